@@ -1,0 +1,278 @@
+# libsymo.  `make help` lists what there is.  Needs GNU make 3.81 or newer.
+#
+# Variables: CC CFLAGS CPPFLAGS LDFLAGS (added after ours), OPT (-O3), NATIVE=1 (-march=native),
+# WERROR=1 (warnings are errors), V=1 (whole commands), BUILD (build), PREFIX (/usr/local), DESTDIR.
+
+VERSION_HEADER := include/symo/version.h
+version_part = $(shell sed -n 's/^.define SYMO_VERSION_$(1) //p' $(VERSION_HEADER))
+MAJOR   := $(call version_part,MAJOR)
+VERSION := $(MAJOR).$(call version_part,MINOR).$(call version_part,PATCH)
+
+BUILD   ?= build
+PREFIX  ?= /usr/local
+DESTDIR ?=
+OPT     ?= -O3
+NATIVE  ?= 0
+WERROR  ?= 0
+SANITIZE ?=
+CLANG_FORMAT ?= clang-format
+CLANG_TIDY   ?= clang-tidy
+UNAME   := $(shell uname -s)
+ifneq ($(V),1)
+  Q := @
+  say = @echo '  $(1)  $@'
+endif
+
+BINDIR     ?= $(PREFIX)/bin
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DATADIR    ?= $(PREFIX)/share/symo/data
+PCDIR      ?= $(LIBDIR)/pkgconfig
+
+# ---- flags --------------------------------------------------------------------------------------
+
+PKG_CONFIG ?= pkg-config
+ifeq ($(UNAME),Darwin)
+  # Homebrew keeps OpenBLAS, which has LAPACKE inside, out of the way of Apple's.
+  PKG_CONFIG := PKG_CONFIG_PATH="$(shell brew --prefix openblas)/lib/pkgconfig:$$PKG_CONFIG_PATH" pkg-config
+  LAPACKE := $(shell $(PKG_CONFIG) --exists lapacke && echo -llapacke)
+else
+  LAPACKE := -llapacke
+endif
+
+# Other people's headers are system headers: our warnings are not for them.
+PACKAGES := gsl openblas jansson zlib $(if $(LAPACKE),lapacke)
+package_flags = $(foreach p,$(PACKAGES),$(shell $(PKG_CONFIG) $(1) $(p) 2>/dev/null))
+PACKAGE_INCLUDES := $(patsubst -I%,-isystem %,$(sort $(filter-out -I/usr/include \
+  -I/usr/include/%-linux-gnu,$(call package_flags,--cflags-only-I))))
+PACKAGE_PATHS := $(sort $(call package_flags,--libs-only-L))
+
+# GSL comes first and gslcblas never: it would take the place of OpenBLAS, twenty times slower.
+LIBS     := $(PACKAGE_PATHS) -lgsl -lopenblas $(LAPACKE) -ljansson -lm
+EXE_LIBS := $(PACKAGE_PATHS) -lgsl -lopenblas $(LAPACKE) -ljansson -lz -lm
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
+ifeq ($(WERROR),1)
+  WARNINGS += -Werror
+endif
+ifeq ($(NATIVE),1)
+  OPT += -march=native
+endif
+ALL_CPPFLAGS = -Iinclude -I. -D_POSIX_C_SOURCE=200809L $(PACKAGE_INCLUDES) $(CPPFLAGS)
+ALL_CFLAGS   = -std=c11 $(OPT) -fPIC -pthread $(WARNINGS) $(SANITIZE) $(CFLAGS)
+ALL_LDFLAGS  = -pthread $(SANITIZE) $(LDFLAGS)
+
+CRITERION_CFLAGS = $(shell $(PKG_CONFIG) --cflags criterion 2>/dev/null)
+CRITERION_LIBS   = $(shell $(PKG_CONFIG) --libs criterion 2>/dev/null || echo -lcriterion)
+
+# ---- what there is ------------------------------------------------------------------------------
+
+LIB_DIRS := core groups hessian optim io
+LIB_SRC  := $(sort $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.c) $(wildcard $(d)/*/*.c)))
+EXAMPLE_SRC := $(sort $(wildcard experiments/examples/*.c))
+CMD_SRC  := $(filter-out $(EXAMPLE_SRC),$(sort $(wildcard experiments/*.c) $(wildcard experiments/*/*.c)))
+# TEST_DIRS='core groups' builds the tests of these folders only.
+TEST_DIRS ?= *
+TEST_SRC := $(sort $(wildcard tests/support/*.c) $(foreach d,$(TEST_DIRS),$(wildcard tests/$(d)/*.c) \
+  $(wildcard tests/$(d)/*/*.c)))
+HEADERS  := $(sort $(wildcard include/symo/*.h))
+DATA     := $(sort $(wildcard experiments/data/files/*))
+OUR_CODE := $(sort $(LIB_SRC) $(CMD_SRC) $(TEST_SRC) $(EXAMPLE_SRC) $(HEADERS) \
+  $(wildcard $(addsuffix /*.h,$(LIB_DIRS))) $(wildcard $(addsuffix /*/*.h,$(LIB_DIRS))) \
+  $(wildcard experiments/*.h experiments/*/*.h tests/*/*.h))
+
+OBJ      := $(BUILD)/obj
+LIB_OBJ  := $(LIB_SRC:%.c=$(OBJ)/%.o)
+CMD_OBJ  := $(CMD_SRC:%.c=$(OBJ)/%.o)
+TEST_OBJ := $(TEST_SRC:%.c=$(OBJ)/%.o)
+EXAMPLES := $(EXAMPLE_SRC:experiments/examples/%.c=$(BUILD)/examples/%)
+
+STATIC := $(BUILD)/libsymo.a
+KIT    := $(OBJ)/libexperiments.a
+SYMO   := $(BUILD)/symo
+TESTS  := $(BUILD)/tests/symo-tests
+ifeq ($(UNAME),Darwin)
+  SHARED_NAME := libsymo.dylib
+  SHARED_SO   := libsymo.$(MAJOR).dylib
+  SHARED_FULL := libsymo.$(VERSION).dylib
+  SHARED_FLAGS = -dynamiclib -install_name $(LIBDIR)/$(SHARED_SO) \
+    -exported_symbols_list $(BUILD)/symo.map
+  MAP_LINE := s/.*/_&/
+  MAP_HEAD := true
+  MAP_TAIL := true
+else
+  SHARED_NAME := libsymo.so
+  SHARED_SO   := libsymo.so.$(MAJOR)
+  SHARED_FULL := libsymo.so.$(VERSION)
+  SHARED_FLAGS = -shared -Wl,-soname,$(SHARED_SO) -Wl,--version-script=$(BUILD)/symo.map
+  ifeq ($(SANITIZE),)
+    SHARED_FLAGS += -Wl,-z,defs
+  endif
+  MAP_LINE := s/.*/    &;/
+  MAP_HEAD := echo 'SYMO_$(MAJOR) {'; echo '  global:'
+  MAP_TAIL := echo '  local: *;'; echo '};'
+endif
+SHARED := $(BUILD)/$(SHARED_FULL)
+
+.PHONY: all lib test check asan valgrind coverage format format-check tidy bench examples install \
+  uninstall clean help FORCE
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+all: lib $(SYMO)
+lib: $(STATIC) $(BUILD)/$(SHARED_NAME)
+
+# ---- building -----------------------------------------------------------------------------------
+
+# A file that changes only when its text does: what depends on it is made again with new flags, or
+# when a source file comes or goes.
+define stamp
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(1))' >$@.new
+	@if cmp -s $@.new $@; then rm -f $@.new; else mv -f $@.new $@; fi
+endef
+
+$(BUILD)/flags: FORCE
+	$(call stamp,$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS))
+$(BUILD)/link: FORCE
+	$(call stamp,$(CC) $(ALL_LDFLAGS) $(SHARED_FLAGS) $(EXE_LIBS))
+$(BUILD)/lib-list: FORCE
+	$(call stamp,$(LIB_OBJ))
+$(BUILD)/cmd-list: FORCE
+	$(call stamp,$(CMD_OBJ))
+$(BUILD)/test-list: FORCE
+	$(call stamp,$(TEST_OBJ))
+
+$(OBJ)/tests/%.o: tests/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC  )
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(CRITERION_CFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+$(OBJ)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC  )
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+$(STATIC): $(LIB_OBJ) $(BUILD)/lib-list
+	@rm -f $@
+	$(call say,AR  )
+	$(Q)$(AR) rcs $@ $(LIB_OBJ)
+
+# The command without its main, for the tests.
+$(KIT): $(CMD_OBJ) $(BUILD)/cmd-list
+	@rm -f $@
+	$(call say,AR  )
+	$(Q)$(AR) rcs $@ $(filter-out $(OBJ)/experiments/main.o,$(CMD_OBJ))
+
+# Exported: the functions and objects declared in the public headers, nothing else.
+$(BUILD)/symo.map: $(HEADERS) Makefile
+	@mkdir -p $(@D)
+	@{ $(MAP_HEAD); for h in $(HEADERS); do \
+	    $(CC) -Iinclude -E -P -x c $$h; done | tr '\n' ' ' | tr ';{}' '\n\n\n' | \
+	  sed -n -e 's/^.*[ *]\(symo_[a-z0-9_]*\) *([^*].*$$/\1/p' \
+	    -e 's/^ *extern .*[ *]\(symo_[a-z0-9_]*\)[][ 0-9]*$$/\1/p' | \
+	  sort -u | sed '$(MAP_LINE)'; $(MAP_TAIL); } >$@
+
+$(SHARED): $(LIB_OBJ) $(BUILD)/lib-list $(BUILD)/link $(BUILD)/symo.map
+	$(call say,LINK)
+	$(Q)$(CC) $(SHARED_FLAGS) -o $@ $(LIB_OBJ) $(ALL_LDFLAGS) $(LIBS)
+$(BUILD)/$(SHARED_SO): $(SHARED)
+	$(Q)ln -sf $(SHARED_FULL) $@
+$(BUILD)/$(SHARED_NAME): $(BUILD)/$(SHARED_SO)
+	$(Q)ln -sf $(SHARED_SO) $@
+
+$(SYMO): $(CMD_OBJ) $(STATIC) $(BUILD)/cmd-list $(BUILD)/link
+	$(call say,LINK)
+	$(Q)$(CC) -o $@ $(CMD_OBJ) $(STATIC) $(ALL_LDFLAGS) $(EXE_LIBS)
+
+$(TESTS): $(TEST_OBJ) $(KIT) $(STATIC) $(BUILD)/test-list $(BUILD)/link
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) -o $@ $(TEST_OBJ) $(KIT) $(STATIC) $(ALL_LDFLAGS) $(CRITERION_LIBS) $(EXE_LIBS)
+
+examples: $(EXAMPLES)
+$(BUILD)/examples/%: $(OBJ)/experiments/examples/%.o $(STATIC) $(BUILD)/link
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) -o $@ $< $(STATIC) $(ALL_LDFLAGS) $(LIBS)
+.SECONDARY: $(EXAMPLE_SRC:%.c=$(OBJ)/%.o)
+
+-include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(EXAMPLE_SRC:%.c=$(OBJ)/%.d)
+
+# ---- checking -----------------------------------------------------------------------------------
+
+RUN = BUILD='$(BUILD)' CC='$(CC)' tests/run.sh
+SELF = $(MAKE) --no-print-directory
+
+test check: all examples $(TESTS)
+	@$(RUN) $(TESTS)
+
+asan:
+	@$(SELF) BUILD=$(BUILD)/asan OPT='-O1 -g -fno-omit-frame-pointer' \
+	  SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' sanitized-test
+.PHONY: sanitized-test
+sanitized-test: all examples $(TESTS)
+	@SANITIZED=1 $(RUN) $(TESTS)
+
+# Slow: about a second a test and more, so only some suites (a Criterion filter SUITE/TEST).
+VALGRIND_FILTER ?= @(alloc|context|rng|nd|layout*|group*|plan*)/*
+valgrind:
+	@$(SELF) BUILD=$(BUILD)/valgrind OPT='-O1 -g' valgrind-test
+.PHONY: valgrind-test
+valgrind-test: $(TESTS)
+	@VALGRIND='$(VALGRIND_FILTER)' $(RUN) $(TESTS)
+
+coverage:
+	@mkdir -p $(BUILD)/coverage && find $(BUILD)/coverage -name '*.gcda' -exec rm -f {} +
+	@$(SELF) BUILD=$(BUILD)/coverage OPT='-O0 -g' SANITIZE=--coverage test
+	@tests/coverage.sh $(BUILD)/coverage
+
+format:
+	$(CLANG_FORMAT) -i $(OUR_CODE)
+format-check:
+	$(CLANG_FORMAT) --dry-run -Werror $(OUR_CODE)
+tidy:
+	$(CLANG_TIDY) --quiet --warnings-as-errors='*' $(LIB_SRC) $(CMD_SRC) -- $(ALL_CPPFLAGS) -std=c11
+
+bench: all
+	$(SYMO) bench
+
+# ---- installing ---------------------------------------------------------------------------------
+
+install: all
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR) $(DESTDIR)$(INCLUDEDIR)/symo \
+	  $(DESTDIR)$(PCDIR) $(DESTDIR)$(DATADIR)
+	install -m 755 $(SYMO) $(DESTDIR)$(BINDIR)/symo
+	install -m 644 $(STATIC) $(DESTDIR)$(LIBDIR)/libsymo.a
+	install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)/$(SHARED_FULL)
+	ln -sf $(SHARED_FULL) $(DESTDIR)$(LIBDIR)/$(SHARED_SO)
+	ln -sf $(SHARED_SO) $(DESTDIR)$(LIBDIR)/$(SHARED_NAME)
+	install -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)/symo
+	$(if $(DATA),install -m 644 $(DATA) $(DESTDIR)$(DATADIR))
+	sed -e 's|@prefix@|$(PREFIX)|' -e 's|@libdir@|$(LIBDIR)|' -e 's|@includedir@|$(INCLUDEDIR)|' \
+	  -e 's|@version@|$(VERSION)|' -e 's|@libs@|$(LIBS)|' symo.pc.in >$(DESTDIR)$(PCDIR)/symo.pc
+	chmod 644 $(DESTDIR)$(PCDIR)/symo.pc
+
+uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/symo $(DESTDIR)$(PCDIR)/symo.pc $(addprefix $(DESTDIR)$(LIBDIR)/,\
+	  libsymo.a $(SHARED_FULL) $(SHARED_SO) $(SHARED_NAME)) \
+	  $(addprefix $(DESTDIR)$(INCLUDEDIR)/symo/,$(notdir $(HEADERS))) \
+	  $(addprefix $(DESTDIR)$(DATADIR)/,$(notdir $(DATA)))
+	-rmdir $(DESTDIR)$(INCLUDEDIR)/symo $(DESTDIR)$(DATADIR) $(DESTDIR)$(DATADIR)/..
+
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@echo 'make [all]     $(SYMO), $(STATIC), $(BUILD)/$(SHARED_NAME)'
+	@echo 'make test      the whole test suite (check is the same); WERROR=1 as in CI'
+	@echo 'make asan      the same under AddressSanitizer, LeakSanitizer and UBSan'
+	@echo 'make valgrind  some suites under valgrind: VALGRIND_FILTER=SUITE/TEST'
+	@echo 'make coverage  the tests with gcov, and what they reach'
+	@echo 'make format    clang-format on all sources; format-check only looks'
+	@echo 'make tidy      clang-tidy on the library and the command'
+	@echo 'make bench     speed against limits and peers'
+	@echo 'make examples  the programs of experiments/examples'
+	@echo 'make install | uninstall   under PREFIX ($(PREFIX)), with DESTDIR'
+	@echo 'make clean     removes $(BUILD)'
+	@echo 'Variables: CC CFLAGS CPPFLAGS LDFLAGS OPT NATIVE=1 WERROR=1 V=1 BUILD PREFIX DESTDIR'

@@ -1,0 +1,76 @@
+/* Counting allocator.  A header of one cache line in front of each block keeps its size. */
+#include "core/alloc.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <symo/layout.h>
+
+enum { HEADER = 64 };
+
+static atomic_size_t live_blocks, live_bytes, peak_bytes, calls;
+static atomic_long budget = -1;
+
+int symo_mul_size(size_t a, size_t b, size_t *out) {
+  if (b != 0 && a > SIZE_MAX / b) return 0;
+  *out = a * b;
+  return 1;
+}
+
+/* Takes one from the failure budget; false when it is used up. */
+static int allowed(void) {
+  long left = atomic_load(&budget);
+  while (left >= 0) {
+    if (left == 0) return 0;
+    if (atomic_compare_exchange_weak(&budget, &left, left - 1)) break;
+  }
+  return 1;
+}
+
+void *symo_malloc(size_t bytes) {
+  if (bytes > SIZE_MAX - 2 * HEADER || !allowed()) return NULL;
+  size_t padded = (bytes + HEADER - 1) / HEADER * HEADER + HEADER;
+  unsigned char *block = aligned_alloc(HEADER, padded);
+  if (block == NULL) return NULL;
+  memcpy(block, &bytes, sizeof bytes);
+  atomic_fetch_add(&calls, 1);
+  atomic_fetch_add(&live_blocks, 1);
+  size_t now = atomic_fetch_add(&live_bytes, bytes) + bytes;
+  size_t peak = atomic_load(&peak_bytes);
+  while (now > peak && !atomic_compare_exchange_weak(&peak_bytes, &peak, now)) {
+  }
+  return block + HEADER;
+}
+
+void *symo_calloc(size_t count, size_t bytes) {
+  size_t total;
+  if (!symo_mul_size(count, bytes, &total)) return NULL;
+  void *block = symo_malloc(total);
+  if (block != NULL) memset(block, 0, total);
+  return block;
+}
+
+char *symo_strdup(const char *text) {
+  size_t length = strlen(text) + 1;
+  char *copy = symo_malloc(length);
+  if (copy != NULL) memcpy(copy, text, length);
+  return copy;
+}
+
+void symo_free(void *memory) {
+  if (memory == NULL) return;
+  unsigned char *block = (unsigned char *)memory - HEADER;
+  size_t bytes;
+  memcpy(&bytes, block, sizeof bytes);
+  atomic_fetch_sub(&live_blocks, 1);
+  atomic_fetch_sub(&live_bytes, bytes);
+  free(block);
+}
+
+size_t symo_alloc_live_blocks(void) { return atomic_load(&live_blocks); }
+size_t symo_alloc_live_bytes(void) { return atomic_load(&live_bytes); }
+size_t symo_alloc_peak_bytes(void) { return atomic_load(&peak_bytes); }
+size_t symo_alloc_calls(void) { return atomic_load(&calls); }
+void symo_alloc_reset_peak(void) { atomic_store(&peak_bytes, atomic_load(&live_bytes)); }
+void symo_alloc_fail_after(long n) { atomic_store(&budget, n < 0 ? -1 : n); }

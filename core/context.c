@@ -1,0 +1,86 @@
+/* Statuses, and the context that keeps the detail of the last failure. */
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "core/linalg.h"
+
+#include <symo/layout.h>
+#include <symo/version.h>
+
+enum { DETAIL = 1024 };
+
+struct symo_context {
+  atomic_flag lock;
+  char detail[DETAIL];
+};
+
+const char *symo_strerror(symo_status status) {
+  switch ((int)status) {
+#define TEXT_CASE(name, value, text)                                                               \
+  case value: return text;
+    SYMO_STATUS_LIST(TEXT_CASE)
+#undef TEXT_CASE
+  default: return "unknown status";
+  }
+}
+
+const char *symo_status_name(symo_status status) {
+  switch ((int)status) {
+#define NAME_CASE(name, value, text)                                                               \
+  case value: return #name;
+    SYMO_STATUS_LIST(NAME_CASE)
+#undef NAME_CASE
+  default: return "SYMO_UNKNOWN";
+  }
+}
+
+symo_status symo_context_create(symo_context **out) {
+  if (out == NULL) return SYMO_E_ARGUMENT;
+  symo_context *context = symo_calloc(1, sizeof *context);
+  if (context == NULL) return SYMO_E_MEMORY;
+  atomic_flag_clear(&context->lock);
+  *out = context;
+  return SYMO_OK;
+}
+
+void symo_context_destroy(symo_context *context) { symo_free(context); }
+
+const char *symo_context_detail(const symo_context *context) {
+  return context == NULL ? "" : context->detail;
+}
+
+symo_status symo_fail(symo_context *context, symo_status status, const char *format, ...) {
+  if (context == NULL) return status;
+  /* Formatted apart: an argument may point into the old detail. */
+  char text[DETAIL];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  while (atomic_flag_test_and_set(&context->lock)) {
+  }
+  memcpy(context->detail, text, sizeof text);
+  atomic_flag_clear(&context->lock);
+  return status;
+}
+
+symo_status symo_fail_memory(symo_context *context, const char *where) {
+  return symo_fail(context, SYMO_E_MEMORY, "%s: out of memory (use a smaller problem or free some)",
+                   where);
+}
+
+size_t symo_dtype_size(symo_dtype dtype) {
+  return dtype == SYMO_F32 ? sizeof(float) : dtype == SYMO_F64 ? sizeof(double) : 0;
+}
+
+const char *symo_dtype_name(symo_dtype dtype) {
+  return dtype == SYMO_F32 ? "f32" : dtype == SYMO_F64 ? "f64" : "any";
+}
+
+const char *symo_version(void) { return SYMO_VERSION_STRING; }
+
+const char *symo_build_info(void) { return symo_linalg_info(); }

@@ -1,0 +1,358 @@
+/* BLAS and LAPACK behind one door: views in, dtype dispatched here, errors translated here.
+ * LAPACK sees column-major memory, so a row-major lower triangle is its upper one. */
+#include "core/linalg.h"
+
+#include <assert.h>
+#include <cblas.h>
+#include <float.h>
+#include <lapacke.h>
+#include <math.h>
+#include <stdio.h>
+
+#include <symo/status.h>
+
+typedef struct blas_view { /* a symo_mat as BLAS names it, row-major */
+  CBLAS_TRANSPOSE trans;
+  int ld;
+} blas_view;
+
+static blas_view view_of(symo_mat a) {
+  if (a.cols == 1 && a.rs >= 1) return (blas_view){CblasNoTrans, (int)a.rs};
+  if (a.cs == 1) {
+    ptrdiff_t ld = a.rows == 1 ? (ptrdiff_t)a.cols : a.rs;
+    return (blas_view){CblasNoTrans, (int)(ld < 1 ? 1 : ld)};
+  }
+  assert(a.rs == 1 || a.rows == 1);
+  return (blas_view){CblasTrans, (int)a.cs};
+}
+
+symo_mat symo_mat_cols(symo_dtype dtype, symo_mat a, size_t first, size_t n) {
+  a.p = symo_at(dtype, a.p, (ptrdiff_t)first * a.cs);
+  a.cols = n;
+  return a;
+}
+
+symo_mat symo_mat_rows(symo_dtype dtype, symo_mat a, size_t first, size_t n) {
+  a.p = symo_at(dtype, a.p, (ptrdiff_t)first * a.rs);
+  a.rows = n;
+  return a;
+}
+
+void symo_gemm(symo_dtype dtype, double alpha, symo_mat a, symo_mat b, double beta, symo_mat c) {
+  assert(a.rows == c.rows && b.cols == c.cols && a.cols == b.rows);
+  if (c.cs != 1 && c.cols > 1) { /* column-major C: compute C' = B'A' */
+    symo_mat at = symo_mat_t(a);
+    a = symo_mat_t(b);
+    b = at;
+    c = symo_mat_t(c);
+  }
+  if (c.rows == 0 || c.cols == 0) return;
+  blas_view va = view_of(a), vb = view_of(b);
+  int m = (int)c.rows, n = (int)c.cols, k = (int)a.cols;
+  int ldc = (int)(c.rows == 1 && c.rs < (ptrdiff_t)c.cols ? (ptrdiff_t)c.cols : c.rs);
+  if (dtype == SYMO_F32)
+    cblas_sgemm(CblasRowMajor, va.trans, vb.trans, m, n, k, (float)alpha, a.p, va.ld, b.p, vb.ld,
+                (float)beta, c.p, ldc);
+  else
+    cblas_dgemm(CblasRowMajor, va.trans, vb.trans, m, n, k, alpha, a.p, va.ld, b.p, vb.ld, beta,
+                c.p, ldc);
+}
+
+void symo_syrk(symo_dtype dtype, double alpha, symo_mat a, double beta, symo_mat c) {
+  assert(a.cols == c.rows && c.rows == c.cols);
+  if (c.rows == 1 || a.rows == 1) { /* a dot product or an outer product */
+    symo_gemm(dtype, alpha, symo_mat_t(a), a, beta, c);
+    return;
+  }
+  blas_view v = view_of(a); /* op(A) of syrk is A' where A is stored as it stands */
+  CBLAS_TRANSPOSE trans = v.trans == CblasNoTrans ? CblasTrans : CblasNoTrans;
+  int n = (int)a.cols, k = (int)a.rows, ldc = (int)c.rs;
+  if (dtype == SYMO_F32)
+    cblas_ssyrk(CblasRowMajor, CblasLower, trans, n, k, (float)alpha, a.p, v.ld, (float)beta, c.p,
+                ldc);
+  else
+    cblas_dsyrk(CblasRowMajor, CblasLower, trans, n, k, alpha, a.p, v.ld, beta, c.p, ldc);
+}
+
+void symo_syr2k(symo_dtype dtype, double alpha, symo_mat a, symo_mat b, double beta, symo_mat c) {
+  assert(a.cols == c.rows && b.cols == c.rows && a.rows == b.rows);
+  blas_view va = view_of(a), vb = view_of(b);
+  if (va.trans != vb.trans || c.rows == 1 || a.rows == 1) {
+    symo_gemm(dtype, alpha, symo_mat_t(a), b, beta, c);
+    symo_gemm(dtype, alpha, symo_mat_t(b), a, 1, c);
+    return;
+  }
+  CBLAS_TRANSPOSE trans = va.trans == CblasNoTrans ? CblasTrans : CblasNoTrans;
+  int n = (int)a.cols, k = (int)a.rows, ldc = (int)c.rs;
+  if (dtype == SYMO_F32)
+    cblas_ssyr2k(CblasRowMajor, CblasLower, trans, n, k, (float)alpha, a.p, va.ld, b.p, vb.ld,
+                 (float)beta, c.p, ldc);
+  else
+    cblas_dsyr2k(CblasRowMajor, CblasLower, trans, n, k, alpha, a.p, va.ld, b.p, vb.ld, beta, c.p,
+                 ldc);
+}
+
+/* ---- level 1 ---------------------------------------------------------------------------------- */
+
+enum { STRIP = 1 << 30 }; /* BLAS integers are 32 bits wide: longer vectors go in strips */
+
+static int strip(size_t n, size_t done) { return n - done > STRIP ? STRIP : (int)(n - done); }
+
+double symo_dot(symo_dtype dtype, size_t n, const void *x, const void *y) {
+  double sum = 0;
+  for (size_t i = 0; i < n; i += STRIP) {
+    int k = strip(n, i);
+    const void *a = symo_at(dtype, x, (ptrdiff_t)i), *b = symo_at(dtype, y, (ptrdiff_t)i);
+    sum += dtype == SYMO_F32 ? cblas_dsdot(k, a, 1, b, 1) : cblas_ddot(k, a, 1, b, 1);
+  }
+  return sum;
+}
+
+double symo_nrm2(symo_dtype dtype, size_t n, const void *x) {
+  double norm = 0;
+  for (size_t i = 0; i < n; i += STRIP) {
+    int k = strip(n, i);
+    const void *a = symo_at(dtype, x, (ptrdiff_t)i);
+    double part = dtype == SYMO_F32 ? (double)cblas_snrm2(k, a, 1) : cblas_dnrm2(k, a, 1);
+    norm = hypot(norm, part);
+  }
+  return norm;
+}
+
+void symo_axpy(symo_dtype dtype, size_t n, double alpha, const void *x, void *y) {
+  for (size_t i = 0; i < n; i += STRIP) {
+    int k = strip(n, i);
+    const void *a = symo_at(dtype, x, (ptrdiff_t)i);
+    void *b = symo_at(dtype, y, (ptrdiff_t)i);
+    if (dtype == SYMO_F32)
+      cblas_saxpy(k, (float)alpha, a, 1, b, 1);
+    else
+      cblas_daxpy(k, alpha, a, 1, b, 1);
+  }
+}
+
+void symo_scal(symo_dtype dtype, size_t n, double alpha, void *x) {
+  for (size_t i = 0; i < n; i += STRIP) {
+    int k = strip(n, i);
+    void *a = symo_at(dtype, x, (ptrdiff_t)i);
+    if (dtype == SYMO_F32)
+      cblas_sscal(k, (float)alpha, a, 1);
+    else
+      cblas_dscal(k, alpha, a, 1);
+  }
+}
+
+double symo_get(symo_dtype dtype, const void *p, size_t index) {
+  return dtype == SYMO_F32 ? (double)((const float *)p)[index] : ((const double *)p)[index];
+}
+
+void symo_put(symo_dtype dtype, void *p, size_t index, double value) {
+  if (dtype == SYMO_F32)
+    ((float *)p)[index] = (float)value;
+  else
+    ((double *)p)[index] = value;
+}
+
+double symo_epsilon(symo_dtype dtype) {
+  return dtype == SYMO_F32 ? (double)FLT_EPSILON : DBL_EPSILON;
+}
+
+bool symo_all_finite(symo_dtype dtype, size_t n, const void *x) {
+  for (size_t i = 0; i < n; i++)
+    if (!isfinite(symo_get(dtype, x, i))) return false;
+  return true;
+}
+
+void symo_symmetrize(symo_dtype dtype, size_t n, void *a) {
+  enum { TILE = 32 };
+  for (size_t bi = 0; bi < n; bi += TILE)
+    for (size_t bj = 0; bj <= bi; bj += TILE)
+      for (size_t i = bi; i < n && i < bi + TILE; i++)
+        for (size_t j = bj; j < i && j < bj + TILE; j++) {
+          if (dtype == SYMO_F32)
+            ((float *)a)[j * n + i] = ((float *)a)[i * n + j];
+          else
+            ((double *)a)[j * n + i] = ((double *)a)[i * n + j];
+        }
+}
+
+void symo_add_diagonal(symo_dtype dtype, size_t n, double alpha, void *a) {
+  for (size_t i = 0; i < n; i++)
+    symo_put(dtype, a, i * n + i, symo_get(dtype, a, i * n + i) + alpha);
+}
+
+double symo_trace(symo_dtype dtype, size_t n, const void *a) {
+  double sum = 0;
+  for (size_t i = 0; i < n; i++) sum += symo_get(dtype, a, i * n + i);
+  return sum;
+}
+
+/* ---- eigendecomposition ----------------------------------------------------------------------- */
+
+/* xSYEVD with vectors: 1 + 6n + 2n^2 numbers and 3 + 5n integers; xPOCON, xGEQRF and the float
+ * eigenvalues need less. */
+static size_t eigh_numbers(size_t n) { return 1 + 6 * n + 2 * n * n + (n < 64 ? 64 * n : 0); }
+
+size_t symo_eigh_work(symo_dtype dtype, size_t n) {
+  return (eigh_numbers(n) + n + 8) * symo_dtype_size(dtype) + (3 + 5 * n) * sizeof(lapack_int);
+}
+
+static symo_status eigen(symo_dtype dtype, char job, size_t n, void *a, double *w, void *work) {
+  if (n == 0) return SYMO_OK;
+  if (n == 1) {
+    w[0] = symo_get(dtype, a, 0);
+    symo_put(dtype, a, 0, 1);
+    return isfinite(w[0]) ? SYMO_OK : SYMO_E_NUMERIC;
+  }
+  lapack_int order = (lapack_int)n, lwork = (lapack_int)eigh_numbers(n);
+  lapack_int liwork = (lapack_int)(3 + 5 * n), info;
+  void *values = symo_at(dtype, work, (ptrdiff_t)eigh_numbers(n));
+  lapack_int *iwork = (lapack_int *)((char *)values + (n + 8) * symo_dtype_size(dtype));
+  iwork = (lapack_int *)((uintptr_t)iwork / sizeof(double) * sizeof(double));
+  if (dtype == SYMO_F32) {
+    info = LAPACKE_ssyevd_work(LAPACK_COL_MAJOR, job, 'U', order, a, order, values, work, lwork,
+                               iwork, liwork);
+    for (size_t i = 0; i < n; i++) w[i] = (double)((float *)values)[i];
+  } else {
+    info = LAPACKE_dsyevd_work(LAPACK_COL_MAJOR, job, 'U', order, a, order, w, work, lwork, iwork,
+                               liwork);
+  }
+  if (info > 0) return SYMO_NO_CONVERGENCE;
+  return info < 0 || !isfinite(w[0]) || !isfinite(w[n - 1]) ? SYMO_E_NUMERIC : SYMO_OK;
+}
+
+symo_status symo_eigh(symo_dtype dtype, size_t n, void *a, double *w, void *work) {
+  return eigen(dtype, 'V', n, a, w, work);
+}
+
+symo_status symo_eigvalsh(symo_dtype dtype, size_t n, void *a, double *w, void *work) {
+  return eigen(dtype, 'N', n, a, w, work);
+}
+
+/* One sign of f: C = (sqrt|f| V)'(sqrt|f| V) is one syrk, half of a gemm.  Both signs: a gemm. */
+void symo_from_eigh(symo_dtype dtype, size_t n, const void *v, const double *f, void *scratch,
+                    void *c) {
+  bool one_sign = true;
+  for (size_t i = 0; i < n; i++) one_sign = one_sign && f[i] >= 0;
+  size_t kept = 0;
+  for (size_t i = 0; i < n; i++) {
+    if (f[i] == 0) continue;
+    double scale = one_sign ? sqrt(f[i]) : f[i];
+    const void *row = symo_at(dtype, v, (ptrdiff_t)(i * n));
+    void *to = symo_at(dtype, scratch, (ptrdiff_t)((one_sign ? kept : i) * n));
+    for (size_t j = 0; j < n; j++) {
+      if (dtype == SYMO_F32)
+        ((float *)to)[j] = (float)scale * ((const float *)row)[j];
+      else
+        ((double *)to)[j] = scale * ((const double *)row)[j];
+    }
+    kept++;
+  }
+  symo_mat out = symo_mat_dense(c, n, n);
+  if (one_sign) {
+    if (kept == 0) {
+      for (size_t i = 0; i < n * n; i++) symo_put(dtype, c, i, 0);
+      return;
+    }
+    symo_syrk(dtype, 1, symo_mat_dense(scratch, kept, n), 0, out);
+  } else {
+    for (size_t i = 0; i < n; i++)
+      if (f[i] == 0)
+        for (size_t j = 0; j < n; j++) symo_put(dtype, scratch, i * n + j, 0);
+    symo_mat left = symo_mat_t(symo_mat_dense((void *)(uintptr_t)v, n, n));
+    symo_gemm(dtype, 1, left, symo_mat_dense(scratch, n, n), 0, out);
+  }
+  symo_symmetrize(dtype, n, c);
+}
+
+/* ---- Cholesky --------------------------------------------------------------------------------- */
+
+symo_status symo_cholesky(symo_dtype dtype, size_t n, void *a, double *rcond, void *work) {
+  lapack_int order = (lapack_int)n, info;
+  double anorm = 0;
+  for (size_t i = 0; rcond != NULL && i < n; i++) { /* 1-norm from the lower triangle */
+    double sum = 0;
+    for (size_t j = 0; j < n; j++)
+      sum += fabs(symo_get(dtype, a, j <= i ? i * n + j : j * n + i));
+    anorm = fmax(anorm, sum);
+  }
+  if (dtype == SYMO_F32)
+    info = LAPACKE_spotrf_work(LAPACK_COL_MAJOR, 'U', order, a, order);
+  else
+    info = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', order, a, order);
+  if (info > 0) return SYMO_INDEFINITE;
+  if (info < 0) return SYMO_E_NUMERIC;
+  if (rcond == NULL) return SYMO_OK;
+  lapack_int *iwork = (lapack_int *)((char *)work + 4 * n * symo_dtype_size(dtype));
+  if (dtype == SYMO_F32) {
+    float estimate = 0;
+    info = LAPACKE_spocon_work(LAPACK_COL_MAJOR, 'U', order, a, order, (float)anorm, &estimate,
+                               work, iwork);
+    *rcond = (double)estimate;
+  } else {
+    info = LAPACKE_dpocon_work(LAPACK_COL_MAJOR, 'U', order, a, order, anorm, rcond, work, iwork);
+  }
+  return info == 0 ? SYMO_OK : SYMO_E_NUMERIC;
+}
+
+typedef enum triangular { SOLVE, MULTIPLY } triangular;
+
+static void triangular_apply(symo_dtype dtype, triangular what, size_t n, const void *l,
+                             bool transpose, symo_mat b) {
+  assert(b.rows == n);
+  CBLAS_SIDE side = CblasLeft;
+  CBLAS_TRANSPOSE trans = transpose ? CblasTrans : CblasNoTrans;
+  if (b.cs != 1 && b.cols > 1) { /* column-major B: act on B' from the right */
+    b = symo_mat_t(b);
+    side = CblasRight;
+    trans = transpose ? CblasNoTrans : CblasTrans;
+  }
+  int rows = (int)b.rows, cols = (int)b.cols, ld = (int)n, ldb = (int)b.rs;
+  if (dtype == SYMO_F32) {
+    if (what == SOLVE)
+      cblas_strsm(CblasRowMajor, side, CblasLower, trans, CblasNonUnit, rows, cols, 1, l, ld, b.p,
+                  ldb);
+    else
+      cblas_strmm(CblasRowMajor, side, CblasLower, trans, CblasNonUnit, rows, cols, 1, l, ld, b.p,
+                  ldb);
+  } else {
+    if (what == SOLVE)
+      cblas_dtrsm(CblasRowMajor, side, CblasLower, trans, CblasNonUnit, rows, cols, 1, l, ld, b.p,
+                  ldb);
+    else
+      cblas_dtrmm(CblasRowMajor, side, CblasLower, trans, CblasNonUnit, rows, cols, 1, l, ld, b.p,
+                  ldb);
+  }
+}
+
+void symo_trsm(symo_dtype dtype, size_t n, const void *l, bool transpose, symo_mat b) {
+  triangular_apply(dtype, SOLVE, n, l, transpose, b);
+}
+
+void symo_trmm(symo_dtype dtype, size_t n, const void *l, bool transpose, symo_mat b) {
+  triangular_apply(dtype, MULTIPLY, n, l, transpose, b);
+}
+
+symo_status symo_haar_orthogonal(size_t n, double *a, double *tau, void *work, size_t work_bytes) {
+  lapack_int order = (lapack_int)n, lwork = (lapack_int)(work_bytes / sizeof(double));
+  lapack_int info = LAPACKE_dgeqrf_work(LAPACK_COL_MAJOR, order, order, a, order, tau, work, lwork);
+  if (info != 0) return SYMO_E_NUMERIC;
+  double *signs = work; /* of R's diagonal: making it positive makes Q unique, hence Haar */
+  double *rest = signs + n;
+  for (size_t i = 0; i < n; i++) signs[i] = a[i * n + i] < 0 ? -1 : 1;
+  info = LAPACKE_dorgqr_work(LAPACK_COL_MAJOR, order, order, order, a, order, tau, rest,
+                             lwork - order);
+  if (info != 0) return SYMO_E_NUMERIC;
+  for (size_t j = 0; j < n; j++) cblas_dscal(order, signs[j], a + j * n, 1);
+  return SYMO_OK;
+}
+
+int symo_get_threads(void) { return openblas_get_num_threads(); }
+
+symo_status symo_set_threads(int n) {
+  if (n < 1) return SYMO_E_ARGUMENT;
+  openblas_set_num_threads(n);
+  return SYMO_OK;
+}
+
+const char *symo_linalg_info(void) { return openblas_get_config(); }

@@ -1,0 +1,89 @@
+#ifndef SYMO_CORE_LINALG_H
+#define SYMO_CORE_LINALG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <symo/layout.h>
+
+/* The only caller of BLAS and LAPACK.  Everything is dispatched on dtype here; nothing allocates; no
+ * dimension or leading dimension may exceed 2^31 - 1 (plans check that). */
+
+/* A matrix view: entry (i, j) at p[i rs + j cs].  One of rs, cs must be 1, unless that dimension is 1
+ * long. */
+typedef struct symo_mat {
+  void *p;
+  size_t rows, cols;
+  ptrdiff_t rs, cs;
+} symo_mat;
+
+static inline symo_mat symo_mat_dense(void *p, size_t rows, size_t cols) {
+  return (symo_mat){p, rows, cols, (ptrdiff_t)cols, 1};
+}
+static inline symo_mat symo_mat_t(symo_mat a) {
+  return (symo_mat){a.p, a.cols, a.rows, a.cs, a.rs};
+}
+/* Columns [first, first + n). */
+symo_mat symo_mat_cols(symo_dtype dtype, symo_mat a, size_t first, size_t n);
+symo_mat symo_mat_rows(symo_dtype dtype, symo_mat a, size_t first, size_t n);
+
+/* p advanced by n elements. */
+static inline void *symo_at(symo_dtype dtype, const void *p, ptrdiff_t n) {
+  return (void *)((uintptr_t)p + (uintptr_t)(n * (ptrdiff_t)symo_dtype_size(dtype)));
+}
+
+/* C = alpha A B + beta C.  beta 0 does not read C. */
+void symo_gemm(symo_dtype dtype, double alpha, symo_mat a, symo_mat b, double beta, symo_mat c);
+
+/* Lower triangle of C = alpha A'A + beta C;  alpha (A'B + B'A) + beta C.  C is dense or a block of a
+ * row-major matrix (cs = 1). */
+void symo_syrk(symo_dtype dtype, double alpha, symo_mat a, double beta, symo_mat c);
+void symo_syr2k(symo_dtype dtype, double alpha, symo_mat a, symo_mat b, double beta, symo_mat c);
+
+/* Level 1 on dense vectors of n numbers. */
+double symo_dot(symo_dtype dtype, size_t n, const void *x, const void *y);
+double symo_nrm2(symo_dtype dtype, size_t n, const void *x);
+void symo_axpy(symo_dtype dtype, size_t n, double alpha, const void *x, void *y);
+void symo_scal(symo_dtype dtype, size_t n, double alpha, void *x);
+
+/* Square row-major [n, n] matrices: upper := lower transposed;  A += alpha on the diagonal;  trace. */
+void symo_symmetrize(symo_dtype dtype, size_t n, void *a);
+void symo_add_diagonal(symo_dtype dtype, size_t n, double alpha, void *a);
+double symo_trace(symo_dtype dtype, size_t n, const void *a);
+
+/* Numbers of any dtype as double. */
+double symo_get(symo_dtype dtype, const void *p, size_t index);
+void symo_put(symo_dtype dtype, void *p, size_t index, double value);
+bool symo_all_finite(symo_dtype dtype, size_t n, const void *x);
+double symo_epsilon(symo_dtype dtype);
+
+/* Symmetric eigendecomposition by divide and conquer (xSYEVD) of the lower triangle of a row-major
+ * [n, n]: eigenvalues ascending in w (always double), and A overwritten by V, whose ROW k is the
+ * eigenvector of w[k], so A = V' diag(w) V.  work: symo_eigh_work(dtype, n) bytes.
+ * SYMO_NO_CONVERGENCE, or SYMO_E_NUMERIC for anything else (A is then spoilt).  9 n^3 flops or so. */
+size_t symo_eigh_work(symo_dtype dtype, size_t n);
+symo_status symo_eigh(symo_dtype dtype, size_t n, void *a, double *w, void *work);
+
+/* The eigenvalues alone; A is destroyed. */
+symo_status symo_eigvalsh(symo_dtype dtype, size_t n, void *a, double *w, void *work);
+
+/* C = V' diag(f) V, [n, n] row-major, both triangles; scratch: n*n numbers.  V is kept. */
+void symo_from_eigh(symo_dtype dtype, size_t n, const void *v, const double *f, void *scratch,
+                    void *c);
+
+/* Cholesky A = L L' in the lower triangle of a row-major [n, n].  SYMO_INDEFINITE if it fails.
+ * *rcond (unless NULL) estimates 1 / cond_1(A); work as for symo_eigh. */
+symo_status symo_cholesky(symo_dtype dtype, size_t n, void *a, double *rcond, void *work);
+
+/* With L from symo_cholesky.  B: [n, cols] view, overwritten.
+ * trsm: B := L^-1 B or L^-T B.   trmm: B := L B or L' B. */
+void symo_trsm(symo_dtype dtype, size_t n, const void *l, bool transpose, symo_mat b);
+void symo_trmm(symo_dtype dtype, size_t n, const void *l, bool transpose, symo_mat b);
+
+/* Orthonormalises the columns of a row-major square [n, n] by Householder QR with the signs that make
+ * it a Haar sample when the entries are independent normals (Mezzadri 2007).  tau: n numbers; work as
+ * for symo_eigh.  float64 only. */
+symo_status symo_haar_orthogonal(size_t n, double *a, double *tau, void *work, size_t work_bytes);
+
+const char *symo_linalg_info(void);
+
+#endif

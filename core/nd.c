@@ -1,0 +1,361 @@
+/* Strided n-dimensional views and the four elementwise operations on them.
+ *
+ * Every operation is reduced to a list of loops: axes of length one go, the rest are ordered by the
+ * destination's stride (then the source's), neighbours that lie one behind the other are joined, and
+ * the innermost loop runs in a kernel. */
+#include "core/nd.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "core/linalg.h"
+
+enum { MAX_OPERANDS = 3 };
+
+symo_nd symo_nd_dense(symo_dtype dtype, void *p, int nd, const size_t *n) {
+  assert(nd <= SYMO_ND_MAX);
+  symo_nd x = {.p = p, .dtype = dtype, .nd = nd};
+  ptrdiff_t stride = 1;
+  for (int i = nd - 1; i >= 0; i--) {
+    x.n[i] = n[i];
+    x.s[i] = stride;
+    stride *= (ptrdiff_t)n[i];
+  }
+  return x;
+}
+
+size_t symo_nd_size(const symo_nd *x) {
+  size_t size = 1;
+  for (int i = 0; i < x->nd; i++) size *= x->n[i];
+  return size;
+}
+
+symo_nd symo_nd_slice(symo_nd x, int axis, size_t first, size_t n) {
+  assert(axis < x.nd && first + n <= x.n[axis]);
+  x.p = symo_at(x.dtype, x.p, (ptrdiff_t)first * x.s[axis]);
+  x.n[axis] = n;
+  return x;
+}
+
+static symo_nd without(symo_nd x, int axis) {
+  for (int i = axis; i + 1 < x.nd; i++) {
+    x.n[i] = x.n[i + 1];
+    x.s[i] = x.s[i + 1];
+  }
+  x.nd--;
+  return x;
+}
+
+symo_nd symo_nd_pick(symo_nd x, int axis, size_t index) {
+  assert(axis < x.nd && index < x.n[axis]);
+  x.p = symo_at(x.dtype, x.p, (ptrdiff_t)index * x.s[axis]);
+  return without(x, axis);
+}
+
+symo_nd symo_nd_diag(symo_nd x, int a, int b) {
+  assert(a < x.nd && b < x.nd && a != b && x.n[a] == x.n[b]);
+  x.s[a] += x.s[b];
+  return without(x, b);
+}
+
+symo_nd symo_nd_swap(symo_nd x, int a, int b) {
+  size_t n = x.n[a];
+  ptrdiff_t s = x.s[a];
+  x.n[a] = x.n[b];
+  x.s[a] = x.s[b];
+  x.n[b] = n;
+  x.s[b] = s;
+  return x;
+}
+
+symo_nd symo_nd_move(symo_nd x, int from, int to) {
+  size_t n = x.n[from];
+  ptrdiff_t s = x.s[from];
+  return symo_nd_insert(without(x, from), to, n, s);
+}
+
+symo_nd symo_nd_stretch(symo_nd x, int axis, size_t n) {
+  assert(axis < x.nd && x.n[axis] == 1);
+  x.n[axis] = n;
+  x.s[axis] = 0;
+  return x;
+}
+
+symo_nd symo_nd_insert(symo_nd x, int axis, size_t n, ptrdiff_t stride) {
+  assert(x.nd < SYMO_ND_MAX && axis <= x.nd);
+  for (int i = x.nd; i > axis; i--) {
+    x.n[i] = x.n[i - 1];
+    x.s[i] = x.s[i - 1];
+  }
+  x.n[axis] = n;
+  x.s[axis] = stride;
+  x.nd++;
+  return x;
+}
+
+/* ---- loop nests ------------------------------------------------------------------------------- */
+
+typedef struct nest {
+  int operands, nd;
+  size_t n[SYMO_ND_MAX];
+  ptrdiff_t s[MAX_OPERANDS][SYMO_ND_MAX]; /* destination last */
+} nest;
+
+/* True if axis a should be outside axis b. */
+static bool outer(const nest *f, int a, int b) {
+  for (int k = f->operands - 1; k >= 0; k--) {
+    size_t sa = (size_t)(f->s[k][a] < 0 ? -f->s[k][a] : f->s[k][a]);
+    size_t sb = (size_t)(f->s[k][b] < 0 ? -f->s[k][b] : f->s[k][b]);
+    if (sa != sb && sa != 0 && sb != 0) return sa > sb;
+  }
+  return false;
+}
+
+static nest plan_nest(int operands, const symo_nd *x) {
+  nest f = {.operands = operands};
+  const symo_nd *dst = &x[operands - 1];
+  for (int i = 0; i < dst->nd; i++) {
+    for (int k = 0; k < operands; k++) assert(x[k].nd == dst->nd && x[k].n[i] == dst->n[i]);
+    if (dst->n[i] == 1) continue;
+    f.n[f.nd] = dst->n[i];
+    for (int k = 0; k < operands; k++) f.s[k][f.nd] = x[k].s[i];
+    f.nd++;
+  }
+  for (int i = 1; i < f.nd; i++) /* insertion sort: stable, at most 18 axes */
+    for (int j = i; j > 0 && outer(&f, j, j - 1); j--) {
+      size_t n = f.n[j];
+      f.n[j] = f.n[j - 1];
+      f.n[j - 1] = n;
+      for (int k = 0; k < operands; k++) {
+        ptrdiff_t s = f.s[k][j];
+        f.s[k][j] = f.s[k][j - 1];
+        f.s[k][j - 1] = s;
+      }
+    }
+  int last = 0; /* join axis i into `last` where all operands allow it */
+  for (int i = 1; i < f.nd; i++) {
+    bool joined = true;
+    for (int k = 0; k < operands; k++)
+      joined = joined && f.s[k][last] == f.s[k][i] * (ptrdiff_t)f.n[i];
+    if (joined) {
+      f.n[last] *= f.n[i];
+    } else {
+      last++;
+      f.n[last] = f.n[i];
+    }
+    for (int k = 0; k < operands; k++) f.s[k][last] = f.s[k][i];
+  }
+  if (f.nd > 0) f.nd = last + 1;
+  return f;
+}
+
+typedef void (*kernel)(size_t n, double alpha, const void *const *p, const ptrdiff_t *s);
+
+static void run_nest(symo_dtype dtype, const nest *f, void *const *p, double alpha, kernel k) {
+  size_t index[SYMO_ND_MAX] = {0};
+  ptrdiff_t at[MAX_OPERANDS] = {0}, inner[MAX_OPERANDS] = {0};
+  size_t n = f->nd == 0 ? 1 : f->n[f->nd - 1];
+  for (int o = 0; o < f->operands; o++) inner[o] = f->nd == 0 ? 0 : f->s[o][f->nd - 1];
+  for (int i = 0; i < f->nd; i++)
+    if (f->n[i] == 0) return;
+  for (;;) {
+    const void *q[MAX_OPERANDS] = {0};
+    for (int o = 0; o < f->operands; o++) q[o] = symo_at(dtype, p[o], at[o]);
+    k(n, alpha, q, inner);
+    int i = f->nd - 2;
+    for (; i >= 0; i--) {
+      for (int o = 0; o < f->operands; o++) at[o] += f->s[o][i];
+      if (++index[i] < f->n[i]) break;
+      for (int o = 0; o < f->operands; o++) at[o] -= f->s[o][i] * (ptrdiff_t)f->n[i];
+      index[i] = 0;
+    }
+    if (i < 0) return;
+  }
+}
+
+/* ---- kernels: p = sources, then destination --------------------------------------------------- */
+
+static void axpy_f64(size_t n, double alpha, const void *const *p, const ptrdiff_t *s) {
+  const double *x = p[0];
+  double *y = (double *)(uintptr_t)p[1];
+  if (s[1] == 0) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) sum += x[(ptrdiff_t)i * s[0]];
+    *y += alpha * sum;
+  } else if (s[0] == 1 && s[1] == 1) {
+    for (size_t i = 0; i < n; i++) y[i] += alpha * x[i];
+  } else {
+    for (size_t i = 0; i < n; i++) y[(ptrdiff_t)i * s[1]] += alpha * x[(ptrdiff_t)i * s[0]];
+  }
+}
+
+static void axpy_f32(size_t n, double alpha, const void *const *p, const ptrdiff_t *s) {
+  const float *x = p[0];
+  float *y = (float *)(uintptr_t)p[1];
+  float a = (float)alpha;
+  if (s[1] == 0) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) sum += (double)x[(ptrdiff_t)i * s[0]];
+    *y += (float)(alpha * sum);
+  } else if (s[0] == 1 && s[1] == 1) {
+    for (size_t i = 0; i < n; i++) y[i] += a * x[i];
+  } else {
+    for (size_t i = 0; i < n; i++) y[(ptrdiff_t)i * s[1]] += a * x[(ptrdiff_t)i * s[0]];
+  }
+}
+
+static void copy_f64(size_t n, double alpha, const void *const *p, const ptrdiff_t *s) {
+  const double *x = p[0];
+  double *y = (double *)(uintptr_t)p[1];
+  if (s[0] == 1 && s[1] == 1) {
+    for (size_t i = 0; i < n; i++) y[i] = alpha * x[i];
+  } else {
+    for (size_t i = 0; i < n; i++) y[(ptrdiff_t)i * s[1]] = alpha * x[(ptrdiff_t)i * s[0]];
+  }
+}
+
+static void copy_f32(size_t n, double alpha, const void *const *p, const ptrdiff_t *s) {
+  const float *x = p[0];
+  float *y = (float *)(uintptr_t)p[1];
+  float a = (float)alpha;
+  if (s[0] == 1 && s[1] == 1) {
+    for (size_t i = 0; i < n; i++) y[i] = a * x[i];
+  } else {
+    for (size_t i = 0; i < n; i++) y[(ptrdiff_t)i * s[1]] = a * x[(ptrdiff_t)i * s[0]];
+  }
+}
+
+static void mul_f64(size_t n, double alpha, const void *const *p, const ptrdiff_t *s) {
+  const double *x = p[0], *y = p[1];
+  double *z = (double *)(uintptr_t)p[2];
+  for (size_t i = 0; i < n; i++) {
+    ptrdiff_t j = (ptrdiff_t)i;
+    z[j * s[2]] += alpha * x[j * s[0]] * y[j * s[1]];
+  }
+}
+
+static void mul_f32(size_t n, double alpha, const void *const *p, const ptrdiff_t *s) {
+  const float *x = p[0], *y = p[1];
+  float *z = (float *)(uintptr_t)p[2];
+  float a = (float)alpha;
+  for (size_t i = 0; i < n; i++) {
+    ptrdiff_t j = (ptrdiff_t)i;
+    z[j * s[2]] += a * x[j * s[0]] * y[j * s[1]];
+  }
+}
+
+static void run(int operands, const symo_nd *x, double alpha, kernel f32, kernel f64) {
+  symo_dtype dtype = x[0].dtype;
+  void *p[MAX_OPERANDS] = {0};
+  for (int k = 0; k < operands; k++) {
+    assert(x[k].dtype == dtype);
+    p[k] = x[k].p;
+  }
+  nest f = plan_nest(operands, x);
+  run_nest(dtype, &f, p, alpha, dtype == SYMO_F32 ? f32 : f64);
+}
+
+void symo_nd_axpy(double alpha, symo_nd src, symo_nd dst) {
+  run(2, (symo_nd[]){src, dst}, alpha, axpy_f32, axpy_f64);
+}
+
+void symo_nd_copy(double alpha, symo_nd src, symo_nd dst) {
+  run(2, (symo_nd[]){src, dst}, alpha, copy_f32, copy_f64);
+}
+
+void symo_nd_mul(double alpha, symo_nd x, symo_nd y, symo_nd dst) {
+  run(3, (symo_nd[]){x, y, dst}, alpha, mul_f32, mul_f64);
+}
+
+void symo_nd_fill(double value, symo_nd dst) {
+  union {
+    float f32;
+    double f64;
+  } one;
+  if (dst.dtype == SYMO_F32)
+    one.f32 = (float)value;
+  else
+    one.f64 = value;
+  symo_nd src = dst;
+  src.p = &one;
+  for (int i = 0; i < src.nd; i++) src.s[i] = 0;
+  symo_nd_copy(1, src, dst);
+}
+
+/* |x| orders like its bits read as a whole number, NaN and infinity above everything else; whole
+ * numbers vectorise where fmax does not.  The "destination" is the largest bits so far. */
+static void max_abs_f64(size_t n, double alpha, const void *const *p, const ptrdiff_t *s) {
+  const double *x = p[0];
+  uint64_t *most = (uint64_t *)(uintptr_t)p[1], found = *most;
+  (void)alpha;
+  for (size_t i = 0; i < n; i++) {
+    uint64_t bits;
+    memcpy(&bits, &x[(ptrdiff_t)i * s[0]], sizeof bits);
+    bits &= 0x7FFFFFFFFFFFFFFFu;
+    found = bits > found ? bits : found;
+  }
+  *most = found;
+}
+
+static void max_abs_f32(size_t n, double alpha, const void *const *p, const ptrdiff_t *s) {
+  const float *x = p[0];
+  uint64_t *most = (uint64_t *)(uintptr_t)p[1];
+  uint32_t found = (uint32_t)*most;
+  (void)alpha;
+  for (size_t i = 0; i < n; i++) {
+    uint32_t bits;
+    memcpy(&bits, &x[(ptrdiff_t)i * s[0]], sizeof bits);
+    bits &= 0x7FFFFFFFu;
+    found = bits > found ? bits : found;
+  }
+  *most = found;
+}
+
+double symo_nd_max_abs(symo_nd x) {
+  uint64_t most = 0;
+  symo_nd sink = x;
+  sink.p = &most;
+  for (int i = 0; i < sink.nd; i++) sink.s[i] = 0;
+  run(2, (symo_nd[]){x, sink}, 1, max_abs_f32, max_abs_f64);
+  double value;
+  if (x.dtype == SYMO_F32) {
+    uint32_t bits = (uint32_t)most;
+    float single;
+    memcpy(&single, &bits, sizeof single);
+    value = (double)single;
+  } else {
+    memcpy(&value, &most, sizeof value);
+  }
+  return isfinite(value) ? value : (double)INFINITY;
+}
+
+/* Joins axes [first, end) into one stride; false if they do not lie one behind the other. */
+static bool join(const symo_nd *x, int first, int end, size_t *n, ptrdiff_t *s) {
+  *n = 1;
+  *s = 0; /* of a dimension that is one long: no stride yet */
+  for (int i = end - 1; i >= first; i--) {
+    if (x->n[i] == 1) continue;
+    if (*n > 1 && x->s[i] != *s * (ptrdiff_t)*n) return false;
+    if (*n == 1) *s = x->s[i];
+    *n *= x->n[i];
+  }
+  return true;
+}
+
+bool symo_nd_matrix(symo_nd x, int rows, symo_mat *out) {
+  symo_mat m = {.p = x.p};
+  if (!join(&x, 0, rows, &m.rows, &m.rs) || !join(&x, rows, x.nd, &m.cols, &m.cs)) return false;
+  if (m.rs < 0 || m.cs < 0) return false;
+  if (m.cols == 1) m.cs = 1;
+  if (m.rows == 1) m.rs = m.cs == 1 ? (ptrdiff_t)m.cols : 1;
+  if (m.rs == 0 || m.cs == 0 || (m.rs != 1 && m.cs != 1)) return false;
+  /* Leading dimensions must cover the rows, and fit BLAS integers. */
+  if (m.cs == 1 && m.rs < (ptrdiff_t)m.cols && m.rows > 1 && m.rs != 1) return false;
+  if (m.rs == 1 && m.cs != 1 && m.cs < (ptrdiff_t)m.rows) return false;
+  if (m.cs == 1 && m.rs == 1 && m.cols > 1 && m.rows > 1) return false;
+  const ptrdiff_t limit = 2147483647;
+  if (m.rs > limit || m.cs > limit || m.rows > (size_t)limit || m.cols > (size_t)limit) return false;
+  *out = m;
+  return true;
+}

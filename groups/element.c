@@ -1,0 +1,122 @@
+/* Elements of the group of a layout, and their action, one axis after the other. */
+#include <symo/element.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "core/linalg.h"
+#include "groups/layout.h"
+
+struct symo_element {
+  symo_layout *layout;
+  double **g; /* [num_spaces] */
+};
+
+symo_status symo_element_create(symo_layout *layout, symo_element **out) {
+  if (layout == NULL || out == NULL) return SYMO_E_ARGUMENT;
+  symo_status status;
+  symo_element *e = symo_calloc(1, sizeof *e);
+  if (e == NULL) return symo_fail_memory(layout->context, "element");
+  e->layout = symo_layout_retain(layout);
+  e->g = symo_calloc(layout->num_spaces + 1, sizeof *e->g);
+  if (e->g == NULL) SYMO_TRY(symo_fail_memory(layout->context, "element"));
+  for (size_t i = 0; i < layout->num_spaces; i++) {
+    const layout_space *s = &layout->spaces[i];
+    size_t size = s->group->element_size(s->dim);
+    if (size > 2147483647)
+      SYMO_TRY(symo_fail(layout->context, SYMO_E_SIZE,
+                         "element: space %s: an element of %s on dimension %zu takes %.0f GiB "
+                         "(use a smaller dimension)",
+                         s->name, s->group->name, s->dim, (double)size * 8 / 1073741824.0));
+    e->g[i] = symo_malloc(size * sizeof(double));
+    if (e->g[i] == NULL) SYMO_TRY(symo_fail_memory(layout->context, "element"));
+    s->group->element_identity(s->dim, e->g[i]);
+  }
+  *out = e;
+  return SYMO_OK;
+fail:
+  symo_element_destroy(e);
+  return status;
+}
+
+void symo_element_destroy(symo_element *e) {
+  if (e == NULL) return;
+  for (size_t i = 0; e->g != NULL && i < e->layout->num_spaces; i++) symo_free(e->g[i]);
+  symo_free(e->g);
+  symo_layout_destroy(e->layout);
+  symo_free(e);
+}
+
+symo_status symo_element_sample(symo_element *e, symo_rng *rng) {
+  if (e == NULL || rng == NULL) return SYMO_E_ARGUMENT;
+  const symo_layout *layout = e->layout;
+  size_t most = 0;
+  for (size_t i = 0; i < layout->num_spaces; i++)
+    if (layout->spaces[i].group == &symo_group_orthogonal && layout->spaces[i].dim > most)
+      most = layout->spaces[i].dim;
+  void *work = symo_malloc(symo_eigh_work(SYMO_F64, most));
+  if (work == NULL) return symo_fail_memory(layout->context, "element");
+  symo_status status = SYMO_OK;
+  for (size_t i = 0; i < layout->num_spaces && status == SYMO_OK; i++) {
+    const layout_space *s = &layout->spaces[i];
+    status = s->group->element_sample(s->dim, rng, e->g[i], work);
+    if (status != SYMO_OK)
+      symo_fail(layout->context, status, "element: space %s: sampling failed", s->name);
+  }
+  symo_free(work);
+  return status;
+}
+
+/* Acts on the axes of one tensor; a and b are dense buffers of its size. */
+static void act_on_tensor(const symo_element *e, size_t tensor, bool inverse, symo_nd x, symo_nd y,
+                          void *a, void *b, void *work) {
+  const layout_tensor *t = &e->layout->tensors[tensor];
+  size_t moved = 0, done = 0;
+  for (size_t axis = 0; axis < t->order; axis++)
+    moved += e->layout->spaces[t->space[axis]].group != &symo_group_identity;
+  if (moved == 0) symo_nd_copy(1, x, y);
+  for (size_t axis = 0; axis < t->order; axis++) {
+    const layout_space *s = &e->layout->spaces[t->space[axis]];
+    if (s->group == &symo_group_identity) continue;
+    done++;
+    symo_nd to = done == moved ? y : symo_nd_dense(y.dtype, done % 2 ? a : b, (int)t->order, t->dim);
+    s->group->act(s->dim, e->g[t->space[axis]], inverse, symo_nd_move(x, (int)axis, 0),
+                  symo_nd_move(to, (int)axis, 0), work);
+    x = to;
+  }
+}
+
+static symo_status act(const symo_element *e, bool inverse, symo_dtype dtype, symo_const_vector x,
+                       symo_vector y) {
+  if (e == NULL || x.data == NULL || y.data == NULL || symo_dtype_size(dtype) == 0)
+    return e == NULL ? SYMO_E_ARGUMENT
+                     : symo_fail(e->layout->context, SYMO_E_ARGUMENT,
+                                 "element: NULL data or no dtype (pass arrays and f32 or f64)");
+  const symo_layout *layout = e->layout;
+  size_t largest = 0, widest = 0;
+  for (size_t i = 0; i < layout->num_tensors; i++)
+    if (layout->tensors[i].order > 1 && layout->tensors[i].size > largest)
+      largest = layout->tensors[i].size;
+  for (size_t i = 0; i < layout->num_spaces; i++) {
+    size_t size = layout->spaces[i].group->element_size(layout->spaces[i].dim);
+    widest = size > widest ? size : widest;
+  }
+  size_t item = symo_dtype_size(dtype);
+  char *buffers = symo_malloc((2 * largest + widest) * item);
+  if (buffers == NULL) return symo_fail_memory(layout->context, "element");
+  for (size_t i = 0; i < layout->num_tensors; i++)
+    act_on_tensor(e, i, inverse, symo_layout_view(layout, dtype, x, i),
+                  symo_layout_view(layout, dtype, symo_vector_const(y), i), buffers,
+                  buffers + largest * item, buffers + 2 * largest * item);
+  symo_free(buffers);
+  return SYMO_OK;
+}
+
+symo_status symo_element_act(const symo_element *e, symo_dtype dtype, symo_const_vector x,
+                             symo_vector y) {
+  return act(e, false, dtype, x, y);
+}
+
+symo_status symo_element_act_inverse(const symo_element *e, symo_dtype dtype, symo_const_vector x,
+                                     symo_vector y) {
+  return act(e, true, dtype, x, y);
+}

@@ -1,0 +1,305 @@
+/* Layouts: spaces and tensors, built up, then frozen. */
+#include "groups/layout.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <math.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+
+symo_status symo_layout_create(symo_context *context, symo_layout **out) {
+  if (out == NULL)
+    return symo_fail(context, SYMO_E_ARGUMENT, "layout: out is NULL (pass a pointer)");
+  symo_layout *layout = symo_calloc(1, sizeof *layout);
+  if (layout == NULL) return symo_fail_memory(context, "layout");
+  layout->context = context;
+  layout->dtype = SYMO_ANY;
+  atomic_init(&layout->references, 1);
+  *out = layout;
+  return SYMO_OK;
+}
+
+symo_layout *symo_layout_retain(symo_layout *layout) {
+  layout->frozen = true;
+  atomic_fetch_add(&layout->references, 1);
+  return layout;
+}
+
+void symo_layout_destroy(symo_layout *layout) {
+  if (layout == NULL || atomic_fetch_sub(&layout->references, 1) > 1) return;
+  for (size_t i = 0; i < layout->num_spaces; i++) symo_free(layout->spaces[i].name);
+  for (size_t i = 0; i < layout->num_tensors; i++) symo_free(layout->tensors[i].name);
+  symo_free(layout->spaces);
+  symo_free(layout->tensors);
+  symo_free(layout);
+}
+
+static bool is_name(const char *name) {
+  if (name == NULL || *name == 0 || strlen(name) > SYMO_MAX_NAME) return false;
+  for (; *name; name++)
+    if (!isalnum((unsigned char)*name) && strchr("_.-/", *name) == NULL) return false;
+  return true;
+}
+
+static symo_status check_new(const symo_layout *layout, const char *kind, const char *name,
+                             bool taken) {
+  symo_context *context = layout->context;
+  if (layout->frozen)
+    return symo_fail(context, SYMO_E_UNSUPPORTED,
+                     "layout: %s %s: the layout is in use by a plan (add before making plans)",
+                     kind, name == NULL ? "" : name);
+  if (!is_name(name))
+    return symo_fail(context, SYMO_E_NAME,
+                     "layout: %s \"%.40s\": not a name (letters, digits, '_', '.', '-', '/', "
+                     "at most %d)",
+                     kind, name == NULL ? "" : name, SYMO_MAX_NAME);
+  if (taken)
+    return symo_fail(context, SYMO_E_NAME, "layout: %s %s: defined twice (rename one)", kind, name);
+  return SYMO_OK;
+}
+
+/* Doubles an array that is full. */
+static symo_status make_room(symo_context *context, void **array, size_t *room, size_t used,
+                             size_t size) {
+  if (used < *room) return SYMO_OK;
+  size_t wanted = *room == 0 ? 8 : 2 * *room;
+  void *grown = symo_calloc(wanted, size);
+  if (grown == NULL) return symo_fail_memory(context, "layout");
+  if (used > 0) memcpy(grown, *array, used * size);
+  symo_free(*array);
+  *array = grown;
+  *room = wanted;
+  return SYMO_OK;
+}
+
+symo_status symo_layout_add_space(symo_layout *layout, const char *name, size_t dim,
+                                  const symo_group *group) {
+  if (layout == NULL) return SYMO_E_ARGUMENT;
+  size_t found;
+  symo_status status =
+      check_new(layout, "space", name, name && symo_layout_find_space(layout, name, &found));
+  if (status != SYMO_OK) return status;
+  if (group == NULL)
+    return symo_fail(layout->context, SYMO_E_NAME,
+                     "layout: space %s: no such group (see `symo groups`)", name);
+  if (dim == 0 || dim > 2147483647)
+    return symo_fail(layout->context, dim == 0 ? SYMO_E_ARGUMENT : SYMO_E_SIZE,
+                     "layout: space %s: dimension %zu (must be 1 to 2147483647)", name, dim);
+  status = make_room(layout->context, (void **)&layout->spaces, &layout->space_room,
+                     layout->num_spaces, sizeof *layout->spaces);
+  if (status != SYMO_OK) return status;
+  char *copy = symo_strdup(name);
+  if (copy == NULL) return symo_fail_memory(layout->context, "layout");
+  layout->spaces[layout->num_spaces++] = (layout_space){copy, dim, group};
+  return SYMO_OK;
+}
+
+/* Reads one axis "name" or "name*" into axis a of the tensor. */
+static symo_status set_axis(const symo_layout *layout, layout_tensor *t, const char *tensor,
+                            size_t a, const char *axis) {
+  char name[SYMO_MAX_NAME + 1];
+  size_t length = axis == NULL ? 0 : strlen(axis);
+  bool dual = length > 0 && axis[length - 1] == '*';
+  if (dual) length--;
+  bool fits = length > 0 && length <= SYMO_MAX_NAME;
+  if (fits) {
+    memcpy(name, axis, length);
+    name[length] = 0;
+  }
+  if (!fits || !symo_layout_find_space(layout, name, &t->space[a]))
+    return symo_fail(layout->context, SYMO_E_NAME,
+                     "layout: axis %zu of tensor %s names space %.60s, which the layout does not "
+                     "have (add it)",
+                     a, tensor, axis == NULL ? "NULL" : axis);
+  t->dual[a] = dual;
+  t->dim[a] = layout->spaces[t->space[a]].dim;
+  return SYMO_OK;
+}
+
+static symo_status check_repeats(const symo_layout *layout, const layout_tensor *t,
+                                 const char *tensor) {
+  for (size_t a = 0; a < t->order; a++) {
+    size_t times = 0;
+    for (size_t b = 0; b < t->order; b++) times += t->space[b] == t->space[a];
+    const layout_space *space = &layout->spaces[t->space[a]];
+    if (times > 2 && space->group != &symo_group_identity)
+      return symo_fail(layout->context, SYMO_E_UNSUPPORTED,
+                       "layout: tensor %s: space %s stands on %zu axes, at most two are supported "
+                       "for the group %s (name the others after an identity space)",
+                       tensor, space->name, times, space->group->name);
+  }
+  return SYMO_OK;
+}
+
+symo_status symo_layout_add_tensor(symo_layout *layout, const char *name, size_t order,
+                                   const char *const *axes) {
+  if (layout == NULL) return SYMO_E_ARGUMENT;
+  size_t found;
+  symo_status status =
+      check_new(layout, "tensor", name, name && symo_layout_find_tensor(layout, name, &found));
+  if (status != SYMO_OK) return status;
+  if (order > SYMO_MAX_ORDER)
+    return symo_fail(layout->context, SYMO_E_UNSUPPORTED,
+                     "layout: tensor %s has %zu axes (at most %d)", name, order, SYMO_MAX_ORDER);
+  layout_tensor t = {.order = order, .size = 1, .offset = layout->parameters};
+  for (size_t a = 0; a < order; a++) {
+    status = set_axis(layout, &t, name, a, axes == NULL ? NULL : axes[a]);
+    if (status != SYMO_OK) return status;
+    if (!symo_mul_size(t.size, t.dim[a], &t.size) || t.size > PTRDIFF_MAX / 16)
+      return symo_fail(layout->context, SYMO_E_SIZE, "layout: tensor %s is too large to address",
+                       name);
+  }
+  status = check_repeats(layout, &t, name);
+  if (status != SYMO_OK) return status;
+  if (layout->parameters > PTRDIFF_MAX / 16 - t.size)
+    return symo_fail(layout->context, SYMO_E_SIZE, "layout: with tensor %s too many parameters",
+                     name);
+  status = make_room(layout->context, (void **)&layout->tensors, &layout->tensor_room,
+                     layout->num_tensors, sizeof *layout->tensors);
+  if (status != SYMO_OK) return status;
+  t.name = symo_strdup(name);
+  if (t.name == NULL) return symo_fail_memory(layout->context, "layout");
+  layout->tensors[layout->num_tensors++] = t;
+  layout->parameters += t.size;
+  return SYMO_OK;
+}
+
+symo_status symo_layout_set_dtype(symo_layout *layout, symo_dtype dtype) {
+  if (layout == NULL) return SYMO_E_ARGUMENT;
+  if (dtype != SYMO_ANY && symo_dtype_size(dtype) == 0)
+    return symo_fail(layout->context, SYMO_E_DTYPE, "layout: dtype %d (must be f32 or f64)",
+                     (int)dtype);
+  if (layout->frozen)
+    return symo_fail(layout->context, SYMO_E_UNSUPPORTED,
+                     "layout: dtype: the layout is in use by a plan (set it before making plans)");
+  layout->dtype = dtype;
+  return SYMO_OK;
+}
+
+symo_dtype symo_layout_dtype(const symo_layout *layout) { return layout->dtype; }
+size_t symo_layout_num_spaces(const symo_layout *layout) { return layout->num_spaces; }
+size_t symo_layout_num_tensors(const symo_layout *layout) { return layout->num_tensors; }
+size_t symo_layout_num_parameters(const symo_layout *layout) { return layout->parameters; }
+
+static const layout_space *space_at(const symo_layout *layout, size_t space) {
+  assert(space < layout->num_spaces);
+  return &layout->spaces[space];
+}
+
+static const layout_tensor *tensor_at(const symo_layout *layout, size_t tensor) {
+  assert(tensor < layout->num_tensors);
+  return &layout->tensors[tensor];
+}
+
+const char *symo_layout_space_name(const symo_layout *layout, size_t space) {
+  return space_at(layout, space)->name;
+}
+size_t symo_layout_space_dim(const symo_layout *layout, size_t space) {
+  return space_at(layout, space)->dim;
+}
+const symo_group *symo_layout_space_group(const symo_layout *layout, size_t space) {
+  return space_at(layout, space)->group;
+}
+const char *symo_layout_tensor_name(const symo_layout *layout, size_t tensor) {
+  return tensor_at(layout, tensor)->name;
+}
+size_t symo_layout_tensor_order(const symo_layout *layout, size_t tensor) {
+  return tensor_at(layout, tensor)->order;
+}
+size_t symo_layout_tensor_size(const symo_layout *layout, size_t tensor) {
+  return tensor_at(layout, tensor)->size;
+}
+size_t symo_layout_tensor_offset(const symo_layout *layout, size_t tensor) {
+  return tensor_at(layout, tensor)->offset;
+}
+
+size_t symo_layout_axis_space(const symo_layout *layout, size_t tensor, size_t axis) {
+  assert(axis < tensor_at(layout, tensor)->order);
+  return layout->tensors[tensor].space[axis];
+}
+size_t symo_layout_axis_dim(const symo_layout *layout, size_t tensor, size_t axis) {
+  assert(axis < tensor_at(layout, tensor)->order);
+  return layout->tensors[tensor].dim[axis];
+}
+bool symo_layout_axis_dual(const symo_layout *layout, size_t tensor, size_t axis) {
+  assert(axis < tensor_at(layout, tensor)->order);
+  return layout->tensors[tensor].dual[axis];
+}
+
+bool symo_layout_find_space(const symo_layout *layout, const char *name, size_t *index) {
+  for (size_t i = 0; i < layout->num_spaces; i++)
+    if (strcmp(layout->spaces[i].name, name) == 0) {
+      *index = i;
+      return true;
+    }
+  return false;
+}
+
+bool symo_layout_find_tensor(const symo_layout *layout, const char *name, size_t *index) {
+  for (size_t i = 0; i < layout->num_tensors; i++)
+    if (strcmp(layout->tensors[i].name, name) == 0) {
+      *index = i;
+      return true;
+    }
+  return false;
+}
+
+bool symo_layout_equal(const symo_layout *a, const symo_layout *b) {
+  if (a == b) return true;
+  if (a->num_spaces != b->num_spaces || a->num_tensors != b->num_tensors) return false;
+  for (size_t i = 0; i < a->num_spaces; i++) {
+    const layout_space *x = &a->spaces[i], *y = &b->spaces[i];
+    if (strcmp(x->name, y->name) != 0 || x->dim != y->dim || x->group != y->group) return false;
+  }
+  for (size_t i = 0; i < a->num_tensors; i++) {
+    const layout_tensor *x = &a->tensors[i], *y = &b->tensors[i];
+    if (strcmp(x->name, y->name) != 0 || x->order != y->order) return false;
+    for (size_t k = 0; k < x->order; k++)
+      if (x->space[k] != y->space[k] || x->dual[k] != y->dual[k]) return false;
+  }
+  return true;
+}
+
+/* ---- vectors ---------------------------------------------------------------------------------- */
+
+void symo_layout_split(const symo_layout *layout, symo_dtype dtype, void *flat, void **data) {
+  size_t size = symo_dtype_size(dtype);
+  for (size_t i = 0; i < layout->num_tensors; i++)
+    data[i] = (char *)flat + layout->tensors[i].offset * size;
+}
+
+void symo_layout_split_const(const symo_layout *layout, symo_dtype dtype, const void *flat,
+                             const void **data) {
+  size_t size = symo_dtype_size(dtype);
+  for (size_t i = 0; i < layout->num_tensors; i++)
+    data[i] = (const char *)flat + layout->tensors[i].offset * size;
+}
+
+symo_nd symo_layout_view(const symo_layout *layout, symo_dtype dtype, symo_const_vector x,
+                         size_t tensor) {
+  const layout_tensor *t = tensor_at(layout, tensor);
+  symo_nd view = symo_nd_dense(dtype, (void *)(uintptr_t)x.data[tensor], (int)t->order, t->dim);
+  if (x.strides != NULL && x.strides[tensor] != NULL)
+    for (size_t a = 0; a < t->order; a++) view.s[a] = x.strides[tensor][a];
+  return view;
+}
+
+symo_status symo_layout_check_vector(const symo_layout *layout, symo_dtype dtype,
+                                     symo_const_vector x, const char *what) {
+  if (x.data == NULL)
+    return symo_fail(layout->context, SYMO_E_ARGUMENT, "%s: data is NULL (one array per tensor)",
+                     what);
+  for (size_t i = 0; i < layout->num_tensors; i++) {
+    const char *name = layout->tensors[i].name;
+    if (x.data[i] == NULL)
+      return symo_fail(layout->context, SYMO_E_ARGUMENT, "%s: tensor %s: the array is NULL", what,
+                       name);
+    if (!isfinite(symo_nd_max_abs(symo_layout_view(layout, dtype, x, i))))
+      return symo_fail(layout->context, SYMO_E_NONFINITE,
+                       "%s: tensor %s holds NaN or infinity (check the loss and the step before)",
+                       what, name);
+  }
+  return SYMO_OK;
+}

@@ -1,0 +1,51 @@
+#ifndef SYMO_GROUPS_LAYOUT_H
+#define SYMO_GROUPS_LAYOUT_H
+
+#include <stdatomic.h>
+
+#include "core/nd.h"
+#include "groups/group.h"
+
+typedef struct layout_space {
+  char *name;
+  size_t dim;
+  const symo_group *group;
+} layout_space;
+
+typedef struct layout_tensor {
+  char *name;
+  size_t order, size, offset;
+  size_t space[SYMO_MAX_ORDER], dim[SYMO_MAX_ORDER];
+  bool dual[SYMO_MAX_ORDER];
+} layout_tensor;
+
+struct symo_layout {
+  symo_context *context;
+  atomic_size_t references;
+  bool frozen;
+  symo_dtype dtype;
+  size_t num_spaces, num_tensors, space_room, tensor_room, parameters;
+  layout_space *spaces;
+  layout_tensor *tensors;
+};
+
+/* The layout can no longer be changed; one more reference to it. */
+symo_layout *symo_layout_retain(symo_layout *layout);
+
+/* A tensor of a caller's vector as a view. */
+symo_nd symo_layout_view(const symo_layout *layout, symo_dtype dtype, symo_const_vector x,
+                         size_t tensor);
+
+/* SYMO_E_NONFINITE with the name of the first tensor that holds NaN or infinity; `what` says which
+ * vector ("gradient"). SYMO_E_ARGUMENT if an array is NULL. */
+symo_status symo_layout_check_vector(const symo_layout *layout, symo_dtype dtype,
+                                     symo_const_vector x, const char *what);
+
+/* True if names, dimensions, groups and axes are the same. */
+bool symo_layout_equal(const symo_layout *a, const symo_layout *b);
+
+static inline symo_const_vector symo_vector_const(symo_vector x) {
+  return (symo_const_vector){(const void *const *)x.data, x.strides};
+}
+
+#endif

@@ -1,0 +1,289 @@
+/* Plans: the labels of a layout and the pieces of tensors that lie in them. */
+#include "groups/plan.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+
+symo_plan_spec symo_plan_spec_default(void) {
+  return (symo_plan_spec){.dtype = SYMO_ANY, .coupling = SYMO_COUPLED, .centered = false};
+}
+
+/* The non-identity spaces on a tensor, ascending, each with its one or two axes. */
+static int find_occurrences(const symo_layout *layout, size_t tensor, occurrence *out) {
+  const layout_tensor *t = &layout->tensors[tensor];
+  int n = 0;
+  for (int a = 0; a < (int)t->order; a++) {
+    size_t space = t->space[a];
+    if (layout->spaces[space].group == &symo_group_identity) continue;
+    int i = 0;
+    while (i < n && out[i].space < space) i++;
+    if (i < n && out[i].space == space) {
+      out[i].axis[out[i].order++] = a;
+      continue;
+    }
+    memmove(&out[i + 1], &out[i], (size_t)(n - i) * sizeof *out);
+    out[i] = (occurrence){.space = space, .group = layout->spaces[space].group, .order = 1};
+    out[i].axis[0] = a;
+    n++;
+  }
+  return n;
+}
+
+static bool same_key(const plan_label *label, int n, const size_t *space, const int *irrep) {
+  if (label->num_keys != n) return false;
+  for (int i = 0; i < n; i++)
+    if (label->key_space[i] != space[i] || label->key_irrep[i] != irrep[i]) return false;
+  return true;
+}
+
+static symo_status name_label(const symo_plan *plan, plan_label *label) {
+  const symo_layout *layout = plan->layout;
+  char text[(SYMO_MAX_ORDER + 1) * (SYMO_MAX_NAME + 32)] = "";
+  size_t used = 0;
+  if (plan->coupling == SYMO_BLOCKED)
+    used += (size_t)snprintf(text, sizeof text, "%s/", layout->tensors[label->tensor].name);
+  if (label->num_keys == 0) snprintf(text + used, sizeof text - used, "trivial");
+  for (int i = 0; i < label->num_keys; i++) {
+    const layout_space *s = &layout->spaces[label->key_space[i]];
+    symo_irrep irreps[SYMO_MAX_IRREPS];
+    s->group->irreps(s->dim, irreps);
+    used += (size_t)snprintf(text + used, sizeof text - used, "%s%s:%s", i > 0 ? "," : "", s->name,
+                             irreps[label->key_irrep[i]].name);
+  }
+  label->name = symo_strdup(text);
+  return label->name == NULL ? symo_fail_memory(plan->context, "plan") : SYMO_OK;
+}
+
+static symo_status too_large(const symo_plan *plan, const char *what) {
+  return symo_fail(plan->context, SYMO_E_SIZE, "plan: %s: too large to address (use other groups)",
+                   what);
+}
+
+/* Sizes and row axes of a new label from its key. */
+static symo_status shape_label(const symo_plan *plan, plan_label *label) {
+  label->dim = label->count = label->ambient = 1;
+  int ambient_axes = 0;
+  size_t ambient[2 * SYMO_MAX_ORDER], rows = 1;
+  bool fits = true;
+  for (int i = 0; i < label->num_keys; i++) {
+    const layout_space *s = &plan->layout->spaces[label->key_space[i]];
+    symo_irrep irreps[SYMO_MAX_IRREPS];
+    s->group->irreps(s->dim, irreps);
+    const symo_irrep *r = &irreps[label->key_irrep[i]];
+    fits = fits && symo_mul_size(label->dim, r->dim, &label->dim);
+    fits = fits && symo_mul_size(label->count, r->count, &label->count);
+    if (r->family) {
+      label->row[label->num_rows++] = r->count;
+      fits = fits && symo_mul_size(rows, r->count, &rows);
+    }
+    for (int k = 0; k < r->ambient; k++) {
+      ambient[ambient_axes++] = s->dim;
+      fits = fits && symo_mul_size(rows, s->dim, &rows);
+    }
+  }
+  label->num_families = label->num_rows;
+  for (int k = 0; k < ambient_axes; k++) {
+    label->row[label->num_rows++] = ambient[k];
+    label->ambient *= ambient[k];
+  }
+  return fits && rows <= PTRDIFF_MAX / 16 ? SYMO_OK : too_large(plan, label->name);
+}
+
+/* The label of a key, made if it is new.  *out may move when labels are added. */
+static symo_status find_label(symo_plan *plan, size_t tensor, int n, const size_t *space,
+                              const int *irrep, size_t *out) {
+  bool blocked = plan->coupling == SYMO_BLOCKED;
+  for (size_t i = 0; i < plan->num_labels; i++) {
+    const plan_label *label = &plan->labels[i];
+    if ((!blocked || label->tensor == tensor) && same_key(label, n, space, irrep)) {
+      *out = i;
+      return SYMO_OK;
+    }
+  }
+  if (plan->num_labels == plan->room) {
+    size_t room = plan->room == 0 ? 8 : 2 * plan->room;
+    plan_label *grown = symo_calloc(room, sizeof *grown);
+    if (grown == NULL) return symo_fail_memory(plan->context, "plan");
+    if (plan->num_labels > 0) memcpy(grown, plan->labels, plan->num_labels * sizeof *grown);
+    symo_free(plan->labels);
+    plan->labels = grown;
+    plan->room = room;
+  }
+  plan_label *label = &plan->labels[plan->num_labels];
+  *label = (plan_label){.num_keys = n, .tensor = tensor};
+  label->dropped = plan->centered && n == 0;
+  for (int i = 0; i < n; i++) {
+    label->key_space[i] = space[i];
+    label->key_irrep[i] = irrep[i];
+  }
+  symo_status status = name_label(plan, label);
+  if (status != SYMO_OK) return status;
+  *out = plan->num_labels++;
+  return shape_label(plan, label);
+}
+
+static symo_status append_piece(symo_plan *plan, plan_label *label, const plan_piece *piece) {
+  if (label->num_pieces == label->room) {
+    size_t room = label->room == 0 ? 4 : 2 * label->room;
+    plan_piece *grown = symo_calloc(room, sizeof *grown);
+    if (grown == NULL) return symo_fail_memory(plan->context, "plan");
+    if (label->num_pieces > 0) memcpy(grown, label->pieces, label->num_pieces * sizeof *grown);
+    symo_free(label->pieces);
+    label->pieces = grown;
+    label->room = room;
+  }
+  label->pieces[label->num_pieces] = *piece;
+  label->pieces[label->num_pieces].column = label->m;
+  label->num_pieces++;
+  label->m += piece->width;
+  return label->m <= 2147483647 ? SYMO_OK : too_large(plan, label->name);
+}
+
+/* Puts one piece (occurrences with chosen components) into its label. */
+static symo_status place_piece(symo_plan *plan, plan_piece *piece, bool trivial_only) {
+  const layout_tensor *t = &plan->layout->tensors[piece->tensor];
+  size_t space[SYMO_MAX_ORDER], index = 0;
+  int irrep[SYMO_MAX_ORDER], n = 0;
+  piece->width = 1;
+  for (size_t a = 0; a < t->order; a++)
+    if (plan->layout->spaces[t->space[a]].group == &symo_group_identity) piece->width *= t->dim[a];
+  for (int i = 0; i < piece->num_occurrences; i++) {
+    const occurrence *o = &piece->occ[i];
+    piece->width *= o->copies;
+    if (o->number == 0) continue;
+    space[n] = o->space;
+    irrep[n++] = o->number;
+  }
+  if (trivial_only != (n == 0)) return SYMO_OK;
+  symo_status status = find_label(plan, piece->tensor, n, space, irrep, &index);
+  if (status != SYMO_OK) return status;
+  plan_label *label = &plan->labels[index];
+  int family = 0, ambient = label->num_families;
+  for (int i = 0; i < piece->num_occurrences; i++) {
+    occurrence *o = &piece->occ[i];
+    o->family_row = o->irrep.family ? family++ : -1;
+    o->ambient_row = o->irrep.ambient > 0 ? ambient : -1;
+    ambient += o->irrep.ambient;
+  }
+  return append_piece(plan, label, piece);
+}
+
+/* All pieces of one tensor: the product of the components of its occurrences. */
+static symo_status place_tensor(symo_plan *plan, size_t tensor, bool trivial_only) {
+  plan_piece piece = {.tensor = tensor};
+  symo_component choices[SYMO_MAX_ORDER][SYMO_MAX_COMPONENTS];
+  int count[SYMO_MAX_ORDER], chosen[SYMO_MAX_ORDER] = {0};
+  piece.num_occurrences = find_occurrences(plan->layout, tensor, piece.occ);
+  for (int i = 0; i < piece.num_occurrences; i++) {
+    const occurrence *o = &piece.occ[i];
+    count[i] = o->group->components(plan->layout->spaces[o->space].dim, o->order, choices[i]);
+  }
+  for (;;) {
+    for (int i = 0; i < piece.num_occurrences; i++) {
+      occurrence *o = &piece.occ[i];
+      symo_irrep irreps[SYMO_MAX_IRREPS];
+      o->group->irreps(plan->layout->spaces[o->space].dim, irreps);
+      o->number = choices[i][chosen[i]].irrep;
+      o->copies = choices[i][chosen[i]].copies;
+      o->irrep = irreps[o->number];
+    }
+    symo_status status = place_piece(plan, &piece, trivial_only);
+    if (status != SYMO_OK) return status;
+    int i = piece.num_occurrences - 1;
+    while (i >= 0 && ++chosen[i] == count[i]) chosen[i--] = 0;
+    if (i < 0) return SYMO_OK;
+  }
+}
+
+/* True if every piece is a view that BLAS (or, for families, the elementwise kernels) can take when the
+ * tensors are row-major. */
+static bool label_is_views(const symo_plan *plan, const plan_label *label) {
+  for (size_t p = 0; p < label->num_pieces; p++) {
+    symo_nd view;
+    symo_mat mat;
+    const plan_piece *piece = &label->pieces[p];
+    if (!symo_piece_view(plan, label, piece, (symo_const_vector){NULL, NULL}, &view)) return false;
+    if (label->num_families > 0 ? label->ambient > 1
+                                : !symo_nd_matrix(view, label->num_rows, &mat))
+      return false;
+  }
+  return true;
+}
+
+symo_status symo_plan_create(symo_layout *layout, const symo_plan_spec *spec, symo_plan **out) {
+  if (layout == NULL || out == NULL) return SYMO_E_ARGUMENT;
+  symo_plan_spec chosen = spec == NULL ? symo_plan_spec_default() : *spec;
+  symo_status status;
+  if (layout->num_tensors == 0)
+    return symo_fail(layout->context, SYMO_E_ARGUMENT, "plan: the layout has no tensors (add one)");
+  symo_plan *plan = symo_calloc(1, sizeof *plan);
+  if (plan == NULL) return symo_fail_memory(layout->context, "plan");
+  plan->context = layout->context;
+  plan->layout = symo_layout_retain(layout);
+  atomic_init(&plan->references, 1);
+  plan->dtype = chosen.dtype != SYMO_ANY ? chosen.dtype : layout->dtype;
+  if (plan->dtype == SYMO_ANY) plan->dtype = SYMO_F64;
+  plan->coupling = chosen.coupling;
+  plan->centered = chosen.centered;
+  for (int pass = 0; pass < 2; pass++)
+    for (size_t i = 0; i < layout->num_tensors; i++)
+      SYMO_TRY(place_tensor(plan, i, pass == 0));
+  for (size_t i = 0; i < plan->num_labels; i++)
+    plan->labels[i].views = label_is_views(plan, &plan->labels[i]);
+  /* Panels of a twentieth of the parameters: extra memory stays small, BLAS calls stay long. */
+  plan->panel = layout->parameters / 20 > 65536 ? layout->parameters / 20 : 65536;
+  *out = plan;
+  return SYMO_OK;
+fail:
+  symo_plan_destroy(plan);
+  return status;
+}
+
+symo_plan *symo_plan_retain(symo_plan *plan) {
+  atomic_fetch_add(&plan->references, 1);
+  return plan;
+}
+
+void symo_plan_destroy(symo_plan *plan) {
+  if (plan == NULL || atomic_fetch_sub(&plan->references, 1) > 1) return;
+  for (size_t i = 0; i < plan->num_labels; i++) {
+    symo_free(plan->labels[i].name);
+    symo_free(plan->labels[i].pieces);
+  }
+  symo_free(plan->labels);
+  symo_layout_destroy(plan->layout);
+  symo_free(plan);
+}
+
+bool symo_plan_equal(const symo_plan *a, const symo_plan *b) {
+  return a == b || (a->dtype == b->dtype && a->coupling == b->coupling &&
+                    a->centered == b->centered && symo_layout_equal(a->layout, b->layout));
+}
+
+symo_dtype symo_plan_dtype(const symo_plan *plan) { return plan->dtype; }
+symo_coupling symo_plan_coupling(const symo_plan *plan) { return plan->coupling; }
+bool symo_plan_centered(const symo_plan *plan) { return plan->centered; }
+const symo_layout *symo_plan_layout(const symo_plan *plan) { return plan->layout; }
+size_t symo_plan_num_labels(const symo_plan *plan) { return plan->num_labels; }
+
+symo_label_info symo_plan_label(const symo_plan *plan, size_t label) {
+  assert(label < plan->num_labels);
+  const plan_label *l = &plan->labels[label];
+  return (symo_label_info){.name = l->name,
+                           .dim = l->dim,
+                           .count = l->count,
+                           .multiplicity = l->m,
+                           .num_tensors = l->num_pieces,
+                           .views = l->views,
+                           .dropped = l->dropped};
+}
+
+symo_piece_info symo_plan_piece(const symo_plan *plan, size_t label, size_t piece) {
+  assert(label < plan->num_labels && piece < plan->labels[label].num_pieces);
+  const plan_piece *p = &plan->labels[label].pieces[piece];
+  return (symo_piece_info){.tensor = p->tensor, .column = p->column, .width = p->width};
+}

@@ -1,0 +1,100 @@
+/* What a plan says of itself, and the orbit mean. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "core/text.h"
+#include "groups/plan.h"
+
+symo_plan_cost symo_plan_cost_of(const symo_plan *plan) {
+  symo_plan_cost cost = {.parameters = (double)plan->layout->parameters};
+  double item = (double)symo_dtype_size(plan->dtype);
+  cost.dense_numbers = cost.parameters * (cost.parameters + 1) / 2;
+  for (size_t i = 0; i < plan->num_labels; i++) {
+    const plan_label *l = &plan->labels[i];
+    if (l->dropped) continue;
+    double m = (double)l->m, count = (double)l->count, rows = (double)l->ambient;
+    cost.stored_numbers += count * m * (m + 1) / 2;
+    cost.held_numbers += count * m * m;
+    cost.gram_flops += count * rows * m * (m + 1);
+    cost.root_flops += m == 1 ? count : count * 12 * m * m * m;
+    double work = (double)symo_gram_work(plan, l, true) + 4 * m * m * item +
+                  (double)symo_eigh_work(plan->dtype, l->m) + m * 8;
+    if (work > cost.workspace_bytes) cost.workspace_bytes = work;
+  }
+  return cost;
+}
+
+/* "12.3 M" and the like, always 7 characters. */
+static const char *human(double x, char out[16]) {
+  static const char units[] = {' ', 'k', 'M', 'G', 'T', 'P', 'E'};
+  size_t u = 0;
+  while (x >= 999.5 && u + 1 < sizeof units) {
+    x /= 1000;
+    u++;
+  }
+  snprintf(out, 16, u == 0 ? "%5.0f %c" : x < 99.95 ? "%5.1f %c" : "%5.0f %c", x, units[u]);
+  return out;
+}
+
+static void describe_label(const symo_plan *plan, const plan_label *l, symo_text *out) {
+  char stored[16];
+  double m = (double)l->m;
+  human(l->dropped ? 0 : (double)l->count * m * (m + 1) / 2, stored);
+  symo_text_add(out, "%-28s %8zu %8zu %8zu  %s  %-7s", l->name, l->dim, l->count, l->m, stored,
+                l->dropped ? "dropped" : l->views ? "views" : "panels");
+  size_t shown = 0;
+  for (size_t p = 0; p < l->num_pieces && shown < 6; p++, shown++)
+    symo_text_add(out, " %s:%zu", plan->layout->tensors[l->pieces[p].tensor].name,
+                  l->pieces[p].width);
+  if (l->num_pieces > shown) symo_text_add(out, " and %zu more", l->num_pieces - shown);
+  symo_text_add(out, "\n");
+}
+
+symo_status symo_plan_describe(const symo_plan *plan, char **out) {
+  if (plan == NULL || out == NULL) return SYMO_E_ARGUMENT;
+  symo_text text = {0};
+  char a[16], b[16], c[16], d[16];
+  symo_plan_cost cost = symo_plan_cost_of(plan);
+  symo_text_add(&text, "%zu spaces, %zu tensors, %s, %s%s\n", plan->layout->num_spaces,
+                plan->layout->num_tensors, symo_dtype_name(plan->dtype),
+                plan->coupling == SYMO_COUPLED ? "coupled across tensors" : "blocked by tensor",
+                plan->centered ? ", centred" : "");
+  symo_text_add(&text, "%-28s %8s %8s %8s  %7s  %-7s %s\n", "label", "dim", "count", "mult.",
+                "stored", "Gram", "tensors:columns");
+  for (size_t i = 0; i < plan->num_labels; i++) describe_label(plan, &plan->labels[i], &text);
+  symo_text_add(&text, "parameters %s, dense symmetric matrix %s numbers, stored %s (1/%.4g)\n",
+                human(cost.parameters, a), human(cost.dense_numbers, b),
+                human(cost.stored_numbers, c),
+                cost.stored_numbers > 0 ? cost.dense_numbers / cost.stored_numbers : 0);
+  symo_text_add(&text, "per gradient: Gram %sflop, roots %sflop; held %sB, work space up to %sB\n",
+                human(cost.gram_flops, a), human(cost.root_flops, b),
+                human(cost.held_numbers * (double)symo_dtype_size(plan->dtype), c),
+                human(cost.workspace_bytes, d));
+  return symo_text_finish(&text, plan->context, out);
+}
+
+/* Label 0 is analysed and put back; it is one row, so this costs a pass over x. */
+symo_status symo_plan_mean(const symo_plan *plan, symo_const_vector x, symo_vector y) {
+  if (plan == NULL) return SYMO_E_ARGUMENT;
+  symo_status status = symo_layout_check_vector(plan->layout, plan->dtype, x, "mean");
+  if (status != SYMO_OK) return status;
+  symo_const_vector target = symo_vector_const(y);
+  for (size_t i = 0; i < plan->layout->num_tensors; i++)
+    symo_nd_fill(0, symo_layout_view(plan->layout, plan->dtype, target, i));
+  for (size_t i = 0; i < plan->num_labels; i++) {
+    const plan_label *l = &plan->labels[i];
+    if (l->num_keys > 0) continue;
+    size_t bytes = (l->m * symo_dtype_size(plan->dtype) + 63) / 64 * 64;
+    size_t gather = symo_gather_scratch(plan, l, 1), scatter = symo_scatter_scratch(plan, l);
+    char *work = symo_malloc(bytes + (gather > scatter ? gather : scatter));
+    if (work == NULL) return symo_fail_memory(plan->context, "mean");
+    arena scratch = {.base = work + bytes};
+    symo_label_gather(plan, l, x, 0, 1, work, &scratch);
+    symo_label_scatter(plan, l, work, y, &scratch);
+    symo_free(work);
+  }
+  return SYMO_OK;
+}

@@ -1,0 +1,15 @@
+/* M = C_g: the averaged outer product, the empirical Fisher matrix of one gradient. */
+#include "hessian/estimator.h"
+
+static symo_status apply(estimate_block *b) {
+  symo_symmetrize(b->dtype, b->m, b->average);
+  return SYMO_OK;
+}
+
+const symo_estimator symo_estimator_covariance = {
+    .name = "covariance",
+    .summary = "C_g, the orbit average of g g'",
+    .coupling = SYMO_COUPLED,
+    .grad_power = 2,
+    .apply = apply,
+};

@@ -1,0 +1,211 @@
+/* From gradients to an estimate: orbit averages of one label at a time, in the memory where its M will
+ * stand, then the estimator on each of its blocks.
+ *
+ * Squares of numbers near 1e-30 or 1e30 leave the range of float32, so each label's gradients (and
+ * parameters) are scaled by a power of two when the largest is far from 1, and M is scaled back. */
+#include <math.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "hessian/estimator.h"
+#include "hessian/hessian.h"
+
+symo_estimate_spec symo_estimate_spec_default(void) {
+  return (symo_estimate_spec){.estimator = &symo_estimator_h_g, .damping = 0, .scale = false};
+}
+
+typedef struct job {
+  const symo_plan *plan;
+  const symo_estimator *estimator;
+  symo_estimate_spec spec;
+  size_t count;
+  const symo_const_vector *grads, *params;
+  double *largest[2]; /* [num_tensors]: of all gradients, of all parameters */
+  bool with_params;
+} job;
+
+/* Checks vectors and finds the largest entry of every tensor. */
+static symo_status survey(const job *j, const symo_const_vector *x, const char *what,
+                          double *largest) {
+  const symo_layout *layout = j->plan->layout;
+  for (size_t k = 0; k < j->count; k++)
+    for (size_t i = 0; i < layout->num_tensors; i++) {
+      const char *name = layout->tensors[i].name;
+      if (x[k].data == NULL || x[k].data[i] == NULL)
+        return symo_fail(j->plan->context, SYMO_E_ARGUMENT,
+                         "%s %zu: tensor %s: the array is NULL (pass one per tensor)", what, k,
+                         name);
+      double most = symo_nd_max_abs(symo_layout_view(layout, j->plan->dtype, x[k], i));
+      if (!isfinite(most))
+        return symo_fail(j->plan->context, SYMO_E_NONFINITE,
+                         "%s: tensor %s holds NaN or infinity (check the loss and the step before)",
+                         what, name);
+      largest[i] = most > largest[i] ? most : largest[i];
+    }
+  return SYMO_OK;
+}
+
+/* A power of two that brings `largest` near 1, or 1 where it is harmless as it is. */
+static double scale_for(symo_dtype dtype, double largest) {
+  double low = dtype == SYMO_F32 ? 1e-7 : 1e-60, high = dtype == SYMO_F32 ? 1e5 : 1e60;
+  int exponent;
+  if (largest == 0 || (largest >= low && largest <= high)) return 1;
+  frexp(largest, &exponent);
+  return ldexp(1, -exponent);
+}
+
+static double label_scale(const job *j, const plan_label *label, const double *largest,
+                          double floor) {
+  double most = floor;
+  for (size_t p = 0; p < label->num_pieces; p++)
+    most = fmax(most, largest[label->pieces[p].tensor]);
+  return scale_for(j->plan->dtype, most);
+}
+
+typedef struct buffers {
+  char *block;
+  void *params, *square, *work, *gram;
+  double *w, *roots;
+} buffers;
+
+/* One block for all work space of the hungriest label. */
+static symo_status take_buffers(const job *j, buffers *out) {
+  size_t params = 0, square = 0, work = 0, gram = 0, values = 0;
+  size_t item = symo_dtype_size(j->plan->dtype);
+  for (size_t i = 0; i < j->plan->num_labels; i++) {
+    const plan_label *l = &j->plan->labels[i];
+    if (l->dropped) continue;
+    size_t m2 = l->m * l->m * item, all, g = symo_gram_work(j->plan, l, j->estimator->cross);
+    if (!symo_mul_size(m2, l->count, &all)) return SYMO_E_SIZE;
+    size_t e = l->m > 1 || j->estimator->params ? symo_eigh_work(j->plan->dtype, l->m) : 256;
+    if (j->with_params && all > params) params = all;
+    if (j->estimator->params && m2 > square) square = m2;
+    /* Gram panels and eigendecompositions never live at the same time. */
+    if (g > gram) gram = g;
+    if (e > work) work = e;
+    if (l->m > values) values = l->m;
+  }
+  if (gram > work) work = gram;
+  params = (params + 63) / 64 * 64;
+  square = (square + 63) / 64 * 64;
+  work = (work + 63) / 64 * 64;
+  out->block = symo_malloc(params + square + work + 2 * values * sizeof(double));
+  if (out->block == NULL)
+    return symo_fail(j->plan->context, SYMO_E_MEMORY,
+                     "estimate: out of memory for %.3f GiB of work space (choose groups with "
+                     "smaller multiplicities; see `symo layout`)",
+                     (double)(params + square + work) / 1073741824.0);
+  out->params = out->block;
+  out->square = out->block + params;
+  out->work = out->gram = out->block + params + square;
+  out->w = (double *)(void *)(out->block + params + square + work);
+  out->roots = out->w + values;
+  return SYMO_OK;
+}
+
+static symo_status estimate_label(const job *j, size_t index, const buffers *b, symo_hessian *h) {
+  const plan_label *label = &j->plan->labels[index];
+  const symo_const_vector none = {NULL, NULL};
+  double n = (double)label->dim, damping = j->spec.damping;
+  double gscale = label_scale(j, label, j->largest[0], 0);
+  double tscale = j->with_params ? label_scale(j, label, j->largest[1], sqrt(damping)) : 1;
+  for (size_t k = 0; k < j->count; k++) {
+    double beta = k == 0 ? 0 : 1;
+    if (j->estimator->cross)
+      symo_label_gram(j->plan, label, 1 / n, gscale, j->grads[k], tscale, j->params[k], beta,
+                      h->m[index], b->gram);
+    else
+      symo_label_gram(j->plan, label, 1 / n, gscale, j->grads[k], 1, none, beta, h->m[index],
+                      b->gram);
+    if (j->with_params)
+      symo_label_gram(j->plan, label, 1 / n, tscale, j->params[k], 1, none, beta, b->params,
+                      b->gram);
+  }
+  int gpower = j->estimator->grad_power, tpower = j->estimator->param_power;
+  if (j->spec.scale) tpower = -1;
+  double back = pow(gscale, -gpower) * pow(tscale, -tpower);
+  for (size_t c = 0; c < label->count; c++) {
+    ptrdiff_t at = (ptrdiff_t)(c * label->m * label->m);
+    estimate_block block = {.dtype = j->plan->dtype,
+                            .m = label->m,
+                            .average = symo_hessian_member(h, index, c),
+                            .params = symo_at(j->plan->dtype, b->params, at),
+                            .damping = damping * tscale * tscale,
+                            .scale = j->spec.scale,
+                            .tolerance = (double)label->m * symo_epsilon(j->plan->dtype),
+                            .w = b->w,
+                            .roots = b->roots,
+                            .square = b->square,
+                            .work = b->work};
+    symo_status status = j->estimator->apply(&block);
+    if (status != SYMO_OK)
+      return symo_fail(j->plan->context, status,
+                       "estimate %s: label %s: the eigendecomposition failed (try float64 or "
+                       "--damping)",
+                       j->estimator->name, label->name);
+  }
+  if (back == 1) return SYMO_OK;
+  size_t total = label->count * label->m * label->m;
+  symo_scal(j->plan->dtype, total, back, h->m[index]);
+  if (!symo_all_finite(j->plan->dtype, total, h->m[index]))
+    return symo_fail(j->plan->context, SYMO_E_NUMERIC,
+                     "estimate %s: label %s: the estimate overflows %s (use f64 or scale the loss)",
+                     j->estimator->name, label->name, symo_dtype_name(j->plan->dtype));
+  return SYMO_OK;
+}
+
+static symo_status check_job(const job *j) {
+  symo_context *context = j->plan->context;
+  const symo_estimator *e = j->estimator;
+  if (j->count == 0 || j->grads == NULL)
+    return symo_fail(context, SYMO_E_ARGUMENT, "estimate: no gradient (pass at least one)");
+  if (!(j->spec.damping >= 0) || !isfinite(j->spec.damping))
+    return symo_fail(context, SYMO_E_ARGUMENT, "estimate: damping %g (must be >= 0)",
+                     j->spec.damping);
+  if (j->spec.scale && !e->can_scale)
+    return symo_fail(context, SYMO_E_ARGUMENT,
+                     "estimate: scale has no meaning for %s (h-g and h-g-bd have it)", e->name);
+  if (j->spec.damping > 0 && !e->params && !j->spec.scale)
+    return symo_fail(context, SYMO_E_ARGUMENT,
+                     "estimate: damping is added to C_t, which %s does not use (h-pd and h-star "
+                     "do; when solving, damping goes to the solve)",
+                     e->name);
+  if (j->with_params && j->params == NULL)
+    return symo_fail(context, SYMO_E_ARGUMENT, "estimate: %s%s needs the parameters (pass them)",
+                     e->name, j->spec.scale ? " with scale" : "");
+  if (e->coupling != j->plan->coupling)
+    return symo_fail(context, SYMO_E_ARGUMENT, "estimate: %s needs a plan that is %s", e->name,
+                     e->coupling == SYMO_COUPLED ? "coupled" : "blocked");
+  return SYMO_OK;
+}
+
+symo_status symo_estimate(const symo_plan *plan, const symo_estimate_spec *spec, size_t count,
+                          const symo_const_vector *grads, const symo_const_vector *params,
+                          symo_hessian **out) {
+  if (plan == NULL || out == NULL) return SYMO_E_ARGUMENT;
+  job j = {.plan = plan, .count = count, .grads = grads, .params = params};
+  j.spec = spec == NULL ? symo_estimate_spec_default() : *spec;
+  j.estimator = j.spec.estimator == NULL ? &symo_estimator_h_g : j.spec.estimator;
+  j.with_params = j.estimator->params || j.spec.scale;
+  buffers b = {NULL};
+  symo_hessian *h = NULL;
+  symo_status status = check_job(&j);
+  if (status != SYMO_OK) return status;
+  j.largest[0] = symo_calloc(2 * plan->layout->num_tensors, sizeof(double));
+  if (j.largest[0] == NULL) SYMO_TRY(symo_fail_memory(plan->context, "estimate"));
+  j.largest[1] = j.largest[0] + plan->layout->num_tensors;
+  SYMO_TRY(survey(&j, grads, "gradient", j.largest[0]));
+  if (j.with_params) SYMO_TRY(survey(&j, params, "parameters", j.largest[1]));
+  SYMO_TRY(symo_hessian_create(plan, j.estimator->name, &h));
+  SYMO_TRY(take_buffers(&j, &b));
+  for (size_t i = 0; i < plan->num_labels; i++)
+    if (!plan->labels[i].dropped) SYMO_TRY(estimate_label(&j, i, &b, h));
+  *out = h;
+  h = NULL;
+fail:
+  symo_hessian_destroy(h);
+  symo_free(b.block);
+  symo_free(j.largest[0]);
+  return status;
+}

@@ -1,0 +1,47 @@
+#ifndef SYMO_HESSIAN_ESTIMATOR_H
+#define SYMO_HESSIAN_ESTIMATOR_H
+
+#include <symo/hessian.h>
+
+#include "core/linalg.h"
+
+/* One block M of one label, as an estimator sees it.  Averages stand in lower triangles, [m, m]
+ * row-major.  Gradients and parameters have been scaled to keep squares in range; the driver undoes
+ * that afterwards. */
+typedef struct estimate_block {
+  symo_dtype dtype;
+  size_t m;
+  void *average; /* in: C_g, or C_gt + C_gt' if `cross`; out: M, both triangles */
+  void *params;  /* C_t, damping not yet added; may be spoilt.  NULL if not asked for */
+  double damping;
+  bool scale;
+  double tolerance; /* m eps: eigenvalues below this fraction of the largest are zero */
+  double *w;        /* m numbers */
+  double *roots;    /* m numbers */
+  void *square;     /* m^2 numbers */
+  void *work;       /* symo_eigh_work bytes, at least 2 m^2 numbers */
+} estimate_block;
+
+struct symo_estimator {
+  const char *name, *summary;
+  symo_coupling coupling;
+  bool cross;       /* starts from C_gt + C_gt' instead of C_g */
+  bool params;      /* needs C_t */
+  bool can_scale;   /* understands `scale` (then C_t is given too) */
+  int grad_power;   /* M scales with the gradient to this power .. */
+  int param_power;  /* .. and with the parameters to this one */
+  symo_status (*apply)(estimate_block *block);
+};
+
+#define SYMO_ESTIMATOR_LIST(X)                                                                     \
+  X(covariance)                                                                                    \
+  X(h_g)                                                                                           \
+  X(h_g_bd)                                                                                        \
+  X(h_pd)                                                                                          \
+  X(h_star)
+
+#define SYMO_ESTIMATOR_EXTERN(name) extern const symo_estimator symo_estimator_##name;
+SYMO_ESTIMATOR_LIST(SYMO_ESTIMATOR_EXTERN)
+#undef SYMO_ESTIMATOR_EXTERN
+
+#endif

@@ -1,0 +1,189 @@
+/* Structured matrices: making, reading, and the linear operations on them. */
+#include "hessian/hessian.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "core/text.h"
+
+symo_status symo_hessian_create(const symo_plan *plan, const char *name, symo_hessian **out) {
+  symo_status status;
+  size_t numbers = 0, used = 0, item = symo_dtype_size(plan->dtype);
+  bool fits = true;
+  for (size_t i = 0; i < plan->num_labels; i++) {
+    const plan_label *l = &plan->labels[i];
+    size_t block = 0;
+    if (l->dropped) continue;
+    fits = fits && symo_mul_size(l->m, l->m, &block) && symo_mul_size(block, l->count, &block);
+    fits = fits && block < PTRDIFF_MAX / 64 - numbers;
+    numbers += block;
+  }
+  if (!fits)
+    return symo_fail(plan->context, SYMO_E_SIZE,
+                     "%s: the blocks do not fit an address space (choose other groups)", name);
+  symo_hessian *h = symo_calloc(1, sizeof *h);
+  if (h == NULL) return symo_fail_memory(plan->context, name);
+  h->context = plan->context;
+  h->plan = symo_plan_retain((symo_plan *)(uintptr_t)plan);
+  symo_hessian_set_name(h, name);
+  h->m = symo_calloc(plan->num_labels, sizeof *h->m);
+  if (h->m == NULL) SYMO_TRY(symo_fail_memory(plan->context, name));
+  h->store = symo_malloc(numbers * item);
+  if (h->store == NULL)
+    SYMO_TRY(symo_fail(plan->context, SYMO_E_MEMORY,
+                       "%s: out of memory for %.3f GiB of blocks (choose groups with smaller "
+                       "multiplicities; see `symo layout`)",
+                       name, (double)numbers * (double)item / 1073741824.0));
+  for (size_t i = 0; i < plan->num_labels; i++) {
+    const plan_label *l = &plan->labels[i];
+    if (l->dropped) continue;
+    h->m[i] = symo_at(plan->dtype, h->store, (ptrdiff_t)used);
+    used += l->count * l->m * l->m;
+  }
+  *out = h;
+  return SYMO_OK;
+fail:
+  symo_hessian_destroy(h);
+  return status;
+}
+
+void symo_hessian_set_name(symo_hessian *h, const char *name) {
+  snprintf(h->name, sizeof h->name, "%s", name);
+}
+
+void symo_hessian_destroy(symo_hessian *h) {
+  if (h == NULL) return;
+  symo_free(h->store);
+  symo_free(h->m);
+  symo_plan_destroy(h->plan);
+  symo_free(h);
+}
+
+symo_status symo_hessian_identity(const symo_plan *plan, double s, symo_hessian **out) {
+  if (plan == NULL || out == NULL) return SYMO_E_ARGUMENT;
+  if (!isfinite(s))
+    return symo_fail(plan->context, SYMO_E_NONFINITE, "identity: %g (pass a finite number)", s);
+  symo_hessian *h;
+  symo_status status = symo_hessian_create(plan, "identity", &h);
+  if (status != SYMO_OK) return status;
+  for (size_t i = 0; i < plan->num_labels; i++) {
+    const plan_label *l = &plan->labels[i];
+    if (l->dropped) continue;
+    memset(h->m[i], 0, l->count * l->m * l->m * symo_dtype_size(plan->dtype));
+    for (size_t c = 0; c < l->count; c++)
+      symo_add_diagonal(plan->dtype, l->m, s, symo_hessian_member(h, i, c));
+  }
+  *out = h;
+  return SYMO_OK;
+}
+
+symo_status symo_hessian_from_blocks(const symo_plan *plan, const void *const *m,
+                                     symo_hessian **out) {
+  if (plan == NULL || m == NULL || out == NULL) return SYMO_E_ARGUMENT;
+  symo_status status;
+  symo_hessian *h = NULL;
+  SYMO_TRY(symo_hessian_create(plan, "", &h));
+  for (size_t i = 0; i < plan->num_labels; i++) {
+    const plan_label *l = &plan->labels[i];
+    if (l->dropped) continue;
+    size_t numbers = l->count * l->m * l->m;
+    if (m[i] == NULL)
+      SYMO_TRY(symo_fail(plan->context, SYMO_E_ARGUMENT, "hessian: label %s: no block (pass one)",
+                         l->name));
+    if (!symo_all_finite(plan->dtype, numbers, m[i]))
+      SYMO_TRY(symo_fail(plan->context, SYMO_E_NONFINITE,
+                         "hessian: label %s holds NaN or infinity (check where it comes from)",
+                         l->name));
+    memcpy(h->m[i], m[i], numbers * symo_dtype_size(plan->dtype));
+    for (size_t c = 0; c < l->count; c++)
+      symo_symmetrize(plan->dtype, l->m, symo_hessian_member(h, i, c));
+  }
+  *out = h;
+  return SYMO_OK;
+fail:
+  symo_hessian_destroy(h);
+  return status;
+}
+
+const symo_plan *symo_hessian_plan(const symo_hessian *h) { return h->plan; }
+const char *symo_hessian_name(const symo_hessian *h) { return h->name; }
+
+const void *symo_hessian_blocks(const symo_hessian *h, size_t label) {
+  assert(label < h->plan->num_labels);
+  return h->m[label];
+}
+
+double symo_hessian_trace(const symo_hessian *h) {
+  double sum = 0;
+  for (size_t i = 0; i < h->plan->num_labels; i++) {
+    const plan_label *l = &h->plan->labels[i];
+    for (size_t c = 0; !l->dropped && c < l->count; c++)
+      sum += (double)l->dim * symo_trace(h->plan->dtype, l->m, symo_hessian_member(h, i, c));
+  }
+  return sum;
+}
+
+double symo_hessian_frobenius(const symo_hessian *h) {
+  double norm = 0;
+  for (size_t i = 0; i < h->plan->num_labels; i++) {
+    const plan_label *l = &h->plan->labels[i];
+    if (l->dropped) continue;
+    double part = symo_nrm2(h->plan->dtype, l->count * l->m * l->m, h->m[i]);
+    norm = hypot(norm, sqrt((double)l->dim) * part);
+  }
+  return norm;
+}
+
+/* out = a x + b y; y may be NULL. */
+static symo_status combine(double a, const symo_hessian *x, double b, const symo_hessian *y,
+                           symo_hessian **out) {
+  symo_context *context = x->context;
+  if (!isfinite(a) || !isfinite(b))
+    return symo_fail(context, SYMO_E_NONFINITE, "hessian: factors %g, %g (pass finite numbers)", a,
+                     b);
+  if (y != NULL && !symo_plan_equal(x->plan, y->plan))
+    return symo_fail(context, SYMO_E_SHAPE,
+                     "hessian: sum of matrices of different plans (make both from the same layout, "
+                     "coupling, centring and dtype)");
+  symo_hessian *h;
+  symo_status status = symo_hessian_create(x->plan, x->name, &h);
+  if (status != SYMO_OK) return status;
+  for (size_t i = 0; i < x->plan->num_labels; i++) {
+    const plan_label *l = &x->plan->labels[i];
+    if (l->dropped) continue;
+    size_t numbers = l->count * l->m * l->m;
+    memcpy(h->m[i], x->m[i], numbers * symo_dtype_size(x->plan->dtype));
+    if (a != 1) symo_scal(x->plan->dtype, numbers, a, h->m[i]);
+    if (y != NULL) symo_axpy(x->plan->dtype, numbers, b, y->m[i], h->m[i]);
+  }
+  *out = h;
+  return SYMO_OK;
+}
+
+symo_status symo_hessian_add(double a, const symo_hessian *x, double b, const symo_hessian *y,
+                             symo_hessian **out) {
+  if (x == NULL || y == NULL || out == NULL) return SYMO_E_ARGUMENT;
+  return combine(a, x, b, y, out);
+}
+
+symo_status symo_hessian_scale(double a, const symo_hessian *x, symo_hessian **out) {
+  if (x == NULL || out == NULL) return SYMO_E_ARGUMENT;
+  return combine(a, x, 0, NULL, out);
+}
+
+symo_status symo_hessian_describe(const symo_hessian *h, char **out) {
+  if (h == NULL || out == NULL) return SYMO_E_ARGUMENT;
+  char *plan = NULL;
+  symo_status status = symo_plan_describe(h->plan, &plan);
+  if (status != SYMO_OK) return status;
+  symo_text text = {0};
+  symo_text_add(&text, "%s: trace %.6g, Frobenius norm %.6g\n%s",
+                h->name[0] ? h->name : "structured matrix", symo_hessian_trace(h),
+                symo_hessian_frobenius(h), plan);
+  symo_free(plan);
+  return symo_text_finish(&text, h->context, out);
+}

@@ -1,0 +1,34 @@
+#ifndef SYMO_HESSIAN_HESSIAN_H
+#define SYMO_HESSIAN_HESSIAN_H
+
+#include <symo/hessian.h>
+
+#include "groups/plan.h"
+
+struct symo_hessian {
+  symo_context *context;
+  symo_plan *plan;
+  char name[32];
+  void *store; /* all M, one block */
+  void **m;    /* [num_labels] into store; NULL for a dropped label */
+};
+
+/* With M unset (but allocated).  SYMO_E_MEMORY says how much was wanted. */
+symo_status symo_hessian_create(const symo_plan *plan, const char *name, symo_hessian **out);
+
+void symo_hessian_set_name(symo_hessian *hessian, const char *name);
+
+/* The M of one member of a label. */
+static inline void *symo_hessian_member(const symo_hessian *h, size_t label, size_t member) {
+  size_t m = h->plan->labels[label].m;
+  return symo_at(h->plan->dtype, h->m[label], (ptrdiff_t)(member * m * m));
+}
+
+/* A new Hessian whose eigenvalues are f(those of h); f is told the largest absolute eigenvalue of the
+ * label and m eps.  It may refuse with a status. */
+typedef symo_status (*symo_spectral_function)(size_t n, double *values, double tolerance,
+                                              const double *parameters);
+symo_status symo_hessian_map(const symo_hessian *h, const char *what, symo_spectral_function f,
+                             const double *parameters, symo_hessian **out);
+
+#endif

@@ -1,0 +1,77 @@
+/* Dense second-order matrices of a caller's problem, by products with blocks of unit vectors. */
+#include <symo/problem.h>
+
+#include <math.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "core/linalg.h"
+
+enum { DIRECTIONS = 64 };
+
+typedef symo_status (*product)(void *self, const void *theta, size_t k, const void *v, void *out);
+
+/* Both triangles become their mean, equal to the last bit. */
+static void make_symmetric(size_t n, double *a) {
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j < i; j++) a[j * n + i] = a[i * n + j] = 0.5 * (a[i * n + j] + a[j * n + i]);
+}
+
+static symo_status by_products(symo_context *context, const symo_problem *problem, product multiply,
+                               const void *theta, double *out) {
+  size_t n = problem->size, item = symo_dtype_size(problem->dtype), bytes;
+  if (!symo_mul_size(2 * DIRECTIONS * item, n, &bytes))
+    return symo_fail(context, SYMO_E_SIZE, "hessian: %zu parameters are too many", n);
+  char *v = symo_malloc(bytes);
+  if (v == NULL) return symo_fail_memory(context, "hessian");
+  char *hv = v + DIRECTIONS * n * item;
+  symo_status status = SYMO_OK;
+  for (size_t first = 0; first < n && status == SYMO_OK; first += DIRECTIONS) {
+    size_t k = n - first < DIRECTIONS ? n - first : DIRECTIONS;
+    memset(v, 0, DIRECTIONS * n * item);
+    for (size_t i = 0; i < k; i++) symo_put(problem->dtype, v, i * n + first + i, 1);
+    status = multiply(problem->self, theta, k, v, hv);
+    for (size_t i = 0; status == SYMO_OK && i < k * n; i++)
+      out[first * n + i] = symo_get(problem->dtype, hv, i);
+  }
+  symo_free(v);
+  return status;
+}
+
+static symo_status finish(symo_context *context, const symo_problem *problem, double *out) {
+  if (!symo_all_finite(SYMO_F64, problem->size * problem->size, out))
+    return symo_fail(context, SYMO_E_NONFINITE,
+                     "hessian of %s holds NaN or infinity (check theta and the data)",
+                     problem->name == NULL ? "the problem" : problem->name);
+  make_symmetric(problem->size, out);
+  return SYMO_OK;
+}
+
+symo_status symo_problem_hessian(symo_context *context, const symo_problem *problem,
+                                 const void *theta, double *hessian) {
+  if (problem == NULL || theta == NULL || hessian == NULL)
+    return symo_fail(context, SYMO_E_ARGUMENT, "hessian: NULL argument (pass problem, theta, out)");
+  symo_status status;
+  if (problem->hessian != NULL)
+    status = problem->hessian(problem->self, theta, hessian);
+  else if (problem->hvp != NULL)
+    status = by_products(context, problem, problem->hvp, theta, hessian);
+  else
+    return symo_fail(context, SYMO_E_UNSUPPORTED,
+                     "hessian: the problem %s has no Hessian-vector product (fill hvp or hessian)",
+                     problem->name == NULL ? "" : problem->name);
+  return status == SYMO_OK ? finish(context, problem, hessian) : status;
+}
+
+symo_status symo_problem_ggn(symo_context *context, const symo_problem *problem, const void *theta,
+                             double *ggn) {
+  if (problem == NULL || theta == NULL || ggn == NULL)
+    return symo_fail(context, SYMO_E_ARGUMENT, "ggn: NULL argument (pass problem, theta, out)");
+  if (problem->ggn == NULL)
+    return symo_fail(context, SYMO_E_UNSUPPORTED,
+                     "ggn: the problem %s has no Gauss-Newton product (fill ggn)",
+                     problem->name == NULL ? "" : problem->name);
+  symo_status status = by_products(context, problem, problem->ggn, theta, ggn);
+  return status == SYMO_OK ? finish(context, problem, ggn) : status;
+}

@@ -1,0 +1,108 @@
+/* (A + damping I)^-1 x: for every label X (M + damping I)^-1, by Cholesky where that is far from
+ * singular, else by the pseudo-inverse from the eigendecomposition. */
+#include <math.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "hessian/hessian.h"
+
+typedef struct solver {
+  const symo_hessian *h;
+  double damping;
+  void *square, *other, *work; /* m^2, m^2, eigh_work */
+  double *w;
+} solver;
+
+/* x [rows, m] := x (M + damping I)^-1. */
+static symo_status solve_block(const solver *s, size_t label, size_t member, size_t rows, void *x) {
+  symo_dtype t = s->h->plan->dtype;
+  size_t m = s->h->plan->labels[label].m, bytes = m * m * symo_dtype_size(t);
+  const void *block = symo_hessian_member(s->h, label, member);
+  symo_mat right = symo_mat_dense(x, rows, m);
+  double rcond = 0;
+  memcpy(s->square, block, bytes);
+  symo_add_diagonal(t, m, s->damping, s->square);
+  if (symo_cholesky(t, m, s->square, &rcond, s->work) == SYMO_OK && rcond > sqrt(symo_epsilon(t))) {
+    symo_trsm(t, m, s->square, false, symo_mat_t(right));
+    symo_trsm(t, m, s->square, true, symo_mat_t(right));
+    return SYMO_OK;
+  }
+  memcpy(s->square, block, bytes);
+  symo_add_diagonal(t, m, s->damping, s->square);
+  symo_status status = symo_eigh(t, m, s->square, s->w, s->work);
+  if (status != SYMO_OK)
+    return symo_fail(s->h->context, status,
+                     "solve: label %s: the eigendecomposition failed (try float64 or damping)",
+                     s->h->plan->labels[label].name);
+  double least = (double)m * symo_epsilon(t) * fmax(fabs(s->w[0]), fabs(s->w[m - 1]));
+  for (size_t i = 0; i < m; i++) s->w[i] = fabs(s->w[i]) > least ? 1 / s->w[i] : 0;
+  symo_from_eigh(t, m, s->square, s->w, s->work, s->other);
+  for (size_t i = 0; i < rows; i++) { /* one row at a time: x may not alias the product */
+    symo_mat row = symo_mat_dense(symo_at(t, x, (ptrdiff_t)(i * m)), 1, m);
+    symo_mat temporary = symo_mat_dense(s->work, 1, m);
+    memcpy(s->work, row.p, m * symo_dtype_size(t));
+    symo_gemm(t, 1, temporary, symo_mat_dense(s->other, m, m), 0, row);
+  }
+  return SYMO_OK;
+}
+
+/* y += the part of one label; dropped labels are zero and only feel the damping. */
+static symo_status solve_label(const solver *s, size_t label, symo_const_vector x, symo_vector y,
+                               char *coordinates, size_t bytes) {
+  const symo_plan *plan = s->h->plan;
+  const plan_label *l = &plan->labels[label];
+  arena scratch = {.base = coordinates + bytes};
+  size_t all = l->num_rows > 0 ? l->row[0] : 1, rows = symo_label_rows(l);
+  if (l->dropped && s->damping == 0) return SYMO_OK;
+  symo_label_gather(plan, l, x, 0, all, coordinates, &scratch);
+  if (l->dropped) symo_scal(plan->dtype, rows * l->m, 1 / s->damping, coordinates);
+  for (size_t c = 0; !l->dropped && c < l->count; c++) {
+    void *part = symo_at(plan->dtype, coordinates, (ptrdiff_t)(c * l->ambient * l->m));
+    symo_status status = solve_block(s, label, c, l->ambient, part);
+    if (status != SYMO_OK) return status;
+  }
+  symo_label_scatter(plan, l, coordinates, y, &scratch);
+  return SYMO_OK;
+}
+
+symo_status symo_hessian_solve(const symo_hessian *h, double damping, symo_const_vector x,
+                               symo_vector y) {
+  if (h == NULL) return SYMO_E_ARGUMENT;
+  const symo_plan *plan = h->plan;
+  symo_dtype t = plan->dtype;
+  size_t m = 1, coordinates = 0, scratch = 0, item = symo_dtype_size(t);
+  char *block = NULL;
+  symo_status status;
+  if (!(damping >= 0) || !isfinite(damping))
+    return symo_fail(h->context, SYMO_E_ARGUMENT, "solve: damping %g (must be >= 0)", damping);
+  SYMO_TRY(symo_layout_check_vector(plan->layout, t, x, "solve"));
+  for (size_t i = 0; i < plan->layout->num_tensors; i++)
+    if (y.data == NULL || y.data[i] == NULL)
+      return symo_fail(h->context, SYMO_E_ARGUMENT, "solve: tensor %s: the output array is NULL",
+                       plan->layout->tensors[i].name);
+  for (size_t i = 0; i < plan->num_labels; i++) {
+    const plan_label *l = &plan->labels[i];
+    size_t bytes = (symo_label_rows(l) * l->m * item + 63) / 64 * 64;
+    size_t gather = symo_gather_scratch(plan, l, l->num_rows > 0 ? l->row[0] : 1);
+    size_t scatter = symo_scatter_scratch(plan, l);
+    if (!l->dropped && l->m > m) m = l->m;
+    coordinates = bytes > coordinates ? bytes : coordinates;
+    scratch = gather > scratch ? gather : scratch;
+    scratch = scatter > scratch ? scatter : scratch;
+  }
+  size_t square = (m * m * item + 63) / 64 * 64, eigh = (symo_eigh_work(t, m) + 63) / 64 * 64;
+  block = symo_malloc(2 * square + eigh + m * sizeof(double) + 64 + coordinates + scratch);
+  if (block == NULL) SYMO_TRY(symo_fail_memory(h->context, "solve"));
+  solver s = {.h = h, .damping = damping, .square = block, .other = block + square};
+  s.work = block + 2 * square;
+  s.w = (double *)(void *)(block + 2 * square + eigh);
+  char *x_at = block + 2 * square + eigh + (m * sizeof(double) + 63) / 64 * 64;
+  for (size_t i = 0; i < plan->layout->num_tensors; i++)
+    symo_nd_fill(0, symo_layout_view(plan->layout, t, symo_vector_const(y), i));
+  for (size_t i = 0; i < plan->num_labels; i++)
+    SYMO_TRY(solve_label(&s, i, x, y, x_at, coordinates));
+fail:
+  symo_free(block);
+  return status;
+}

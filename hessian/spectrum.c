@@ -1,0 +1,199 @@
+/* Functions of a structured matrix through the eigenvalues of its M. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "hessian/hessian.h"
+
+/* The largest multiplicity among the labels that are kept. */
+static size_t widest(const symo_plan *plan) {
+  size_t m = 0;
+  for (size_t i = 0; i < plan->num_labels; i++)
+    if (!plan->labels[i].dropped && plan->labels[i].m > m) m = plan->labels[i].m;
+  return m;
+}
+
+symo_status symo_hessian_map(const symo_hessian *h, const char *what, symo_spectral_function f,
+                             const double *parameters, symo_hessian **out) {
+  symo_dtype t = h->plan->dtype;
+  size_t m = widest(h->plan), item = symo_dtype_size(t), eigh = (symo_eigh_work(t, m) + 63) / 64 * 64;
+  size_t square = (m * m * item + 63) / 64 * 64;
+  symo_hessian *result = NULL;
+  symo_status status;
+  char *block = symo_malloc(square + eigh + m * sizeof(double));
+  if (block == NULL) SYMO_TRY(symo_fail_memory(h->context, what));
+  SYMO_TRY(symo_hessian_create(h->plan, h->name, &result));
+  double *w = (double *)(void *)(block + square + eigh);
+  for (size_t i = 0; i < h->plan->num_labels; i++) {
+    const plan_label *l = &h->plan->labels[i];
+    for (size_t c = 0; !l->dropped && c < l->count; c++) {
+      memcpy(block, symo_hessian_member(h, i, c), l->m * l->m * item);
+      status = symo_eigh(t, l->m, block, w, block + square);
+      if (status == SYMO_OK)
+        status = f(l->m, w, (double)l->m * symo_epsilon(t), parameters);
+      for (size_t k = 0; status == SYMO_OK && k < l->m; k++)
+        if (!isfinite(w[k])) status = SYMO_E_NUMERIC;
+      if (status != SYMO_OK)
+        SYMO_TRY(symo_fail(h->context, status, "%s: label %s: %s (%s)", what, l->name,
+                           symo_strerror(status),
+                           status == SYMO_INDEFINITE ? "take symo_hessian_abs first, or add damping"
+                                                     : "try float64 or damping"));
+      symo_from_eigh(t, l->m, block, w, block + square, symo_hessian_member(result, i, c));
+    }
+  }
+  *out = result;
+  result = NULL;
+fail:
+  symo_hessian_destroy(result);
+  symo_free(block);
+  return status;
+}
+
+/* parameters: the power, the damping. */
+static symo_status power(size_t n, double *w, double tolerance, const double *parameters) {
+  double p = parameters[0], largest = 0;
+  for (size_t i = 0; i < n; i++) {
+    w[i] += parameters[1];
+    largest = fmax(largest, fabs(w[i]));
+  }
+  bool whole = p == floor(p);
+  /* What rounding makes of a zero eigenvalue is about eps times the largest; sqrt(eps) is far beyond. */
+  double refused = -sqrt(tolerance / (double)n) * largest;
+  for (size_t i = 0; i < n; i++) {
+    if (!whole && w[i] < refused) return SYMO_INDEFINITE;
+    if (fabs(w[i]) <= tolerance * largest || (!whole && w[i] < 0))
+      w[i] = p == 0 ? 1 : p > 0 && whole ? pow(w[i], p) : p > 0 && w[i] > 0 ? pow(w[i], p) : 0;
+    else
+      w[i] = pow(w[i], p);
+  }
+  return SYMO_OK;
+}
+
+static symo_status absolute(size_t n, double *w, double tolerance, const double *parameters) {
+  (void)tolerance;
+  (void)parameters;
+  for (size_t i = 0; i < n; i++) w[i] = fabs(w[i]);
+  return SYMO_OK;
+}
+
+symo_status symo_hessian_power(const symo_hessian *h, double p, double damping, symo_hessian **out) {
+  if (h == NULL || out == NULL) return SYMO_E_ARGUMENT;
+  if (!isfinite(p) || !(damping >= 0) || !isfinite(damping))
+    return symo_fail(h->context, SYMO_E_ARGUMENT,
+                     "power: exponent %g, damping %g (pass finite numbers, damping >= 0)", p,
+                     damping);
+  return symo_hessian_map(h, "power", power, (double[]){p, damping}, out);
+}
+
+symo_status symo_hessian_sqrt(const symo_hessian *h, double damping, symo_hessian **out) {
+  return symo_hessian_power(h, 0.5, damping, out);
+}
+
+symo_status symo_hessian_invsqrt(const symo_hessian *h, double damping, symo_hessian **out) {
+  return symo_hessian_power(h, -0.5, damping, out);
+}
+
+symo_status symo_hessian_abs(const symo_hessian *h, symo_hessian **out) {
+  if (h == NULL || out == NULL) return SYMO_E_ARGUMENT;
+  return symo_hessian_map(h, "abs", absolute, NULL, out);
+}
+
+/* ---- eigenvalues ------------------------------------------------------------------------------ */
+
+typedef struct eigenvalue {
+  double value;
+  size_t multiplicity;
+} eigenvalue;
+
+static int by_value(const void *a, const void *b) {
+  double x = ((const eigenvalue *)a)->value, y = ((const eigenvalue *)b)->value;
+  return (x > y) - (x < y);
+}
+
+static symo_status all_eigenvalues(const symo_hessian *h, size_t *count, eigenvalue **out) {
+  symo_dtype t = h->plan->dtype;
+  size_t n = 0, used = 0, m = widest(h->plan), item = symo_dtype_size(t);
+  for (size_t i = 0; i < h->plan->num_labels; i++) {
+    const plan_label *l = &h->plan->labels[i];
+    n += l->dropped ? 1 : l->count * l->m;
+  }
+  symo_status status = SYMO_OK;
+  size_t square = (m * m * item + 63) / 64 * 64, eigh = (symo_eigh_work(t, m) + 63) / 64 * 64;
+  eigenvalue *values = symo_malloc(n * sizeof *values);
+  char *block = symo_malloc(square + eigh + m * sizeof(double));
+  if (values == NULL || block == NULL) SYMO_TRY(symo_fail_memory(h->context, "eigenvalues"));
+  double *w = (double *)(void *)(block + square + eigh);
+  for (size_t i = 0; i < h->plan->num_labels; i++) {
+    const plan_label *l = &h->plan->labels[i];
+    if (l->dropped) values[used++] = (eigenvalue){0, l->m * l->dim * l->count};
+    for (size_t c = 0; !l->dropped && c < l->count; c++) {
+      memcpy(block, symo_hessian_member(h, i, c), l->m * l->m * item);
+      status = symo_eigvalsh(t, l->m, block, w, block + square);
+      if (status != SYMO_OK)
+        SYMO_TRY(symo_fail(h->context, status,
+                           "eigenvalues: label %s: the eigendecomposition failed (try float64)",
+                           l->name));
+      for (size_t k = 0; k < l->m; k++) values[used++] = (eigenvalue){w[k], l->dim};
+    }
+  }
+  qsort(values, used, sizeof *values, by_value);
+  *count = used;
+  *out = values;
+  values = NULL;
+fail:
+  symo_free(values);
+  symo_free(block);
+  return status;
+}
+
+symo_status symo_hessian_eigenvalues(const symo_hessian *h, size_t *count, double **values,
+                                     size_t **multiplicities) {
+  if (h == NULL || count == NULL || values == NULL || multiplicities == NULL)
+    return SYMO_E_ARGUMENT;
+  size_t n;
+  eigenvalue *all;
+  symo_status status = all_eigenvalues(h, &n, &all);
+  if (status != SYMO_OK) return status;
+  double *v = symo_malloc(n * sizeof *v);
+  size_t *k = symo_malloc(n * sizeof *k);
+  if (v == NULL || k == NULL) {
+    symo_free(v);
+    symo_free(k);
+    symo_free(all);
+    return symo_fail_memory(h->context, "eigenvalues");
+  }
+  for (size_t i = 0; i < n; i++) {
+    v[i] = all[i].value;
+    k[i] = all[i].multiplicity;
+  }
+  symo_free(all);
+  *count = n;
+  *values = v;
+  *multiplicities = k;
+  return SYMO_OK;
+}
+
+symo_status symo_hessian_logdet(const symo_hessian *h, double damping, double *out) {
+  if (h == NULL || out == NULL) return SYMO_E_ARGUMENT;
+  if (!(damping >= 0) || !isfinite(damping))
+    return symo_fail(h->context, SYMO_E_ARGUMENT, "logdet: damping %g (must be >= 0)", damping);
+  size_t n;
+  eigenvalue *all;
+  symo_status status = all_eigenvalues(h, &n, &all);
+  if (status != SYMO_OK) return status;
+  double sum = 0, largest = fmax(fabs(all[0].value + damping), fabs(all[n - 1].value + damping));
+  double least = (double)widest(h->plan) * symo_epsilon(h->plan->dtype) * largest;
+  bool definite = all[0].value + damping > least;
+  for (size_t i = 0; definite && i < n; i++)
+    sum += (double)all[i].multiplicity * log(all[i].value + damping);
+  double smallest = all[0].value;
+  symo_free(all);
+  if (!definite)
+    return symo_fail(h->context, SYMO_SINGULAR,
+                     "logdet: the smallest eigenvalue is %g with damping %g (add damping)",
+                     smallest, damping);
+  *out = sum;
+  return SYMO_OK;
+}

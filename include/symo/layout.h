@@ -1,0 +1,98 @@
+#ifndef SYMO_LAYOUT_H
+#define SYMO_LAYOUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <symo/context.h>
+#include <symo/group.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The number type of parameters, gradients and estimates.  SYMO_ANY: left open, the data decides. */
+typedef enum symo_dtype { SYMO_ANY = 0, SYMO_F32 = 1, SYMO_F64 = 2 } symo_dtype;
+
+size_t symo_dtype_size(symo_dtype dtype);      /* bytes: 4, 8, and 0 for SYMO_ANY */
+const char *symo_dtype_name(symo_dtype dtype); /* "f32", "f64", "any" */
+
+enum { SYMO_MAX_ORDER = 8, SYMO_MAX_NAME = 127 };
+
+/* A list of spaces (R^d with a group on it) and of tensors, every axis of which names a space.
+ * It is built up, then frozen by the first plan made from it; afterwards it can only be read.
+ * Names are letters, digits, '_', '.', '-', '/' and ':' does not occur; at most SYMO_MAX_NAME long. */
+typedef struct symo_layout symo_layout;
+
+symo_status symo_layout_create(symo_context *context, symo_layout **out);
+
+/* NULL is accepted.  Plans keep what they need, so a layout may go before them. */
+void symo_layout_destroy(symo_layout *layout);
+
+/* From the short notation, spaces first, then tensors, separated by ';' or white space:
+ *     "in: identity 20; h: signed-permutation 64; out: identity 5; w1[h,in] b1[h] w2[out,h] b2[out]"
+ * "s[]" is a scalar.  A trailing '*' on an axis names the dual representation. */
+symo_status symo_layout_parse(symo_context *context, const char *text, symo_layout **out);
+
+/* SYMO_E_NAME if the name is taken or not a name, SYMO_E_ARGUMENT if dim is 0,
+ * SYMO_E_UNSUPPORTED once the layout is frozen. */
+symo_status symo_layout_add_space(symo_layout *layout, const char *name, size_t dim,
+                                  const symo_group *group);
+
+/* axes: `order` names of spaces (0 <= order <= SYMO_MAX_ORDER), each optionally followed by '*'.
+ * SYMO_E_UNSUPPORTED if a space with a non-trivial group stands on three or more axes. */
+symo_status symo_layout_add_tensor(symo_layout *layout, const char *name, size_t order,
+                                   const char *const *axes);
+
+symo_status symo_layout_set_dtype(symo_layout *layout, symo_dtype dtype);
+
+symo_dtype symo_layout_dtype(const symo_layout *layout);
+size_t symo_layout_num_spaces(const symo_layout *layout);
+size_t symo_layout_num_tensors(const symo_layout *layout);
+size_t symo_layout_num_parameters(const symo_layout *layout);
+
+/* Indices are checked by assertion only: 0 <= space < num_spaces, and so on. */
+const char *symo_layout_space_name(const symo_layout *layout, size_t space);
+size_t symo_layout_space_dim(const symo_layout *layout, size_t space);
+const symo_group *symo_layout_space_group(const symo_layout *layout, size_t space);
+const char *symo_layout_tensor_name(const symo_layout *layout, size_t tensor);
+size_t symo_layout_tensor_order(const symo_layout *layout, size_t tensor);
+size_t symo_layout_tensor_size(const symo_layout *layout, size_t tensor);   /* entries */
+size_t symo_layout_tensor_offset(const symo_layout *layout, size_t tensor); /* in a flat vector */
+size_t symo_layout_axis_space(const symo_layout *layout, size_t tensor, size_t axis);
+size_t symo_layout_axis_dim(const symo_layout *layout, size_t tensor, size_t axis);
+bool symo_layout_axis_dual(const symo_layout *layout, size_t tensor, size_t axis);
+
+/* false when there is no such name; *index is then untouched. */
+bool symo_layout_find_space(const symo_layout *layout, const char *name, size_t *index);
+bool symo_layout_find_tensor(const symo_layout *layout, const char *name, size_t *index);
+
+/* The short notation of the layout, as symo_layout_parse reads it.  *out is the caller's, to be given
+ * to symo_free. */
+symo_status symo_layout_to_text(const symo_layout *layout, char **out);
+
+/* Gives back memory that a function of the library handed to the caller.  NULL is accepted. */
+void symo_free(void *memory);
+
+/* A vector over all parameters, where the caller keeps it: one array per tensor, in layout order.
+ * strides NULL: every tensor is row-major and dense.  Else strides[t] is NULL (row-major) or points to
+ * `order` strides of tensor t, in elements.  Nothing is copied: the library reads and writes there. */
+typedef struct symo_vector {
+  void *const *data;
+  const ptrdiff_t *const *strides;
+} symo_vector;
+
+typedef struct symo_const_vector {
+  const void *const *data;
+  const ptrdiff_t *const *strides;
+} symo_const_vector;
+
+/* Pointers into a flat vector: all tensors in layout order, each row-major, of the given dtype.
+ * data: [num_tensors], filled in. */
+void symo_layout_split(const symo_layout *layout, symo_dtype dtype, void *flat, void **data);
+void symo_layout_split_const(const symo_layout *layout, symo_dtype dtype, const void *flat,
+                             const void **data);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

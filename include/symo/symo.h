@@ -1,0 +1,16 @@
+#ifndef SYMO_SYMO_H
+#define SYMO_SYMO_H
+
+/* libsymo: curvature for neural networks from weight-space symmetry.  Includes every public header. */
+#include <symo/context.h>
+#include <symo/element.h>
+#include <symo/group.h>
+#include <symo/hessian.h>
+#include <symo/io.h>
+#include <symo/layout.h>
+#include <symo/plan.h>
+#include <symo/problem.h>
+#include <symo/status.h>
+#include <symo/version.h>
+
+#endif

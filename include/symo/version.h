@@ -1,0 +1,22 @@
+#ifndef SYMO_VERSION_H
+#define SYMO_VERSION_H
+
+#define SYMO_VERSION_MAJOR 0
+#define SYMO_VERSION_MINOR 1
+#define SYMO_VERSION_PATCH 0
+#define SYMO_VERSION_STRING "0.1.0"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The version of the library that runs, to be compared with SYMO_VERSION_STRING of the headers. */
+const char *symo_version(void);
+
+/* One line on the build: compiler, BLAS and its configuration. */
+const char *symo_build_info(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,127 @@
+/* The counting allocator: counts, alignment, overflow, failure on demand. */
+#include "tests/support/testing.h"
+
+#include <pthread.h>
+#include <stdint.h>
+#include <string.h>
+
+Test(alloc, counts_blocks_and_bytes) {
+  symo_alloc_reset_peak();
+  size_t calls = symo_alloc_calls();
+  void *a = symo_malloc(100);
+  void *b = symo_malloc(28);
+  cr_assert(a != NULL && b != NULL && a != b);
+  cr_assert_eq(symo_alloc_live_blocks(), 2);
+  cr_assert_eq(symo_alloc_live_bytes(), 128);
+  cr_assert_eq(symo_alloc_calls() - calls, 2);
+  symo_free(a);
+  cr_assert_eq(symo_alloc_live_blocks(), 1);
+  cr_assert_eq(symo_alloc_live_bytes(), 28);
+  cr_assert_eq(symo_alloc_peak_bytes(), 128);
+  symo_alloc_reset_peak();
+  cr_assert_eq(symo_alloc_peak_bytes(), 28);
+  symo_free(b);
+  symo_free(NULL);
+  cr_assert_eq(symo_alloc_live_bytes(), 0);
+  cr_assert_eq(symo_alloc_calls() - calls, 2);
+  cr_no_leaks();
+}
+
+Test(alloc, blocks_are_aligned_and_whole) {
+  enum { MOST = 300 };
+  unsigned char *blocks[MOST];
+  for (size_t n = 0; n < MOST; n++) {
+    blocks[n] = symo_malloc(n);
+    cr_assert(blocks[n] != NULL, "no block of %zu bytes", n);
+    cr_assert_eq((uintptr_t)blocks[n] % 64, 0, "%zu bytes", n);
+    memset(blocks[n], (int)(n & 0xff), n);
+  }
+  for (size_t n = 0; n < MOST; n++) {
+    for (size_t i = 0; i < n; i++) cr_assert_eq(blocks[n][i], n & 0xff, "byte %zu of %zu", i, n);
+    symo_free(blocks[n]);
+  }
+  cr_no_leaks();
+}
+
+Test(alloc, calloc_gives_zeros) {
+  char *dirty = symo_malloc(4096);
+  memset(dirty, 0x5a, 4096);
+  symo_free(dirty);
+  unsigned char *clean = symo_calloc(64, 64);
+  cr_assert(clean != NULL);
+  for (size_t i = 0; i < 4096; i++) cr_assert_eq(clean[i], 0, "byte %zu", i);
+  symo_free(clean);
+  void *none = symo_calloc(0, 8);
+  cr_assert(none != NULL);
+  symo_free(none);
+  cr_no_leaks();
+}
+
+Test(alloc, strdup_copies) {
+  char text[] = "h9", *copy = symo_strdup(text);
+  text[0] = 'x';
+  cr_assert_str_eq(copy, "h9");
+  symo_free(copy);
+  cr_no_leaks();
+}
+
+Test(alloc, products_of_sizes_are_checked) {
+  size_t out = 17;
+  cr_assert(symo_mul_size(6, 7, &out) && out == 42);
+  cr_assert(symo_mul_size(0, SIZE_MAX, &out) && out == 0);
+  cr_assert(symo_mul_size(SIZE_MAX, 0, &out) && out == 0);
+  cr_assert(symo_mul_size(SIZE_MAX, 1, &out) && out == SIZE_MAX);
+  cr_assert(symo_mul_size(SIZE_MAX / 2, 2, &out) && out == SIZE_MAX - 1);
+  out = 17;
+  cr_assert(!symo_mul_size(SIZE_MAX, 2, &out));
+  cr_assert(!symo_mul_size(SIZE_MAX / 2 + 1, 2, &out));
+  cr_assert(!symo_mul_size((size_t)1 << 32, (size_t)1 << 32, &out));
+  cr_assert_eq(out, 17, "written although it overflows");
+}
+
+Test(alloc, sizes_too_large_give_null) {
+  cr_assert_null(symo_malloc(SIZE_MAX));
+  cr_assert_null(symo_malloc(SIZE_MAX - 100));
+  cr_assert_null(symo_calloc(SIZE_MAX / 4, 8));
+  cr_no_leaks();
+  cr_assert_eq(symo_alloc_live_bytes(), 0);
+}
+
+Test(alloc, fails_when_told) {
+  symo_alloc_fail_after(2);
+  void *a = symo_malloc(1), *b = symo_calloc(1, 1);
+  cr_assert(a != NULL && b != NULL);
+  cr_assert_null(symo_malloc(1));
+  cr_assert_null(symo_calloc(1, 1));
+  cr_assert_null(symo_strdup("text"));
+  symo_alloc_fail_after(-1);
+  void *c = symo_malloc(1);
+  cr_assert(c != NULL);
+  cr_assert_eq(symo_alloc_live_blocks(), 3);
+  symo_free(a);
+  symo_free(b);
+  symo_free(c);
+  cr_no_leaks();
+}
+
+static void *many_blocks(void *unused) {
+  (void)unused;
+  for (int i = 0; i < 2000; i++) {
+    void *a = symo_malloc(8), *b = symo_malloc(16);
+    symo_free(a);
+    symo_free(b);
+  }
+  return NULL;
+}
+
+Test(alloc, counts_hold_under_threads) {
+  enum { THREADS = 4 };
+  pthread_t threads[THREADS];
+  size_t calls = symo_alloc_calls();
+  for (int t = 0; t < THREADS; t++)
+    cr_assert_eq(pthread_create(&threads[t], NULL, many_blocks, NULL), 0);
+  for (int t = 0; t < THREADS; t++) cr_assert_eq(pthread_join(threads[t], NULL), 0);
+  cr_no_leaks();
+  cr_assert_eq(symo_alloc_live_bytes(), 0);
+  cr_assert_eq(symo_alloc_calls() - calls, 16000);
+}
