@@ -184,6 +184,69 @@ void symo_label_gram(const symo_plan *plan, const plan_label *label, double alph
     gram_of_panels(plan, label, alpha, xscale, x, yscale, y, beta, c, work);
 }
 
+/* ---- the other side --------------------------------------------------------------------------- */
+
+size_t symo_stack_work(const symo_plan *plan, const plan_label *label, size_t count) {
+  size_t all = label->num_rows > 0 ? label->row[0] : 1;
+  size_t numbers = count * symo_label_rows(label) * label->m;
+  return (numbers * symo_dtype_size(plan->dtype) + 63) / 64 * 64 +
+         symo_gather_scratch(plan, label, all);
+}
+
+static bool stack_of_views(const symo_plan *plan, const plan_label *label, size_t count,
+                           double scale, const symo_const_vector *x) {
+  bool views = scale == 1;
+  for (size_t k = 0; k < count; k++) views = views && all_matrices(plan, label, x[k]);
+  return views;
+}
+
+void symo_stack_gram(const symo_plan *plan, const plan_label *label, size_t count, double scale,
+                     const symo_const_vector *x, double alpha, void *k, void *work) {
+  symo_dtype t = plan->dtype;
+  size_t rows = symo_label_rows(label), all = count * rows;
+  symo_mat whole = symo_mat_dense(k, all, all);
+  if (!stack_of_views(plan, label, count, scale, x)) {
+    size_t bytes = (all * label->m * symo_dtype_size(t) + 63) / 64 * 64;
+    arena scratch = {.base = (char *)work + bytes};
+    for (size_t i = 0; i < count; i++)
+      symo_label_gather(plan, label, x[i], 0, label->num_rows > 0 ? label->row[0] : 1,
+                        symo_at(t, work, (ptrdiff_t)(i * rows * label->m)), &scratch);
+    if (scale != 1) symo_scal(t, all * label->m, scale, work);
+    symo_syrk(t, alpha, symo_mat_t(symo_mat_dense(work, all, label->m)), 0, whole);
+    return;
+  }
+  for (size_t p = 0; p < label->num_pieces; p++)
+    for (size_t i = 0; i < count; i++)
+      for (size_t j = 0; j <= i; j++) {
+        symo_mat xi, xj, row = symo_mat_rows(t, whole, i * rows, rows);
+        symo_mat block = symo_mat_cols(t, row, j * rows, rows);
+        piece_matrix(plan, label, p, x[i], &xi);
+        piece_matrix(plan, label, p, x[j], &xj);
+        if (i == j)
+          symo_syrk(t, alpha, symo_mat_t(xi), p > 0, block);
+        else
+          symo_gemm(t, alpha, xi, symo_mat_t(xj), p > 0, block);
+      }
+}
+
+void symo_stack_multiply(const symo_plan *plan, const plan_label *label, size_t count, double scale,
+                         const symo_const_vector *x, symo_mat a, void *y, const void *work) {
+  symo_dtype t = plan->dtype;
+  size_t rows = symo_label_rows(label), all = count * rows;
+  symo_mat out = symo_mat_dense(y, all, label->m);
+  if (!stack_of_views(plan, label, count, scale, x)) {
+    symo_gemm(t, 1, a, symo_mat_dense((void *)(uintptr_t)work, all, label->m), 0, out);
+    return;
+  }
+  for (size_t p = 0; p < label->num_pieces; p++)
+    for (size_t i = 0; i < count; i++) {
+      symo_mat xi, part = symo_mat_cols(t, a, i * rows, rows);
+      piece_matrix(plan, label, p, x[i], &xi);
+      symo_gemm(t, 1, part, xi, i > 0,
+                symo_mat_cols(t, out, label->pieces[p].column, label->pieces[p].width));
+    }
+}
+
 /* ---- products --------------------------------------------------------------------------------- */
 
 static size_t coordinate_bytes(const symo_plan *plan, const plan_label *label) {

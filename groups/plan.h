@@ -102,6 +102,15 @@ void symo_label_gram(const symo_plan *plan, const plan_label *label, double alph
                      symo_const_vector x, double yscale, symo_const_vector y, double beta, void *c,
                      void *work);
 
+/* The other side: with Z [R, m] the coordinates of `count` vectors one below the other (R = count times
+ * the rows), times scale,  k = alpha Z Z' (lower triangle of [R, R])  and  y [R, m] = A Z.  Labels
+ * without families.  work: symo_stack_work bytes, left alone between the two calls. */
+size_t symo_stack_work(const symo_plan *plan, const plan_label *label, size_t count);
+void symo_stack_gram(const symo_plan *plan, const plan_label *label, size_t count, double scale,
+                     const symo_const_vector *x, double alpha, void *k, void *work);
+void symo_stack_multiply(const symo_plan *plan, const plan_label *label, size_t count, double scale,
+                         const symo_const_vector *x, symo_mat a, void *y, const void *work);
+
 /* y += X M for one label; work: symo_apply_work bytes. */
 size_t symo_apply_work(const symo_plan *plan, const plan_label *label);
 void symo_label_apply(const symo_plan *plan, const plan_label *label, const void *m,

@@ -65,31 +65,57 @@ static double label_scale(const job *j, const plan_label *label, const double *l
 
 typedef struct buffers {
   char *block;
-  void *params, *square, *work, *gram;
+  void *params, *square, *work;
   double *w, *roots;
 } buffers;
 
+/* True if the label is done from the smaller side. */
+static bool use_stack(const job *j, const plan_label *l) {
+  size_t rows;
+  return j->estimator->apply_stack != NULL && !j->with_params && l->count == 1 &&
+         l->num_families == 0 && symo_mul_size(symo_label_rows(l), j->count, &rows) && rows > 1 &&
+         rows < l->m;
+}
+
+static size_t round_up(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+/* How `work` is divided for a stack: Gram matrix, Y, eigendecomposition or gathered coordinates. */
+typedef struct stack_parts {
+  size_t rows, gram, y, eigh, all;
+} stack_parts;
+
+static stack_parts divide_stack(const job *j, const plan_label *l) {
+  size_t item = symo_dtype_size(j->plan->dtype), rows = j->count * symo_label_rows(l);
+  stack_parts p = {.rows = rows};
+  p.gram = round_up(rows * rows * item);
+  p.y = round_up(rows * l->m * item);
+  p.eigh = round_up(symo_eigh_work(j->plan->dtype, rows));
+  p.all = p.gram + p.y + p.eigh + symo_stack_work(j->plan, l, j->count);
+  return p;
+}
+
 /* One block for all work space of the hungriest label. */
 static symo_status take_buffers(const job *j, buffers *out) {
-  size_t params = 0, square = 0, work = 0, gram = 0, values = 0;
-  size_t item = symo_dtype_size(j->plan->dtype);
+  size_t params = 0, square = 0, work = 0, values = 0, item = symo_dtype_size(j->plan->dtype);
   for (size_t i = 0; i < j->plan->num_labels; i++) {
     const plan_label *l = &j->plan->labels[i];
     if (l->dropped) continue;
-    size_t m2 = l->m * l->m * item, all, g = symo_gram_work(j->plan, l, j->estimator->cross);
-    if (!symo_mul_size(m2, l->count, &all)) return SYMO_E_SIZE;
-    size_t e = l->m > 1 || j->estimator->params ? symo_eigh_work(j->plan->dtype, l->m) : 256;
-    if (j->with_params && all > params) params = all;
+    size_t need, m2 = l->m * l->m * item;
+    if (use_stack(j, l)) {
+      need = divide_stack(j, l).all;
+    } else { /* panels and eigendecompositions never live at the same time */
+      size_t eigh = l->m > 1 ? symo_eigh_work(j->plan->dtype, l->m) : 256;
+      need = symo_gram_work(j->plan, l, j->estimator->cross);
+      need = need > eigh ? need : eigh;
+    }
+    if (need > work) work = need;
+    if (j->with_params && m2 * l->count > params) params = m2 * l->count;
     if (j->estimator->params && m2 > square) square = m2;
-    /* Gram panels and eigendecompositions never live at the same time. */
-    if (g > gram) gram = g;
-    if (e > work) work = e;
     if (l->m > values) values = l->m;
   }
-  if (gram > work) work = gram;
-  params = (params + 63) / 64 * 64;
-  square = (square + 63) / 64 * 64;
-  work = (work + 63) / 64 * 64;
+  params = round_up(params);
+  square = round_up(square);
+  work = round_up(work);
   out->block = symo_malloc(params + square + work + 2 * values * sizeof(double));
   if (out->block == NULL)
     return symo_fail(j->plan->context, SYMO_E_MEMORY,
@@ -98,53 +124,107 @@ static symo_status take_buffers(const job *j, buffers *out) {
                      (double)(params + square + work) / 1073741824.0);
   out->params = out->block;
   out->square = out->block + params;
-  out->work = out->gram = out->block + params + square;
+  out->work = out->block + params + square;
   out->w = (double *)(void *)(out->block + params + square + work);
   out->roots = out->w + values;
   return SYMO_OK;
 }
 
-static symo_status estimate_label(const job *j, size_t index, const buffers *b, symo_hessian *h) {
+typedef struct stack_source {
+  const job *j;
+  const plan_label *label;
+  double scale;
+  const void *work;
+} stack_source;
+
+static void stack_multiply(void *self, symo_mat a, void *y) {
+  const stack_source *s = self;
+  symo_stack_multiply(s->j->plan, s->label, s->j->count, s->scale, s->j->grads, a, y, s->work);
+}
+
+/* Z = X / sqrt(n), so that C_g = Z'Z. */
+static symo_status estimate_stacked(const job *j, const plan_label *label, double scale,
+                                    const buffers *b, void *m) {
+  stack_parts parts = divide_stack(j, label);
+  char *gram = b->work, *y = gram + parts.gram, *eigh = y + parts.y, *rest = eigh + parts.eigh;
+  symo_stack_gram(j->plan, label, j->count, scale, j->grads, 1 / (double)label->dim, gram, rest);
+  stack_source source = {j, label, scale, rest};
+  estimate_stack stack = {.dtype = j->plan->dtype,
+                          .rows = parts.rows,
+                          .m = label->m,
+                          .gram = gram,
+                          .y = y,
+                          .out = m,
+                          .tolerance = (double)parts.rows * symo_epsilon(j->plan->dtype),
+                          .w = b->w,
+                          .work = eigh,
+                          .self = &source,
+                          .multiply = stack_multiply};
+  symo_status status = j->estimator->apply_stack(&stack);
+  if (status == SYMO_OK)
+    symo_scal(j->plan->dtype, label->m * label->m, 1 / (double)label->dim, m);
+  return status;
+}
+
+static void average(const job *j, size_t index, double gscale, double tscale, const buffers *b,
+                    void *c) {
   const plan_label *label = &j->plan->labels[index];
   const symo_const_vector none = {NULL, NULL};
-  double n = (double)label->dim, damping = j->spec.damping;
-  double gscale = label_scale(j, label, j->largest[0], 0);
-  double tscale = j->with_params ? label_scale(j, label, j->largest[1], sqrt(damping)) : 1;
+  double n = (double)label->dim;
   for (size_t k = 0; k < j->count; k++) {
     double beta = k == 0 ? 0 : 1;
     if (j->estimator->cross)
-      symo_label_gram(j->plan, label, 1 / n, gscale, j->grads[k], tscale, j->params[k], beta,
-                      h->m[index], b->gram);
+      symo_label_gram(j->plan, label, 1 / n, gscale, j->grads[k], tscale, j->params[k], beta, c,
+                      b->work);
     else
-      symo_label_gram(j->plan, label, 1 / n, gscale, j->grads[k], 1, none, beta, h->m[index],
-                      b->gram);
+      symo_label_gram(j->plan, label, 1 / n, gscale, j->grads[k], 1, none, beta, c, b->work);
     if (j->with_params)
       symo_label_gram(j->plan, label, 1 / n, tscale, j->params[k], 1, none, beta, b->params,
-                      b->gram);
+                      b->work);
   }
-  int gpower = j->estimator->grad_power, tpower = j->estimator->param_power;
-  if (j->spec.scale) tpower = -1;
-  double back = pow(gscale, -gpower) * pow(tscale, -tpower);
-  for (size_t c = 0; c < label->count; c++) {
+}
+
+static symo_status apply_to_blocks(const job *j, size_t index, double tscale, const buffers *b,
+                                   symo_hessian *h) {
+  const plan_label *label = &j->plan->labels[index];
+  symo_status status = SYMO_OK;
+  for (size_t c = 0; c < label->count && status == SYMO_OK; c++) {
     ptrdiff_t at = (ptrdiff_t)(c * label->m * label->m);
     estimate_block block = {.dtype = j->plan->dtype,
                             .m = label->m,
                             .average = symo_hessian_member(h, index, c),
                             .params = symo_at(j->plan->dtype, b->params, at),
-                            .damping = damping * tscale * tscale,
+                            .damping = j->spec.damping * tscale * tscale,
                             .scale = j->spec.scale,
+                            .rank_one = label->ambient == 1 && j->count == 1,
                             .tolerance = (double)label->m * symo_epsilon(j->plan->dtype),
                             .w = b->w,
                             .roots = b->roots,
                             .square = b->square,
                             .work = b->work};
-    symo_status status = j->estimator->apply(&block);
-    if (status != SYMO_OK)
-      return symo_fail(j->plan->context, status,
-                       "estimate %s: label %s: the eigendecomposition failed (try float64 or "
-                       "--damping)",
-                       j->estimator->name, label->name);
+    status = j->estimator->apply(&block);
   }
+  return status;
+}
+
+static symo_status estimate_label(const job *j, size_t index, const buffers *b, symo_hessian *h) {
+  const plan_label *label = &j->plan->labels[index];
+  double gscale = label_scale(j, label, j->largest[0], 0);
+  double tscale = j->with_params ? label_scale(j, label, j->largest[1], sqrt(j->spec.damping)) : 1;
+  symo_status status;
+  if (use_stack(j, label)) {
+    status = estimate_stacked(j, label, gscale, b, h->m[index]);
+  } else {
+    average(j, index, gscale, tscale, b, h->m[index]);
+    status = apply_to_blocks(j, index, tscale, b, h);
+  }
+  if (status != SYMO_OK)
+    return symo_fail(j->plan->context, status,
+                     "estimate %s: label %s: the eigendecomposition failed (try float64 or "
+                     "--damping)",
+                     j->estimator->name, label->name);
+  int tpower = j->spec.scale ? -1 : j->estimator->param_power;
+  double back = pow(gscale, -j->estimator->grad_power) * pow(tscale, -tpower);
   if (back == 1) return SYMO_OK;
   size_t total = label->count * label->m * label->m;
   symo_scal(j->plan->dtype, total, back, h->m[index]);

@@ -15,12 +15,28 @@ typedef struct estimate_block {
   void *params;  /* C_t, damping not yet added; may be spoilt.  NULL if not asked for */
   double damping;
   bool scale;
+  bool rank_one;    /* average is x x' for one vector x */
   double tolerance; /* m eps: eigenvalues below this fraction of the largest are zero */
   double *w;        /* m numbers */
   double *roots;    /* m numbers */
   void *square;     /* m^2 numbers */
   void *work;       /* symo_eigh_work bytes, at least 2 m^2 numbers */
 } estimate_block;
+
+/* The same for a label with fewer rows than columns: the average is Z'Z for Z [rows, m], of which the
+ * estimator gets the small Gram matrix and may ask for products. */
+typedef struct estimate_stack {
+  symo_dtype dtype;
+  size_t rows, m;
+  void *gram;       /* in: Z Z', lower triangle, [rows, rows]; may be spoilt */
+  void *y;          /* rows m numbers */
+  void *out;        /* M, [m, m] */
+  double tolerance; /* rows eps */
+  double *w;        /* rows numbers */
+  void *work;       /* symo_eigh_work(rows) bytes */
+  void *self;
+  void (*multiply)(void *self, symo_mat a, void *y); /* y [rows, m] = A Z */
+} estimate_stack;
 
 struct symo_estimator {
   const char *name, *summary;
@@ -31,6 +47,7 @@ struct symo_estimator {
   int grad_power;   /* M scales with the gradient to this power .. */
   int param_power;  /* .. and with the parameters to this one */
   symo_status (*apply)(estimate_block *block);
+  symo_status (*apply_stack)(estimate_stack *stack); /* NULL: only `apply` */
 };
 
 #define SYMO_ESTIMATOR_LIST(X)                                                                     \

@@ -2,21 +2,45 @@
  * gradient alone gives the estimate.  With `scale`, C_t is taken as (tr C_t / m) I instead and M is
  * divided by its square root (zero parameters give the pseudo-inverse, zero).
  *
- * C_g has no eigenvalue below zero but for rounding; those are set to zero. */
+ * C_g has no eigenvalue below zero but for rounding; those are set to zero.  With fewer rows than
+ * columns, C_g = Z'Z, the root comes from the smaller side: with Z Z' = V' diag(l) V,
+ *     (Z'Z)^{1/2} = Z' (Z Z')^{-1/2} Z = Y'Y ,   Y = diag(l^{-1/4}) V Z ,
+ * and for one row it is x x' / |x|. */
 #include <math.h>
 
 #include "hessian/estimator.h"
 
 static symo_status apply(estimate_block *b) {
-  symo_status status = symo_eigh(b->dtype, b->m, b->average, b->w, b->work);
-  if (status != SYMO_OK) return status;
   double divisor = 1;
   if (b->scale) {
     double t = symo_trace(b->dtype, b->m, b->params) / (double)b->m + b->damping;
     divisor = t > 0 ? sqrt(t) : (double)INFINITY;
   }
+  if (b->rank_one) {
+    double norm = sqrt(symo_trace(b->dtype, b->m, b->average));
+    symo_scal(b->dtype, b->m * b->m, norm > 0 ? 1 / (norm * divisor) : 0, b->average);
+    symo_symmetrize(b->dtype, b->m, b->average);
+    return SYMO_OK;
+  }
+  symo_status status = symo_eigh(b->dtype, b->m, b->average, b->w, b->work);
+  if (status != SYMO_OK) return status;
   for (size_t i = 0; i < b->m; i++) b->w[i] = b->w[i] > 0 ? sqrt(b->w[i]) / divisor : 0;
   symo_from_eigh(b->dtype, b->m, b->average, b->w, b->work, b->average);
+  return SYMO_OK;
+}
+
+static symo_status apply_stack(estimate_stack *s) {
+  symo_status status = symo_eigh(s->dtype, s->rows, s->gram, s->w, s->work);
+  if (status != SYMO_OK) return status;
+  double least = s->tolerance * (s->w[s->rows - 1] > 0 ? s->w[s->rows - 1] : 0);
+  for (size_t i = 0; i < s->rows; i++) {
+    double scale = s->w[i] > least ? pow(s->w[i], -0.25) : 0;
+    symo_scal(s->dtype, s->rows, scale, symo_at(s->dtype, s->gram, (ptrdiff_t)(i * s->rows)));
+  }
+  s->multiply(s->self, symo_mat_dense(s->gram, s->rows, s->rows), s->y);
+  symo_syrk(s->dtype, 1, symo_mat_dense(s->y, s->rows, s->m), 0,
+            symo_mat_dense(s->out, s->m, s->m));
+  symo_symmetrize(s->dtype, s->m, s->out);
   return SYMO_OK;
 }
 
@@ -27,6 +51,7 @@ const symo_estimator symo_estimator_h_g = {
     .can_scale = true,
     .grad_power = 1,
     .apply = apply,
+    .apply_stack = apply_stack,
 };
 
 const symo_estimator symo_estimator_h_g_bd = {
@@ -36,4 +61,5 @@ const symo_estimator symo_estimator_h_g_bd = {
     .can_scale = true,
     .grad_power = 1,
     .apply = apply,
+    .apply_stack = apply_stack,
 };
