@@ -61,6 +61,8 @@ symo_status symo_fail(symo_context *context, symo_status status, const char *for
   va_start(arguments, format);
   vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
+  for (char *c = text; *c != 0; c++) /* names come from files: one line stays one line */
+    if ((unsigned char)*c < ' ' || *c == 127) *c = '?';
   while (atomic_flag_test_and_set(&context->lock)) {
   }
   memcpy(context->detail, text, sizeof text);

@@ -5,11 +5,11 @@
 #include <stdint.h>
 #include <symo/layout.h>
 
-/* The only caller of BLAS and LAPACK.  Everything is dispatched on dtype here; nothing allocates; no
- * dimension or leading dimension may exceed 2^31 - 1 (plans check that). */
+/* The only caller of BLAS and LAPACK.  Everything is dispatched on dtype here; nothing allocates;
+ * no dimension or leading dimension may exceed 2^31 - 1 (plans check that). */
 
-/* A matrix view: entry (i, j) at p[i rs + j cs].  One of rs, cs must be 1, unless that dimension is 1
- * long. */
+/* A matrix view: entry (i, j) at p[i rs + j cs].  One of rs, cs must be 1, unless that dimension is
+ * 1 long. */
 typedef struct symo_mat {
   void *p;
   size_t rows, cols;
@@ -34,8 +34,8 @@ static inline void *symo_at(symo_dtype dtype, const void *p, ptrdiff_t n) {
 /* C = alpha A B + beta C.  beta 0 does not read C. */
 void symo_gemm(symo_dtype dtype, double alpha, symo_mat a, symo_mat b, double beta, symo_mat c);
 
-/* Lower triangle of C = alpha A'A + beta C;  alpha (A'B + B'A) + beta C.  C is dense or a block of a
- * row-major matrix (cs = 1). */
+/* Lower triangle of C = alpha A'A + beta C;  alpha (A'B + B'A) + beta C.  C is dense or a block of
+ * a row-major matrix (cs = 1). */
 void symo_syrk(symo_dtype dtype, double alpha, symo_mat a, double beta, symo_mat c);
 void symo_syr2k(symo_dtype dtype, double alpha, symo_mat a, symo_mat b, double beta, symo_mat c);
 
@@ -45,7 +45,8 @@ double symo_nrm2(symo_dtype dtype, size_t n, const void *x);
 void symo_axpy(symo_dtype dtype, size_t n, double alpha, const void *x, void *y);
 void symo_scal(symo_dtype dtype, size_t n, double alpha, void *x);
 
-/* Square row-major [n, n] matrices: upper := lower transposed;  A += alpha on the diagonal;  trace. */
+/* Square row-major [n, n] matrices: upper := lower transposed;  A += alpha on the diagonal;  trace.
+ */
 void symo_symmetrize(symo_dtype dtype, size_t n, void *a);
 void symo_add_diagonal(symo_dtype dtype, size_t n, double alpha, void *a);
 double symo_trace(symo_dtype dtype, size_t n, const void *a);
@@ -59,7 +60,8 @@ double symo_epsilon(symo_dtype dtype);
 /* Symmetric eigendecomposition by divide and conquer (xSYEVD) of the lower triangle of a row-major
  * [n, n]: eigenvalues ascending in w (always double), and A overwritten by V, whose ROW k is the
  * eigenvector of w[k], so A = V' diag(w) V.  work: symo_eigh_work(dtype, n) bytes.
- * SYMO_NO_CONVERGENCE, or SYMO_E_NUMERIC for anything else (A is then spoilt).  9 n^3 flops or so. */
+ * SYMO_NO_CONVERGENCE, or SYMO_E_NUMERIC for anything else (A is then spoilt).  9 n^3 flops or so.
+ */
 size_t symo_eigh_work(symo_dtype dtype, size_t n);
 symo_status symo_eigh(symo_dtype dtype, size_t n, void *a, double *w, void *work);
 
@@ -79,9 +81,9 @@ symo_status symo_cholesky(symo_dtype dtype, size_t n, void *a, double *rcond, vo
 void symo_trsm(symo_dtype dtype, size_t n, const void *l, bool transpose, symo_mat b);
 void symo_trmm(symo_dtype dtype, size_t n, const void *l, bool transpose, symo_mat b);
 
-/* Orthonormalises the columns of a row-major square [n, n] by Householder QR with the signs that make
- * it a Haar sample when the entries are independent normals (Mezzadri 2007).  tau: n numbers; work as
- * for symo_eigh.  float64 only. */
+/* Orthonormalises the columns of a row-major square [n, n] by Householder QR with the signs that
+ * make it a Haar sample when the entries are independent normals (Mezzadri 2007).  tau: n numbers;
+ * work as for symo_eigh.  float64 only. */
 symo_status symo_haar_orthogonal(size_t n, double *a, double *tau, void *work, size_t work_bytes);
 
 const char *symo_linalg_info(void);

@@ -1,8 +1,8 @@
 /* Strided n-dimensional views and the four elementwise operations on them.
  *
  * Every operation is reduced to a list of loops: axes of length one go, the rest are ordered by the
- * destination's stride (then the source's), neighbours that lie one behind the other are joined, and
- * the innermost loop runs in a kernel. */
+ * destination's stride (then the source's), neighbours that lie one behind the other are joined,
+ * and the innermost loop runs in a kernel. */
 #include "core/nd.h"
 
 #include <assert.h>
@@ -94,7 +94,8 @@ symo_nd symo_nd_insert(symo_nd x, int axis, size_t n, ptrdiff_t stride) {
   return x;
 }
 
-/* ---- loop nests ------------------------------------------------------------------------------- */
+/* ---- loop nests -------------------------------------------------------------------------------
+ */
 
 typedef struct nest {
   int operands, nd;
@@ -174,7 +175,8 @@ static void run_nest(symo_dtype dtype, const nest *f, void *const *p, double alp
   }
 }
 
-/* ---- kernels: p = sources, then destination --------------------------------------------------- */
+/* ---- kernels: p = sources, then destination ---------------------------------------------------
+ */
 
 static void axpy_f64(size_t n, double alpha, const void *const *p, const ptrdiff_t *s) {
   const double *x = p[0];
@@ -355,7 +357,8 @@ bool symo_nd_matrix(symo_nd x, int rows, symo_mat *out) {
   if (m.rs == 1 && m.cs != 1 && m.cs < (ptrdiff_t)m.rows) return false;
   if (m.cs == 1 && m.rs == 1 && m.cols > 1 && m.rows > 1) return false;
   const ptrdiff_t limit = 2147483647;
-  if (m.rs > limit || m.cs > limit || m.rows > (size_t)limit || m.cols > (size_t)limit) return false;
+  if (m.rs > limit || m.cs > limit || m.rows > (size_t)limit || m.cols > (size_t)limit)
+    return false;
   *out = m;
   return true;
 }

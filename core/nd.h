@@ -5,8 +5,8 @@
 #include <symo/layout.h>
 
 /* A strided view of an n-dimensional array: the language in which every closed form of groups/ is
- * written.  Views are values; they own nothing.  Strides count elements.  A stride of 0 broadcasts a
- * source and sums into a destination. */
+ * written.  Views are values; they own nothing.  Strides count elements.  A stride of 0 broadcasts
+ * a source and sums into a destination. */
 enum { SYMO_ND_MAX = 2 * SYMO_MAX_ORDER + 2 };
 
 typedef struct symo_nd {
@@ -24,15 +24,15 @@ size_t symo_nd_size(const symo_nd *x);
 
 /* Views of views.  axis < x.nd. */
 symo_nd symo_nd_slice(symo_nd x, int axis, size_t first, size_t n);
-symo_nd symo_nd_pick(symo_nd x, int axis, size_t index);         /* the axis goes */
-symo_nd symo_nd_diag(symo_nd x, int a, int b);                   /* a becomes the diagonal, b goes */
-symo_nd symo_nd_swap(symo_nd x, int a, int b);                   /* axes a and b exchanged */
-symo_nd symo_nd_move(symo_nd x, int from, int to);               /* the others keep their order */
-symo_nd symo_nd_stretch(symo_nd x, int axis, size_t n);          /* axis of length 1 -> n, stride 0 */
+symo_nd symo_nd_pick(symo_nd x, int axis, size_t index); /* the axis goes */
+symo_nd symo_nd_diag(symo_nd x, int a, int b);           /* a becomes the diagonal, b goes */
+symo_nd symo_nd_swap(symo_nd x, int a, int b);           /* axes a and b exchanged */
+symo_nd symo_nd_move(symo_nd x, int from, int to);       /* the others keep their order */
+symo_nd symo_nd_stretch(symo_nd x, int axis, size_t n);  /* axis of length 1 -> n, stride 0 */
 symo_nd symo_nd_insert(symo_nd x, int axis, size_t n, ptrdiff_t stride); /* a new axis */
 
-/* dst += alpha src; dst = alpha src; dst = value.  Shapes must be equal (asserted); src and dst may be
- * the same view and must not overlap otherwise. */
+/* dst += alpha src; dst = alpha src; dst = value.  Shapes must be equal (asserted); src and dst may
+ * be the same view and must not overlap otherwise. */
 void symo_nd_axpy(double alpha, symo_nd src, symo_nd dst);
 void symo_nd_copy(double alpha, symo_nd src, symo_nd dst);
 void symo_nd_fill(double value, symo_nd dst);

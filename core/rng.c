@@ -27,7 +27,8 @@ symo_status symo_rng_create(symo_context *context, uint64_t seed, symo_rng **out
     symo_free(rng);
     return symo_fail_memory(context, "symo_rng_create");
   }
-  /* mt19937 takes 32 bits: fold the high half in, so that every 64-bit seed counts; 0 is 4357 there. */
+  /* mt19937 takes 32 bits: fold the high half in, so that every 64-bit seed counts; 0 is 4357
+   * there. */
   uint64_t folded = (seed ^ (seed >> 32) * 0x9E3779B1u) & 0xFFFFFFFFu;
   gsl_rng_set(rng->state, (unsigned long)folded);
   *out = rng;

@@ -1,10 +1,10 @@
 /* Isotypic coordinates of tensors, to and from, by strides.
  *
- * A tensor's piece in a label is a product over the spaces on its axes, so the transform runs through
- * the occurrences one at a time.  Between steps the array is a view whose axes carry tags: axes of the
- * tensor not yet transformed, row axes of X, column axes of X.  Every step moves the axes of one
- * occurrence to the front, lets the group do its part, and retags.  Where a group's coordinates are a
- * view of the tensor, the step costs nothing. */
+ * A tensor's piece in a label is a product over the spaces on its axes, so the transform runs
+ * through the occurrences one at a time.  Between steps the array is a view whose axes carry tags:
+ * axes of the tensor not yet transformed, row axes of X, column axes of X.  Every step moves the
+ * axes of one occurrence to the front, lets the group do its part, and retags.  Where a group's
+ * coordinates are a view of the tensor, the step costs nothing. */
 #include <assert.h>
 
 #include "groups/plan.h"
@@ -152,10 +152,11 @@ static tagged coordinates_of(const symo_plan *plan, const plan_label *label,
   return v;
 }
 
-/* ---- to coordinates --------------------------------------------------------------------------- */
+/* ---- to coordinates ---------------------------------------------------------------------------
+ */
 
-/* The occurrences that must be computed, in the order in which to do it: the one that is cut first (if
- * one may be), then those that shrink the array, then the others. */
+/* The occurrences that must be computed, in the order in which to do it: the one that is cut first
+ * (if one may be), then those that shrink the array, then the others. */
 static int pending(const plan_piece *piece, const bool *done, bool cut, int *out) {
   int n = 0;
   for (int pass = 0; pass < 3; pass++)
@@ -234,7 +235,8 @@ void symo_label_gather(const symo_plan *plan, const plan_label *label, symo_cons
     gather_piece(plan, label, &label->pieces[p], x, first, n, out, scratch);
 }
 
-/* ---- from coordinates ------------------------------------------------------------------------- */
+/* ---- from coordinates -------------------------------------------------------------------------
+ */
 
 /* Runs the transposed steps from src into y; diagonal: spreads an M's diagonal instead. */
 static void expand(const plan_piece *piece, tagged src, tagged y, const bool *done, bool diagonal,
@@ -267,7 +269,7 @@ static void expand(const plan_piece *piece, tagged src, tagged y, const bool *do
     if (scratch->base != NULL) {
       if (i > 0) symo_nd_fill(0, to.x);
       (diagonal ? o->group->diagonal : o->group->synthesize)(o->order, o->number, x,
-                                                              arrange(&to, after, total));
+                                                             arrange(&to, after, total));
     }
     src = to;
   }
@@ -313,7 +315,8 @@ void symo_label_diagonal(const symo_plan *plan, const plan_label *label, const v
     diagonal_piece(plan, label, &label->pieces[p], m, symo_vector_const(y), scratch);
 }
 
-/* ---- sizes ------------------------------------------------------------------------------------ */
+/* ---- sizes ------------------------------------------------------------------------------------
+ */
 
 size_t symo_label_rows(const plan_label *label) {
   size_t rows = 1;

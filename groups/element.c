@@ -78,7 +78,8 @@ static void act_on_tensor(const symo_element *e, size_t tensor, bool inverse, sy
     const layout_space *s = &e->layout->spaces[t->space[axis]];
     if (s->group == &symo_group_identity) continue;
     done++;
-    symo_nd to = done == moved ? y : symo_nd_dense(y.dtype, done % 2 ? a : b, (int)t->order, t->dim);
+    symo_nd to =
+        done == moved ? y : symo_nd_dense(y.dtype, done % 2 ? a : b, (int)t->order, t->dim);
     s->group->act(s->dim, e->g[t->space[axis]], inverse, symo_nd_move(x, (int)axis, 0),
                   symo_nd_move(to, (int)axis, 0), work);
     x = to;

@@ -1,8 +1,8 @@
 /* Gram matrices of coordinates, and products with the M of a label.
  *
- * Tensors whose piece is a BLAS matrix as it lies are multiplied in place, block by block; families of
- * one-dimensional irreps go through the elementwise kernel; all else passes through dense panels of
- * bounded size. */
+ * Tensors whose piece is a BLAS matrix as it lies are multiplied in place, block by block; families
+ * of one-dimensional irreps go through the elementwise kernel; all else passes through dense panels
+ * of bounded size. */
 #include "groups/plan.h"
 
 /* Rows of the first row axis that make up one panel. */
@@ -184,7 +184,8 @@ void symo_label_gram(const symo_plan *plan, const plan_label *label, double alph
     gram_of_panels(plan, label, alpha, xscale, x, yscale, y, beta, c, work);
 }
 
-/* ---- the other side --------------------------------------------------------------------------- */
+/* ---- the other side ---------------------------------------------------------------------------
+ */
 
 size_t symo_stack_work(const symo_plan *plan, const plan_label *label, size_t count) {
   size_t all = label->num_rows > 0 ? label->row[0] : 1;
@@ -247,7 +248,8 @@ void symo_stack_multiply(const symo_plan *plan, const plan_label *label, size_t 
     }
 }
 
-/* ---- products --------------------------------------------------------------------------------- */
+/* ---- products ---------------------------------------------------------------------------------
+ */
 
 static size_t coordinate_bytes(const symo_plan *plan, const plan_label *label) {
   return (symo_label_rows(label) * label->m * symo_dtype_size(plan->dtype) + 63) / 64 * 64;

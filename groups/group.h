@@ -6,8 +6,8 @@
 
 #include "core/nd.h"
 
-/* What a group file provides: one const table.  The space R^d stands on `order` axes of a tensor, one or
- * two; in both cases the group says which irreps occur there and how coordinates are had.
+/* What a group file provides: one const table.  The space R^d stands on `order` axes of a tensor,
+ * one or two; in both cases the group says which irreps occur there and how coordinates are had.
  *
  * Coordinates are kept in an ambient frame: an irrep that lies inside R^d (the standard part of a
  * permutation, say) is held as the d numbers of its embedding, not as d - 1 numbers in some basis.
@@ -21,8 +21,8 @@ typedef struct symo_irrep {
   int ambient;  /* further row axes, each [d] (0: a single number) */
 } symo_irrep;
 
-/* Irreps are numbered per group, the same for order 1 and 2, so that equal numbers couple; number 0 is
- * the trivial one. */
+/* Irreps are numbered per group, the same for order 1 and 2, so that equal numbers couple; number 0
+ * is the trivial one. */
 typedef struct symo_component {
   int irrep;
   size_t copies; /* multiplicity on these axes */
@@ -31,8 +31,8 @@ typedef struct symo_component {
 enum { SYMO_MAX_IRREPS = 6, SYMO_MAX_COMPONENTS = 5 };
 
 /* Views: the axes of the space come first (one or two, [d]), any others ("lanes") behind them.
- * Coordinates: row axes of the irrep, then [copies], then the same lanes.  The first row axis may be cut
- * to [first, first + n). */
+ * Coordinates: row axes of the irrep, then [copies], then the same lanes.  The first row axis may
+ * be cut to [first, first + n). */
 struct symo_group {
   const char *name, *summary, *irreps_text, *average, *exact;
 
@@ -46,8 +46,8 @@ struct symo_group {
   bool (*view)(int order, int irrep, symo_nd x, symo_nd *out);
 
   /* Coordinates by computation, for irreps without a view; NULL if all have one.  reduced: how many
-   * numbers a lane is first reduced to; reduce fills red [reduced, lanes] (zeroed before), analyze reads
-   * x and red and writes out = coordinates. */
+   * numbers a lane is first reduced to; reduce fills red [reduced, lanes] (zeroed before), analyze
+   * reads x and red and writes out = coordinates. */
   size_t (*reduced)(size_t dim, int order);
   void (*reduce)(int order, symo_nd x, symo_nd red);
   void (*analyze)(int order, int irrep, symo_nd x, symo_nd red, size_t first, symo_nd out);
@@ -55,13 +55,13 @@ struct symo_group {
   /* The transpose: out += embedding of the coordinates x (never cut). */
   void (*synthesize)(int order, int irrep, symo_nd x, symo_nd out);
 
-  /* out += sum over copies of m[family, copy, lanes] times the diagonal of the projector on that copy:
-   * m: [count if family][copies][lanes], out: [d]..[lanes]. */
+  /* out += sum over copies of m[family, copy, lanes] times the diagonal of the projector on that
+   * copy: m: [count if family][copies][lanes], out: [d]..[lanes]. */
   void (*diagonal)(int order, int irrep, symo_nd m, symo_nd out);
 
   /* Elements: `size` numbers; the neutral one; a Haar sample (work: symo_eigh_work bytes); and
-   * out = g x or g^-1 x on the first axis of x, for one dense lane block [d, lanes] with unit or any
-   * stride (work: d^2 numbers). */
+   * out = g x or g^-1 x on the first axis of x, for one dense lane block [d, lanes] with unit or
+   * any stride (work: d^2 numbers). */
   size_t (*element_size)(size_t dim);
   void (*element_identity)(size_t dim, double *g);
   symo_status (*element_sample)(size_t dim, symo_rng *rng, double *g, void *work);

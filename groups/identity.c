@@ -1,5 +1,5 @@
-/* The trivial group: R^d is d copies of the trivial irrep, every axis counts as multiplicity, and the
- * average of x y' is x y' itself. */
+/* The trivial group: R^d is d copies of the trivial irrep, every axis counts as multiplicity, and
+ * the average of x y' is x y' itself. */
 #include "groups/group.h"
 
 static int irreps(size_t dim, symo_irrep *out) {

@@ -67,8 +67,8 @@ static symo_status read_tensor(reader *r, symo_layout *layout, const char *name)
   blank(r);
   while (*r->at != ']') {
     if (order == SYMO_MAX_ORDER)
-      return symo_fail(r->context, SYMO_E_UNSUPPORTED,
-                       "layout: tensor %s has more than %d axes", name, SYMO_MAX_ORDER);
+      return symo_fail(r->context, SYMO_E_UNSUPPORTED, "layout: tensor %s has more than %d axes",
+                       name, SYMO_MAX_ORDER);
     if (!word(r, true, names[order])) return syntax(r, "the name of a space");
     axes[order] = names[order];
     order++;

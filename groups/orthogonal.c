@@ -4,8 +4,8 @@
  * Two axes:  trivial  tr x / sqrt(d)
  *            symmetric  (x + x')/2 - (tr x / d) I, dimension d (d + 1)/2 - 1
  *            antisymmetric  (x - x')/2, dimension d (d - 1)/2
- * Samples: the Q of a Gaussian matrix's QR with positive diagonal of R (Mezzadri, How to generate random
- * matrices from the classical compact groups, Notices AMS 54, 2007). */
+ * Samples: the Q of a Gaussian matrix's QR with positive diagonal of R (Mezzadri, How to generate
+ * random matrices from the classical compact groups, Notices AMS 54, 2007). */
 #include <math.h>
 
 #include "core/linalg.h"

@@ -199,16 +199,15 @@ static symo_status place_tensor(symo_plan *plan, size_t tensor, bool trivial_onl
   }
 }
 
-/* True if every piece is a view that BLAS (or, for families, the elementwise kernels) can take when the
- * tensors are row-major. */
+/* True if every piece is a view that BLAS (or, for families, the elementwise kernels) can take when
+ * the tensors are row-major. */
 static bool label_is_views(const symo_plan *plan, const plan_label *label) {
   for (size_t p = 0; p < label->num_pieces; p++) {
     symo_nd view;
     symo_mat mat;
     const plan_piece *piece = &label->pieces[p];
     if (!symo_piece_view(plan, label, piece, (symo_const_vector){NULL, NULL}, &view)) return false;
-    if (label->num_families > 0 ? label->ambient > 1
-                                : !symo_nd_matrix(view, label->num_rows, &mat))
+    if (label->num_families > 0 ? label->ambient > 1 : !symo_nd_matrix(view, label->num_rows, &mat))
       return false;
   }
   return true;
@@ -230,8 +229,7 @@ symo_status symo_plan_create(symo_layout *layout, const symo_plan_spec *spec, sy
   plan->coupling = chosen.coupling;
   plan->centered = chosen.centered;
   for (int pass = 0; pass < 2; pass++)
-    for (size_t i = 0; i < layout->num_tensors; i++)
-      SYMO_TRY(place_tensor(plan, i, pass == 0));
+    for (size_t i = 0; i < layout->num_tensors; i++) SYMO_TRY(place_tensor(plan, i, pass == 0));
   for (size_t i = 0; i < plan->num_labels; i++)
     plan->labels[i].views = label_is_views(plan, &plan->labels[i]);
   /* Panels of a twentieth of the parameters: extra memory stays small, BLAS calls stay long. */

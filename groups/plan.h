@@ -13,8 +13,8 @@ typedef struct occurrence {
   const symo_group *group;
   int order, axis[2]; /* of the tensor, ascending */
   symo_irrep irrep;
-  int number;    /* of the irrep in its group */
-  size_t copies; /* one column axis, at the place of axis[0] */
+  int number;                  /* of the irrep in its group */
+  size_t copies;               /* one column axis, at the place of axis[0] */
   int family_row, ambient_row; /* of its row axes among those of the label; -1 for none */
 } occurrence;
 
@@ -32,7 +32,7 @@ typedef struct plan_label {
   int num_keys; /* spaces with a non-trivial irrep, ascending */
   size_t key_space[SYMO_MAX_ORDER];
   int key_irrep[SYMO_MAX_ORDER];
-  size_t tensor;         /* of a blocked label */
+  size_t tensor;              /* of a blocked label */
   int num_rows, num_families; /* row axes of X: families first, then ambient ones */
   size_t row[SYMO_MAX_ORDER];
   size_t ambient; /* rows of X for one member of the families */
@@ -55,7 +55,8 @@ struct symo_plan {
 symo_plan *symo_plan_retain(symo_plan *plan);
 bool symo_plan_equal(const symo_plan *a, const symo_plan *b);
 
-/* ---- coordinates (groups/coordinates.c) -------------------------------------------------------- */
+/* ---- coordinates (groups/coordinates.c) --------------------------------------------------------
+ */
 
 /* A bump allocator over a block taken beforehand.  base NULL: measures only. */
 typedef struct arena {
@@ -63,13 +64,13 @@ typedef struct arena {
   size_t used, most;
 } arena;
 
-/* The coordinates of a piece as a view of the tensor, axes [rows..., columns...]; false if they must be
- * computed. */
+/* The coordinates of a piece as a view of the tensor, axes [rows..., columns...]; false if they
+ * must be computed. */
 bool symo_piece_view(const symo_plan *plan, const plan_label *label, const plan_piece *piece,
                      symo_const_vector x, symo_nd *out);
 
-/* Rows [first, first + n) of the first row axis of X (all of X if the label has no row axes) into the
- * dense panel `out`, [rows, m]. */
+/* Rows [first, first + n) of the first row axis of X (all of X if the label has no row axes) into
+ * the dense panel `out`, [rows, m]. */
 void symo_label_gather(const symo_plan *plan, const plan_label *label, symo_const_vector x,
                        size_t first, size_t n, void *out, arena *scratch);
 
@@ -90,21 +91,22 @@ size_t symo_diagonal_scratch(const symo_plan *plan, const plan_label *label);
 size_t symo_label_rows(const plan_label *label);
 size_t symo_label_stride(const plan_label *label);
 
-/* ---- Gram matrices and products (groups/gram.c) ------------------------------------------------ */
+/* ---- Gram matrices and products (groups/gram.c) ------------------------------------------------
+ */
 
 /* The work space of one call: a panel for each of two vectors, and scratch. */
 size_t symo_gram_work(const symo_plan *plan, const plan_label *label, bool two);
 
 /* c [count, m, m], lower triangles:  c = beta c + alpha X'X  (y.data NULL), or
- * c = beta c + alpha (X'Y + Y'X), where X stands for xscale X and Y for yscale Y: scales other than 1 go
- * through panels, so that squares neither overflow nor vanish. */
+ * c = beta c + alpha (X'Y + Y'X), where X stands for xscale X and Y for yscale Y: scales other than
+ * 1 go through panels, so that squares neither overflow nor vanish. */
 void symo_label_gram(const symo_plan *plan, const plan_label *label, double alpha, double xscale,
                      symo_const_vector x, double yscale, symo_const_vector y, double beta, void *c,
                      void *work);
 
-/* The other side: with Z [R, m] the coordinates of `count` vectors one below the other (R = count times
- * the rows), times scale,  k = alpha Z Z' (lower triangle of [R, R])  and  y [R, m] = A Z.  Labels
- * without families.  work: symo_stack_work bytes, left alone between the two calls. */
+/* The other side: with Z [R, m] the coordinates of `count` vectors one below the other (R = count
+ * times the rows), times scale,  k = alpha Z Z' (lower triangle of [R, R])  and  y [R, m] = A Z.
+ * Labels without families.  work: symo_stack_work bytes, left alone between the two calls. */
 size_t symo_stack_work(const symo_plan *plan, const plan_label *label, size_t count);
 void symo_stack_gram(const symo_plan *plan, const plan_label *label, size_t count, double scale,
                      const symo_const_vector *x, double alpha, void *k, void *work);

@@ -44,7 +44,9 @@ static void describe_label(const symo_plan *plan, const plan_label *l, symo_text
   double m = (double)l->m;
   human(l->dropped ? 0 : (double)l->count * m * (m + 1) / 2, stored);
   symo_text_add(out, "%-28s %8zu %8zu %8zu  %s  %-7s", l->name, l->dim, l->count, l->m, stored,
-                l->dropped ? "dropped" : l->views ? "views" : "panels");
+                l->dropped ? "dropped"
+                : l->views ? "views"
+                           : "panels");
   size_t shown = 0;
   for (size_t p = 0; p < l->num_pieces && shown < 6; p++, shown++)
     symo_text_add(out, " %s:%zu", plan->layout->tensors[l->pieces[p].tensor].name,

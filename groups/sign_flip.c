@@ -1,5 +1,5 @@
-/* The group (Z_2)^d of sign flips.  R^d is d different characters of dimension 1; on every coordinate
- * this is the diagonal approximation.
+/* The group (Z_2)^d of sign flips.  R^d is d different characters of dimension 1; on every
+ * coordinate this is the diagonal approximation.
  *
  * One axis:  family "character", [d]: the tensor as it lies.
  * Two axes:  the diagonal is trivial (d copies); entries (i, j) and (j, i), i < j, carry the same

@@ -68,7 +68,8 @@ symo_status symo_hessian_diagonal(const symo_hessian *h, symo_vector out) {
 }
 
 /* Columns [first, first + columns) of rows [row, row + rows), by products with unit vectors; out is
- * [rows, columns] with the given row stride.  The matrix is symmetric, so column j is also row j. */
+ * [rows, columns] with the given row stride.  The matrix is symmetric, so column j is also row j.
+ */
 static symo_status dense_part(const symo_hessian *h, size_t row, size_t rows, size_t first,
                               size_t columns, bool transposed, double *out, size_t stride) {
   const symo_layout *layout = h->plan->layout;
@@ -89,8 +90,7 @@ static symo_status dense_part(const symo_hessian *h, size_t row, size_t rows, si
     multiply(h, x, (symo_vector){ydata, NULL}, work);
     symo_put(t, vectors, first + j, 0);
     for (size_t i = 0; i < rows; i++)
-      out[transposed ? j * stride + i : i * stride + j] =
-          symo_get(t, vectors + p * item, row + i);
+      out[transposed ? j * stride + i : i * stride + j] = symo_get(t, vectors + p * item, row + i);
   }
 fail:
   symo_free(vectors);

@@ -1,5 +1,5 @@
-/* From gradients to an estimate: orbit averages of one label at a time, in the memory where its M will
- * stand, then the estimator on each of its blocks.
+/* From gradients to an estimate: orbit averages of one label at a time, in the memory where its M
+ * will stand, then the estimator on each of its blocks.
  *
  * Squares of numbers near 1e-30 or 1e30 leave the range of float32, so each label's gradients (and
  * parameters) are scaled by a power of two when the largest is far from 1, and M is scaled back. */
@@ -161,8 +161,7 @@ static symo_status estimate_stacked(const job *j, const plan_label *label, doubl
                           .self = &source,
                           .multiply = stack_multiply};
   symo_status status = j->estimator->apply_stack(&stack);
-  if (status == SYMO_OK)
-    symo_scal(j->plan->dtype, label->m * label->m, 1 / (double)label->dim, m);
+  if (status == SYMO_OK) symo_scal(j->plan->dtype, label->m * label->m, 1 / (double)label->dim, m);
   return status;
 }
 

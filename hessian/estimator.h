@@ -23,8 +23,8 @@ typedef struct estimate_block {
   void *work;       /* symo_eigh_work bytes, at least 2 m^2 numbers */
 } estimate_block;
 
-/* The same for a label with fewer rows than columns: the average is Z'Z for Z [rows, m], of which the
- * estimator gets the small Gram matrix and may ask for products. */
+/* The same for a label with fewer rows than columns: the average is Z'Z for Z [rows, m], of which
+ * the estimator gets the small Gram matrix and may ask for products. */
 typedef struct estimate_stack {
   symo_dtype dtype;
   size_t rows, m;
@@ -41,11 +41,11 @@ typedef struct estimate_stack {
 struct symo_estimator {
   const char *name, *summary;
   symo_coupling coupling;
-  bool cross;       /* starts from C_gt + C_gt' instead of C_g */
-  bool params;      /* needs C_t */
-  bool can_scale;   /* understands `scale` (then C_t is given too) */
-  int grad_power;   /* M scales with the gradient to this power .. */
-  int param_power;  /* .. and with the parameters to this one */
+  bool cross;      /* starts from C_gt + C_gt' instead of C_g */
+  bool params;     /* needs C_t */
+  bool can_scale;  /* understands `scale` (then C_t is given too) */
+  int grad_power;  /* M scales with the gradient to this power .. */
+  int param_power; /* .. and with the parameters to this one */
   symo_status (*apply)(estimate_block *block);
   symo_status (*apply_stack)(estimate_stack *stack); /* NULL: only `apply` */
 };

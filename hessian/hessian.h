@@ -24,8 +24,8 @@ static inline void *symo_hessian_member(const symo_hessian *h, size_t label, siz
   return symo_at(h->plan->dtype, h->m[label], (ptrdiff_t)(member * m * m));
 }
 
-/* A new Hessian whose eigenvalues are f(those of h); f is told the largest absolute eigenvalue of the
- * label and m eps.  It may refuse with a status. */
+/* A new Hessian whose eigenvalues are f(those of h); f is told the largest absolute eigenvalue of
+ * the label and m eps.  It may refuse with a status. */
 typedef symo_status (*symo_spectral_function)(size_t n, double *values, double tolerance,
                                               const double *parameters);
 symo_status symo_hessian_map(const symo_hessian *h, const char *what, symo_spectral_function f,

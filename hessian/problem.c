@@ -15,7 +15,8 @@ typedef symo_status (*product)(void *self, const void *theta, size_t k, const vo
 /* Both triangles become their mean, equal to the last bit. */
 static void make_symmetric(size_t n, double *a) {
   for (size_t i = 0; i < n; i++)
-    for (size_t j = 0; j < i; j++) a[j * n + i] = a[i * n + j] = 0.5 * (a[i * n + j] + a[j * n + i]);
+    for (size_t j = 0; j < i; j++)
+      a[j * n + i] = a[i * n + j] = 0.5 * (a[i * n + j] + a[j * n + i]);
 }
 
 static symo_status by_products(symo_context *context, const symo_problem *problem, product multiply,

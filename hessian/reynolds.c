@@ -1,7 +1,7 @@
 /* The Reynolds average of a dense symmetric matrix: for every label
  *     M_ab = (1/n) sum_r  F_ra' H F_rb ,
- * F_ra being the embedding of unit coordinate (r, a).  The ambient frame is tight (the F_ra F_ra' of all
- * r sum to the projector), so the formula holds in it as in an orthonormal basis. */
+ * F_ra being the embedding of unit coordinate (r, a).  The ambient frame is tight (the F_ra F_ra'
+ * of all r sum to the projector), so the formula holds in it as in an orthonormal basis. */
 #include <math.h>
 #include <string.h>
 
@@ -15,8 +15,8 @@ static void analyse_rows(const symo_plan *plan, const plan_label *l, const doubl
   size_t p = plan->layout->parameters, numbers = symo_label_rows(l) * l->m;
   for (size_t i = 0; i < p; i++) {
     symo_layout_split_const(plan->layout, SYMO_F64, h + i * p, data);
-    symo_label_gather(plan, l, (symo_const_vector){data, NULL}, 0,
-                      l->num_rows > 0 ? l->row[0] : 1, panel, scratch);
+    symo_label_gather(plan, l, (symo_const_vector){data, NULL}, 0, l->num_rows > 0 ? l->row[0] : 1,
+                      panel, scratch);
     for (size_t k = 0; k < numbers; k++) half[k * p + i] = panel[k];
   }
 }

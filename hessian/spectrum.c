@@ -18,7 +18,8 @@ static size_t widest(const symo_plan *plan) {
 symo_status symo_hessian_map(const symo_hessian *h, const char *what, symo_spectral_function f,
                              const double *parameters, symo_hessian **out) {
   symo_dtype t = h->plan->dtype;
-  size_t m = widest(h->plan), item = symo_dtype_size(t), eigh = (symo_eigh_work(t, m) + 63) / 64 * 64;
+  size_t m = widest(h->plan), item = symo_dtype_size(t),
+         eigh = (symo_eigh_work(t, m) + 63) / 64 * 64;
   size_t square = (m * m * item + 63) / 64 * 64;
   symo_hessian *result = NULL;
   symo_status status;
@@ -31,8 +32,7 @@ symo_status symo_hessian_map(const symo_hessian *h, const char *what, symo_spect
     for (size_t c = 0; !l->dropped && c < l->count; c++) {
       memcpy(block, symo_hessian_member(h, i, c), l->m * l->m * item);
       status = symo_eigh(t, l->m, block, w, block + square);
-      if (status == SYMO_OK)
-        status = f(l->m, w, (double)l->m * symo_epsilon(t), parameters);
+      if (status == SYMO_OK) status = f(l->m, w, (double)l->m * symo_epsilon(t), parameters);
       for (size_t k = 0; status == SYMO_OK && k < l->m; k++)
         if (!isfinite(w[k])) status = SYMO_E_NUMERIC;
       if (status != SYMO_OK)
@@ -59,7 +59,8 @@ static symo_status power(size_t n, double *w, double tolerance, const double *pa
     largest = fmax(largest, fabs(w[i]));
   }
   bool whole = p == floor(p);
-  /* What rounding makes of a zero eigenvalue is about eps times the largest; sqrt(eps) is far beyond. */
+  /* What rounding makes of a zero eigenvalue is about eps times the largest; sqrt(eps) is far
+   * beyond. */
   double refused = -sqrt(tolerance / (double)n) * largest;
   for (size_t i = 0; i < n; i++) {
     if (!whole && w[i] < refused) return SYMO_INDEFINITE;
@@ -78,7 +79,8 @@ static symo_status absolute(size_t n, double *w, double tolerance, const double 
   return SYMO_OK;
 }
 
-symo_status symo_hessian_power(const symo_hessian *h, double p, double damping, symo_hessian **out) {
+symo_status symo_hessian_power(const symo_hessian *h, double p, double damping,
+                               symo_hessian **out) {
   if (h == NULL || out == NULL) return SYMO_E_ARGUMENT;
   if (!isfinite(p) || !(damping >= 0) || !isfinite(damping))
     return symo_fail(h->context, SYMO_E_ARGUMENT,
@@ -100,7 +102,8 @@ symo_status symo_hessian_abs(const symo_hessian *h, symo_hessian **out) {
   return symo_hessian_map(h, "abs", absolute, NULL, out);
 }
 
-/* ---- eigenvalues ------------------------------------------------------------------------------ */
+/* ---- eigenvalues ------------------------------------------------------------------------------
+ */
 
 typedef struct eigenvalue {
   double value;

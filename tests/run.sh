@@ -31,7 +31,7 @@ TEST_TIMEOUT=${TEST_TIMEOUT:-300}
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/symo-tests.XXXXXX") || exit 2
 trap 'rm -rf "$scratch"' EXIT
 mkdir "$scratch/tmp" "$scratch/reports"
-export SOURCE BUILD CC SYMO TMPDIR=$scratch/tmp
+export SOURCE BUILD CC SYMO TEST_TIMEOUT TMPDIR=$scratch/tmp
 export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 LC_ALL=C
 
 passed=0 failed=0 skipped=0
@@ -59,7 +59,7 @@ fi
 
 [ -n "$SANITIZED" ] && TEST_TIMEOUT=$((TEST_TIMEOUT * 4))
 [ -n "$VALGRIND" ] && TEST_TIMEOUT=$((TEST_TIMEOUT * 10))
-command=("$binary" --color=never --timeout "$TEST_TIMEOUT" "--tap=$scratch/tap")
+command=("$binary" --color=never "--tap=$scratch/tap")
 [ -n "$FILTER" ] && command+=(--filter "$FILTER")
 if [ -n "$VALGRIND" ]; then
   command -v valgrind >/dev/null || { echo "valgrind is not installed" >&2; exit 1; }

@@ -9,9 +9,9 @@ extern "C" {
 #endif
 
 /* Keeps the detail of the last failure for the handles that were made from it.  The library has no
- * global state of its own, prints nothing and never ends the program.  Writing the detail is locked,
- * so handles of one context may be used from several threads; the text then belongs to whichever
- * failed last. */
+ * global state of its own, prints nothing and never ends the program.  Writing the detail is
+ * locked, so handles of one context may be used from several threads; the text then belongs to
+ * whichever failed last. */
 typedef struct symo_context symo_context;
 
 symo_status symo_context_create(symo_context **out);
@@ -19,24 +19,24 @@ symo_status symo_context_create(symo_context **out);
 /* NULL is accepted.  A context must outlive every handle made from it. */
 void symo_context_destroy(symo_context *context);
 
-/* "WHERE: WHAT (what to do)" of the last failure, or "" when there was none.  The pointer stays valid
- * until the next failure on this context or its end. */
+/* "WHERE: WHAT (what to do)" of the last failure, or "" when there was none.  The pointer stays
+ * valid until the next failure on this context or its end. */
 const char *symo_context_detail(const symo_context *context);
 
-/* How many threads the linear algebra may use, for the whole process: n >= 1.  Results do not depend
- * on n beyond rounding, and not at all between runs with the same n. */
+/* How many threads the linear algebra may use, for the whole process: n >= 1.  Results do not
+ * depend on n beyond rounding, and not at all between runs with the same n. */
 symo_status symo_set_threads(int n);
 int symo_get_threads(void);
 
-/* The random numbers that samplers take: seeded by the caller, the same on every machine for the same
- * seed.  One per thread. */
+/* The random numbers that samplers take: seeded by the caller, the same on every machine for the
+ * same seed.  One per thread. */
 typedef struct symo_rng symo_rng;
 
 symo_status symo_rng_create(symo_context *context, uint64_t seed, symo_rng **out);
 void symo_rng_destroy(symo_rng *rng);
 
-double symo_rng_uniform(symo_rng *rng);           /* in [0, 1) */
-double symo_rng_normal(symo_rng *rng);            /* mean 0, variance 1 */
+double symo_rng_uniform(symo_rng *rng);             /* in [0, 1) */
+double symo_rng_normal(symo_rng *rng);              /* mean 0, variance 1 */
 uint64_t symo_rng_below(symo_rng *rng, uint64_t n); /* 0 .. n-1; n >= 1 and below 2^31 */
 
 #ifdef __cplusplus

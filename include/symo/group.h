@@ -7,8 +7,8 @@
 extern "C" {
 #endif
 
-/* A family of groups acting on R^d by orthogonal matrices, one member for every d >= 1.  Immutable and
- * static; compared by address. */
+/* A family of groups acting on R^d by orthogonal matrices, one member for every d >= 1.  Immutable
+ * and static; compared by address. */
 typedef struct symo_group symo_group;
 
 /* The registry, in the order of `symo groups`. */

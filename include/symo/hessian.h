@@ -7,22 +7,23 @@
 extern "C" {
 #endif
 
-/* A symmetric matrix over all parameters that commutes with the group of its plan: one small symmetric
- * M for every label.  Every operation on it is that operation on the M; nothing of the size of the
- * parameters squared is formed except by symo_hessian_dense and symo_hessian_block.
+/* A symmetric matrix over all parameters that commutes with the group of its plan: one small
+ * symmetric M for every label.  Every operation on it is that operation on the M; nothing of the
+ * size of the parameters squared is formed except by symo_hessian_dense and symo_hessian_block.
  * Immutable once made, but for symo_hessian_set. */
 typedef struct symo_hessian symo_hessian;
 
 void symo_hessian_destroy(symo_hessian *hessian); /* NULL is accepted */
 
-/* ---- making one ------------------------------------------------------------------------------- */
+/* ---- making one -------------------------------------------------------------------------------
+ */
 
 /* An estimator turns orbit averages into a Hessian (docs/mathematics.md, section 5). */
 typedef struct symo_estimator symo_estimator;
 
 size_t symo_estimator_count(void);
-const symo_estimator *symo_estimator_at(size_t index);         /* NULL past the end */
-const symo_estimator *symo_estimator_find(const char *name);   /* NULL when there is none */
+const symo_estimator *symo_estimator_at(size_t index);       /* NULL past the end */
+const symo_estimator *symo_estimator_find(const char *name); /* NULL when there is none */
 const char *symo_estimator_name(const symo_estimator *estimator);
 const char *symo_estimator_summary(const symo_estimator *estimator);
 bool symo_estimator_needs_parameters(const symo_estimator *estimator);
@@ -30,21 +31,22 @@ symo_coupling symo_estimator_coupling(const symo_estimator *estimator); /* of th
 
 typedef struct symo_estimate_spec {
   const symo_estimator *estimator; /* default h-g */
-  double damping;                  /* added to the averaged parameter covariance C_t; >= 0, default 0 */
-  bool scale;                      /* h-g, h-g-bd: divide by sqrt(tr C_t / m); needs params */
+  double damping; /* added to the averaged parameter covariance C_t; >= 0, default 0 */
+  bool scale;     /* h-g, h-g-bd: divide by sqrt(tr C_t / m); needs params */
 } symo_estimate_spec;
 
 symo_estimate_spec symo_estimate_spec_default(void);
 
 /* The estimate from `count` >= 1 gradients, whose averages add: C_g = sum_i X_i'X_i / n and so on.
- * grads: [count]; params: [count], the parameters each gradient was taken at, or NULL for estimators
- * that do not need them.  Vectors hold numbers of the plan's dtype and are only read.
+ * grads: [count]; params: [count], the parameters each gradient was taken at, or NULL for
+ * estimators that do not need them.  Vectors hold numbers of the plan's dtype and are only read.
  *
- * Singular C_t: eigenvalues at most m * eps * the largest (eps of the dtype) count as zero and are left
- * out, so a Moore-Penrose pseudo-inverse stands where the formula has an inverse.  All zero gives zero.
+ * Singular C_t: eigenvalues at most m * eps * the largest (eps of the dtype) count as zero and are
+ * left out, so a Moore-Penrose pseudo-inverse stands where the formula has an inverse.  All zero
+ * gives zero.
  *
- * SYMO_E_NONFINITE names the tensor that holds NaN or infinity; SYMO_E_ARGUMENT: a plan whose coupling
- * is not the estimator's, missing params, negative damping, scale where it means nothing.
+ * SYMO_E_NONFINITE names the tensor that holds NaN or infinity; SYMO_E_ARGUMENT: a plan whose
+ * coupling is not the estimator's, missing params, negative damping, scale where it means nothing.
  * One syrk or gemm and at most two eigendecompositions per label. */
 symo_status symo_estimate(const symo_plan *plan, const symo_estimate_spec *spec, size_t count,
                           const symo_const_vector *grads, const symo_const_vector *params,
@@ -57,32 +59,34 @@ symo_status symo_reynolds(const symo_plan *plan, const double *dense, symo_hessi
 /* s times the identity (zero on the dropped label). */
 symo_status symo_hessian_identity(const symo_plan *plan, double s, symo_hessian **out);
 
-/* From the M themselves: m[label] points to [count, m, m] numbers of the plan's dtype, both triangles
- * (only the lower is read); NULL for a dropped label.  They are copied. */
+/* From the M themselves: m[label] points to [count, m, m] numbers of the plan's dtype, both
+ * triangles (only the lower is read); NULL for a dropped label.  They are copied. */
 symo_status symo_hessian_from_blocks(const symo_plan *plan, const void *const *m,
                                      symo_hessian **out);
 
-/* ---- looking at it ---------------------------------------------------------------------------- */
+/* ---- looking at it ----------------------------------------------------------------------------
+ */
 
 const symo_plan *symo_hessian_plan(const symo_hessian *hessian);
 
 /* What it is, for people and files: "h-pd", or "" . */
 const char *symo_hessian_name(const symo_hessian *hessian);
 
-/* The M of a label: [count, multiplicity, multiplicity], symmetric, dense, owned by the Hessian; NULL
- * for a dropped label. */
+/* The M of a label: [count, multiplicity, multiplicity], symmetric, dense, owned by the Hessian;
+ * NULL for a dropped label. */
 const void *symo_hessian_blocks(const symo_hessian *hessian, size_t label);
 
-/* Distinct eigenvalues as the M give them, ascending, with multiplicities (the dimension of the irrep;
- * the dropped part counts as zeros).  *values and *multiplicities, [*count], are the caller's
- * (symo_free). */
+/* Distinct eigenvalues as the M give them, ascending, with multiplicities (the dimension of the
+ * irrep; the dropped part counts as zeros).  *values and *multiplicities, [*count], are the
+ * caller's (symo_free). */
 symo_status symo_hessian_eigenvalues(const symo_hessian *hessian, size_t *count, double **values,
                                      size_t **multiplicities);
 
 double symo_hessian_trace(const symo_hessian *hessian);
 double symo_hessian_frobenius(const symo_hessian *hessian); /* norm; no overflow at 1e30 */
 
-/* log det (A + damping I).  SYMO_SINGULAR if it is not positive definite, the dropped part included. */
+/* log det (A + damping I).  SYMO_SINGULAR if it is not positive definite, the dropped part
+ * included. */
 symo_status symo_hessian_logdet(const symo_hessian *hessian, double damping, double *out);
 
 /* The diagonal, as a vector over the parameters, numbers of the plan's dtype.  Closed form. */
@@ -98,7 +102,8 @@ symo_status symo_hessian_dense(const symo_hessian *hessian, double *out);
 /* A few lines for people.  *out is the caller's (symo_free). */
 symo_status symo_hessian_describe(const symo_hessian *hessian, char **out);
 
-/* ---- computing with it ------------------------------------------------------------------------ */
+/* ---- computing with it ------------------------------------------------------------------------
+ */
 
 /* y = A x.  x and y must not overlap; numbers of the plan's dtype. */
 symo_status symo_hessian_matvec(const symo_hessian *hessian, symo_const_vector x, symo_vector y);
@@ -109,10 +114,10 @@ symo_status symo_hessian_matvec(const symo_hessian *hessian, symo_const_vector x
 symo_status symo_hessian_solve(const symo_hessian *hessian, double damping, symo_const_vector x,
                                symo_vector y);
 
-/* (A + damping I)^p for any real p of a semi-definite A.  Eigenvalues at most m eps times the largest
- * of their label count as zero; zero to a negative power is zero (pseudo-inverse), also on the dropped
- * part, which stays dropped.  SYMO_INDEFINITE if an eigenvalue is below -sqrt(eps) times the largest and
- * p is not a whole number; smaller negative ones count as zero. */
+/* (A + damping I)^p for any real p of a semi-definite A.  Eigenvalues at most m eps times the
+ * largest of their label count as zero; zero to a negative power is zero (pseudo-inverse), also on
+ * the dropped part, which stays dropped.  SYMO_INDEFINITE if an eigenvalue is below -sqrt(eps)
+ * times the largest and p is not a whole number; smaller negative ones count as zero. */
 symo_status symo_hessian_power(const symo_hessian *hessian, double p, double damping,
                                symo_hessian **out);
 symo_status symo_hessian_sqrt(const symo_hessian *hessian, double damping, symo_hessian **out);
@@ -121,7 +126,8 @@ symo_status symo_hessian_invsqrt(const symo_hessian *hessian, double damping, sy
 /* The matrix with the absolute values of the eigenvalues. */
 symo_status symo_hessian_abs(const symo_hessian *hessian, symo_hessian **out);
 
-/* a A + b B.  Both must have the same plan or plans of equal layouts and specs: else SYMO_E_SHAPE. */
+/* a A + b B.  Both must have the same plan or plans of equal layouts and specs: else SYMO_E_SHAPE.
+ */
 symo_status symo_hessian_add(double a, const symo_hessian *x, double b, const symo_hessian *y,
                              symo_hessian **out);
 symo_status symo_hessian_scale(double a, const symo_hessian *x, symo_hessian **out);

@@ -10,7 +10,8 @@
 extern "C" {
 #endif
 
-/* The number type of parameters, gradients and estimates.  SYMO_ANY: left open, the data decides. */
+/* The number type of parameters, gradients and estimates.  SYMO_ANY: left open, the data decides.
+ */
 typedef enum symo_dtype { SYMO_ANY = 0, SYMO_F32 = 1, SYMO_F64 = 2 } symo_dtype;
 
 size_t symo_dtype_size(symo_dtype dtype);      /* bytes: 4, 8, and 0 for SYMO_ANY */
@@ -20,7 +21,8 @@ enum { SYMO_MAX_ORDER = 8, SYMO_MAX_NAME = 127 };
 
 /* A list of spaces (R^d with a group on it) and of tensors, every axis of which names a space.
  * It is built up, then frozen by the first plan made from it; afterwards it can only be read.
- * Names are letters, digits, '_', '.', '-', '/' and ':' does not occur; at most SYMO_MAX_NAME long. */
+ * Names are letters, digits, '_', '.', '-', '/' and ':' does not occur; at most SYMO_MAX_NAME long.
+ */
 typedef struct symo_layout symo_layout;
 
 symo_status symo_layout_create(symo_context *context, symo_layout **out);
@@ -29,8 +31,8 @@ symo_status symo_layout_create(symo_context *context, symo_layout **out);
 void symo_layout_destroy(symo_layout *layout);
 
 /* From the short notation, spaces first, then tensors, separated by ';' or white space:
- *     "in: identity 20; h: signed-permutation 64; out: identity 5; w1[h,in] b1[h] w2[out,h] b2[out]"
- * "s[]" is a scalar.  A trailing '*' on an axis names the dual representation. */
+ *     "in: identity 20; h: signed-permutation 64; out: identity 5; w1[h,in] b1[h] w2[out,h]
+ * b2[out]" "s[]" is a scalar.  A trailing '*' on an axis names the dual representation. */
 symo_status symo_layout_parse(symo_context *context, const char *text, symo_layout **out);
 
 /* SYMO_E_NAME if the name is taken or not a name, SYMO_E_ARGUMENT if dim is 0,
@@ -66,16 +68,17 @@ bool symo_layout_axis_dual(const symo_layout *layout, size_t tensor, size_t axis
 bool symo_layout_find_space(const symo_layout *layout, const char *name, size_t *index);
 bool symo_layout_find_tensor(const symo_layout *layout, const char *name, size_t *index);
 
-/* The short notation of the layout, as symo_layout_parse reads it.  *out is the caller's, to be given
- * to symo_free. */
+/* The short notation of the layout, as symo_layout_parse reads it.  *out is the caller's, to be
+ * given to symo_free. */
 symo_status symo_layout_to_text(const symo_layout *layout, char **out);
 
 /* Gives back memory that a function of the library handed to the caller.  NULL is accepted. */
 void symo_free(void *memory);
 
 /* A vector over all parameters, where the caller keeps it: one array per tensor, in layout order.
- * strides NULL: every tensor is row-major and dense.  Else strides[t] is NULL (row-major) or points to
- * `order` strides of tensor t, in elements.  Nothing is copied: the library reads and writes there. */
+ * strides NULL: every tensor is row-major and dense.  Else strides[t] is NULL (row-major) or points
+ * to `order` strides of tensor t, in elements.  Nothing is copied: the library reads and writes
+ * there. */
 typedef struct symo_vector {
   void *const *data;
   const ptrdiff_t *const *strides;

@@ -21,13 +21,13 @@ typedef struct symo_plan_spec {
 
 symo_plan_spec symo_plan_spec_default(void);
 
-/* The isotypic decomposition of a layout, made once: the labels, and where in the caller's tensors the
- * coordinates of each lie.  Immutable, may be shared between threads; handles made from it keep it
- * alive.
+/* The isotypic decomposition of a layout, made once: the labels, and where in the caller's tensors
+ * the coordinates of each lie.  Immutable, may be shared between threads; handles made from it keep
+ * it alive.
  *
- * For label l the coordinates of a vector form X_l, [count][dim, multiplicity]; in these coordinates a
- * structured matrix is one symmetric M, [multiplicity, multiplicity], for each of the `count` copies:
- *     A = sum_l  sum_c  I_dim (x) M_{l,c} */
+ * For label l the coordinates of a vector form X_l, [count][dim, multiplicity]; in these
+ * coordinates a structured matrix is one symmetric M, [multiplicity, multiplicity], for each of the
+ * `count` copies: A = sum_l  sum_c  I_dim (x) M_{l,c} */
 typedef struct symo_plan symo_plan;
 
 /* Freezes the layout.  SYMO_E_SIZE if sizes overflow. */

@@ -9,16 +9,17 @@ extern "C" {
 #endif
 
 /* A model brought by the caller: a loss of `size` parameters held in one flat vector (tensors in
- * layout order, each row-major) of number type `dtype`.  loss and gradient are required; a slot that
- * is NULL means that the model cannot, and what needs it is refused with that reason.  Functions return
- * SYMO_OK or a status of their own choice, which is passed on; self is handed to each of them.
+ * layout order, each row-major) of number type `dtype`.  loss and gradient are required; a slot
+ * that is NULL means that the model cannot, and what needs it is refused with that reason.
+ * Functions return SYMO_OK or a status of their own choice, which is passed on; self is handed to
+ * each of them.
  *
  *   loss      *loss = L(theta)
  *   gradient  grad = dL/dtheta, [size]; *loss as well unless loss is NULL
  *   hvp       HV = H(theta) V for k directions, V and HV [k, size] row-major, HV does not alias V
  *   ggn       the same with the Gauss-Newton matrix
- *   hessian   the whole Hessian, [size, size] row-major, both triangles, always float64; optional, for
- *             models that can do better than hvp on unit vectors */
+ *   hessian   the whole Hessian, [size, size] row-major, both triangles, always float64; optional,
+ * for models that can do better than hvp on unit vectors */
 typedef struct symo_problem {
   const char *name;
   size_t size;
@@ -31,8 +32,8 @@ typedef struct symo_problem {
   symo_status (*hessian)(void *self, const void *theta, double *hessian);
 } symo_problem;
 
-/* The exact Hessian of the problem at theta, dense, float64, [size, size] row-major, symmetric to the
- * last bit.  Through the problem's own `hessian` slot, else `hvp` on blocks of unit vectors.
+/* The exact Hessian of the problem at theta, dense, float64, [size, size] row-major, symmetric to
+ * the last bit.  Through the problem's own `hessian` slot, else `hvp` on blocks of unit vectors.
  * SYMO_E_UNSUPPORTED if the problem has neither. */
 symo_status symo_problem_hessian(symo_context *context, const symo_problem *problem,
                                  const void *theta, double *hessian);

@@ -1,7 +1,8 @@
 #ifndef SYMO_SYMO_H
 #define SYMO_SYMO_H
 
-/* libsymo: curvature for neural networks from weight-space symmetry.  Includes every public header. */
+/* libsymo: curvature for neural networks from weight-space symmetry.  Includes every public header.
+ */
 #include <symo/context.h>
 #include <symo/element.h>
 #include <symo/group.h>

@@ -127,8 +127,8 @@ Test(closed_forms, mean_is_the_average_over_the_group) {
   close_fixture(&f);
 }
 
-/* The Reynolds average equals the sum over the group, is idempotent, keeps the trace, and commutes with
- * the group. */
+/* The Reynolds average equals the sum over the group, is idempotent, keeps the trace, and commutes
+ * with the group. */
 Test(closed_forms, reynolds) {
   fixture f;
   open_fixture(&f, 13);
@@ -181,8 +181,8 @@ Test(closed_forms, coordinates_are_complete) {
       }
       cr_assert(total == f.n, "dimensions add to %zu of %zu: %s", total, f.n, f.text);
       cr_ok(f.context, symo_hessian_identity(plan, 1, &h));
-      cr_ok(f.context, symo_hessian_matvec(h, (symo_const_vector){f.px, NULL},
-                                           (symo_vector){out, NULL}));
+      cr_ok(f.context,
+            symo_hessian_matvec(h, (symo_const_vector){f.px, NULL}, (symo_vector){out, NULL}));
       cr_assert(distance(f.a, f.x, f.n, 1) <= 1e-13, "%s", f.text);
       symo_hessian_destroy(h);
       symo_plan_destroy(plan);

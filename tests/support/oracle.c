@@ -69,7 +69,8 @@ static void representation(const symo_layout *layout, const one *g, double *rho)
   size_t n = symo_layout_num_parameters(layout);
   memset(rho, 0, n * n * sizeof *rho);
   for (size_t t = 0; t < symo_layout_num_tensors(layout); t++) {
-    size_t order = symo_layout_tensor_order(layout, t), offset = symo_layout_tensor_offset(layout, t);
+    size_t order = symo_layout_tensor_order(layout, t),
+           offset = symo_layout_tensor_offset(layout, t);
     for (size_t k = 0; k < symo_layout_tensor_size(layout, t); k++) {
       size_t rest = k, image = 0, stride = 1;
       double sign = 1;
@@ -121,8 +122,8 @@ static void add_conjugate(void *self, const double *rho, size_t n) {
       if (rho[i * n + j] != 0) column[i] = j;
   for (size_t i = 0; i < n; i++)
     for (size_t j = 0; j < n; j++)
-      s->out[i * n + j] += rho[i * n + column[i]] * rho[j * n + column[j]] *
-                           s->in[column[i] * n + column[j]];
+      s->out[i * n + j] +=
+          rho[i * n + column[i]] * rho[j * n + column[j]] * s->in[column[i] * n + column[j]];
   s->count += 1;
   free(column);
 }

@@ -1,6 +1,7 @@
 /* Helpers of the tests; see testing.h. */
 #include "tests/support/testing.h"
 
+#include <criterion/hooks.h>
 #include <dirent.h>
 #include <math.h>
 #include <stdio.h>
@@ -8,6 +9,18 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* A limit for every test that has none of its own, $TEST_TIMEOUT seconds: Criterion's own --timeout
+ * waits for ever for the test that it ends. */
+ReportHook(PRE_ALL)(struct criterion_test_set *tests) {
+  const char *text = getenv("TEST_TIMEOUT");
+  double seconds = text != NULL ? atof(text) : 300;
+  FOREACH_SET(struct criterion_suite_set * set, tests->suites) {
+    FOREACH_SET(struct criterion_test * test, set->tests) {
+      if (test->data->timeout <= 0) test->data->timeout = seconds;
+    }
+  }
+}
 
 symo_context *symo_test_context(void) {
   symo_context *context = NULL;

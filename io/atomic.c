@@ -1,0 +1,161 @@
+/* Write beside, then rename.  rename() replaces the target in one step, so whoever opens it sees
+ * the old file or the new one; fsync() before it keeps a crash from leaving an empty new one. */
+#ifndef _XOPEN_SOURCE
+#define _XOPEN_SOURCE 700 /* realpath */
+#endif
+#include "io/atomic.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "io/file.h"
+
+#include <symo/layout.h>
+
+#ifndef PATH_MAX
+#define PATH_MAX 4096
+#endif
+
+enum { LARGEST_WRITE = 1 << 30, TRIES = 10000, SUFFIX = 48 };
+
+struct symo_atomic {
+  symo_context *context;
+  char *path;   /* as the caller wrote it, for messages */
+  char *target; /* what is replaced: path, or what the link `path` points to; NULL: no renaming */
+  char *temporary;
+  int fd;
+  bool failed;
+};
+
+static symo_status broken(symo_atomic *file, const char *doing, int error) {
+  file->failed = true;
+  return symo_file_fail(file->context, file->path, doing, error);
+}
+
+/* Opens FOLDER/.symo-PID-N.tmp for the first N that is free.  The name has nothing of the target's
+ * in it, which may be as long as names can be. */
+static symo_status open_temporary(symo_atomic *file) {
+  const char *slash = strrchr(file->target, '/');
+  size_t folder = slash == NULL ? 0 : (size_t)(slash - file->target) + 1;
+  file->temporary = symo_malloc(folder + SUFFIX);
+  if (file->temporary == NULL) return symo_fail_memory(file->context, file->path);
+  memcpy(file->temporary, file->target, folder);
+  for (int n = 0; n < TRIES; ++n) {
+    snprintf(file->temporary + folder, SUFFIX, ".symo-%ld-%d.tmp", (long)getpid(), n);
+    file->fd = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (file->fd >= 0 || errno != EEXIST) break;
+  }
+  if (file->fd >= 0) return SYMO_OK;
+  int error = errno;
+  symo_free(file->temporary);
+  file->temporary = NULL;
+  return broken(file, "make a file beside it", error);
+}
+
+static symo_status open_target(symo_atomic *file) {
+  struct stat info;
+  bool exists = stat(file->path, &info) == 0;
+  if (!exists && errno != ENOENT) return broken(file, "write", errno);
+  if (exists && S_ISDIR(info.st_mode)) return broken(file, "write", EISDIR);
+  if (exists && !S_ISREG(info.st_mode)) {
+    file->fd = open(file->path, O_WRONLY | O_CLOEXEC);
+    return file->fd >= 0 ? SYMO_OK : broken(file, "write", errno);
+  }
+  char resolved[PATH_MAX];
+  const char *target = file->path;
+  if (exists && realpath(file->path, resolved) != NULL) target = resolved;
+  file->target = symo_strdup(target);
+  if (file->target == NULL) return symo_fail_memory(file->context, file->path);
+  symo_status status = open_temporary(file);
+  /* A file that is replaced keeps its permissions, as far as the system lets us. */
+  if (status == SYMO_OK && exists) (void)fchmod(file->fd, info.st_mode & 07777);
+  return status;
+}
+
+symo_status symo_atomic_open(symo_context *context, const char *path, symo_atomic **out) {
+  symo_atomic *file = symo_calloc(1, sizeof *file);
+  if (file == NULL) return symo_fail_memory(context, path);
+  file->context = context;
+  file->fd = -1;
+  file->path = symo_strdup(path);
+  symo_status status = file->path == NULL ? symo_fail_memory(context, path) : open_target(file);
+  if (status != SYMO_OK) {
+    symo_atomic_destroy(file);
+    return status;
+  }
+  *out = file;
+  return SYMO_OK;
+}
+
+symo_status symo_atomic_write(symo_atomic *file, const void *data, size_t bytes) {
+  const char *from = data;
+  while (bytes > 0) {
+    ssize_t n = write(file->fd, from, bytes < LARGEST_WRITE ? bytes : LARGEST_WRITE);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return broken(file, "write", errno);
+    from += n;
+    bytes -= (size_t)n;
+  }
+  return SYMO_OK;
+}
+
+/* Makes the new name last, too.  Not every file system can, and the file is whole without it. */
+static void sync_folder(const char *target) {
+  char folder[PATH_MAX];
+  const char *slash = strrchr(target, '/');
+  size_t length = slash == NULL ? 0 : (size_t)(slash - target) + 1;
+  if (length >= sizeof folder) return;
+  memcpy(folder, target, length);
+  folder[length] = '\0';
+  int fd = open(length == 0 ? "." : folder, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  fsync(fd);
+  close(fd);
+}
+
+symo_status symo_atomic_commit(symo_atomic *file) {
+  if (file->failed)
+    return symo_fail(file->context, SYMO_E_IO, "%s: not put in place (writing failed before)",
+                     file->path);
+  /* Devices and pipes have nothing to sync. */
+  if (fsync(file->fd) != 0 && file->target != NULL && errno != EINVAL && errno != ENOTSUP)
+    return broken(file, "write", errno);
+  int fd = file->fd;
+  file->fd = -1;
+  if (close(fd) != 0 && errno != EINTR) return broken(file, "write", errno);
+  if (file->target == NULL) return SYMO_OK;
+  if (rename(file->temporary, file->target) != 0) return broken(file, "put in place", errno);
+  symo_free(file->temporary);
+  file->temporary = NULL;
+  sync_folder(file->target);
+  return SYMO_OK;
+}
+
+void symo_atomic_destroy(symo_atomic *file) {
+  if (file == NULL) return;
+  symo_file_close(file->fd);
+  if (file->temporary != NULL) unlink(file->temporary);
+  symo_free(file->temporary);
+  symo_free(file->target);
+  symo_free(file->path);
+  symo_free(file);
+}
+
+symo_status symo_file_write(symo_context *context, const char *path, const void *data,
+                            size_t bytes) {
+  symo_atomic *file = NULL;
+  symo_status status = symo_atomic_open(context, path, &file);
+  if (status == SYMO_OK) status = symo_atomic_write(file, data, bytes);
+  if (status == SYMO_OK) status = symo_atomic_commit(file);
+  symo_atomic_destroy(file);
+  return status;
+}

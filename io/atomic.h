@@ -1,0 +1,28 @@
+#ifndef SYMO_IO_ATOMIC_H
+#define SYMO_IO_ATOMIC_H
+
+#include <stddef.h>
+#include <symo/context.h>
+
+/* A file that is there as a whole or not at all: the bytes go to a temporary file in the folder of
+ * the target, which takes the target's name when everything is on the disk.  A target that is a
+ * device or a pipe is written to directly; one that is a symbolic link has the file it points to
+ * replaced. Failures are SYMO_E_IO with the target's path and the system's text for errno. */
+typedef struct symo_atomic symo_atomic;
+
+symo_status symo_atomic_open(symo_context *context, const char *path, symo_atomic **out);
+
+/* After a failure only symo_atomic_destroy makes sense; commit refuses. */
+symo_status symo_atomic_write(symo_atomic *file, const void *data, size_t bytes);
+
+/* Puts the file in place.  Destroy it afterwards in any case. */
+symo_status symo_atomic_commit(symo_atomic *file);
+
+/* Removes the temporary file unless it was committed.  NULL is accepted. */
+void symo_atomic_destroy(symo_atomic *file);
+
+/* All at once. */
+symo_status symo_file_write(symo_context *context, const char *path, const void *data,
+                            size_t bytes);
+
+#endif

@@ -1,0 +1,250 @@
+/* Layouts as JSON:
+ *   {"dtype": "f64",
+ *    "spaces": {"in": {"dim": 20, "group": "identity"}, "h": {"dim": 64, "group": "orthogonal"}},
+ *    "tensors": [{"name": "w1", "axes": ["h", "in"]}, {"name": "b1", "axes": ["h*"]}]}
+ * The order of the spaces and of the tensors counts.  What reads is strict (unknown keys are
+ * errors, "dtype" alone may be left out), so what was read and written again is the same layout. */
+#include "io/layout_json.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "io/file.h"
+#include "io/json.h"
+#include "io/names.h"
+
+#include <symo/io.h>
+
+enum { LARGEST_FILE = 1 << 24, AT = 160, DETAIL = 700, MOST_GROUPS = 64 };
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+typedef struct reader {
+  symo_context *context;
+  const char *where;
+  symo_layout *layout;
+} reader;
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+/* Groups that the format knows and this version does not. */
+static const char *const future_groups[] = {"cyclic", "scaling", "wreath", "custom"};
+
+static symo_status unknown_group(const reader *r, const char *at, const char *name) {
+  const char *known[MOST_GROUPS];
+  char list[512] = "";
+  size_t count = symo_group_count(), n = 0;
+  if (count > MOST_GROUPS) count = MOST_GROUPS;
+  for (size_t i = 0; i < count; ++i) {
+    known[i] = symo_group_name(symo_group_at(i));
+    if (n < sizeof list)
+      n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i > 0 ? ", " : "", known[i]);
+  }
+  for (size_t i = 0; i < COUNT(future_groups); ++i)
+    if (strcmp(name, future_groups[i]) == 0)
+      return symo_fail(r->context, SYMO_E_UNSUPPORTED,
+                       "%s: %s: group \"%s\" is not available in this version (available: %s)",
+                       r->where, at, name, list);
+  return symo_fail(r->context, SYMO_E_NAME, "%s: %s: unknown group \"%s\" (known: %s%s)", r->where,
+                   at, symo_quoted(name).text, list, symo_did_you_mean(name, count, known).text);
+}
+
+/* Puts file and path before what a function of the layout said. */
+static symo_status pass_on(const reader *r, symo_status status, const char *at) {
+  if (status == SYMO_OK) return status;
+  char detail[DETAIL];
+  snprintf(detail, sizeof detail, "%s", symo_context_detail(r->context));
+  /* It may repeat a name from the file, and messages are one line long. */
+  for (char *p = detail; *p != '\0'; ++p)
+    if ((unsigned char)*p < 0x20 || *p == 0x7f) *p = '?';
+  return symo_fail(r->context, status, "%s: %s: %s", r->where, at, detail);
+}
+
+static symo_status read_dim(const reader *r, const char *at, const json_t *value, size_t *dim) {
+  symo_status status = symo_json_expect(r->context, r->where, at, value, JSON_INTEGER,
+                                        "the dimension of the space, for example 64");
+  if (status != SYMO_OK) return status;
+  json_int_t number = json_integer_value(value);
+  if (number < 1)
+    return symo_fail(r->context, SYMO_E_ARGUMENT,
+                     "%s: %s: %lld is not a dimension (take 1 or more)", r->where, at,
+                     (long long)number);
+  if ((unsigned long long)number > SIZE_MAX)
+    return symo_fail(r->context, SYMO_E_SIZE,
+                     "%s: %s: %lld is too large (take a smaller dimension)", r->where, at,
+                     (long long)number);
+  *dim = (size_t)number;
+  return SYMO_OK;
+}
+
+static symo_status read_space(const reader *r, const char *name, json_t *value) {
+  static const char *const known[] = {"dim", "group"};
+  char at[AT], key[AT + 8];
+  size_t dim = 0;
+  symo_status status;
+  snprintf(at, sizeof at, "spaces.%s", symo_quoted(name).text);
+  SYMO_TRY(symo_json_expect(r->context, r->where, at, value, JSON_OBJECT,
+                            "{\"dim\": 64, \"group\": \"identity\"}"));
+  const json_t *group = json_object_get(value, "group");
+  const symo_group *found = NULL;
+  /* The group before the keys: one of a later version has keys that we do not know. */
+  if (json_is_string(group)) {
+    snprintf(key, sizeof key, "%s.group", at);
+    found = symo_group_find(json_string_value(group));
+    if (found == NULL) return unknown_group(r, key, json_string_value(group));
+  }
+  SYMO_TRY(symo_json_check_keys(r->context, r->where, at, value, COUNT(known), known));
+  snprintf(key, sizeof key, "%s.dim", at);
+  SYMO_TRY(read_dim(r, key, json_object_get(value, "dim"), &dim));
+  snprintf(key, sizeof key, "%s.group", at);
+  SYMO_TRY(symo_json_expect(r->context, r->where, key, group, JSON_STRING,
+                            "the name of a group, for example \"identity\""));
+  return pass_on(r, symo_layout_add_space(r->layout, name, dim, found), at);
+fail:
+  return status;
+}
+
+static symo_status read_axes(const reader *r, const char *at, json_t *list, size_t *order,
+                             const char **axes) {
+  symo_status status;
+  size_t count;
+  SYMO_TRY(symo_json_expect(r->context, r->where, at, list, JSON_ARRAY,
+                            "the names of spaces, for example [\"h\", \"in\"]"));
+  count = json_array_size(list);
+  if (count > SYMO_MAX_ORDER)
+    return symo_fail(r->context, SYMO_E_UNSUPPORTED, "%s: %s: %zu axes (at most %d)", r->where, at,
+                     count, SYMO_MAX_ORDER);
+  for (size_t i = 0; i < count; ++i) {
+    char item[AT + 32];
+    const json_t *axis = json_array_get(list, i);
+    snprintf(item, sizeof item, "%s[%zu]", at, i);
+    SYMO_TRY(symo_json_expect(r->context, r->where, item, axis, JSON_STRING,
+                              "the name of a space, for example \"h\" or \"h*\""));
+    axes[i] = json_string_value(axis);
+  }
+  *order = count;
+  return SYMO_OK;
+fail:
+  return status;
+}
+
+static symo_status read_tensor(const reader *r, size_t index, json_t *value) {
+  static const char *const known[] = {"name", "axes"};
+  char at[AT], key[AT + 8];
+  const char *axes[SYMO_MAX_ORDER];
+  size_t order = 0;
+  symo_status status;
+  snprintf(at, sizeof at, "tensors[%zu]", index);
+  SYMO_TRY(symo_json_expect(r->context, r->where, at, value, JSON_OBJECT,
+                            "{\"name\": \"w1\", \"axes\": [\"h\", \"in\"]}"));
+  SYMO_TRY(symo_json_check_keys(r->context, r->where, at, value, COUNT(known), known));
+  const json_t *name = json_object_get(value, "name");
+  snprintf(key, sizeof key, "%s.name", at);
+  SYMO_TRY(symo_json_expect(r->context, r->where, key, name, JSON_STRING, "a name such as \"w1\""));
+  snprintf(key, sizeof key, "%s.axes", at);
+  SYMO_TRY(read_axes(r, key, json_object_get(value, "axes"), &order, axes));
+  return pass_on(r, symo_layout_add_tensor(r->layout, json_string_value(name), order, axes), at);
+fail:
+  return status;
+}
+
+static symo_status read_dtype(const reader *r, const json_t *value) {
+  static const char *const advice = "write \"f32\" or \"f64\", or leave dtype out";
+  symo_status status = symo_json_expect(r->context, r->where, "dtype", value, JSON_STRING, advice);
+  if (status != SYMO_OK) return status;
+  const char *name = json_string_value(value);
+  for (int dtype = SYMO_F32; dtype <= SYMO_F64; ++dtype)
+    if (strcmp(name, symo_dtype_name((symo_dtype)dtype)) == 0)
+      return pass_on(r, symo_layout_set_dtype(r->layout, (symo_dtype)dtype), "dtype");
+  return symo_fail(r->context, SYMO_E_DTYPE, "%s: dtype: unknown number type \"%s\" (%s)", r->where,
+                   symo_quoted(name).text, advice);
+}
+
+static symo_status read_document(const reader *r, json_t *root) {
+  static const char *const known[] = {"dtype", "spaces", "tensors"};
+  static const char *const one_tensor = "[{\"name\": \"w1\", \"axes\": [\"h\"]}]";
+  symo_status status;
+  SYMO_TRY(symo_json_expect(r->context, r->where, "", root, JSON_OBJECT,
+                            "{\"spaces\": {...}, \"tensors\": [...]}"));
+  SYMO_TRY(symo_json_check_keys(r->context, r->where, "", root, COUNT(known), known));
+  const json_t *dtype = json_object_get(root, "dtype");
+  if (dtype != NULL) SYMO_TRY(read_dtype(r, dtype));
+  json_t *spaces = json_object_get(root, "spaces"), *tensors = json_object_get(root, "tensors");
+  SYMO_TRY(symo_json_expect(r->context, r->where, "spaces", spaces, JSON_OBJECT,
+                            "{\"h\": {\"dim\": 64, \"group\": \"identity\"}}"));
+  SYMO_TRY(symo_json_expect(r->context, r->where, "tensors", tensors, JSON_ARRAY, one_tensor));
+  const char *name;
+  json_t *value;
+  size_t index;
+  json_object_foreach(spaces, name, value) SYMO_TRY(read_space(r, name, value));
+  json_array_foreach(tensors, index, value) SYMO_TRY(read_tensor(r, index, value));
+  if (json_array_size(tensors) == 0)
+    return symo_fail(r->context, SYMO_E_FORMAT, "%s: tensors: is empty (add one, as in %s)",
+                     r->where, one_tensor);
+  return SYMO_OK;
+fail:
+  return status;
+}
+
+symo_status symo_layout_parse_json(symo_context *context, const char *where, const char *text,
+                                   size_t length, symo_layout **out) {
+  reader r = {context, where, NULL};
+  json_t *root = NULL;
+  symo_status status;
+  SYMO_TRY(symo_json_parse(context, where, text, length, &root));
+  SYMO_TRY(symo_layout_create(context, &r.layout));
+  SYMO_TRY(read_document(&r, root));
+  json_decref(root);
+  *out = r.layout;
+  return SYMO_OK;
+fail:
+  json_decref(root);
+  symo_layout_destroy(r.layout);
+  return status;
+}
+
+symo_status symo_layout_from_json(symo_context *context, const char *text, symo_layout **out) {
+  if (text == NULL || out == NULL)
+    return symo_fail(context, SYMO_E_ARGUMENT, "symo_layout_from_json: NULL (pass text and out)");
+  return symo_layout_parse_json(context, "layout", text, strlen(text), out);
+}
+
+symo_status symo_layout_read_json(symo_context *context, const char *path, symo_layout **out) {
+  char *text = NULL;
+  size_t length = 0;
+  if (path == NULL || out == NULL)
+    return symo_fail(context, SYMO_E_ARGUMENT, "symo_layout_read_json: NULL (pass path and out)");
+  symo_status status = symo_file_read_all(context, path, LARGEST_FILE, &text, &length);
+  if (status == SYMO_OK) status = symo_layout_parse_json(context, path, text, length, out);
+  symo_free(text);
+  return status;
+}
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+static bool ends_with(const char *text, const char *end) {
+  size_t n = strlen(text), m = strlen(end);
+  return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+symo_status symo_layout_open(symo_context *context, const char *path_or_text, symo_layout **out) {
+  if (path_or_text == NULL || out == NULL)
+    return symo_fail(context, SYMO_E_ARGUMENT, "symo_layout_open: NULL (pass a path or text)");
+  struct stat info;
+  if (ends_with(path_or_text, ".json") || stat(path_or_text, &info) == 0)
+    return symo_layout_read_json(context, path_or_text, out);
+  symo_status status = symo_layout_parse(context, path_or_text, out);
+  /* Without a colon or a bracket it was hardly meant as the short notation. */
+  if (status != SYMO_OK && status != SYMO_E_MEMORY && strpbrk(path_or_text, ":[") == NULL)
+    return symo_fail(context, status,
+                     "layout \"%s\": no such file, and not the short notation either "
+                     "(pass a file, or text such as \"h: permutation 8; b[h]\")",
+                     symo_quoted(path_or_text).text);
+  return status;
+}

@@ -1,0 +1,95 @@
+/* Number types of files.  F16 is IEEE 754 binary16: sign, 5 bits of exponent (bias 15), 10 of
+ * mantissa; BF16 is the upper half of a binary32.  Check values: 0x3C00 -> 1, 0x0001 -> 2^-24,
+ * 0x7BFF -> 65504. */
+#include "io/number.h"
+
+#include <math.h>
+#include <string.h>
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the files are little-endian and are read as they lie: this needs a little-endian machine"
+#endif
+
+static const struct {
+  const char *name;
+  size_t bytes;
+} rows[] = {
+#define NUMBER_ROW(name, bytes) {#name, bytes},
+    SYMO_NUMBER_LIST(NUMBER_ROW)
+#undef NUMBER_ROW
+};
+
+const char *symo_number_name(symo_number type) { return rows[type].name; }
+size_t symo_number_size(symo_number type) { return rows[type].bytes; }
+
+bool symo_number_find(const char *name, symo_number *out) {
+  for (int i = 0; i < SYMO_NUMBER_COUNT; ++i) {
+    if (strcmp(rows[i].name, name) != 0) continue;
+    *out = (symo_number)i;
+    return true;
+  }
+  return false;
+}
+
+bool symo_number_is_real(symo_number type) {
+  return type == SYMO_NUMBER_F64 || type == SYMO_NUMBER_F32 || type == SYMO_NUMBER_F16 ||
+         type == SYMO_NUMBER_BF16;
+}
+
+symo_number symo_number_of(symo_dtype dtype) {
+  return dtype == SYMO_F32 ? SYMO_NUMBER_F32 : SYMO_NUMBER_F64;
+}
+
+static float float_of_bits(uint32_t bits) {
+  float x;
+  memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+float symo_float_of_bf16(uint16_t half) { return float_of_bits((uint32_t)half << 16); }
+
+float symo_float_of_f16(uint16_t half) {
+  uint32_t sign = (uint32_t)(half >> 15) << 31;
+  uint32_t exponent = (half >> 10) & 31u, mantissa = half & 1023u;
+  if (exponent == 31) return float_of_bits(sign | 0x7F800000u | mantissa << 13);
+  if (exponent == 0) {
+    float tiny = (float)mantissa * 0x1p-24f;
+    return sign != 0 ? -tiny : tiny;
+  }
+  return float_of_bits(sign | (exponent + 112) << 23 | mantissa << 13);
+}
+
+/* Number i of an array that need not be aligned. */
+static double load(symo_number from, const unsigned char *src, size_t i) {
+  double d;
+  float f;
+  uint16_t h;
+  switch (from) {
+  case SYMO_NUMBER_F64: memcpy(&d, src + 8 * i, sizeof d); return d;
+  case SYMO_NUMBER_F32: memcpy(&f, src + 4 * i, sizeof f); return (double)f;
+  case SYMO_NUMBER_F16: memcpy(&h, src + 2 * i, sizeof h); return (double)symo_float_of_f16(h);
+  default: memcpy(&h, src + 2 * i, sizeof h); return (double)symo_float_of_bf16(h);
+  }
+}
+
+bool symo_number_convert(symo_number from, const void *src, size_t n, symo_dtype to, void *dst,
+                         size_t *bad) {
+  if (from == symo_number_of(to)) {
+    if (n > 0) memcpy(dst, src, n * symo_number_size(from));
+    return true;
+  }
+  for (size_t i = 0; i < n; ++i) {
+    double x = load(from, src, i);
+    if (to == SYMO_F64) {
+      memcpy((double *)dst + i, &x, sizeof x);
+      continue;
+    }
+    float y = (float)x;
+    if (isinf(y) && isfinite(x)) {
+      *bad = i;
+      return false;
+    }
+    memcpy((float *)dst + i, &y, sizeof y);
+  }
+  return true;
+}

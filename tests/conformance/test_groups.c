@@ -1,0 +1,364 @@
+/* What every row of the registry of groups must satisfy, on one axis and on two. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "core/linalg.h"
+#include "groups/group.h"
+#include "tests/support/testing.h"
+
+enum { LANES_A = 2, LANES_B = 3, LANES = LANES_A * LANES_B, MAX_DIM = 6, MAX_NUMBERS = 4096 };
+
+/* One group on R^d, on `order` axes, in one number type. */
+typedef struct kit {
+  const symo_group *group;
+  size_t d;
+  int order;
+  symo_dtype dtype;
+  double tolerance;
+  symo_rng *rng;
+  double *g; /* an element */
+  void *work;
+  symo_irrep irreps[SYMO_MAX_IRREPS];
+  symo_component components[SYMO_MAX_COMPONENTS];
+  int num_irreps, num_components;
+  char text[96];
+} kit;
+
+static const char *say(kit *k) {
+  snprintf(k->text, sizeof k->text, "%s, d = %zu, %d axes, %s", k->group->name, k->d, k->order,
+           symo_dtype_name(k->dtype));
+  return k->text;
+}
+
+/* Runs check on every group, dimension, order and number type. */
+static void for_each_case(uint64_t seed, void (*check)(kit *k)) {
+  symo_context *context = symo_test_context();
+  symo_rng *rng = symo_test_rng(context, seed);
+  for (size_t i = 0; i < symo_group_count(); i++)
+    for (size_t d = 1; d <= MAX_DIM; d++)
+      for (int order = 1; order <= (symo_group_at(i) == &symo_group_identity ? 1 : 2); order++)
+        for (int dtype = SYMO_F32; dtype <= SYMO_F64; dtype++) {
+          kit k = {symo_group_at(i), d, order, (symo_dtype)dtype};
+          k.tolerance = dtype == SYMO_F32 ? 1e-5 : 1e-13;
+          k.rng = rng;
+          k.num_irreps = k.group->irreps(d, k.irreps);
+          k.num_components = k.group->components(d, order, k.components);
+          k.g = calloc(k.group->element_size(d) + 1, sizeof *k.g);
+          k.work = malloc(symo_eigh_work(SYMO_F64, d) + d * d * sizeof(double));
+          cr_assert(k.g != NULL && k.work != NULL);
+          say(&k);
+          check(&k);
+          free(k.g);
+          free(k.work);
+        }
+  symo_rng_destroy(rng);
+  symo_context_destroy(context);
+  cr_no_leaks();
+}
+
+/* A tensor [d] or [d, d] with two lane axes, of which one lies in front of all others in memory. */
+typedef struct tensor {
+  symo_nd view;
+  double store[MAX_NUMBERS];
+} tensor;
+
+static void shape_tensor(const kit *k, tensor *x) {
+  size_t n[5] = {LANES_B, k->d, k->d, LANES_A};
+  if (k->order == 1) n[2] = LANES_A;
+  x->view = symo_nd_dense(k->dtype, x->store, k->order + 2, n);
+  x->view = symo_nd_move(x->view, 0, k->order + 1);
+}
+
+static void random_tensor(const kit *k, tensor *x) {
+  shape_tensor(k, x);
+  for (size_t i = 0; i < symo_nd_size(&x->view); i++)
+    symo_put(k->dtype, x->store, i, symo_rng_normal(k->rng));
+}
+
+static void zero_tensor(const kit *k, tensor *x) {
+  shape_tensor(k, x);
+  symo_nd_fill(0, x->view);
+}
+
+static size_t numbers(const tensor *x) { return symo_nd_size(&x->view); }
+
+static double inner(const kit *k, size_t n, const void *x, const void *y) {
+  double sum = 0;
+  for (size_t i = 0; i < n; i++) sum += symo_get(k->dtype, x, i) * symo_get(k->dtype, y, i);
+  return sum;
+}
+
+static double difference(const kit *k, size_t n, const void *x, const void *y) {
+  double most = 0;
+  for (size_t i = 0; i < n; i++) {
+    double d = fabs(symo_get(k->dtype, x, i) - symo_get(k->dtype, y, i));
+    if (!(d <= most)) most = isnan(d) ? (double)INFINITY : d;
+  }
+  return most;
+}
+
+/* Coordinates [rows.., copies, lanes..] of a component, dense, cut to [first, first + n) of the first
+ * row axis; n 0: whole. */
+typedef struct coordinates {
+  symo_nd view;
+  size_t rows, members, copies; /* rows of one member of the family */
+  double store[MAX_NUMBERS];
+} coordinates;
+
+static void shape_coordinates(const kit *k, int component, size_t n, coordinates *out) {
+  const symo_component *c = &k->components[component];
+  const symo_irrep *r = &k->irreps[c->irrep];
+  size_t shape[6];
+  int axes = 0;
+  out->rows = 1;
+  out->members = r->family ? r->count : 1;
+  out->copies = c->copies;
+  if (r->family) shape[axes++] = r->count;
+  for (int a = 0; a < r->ambient; a++) shape[axes++] = k->d;
+  if (axes > 0 && n > 0) shape[0] = n;
+  for (int a = r->family ? 1 : 0; a < axes; a++) out->rows *= shape[a];
+  if (r->family && n > 0) out->members = n;
+  shape[axes++] = c->copies;
+  shape[axes++] = LANES_A;
+  shape[axes++] = LANES_B;
+  out->view = symo_nd_dense(k->dtype, out->store, axes, shape);
+  cr_assert(symo_nd_size(&out->view) <= MAX_NUMBERS);
+}
+
+static void analyze(const kit *k, int component, size_t first, size_t n, const tensor *x,
+                    coordinates *out) {
+  const symo_component *c = &k->components[component];
+  const symo_irrep *r = &k->irreps[c->irrep];
+  symo_nd seen;
+  shape_coordinates(k, component, n, out);
+  if (k->group->view(k->order, c->irrep, x->view, &seen)) {
+    if (n > 0 && (r->family || r->ambient > 0)) seen = symo_nd_slice(seen, 0, first, n);
+    symo_nd_copy(1, seen, out->view);
+    return;
+  }
+  static double reduced[MAX_NUMBERS];
+  size_t shape[3] = {k->group->reduced(k->d, k->order), LANES_A, LANES_B};
+  symo_nd red = symo_nd_dense(k->dtype, reduced, 3, shape);
+  if (shape[0] > 0) {
+    symo_nd_fill(0, red);
+    k->group->reduce(k->order, x->view, red);
+  }
+  symo_nd_fill((double)NAN, out->view); /* all of it must be written */
+  k->group->analyze(k->order, c->irrep, x->view, red, first, out->view);
+}
+
+static void synthesize(const kit *k, int component, const coordinates *x, tensor *out) {
+  zero_tensor(k, out);
+  k->group->synthesize(k->order, k->components[component].irrep, x->view, out->view);
+}
+
+static void act(const kit *k, bool inverse, const tensor *x, tensor *y) {
+  tensor half;
+  shape_tensor(k, y);
+  k->group->act(k->d, k->g, inverse, x->view, y->view, k->work);
+  if (k->order == 1) return;
+  half = *y;
+  half.view.p = half.store;
+  k->group->act(k->d, k->g, inverse, symo_nd_swap(half.view, 0, 1), symo_nd_swap(y->view, 0, 1),
+                k->work);
+}
+
+/* ---- the checks ------------------------------------------------------------------------------- */
+
+static void check_texts(kit *k) {
+  cr_assert(k->group->name[0] && k->group->summary[0] && k->group->irreps_text[0]);
+  cr_assert(k->group->average[0] && k->group->exact[0]);
+  cr_assert(symo_group_find(symo_group_name(k->group)) == k->group);
+  cr_assert_str_eq(symo_group_summary(k->group), k->group->summary);
+  cr_assert_str_eq(symo_group_irreps(k->group), k->group->irreps_text);
+  cr_assert_str_eq(symo_group_average(k->group), k->group->average);
+  cr_assert_str_eq(symo_group_exact(k->group), k->group->exact);
+}
+
+Test(groups, every_row_describes_itself) {
+  for_each_case(1, check_texts);
+  cr_assert_null(symo_group_at(symo_group_count()));
+  cr_assert_null(symo_group_find("dihedral"));
+  cr_assert_null(symo_group_find(""));
+  cr_assert_null(symo_group_find(NULL));
+}
+
+static void check_dimensions(kit *k) {
+  size_t total = 0, wanted = k->order == 1 ? k->d : k->d * k->d;
+  cr_assert(k->num_irreps >= 1 && k->num_irreps <= SYMO_MAX_IRREPS, "%s", k->text);
+  cr_assert(k->num_components >= 1 && k->num_components <= SYMO_MAX_COMPONENTS, "%s", k->text);
+  cr_assert(k->irreps[0].dim == 1 && k->irreps[0].ambient == 0 && !k->irreps[0].family);
+  for (int c = 0; c < k->num_components; c++) {
+    const symo_irrep *r = &k->irreps[k->components[c].irrep];
+    cr_assert(r->dim > 0 && r->count > 0 && k->components[c].copies > 0, "%s: component %d is empty",
+              k->text, c);
+    cr_assert(k->components[c].irrep < k->num_irreps);
+    for (int b = 0; b < c; b++) cr_assert_neq(k->components[b].irrep, k->components[c].irrep);
+    total += r->dim * r->count * k->components[c].copies;
+  }
+  cr_assert_eq(total, wanted, "%s: irreps add to %zu of %zu", k->text, total, wanted);
+}
+
+Test(groups, dimensions_add_up) { for_each_case(2, check_dimensions); }
+
+static void check_coordinates(kit *k) {
+  tensor x, y, back, sum;
+  random_tensor(k, &x);
+  random_tensor(k, &y);
+  zero_tensor(k, &sum);
+  for (int c = 0; c < k->num_components; c++) {
+    static coordinates cx, cy, again;
+    analyze(k, c, 0, 0, &x, &cx);
+    analyze(k, c, 0, 0, &y, &cy);
+    size_t n = symo_nd_size(&cx.view);
+    synthesize(k, c, &cy, &back);
+    double left = inner(k, n, cx.store, cy.store), right = inner(k, numbers(&x), x.store, back.store);
+    cr_assert(fabs(left - right) <= 100 * k->tolerance, "%s: not the transpose: %g, %g", k->text,
+              left, right);
+    analyze(k, c, 0, 0, &back, &again);
+    cr_assert(difference(k, n, again.store, cy.store) <= 10 * k->tolerance,
+              "%s: not idempotent, component %d", k->text, c);
+    synthesize(k, c, &cx, &back);
+    symo_nd_axpy(1, back.view, sum.view);
+  }
+  cr_assert(difference(k, numbers(&x), sum.store, x.store) <= 10 * k->tolerance,
+            "%s: coordinates are not complete", k->text);
+}
+
+Test(groups, analysis_and_synthesis_are_transposes) { for_each_case(3, check_coordinates); }
+
+/* Synthesis adds to what is there. */
+static void check_adds(kit *k) {
+  tensor x, once, twice;
+  random_tensor(k, &x);
+  for (int c = 0; c < k->num_components; c++) {
+    static coordinates cx;
+    analyze(k, c, 0, 0, &x, &cx);
+    synthesize(k, c, &cx, &once);
+    synthesize(k, c, &cx, &twice);
+    k->group->synthesize(k->order, k->components[c].irrep, cx.view, twice.view);
+    symo_nd_axpy(-2, once.view, twice.view);
+    zero_tensor(k, &once);
+    cr_assert(difference(k, numbers(&x), twice.store, once.store) <= 10 * k->tolerance, "%s",
+              k->text);
+  }
+}
+
+Test(groups, synthesis_adds) { for_each_case(4, check_adds); }
+
+/* Schur: inner products of columns (copies and lanes) do not change when the group acts. */
+static void check_equivariance(kit *k) {
+  tensor x, y;
+  enum { ELEMENTS = 4 };
+  for (int e = 0; e < ELEMENTS; e++) {
+    random_tensor(k, &x);
+    cr_assert(k->group->element_sample(k->d, k->rng, k->g, k->work) == SYMO_OK);
+    act(k, false, &x, &y);
+    for (int c = 0; c < k->num_components; c++) {
+      static coordinates before, after;
+      analyze(k, c, 0, 0, &x, &before);
+      analyze(k, c, 0, 0, &y, &after);
+      size_t columns = before.copies * LANES, member = before.rows * columns;
+      for (size_t f = 0; f < before.members; f++)
+        for (size_t a = 0; a < columns; a++)
+          for (size_t b = 0; b <= a; b++) {
+            double s = 0, t = 0;
+            for (size_t r = 0; r < before.rows; r++) {
+              size_t at = f * member + r * columns;
+              s += symo_get(k->dtype, before.store, at + a) * symo_get(k->dtype, before.store, at + b);
+              t += symo_get(k->dtype, after.store, at + a) * symo_get(k->dtype, after.store, at + b);
+            }
+            cr_assert(fabs(s - t) <= 100 * k->tolerance, "%s: component %d: %g, %g", k->text, c, s,
+                      t);
+          }
+    }
+  }
+}
+
+Test(groups, coordinates_are_equivariant) { for_each_case(5, check_equivariance); }
+
+/* The diagonal of sum m_c P_c, with P_c e_i read off the coordinates of unit tensors. */
+static void check_diagonal(kit *k) {
+  tensor unit, out, expected;
+  for (int c = 0; c < k->num_components; c++) {
+    static coordinates cu;
+    const symo_irrep *r = &k->irreps[k->components[c].irrep];
+    double m[MAX_NUMBERS];
+    size_t shape[4], copies = k->components[c].copies;
+    int axes = 0;
+    if (r->family) shape[axes++] = r->count;
+    shape[axes++] = copies;
+    shape[axes++] = LANES_A;
+    shape[axes++] = LANES_B;
+    symo_nd weights = symo_nd_dense(k->dtype, m, axes, shape);
+    for (size_t i = 0; i < symo_nd_size(&weights); i++)
+      symo_put(k->dtype, m, i, symo_rng_normal(k->rng));
+    zero_tensor(k, &out);
+    zero_tensor(k, &expected);
+    k->group->diagonal(k->order, k->components[c].irrep, weights, out.view);
+    for (size_t i = 0; i < numbers(&out); i++) {
+      zero_tensor(k, &unit);
+      symo_put(k->dtype, unit.store, i, 1);
+      analyze(k, c, 0, 0, &unit, &cu);
+      double sum = 0;
+      for (size_t j = 0; j < symo_nd_size(&cu.view); j++) {
+        size_t lane = j % LANES, copy = j / LANES % copies;
+        size_t member = j / (LANES * copies * cu.rows);
+        double u = symo_get(k->dtype, cu.store, j);
+        sum += u * u * symo_get(k->dtype, m, (member * copies + copy) * LANES + lane);
+      }
+      symo_put(k->dtype, expected.store, i, sum);
+    }
+    cr_assert(difference(k, numbers(&out), out.store, expected.store) <= 20 * k->tolerance,
+              "%s: component %d", k->text, c);
+  }
+}
+
+Test(groups, diagonals_are_those_of_the_projectors) { for_each_case(6, check_diagonal); }
+
+static void check_cut(kit *k) {
+  tensor x;
+  random_tensor(k, &x);
+  for (int c = 0; c < k->num_components; c++) {
+    static coordinates whole, part;
+    const symo_irrep *r = &k->irreps[k->components[c].irrep];
+    size_t rows = r->family ? r->count : k->d;
+    if (!r->family && r->ambient == 0) continue;
+    analyze(k, c, 0, 0, &x, &whole);
+    for (size_t first = 0; first < rows; first++)
+      for (size_t n = 1; first + n <= rows; n++) {
+        analyze(k, c, first, n, &x, &part);
+        size_t one = symo_nd_size(&whole.view) / rows;
+        cr_assert(difference(k, n * one, part.store,
+                             symo_at(k->dtype, whole.store, (ptrdiff_t)(first * one))) <=
+                      k->tolerance,
+                  "%s: component %d, rows [%zu, %zu + %zu)", k->text, c, first, first, n);
+      }
+  }
+}
+
+Test(groups, cuts_are_rows_of_the_whole) { for_each_case(7, check_cut); }
+
+static void check_elements(kit *k) {
+  tensor x, y, back;
+  random_tensor(k, &x);
+  k->group->element_identity(k->d, k->g);
+  act(k, false, &x, &y);
+  cr_assert(difference(k, numbers(&x), x.store, y.store) == 0, "%s: the neutral element", k->text);
+  for (int e = 0; e < 5; e++) {
+    cr_assert(k->group->element_sample(k->d, k->rng, k->g, k->work) == SYMO_OK);
+    act(k, false, &x, &y);
+    double before = inner(k, numbers(&x), x.store, x.store);
+    double after = inner(k, numbers(&y), y.store, y.store);
+    cr_assert(fabs(before - after) <= 20 * k->tolerance * before, "%s: |gx| is not |x|", k->text);
+    act(k, true, &y, &back);
+    cr_assert(difference(k, numbers(&x), x.store, back.store) <= 20 * k->tolerance, "%s: inverse",
+              k->text);
+    act(k, true, &x, &y);
+    act(k, false, &y, &back);
+    cr_assert(difference(k, numbers(&x), x.store, back.store) <= 20 * k->tolerance, "%s: inverse",
+              k->text);
+  }
+}
+
+Test(groups, elements_are_orthogonal_and_invert) { for_each_case(8, check_elements); }

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# The programs of experiments/examples: each builds with the public headers and libsymo.a alone, and
+# prints what stands here; the quick start stands word for word in the README.
+set -u
+root=$(cd "$(dirname "$0")/../.." && pwd)
+build=${BUILD:-$root/build}
+[ -f "$build/libsymo.a" ] || { echo "no $build/libsymo.a (run make first)"; exit 1; }
+work=$(mktemp -d "${WORK:-${TMPDIR:-/tmp}}/symo-examples.XXXXXX") || exit 1
+trap 'rm -rf "$work"' EXIT
+failures=0
+fail() {
+  echo "FAILED: $*"
+  failures=$((failures + 1))
+}
+
+# What a user would type; a build with sanitizers or coverage needs their run-time libraries too.
+flags=()
+[ -n "${SANITIZED:-}" ] && flags+=("-fsanitize=address,undefined")
+case $build in */coverage) flags+=(--coverage) ;; esac
+libraries=(-lgsl -lopenblas -llapacke -ljansson -lm)
+if [ "$(uname -s)" = Darwin ]; then
+  libraries=("-L$(brew --prefix openblas)/lib" -lgsl -lopenblas -ljansson -lm)
+fi
+
+run() { # SOURCE -> its output
+  local name
+  name=$(basename "$1" .c)
+  "${CC:-cc}" -std=c11 -Wall -Wextra -Wpedantic -Werror ${flags[@]+"${flags[@]}"} "-I$root/include" \
+    "$1" "$build/libsymo.a" "${libraries[@]}" -pthread -o "$work/$name" || return 1
+  "$work/$name"
+}
+
+for source in "$root"/experiments/examples/*.c; do
+  run "$source" >"$work/out" || fail "$(basename "$source") does not build or run"
+  case $(basename "$source") in
+    # X (M + 0.001 I)^-1 with X = [w b], M = (X'X / 4)^1/2, the last column: by numpy.
+    quickstart.c) expected="Newton step of b: 1.260625 -1.146284 ..." ;;
+    *) continue ;;
+  esac
+  [ "$(cat "$work/out")" = "$expected" ] ||
+    fail "$(basename "$source") printed \"$(cat "$work/out")\", not \"$expected\""
+done
+
+if [ -f "$root/README.md" ]; then
+  # The lines of the program must follow each other there, as they are.
+  awk 'NR == FNR { program = program $0 "\n"; next } { readme = readme $0 "\n" }
+    END { exit index(readme, program) ? 0 : 1 }' \
+    "$root/experiments/examples/quickstart.c" "$root/README.md" ||
+    fail "README.md does not show experiments/examples/quickstart.c word for word"
+fi
+[ "$failures" -eq 0 ]

@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# make install into a DESTDIR: a program finds the library through pkg-config, shared and static; the
+# shared library exports what the public headers declare and nothing else; uninstall leaves nothing.
+# Environment: SOURCE, BUILD (all of it built), CC, WORK (an empty directory), SANITIZED.
+set -euo pipefail
+cd "$SOURCE"
+root=$WORK/root prefix=/opt/symo
+# -o all: what is built is installed as it is, whatever flags it was built with.
+run_make() {
+  env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS "${MAKE:-make}" -s -o all BUILD="$BUILD" PREFIX=$prefix \
+    DESTDIR="$root" "$@"
+}
+fail() {
+  echo "$*"
+  exit 1
+}
+
+run_make install
+lib=$root$prefix/lib
+for file in bin/symo lib/libsymo.a lib/pkgconfig/symo.pc include/symo/symo.h; do
+  [ -s "$root$prefix/$file" ] || fail "$file is not installed"
+done
+grep -q gslcblas "$lib/pkgconfig/symo.pc" && fail "symo.pc links gslcblas, which hides OpenBLAS"
+grep -q "$WORK" "$lib/pkgconfig/symo.pc" && fail "DESTDIR stands in symo.pc"
+export PKG_CONFIG_PATH=$lib/pkgconfig
+pkg-config --validate symo
+
+cat >"$WORK/program.c" <<'END'
+#include <stdio.h>
+#include <string.h>
+#include <symo/symo.h>
+
+int main(void) {
+  symo_context *context;
+  symo_rng *rng;
+  if (strcmp(symo_version(), SYMO_VERSION_STRING) != 0) return 1;
+  if (symo_context_create(&context) != SYMO_OK) return 2;
+  if (symo_rng_create(context, 1, &rng) != SYMO_OK) return 3;
+  printf("%s %d\n", symo_version(), symo_rng_uniform(rng) < 1);
+  symo_rng_destroy(rng);
+  symo_context_destroy(context);
+  return 0;
+}
+END
+extra=()
+[ -n "${SANITIZED:-}" ] && extra+=("-fsanitize=address,undefined")
+case $BUILD in */coverage) extra+=(--coverage) ;; esac
+read -r -a shared < <(pkg-config --define-variable=prefix="$root$prefix" --cflags --libs symo)
+read -r -a static < <(pkg-config --define-variable=prefix="$root$prefix" --static --libs symo)
+expected="$(pkg-config --modversion symo) 1"
+
+$CC -std=c11 -Wall -Wextra -Wpedantic -Werror "$WORK/program.c" ${extra[@]+"${extra[@]}"} \
+  "${shared[@]}" -o "$WORK/program"
+answer=$(LD_LIBRARY_PATH=$lib DYLD_LIBRARY_PATH=$lib "$WORK/program")
+[ "$answer" = "$expected" ] || fail "with the shared library: $answer"
+$CC -std=c11 -I"$root$prefix/include" "$WORK/program.c" ${extra[@]+"${extra[@]}"} "$lib/libsymo.a" \
+  "${static[@]/-lsymo/}" -o "$WORK/static"
+answer=$("$WORK/static")
+[ "$answer" = "$expected" ] || fail "with the static library: $answer"
+version=$("$root$prefix/bin/symo" --version)
+case $version in *"${expected% 1}"*) ;; *) fail "symo --version: $version" ;; esac
+
+if [ "$(uname -s)" = Linux ]; then
+  readelf -d "$lib/libsymo.so" | grep -q 'SONAME.*libsymo\.so\.0' || fail "no SONAME libsymo.so.0"
+  readelf -d "$lib/libsymo.so" | grep -q 'NEEDED.*gslcblas' && fail "libsymo.so needs gslcblas"
+  nm -D --defined-only "$lib/libsymo.so" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' |
+    sort >"$WORK/exported"
+  sed -n 's/^ *\(symo_[a-z0-9_]*\);$/\1/p' "$BUILD/symo.map" | sort >"$WORK/declared"
+  [ "$(wc -l <"$WORK/declared")" -gt 80 ] || fail "symo.map lists too little"
+  if [ ${#extra[@]} -eq 0 ]; then
+    diff "$WORK/declared" "$WORK/exported" || fail "declared (<) and exported (>) differ"
+  fi
+fi
+
+run_make uninstall
+left=$(find "$root" -type f -o -type l)
+[ -z "$left" ] || fail "uninstall leaves $left"

@@ -1,0 +1,131 @@
+#include "tests/experiments/test_net_support.h"
+
+#include <math.h>
+#include <stdio.h>
+
+symo_net_spec net_combination(size_t index, const char *widths) {
+  symo_net_spec spec = symo_net_spec_default();
+  cr_assert_eq(symo_net_parse(NULL, widths, &spec), SYMO_OK);
+  spec.activation = (symo_activation)(index % 4);
+  spec.loss = (symo_loss)(index / 4 % 2);
+  spec.bias = index / 8 == 0;
+  return spec;
+}
+
+const char *net_spec_text(const symo_net_spec *spec) {
+  static char text[128];
+  snprintf(text, sizeof text, "%zu layers %s %s %s", spec->num_layers,
+           symo_activation_name(spec->activation), symo_loss_name(spec->loss),
+           spec->bias ? "bias" : "no bias");
+  return text;
+}
+
+double *net_vector(size_t n) {
+  double *x = symo_calloc(n, sizeof *x);
+  cr_assert(x != NULL);
+  return x;
+}
+
+double *net_random(net_case *c, size_t n) {
+  double *x = net_vector(n);
+  symo_test_randn(c->rng, x, n);
+  return x;
+}
+
+static void distributions(net_case *c) {
+  for (size_t r = 0; r < c->examples; r++) {
+    double *y = c->y + r * c->outputs, sum = 0.0;
+    for (size_t i = 0; i < c->outputs; i++) sum += y[i] = y[i] * y[i] + 0.01;
+    for (size_t i = 0; i < c->outputs; i++) y[i] /= sum;
+  }
+}
+
+net_case net_case_create(const symo_net_spec *spec, size_t examples, double scale, uint64_t seed) {
+  net_case c = {.spec = *spec, .examples = examples};
+  c.context = symo_test_context();
+  c.rng = symo_test_rng(c.context, seed);
+  cr_ok(c.context, symo_net_create(c.context, spec, &c.net));
+  c.problem = symo_net_problem(c.net);
+  c.size = symo_net_num_parameters(c.net);
+  c.inputs = spec->widths[0], c.outputs = spec->widths[spec->num_layers];
+  c.theta = net_random(&c, c.size);
+  for (size_t i = 0; i < c.size; i++) c.theta[i] *= scale;
+  c.packed = symo_malloc(c.size * symo_dtype_size(spec->dtype));
+  symo_test_pack(spec->dtype, c.theta, c.packed, c.size);
+  c.x = net_random(&c, examples * c.inputs);
+  c.y = net_random(&c, examples * c.outputs);
+  if (spec->loss == SYMO_LOSS_CROSS_ENTROPY) distributions(&c);
+  cr_ok(c.context, symo_net_set_data(c.net, examples, c.x, c.y));
+  return c;
+}
+
+void net_case_destroy(net_case *c) {
+  symo_free(c->theta);
+  symo_free(c->packed);
+  symo_free(c->x);
+  symo_free(c->y);
+  symo_net_destroy(c->net);
+  symo_rng_destroy(c->rng);
+  symo_context_destroy(c->context);
+  cr_no_leaks();
+}
+
+static long double phi(symo_activation activation, long double z) {
+  switch (activation) {
+  case SYMO_ACT_TANH: return tanhl(z);
+  case SYMO_ACT_RELU: return z > 0.0L ? z : 0.0L;
+  case SYMO_ACT_GELU: return z * 0.5L * (1.0L + erfl(z / sqrtl(2.0L)));
+  case SYMO_ACT_LINEAR: break;
+  }
+  return z;
+}
+
+/* f(x), which overwrites the first numbers of `a` (room for the widest layer). */
+static void oracle_outputs(const symo_net_spec *spec, const double *theta, long double *a) {
+  long double z[256];
+  for (size_t l = 0; l < spec->num_layers; l++) {
+    size_t in = spec->widths[l], out = spec->widths[l + 1];
+    const double *weight = theta, *bias = theta + in * out;
+    for (size_t i = 0; i < out; i++) {
+      z[i] = spec->bias ? (long double)bias[i] : 0.0L;
+      for (size_t j = 0; j < in; j++) z[i] += (long double)weight[i * in + j] * a[j];
+    }
+    for (size_t i = 0; i < out; i++)
+      a[i] = l + 1 < spec->num_layers ? phi(spec->activation, z[i]) : z[i];
+    theta = bias + (spec->bias ? out : 0);
+  }
+}
+
+long double net_oracle_loss(const net_case *c, const double *theta) {
+  long double total = 0.0L, a[256];
+  for (size_t r = 0; r < c->examples; r++) {
+    const double *y = c->y + r * c->outputs;
+    for (size_t j = 0; j < c->inputs; j++) a[j] = (long double)c->x[r * c->inputs + j];
+    oracle_outputs(&c->spec, theta, a);
+    long double top = a[0], sum = 0.0L;
+    for (size_t i = 0; i < c->outputs; i++) top = fmaxl(top, a[i]);
+    for (size_t i = 0; i < c->outputs; i++) sum += expl(a[i] - top);
+    for (size_t i = 0; i < c->outputs; i++) {
+      long double target = (long double)y[i];
+      total += c->spec.loss == SYMO_LOSS_MSE ? (a[i] - target) * (a[i] - target) / 2.0L
+                                             : -target * (a[i] - top - logl(sum));
+    }
+  }
+  return total / (long double)c->examples;
+}
+
+double *net_product(net_case *c, bool gauss_newton, const double *theta, size_t k,
+                    const double *v) {
+  double *out = net_vector(k * c->size);
+  cr_ok(c->context, (gauss_newton ? c->problem.ggn : c->problem.hvp)(c->problem.self, theta, k, v,
+                                                                    out));
+  return out;
+}
+
+double *net_dense(net_case *c, bool gauss_newton) {
+  double *unit = net_vector(c->size * c->size);
+  for (size_t i = 0; i < c->size; i++) unit[i * c->size + i] = 1.0;
+  double *out = net_product(c, gauss_newton, c->theta, c->size, unit);
+  symo_free(unit);
+  return out;
+}

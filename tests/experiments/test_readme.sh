@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# What the README promises: files it links to are there, the C programs in it compile, link and run,
+# the scripts and make targets it names exist.
+# Environment: SOURCE, BUILD (with libsymo.a and symo), CC, WORK (an empty directory), SANITIZED.
+set -euo pipefail
+cd "$SOURCE"
+[ -f README.md ] || { echo "no README.md"; exit 77; }
+
+bad=0
+complain() {
+  echo "README.md: $*"
+  bad=1
+}
+
+while read -r target; do
+  [ -e "$target" ] || complain "links to $target, which is not there"
+done < <(grep -o '](\([^)]*\))' README.md | sed -e 's/^](//' -e 's/)$//' -e 's/[#].*//' |
+  grep -v -e '^[a-z]*:' -e '^$' | sort -u)
+
+flags=(-std=c11 -Wall -Wextra -Wpedantic -Werror -Iinclude)
+[ -n "${SANITIZED:-}" ] && flags+=("-fsanitize=address,undefined")
+case $BUILD in */coverage) flags+=(--coverage) ;; esac
+libs=(-lgsl -lopenblas -llapacke -ljansson -lm -pthread)
+[ "$(uname -s)" = Darwin ] && libs=("-L$(brew --prefix openblas)/lib" -lgsl -lopenblas -ljansson -lm)
+
+awk -v out="$WORK" '
+  /^```c$/ { n++; on = 1; next }
+  /^```/ { on = 0 }
+  on { print > (out "/block" n ".c") }' README.md
+for block in "$WORK"/block*.c; do
+  [ -e "$block" ] || continue
+  grep -q 'int main' "$block" || continue
+  if ! $CC "${flags[@]}" "$block" "$BUILD/libsymo.a" "${libs[@]}" -o "$WORK/program"; then
+    complain "$(basename "$block") does not compile"
+  elif ! (cd "$WORK" && ./program >program.out); then
+    complain "$(basename "$block") does not run"
+  fi
+done
+
+while read -r name; do
+  grep -q "^  $name)" bootstrap || complain "names ./bootstrap $name, which is not there"
+done < <(grep -o '\./bootstrap [a-z]\+' README.md | awk '{ print $2 }' | sort -u)
+while read -r name; do
+  grep -q "^\([a-z -]* \)\?$name\( [a-z -]*\)\?:" Makefile || complain "names make $name, which is not there"
+done < <(grep -o '^\( *\$\? *\|.*`\)make [a-z]\+' README.md | sed 's/.*make //' | sort -u)
+exit $bad
