@@ -58,9 +58,20 @@ void symo_gemm(symo_dtype dtype, double alpha, symo_mat a, symo_mat b, double be
                 c.p, ldc);
 }
 
+/* x'y of two columns; float32 is summed in float64. */
+static double column_dot(symo_dtype dtype, symo_mat x, symo_mat y) {
+  int n = (int)x.rows, sx = (int)x.rs, sy = (int)y.rs;
+  return dtype == SYMO_F32 ? cblas_dsdot(n, x.p, sx, y.p, sy) : cblas_ddot(n, x.p, sx, y.p, sy);
+}
+
 void symo_syrk(symo_dtype dtype, double alpha, symo_mat a, double beta, symo_mat c) {
   assert(a.cols == c.rows && c.rows == c.cols);
-  if (c.rows == 1 || a.rows == 1) { /* a dot product or an outer product */
+  if (c.rows == 1) { /* xGEMM is slow at this */
+    double old = beta == 0 ? 0 : beta * symo_get(dtype, c.p, 0);
+    symo_put(dtype, c.p, 0, old + alpha * column_dot(dtype, a, a));
+    return;
+  }
+  if (a.rows == 1) { /* an outer product */
     symo_gemm(dtype, alpha, symo_mat_t(a), a, beta, c);
     return;
   }
@@ -309,7 +320,8 @@ static void triangular_apply(symo_dtype dtype, triangular what, size_t n, const 
     side = CblasRight;
     trans = transpose ? CblasNoTrans : CblasTrans;
   }
-  int rows = (int)b.rows, cols = (int)b.cols, ld = (int)n, ldb = (int)b.rs;
+  int rows = (int)b.rows, cols = (int)b.cols, ld = (int)n;
+  int ldb = b.rows == 1 && b.rs < (ptrdiff_t)b.cols ? cols : (int)b.rs;
   if (dtype == SYMO_F32) {
     if (what == SOLVE)
       cblas_strsm(CblasRowMajor, side, CblasLower, trans, CblasNonUnit, rows, cols, 1, l, ld, b.p,

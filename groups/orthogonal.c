@@ -33,24 +33,6 @@ static int components(size_t d, int order, symo_component *out) {
   return d > 1 ? 3 : 1;
 }
 
-static bool view(int order, int irrep, symo_nd x, symo_nd *out) {
-  (void)irrep;
-  if (order == 2) return false;
-  *out = symo_nd_insert(x, 1, 1, 0);
-  return true;
-}
-
-static size_t reduced(size_t d, int order) {
-  (void)d;
-  return order == 2 ? 1 : 0;
-}
-
-static void reduce(int order, symo_nd x, symo_nd red) {
-  (void)order;
-  size_t d = x.n[0];
-  symo_nd_axpy(1 / (double)d, symo_nd_diag(x, 0, 1), symo_nd_stretch(red, 0, d));
-}
-
 static void analyze(int order, int irrep, symo_nd x, symo_nd red, size_t first, symo_nd out) {
   (void)order;
   if (irrep == TRIVIAL) {
@@ -131,9 +113,9 @@ const symo_group symo_group_orthogonal = {
     .exact = "linear hidden layers; the inner axis of query/key and of value/output",
     .irreps = irreps,
     .components = components,
-    .view = view,
-    .reduced = reduced,
-    .reduce = reduce,
+    .view = symo_vector_view,
+    .reduced = symo_trace_reduced,
+    .reduce = symo_trace_reduce,
     .analyze = analyze,
     .synthesize = synthesize,
     .diagonal = diagonal,

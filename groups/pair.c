@@ -19,3 +19,21 @@ void symo_pair_spread(double on, double off, symo_nd m, symo_nd out) {
   symo_nd_axpy(off, symo_nd_insert(wide, 0, d, 0), out);
   symo_nd_axpy(on - off, wide, symo_nd_diag(out, 0, 1));
 }
+
+bool symo_vector_view(int order, int irrep, symo_nd x, symo_nd *out) {
+  (void)irrep;
+  if (order == 2) return false;
+  *out = symo_nd_insert(x, 1, 1, 0);
+  return true;
+}
+
+size_t symo_trace_reduced(size_t dim, int order) {
+  (void)dim;
+  return order == 2 ? 1 : 0;
+}
+
+void symo_trace_reduce(int order, symo_nd x, symo_nd red) {
+  (void)order;
+  size_t d = x.n[0];
+  symo_nd_axpy(1 / (double)d, symo_nd_diag(x, 0, 1), symo_nd_stretch(red, 0, d));
+}

@@ -59,8 +59,7 @@ static void check_structure(net_case *c, bool gauss_newton) {
   double right = symo_dot(SYMO_F64, c->size, v + c->size, hv);
   cr_assert(fabs(left - right) <= 1e-12 * scale, "%s: not symmetric", net_spec_text(&c->spec));
   if (gauss_newton) cr_assert(symo_dot(SYMO_F64, c->size, v, hv) >= -1e-14 * scale);
-  for (size_t i = 0; i < c->size; i++)
-    w[i] = 2.0 * hv[i] - 0.5 * hv[c->size + i];
+  for (size_t i = 0; i < c->size; i++) w[i] = 2.0 * hv[i] - 0.5 * hv[c->size + i];
   cr_assert(symo_test_rel(hv + K * c->size, w, c->size) <= 1e-12);
   for (size_t k = 0; k < K; k++) {
     double *one = net_product(c, gauss_newton, c->theta, 1, v + k * c->size);
@@ -117,9 +116,11 @@ Test(net, many_examples) {
   net_case_destroy(&c);
 }
 
-Test(net, wide_layers) {
-  symo_net_spec spec = net_combination(0, "40-37-41-2");
-  net_case c = net_case_create(&spec, 30, 0.2, 4);
+/* Enough outputs, and enough examples with them, that seeds come in batches and batches in blocks.
+ */
+static void check_panels(const char *widths, size_t examples) {
+  symo_net_spec spec = net_combination(0, widths);
+  net_case c = net_case_create(&spec, examples, 0.2, 4);
   check_hvp(&c);
   size_t n = c.size;
   double *dense = net_vector(n * n), *v = net_random(&c, 4 * n), *hv = net_vector(4 * n);
@@ -127,12 +128,18 @@ Test(net, wide_layers) {
   symo_gemm(SYMO_F64, 1.0, symo_mat_dense(v, 4, n), symo_mat_dense(dense, n, n), 0.0,
             symo_mat_dense(hv, 4, n));
   double *expected = net_product(&c, false, c.theta, 4, v);
-  cr_assert(symo_test_rel(hv, expected, 4 * n) <= 1e-12);
+  cr_assert(symo_test_rel(hv, expected, 4 * n) <= 1e-12, "%s", widths);
   symo_free(dense);
   symo_free(v);
   symo_free(hv);
   symo_free(expected);
   net_case_destroy(&c);
+}
+
+Test(net, wide_layers) {
+  check_panels("40-37-41-2", 30);
+  check_panels("6-70-3", 600);
+  check_panels("3-4-90-5-2", 700);
 }
 
 Test(net, zero_inputs) {
@@ -186,7 +193,7 @@ Test(net, sparse_directions) {
   }
 }
 
-/* A linear network of one layer, and the last layer of any: the loss is convex there, GGN = H.  With
+/* A linear network of one layer, and the last layer of any: the loss is convex there, GGN = H. With
  * more layers they differ only by the products of two layers' parameters. */
 Test(net, ggn_is_hessian_when_linear) {
   for (size_t loss = 0; loss < 2; loss++) {
@@ -215,8 +222,8 @@ Test(net, ggn_is_hessian_at_zero_residual) {
   }
 }
 
-/* J by central differences of the library's outputs would be the same program twice: here J comes from
- * gradients of squared errors with one-hot residuals, f - y = e_k, example by example. */
+/* J by central differences of the library's outputs would be the same program twice: here J comes
+ * from gradients of squared errors with one-hot residuals, f - y = e_k, example by example. */
 static double *jacobian(net_case *c) {
   size_t rows = c->examples * c->outputs;
   double *j = net_vector(rows * c->size), *f = net_vector(rows);
@@ -272,7 +279,8 @@ Test(net, float32_agrees) {
     net_case f = net_case_create(&spec, 40, 0.5, 12);
     size_t n = c.size;
     double loss, loss32, *grad = net_vector(n), *v = net_random(&c, 2 * n);
-    float *grad32 = symo_malloc(n * 4), *v32 = symo_malloc(2 * n * 4), *hv32 = symo_malloc(2 * n * 4);
+    float *grad32 = symo_malloc(n * 4), *v32 = symo_malloc(2 * n * 4),
+          *hv32 = symo_malloc(2 * n * 4);
     cr_ok(c.context, c.problem.gradient(c.problem.self, c.theta, &loss, grad));
     cr_ok(f.context, f.problem.gradient(f.problem.self, f.packed, &loss32, grad32));
     cr_assert(fabs(loss - loss32) <= 1e-5 * loss);

@@ -17,8 +17,18 @@ Test(net_api, parse) {
   cr_assert(spec.num_layers == 2 && spec.widths[0] == 20 && spec.widths[1] == 64 &&
             spec.widths[2] == 5);
   cr_assert(spec.bias && spec.dtype == SYMO_F64);
-  const char *bad[] = {"", "20", "20-", "-20-5", "20--5", "20-0-5", "20-x", "20-5x", "20,5", " 2-3",
-                       "+2-3", "99999999999999999999-3",
+  const char *bad[] = {"",
+                       "20",
+                       "20-",
+                       "-20-5",
+                       "20--5",
+                       "20-0-5",
+                       "20-x",
+                       "20-5x",
+                       "20,5",
+                       " 2-3",
+                       "+2-3",
+                       "99999999999999999999-3",
                        "1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
     cr_fails(context, SYMO_E_ARGUMENT, "network", symo_net_parse(context, bad[i], &spec));
@@ -60,7 +70,8 @@ Test(net_api, layout_matches_parameters) {
     cr_ok(context, symo_net_layout(context, &spec, "sign-flip", &layout));
     cr_assert_str_eq(symo_group_name(symo_layout_space_group(layout, 2)), "sign-flip");
     symo_layout_destroy(layout);
-    cr_fails(context, SYMO_E_NAME, "nonsense", symo_net_layout(context, &spec, "nonsense", &layout));
+    cr_fails(context, SYMO_E_NAME, "nonsense",
+             symo_net_layout(context, &spec, "nonsense", &layout));
     symo_net_destroy(net);
   }
   symo_context_destroy(context);
@@ -102,8 +113,7 @@ Test(net_api, refuses_bad_data) {
   cr_ok(c.context, c.problem.loss(c.problem.self, c.theta, &loss));
   keep = c.theta[3], c.theta[3] = NAN;
   cr_fails(c.context, SYMO_E_NONFINITE, "NaN", c.problem.loss(c.problem.self, c.theta, &loss));
-  cr_fails(c.context, SYMO_E_NONFINITE, "NaN",
-           symo_net_predict(c.net, c.theta, 5, c.x, c.y));
+  cr_fails(c.context, SYMO_E_NONFINITE, "NaN", symo_net_predict(c.net, c.theta, 5, c.x, c.y));
   c.theta[3] = keep;
   cr_fails(c.context, SYMO_E_ARGUMENT, "no layer 3",
            symo_net_statistics(c.net, c.theta, NULL, 3, c.x, c.y));
@@ -201,7 +211,8 @@ Test(net_api, statistics_give_the_gradient) {
   }
 }
 
-/* Labels drawn from the model have the model's mean, so the mean output gradient under them is 0. */
+/* Labels drawn from the model have the model's mean, so the mean output gradient under them is 0.
+ */
 Test(net_api, sampled_labels) {
   enum { N = 40, DRAWS = 400 };
   for (size_t loss = 0; loss < 2; loss++) {

@@ -117,8 +117,8 @@ long double net_oracle_loss(const net_case *c, const double *theta) {
 double *net_product(net_case *c, bool gauss_newton, const double *theta, size_t k,
                     const double *v) {
   double *out = net_vector(k * c->size);
-  cr_ok(c->context, (gauss_newton ? c->problem.ggn : c->problem.hvp)(c->problem.self, theta, k, v,
-                                                                    out));
+  cr_ok(c->context,
+        (gauss_newton ? c->problem.ggn : c->problem.hvp)(c->problem.self, theta, k, v, out));
   return out;
 }
 

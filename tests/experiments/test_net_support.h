@@ -1,7 +1,8 @@
 #ifndef SYMO_TESTS_EXPERIMENTS_TEST_NET_SUPPORT_H
 #define SYMO_TESTS_EXPERIMENTS_TEST_NET_SUPPORT_H
 
-/* A network with random parameters and data, and an oracle for its loss that shares no code with it. */
+/* A network with random parameters and data, and an oracle for its loss that shares no code with
+ * it. */
 #include "experiments/net/net.h"
 #include "tests/support/testing.h"
 

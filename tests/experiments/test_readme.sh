@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What the README promises: files it links to are there, the C programs in it compile, link and run,
 # the scripts and make targets it names exist.
-# Environment: SOURCE, BUILD (with libsymo.a and symo), CC, WORK (an empty directory), SANITIZED.
+# Environment: SOURCE, BUILD (with libsymo.a and symo), CC, WORK (an empty directory).
 set -euo pipefail
 cd "$SOURCE"
 [ -f README.md ] || { echo "no README.md"; exit 77; }
@@ -18,8 +18,6 @@ done < <(grep -o '](\([^)]*\))' README.md | sed -e 's/^](//' -e 's/)$//' -e 's/[
   grep -v -e '^[a-z]*:' -e '^$' | sort -u)
 
 flags=(-std=c11 -Wall -Wextra -Wpedantic -Werror -Iinclude)
-[ -n "${SANITIZED:-}" ] && flags+=("-fsanitize=address,undefined")
-case $BUILD in */coverage) flags+=(--coverage) ;; esac
 libs=(-lgsl -lopenblas -llapacke -ljansson -lm -pthread)
 [ "$(uname -s)" = Darwin ] && libs=("-L$(brew --prefix openblas)/lib" -lgsl -lopenblas -ljansson -lm)
 

@@ -1,0 +1,81 @@
+/* Whole files, gunzipped on the way. */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <zlib.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "experiments/data/reader.h"
+
+enum { FIRST_ROOM = 1 << 16, STEP = 1 << 20 };
+static const size_t largest_file = (size_t)1 << 32;
+
+bool symo_data_is_directory(const char *path) {
+  struct stat info;
+  return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+static symo_status grow(symo_context *context, const char *path, unsigned char **bytes,
+                        size_t *room, size_t used) {
+  size_t wanted = *room == 0 ? FIRST_ROOM : 2 * *room;
+  if (wanted > 2 * largest_file)
+    return symo_fail(context, SYMO_E_SIZE,
+                     "%s: more than 8 GiB when unpacked (take a smaller file)", path);
+  unsigned char *larger = symo_malloc(wanted);
+  if (larger == NULL) return symo_fail_memory(context, path);
+  if (used > 0) memcpy(larger, *bytes, used);
+  symo_free(*bytes);
+  *bytes = larger, *room = wanted;
+  return SYMO_OK;
+}
+
+static symo_status read_all(symo_context *context, const char *path, gzFile file,
+                            unsigned char **bytes, size_t *size) {
+  size_t room = 0;
+  symo_status status = SYMO_OK;
+  for (*size = 0;;) {
+    if (room - *size < 2) status = grow(context, path, bytes, &room, *size);
+    if (status != SYMO_OK) return status;
+    size_t left = room - *size - 1; /* one for the NUL */
+    int got = gzread(file, *bytes + *size, (unsigned)(left < STEP ? left : STEP));
+    int code = Z_OK;
+    const char *text = gzerror(file, &code);
+    if (got < 0 || (code != Z_OK && code != Z_STREAM_END))
+      return symo_fail(context, code == Z_ERRNO ? SYMO_E_IO : SYMO_E_FORMAT,
+                       "%s: cannot be read: %s (is it whole?)", path,
+                       code == Z_ERRNO ? strerror(errno) : text);
+    if (got == 0) break;
+    *size += (size_t)got;
+  }
+  (*bytes)[*size] = '\0';
+  return SYMO_OK;
+}
+
+symo_status symo_data_slurp(symo_context *context, const char *path, unsigned char **bytes,
+                            size_t *size) {
+  unsigned char *read = NULL;
+  size_t count = 0;
+  struct stat info;
+  errno = 0;
+  if (stat(path, &info) != 0)
+    return symo_fail(context, SYMO_E_IO, "%s: %s (give digits, teacher, or a file)", path,
+                     strerror(errno));
+  if (S_ISDIR(info.st_mode))
+    return symo_fail(context, SYMO_E_IO, "%s: is a directory (give a file)", path);
+  gzFile file = gzopen(path, "rb");
+  if (file == NULL)
+    return symo_fail(context, SYMO_E_IO, "%s: %s (check the permissions)", path,
+                     errno != 0 ? strerror(errno) : "cannot be opened");
+  symo_status status = read_all(context, path, file, &read, &count);
+  int closed = gzclose(file);
+  if (status == SYMO_OK && closed != Z_OK)
+    status = symo_fail(context, SYMO_E_FORMAT, "%s: the gzip stream is cut short (fetch it again)",
+                       path);
+  if (status != SYMO_OK) {
+    symo_free(read);
+    return status;
+  }
+  *bytes = read, *size = count;
+  return SYMO_OK;
+}

@@ -1,0 +1,71 @@
+/* A teacher: inputs N(0, I), targets from a random network with weights and biases N(0, 1/fan_in).
+ */
+#include <math.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "experiments/data/reader.h"
+
+static void draw_weights(const symo_net_spec *spec, symo_rng *rng, double *theta) {
+  for (size_t l = 0; l < spec->num_layers; l++) {
+    const size_t in = spec->widths[l], out = spec->widths[l + 1];
+    const double scale = 1.0 / sqrt((double)in);
+    for (size_t i = 0; i < in * out; i++) *theta++ = scale * symo_rng_normal(rng);
+    for (size_t i = 0; spec->bias && i < out; i++) *theta++ = scale * symo_rng_normal(rng);
+  }
+}
+
+/* Each row by the position of its largest output. */
+static void decide(symo_dataset *d) {
+  for (size_t r = 0; r < d->examples; r++) {
+    double *y = d->y + r * d->outputs;
+    size_t best = 0;
+    for (size_t i = 1; i < d->outputs; i++)
+      if (y[i] > y[best]) best = i;
+    for (size_t i = 0; i < d->outputs; i++) y[i] = i == best ? 1.0 : 0.0;
+  }
+}
+
+static symo_status fill(symo_context *context, const symo_net_spec *spec, symo_rng *rng,
+                        symo_dataset *out) {
+  symo_net *net = NULL;
+  double *theta = NULL;
+  symo_status status = SYMO_OK;
+  SYMO_TRY(symo_net_create(context, spec, &net));
+  theta = symo_calloc(symo_net_num_parameters(net), sizeof *theta);
+  status = theta != NULL ? symo_data_take(context, out) : symo_fail_memory(context, "teacher");
+  if (status != SYMO_OK) goto fail;
+  draw_weights(spec, rng, theta);
+  for (size_t i = 0; i < out->examples * out->inputs; i++) out->x[i] = symo_rng_normal(rng);
+  SYMO_TRY(symo_net_predict(net, theta, out->examples, out->x, out->y));
+  if (out->classes) decide(out);
+fail:
+  symo_free(theta);
+  symo_net_destroy(net);
+  return status;
+}
+
+symo_status symo_data_make_teacher(symo_context *context, const char *widths,
+                                   const symo_data_options *options, symo_dataset *out) {
+  symo_net_spec spec = symo_net_spec_default();
+  symo_rng *rng = NULL;
+  if (options->teacher != NULL) spec = *options->teacher;
+  if (options->teacher == NULL && widths == NULL)
+    return symo_fail(context, SYMO_E_ARGUMENT,
+                     "data teacher: the network of the teacher is not given (teacher:20-64-5)");
+  symo_status status = SYMO_OK;
+  if (widths != NULL) SYMO_TRY(symo_net_parse(context, widths, &spec));
+  spec.dtype = SYMO_F64;
+  out->examples = options->max_examples > 0 ? options->max_examples : options->teacher_examples;
+  out->inputs = spec.widths[0];
+  out->outputs = spec.widths[spec.num_layers];
+  out->classes = options->task == SYMO_DATA_AUTO ? spec.loss == SYMO_LOSS_CROSS_ENTROPY
+                                                 : options->task == SYMO_DATA_CLASSES;
+  if (out->examples == 0)
+    return symo_fail(context, SYMO_E_ARGUMENT, "data teacher: no examples are asked for");
+  SYMO_TRY(symo_rng_create(context, options->seed, &rng));
+  SYMO_TRY(fill(context, &spec, rng, out));
+fail:
+  symo_rng_destroy(rng);
+  return status;
+}

@@ -1,0 +1,86 @@
+#ifndef SYMO_EXPERIMENTS_NET_GRAPH_H
+#define SYMO_EXPERIMENTS_NET_GRAPH_H
+
+#include "experiments/net/op.h"
+
+/* The inside of a network: nodes, buffers and their workspace, all planned at create.  Buffer 0 is
+ * the input.  Shared by the files of this folder only. */
+enum {
+  SYMO_NET_MAX_NODES = 2 * SYMO_NET_MAX_LAYERS + 1,
+  SYMO_NET_MAX_BUFFERS = 4 * SYMO_NET_MAX_LAYERS + 3
+};
+
+/* Sizes fixed at create.  Examples are taken `rows` at a time at most; arrays over directions hold
+ * up to direction_rows examples times directions. */
+typedef struct symo_net_sizes {
+  size_t rows;           /* examples in a chunk, at most */
+  size_t block;          /* directions in a block of hvp and ggn */
+  size_t product_rows;   /* examples times directions wanted there: tangents stay in cache */
+  size_t direction_rows; /* examples times directions, at most */
+  size_t hessian_rows;   /* examples in a chunk of the dense Hessian */
+  size_t batch_numbers;  /* per example and batch of its seeds: curvatures kept */
+  size_t panel_rows;     /* rows and columns of its products, at most */
+  size_t panel_columns;
+} symo_net_sizes;
+
+struct symo_net {
+  symo_context *context;
+  symo_net_spec spec;
+  size_t parameters;
+  size_t num_nodes, num_buffers;
+  symo_node nodes[SYMO_NET_MAX_NODES]; /* topological; the last is the loss */
+  size_t dense[SYMO_NET_MAX_LAYERS];   /* node of each layer */
+  size_t widths[SYMO_NET_MAX_BUFFERS];
+  bool hidden[SYMO_NET_MAX_BUFFERS]; /* carries cotangents and tangents; false: input, saved */
+  symo_net_sizes sizes;
+
+  void *values, *cotangents, *tangents, *cotangent_tangents; /* the arenas */
+  void *value[SYMO_NET_MAX_BUFFERS], *cot[SYMO_NET_MAX_BUFFERS];
+  void *tan[SYMO_NET_MAX_BUFFERS], *ctan[SYMO_NET_MAX_BUFFERS];
+  void *value_now[SYMO_NET_MAX_BUFFERS]; /* value, but for the input: the data at hand */
+  void *tan_now[SYMO_NET_MAX_BUFFERS];   /* of the pass at hand: NULL before its first node */
+  void *packs;  /* v_rows, v_columns, hv_rows, hv_columns, each [block * parameters] */
+  void *panels; /* workspace of the dense Hessian */
+  void *labels; /* [rows, outputs]: targets other than the data's */
+  bool touched[SYMO_NET_MAX_NODES];
+
+  size_t examples;
+  void *x, *y; /* the data, of the dtype; NULL before symo_net_set_data */
+};
+
+/* The nodes of a feed-forward network of the spec (which has been checked). */
+void symo_net_build(symo_net *net);
+
+/* SYMO_E_SIZE, SYMO_E_MEMORY. */
+symo_status symo_net_plan(symo_net *net);
+
+/* How many examples a chunk takes when there are `examples` and at most `rows` may be taken: chunks
+ * of nearly equal size. */
+size_t symo_net_chunk(size_t examples, size_t rows);
+
+/* A pass over examples [first, first + n) of the data; the runners below work on it. */
+symo_pass symo_net_pass(symo_net *net, const void *theta, size_t first, size_t n);
+
+/* The same over n examples for which the caller has set net->value_now and, if wanted, targets. */
+symo_pass symo_net_pass_on(symo_net *net, const void *theta, size_t n);
+
+void symo_net_forward(symo_net *net, symo_pass *pass, int order, bool loss);
+void symo_net_backward(symo_net *net, symo_pass *pass);
+
+/* From node `first` on; all tangents before it are zero, but, when `seeded`, that of what it reads,
+ * which the caller has written in net->tan. */
+void symo_net_tangent(symo_net *net, symo_pass *pass, size_t first, bool seeded);
+
+/* From the loss down to node `last`, inclusive. */
+void symo_net_backward_tangent(symo_net *net, symo_pass *pass, size_t last);
+
+/* SYMO_OK when there are data and theta is finite. */
+symo_status symo_net_ready(symo_net *net, const void *theta, const char *where);
+
+/* The Hessian slot. */
+symo_status symo_net_dense_hessian(void *self, const void *theta, double *hessian);
+
+/* Numbers in net->panels. */
+size_t symo_net_panel_numbers(const symo_net *net);
+
+#endif
