@@ -73,22 +73,24 @@ EXAMPLE_SRC := $(sort $(wildcard experiments/examples/*.c))
 CMD_SRC  := $(filter-out $(EXAMPLE_SRC),$(sort $(wildcard experiments/*.c) $(wildcard experiments/*/*.c)))
 # TEST_DIRS='core groups' builds the tests of these folders only.
 TEST_DIRS ?= *
-TEST_SRC := $(sort $(wildcard tests/support/*.c) $(foreach d,$(TEST_DIRS),$(wildcard tests/$(d)/*.c) \
-  $(wildcard tests/$(d)/*/*.c)))
+SUPPORT_SRC := $(sort $(wildcard tests/support/*.c))
+TEST_SRC := $(filter-out $(SUPPORT_SRC),$(sort $(foreach d,$(TEST_DIRS),$(wildcard tests/$(d)/*.c) \
+  $(wildcard tests/$(d)/*/*.c))))
 HEADERS  := $(sort $(wildcard include/symo/*.h))
 DATA     := $(sort $(wildcard experiments/data/files/*))
-OUR_CODE := $(sort $(LIB_SRC) $(CMD_SRC) $(TEST_SRC) $(EXAMPLE_SRC) $(HEADERS) \
+OUR_CODE := $(sort $(LIB_SRC) $(CMD_SRC) $(TEST_SRC) $(SUPPORT_SRC) $(EXAMPLE_SRC) $(HEADERS) \
   $(wildcard $(addsuffix /*.h,$(LIB_DIRS))) $(wildcard $(addsuffix /*/*.h,$(LIB_DIRS))) \
   $(wildcard experiments/*.h experiments/*/*.h tests/*/*.h))
 
 OBJ      := $(BUILD)/obj
 LIB_OBJ  := $(LIB_SRC:%.c=$(OBJ)/%.o)
 CMD_OBJ  := $(CMD_SRC:%.c=$(OBJ)/%.o)
-TEST_OBJ := $(TEST_SRC:%.c=$(OBJ)/%.o)
+TEST_OBJ := $(TEST_SRC:%.c=$(OBJ)/%.o) $(OBJ)/tests/support/testing.o
+SUPPORT_OBJ := $(SUPPORT_SRC:%.c=$(OBJ)/%.o)
 EXAMPLES := $(EXAMPLE_SRC:experiments/examples/%.c=$(BUILD)/examples/%)
 
 STATIC := $(BUILD)/libsymo.a
-KIT    := $(OBJ)/libexperiments.a
+KIT    := $(OBJ)/libkit.a
 SYMO   := $(BUILD)/symo
 TESTS  := $(BUILD)/tests/symo-tests
 ifeq ($(UNAME),Darwin)
@@ -139,7 +141,7 @@ $(BUILD)/link: FORCE
 $(BUILD)/lib-list: FORCE
 	$(call stamp,$(LIB_OBJ))
 $(BUILD)/cmd-list: FORCE
-	$(call stamp,$(CMD_OBJ))
+	$(call stamp,$(CMD_OBJ) $(SUPPORT_OBJ))
 $(BUILD)/test-list: FORCE
 	$(call stamp,$(TEST_OBJ))
 
@@ -158,11 +160,13 @@ $(STATIC): $(LIB_OBJ) $(BUILD)/lib-list
 	$(call say,AR  )
 	$(Q)$(AR) rcs $@ $(LIB_OBJ)
 
-# The command without its main, for the tests.
-$(KIT): $(CMD_OBJ) $(BUILD)/cmd-list
+# The command without its main, and what tests share: for the tests.
+KIT_OBJ := $(filter-out $(OBJ)/experiments/main.o,$(CMD_OBJ)) \
+  $(filter-out $(OBJ)/tests/support/testing.o,$(SUPPORT_OBJ))
+$(KIT): $(KIT_OBJ) $(BUILD)/cmd-list
 	@rm -f $@
 	$(call say,AR  )
-	$(Q)$(AR) rcs $@ $(filter-out $(OBJ)/experiments/main.o,$(CMD_OBJ))
+	$(Q)$(AR) rcs $@ $(KIT_OBJ)
 
 # Exported: the functions and objects declared in the public headers, nothing else.
 $(BUILD)/symo.map: $(HEADERS) Makefile
@@ -197,18 +201,18 @@ $(BUILD)/examples/%: $(OBJ)/experiments/examples/%.o $(STATIC) $(BUILD)/link
 	$(Q)$(CC) -o $@ $< $(STATIC) $(ALL_LDFLAGS) $(LIBS)
 .SECONDARY: $(EXAMPLE_SRC:%.c=$(OBJ)/%.o)
 
--include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(EXAMPLE_SRC:%.c=$(OBJ)/%.d)
+-include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(SUPPORT_OBJ:.o=.d) $(EXAMPLE_SRC:%.c=$(OBJ)/%.d)
 
 # ---- checking -----------------------------------------------------------------------------------
 
-RUN = BUILD='$(BUILD)' CC='$(CC)' tests/run.sh
+RUN = BUILD='$(BUILD)' CC='$(CC)' TEST_FLAGS='$(SANITIZE)' tests/run.sh
 SELF = $(MAKE) --no-print-directory
 
 test check: all examples $(TESTS)
 	@$(RUN) $(TESTS)
 
 asan:
-	@$(SELF) BUILD=$(BUILD)/asan OPT='-O1 -g -fno-omit-frame-pointer' \
+	+@$(SELF) BUILD=$(BUILD)/asan OPT='-O1 -g -fno-omit-frame-pointer' \
 	  SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' sanitized-test
 .PHONY: sanitized-test
 sanitized-test: all examples $(TESTS)
@@ -217,22 +221,28 @@ sanitized-test: all examples $(TESTS)
 # Slow: about a second a test and more, so only some suites (a Criterion filter SUITE/TEST).
 VALGRIND_FILTER ?= @(alloc|context|rng|nd|layout*|group*|plan*)/*
 valgrind:
-	@$(SELF) BUILD=$(BUILD)/valgrind OPT='-O1 -g' valgrind-test
+	+@$(SELF) BUILD=$(BUILD)/valgrind OPT='-O1 -g' valgrind-test
 .PHONY: valgrind-test
 valgrind-test: $(TESTS)
 	@VALGRIND='$(VALGRIND_FILTER)' $(RUN) $(TESTS)
 
 coverage:
 	@mkdir -p $(BUILD)/coverage && find $(BUILD)/coverage -name '*.gcda' -exec rm -f {} +
-	@$(SELF) BUILD=$(BUILD)/coverage OPT='-O0 -g' SANITIZE=--coverage test
-	@tests/coverage.sh $(BUILD)/coverage
+	+@$(SELF) BUILD=$(BUILD)/coverage OPT='-O0 -g' SANITIZE=--coverage test; status=$$?; \
+	  tests/coverage.sh $(BUILD)/coverage && exit $$status
 
 format:
 	$(CLANG_FORMAT) -i $(OUR_CODE)
 format-check:
 	$(CLANG_FORMAT) --dry-run -Werror $(OUR_CODE)
-tidy:
-	$(CLANG_TIDY) --quiet --warnings-as-errors='*' $(LIB_SRC) $(CMD_SRC) -- $(ALL_CPPFLAGS) -std=c11
+TIDY := $(addprefix tidy/,$(LIB_SRC) $(CMD_SRC))
+.PHONY: $(TIDY)
+tidy: $(TIDY)
+tidy/core/context.c: TIDY_FLAGS := -DSYMO_ERROR_DEFINES
+$(TIDY): tidy/%: %
+	@echo '  TIDY  $<'
+	@$(CLANG_TIDY) --quiet --warnings-as-errors='*' $< -- $(ALL_CPPFLAGS) $(TIDY_FLAGS) -std=c11 2>&1 | \
+	  { ! grep -v ' warnings* generated\.$$'; }
 
 bench: all
 	$(SYMO) bench
@@ -249,7 +259,9 @@ install: all
 	ln -sf $(SHARED_SO) $(DESTDIR)$(LIBDIR)/$(SHARED_NAME)
 	install -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)/symo
 	$(if $(DATA),install -m 644 $(DATA) $(DESTDIR)$(DATADIR))
-	sed -e 's|@prefix@|$(PREFIX)|' -e 's|@libdir@|$(LIBDIR)|' -e 's|@includedir@|$(INCLUDEDIR)|' \
+	sed -e 's|@prefix@|$(PREFIX)|' \
+	  -e 's|@libdir@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))|' \
+	  -e 's|@includedir@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(INCLUDEDIR))|' \
 	  -e 's|@version@|$(VERSION)|' -e 's|@libs@|$(LIBS)|' symo.pc.in >$(DESTDIR)$(PCDIR)/symo.pc
 	chmod 644 $(DESTDIR)$(PCDIR)/symo.pc
 
@@ -258,7 +270,7 @@ uninstall:
 	  libsymo.a $(SHARED_FULL) $(SHARED_SO) $(SHARED_NAME)) \
 	  $(addprefix $(DESTDIR)$(INCLUDEDIR)/symo/,$(notdir $(HEADERS))) \
 	  $(addprefix $(DESTDIR)$(DATADIR)/,$(notdir $(DATA)))
-	-rmdir $(DESTDIR)$(INCLUDEDIR)/symo $(DESTDIR)$(DATADIR) $(DESTDIR)$(DATADIR)/..
+	rmdir $(DESTDIR)$(INCLUDEDIR)/symo $(DESTDIR)$(DATADIR) $(dir $(DESTDIR)$(DATADIR)) || true
 
 clean:
 	rm -rf $(BUILD)

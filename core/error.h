@@ -12,6 +12,12 @@ symo_fail(symo_context *context, symo_status status, const char *format, ...);
 
 symo_status symo_fail_memory(symo_context *context, const char *where);
 
+#if defined(__clang_analyzer__) && !defined(SYMO_ERROR_DEFINES)
+/* The static analyzer sees one file at a time, and so not that these give back what they get. */
+#define symo_fail(context, status, ...) (symo_fail(context, status, __VA_ARGS__), (status))
+#define symo_fail_memory(context, where) (symo_fail_memory(context, where), SYMO_E_MEMORY)
+#endif
+
 /* Leaves for the label `fail` with the status in the local variable `status`. */
 #define SYMO_TRY(call)                                                                             \
   do {                                                                                             \

@@ -285,51 +285,69 @@ void symo_nd_fill(double value, symo_nd dst) {
   symo_nd_copy(1, src, dst);
 }
 
-/* |x| orders like its bits read as a whole number, NaN and infinity above everything else; whole
- * numbers vectorise where fmax does not.  The "destination" is the largest bits so far. */
+/* Lanes make both reductions vectorise without reassociation: the largest |x|, which NaN leaves
+ * alone, and a sum of x * 0, which NaN and infinity turn into NaN.  The "destination" is a
+ * max_abs_state. */
+enum { LANES = 16 };
+
+typedef struct max_abs_state {
+  double largest;
+  bool finite;
+} max_abs_state;
+
 static void max_abs_f64(size_t n, double alpha, const void *const *p, const ptrdiff_t *s) {
   const double *x = p[0];
-  uint64_t *most = (uint64_t *)(uintptr_t)p[1], found = *most;
+  double most[LANES] = {0}, zero[LANES] = {0};
+  max_abs_state *state = (max_abs_state *)(uintptr_t)p[1];
+  size_t i = 0;
   (void)alpha;
-  for (size_t i = 0; i < n; i++) {
-    uint64_t bits;
-    memcpy(&bits, &x[(ptrdiff_t)i * s[0]], sizeof bits);
-    bits &= 0x7FFFFFFFFFFFFFFFu;
-    found = bits > found ? bits : found;
+  for (; s[0] == 1 && i + LANES <= n; i += LANES)
+    for (size_t k = 0; k < LANES; k++) {
+      double v = fabs(x[i + k]);
+      most[k] = v > most[k] ? v : most[k];
+      zero[k] += v * 0;
+    }
+  for (; i < n; i++) {
+    double v = fabs(x[(ptrdiff_t)i * s[0]]);
+    most[0] = v > most[0] ? v : most[0];
+    zero[0] += v * 0;
   }
-  *most = found;
+  for (size_t k = 0; k < LANES; k++) {
+    state->largest = most[k] > state->largest ? most[k] : state->largest;
+    state->finite = state->finite && zero[k] == 0;
+  }
 }
 
 static void max_abs_f32(size_t n, double alpha, const void *const *p, const ptrdiff_t *s) {
   const float *x = p[0];
-  uint64_t *most = (uint64_t *)(uintptr_t)p[1];
-  uint32_t found = (uint32_t)*most;
+  float most[LANES] = {0}, zero[LANES] = {0};
+  max_abs_state *state = (max_abs_state *)(uintptr_t)p[1];
+  size_t i = 0;
   (void)alpha;
-  for (size_t i = 0; i < n; i++) {
-    uint32_t bits;
-    memcpy(&bits, &x[(ptrdiff_t)i * s[0]], sizeof bits);
-    bits &= 0x7FFFFFFFu;
-    found = bits > found ? bits : found;
+  for (; s[0] == 1 && i + LANES <= n; i += LANES)
+    for (size_t k = 0; k < LANES; k++) {
+      float v = fabsf(x[i + k]);
+      most[k] = v > most[k] ? v : most[k];
+      zero[k] += v * 0;
+    }
+  for (; i < n; i++) {
+    float v = fabsf(x[(ptrdiff_t)i * s[0]]);
+    most[0] = v > most[0] ? v : most[0];
+    zero[0] += v * 0;
   }
-  *most = found;
+  for (size_t k = 0; k < LANES; k++) {
+    state->largest = (double)most[k] > state->largest ? (double)most[k] : state->largest;
+    state->finite = state->finite && zero[k] == 0;
+  }
 }
 
 double symo_nd_max_abs(symo_nd x) {
-  uint64_t most = 0;
+  max_abs_state state = {0, true};
   symo_nd sink = x;
-  sink.p = &most;
+  sink.p = &state;
   for (int i = 0; i < sink.nd; i++) sink.s[i] = 0;
   run(2, (symo_nd[]){x, sink}, 1, max_abs_f32, max_abs_f64);
-  double value;
-  if (x.dtype == SYMO_F32) {
-    uint32_t bits = (uint32_t)most;
-    float single;
-    memcpy(&single, &bits, sizeof single);
-    value = (double)single;
-  } else {
-    memcpy(&value, &most, sizeof value);
-  }
-  return isfinite(value) ? value : (double)INFINITY;
+  return state.finite ? state.largest : (double)INFINITY;
 }
 
 /* Joins axes [first, end) into one stride; false if they do not lie one behind the other. */

@@ -63,39 +63,38 @@ static symo_status too_large(const symo_plan *plan, const char *what) {
                    what);
 }
 
-/* Sizes and row axes of a new label from its key. */
-static symo_status shape_label(const symo_plan *plan, plan_label *label) {
+/* Sizes and row axes of a new label from its key; order[i]: the key whose axes come i-th. */
+static symo_status shape_label(const symo_plan *plan, plan_label *label, const int *order) {
   label->dim = label->count = label->ambient = 1;
-  int ambient_axes = 0;
-  size_t ambient[2 * SYMO_MAX_ORDER], rows = 1;
+  size_t rows = 1;
   bool fits = true;
+  symo_irrep irrep[SYMO_MAX_ORDER];
   for (int i = 0; i < label->num_keys; i++) {
-    const layout_space *s = &plan->layout->spaces[label->key_space[i]];
-    symo_irrep irreps[SYMO_MAX_IRREPS];
-    s->group->irreps(s->dim, irreps);
-    const symo_irrep *r = &irreps[label->key_irrep[i]];
-    fits = fits && symo_mul_size(label->dim, r->dim, &label->dim);
-    fits = fits && symo_mul_size(label->count, r->count, &label->count);
-    if (r->family) {
-      label->row[label->num_rows++] = r->count;
-      fits = fits && symo_mul_size(rows, r->count, &rows);
-    }
-    for (int k = 0; k < r->ambient; k++) {
-      ambient[ambient_axes++] = s->dim;
-      fits = fits && symo_mul_size(rows, s->dim, &rows);
-    }
+    const layout_space *s = &plan->layout->spaces[label->key_space[order[i]]];
+    symo_irrep all[SYMO_MAX_IRREPS];
+    s->group->irreps(s->dim, all);
+    irrep[i] = all[label->key_irrep[order[i]]];
+    fits = fits && symo_mul_size(label->dim, irrep[i].dim, &label->dim);
+    fits = fits && symo_mul_size(label->count, irrep[i].count, &label->count);
+    label->key_family[order[i]] = irrep[i].family ? label->num_rows : -1;
+    if (irrep[i].family) label->row[label->num_rows++] = irrep[i].count;
   }
   label->num_families = label->num_rows;
-  for (int k = 0; k < ambient_axes; k++) {
-    label->row[label->num_rows++] = ambient[k];
-    label->ambient *= ambient[k];
+  for (int i = 0; i < label->num_keys; i++) {
+    size_t d = plan->layout->spaces[label->key_space[order[i]]].dim;
+    label->key_ambient[order[i]] = irrep[i].ambient > 0 ? label->num_rows : -1;
+    for (int k = 0; k < irrep[i].ambient; k++) {
+      label->row[label->num_rows++] = d;
+      fits = fits && symo_mul_size(label->ambient, d, &label->ambient);
+    }
   }
+  fits = fits && symo_mul_size(label->count, label->ambient, &rows);
   return fits && rows <= PTRDIFF_MAX / 16 ? SYMO_OK : too_large(plan, label->name);
 }
 
 /* The label of a key, made if it is new.  *out may move when labels are added. */
 static symo_status find_label(symo_plan *plan, size_t tensor, int n, const size_t *space,
-                              const int *irrep, size_t *out) {
+                              const int *irrep, const int *order, size_t *out) {
   bool blocked = plan->coupling == SYMO_BLOCKED;
   for (size_t i = 0; i < plan->num_labels; i++) {
     const plan_label *label = &plan->labels[i];
@@ -123,7 +122,7 @@ static symo_status find_label(symo_plan *plan, size_t tensor, int n, const size_
   symo_status status = name_label(plan, label);
   if (status != SYMO_OK) return status;
   *out = plan->num_labels++;
-  return shape_label(plan, label);
+  return shape_label(plan, label, order);
 }
 
 static symo_status append_piece(symo_plan *plan, plan_label *label, const plan_piece *piece) {
@@ -147,7 +146,7 @@ static symo_status append_piece(symo_plan *plan, plan_label *label, const plan_p
 static symo_status place_piece(symo_plan *plan, plan_piece *piece, bool trivial_only) {
   const layout_tensor *t = &plan->layout->tensors[piece->tensor];
   size_t space[SYMO_MAX_ORDER], index = 0;
-  int irrep[SYMO_MAX_ORDER], n = 0;
+  int irrep[SYMO_MAX_ORDER], axis[SYMO_MAX_ORDER], order[SYMO_MAX_ORDER], n = 0;
   piece->width = 1;
   for (size_t a = 0; a < t->order; a++)
     if (plan->layout->spaces[t->space[a]].group == &symo_group_identity) piece->width *= t->dim[a];
@@ -155,19 +154,22 @@ static symo_status place_piece(symo_plan *plan, plan_piece *piece, bool trivial_
     const occurrence *o = &piece->occ[i];
     piece->width *= o->copies;
     if (o->number == 0) continue;
+    int at = n;
+    for (; at > 0 && axis[order[at - 1]] > o->axis[0]; at--) order[at] = order[at - 1];
+    order[at] = n;
+    axis[n] = o->axis[0];
     space[n] = o->space;
     irrep[n++] = o->number;
   }
   if (trivial_only != (n == 0)) return SYMO_OK;
-  symo_status status = find_label(plan, piece->tensor, n, space, irrep, &index);
+  symo_status status = find_label(plan, piece->tensor, n, space, irrep, order, &index);
   if (status != SYMO_OK) return status;
   plan_label *label = &plan->labels[index];
-  int family = 0, ambient = label->num_families;
-  for (int i = 0; i < piece->num_occurrences; i++) {
+  for (int i = 0, key = 0; i < piece->num_occurrences; i++) {
     occurrence *o = &piece->occ[i];
-    o->family_row = o->irrep.family ? family++ : -1;
-    o->ambient_row = o->irrep.ambient > 0 ? ambient : -1;
-    ambient += o->irrep.ambient;
+    o->family_row = o->number > 0 ? label->key_family[key] : -1;
+    o->ambient_row = o->number > 0 ? label->key_ambient[key] : -1;
+    key += o->number > 0;
   }
   return append_piece(plan, label, piece);
 }

@@ -32,8 +32,11 @@ typedef struct plan_label {
   int num_keys; /* spaces with a non-trivial irrep, ascending */
   size_t key_space[SYMO_MAX_ORDER];
   int key_irrep[SYMO_MAX_ORDER];
-  size_t tensor;              /* of a blocked label */
-  int num_rows, num_families; /* row axes of X: families first, then ambient ones */
+  int key_family[SYMO_MAX_ORDER],
+      key_ambient[SYMO_MAX_ORDER]; /* first row axis of each key, or -1 */
+  size_t tensor;                   /* of a blocked label */
+  int num_rows, num_families; /* row axes of X: families first, then ambient ones, both in the order
+                                 of the axes of the first tensor, which may then lie as a view */
   size_t row[SYMO_MAX_ORDER];
   size_t ambient; /* rows of X for one member of the families */
   size_t num_pieces, room;

@@ -1,8 +1,10 @@
 /* From gradients to an estimate: orbit averages of one label at a time, in the memory where its M
  * will stand, then the estimator on each of its blocks.
  *
- * Squares of numbers near 1e-30 or 1e30 leave the range of float32, so each label's gradients (and
- * parameters) are scaled by a power of two when the largest is far from 1, and M is scaled back. */
+ * Squares of numbers near 1e-30 or 1e30 leave the range of float32.  The trace of the averages
+ * tells, without another pass over the vectors, whether that happened or something is NaN; only
+ * then are the tensors looked through, the label's vectors scaled by a power of two, and M scaled
+ * back. */
 #include <math.h>
 #include <string.h>
 
@@ -21,27 +23,33 @@ typedef struct job {
   symo_estimate_spec spec;
   size_t count;
   const symo_const_vector *grads, *params;
-  double *largest[2]; /* [num_tensors]: of all gradients, of all parameters */
   bool with_params;
 } job;
 
-/* Checks vectors and finds the largest entry of every tensor. */
-static symo_status survey(const job *j, const symo_const_vector *x, const char *what,
-                          double *largest) {
+static symo_status check_pointers(const job *j, const symo_const_vector *x, const char *what) {
   const symo_layout *layout = j->plan->layout;
   for (size_t k = 0; k < j->count; k++)
-    for (size_t i = 0; i < layout->num_tensors; i++) {
-      const char *name = layout->tensors[i].name;
+    for (size_t i = 0; i < layout->num_tensors; i++)
       if (x[k].data == NULL || x[k].data[i] == NULL)
         return symo_fail(j->plan->context, SYMO_E_ARGUMENT,
                          "%s %zu: tensor %s: the array is NULL (pass one per tensor)", what, k,
-                         name);
-      double most = symo_nd_max_abs(symo_layout_view(layout, j->plan->dtype, x[k], i));
+                         layout->tensors[i].name);
+  return SYMO_OK;
+}
+
+/* The largest entry of the tensors of a label, in all vectors. */
+static symo_status survey(const job *j, const plan_label *label, const symo_const_vector *x,
+                          const char *what, double *largest) {
+  const symo_layout *layout = j->plan->layout;
+  for (size_t k = 0; k < j->count; k++)
+    for (size_t p = 0; p < label->num_pieces; p++) {
+      size_t tensor = label->pieces[p].tensor;
+      double most = symo_nd_max_abs(symo_layout_view(layout, j->plan->dtype, x[k], tensor));
       if (!isfinite(most))
         return symo_fail(j->plan->context, SYMO_E_NONFINITE,
                          "%s: tensor %s holds NaN or infinity (check the loss and the step before)",
-                         what, name);
-      largest[i] = most > largest[i] ? most : largest[i];
+                         what, layout->tensors[tensor].name);
+      *largest = fmax(*largest, most);
     }
   return SYMO_OK;
 }
@@ -55,12 +63,9 @@ static double scale_for(symo_dtype dtype, double largest) {
   return ldexp(1, -exponent);
 }
 
-static double label_scale(const job *j, const plan_label *label, const double *largest,
-                          double floor) {
-  double most = floor;
-  for (size_t p = 0; p < label->num_pieces; p++)
-    most = fmax(most, largest[label->pieces[p].tensor]);
-  return scale_for(j->plan->dtype, most);
+/* Squares, summed: so far from the limits that products of two averages are in range as well. */
+static bool in_range(symo_dtype dtype, double trace) {
+  return dtype == SYMO_F32 ? trace >= 1e-14 && trace <= 1e10 : trace >= 1e-120 && trace <= 1e120;
 }
 
 typedef struct buffers {
@@ -142,17 +147,56 @@ static void stack_multiply(void *self, symo_mat a, void *y) {
   symo_stack_multiply(s->j->plan, s->label, s->j->count, s->scale, s->j->grads, a, y, s->work);
 }
 
-/* Z = X / sqrt(n), so that C_g = Z'Z. */
-static symo_status estimate_stacked(const job *j, const plan_label *label, double scale,
-                                    const buffers *b, void *m) {
+/* What the vectors of a label are multiplied by. */
+typedef struct scales {
+  double grad, param;
+} scales;
+
+/* Forms the averages of a label: C_g or C_gt + C_gt' in c, C_t in b->params; for a stack the small
+ * Gram matrix in b->work.  False if a trace says that the numbers left their range. */
+static bool average(const job *j, size_t index, scales s, const buffers *b, void *c) {
+  const plan_label *label = &j->plan->labels[index];
+  const symo_const_vector none = {NULL, NULL};
+  symo_dtype t = j->plan->dtype;
+  double n = (double)label->dim, trace = 0, param_trace = 0;
+  size_t m = label->m;
+  if (use_stack(j, label)) {
+    stack_parts parts = divide_stack(j, label);
+    symo_stack_gram(j->plan, label, j->count, s.grad, j->grads, 1 / n, b->work,
+                    (char *)b->work + parts.gram + parts.y + parts.eigh);
+    return in_range(t, symo_trace(t, parts.rows, b->work));
+  }
+  for (size_t k = 0; k < j->count; k++) {
+    double beta = k == 0 ? 0 : 1;
+    if (j->estimator->cross)
+      symo_label_gram(j->plan, label, 1 / n, s.grad, j->grads[k], s.param, j->params[k], beta, c,
+                      b->work);
+    else
+      symo_label_gram(j->plan, label, 1 / n, s.grad, j->grads[k], 1, none, beta, c, b->work);
+    if (j->with_params)
+      symo_label_gram(j->plan, label, 1 / n, s.param, j->params[k], 1, none, beta, b->params,
+                      b->work);
+  }
+  for (size_t i = 0; i < label->count; i++) {
+    ptrdiff_t at = (ptrdiff_t)(i * m * m);
+    trace += symo_trace(t, m, symo_at(t, c, at));
+    if (j->with_params) param_trace += symo_trace(t, m, symo_at(t, b->params, at));
+  }
+  /* The trace of C_gt + C_gt' says nothing of the size of the gradient. */
+  return !j->estimator->cross && in_range(t, trace) &&
+         (!j->with_params ||
+          (in_range(t, param_trace) && scale_for(t, sqrt(j->spec.damping)) == 1));
+}
+
+static symo_status apply_to_stack(const job *j, const plan_label *label, scales s, const buffers *b,
+                                  void *m) {
   stack_parts parts = divide_stack(j, label);
-  char *gram = b->work, *y = gram + parts.gram, *eigh = y + parts.y, *rest = eigh + parts.eigh;
-  symo_stack_gram(j->plan, label, j->count, scale, j->grads, 1 / (double)label->dim, gram, rest);
-  stack_source source = {j, label, scale, rest};
+  char *y = (char *)b->work + parts.gram, *eigh = y + parts.y;
+  stack_source source = {j, label, s.grad, eigh + parts.eigh};
   estimate_stack stack = {.dtype = j->plan->dtype,
                           .rows = parts.rows,
                           .m = label->m,
-                          .gram = gram,
+                          .gram = b->work,
                           .y = y,
                           .out = m,
                           .tolerance = (double)parts.rows * symo_epsilon(j->plan->dtype),
@@ -161,29 +205,12 @@ static symo_status estimate_stacked(const job *j, const plan_label *label, doubl
                           .self = &source,
                           .multiply = stack_multiply};
   symo_status status = j->estimator->apply_stack(&stack);
+  /* Z = X / sqrt(n), so that C_g = Z'Z; the products were with X. */
   if (status == SYMO_OK) symo_scal(j->plan->dtype, label->m * label->m, 1 / (double)label->dim, m);
   return status;
 }
 
-static void average(const job *j, size_t index, double gscale, double tscale, const buffers *b,
-                    void *c) {
-  const plan_label *label = &j->plan->labels[index];
-  const symo_const_vector none = {NULL, NULL};
-  double n = (double)label->dim;
-  for (size_t k = 0; k < j->count; k++) {
-    double beta = k == 0 ? 0 : 1;
-    if (j->estimator->cross)
-      symo_label_gram(j->plan, label, 1 / n, gscale, j->grads[k], tscale, j->params[k], beta, c,
-                      b->work);
-    else
-      symo_label_gram(j->plan, label, 1 / n, gscale, j->grads[k], 1, none, beta, c, b->work);
-    if (j->with_params)
-      symo_label_gram(j->plan, label, 1 / n, tscale, j->params[k], 1, none, beta, b->params,
-                      b->work);
-  }
-}
-
-static symo_status apply_to_blocks(const job *j, size_t index, double tscale, const buffers *b,
+static symo_status apply_to_blocks(const job *j, size_t index, scales s, const buffers *b,
                                    symo_hessian *h) {
   const plan_label *label = &j->plan->labels[index];
   symo_status status = SYMO_OK;
@@ -193,7 +220,7 @@ static symo_status apply_to_blocks(const job *j, size_t index, double tscale, co
                             .m = label->m,
                             .average = symo_hessian_member(h, index, c),
                             .params = symo_at(j->plan->dtype, b->params, at),
-                            .damping = j->spec.damping * tscale * tscale,
+                            .damping = j->spec.damping * s.param * s.param,
                             .scale = j->spec.scale,
                             .rank_one = label->ambient == 1 && j->count == 1,
                             .tolerance = (double)label->m * symo_epsilon(j->plan->dtype),
@@ -208,30 +235,35 @@ static symo_status apply_to_blocks(const job *j, size_t index, double tscale, co
 
 static symo_status estimate_label(const job *j, size_t index, const buffers *b, symo_hessian *h) {
   const plan_label *label = &j->plan->labels[index];
-  double gscale = label_scale(j, label, j->largest[0], 0);
-  double tscale = j->with_params ? label_scale(j, label, j->largest[1], sqrt(j->spec.damping)) : 1;
+  symo_dtype t = j->plan->dtype;
+  scales s = {1, 1};
   symo_status status;
-  if (use_stack(j, label)) {
-    status = estimate_stacked(j, label, gscale, b, h->m[index]);
-  } else {
-    average(j, index, gscale, tscale, b, h->m[index]);
-    status = apply_to_blocks(j, index, tscale, b, h);
+  if (!average(j, index, s, b, h->m[index])) {
+    double grad = 0, param = sqrt(j->spec.damping);
+    SYMO_TRY(survey(j, label, j->grads, "gradient", &grad));
+    if (j->with_params) SYMO_TRY(survey(j, label, j->params, "parameters", &param));
+    s.grad = scale_for(t, grad);
+    if (j->with_params) s.param = scale_for(t, param);
+    if (s.grad != 1 || s.param != 1) average(j, index, s, b, h->m[index]);
   }
+  status = use_stack(j, label) ? apply_to_stack(j, label, s, b, h->m[index])
+                               : apply_to_blocks(j, index, s, b, h);
   if (status != SYMO_OK)
     return symo_fail(j->plan->context, status,
                      "estimate %s: label %s: the eigendecomposition failed (try float64 or "
                      "--damping)",
                      j->estimator->name, label->name);
-  int tpower = j->spec.scale ? -1 : j->estimator->param_power;
-  double back = pow(gscale, -j->estimator->grad_power) * pow(tscale, -tpower);
+  int param_power = j->spec.scale ? -1 : j->estimator->param_power;
+  double back = pow(s.grad, -j->estimator->grad_power) * pow(s.param, -param_power);
   if (back == 1) return SYMO_OK;
   size_t total = label->count * label->m * label->m;
-  symo_scal(j->plan->dtype, total, back, h->m[index]);
-  if (!symo_all_finite(j->plan->dtype, total, h->m[index]))
+  symo_scal(t, total, back, h->m[index]);
+  if (!symo_all_finite(t, total, h->m[index]))
     return symo_fail(j->plan->context, SYMO_E_NUMERIC,
                      "estimate %s: label %s: the estimate overflows %s (use f64 or scale the loss)",
-                     j->estimator->name, label->name, symo_dtype_name(j->plan->dtype));
-  return SYMO_OK;
+                     j->estimator->name, label->name, symo_dtype_name(t));
+fail:
+  return status;
 }
 
 static symo_status check_job(const job *j) {
@@ -271,20 +303,24 @@ symo_status symo_estimate(const symo_plan *plan, const symo_estimate_spec *spec,
   symo_hessian *h = NULL;
   symo_status status = check_job(&j);
   if (status != SYMO_OK) return status;
-  j.largest[0] = symo_calloc(2 * plan->layout->num_tensors, sizeof(double));
-  if (j.largest[0] == NULL) SYMO_TRY(symo_fail_memory(plan->context, "estimate"));
-  j.largest[1] = j.largest[0] + plan->layout->num_tensors;
-  SYMO_TRY(survey(&j, grads, "gradient", j.largest[0]));
-  if (j.with_params) SYMO_TRY(survey(&j, params, "parameters", j.largest[1]));
+  SYMO_TRY(check_pointers(&j, grads, "gradient"));
+  if (j.with_params) SYMO_TRY(check_pointers(&j, params, "parameters"));
   SYMO_TRY(symo_hessian_create(plan, j.estimator->name, &h));
   SYMO_TRY(take_buffers(&j, &b));
-  for (size_t i = 0; i < plan->num_labels; i++)
-    if (!plan->labels[i].dropped) SYMO_TRY(estimate_label(&j, i, &b, h));
+  for (size_t i = 0; i < plan->num_labels; i++) {
+    double unused = 0; /* a dropped label is not averaged, but NaN in it is still an error */
+    const plan_label *label = &plan->labels[i];
+    if (!label->dropped) {
+      SYMO_TRY(estimate_label(&j, i, &b, h));
+      continue;
+    }
+    SYMO_TRY(survey(&j, label, grads, "gradient", &unused));
+    if (j.with_params) SYMO_TRY(survey(&j, label, params, "parameters", &unused));
+  }
   *out = h;
   h = NULL;
 fail:
   symo_hessian_destroy(h);
   symo_free(b.block);
-  symo_free(j.largest[0]);
   return status;
 }

@@ -55,12 +55,33 @@ void symo_hessian_set_name(symo_hessian *h, const char *name) {
   snprintf(h->name, sizeof h->name, "%s", name);
 }
 
+symo_status symo_hessian_check(const symo_hessian *h, const char *what) {
+  symo_dtype t = h->plan->dtype;
+  for (size_t i = 0; i < h->plan->num_labels; i++) {
+    const plan_label *l = &h->plan->labels[i];
+    if (!l->dropped && !symo_all_finite(t, l->count * l->m * l->m, h->m[i]))
+      return symo_fail(h->context, SYMO_E_NUMERIC, "%s: label %s: overflows %s (use f64 or scale)",
+                       what, l->name, symo_dtype_name(t));
+  }
+  return SYMO_OK;
+}
+
 void symo_hessian_destroy(symo_hessian *h) {
   if (h == NULL) return;
   symo_free(h->store);
   symo_free(h->m);
   symo_plan_destroy(h->plan);
   symo_free(h);
+}
+
+/* Sets *out, or refuses what has overflowed. */
+static symo_status hand_over(symo_hessian *h, const char *what, symo_hessian **out) {
+  symo_status status = symo_hessian_check(h, what);
+  if (status == SYMO_OK)
+    *out = h;
+  else
+    symo_hessian_destroy(h);
+  return status;
 }
 
 symo_status symo_hessian_identity(const symo_plan *plan, double s, symo_hessian **out) {
@@ -77,8 +98,7 @@ symo_status symo_hessian_identity(const symo_plan *plan, double s, symo_hessian 
     for (size_t c = 0; c < l->count; c++)
       symo_add_diagonal(plan->dtype, l->m, s, symo_hessian_member(h, i, c));
   }
-  *out = h;
-  return SYMO_OK;
+  return hand_over(h, "identity", out);
 }
 
 symo_status symo_hessian_from_blocks(const symo_plan *plan, const void *const *m,
@@ -160,8 +180,7 @@ static symo_status combine(double a, const symo_hessian *x, double b, const symo
     if (a != 1) symo_scal(x->plan->dtype, numbers, a, h->m[i]);
     if (y != NULL) symo_axpy(x->plan->dtype, numbers, b, y->m[i], h->m[i]);
   }
-  *out = h;
-  return SYMO_OK;
+  return hand_over(h, "hessian: sum", out);
 }
 
 symo_status symo_hessian_add(double a, const symo_hessian *x, double b, const symo_hessian *y,

@@ -18,6 +18,9 @@ symo_status symo_hessian_create(const symo_plan *plan, const char *name, symo_he
 
 void symo_hessian_set_name(symo_hessian *hessian, const char *name);
 
+/* SYMO_E_NUMERIC with the label's name if a number has overflowed. */
+symo_status symo_hessian_check(const symo_hessian *hessian, const char *what);
+
 /* The M of one member of a label. */
 static inline void *symo_hessian_member(const symo_hessian *h, size_t label, size_t member) {
   size_t m = h->plan->labels[label].m;

@@ -86,6 +86,7 @@ symo_status symo_reynolds(const symo_plan *plan, const double *dense, symo_hessi
     for (size_t k = 0; !l->dropped && k < l->count * l->m * l->m; k++)
       symo_put(plan->dtype, result->m[i], k, ((const double *)average64->m[i])[k]);
   }
+  SYMO_TRY(symo_hessian_check(result, "reynolds"));
   *out = result;
   result = NULL;
 fail:

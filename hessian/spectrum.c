@@ -43,6 +43,7 @@ symo_status symo_hessian_map(const symo_hessian *h, const char *what, symo_spect
       symo_from_eigh(t, l->m, block, w, block + square, symo_hessian_member(result, i, c));
     }
   }
+  SYMO_TRY(symo_hessian_check(result, what));
   *out = result;
   result = NULL;
 fail:

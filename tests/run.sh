@@ -6,12 +6,13 @@
 # when valgrind finds an error in one; so the number of tests is held against tests/floor and the
 # reports of the tools are looked for.
 #
-# Environment: BUILD (the build directory, with symo in it), CC;
+# Environment: BUILD (the build directory, with symo in it), CC, TEST_FLAGS (for the compiler and the
+#   linker, the --coverage or -fsanitize of the build);
 #   FILTER=SUITE/TEST    only these tests of the binary, no floor, no shell tests
 #   SANITIZED=1          the build has the sanitizers; any report of theirs is a failure
 #   VALGRIND=SUITE/TEST  these tests under valgrind, no floor, no shell tests
 #   TEST_TIMEOUT         seconds for one test, 300
-# A shell test gets SYMO, BUILD, SOURCE, CC and WORK, a directory of its own.  It ends with 0 (passed),
+# A shell test gets SYMO, BUILD, SOURCE, CC (one word, the flags inside) and WORK, a directory of its own.  It ends with 0 (passed),
 # 77 (skipped; the last line says why) or anything else (failed).
 set -uo pipefail
 
@@ -20,7 +21,6 @@ binary=$1
 cd "$(dirname "$0")/.." || exit 2
 SOURCE=$PWD
 BUILD=$(cd "${BUILD:-build}" && pwd) || exit 2
-CC=${CC:-cc}
 SYMO=$BUILD/symo
 FILTER=${FILTER:-}
 VALGRIND=${VALGRIND:-}
@@ -31,8 +31,14 @@ TEST_TIMEOUT=${TEST_TIMEOUT:-300}
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/symo-tests.XXXXXX") || exit 2
 trap 'rm -rf "$scratch"' EXIT
 mkdir "$scratch/tmp" "$scratch/reports"
+printf '#!/bin/sh\nexec %s %s "$@"\n' "${CC:-cc}" "${TEST_FLAGS:-}" >"$scratch/cc"
+chmod +x "$scratch/cc"
+CC=$scratch/cc
 export SOURCE BUILD CC SYMO TEST_TIMEOUT TMPDIR=$scratch/tmp
 export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 LC_ALL=C
+
+# Tests that forbid writing files would have gcov complain on their stderr.
+case ${TEST_FLAGS:-} in *--coverage*) export GCOV_ERROR_FILE=/dev/null ;; esac
 
 passed=0 failed=0 skipped=0
 complain() {
@@ -86,6 +92,8 @@ if [ "$tested" -lt 1 ] || [ $((tested + skipped)) -lt "$floor" ]; then
   complain "$tested tests ran, at least $floor are expected (tests/floor)"
 fi
 reports && complain "the reports above"
+grep -q 'On entry to .* had an illegal value' "$scratch/log" &&
+  complain "BLAS or LAPACK was called with wrong arguments"
 
 # ---- shell tests ----
 

@@ -1,5 +1,6 @@
 /* What every row of the registry of groups must satisfy, on one axis and on two. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/linalg.h"
@@ -38,9 +39,9 @@ static void for_each_case(uint64_t seed, void (*check)(kit *k)) {
     for (size_t d = 1; d <= MAX_DIM; d++)
       for (int order = 1; order <= (symo_group_at(i) == &symo_group_identity ? 1 : 2); order++)
         for (int dtype = SYMO_F32; dtype <= SYMO_F64; dtype++) {
-          kit k = {symo_group_at(i), d, order, (symo_dtype)dtype};
+          kit k = {.group = symo_group_at(i), .d = d, .order = order, .rng = rng};
+          k.dtype = (symo_dtype)dtype;
           k.tolerance = dtype == SYMO_F32 ? 1e-5 : 1e-13;
-          k.rng = rng;
           k.num_irreps = k.group->irreps(d, k.irreps);
           k.num_components = k.group->components(d, order, k.components);
           k.g = calloc(k.group->element_size(d) + 1, sizeof *k.g);

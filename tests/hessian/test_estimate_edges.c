@@ -1,0 +1,290 @@
+/* Estimates where matrices are singular or numbers extreme. */
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "tests/support/world.h"
+
+enum { LAYOUTS = 20, PARAMETERS = 40 };
+
+static const char *const names[] = {"covariance", "h-g", "h-g-bd", "h-pd", "h-star"};
+enum { NAMES = 5 };
+
+/* One gradient and one set of parameters: C_t and C_g have the rank of one orbit.  M is then defined by
+ * the pseudo-inverse: M C_t M = P C_g P with P the projector on the range of C_t, and M = P M P. */
+static void check_pseudo_inverse(symo_world *w, bool centered) {
+  size_t n = w->n;
+  symo_test_batch g = symo_test_batch_make(w->layout, SYMO_F64, w->rng, 1);
+  symo_test_batch t = symo_test_batch_make(w->layout, SYMO_F64, w->rng, 1);
+  symo_test_case how = {"covariance", SYMO_F64, centered, false, 0};
+  double *cg = symo_world_dense(w, &how, &g, NULL), *ct = symo_world_dense(w, &how, &t, NULL);
+  double *p = symo_dense_power(n, ct, 0, 1e-12), *pcp = symo_dense_sandwich(n, p, cg);
+  how.estimator = "h-pd";
+  double *m = symo_world_dense(w, &how, &g, &t), *mcm = symo_dense_sandwich(n, m, ct);
+  double *pmp = symo_dense_sandwich(n, p, m), scale = symo_dense_norm(n, cg);
+  for (size_t i = 0; i < n * n; i++) {
+    cr_assert(fabs(mcm[i] - pcp[i]) <= 1e-7 * scale, "M C_t M: %g, %g: %s", mcm[i], pcp[i], w->text);
+    cr_assert(fabs(pmp[i] - m[i]) <= 1e-7 * symo_dense_norm(n, m), "P M P: %s", w->text);
+  }
+  free(cg);
+  free(ct);
+  free(p);
+  free(pcp);
+  free(m);
+  free(mcm);
+  free(pmp);
+  symo_test_batch_free(&g);
+  symo_test_batch_free(&t);
+}
+
+Test(estimate_edges, h_pd_of_one_gradient_uses_the_pseudo_inverse) {
+  symo_world w;
+  symo_world_open(&w, 41);
+  for (int k = 0; k < LAYOUTS; k++) {
+    symo_world_random(&w, SYMO_TEST_ALL, 0, PARAMETERS);
+    check_pseudo_inverse(&w, false);
+    check_pseudo_inverse(&w, true);
+  }
+  symo_world_close(&w);
+}
+
+/* M M = C_g whatever the rank. */
+Test(estimate_edges, h_g_of_one_gradient_squares_to_the_covariance) {
+  symo_world w;
+  symo_world_open(&w, 42);
+  for (int k = 0; k < 2 * LAYOUTS; k++) {
+    symo_world_random(&w, SYMO_TEST_ALL, 0, PARAMETERS);
+    symo_test_batch g = symo_test_batch_make(w.layout, SYMO_F64, w.rng, 1 + (size_t)(k % 3));
+    symo_test_case how = {"covariance", SYMO_F64, k % 2, false, 0};
+    double *cg = symo_world_dense(&w, &how, &g, NULL);
+    how.estimator = "h-g";
+    double *m = symo_world_dense(&w, &how, &g, NULL), *mm = symo_dense_product(w.n, m, m);
+    double *root = symo_dense_power(w.n, cg, 0.5, 1e-13);
+    cr_assert(symo_test_rel(mm, cg, w.n * w.n) <= 1e-13, "%s", w.text);
+    double error = symo_test_rel(m, root, w.n * w.n);
+    /* A root turns rounding of eps at zero eigenvalues into sqrt(eps). */
+    cr_assert(error <= 1e-7, "off the root by %g: %s", error, w.text);
+    free(cg);
+    free(m);
+    free(mm);
+    free(root);
+    symo_test_batch_free(&g);
+  }
+  symo_world_close(&w);
+}
+
+/* theta = 0: what divides by it gives zero, also with scale; damping makes it C_g^{1/2} / sqrt(d). */
+Test(estimate_edges, zero_parameters) {
+  symo_world w;
+  symo_world_open(&w, 43);
+  symo_world_parse(&w, "h: signed-permutation 6; p: permutation 5; i: identity 2;"
+                       "w[h,i] b[h] v[p,h] c[p] r[p,p]");
+  symo_test_batch g = symo_test_batch_make(w.layout, SYMO_F64, w.rng, 80);
+  symo_test_batch t = symo_test_batch_make(w.layout, SYMO_F64, w.rng, 80);
+  symo_test_batch_scale(&t, 0);
+  for (int k = 0; k < 4; k++) {
+    static const char *const which[] = {"h-pd", "h-star", "h-g", "h-g-bd"};
+    symo_test_case how = {which[k], SYMO_F64, false, k >= 2, 0};
+    double *m = symo_world_dense(&w, &how, &g, &t);
+    cr_assert(symo_test_max(m, w.n * w.n) == 0, "%s", which[k]);
+    free(m);
+  }
+  symo_test_case damped = {"h-pd", SYMO_F64, false, false, 4}, plain = {"h-g", SYMO_F64, false, false, 0};
+  double *a = symo_world_dense(&w, &damped, &g, &t), *b = symo_world_dense(&w, &plain, &g, NULL);
+  for (size_t i = 0; i < w.n * w.n; i++) b[i] /= 2;
+  cr_assert(symo_test_rel(a, b, w.n * w.n) <= 1e-10);
+  free(a);
+  free(b);
+  symo_test_batch_free(&g);
+  symo_test_batch_free(&t);
+  symo_world_close(&w);
+}
+
+/* One entry that is not zero: everything is finite, and C_g has that entry's square as its trace. */
+Test(estimate_edges, one_entry) {
+  symo_world w;
+  symo_world_open(&w, 44);
+  for (int k = 0; k < LAYOUTS; k++) {
+    symo_world_random(&w, SYMO_TEST_ALL, 0, PARAMETERS);
+    for (int e = 0; e < 2 * NAMES; e++) {
+      symo_dtype dtype = e % 2 ? SYMO_F32 : SYMO_F64;
+      symo_test_batch g = symo_test_batch_make(w.layout, dtype, w.rng, 1);
+      symo_test_batch t = symo_test_batch_make(w.layout, dtype, w.rng, 1);
+      symo_test_batch_scale(&g, 0);
+      symo_test_batch_scale(&t, 0);
+      g.flat[(size_t)k % w.n] = -3;
+      t.flat[(size_t)k % w.n] = 0.5;
+      symo_test_batch_scale(&g, 1);
+      symo_test_batch_scale(&t, 1);
+      symo_test_case how = {names[e / 2], dtype, false, false, 0};
+      symo_plan *plan;
+      symo_hessian *h = symo_world_estimate(&w, &how, &g, &t, &plan);
+      double *m = symo_dense_of(h), trace = symo_hessian_trace(h);
+      cr_assert(isfinite(symo_test_max(m, w.n * w.n)), "%s: %s", how.estimator, w.text);
+      if (e / 2 == 0) cr_assert(fabs(trace - 9) <= 1e-5, "%g: %s", trace, w.text);
+      free(m);
+      symo_hessian_destroy(h);
+      symo_plan_destroy(plan);
+      symo_test_batch_free(&g);
+      symo_test_batch_free(&t);
+    }
+  }
+  symo_world_close(&w);
+}
+
+/* ---- extreme numbers -------------------------------------------------------------------------- */
+
+/* The estimate of s g, u theta over that of g, theta, times the power that belongs to it. */
+static void check_extreme(symo_world *w, const char *name, symo_dtype dtype, double s, double u,
+                          symo_test_batch *g, symo_test_batch *t) {
+  symo_test_case how = {name, dtype, false, false, 0};
+  bool square = strcmp(name, "covariance") == 0, params = name[2] == 'p' || name[2] == 's';
+  double log_factor = (square ? 2 : 1) * log10(s) - (params ? log10(u) : 0);
+  double top = dtype == SYMO_F32 ? 37 : 300, tolerance = dtype == SYMO_F32 ? 3e-4 : 1e-11;
+  double *before = symo_world_dense(w, &how, g, t);
+  symo_plan *plan;
+  symo_hessian *h = NULL;
+  symo_test_batch_scale(g, s);
+  symo_test_batch_scale(t, u);
+  symo_status status = symo_world_try(w, &how, g, t, &plan, &h);
+  symo_test_batch_scale(g, 1 / s);
+  symo_test_batch_scale(t, 1 / u);
+  if (log_factor > top) {
+    cr_assert_eq(status, SYMO_E_NUMERIC, "%s %g %g: %s", name, s, u, symo_status_name(status));
+    cr_assert(strstr(symo_context_detail(w->context), "overflows") != NULL);
+    cr_assert_null(h);
+  } else {
+    cr_assert(status == SYMO_OK, "%s %s %g %g: %s", name, symo_dtype_name(dtype), s, u,
+              symo_context_detail(w->context));
+    double *after = symo_dense_of(h), factor = pow(10, log_factor);
+    for (size_t i = 0; i < w->n * w->n; i++) before[i] *= factor;
+    double error = symo_test_rel(after, before, w->n * w->n);
+    double most = symo_test_max(after, w->n * w->n);
+    if (log_factor < -top) /* below the smallest number */
+      cr_assert(most <= (dtype == SYMO_F32 ? 1e-37 : 1e-300), "%s %g %g: %g", name, s, u, most);
+    else
+      cr_assert(error <= tolerance, "%s %s %g %g: off by %g: %s", name, symo_dtype_name(dtype), s,
+                u, error, w->text);
+    free(after);
+  }
+  free(before);
+  symo_hessian_destroy(h);
+  symo_plan_destroy(plan);
+}
+
+Test(estimate_edges, numbers_of_any_size) {
+  symo_world w;
+  symo_world_open(&w, 45);
+  const double sizes[] = {1e-30, 1e-15, 1, 1e15, 1e30};
+  for (int k = 0; k < 3; k++) {
+    if (k == 0)
+      symo_world_parse(&w, "h: signed-permutation 5; i: identity 2; w[h,i] b[h] v[i,h] c[i]");
+    else
+      symo_world_random(&w, SYMO_TEST_ALL, 0, 30);
+    for (int dtype = SYMO_F32; dtype <= SYMO_F64; dtype++) {
+      symo_test_batch g = symo_test_batch_make(w.layout, (symo_dtype)dtype, w.rng, 2 * w.n + 8);
+      symo_test_batch t = symo_test_batch_make(w.layout, (symo_dtype)dtype, w.rng, 2 * w.n + 8);
+      for (int e = 0; e < NAMES; e++)
+        for (int s = 0; s < 5; s++)
+          for (int u = 0; u < (e < 3 ? 1 : 5); u++)
+            check_extreme(&w, names[e], (symo_dtype)dtype, sizes[s], sizes[u], &g, &t);
+      symo_test_batch_free(&g);
+      symo_test_batch_free(&t);
+    }
+  }
+  symo_world_close(&w);
+}
+
+/* Scale divides by the size of the parameters, however small or large that is. */
+Test(estimate_edges, scale_with_numbers_of_any_size) {
+  symo_world w;
+  symo_world_open(&w, 46);
+  symo_world_parse(&w, "h: permutation 5; i: identity 2; w[h,i] b[h] c[i]");
+  const double sizes[] = {1e-30, 1, 1e30};
+  for (int dtype = SYMO_F32; dtype <= SYMO_F64; dtype++) {
+    symo_test_batch g = symo_test_batch_make(w.layout, (symo_dtype)dtype, w.rng, 40);
+    symo_test_batch t = symo_test_batch_make(w.layout, (symo_dtype)dtype, w.rng, 40);
+    symo_test_case how = {"h-g", (symo_dtype)dtype, false, true, 0};
+    double *before = symo_world_dense(&w, &how, &g, &t);
+    for (int s = 0; s < 3; s++) {
+      symo_test_batch_scale(&g, sizes[s]);
+      symo_test_batch_scale(&t, sizes[s]);
+      double *after = symo_world_dense(&w, &how, &g, &t);
+      symo_test_batch_scale(&g, 1 / sizes[s]);
+      symo_test_batch_scale(&t, 1 / sizes[s]);
+      cr_assert(symo_test_rel(after, before, w.n * w.n) <= (dtype == SYMO_F32 ? 1e-4 : 1e-11));
+      free(after);
+    }
+    free(before);
+    symo_test_batch_free(&g);
+    symo_test_batch_free(&t);
+  }
+  symo_world_close(&w);
+}
+
+/* Tensors of very different size: each block is what it would be alone. */
+Test(estimate_edges, tensors_of_different_size) {
+  symo_world w;
+  symo_world_open(&w, 47);
+  symo_world_parse(&w, "h: signed-permutation 7; i: identity 3; w[h,i] b[h] v[i,h] c[i]");
+  for (int dtype = SYMO_F32; dtype <= SYMO_F64; dtype++) {
+    symo_test_batch g = symo_test_batch_make(w.layout, (symo_dtype)dtype, w.rng, 50);
+    const double sizes[] = {1e30, 1e-30, 1, 1e10};
+    symo_test_case how = {"h-g-bd", (symo_dtype)dtype, false, false, 0};
+    double *before = symo_world_dense(&w, &how, &g, NULL);
+    for (size_t k = 0; k < g.count; k++)
+      for (size_t t = 0; t < 4; t++)
+        for (size_t i = 0; i < symo_layout_tensor_size(w.layout, t); i++)
+          g.flat[k * w.n + symo_layout_tensor_offset(w.layout, t) + i] *= sizes[t];
+    symo_test_batch_scale(&g, 1);
+    double *after = symo_world_dense(&w, &how, &g, NULL);
+    for (size_t t = 0; t < 4; t++) {
+      size_t from = symo_layout_tensor_offset(w.layout, t), size = symo_layout_tensor_size(w.layout, t);
+      double *a = symo_dense_new(size, size), *b = symo_dense_new(size, size);
+      for (size_t i = 0; i < size * size; i++) {
+        size_t at = (from + i / size) * w.n + from + i % size;
+        a[i] = after[at];
+        b[i] = before[at] * sizes[t];
+      }
+      cr_assert(symo_test_rel(a, b, size * size) <= (dtype == SYMO_F32 ? 1e-4 : 1e-11), "tensor %zu",
+                t);
+      free(a);
+      free(b);
+    }
+    free(before);
+    free(after);
+    symo_test_batch_free(&g);
+  }
+  symo_world_close(&w);
+}
+
+Test(estimate_edges, f32_agrees_with_f64) {
+  symo_world w;
+  symo_world_open(&w, 48);
+  for (int k = 0; k < LAYOUTS; k++) {
+    symo_world_random(&w, SYMO_TEST_ALL, 0, PARAMETERS);
+    symo_test_batch g = symo_test_batch_make(w.layout, SYMO_F64, w.rng, 2 * w.n + 8);
+    symo_test_batch t = symo_test_batch_make(w.layout, SYMO_F64, w.rng, 2 * w.n + 8);
+    symo_test_batch gf = symo_test_batch_make(w.layout, SYMO_F32, w.rng, g.count);
+    symo_test_batch tf = symo_test_batch_make(w.layout, SYMO_F32, w.rng, g.count);
+    memcpy(gf.flat, g.flat, g.count * g.n * sizeof *g.flat);
+    memcpy(tf.flat, t.flat, t.count * t.n * sizeof *t.flat);
+    symo_test_batch_scale(&gf, 1);
+    symo_test_batch_scale(&tf, 1);
+    for (int e = 0; e < NAMES; e++) {
+      symo_test_case how = {names[e], SYMO_F64, k % 2, false, 0};
+      double *a = symo_world_dense(&w, &how, &g, &t);
+      how.dtype = SYMO_F32;
+      double *b = symo_world_dense(&w, &how, &gf, &tf);
+      double error = symo_test_rel(b, a, w.n * w.n);
+      cr_assert(error <= 1e-4, "%s: off by %g: %s", names[e], error, w.text);
+      free(a);
+      free(b);
+    }
+    symo_test_batch_free(&g);
+    symo_test_batch_free(&t);
+    symo_test_batch_free(&gf);
+    symo_test_batch_free(&tf);
+  }
+  symo_world_close(&w);
+}
