@@ -16,7 +16,7 @@
 #include "experiments/data/reader.h"
 
 symo_data_options symo_data_options_default(void) {
-  return (symo_data_options){.task = SYMO_DATA_AUTO, .teacher_examples = 1000};
+  return (symo_data_options){.task = SYMO_DATA_AUTO, .teacher_examples = 1000, .target_scale = 3};
 }
 
 void symo_data_drop(symo_dataset *data) {

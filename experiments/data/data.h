@@ -29,22 +29,25 @@ typedef struct symo_data_options {
   const symo_net_spec *teacher; /* network of `teacher`; its loss says whether the targets are
                                    classes (unless task does); NULL where no teacher is asked for */
   size_t teacher_examples;      /* default 1000; max_examples goes first */
+  double target_scale; /* standard deviation of a teacher's targets that are numbers; default 3 */
 } symo_data_options;
 
 symo_data_options symo_data_options_default(void);
 
 /* Loads `what`:
  *   digits          the shipped set: 1797 x 64, pixels divided by 16
- *   teacher         x ~ N(0, I), y = f(x) with the network of options->teacher, weights and biases
- *                   N(0, 1/fan_in) (fan_in: inputs of the layer); as classes: that with the largest
- * output teacher:20-9-5  the same with these widths a directory, or an image file in idx format,
- * plain or gzipped (MNIST): images train-images-idx3-ubyte with labels train-labels-idx1-ubyte
- * beside it; pixels divided by 255 anything else   a CSV file, plain or gzipped: commas, semicolons
- * or tabs, fields quoted or not, a first line with names where not all of its fields are numbers.
- * A first line "examples,inputs,..." of another number of fields is passed over. Labels that are to
- * be classes must be whole numbers; the different values, ascending, are the classes. SYMO_E_IO,
- * SYMO_E_FORMAT (detail file:line:field), SYMO_E_NAME (label column), SYMO_E_ARGUMENT, SYMO_E_SIZE,
- * SYMO_E_MEMORY. */
+ *   teacher         x ~ N(0, I), targets from the network of options->teacher with weights and
+ * biases N(0, 1/fan_in) (fan_in: inputs of the layer).  Numbers are centred, decorrelated and given
+ * the standard deviation target_scale; as classes: the largest output teacher:20-9-5  the same with
+ * these widths a directory, or an image file in idx format, plain or gzipped (MNIST): images
+ *                   train-images-idx3-ubyte with labels train-labels-idx1-ubyte beside it; pixels
+ *                   divided by 255
+ *   anything else   a CSV file, plain or gzipped: commas, semicolons or tabs, fields quoted or not,
+ * a first line with names where not all of its fields are numbers.  A first line
+ *                   "examples,inputs,..." of another number of fields is passed over.  Labels that
+ * are to be classes must be whole numbers; the different values, ascending, are the classes
+ * SYMO_E_IO, SYMO_E_FORMAT (detail file:line:field), SYMO_E_NAME (label column), SYMO_E_ARGUMENT,
+ * SYMO_E_SIZE, SYMO_E_MEMORY. */
 symo_status symo_data_load(symo_context *context, const char *what,
                            const symo_data_options *options, symo_dataset *out);
 

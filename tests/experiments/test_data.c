@@ -236,6 +236,15 @@ Test(data, teacher) {
   double square = 0.0;
   for (size_t i = 0; i < 20000; i++) square += f.data.x[i] * f.data.x[i] / 20000;
   cr_assert(fabs(square - 1.0) < 0.05);
+  for (size_t i = 0; i < 3; i++) /* targets: mean 0, covariance 9 I */
+    for (size_t j = 0; j <= i; j++) {
+      double mean = 0.0, product = 0.0;
+      for (size_t r = 0; r < 4000; r++) {
+        mean += f.data.y[3 * r + i] / 4000;
+        product += f.data.y[3 * r + i] * f.data.y[3 * r + j] / 4000;
+      }
+      cr_assert(fabs(mean) <= 1e-12 && fabs(product - (i == j ? 9.0 : 0.0)) <= 1e-9);
+    }
   double first = f.data.y[100];
   load(&f, "teacher");
   cr_assert(f.data.y[100] == first && isfinite(first) && first != 0.0);
