@@ -88,11 +88,13 @@ static void act_on_tensor(const symo_element *e, size_t tensor, bool inverse, sy
 
 static symo_status act(const symo_element *e, bool inverse, symo_dtype dtype, symo_const_vector x,
                        symo_vector y) {
-  if (e == NULL || x.data == NULL || y.data == NULL || symo_dtype_size(dtype) == 0)
-    return e == NULL ? SYMO_E_ARGUMENT
-                     : symo_fail(e->layout->context, SYMO_E_ARGUMENT,
-                                 "element: NULL data or no dtype (pass arrays and f32 or f64)");
+  if (e == NULL) return SYMO_E_ARGUMENT;
   const symo_layout *layout = e->layout;
+  symo_status status = symo_layout_check_arrays(layout, x, "element");
+  if (status == SYMO_OK) status = symo_layout_check_arrays(layout, symo_vector_const(y), "element");
+  if (status != SYMO_OK) return status;
+  if (symo_dtype_size(dtype) == 0)
+    return symo_fail(layout->context, SYMO_E_ARGUMENT, "element: no dtype (pass f32 or f64)");
   size_t largest = 0, widest = 0;
   for (size_t i = 0; i < layout->num_tensors; i++)
     if (layout->tensors[i].order > 1 && layout->tensors[i].size > largest)

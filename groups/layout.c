@@ -287,6 +287,16 @@ symo_nd symo_layout_view(const symo_layout *layout, symo_dtype dtype, symo_const
   return view;
 }
 
+symo_status symo_layout_check_arrays(const symo_layout *layout, symo_const_vector x,
+                                     const char *what) {
+  for (size_t i = 0; i < layout->num_tensors; i++)
+    if (x.data == NULL || x.data[i] == NULL)
+      return symo_fail(layout->context, SYMO_E_ARGUMENT,
+                       "%s: tensor %s: the array is NULL (pass one per tensor)", what,
+                       layout->tensors[i].name);
+  return SYMO_OK;
+}
+
 symo_status symo_layout_check_vector(const symo_layout *layout, symo_dtype dtype,
                                      symo_const_vector x, const char *what) {
   if (x.data == NULL)

@@ -41,6 +41,10 @@ symo_nd symo_layout_view(const symo_layout *layout, symo_dtype dtype, symo_const
 symo_status symo_layout_check_vector(const symo_layout *layout, symo_dtype dtype,
                                      symo_const_vector x, const char *what);
 
+/* SYMO_E_ARGUMENT with the name of the first tensor without an array. */
+symo_status symo_layout_check_arrays(const symo_layout *layout, symo_const_vector x,
+                                     const char *what);
+
 /* True if names, dimensions, groups and axes are the same. */
 bool symo_layout_equal(const symo_layout *a, const symo_layout *b);
 

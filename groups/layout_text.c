@@ -31,13 +31,13 @@ static void blank(reader *r) {
   while (isspace((unsigned char)*r->at)) r->at++;
 }
 
-/* A word of name characters, and '*' if star is set. */
-static bool word(reader *r, bool star, char out[SYMO_MAX_NAME + 1]) {
+/* A word of name characters, and of stars if star is set; out has room for SYMO_MAX_NAME + 1 + star. */
+static bool word(reader *r, bool star, char *out) {
   size_t n = 0;
   blank(r);
   while (isalnum((unsigned char)*r->at) || (*r->at != 0 && strchr("_.-/", *r->at) != NULL) ||
          (star && *r->at == '*')) {
-    if (n == SYMO_MAX_NAME) return false;
+    if (n == SYMO_MAX_NAME + (size_t)star) return false;
     out[n++] = *r->at++;
   }
   out[n] = 0;
@@ -61,7 +61,7 @@ static symo_status read_space(reader *r, symo_layout *layout, const char *name) 
 }
 
 static symo_status read_tensor(reader *r, symo_layout *layout, const char *name) {
-  char names[SYMO_MAX_ORDER][SYMO_MAX_NAME + 1];
+  char names[SYMO_MAX_ORDER][SYMO_MAX_NAME + 2];
   const char *axes[SYMO_MAX_ORDER];
   size_t order = 0;
   blank(r);
@@ -73,10 +73,11 @@ static symo_status read_tensor(reader *r, symo_layout *layout, const char *name)
     axes[order] = names[order];
     order++;
     blank(r);
-    if (*r->at == ',')
-      r->at++;
-    else if (*r->at != ']')
-      return syntax(r, "',' or ']'");
+    if (*r->at == ']') break;
+    if (*r->at != ',') return syntax(r, "',' or ']'");
+    r->at++;
+    blank(r);
+    if (*r->at == ']') return syntax(r, "the name of a space");
   }
   r->at++;
   return symo_layout_add_tensor(layout, name, order, axes);

@@ -221,6 +221,13 @@ symo_status symo_plan_create(symo_layout *layout, const symo_plan_spec *spec, sy
   symo_status status;
   if (layout->num_tensors == 0)
     return symo_fail(layout->context, SYMO_E_ARGUMENT, "plan: the layout has no tensors (add one)");
+  if (chosen.dtype != SYMO_ANY && symo_dtype_size(chosen.dtype) == 0)
+    return symo_fail(layout->context, SYMO_E_DTYPE, "plan: dtype %d (must be f32 or f64)",
+                     (int)chosen.dtype);
+  if (chosen.coupling != SYMO_COUPLED && chosen.coupling != SYMO_BLOCKED)
+    return symo_fail(layout->context, SYMO_E_ARGUMENT,
+                     "plan: coupling %d (must be SYMO_COUPLED or SYMO_BLOCKED)",
+                     (int)chosen.coupling);
   symo_plan *plan = symo_calloc(1, sizeof *plan);
   if (plan == NULL) return symo_fail_memory(layout->context, "plan");
   plan->context = layout->context;

@@ -78,25 +78,33 @@ symo_status symo_plan_describe(const symo_plan *plan, char **out) {
   return symo_text_finish(&text, plan->context, out);
 }
 
-/* Label 0 is analysed and put back; it is one row, so this costs a pass over x. */
+/* The trivial labels are analysed and put back; they have one row, so this costs a pass over x. */
 symo_status symo_plan_mean(const symo_plan *plan, symo_const_vector x, symo_vector y) {
   if (plan == NULL) return SYMO_E_ARGUMENT;
-  symo_status status = symo_layout_check_vector(plan->layout, plan->dtype, x, "mean");
-  if (status != SYMO_OK) return status;
   symo_const_vector target = symo_vector_const(y);
-  for (size_t i = 0; i < plan->layout->num_tensors; i++)
-    symo_nd_fill(0, symo_layout_view(plan->layout, plan->dtype, target, i));
+  symo_status status = symo_layout_check_vector(plan->layout, plan->dtype, x, "mean");
+  if (status == SYMO_OK) status = symo_layout_check_arrays(plan->layout, target, "mean");
+  if (status != SYMO_OK) return status;
+  size_t coordinates = 0, most = 0, item = symo_dtype_size(plan->dtype);
   for (size_t i = 0; i < plan->num_labels; i++) {
     const plan_label *l = &plan->labels[i];
     if (l->num_keys > 0) continue;
-    size_t bytes = (l->m * symo_dtype_size(plan->dtype) + 63) / 64 * 64;
     size_t gather = symo_gather_scratch(plan, l, 1), scatter = symo_scatter_scratch(plan, l);
-    char *work = symo_malloc(bytes + (gather > scatter ? gather : scatter));
-    if (work == NULL) return symo_fail_memory(plan->context, "mean");
-    arena scratch = {.base = work + bytes};
-    symo_label_gather(plan, l, x, 0, 1, work, &scratch);
-    symo_label_scatter(plan, l, work, y, &scratch);
-    symo_free(work);
+    coordinates = l->m > coordinates ? l->m : coordinates;
+    most = gather > most ? gather : most;
+    most = scatter > most ? scatter : most;
   }
+  size_t bytes = (coordinates * item + 63) / 64 * 64;
+  char *work = symo_malloc(bytes + most);
+  if (work == NULL) return symo_fail_memory(plan->context, "mean");
+  arena scratch = {.base = work + bytes};
+  for (size_t i = 0; i < plan->layout->num_tensors; i++)
+    symo_nd_fill(0, symo_layout_view(plan->layout, plan->dtype, target, i));
+  for (size_t i = 0; i < plan->num_labels; i++) {
+    if (plan->labels[i].num_keys > 0) continue;
+    symo_label_gather(plan, &plan->labels[i], x, 0, 1, work, &scratch);
+    symo_label_scatter(plan, &plan->labels[i], work, y, &scratch);
+  }
+  symo_free(work);
   return SYMO_OK;
 }

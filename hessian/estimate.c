@@ -70,7 +70,7 @@ static bool in_range(symo_dtype dtype, double trace) {
 
 typedef struct buffers {
   char *block;
-  void *params, *square, *work;
+  void *params, *work;
   double *w, *roots;
 } buffers;
 
@@ -101,7 +101,7 @@ static stack_parts divide_stack(const job *j, const plan_label *l) {
 
 /* One block for all work space of the hungriest label. */
 static symo_status take_buffers(const job *j, buffers *out) {
-  size_t params = 0, square = 0, work = 0, values = 0, item = symo_dtype_size(j->plan->dtype);
+  size_t params = 0, work = 0, values = 0, item = symo_dtype_size(j->plan->dtype);
   for (size_t i = 0; i < j->plan->num_labels; i++) {
     const plan_label *l = &j->plan->labels[i];
     if (l->dropped) continue;
@@ -115,22 +115,19 @@ static symo_status take_buffers(const job *j, buffers *out) {
     }
     if (need > work) work = need;
     if (j->with_params && m2 * l->count > params) params = m2 * l->count;
-    if (j->estimator->params && m2 > square) square = m2;
     if (l->m > values) values = l->m;
   }
   params = round_up(params);
-  square = round_up(square);
   work = round_up(work);
-  out->block = symo_malloc(params + square + work + 2 * values * sizeof(double));
+  out->block = symo_malloc(params + work + 2 * values * sizeof(double));
   if (out->block == NULL)
     return symo_fail(j->plan->context, SYMO_E_MEMORY,
                      "estimate: out of memory for %.3f GiB of work space (choose groups with "
                      "smaller multiplicities; see `symo layout`)",
-                     (double)(params + square + work) / 1073741824.0);
+                     (double)(params + work) / 1073741824.0);
   out->params = out->block;
-  out->square = out->block + params;
-  out->work = out->block + params + square;
-  out->w = (double *)(void *)(out->block + params + square + work);
+  out->work = out->block + params;
+  out->w = (double *)(void *)(out->block + params + work);
   out->roots = out->w + values;
   return SYMO_OK;
 }
@@ -226,7 +223,6 @@ static symo_status apply_to_blocks(const job *j, size_t index, scales s, const b
                             .tolerance = (double)label->m * symo_epsilon(j->plan->dtype),
                             .w = b->w,
                             .roots = b->roots,
-                            .square = b->square,
                             .work = b->work};
     status = j->estimator->apply(&block);
   }

@@ -19,8 +19,7 @@ typedef struct estimate_block {
   double tolerance; /* m eps: eigenvalues below this fraction of the largest are zero */
   double *w;        /* m numbers */
   double *roots;    /* m numbers */
-  void *square;     /* m^2 numbers */
-  void *work;       /* symo_eigh_work bytes, at least 2 m^2 numbers */
+  void *work;       /* symo_eigh_work bytes: 2 m^2 numbers for other uses before and after */
 } estimate_block;
 
 /* The same for a label with fewer rows than columns: the average is Z'Z for Z [rows, m], of which

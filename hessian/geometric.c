@@ -8,7 +8,6 @@
  *
  * Check: C_t = diag(4, 1), C_g = diag(1, 9) gives M = diag(1/2, 3). */
 #include <math.h>
-#include <string.h>
 
 #include "hessian/estimator.h"
 
@@ -22,7 +21,7 @@ static symo_status root_in_place(estimate_block *b, void *a) {
 }
 
 static symo_status by_cholesky(estimate_block *b) {
-  const void *l = b->square;
+  const void *l = b->params;
   symo_mat a = symo_mat_dense(b->average, b->m, b->m);
   symo_symmetrize(b->dtype, b->m, b->average);
   symo_trmm(b->dtype, b->m, l, true, a);
@@ -51,7 +50,7 @@ static symo_status by_eigenvectors(estimate_block *b) {
   double least = b->tolerance * (b->w[m - 1] > 0 ? b->w[m - 1] : 0);
   for (size_t i = 0; i < m; i++) root[i] = b->w[i] > least ? sqrt(b->w[i]) : 0;
   symo_mat v = symo_mat_dense(b->params, m, m), a = symo_mat_dense(b->average, m, m);
-  symo_mat s = symo_mat_dense(b->square, m, m);
+  symo_mat s = symo_mat_dense(b->work, m, m);
   symo_symmetrize(t, m, b->average);
   symo_gemm(t, 1, v, a, 0, s);
   symo_gemm(t, 1, s, symo_mat_t(v), 0, a);
@@ -73,12 +72,20 @@ static symo_status apply(estimate_block *b) {
     symo_put(b->dtype, b->average, 0, t > 0 ? sqrt(g / t) : 0);
     return SYMO_OK;
   }
+  /* Far from the tolerance of the pseudo-inverse both ways agree to rounding.  The factor takes the
+   * lower triangle; the upper one and `roots` keep C_t for the other way. */
   double rcond = 0;
-  memcpy(b->square, b->params, b->m * b->m * symo_dtype_size(b->dtype));
-  /* Far from the tolerance of the pseudo-inverse both ways agree to rounding. */
-  bool definite = symo_cholesky(b->dtype, b->m, b->square, &rcond, b->work) == SYMO_OK &&
-                  rcond > sqrt(symo_epsilon(b->dtype));
-  return definite ? by_cholesky(b) : by_eigenvectors(b);
+  symo_symmetrize(b->dtype, b->m, b->params);
+  for (size_t i = 0; i < b->m; i++) b->roots[i] = symo_get(b->dtype, b->params, i * b->m + i);
+  if (symo_cholesky(b->dtype, b->m, b->params, &rcond, b->work) == SYMO_OK &&
+      rcond > sqrt(symo_epsilon(b->dtype)))
+    return by_cholesky(b);
+  for (size_t i = 0; i < b->m; i++) {
+    symo_put(b->dtype, b->params, i * b->m + i, b->roots[i]);
+    for (size_t j = 0; j < i; j++)
+      symo_put(b->dtype, b->params, i * b->m + j, symo_get(b->dtype, b->params, j * b->m + i));
+  }
+  return by_eigenvectors(b);
 }
 
 const symo_estimator symo_estimator_h_pd = {

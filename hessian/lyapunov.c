@@ -14,7 +14,7 @@ static symo_status apply(estimate_block *b) {
   if (status != SYMO_OK) return status;
   double least = b->tolerance * (b->w[m - 1] > 0 ? b->w[m - 1] : 0);
   symo_mat v = symo_mat_dense(b->params, m, m), a = symo_mat_dense(b->average, m, m);
-  symo_mat s = symo_mat_dense(b->square, m, m);
+  symo_mat s = symo_mat_dense(b->work, m, m);
   symo_symmetrize(t, m, b->average);
   symo_gemm(t, 1, v, a, 0, s);
   symo_gemm(t, 1, s, symo_mat_t(v), 0, a);

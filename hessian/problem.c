@@ -22,6 +22,9 @@ static void make_symmetric(size_t n, double *a) {
 static symo_status by_products(symo_context *context, const symo_problem *problem, product multiply,
                                const void *theta, double *out) {
   size_t n = problem->size, item = symo_dtype_size(problem->dtype), bytes;
+  if (item == 0)
+    return symo_fail(context, SYMO_E_DTYPE, "hessian: the problem %s has no dtype (f32 or f64)",
+                     problem->name == NULL ? "" : problem->name);
   if (!symo_mul_size(2 * DIRECTIONS * item, n, &bytes))
     return symo_fail(context, SYMO_E_SIZE, "hessian: %zu parameters are too many", n);
   char *v = symo_malloc(bytes);
