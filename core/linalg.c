@@ -212,6 +212,7 @@ size_t symo_eigh_work(symo_dtype dtype, size_t n) {
 
 static symo_status eigen(symo_dtype dtype, char job, size_t n, void *a, double *w, void *work) {
   if (n == 0) return SYMO_OK;
+  if (n > SYMO_EIGH_MAX) return SYMO_E_SIZE;
   if (n == 1) {
     w[0] = symo_get(dtype, a, 0);
     symo_put(dtype, a, 0, 1);

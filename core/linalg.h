@@ -57,10 +57,14 @@ void symo_put(symo_dtype dtype, void *p, size_t index, double value);
 bool symo_all_finite(symo_dtype dtype, size_t n, const void *x);
 double symo_epsilon(symo_dtype dtype);
 
+/* The work space of xSYEVD, 2 n^2 numbers, must be counted in 32 bits. */
+enum { SYMO_EIGH_MAX = 32000 };
+
 /* Symmetric eigendecomposition by divide and conquer (xSYEVD) of the lower triangle of a row-major
  * [n, n]: eigenvalues ascending in w (always double), and A overwritten by V, whose ROW k is the
  * eigenvector of w[k], so A = V' diag(w) V.  work: symo_eigh_work(dtype, n) bytes.
- * SYMO_NO_CONVERGENCE, or SYMO_E_NUMERIC for anything else (A is then spoilt).  9 n^3 flops or so.
+ * SYMO_NO_CONVERGENCE, SYMO_E_SIZE for n > SYMO_EIGH_MAX, or SYMO_E_NUMERIC for anything else (A is
+ * then spoilt).  9 n^3 flops or so.
  */
 size_t symo_eigh_work(symo_dtype dtype, size_t n);
 symo_status symo_eigh(symo_dtype dtype, size_t n, void *a, double *w, void *work);

@@ -9,6 +9,7 @@ static symo_status apply(estimate_block *b) {
 const symo_estimator symo_estimator_covariance = {
     .name = "covariance",
     .summary = "C_g, the orbit average of g g'",
+    .eigh = EIGH_NEVER,
     .coupling = SYMO_COUPLED,
     .grad_power = 2,
     .apply = apply,

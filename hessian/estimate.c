@@ -82,6 +82,9 @@ static bool use_stack(const job *j, const plan_label *l) {
          rows < l->m;
 }
 
+/* True if C_g of a block is x x' for one vector x. */
+static bool rank_one(const job *j, const plan_label *l) { return l->ambient == 1 && j->count == 1; }
+
 static size_t round_up(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 /* How `work` is divided for a stack: Gram matrix, Y, eigendecomposition or gathered coordinates. */
@@ -109,7 +112,14 @@ static symo_status take_buffers(const job *j, buffers *out) {
     if (use_stack(j, l)) {
       need = divide_stack(j, l).all;
     } else { /* panels and eigendecompositions never live at the same time */
-      size_t eigh = l->m > 1 ? symo_eigh_work(j->plan->dtype, l->m) : 256;
+      bool closed = j->estimator->eigh == EIGH_NEVER ||
+                    (j->estimator->eigh == EIGH_UNLESS_RANK_ONE && rank_one(j, l));
+      size_t eigh = l->m == 1 || closed ? 256 : symo_eigh_work(j->plan->dtype, l->m);
+      if (!closed && l->m > SYMO_EIGH_MAX)
+        return symo_fail(j->plan->context, SYMO_E_SIZE,
+                         "estimate %s: label %s: multiplicity %zu, and eigendecompositions end at "
+                         "%d (choose groups with smaller multiplicities; see `symo layout`)",
+                         j->estimator->name, l->name, l->m, SYMO_EIGH_MAX);
       need = symo_gram_work(j->plan, l, j->estimator->cross);
       need = need > eigh ? need : eigh;
     }
@@ -219,7 +229,7 @@ static symo_status apply_to_blocks(const job *j, size_t index, scales s, const b
                             .params = symo_at(j->plan->dtype, b->params, at),
                             .damping = j->spec.damping * s.param * s.param,
                             .scale = j->spec.scale,
-                            .rank_one = label->ambient == 1 && j->count == 1,
+                            .rank_one = rank_one(j, label),
                             .tolerance = (double)label->m * symo_epsilon(j->plan->dtype),
                             .w = b->w,
                             .roots = b->roots,

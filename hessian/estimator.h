@@ -37,8 +37,12 @@ typedef struct estimate_stack {
   void (*multiply)(void *self, symo_mat a, void *y); /* y [rows, m] = A Z */
 } estimate_stack;
 
+/* When `apply` makes an eigendecomposition, for which the driver takes memory. */
+typedef enum estimate_eigh { EIGH_NEVER, EIGH_UNLESS_RANK_ONE, EIGH_ALWAYS } estimate_eigh;
+
 struct symo_estimator {
   const char *name, *summary;
+  estimate_eigh eigh;
   symo_coupling coupling;
   bool cross;      /* starts from C_gt + C_gt' instead of C_g */
   bool params;     /* needs C_t */

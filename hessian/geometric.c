@@ -91,6 +91,7 @@ static symo_status apply(estimate_block *b) {
 const symo_estimator symo_estimator_h_pd = {
     .name = "h-pd",
     .summary = "the positive semi-definite M with M C_t M = C_g",
+    .eigh = EIGH_ALWAYS,
     .coupling = SYMO_COUPLED,
     .params = true,
     .grad_power = 1,

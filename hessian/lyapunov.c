@@ -33,6 +33,7 @@ static symo_status apply(estimate_block *b) {
 const symo_estimator symo_estimator_h_star = {
     .name = "h-star",
     .summary = "symmetric least squares C_t M + M C_t = C_gt + C_gt'; indefinite",
+    .eigh = EIGH_ALWAYS,
     .coupling = SYMO_COUPLED,
     .cross = true,
     .params = true,

@@ -47,6 +47,7 @@ static symo_status apply_stack(estimate_stack *s) {
 const symo_estimator symo_estimator_h_g = {
     .name = "h-g",
     .summary = "C_g^{1/2}: positive semi-definite, from the gradient alone",
+    .eigh = EIGH_UNLESS_RANK_ONE,
     .coupling = SYMO_COUPLED,
     .can_scale = true,
     .grad_power = 1,
@@ -57,6 +58,7 @@ const symo_estimator symo_estimator_h_g = {
 const symo_estimator symo_estimator_h_g_bd = {
     .name = "h-g-bd",
     .summary = "as h-g, without curvature between tensors: the cheapest",
+    .eigh = EIGH_UNLESS_RANK_ONE,
     .coupling = SYMO_BLOCKED,
     .can_scale = true,
     .grad_power = 1,
