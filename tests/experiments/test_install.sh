@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# make install into a DESTDIR: a program finds the library through pkg-config, shared and static; the
-# shared library exports what the public headers declare and nothing else; uninstall leaves nothing.
+# make install into a DESTDIR: a program finds the library through pkg-config, shared and static;
+# the shared library exports what the public headers declare and nothing else; uninstall leaves
+# nothing.
 # Environment: SOURCE, BUILD (all of it built), CC, WORK (an empty directory).
 set -euo pipefail
 cd "$SOURCE"
@@ -17,7 +18,8 @@ fail() {
 
 run_make install
 lib=$root$prefix/lib
-for file in bin/symo lib/libsymo.a lib/pkgconfig/symo.pc include/symo/symo.h; do
+for file in bin/symo lib/libsymo.a lib/pkgconfig/symo.pc include/symo/symo.h \
+  share/symo/data/digits.csv.gz; do
   [ -s "$root$prefix/$file" ] || fail "$file is not installed"
 done
 grep -q gslcblas "$lib/pkgconfig/symo.pc" && fail "symo.pc links gslcblas, which hides OpenBLAS"

@@ -19,7 +19,9 @@ done < <(grep -o '](\([^)]*\))' README.md | sed -e 's/^](//' -e 's/)$//' -e 's/[
 
 flags=(-std=c11 -Wall -Wextra -Wpedantic -Werror -Iinclude)
 libs=(-lgsl -lopenblas -llapacke -ljansson -lm -pthread)
-[ "$(uname -s)" = Darwin ] && libs=("-L$(brew --prefix openblas)/lib" -lgsl -lopenblas -ljansson -lm)
+if [ "$(uname -s)" = Darwin ]; then
+  libs=("-L$(brew --prefix openblas)/lib" -lgsl -lopenblas -ljansson -lm)
+fi
 
 awk -v out="$WORK" '
   /^```c$/ { n++; on = 1; next }
@@ -37,8 +39,9 @@ done
 
 while read -r name; do
   grep -q "^  $name)" bootstrap || complain "names ./bootstrap $name, which is not there"
-done < <(grep -o '\./bootstrap [a-z]\+' README.md | awk '{ print $2 }' | sort -u)
+done < <(grep -oE '\./bootstrap [a-z]+' README.md | awk '{ print $2 }' | sort -u)
 while read -r name; do
-  grep -q "^\([a-z -]* \)\?$name\( [a-z -]*\)\?:" Makefile || complain "names make $name, which is not there"
-done < <(grep -o '^\( *\$\? *\|.*`\)make [a-z]\+' README.md | sed 's/.*make //' | sort -u)
+  grep -qE "^([a-z -]* )?$name( [a-z -]*)?:" Makefile ||
+    complain "names make $name, which is not there"
+done < <(grep -oE '(^ *(\$ )?|`)make [a-z-]+' README.md | sed 's/.*make //' | sort -u)
 exit $bad

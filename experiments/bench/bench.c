@@ -1,0 +1,190 @@
+/* symo bench: the command, and what its subjects share. */
+#include "experiments/bench/bench.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/linalg.h"
+
+#define EXTERN_ROW(name) extern const bench_subject bench_subject_##name;
+BENCH_SUBJECT_LIST(EXTERN_ROW)
+#undef EXTERN_ROW
+
+static const bench_subject *const subjects[] = {
+#define TABLE_ROW(name) &bench_subject_##name,
+    BENCH_SUBJECT_LIST(TABLE_ROW)
+#undef TABLE_ROW
+};
+
+enum { SUBJECTS = sizeof subjects / sizeof subjects[0] };
+
+/* ---- shared ---------------------------------------------------------------------------------- */
+
+bool bench_row_ok(const bench_row *row) {
+  switch (row->sense) {
+  case BENCH_AT_LEAST: return row->ratio >= row->target;
+  case BENCH_AT_MOST: return row->ratio <= row->target;
+  default: return true;
+  }
+}
+
+void bench_add(bench_report *report, bench_row row, const char *format, ...) {
+  if (report->count == BENCH_MOST_ROWS) return;
+  va_list arguments;
+  va_start(arguments, format);
+  (void)vsnprintf(row.name, sizeof row.name, format, arguments);
+  va_end(arguments);
+  report->rows[report->count++] = row;
+}
+
+static int ascending(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+double bench_median(size_t n, double *values) {
+  qsort(values, n, sizeof *values, ascending);
+  return n % 2 == 1 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
+}
+
+int bench_random(cli *c, symo_dtype dtype, size_t n, uint64_t seed, void *out) {
+  symo_rng *rng = NULL;
+  symo_status status = symo_rng_create(cli_context(c), seed, &rng);
+  if (status != SYMO_OK) return cli_fail_status(c, status);
+  for (size_t i = 0; i < n; i++) symo_put(dtype, out, i, symo_rng_normal(rng));
+  symo_rng_destroy(rng);
+  return CLI_DONE;
+}
+
+int bench_gemm_create(cli *c, symo_dtype dtype, size_t n, bench_gemm *out) {
+  size_t bytes = n * n * symo_dtype_size(dtype);
+  *out = (bench_gemm){dtype, n, symo_malloc(bytes), symo_malloc(bytes), symo_calloc(1, bytes)};
+  if (!out->a || !out->b || !out->c) return cli_fail(c, CLI_NUMERIC, "bench: out of memory");
+  int code = bench_random(c, dtype, n * n, 1, out->a);
+  return code == CLI_DONE ? bench_random(c, dtype, n * n, 2, out->b) : code;
+}
+
+double bench_gemm_rate(const bench_gemm *g) {
+  double start = cli_seconds(), n = (double)g->n;
+  symo_gemm(g->dtype, 1, symo_mat_dense(g->a, g->n, g->n), symo_mat_dense(g->b, g->n, g->n), 0,
+            symo_mat_dense(g->c, g->n, g->n));
+  return 2 * n * n * n / (cli_seconds() - start);
+}
+
+void bench_gemm_destroy(bench_gemm *g) {
+  symo_free(g->a);
+  symo_free(g->b);
+  symo_free(g->c);
+  *g = (bench_gemm){0};
+}
+
+/* ---- command --------------------------------------------------------------------------------- */
+
+static const cli_option options[] = {
+    {.name = "what",
+     .kind = CLI_OPERAND,
+     .arg = "WHAT",
+     .choices = BENCH_SUBJECT_CHOICES,
+     .fallback = "all",
+     .help = "What to measure"},
+    {.name = "repeats",
+     .kind = CLI_INT,
+     .arg = "N",
+     .min = 1,
+     .max = 1000,
+     .help = "Repetitions, of which the median counts; default: 3 to 7, as the size allows"},
+    {.name = "only",
+     .kind = CLI_STRING,
+     .arg = "TEXT",
+     .help = "Cases whose name contains TEXT: mlp, gpt2, f32, h-g, ..."},
+    {.name = "check", .kind = CLI_FLAG, .help = "Exit with 1 if a target is missed"},
+    {.name = NULL}};
+
+static json_t *row_json(cli *c, const bench_row *row) {
+  json_t *out = json_object();
+  bool target = row->sense != BENCH_NONE;
+  cli_set(c, out, "name", json_string(row->name));
+  cli_set(c, out, "figure", cli_number(row->figure));
+  cli_set(c, out, "unit", json_string(row->unit));
+  cli_set(c, out, "floor", cli_number(row->floor));
+  cli_set(c, out, "ratio", cli_number(row->ratio));
+  cli_set(c, out, "target", target ? cli_number(row->target) : json_null());
+  cli_set(c, out, "ok", target ? json_boolean(bench_row_ok(row)) : json_null());
+  return out;
+}
+
+static int print_json(cli *c, const bench_report *report) {
+  json_t *out = json_object(), *rows = json_array();
+  cli_set(c, out, "what", json_string(cli_str(c, "what")));
+  cli_set(c, out, "threads", json_integer(symo_get_threads()));
+  cli_set(c, out, "machine", json_string(symo_build_info()));
+  for (size_t i = 0; i < report->count; i++) cli_push(c, rows, row_json(c, &report->rows[i]));
+  cli_set(c, out, "rows", rows);
+  return cli_print_json(c, out);
+}
+
+static void number(double value, int width) {
+  if (isfinite(value))
+    printf("%*.4g", width, value);
+  else
+    printf("%*s", width, "-");
+}
+
+static void print_table(const bench_report *report) {
+  printf("%d threads, %s\n\n%-52s%11s %-8s%11s%9s  %s\n", symo_get_threads(), symo_build_info(), "",
+         "measured", "", "limit", "ratio", "target");
+  for (size_t i = 0; i < report->count; i++) {
+    const bench_row *row = &report->rows[i];
+    printf("%-52s", row->name);
+    number(row->figure, 11);
+    printf(" %-8s", row->unit);
+    number(row->floor, 11);
+    number(row->ratio, 9);
+    if (row->sense != BENCH_NONE)
+      printf("  %s %g  %s", row->sense == BENCH_AT_LEAST ? ">=" : "<=", row->target,
+             bench_row_ok(row) ? "met" : "MISSED");
+    printf("\n");
+  }
+}
+
+static int run(cli *c) {
+  const char *what = cli_str(c, "what");
+  bench_report *report = symo_calloc(1, sizeof *report);
+  if (report == NULL) return cli_fail(c, CLI_NUMERIC, "bench: out of memory");
+  report->c = c;
+  report->repeats = (size_t)cli_int(c, "repeats");
+  report->only = cli_str(c, "only");
+  int code = CLI_DONE;
+  for (size_t i = 0; i < SUBJECTS && code == CLI_DONE; i++)
+    if (strcmp(what, "all") == 0 || strcmp(what, subjects[i]->name) == 0)
+      code = subjects[i]->run(report);
+  cli_progress_end(c);
+  if (code == CLI_DONE && cli_json(c))
+    code = print_json(c, report);
+  else if (code == CLI_DONE)
+    print_table(report);
+  for (size_t i = 0; code == CLI_DONE && cli_flag(c, "check") && i < report->count; i++)
+    if (!bench_row_ok(&report->rows[i])) code = CLI_NO;
+  symo_free(report);
+  return code;
+}
+
+const cli_command cli_command_bench = {
+    .name = "bench",
+    .summary = "speed and memory against limits measured in the same run",
+    .description =
+        "estimate  structured estimates of a 2-million-parameter MLP and of a GPT-2-124M\n"
+        "          layout, against the bare syrk and eigendecomposition calls on the\n"
+        "          same shapes, and peak memory against what has to be held\n"
+        "hessian   the exact Hessian of a digits network, against the dgemm rate\n"
+        "gemm      the rates of the machine\n"
+        "all       all of these",
+    .example = "symo bench estimate --only mlp\nsymo bench hessian --check --json",
+    .no = "--check was given and a target was missed",
+    .options = options,
+    .json = true,
+    .run = run};

@@ -1,0 +1,69 @@
+#ifndef SYMO_EXPERIMENTS_BENCH_BENCH_H
+#define SYMO_EXPERIMENTS_BENCH_BENCH_H
+
+#include "experiments/cli/cli.h"
+
+/* Speed and memory against limits that are measured in the same run.  A subject is one file ending
+ * in one const bench_subject, and one row in BENCH_SUBJECT_LIST. */
+
+/* Which side of the target is good. */
+typedef enum bench_sense { BENCH_NONE, BENCH_AT_LEAST, BENCH_AT_MOST } bench_sense;
+
+typedef struct bench_row {
+  char name[96];
+  double figure; /* what was measured, in `unit` */
+  const char *unit;
+  double floor;      /* the limit, in the same unit; NaN: none */
+  double ratio;      /* floor / figure for times, figure / floor for memory; NaN: none */
+  double target;     /* of the ratio */
+  bench_sense sense; /* BENCH_NONE: no target */
+} bench_row;
+
+enum { BENCH_MOST_ROWS = 64 };
+
+typedef struct bench_report {
+  cli *c;
+  size_t repeats; /* 0: as many as the subject thinks right */
+  const char *only;
+  bench_row rows[BENCH_MOST_ROWS];
+  size_t count;
+} bench_report;
+
+typedef struct bench_subject {
+  const char *name, *summary;
+  int (*run)(bench_report *report); /* exit code, after the error line */
+} bench_subject;
+
+#define BENCH_SUBJECT_LIST(X)                                                                      \
+  X(estimate)                                                                                      \
+  X(hessian)                                                                                       \
+  X(gemm)
+
+#define BENCH_SUBJECT_CHOICES "estimate|hessian|gemm|all"
+
+bool bench_row_ok(const bench_row *row);
+
+/* Adds a row; the name is formatted. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 3, 4)))
+#endif
+void bench_add(bench_report *report, bench_row row, const char *format, ...);
+
+/* The middle of n >= 1 numbers, which are sorted. */
+double bench_median(size_t n, double *values);
+
+/* Fills n numbers of the dtype with independent normals. */
+int bench_random(cli *c, symo_dtype dtype, size_t n, uint64_t seed, void *out);
+
+/* Rate of a square product of side n, in flops per second: one repetition. */
+typedef struct bench_gemm {
+  symo_dtype dtype;
+  size_t n;
+  void *a, *b, *c;
+} bench_gemm;
+
+int bench_gemm_create(cli *c, symo_dtype dtype, size_t n, bench_gemm *out);
+double bench_gemm_rate(const bench_gemm *gemm);
+void bench_gemm_destroy(bench_gemm *gemm);
+
+#endif

@@ -1,0 +1,304 @@
+/* symo compare: the command. */
+#include "experiments/compare/source.h"
+#include "experiments/compare/sweep.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/alloc.h"
+
+static const cli_option options[] = {
+    {.name = "net",
+     .arg = "A-B-C",
+     .kind = CLI_STRING,
+     .help =
+         "Widths, input first; default: 64-32-10 for digits, 3-64-2 for teacher, else one hidden "
+         "layer of 32"},
+    {.name = "act",
+     .kind = CLI_CHOICE,
+     .arg = "NAME",
+     .choices = "tanh|relu|gelu|linear",
+     .fallback = "tanh",
+     .help = "Activation between the layers"},
+    {.name = "loss",
+     .kind = CLI_CHOICE,
+     .arg = "NAME",
+     .choices = "mse|cross-entropy",
+     .help = "Loss; default: mse for teacher and for targets that are numbers, else cross-entropy"},
+    {.name = "no-bias", .kind = CLI_FLAG, .help = "Leave the biases out"},
+    {.name = "data",
+     .kind = CLI_STRING,
+     .arg = "DATA",
+     .fallback = "digits",
+     .help = "digits, teacher, teacher:WIDTHS, a CSV file, or an MNIST idx file or directory"},
+    {.name = "label",
+     .kind = CLI_STRING,
+     .arg = "COLUMN",
+     .help = "Label column of a CSV file, by name or number from 0; default: the last"},
+    {.name = "standardize", .kind = CLI_FLAG, .help = "Inputs to mean 0 and variance 1"},
+    {.name = "target-scale",
+     .kind = CLI_DOUBLE,
+     .arg = "S",
+     .min = 0,
+     .max = 1e9,
+     .fallback = "1",
+     .help = "Multiply targets that are numbers by S"},
+    {.name = "examples",
+     .kind = CLI_INT,
+     .arg = "N",
+     .min = 1,
+     .max = 1e9,
+     .help = "Take N examples at random (teacher: make N; default 1000)"},
+    {.name = "init-scale",
+     .kind = CLI_DOUBLE,
+     .arg = "S",
+     .min = 0,
+     .max = 1e6,
+     .fallback = "0.1",
+     .help = "Standard deviation of the initial weights and biases"},
+    {.name = "train-steps",
+     .kind = CLI_INT,
+     .arg = "N",
+     .min = 0,
+     .max = 1e9,
+     .fallback = "0",
+     .help = "Steps of full-batch Adam before comparing"},
+    {.name = "train-lr",
+     .kind = CLI_DOUBLE,
+     .arg = "R",
+     .min = 0,
+     .max = 1e3,
+     .fallback = "0.01",
+     .help = "Learning rate of that training"},
+    {.name = "seed",
+     .kind = CLI_INT,
+     .arg = "S",
+     .min = 0,
+     .max = 9e15,
+     .fallback = "1",
+     .help = "Seed of weights, generated data and sampled labels"},
+    {.name = "seeds",
+     .kind = CLI_INT,
+     .arg = "N",
+     .min = 1,
+     .max = 64,
+     .fallback = "1",
+     .help = "Repeat with the seeds S, S+1, ..."},
+    {.name = "groups",
+     .kind = CLI_STRING,
+     .arg = "GROUPS",
+     .fallback = "auto",
+     .help =
+         "auto (what is exact for the activation), one group for all hidden spaces, or a layout "
+         "file or text"},
+    {.name = "damping",
+     .kind = CLI_DOUBLE,
+     .arg = "D",
+     .min = 0,
+     .max = 1e30,
+     .fallback = "0",
+     .help = "Added to the averaged parameter covariance (h-pd, h-star)"},
+    {.name = "centered", .kind = CLI_FLAG, .help = "Centred averages: drop what the group fixes"},
+    {.name = "samples",
+     .kind = CLI_INT,
+     .arg = "N",
+     .min = 1,
+     .max = 1e6,
+     .fallback = "1",
+     .help = "Label draws per example for K-FAC"},
+    {.name = "ggn",
+     .kind = CLI_FLAG,
+     .help = "Add the exact Gauss-Newton matrix (one more dense eigendecomposition)"},
+    {.name = "sweep",
+     .kind = CLI_CHOICE,
+     .arg = "WHAT",
+     .choices = COMPARE_SWEEP_CHOICES,
+     .help = "Repeat the comparison at several values of one setting"},
+    {.name = "sweep-values",
+     .kind = CLI_STRING,
+     .arg = "A,B,...",
+     .help = "The values, in place of the usual ones"},
+    {.name = "dtype",
+     .kind = CLI_CHOICE,
+     .arg = "TYPE",
+     .choices = "f32|f64",
+     .fallback = "f64",
+     .help = "Number type of network and estimates; exact matrices are float64 always"},
+    {.name = "out",
+     .kind = CLI_STRING,
+     .arg = "DIR",
+     .help = "Where everything is written; default: symo-results/ and the name of the data"},
+    {.name = "save-all",
+     .kind = CLI_FLAG,
+     .help = "Write every estimate as a dense <name>.npy too"},
+    {.name = "no-plots", .kind = CLI_FLAG, .help = "Leave the pictures out"},
+    {.name = NULL}};
+
+/* ---- reading the options --------------------------------------------------------------------- */
+
+static int read_net(cli *c, compare_spec *spec) {
+  const char *loss = cli_str(c, "loss"), *net = cli_str(c, "net");
+  bool teacher = compare_is_teacher(spec->data);
+  if (net == NULL && strcmp(spec->data, "digits") == 0) net = "64-32-10";
+  if (net == NULL && strcmp(spec->data, "teacher") == 0) net = "3-64-2";
+  if (net != NULL) {
+    symo_status status = symo_net_parse(cli_context(c), net, &spec->net);
+    if (status != SYMO_OK) return cli_fail_flag(c, status, "net");
+  } else {
+    spec->net.num_layers = 0;
+  }
+  spec->any_loss = loss == NULL && !teacher;
+  if (loss == NULL) loss = teacher ? "mse" : "cross-entropy";
+  if (!symo_loss_find(loss, &spec->net.loss) ||
+      !symo_activation_find(cli_str(c, "act"), &spec->net.activation))
+    return cli_fail(c, CLI_USAGE,
+                    "compare: unknown loss or activation (symo compare --help lists them)");
+  spec->net.bias = !cli_flag(c, "no-bias");
+  spec->net.dtype = strcmp(cli_str(c, "dtype"), "f32") == 0 ? SYMO_F32 : SYMO_F64;
+  return CLI_DONE;
+}
+
+static int read_spec(cli *c, compare_spec *spec) {
+  *spec = (compare_spec){.net = symo_net_spec_default(),
+                         .data = cli_str(c, "data"),
+                         .label = cli_str(c, "label"),
+                         .standardize = cli_flag(c, "standardize"),
+                         .target_scale = cli_double(c, "target-scale"),
+                         .groups = cli_str(c, "groups"),
+                         .examples = (size_t)cli_int(c, "examples"),
+                         .init_scale = cli_double(c, "init-scale"),
+                         .train_steps = (size_t)cli_int(c, "train-steps"),
+                         .train_lr = cli_double(c, "train-lr"),
+                         .seed = (uint64_t)cli_int(c, "seed"),
+                         .damping = cli_double(c, "damping"),
+                         .centered = cli_flag(c, "centered"),
+                         .samples = (size_t)cli_int(c, "samples"),
+                         .ggn = cli_flag(c, "ggn")};
+  return read_net(c, spec);
+}
+
+/* symo-results/NAME, NAME being the last part of the data's path without its ending. */
+static char *default_directory(const char *data) {
+  char name[128];
+  size_t length = strlen(data);
+  while (length > 1 && data[length - 1] == '/') length--;
+  size_t first = length;
+  while (first > 0 && data[first - 1] != '/') first--;
+  size_t n = strcspn(data + first, ".");
+  if (n > length - first) n = length - first;
+  (void)snprintf(name, sizeof name, "%.*s", (int)(n < 100 ? n : 100), data + first);
+  return cli_join("symo-results", name[0] ? name : "compare");
+}
+
+/* ---- the work -------------------------------------------------------------------------------- */
+
+typedef struct job {
+  compare_spec spec;
+  char *directory, *plots; /* plots NULL: no pictures */
+  size_t seeds;
+  compare_run *runs; /* [seeds] */
+  size_t made;
+  const compare_sweep_kind *kind;
+  compare_sweep sweep;
+} job;
+
+static int prepare(cli *c, job *j) {
+  int code = read_spec(c, &j->spec);
+  if (code != CLI_DONE) return code;
+  const char *sweep = cli_str(c, "sweep"), *out = cli_str(c, "out");
+  if (sweep != NULL) j->kind = compare_sweep_find(sweep);
+  if (sweep == NULL && cli_given(c, "sweep-values"))
+    return cli_fail(c, CLI_USAGE, "--sweep-values: there is no sweep (give --sweep WHAT too)");
+  j->seeds = (size_t)cli_int(c, "seeds");
+  j->runs = symo_calloc(j->seeds, sizeof *j->runs);
+  j->directory = out != NULL ? symo_strdup(out) : default_directory(j->spec.data);
+  if (j->runs == NULL || j->directory == NULL)
+    return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  code = cli_make_directory(c, j->directory);
+  if (code != CLI_DONE || cli_flag(c, "no-plots")) return code;
+  j->plots = cli_join(j->directory, "plots");
+  if (j->plots == NULL) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  return cli_make_directory(c, j->plots);
+}
+
+static int compute(cli *c, job *j) {
+  for (size_t k = 0; k < j->seeds; k++) {
+    compare_spec spec = j->spec;
+    spec.seed += k;
+    compare_want want = {.pictures = k == 0 && j->plots != NULL,
+                         .save = k == 0 && cli_flag(c, "save-all") ? j->directory : NULL};
+    j->made = k + 1;
+    int code = compare_run_make(c, &spec, &want, &j->runs[k]);
+    if (code == CLI_DONE && k == 0) code = compare_write_arrays(c, j->directory, &j->runs[0]);
+    if (code != CLI_DONE) return code;
+    compare_run_trim(&j->runs[k]);
+  }
+  if (j->kind == NULL) return CLI_DONE;
+  /* What the command line left open, the data have decided. */
+  compare_spec base = j->spec;
+  base.net = j->runs[0].setup.spec.net;
+  return compare_sweep_make(c, &base, j->kind, cli_str(c, "sweep-values"), j->seeds, &j->sweep);
+}
+
+static int draw(cli *c, job *j) {
+  static const char *const plain[] = {"matrices", "spectra", "cosines", NULL};
+  static const char *const swept[] = {"matrices", "spectra", "cosines", "sweep", NULL};
+  if (j->plots == NULL) return CLI_DONE;
+  int code = compare_plot_matrices(c, j->plots, j->runs);
+  if (code == CLI_DONE) code = compare_plot_spectra(c, j->plots, j->runs);
+  if (code == CLI_DONE) code = compare_plot_cosines(c, j->plots, j->runs, j->seeds);
+  if (code == CLI_DONE && j->kind != NULL) code = compare_plot_sweep(c, j->plots, &j->sweep);
+  if (code != CLI_DONE) return code;
+  return compare_plot_run(c, j->directory, j->plots, j->kind != NULL ? swept : plain);
+}
+
+static json_t *answer(cli *c, const job *j) {
+  json_t *out = compare_json(c, j->runs, j->seeds);
+  if (j->kind != NULL) cli_set(c, out, "sweep", compare_sweep_json(c, &j->sweep));
+  return out;
+}
+
+static int report(cli *c, job *j) {
+  char *path = cli_join(j->directory, "results.json");
+  if (path == NULL) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  int code = cli_write_json(c, path, answer(c, j));
+  symo_free(path);
+  if (code == CLI_DONE) code = draw(c, j);
+  if (code != CLI_DONE) return code;
+  cli_progress_end(c);
+  if (cli_json(c)) return cli_print_json(c, answer(c, j));
+  compare_print_header(j->runs, j->seeds);
+  compare_print_table(j->runs, j->seeds);
+  if (j->kind != NULL) compare_sweep_print(&j->sweep);
+  printf("\nwritten to %s: results.json, arrays%s\n", j->directory,
+         j->plots != NULL ? ", pictures" : "");
+  return CLI_DONE;
+}
+
+static int run(cli *c) {
+  job j = {0};
+  int code = prepare(c, &j);
+  if (code == CLI_DONE) code = compute(c, &j);
+  if (code == CLI_DONE) code = report(c, &j);
+  compare_sweep_destroy(&j.sweep);
+  for (size_t k = 0; k < j.made; k++) compare_run_destroy(&j.runs[k]);
+  symo_free(j.runs);
+  symo_free(j.directory);
+  symo_free(j.plots);
+  return code;
+}
+
+const cli_command cli_command_compare = {
+    .name = "compare",
+    .summary = "approximations of the Hessian against the exact one, on a network",
+    .description = "Computes the exact Hessian of a network at its parameters theta and at the\n"
+                   "orbit mean theta*, every structured estimate from ONE gradient, and what\n"
+                   "others use (Shampoo, K-FAC, Fisher diagonal, identity); says how near each\n"
+                   "comes to |H|, the Hessian with absolute eigenvalues.  Writes results.json,\n"
+                   "all arrays and pictures.",
+    .example = "symo compare --data digits --net 64-32-10 --act tanh --seeds 3\n"
+               "symo compare --data teacher --net 3-64-2 --sweep scale --seeds 3 --out out",
+    .options = options,
+    .json = true,
+    .run = run};

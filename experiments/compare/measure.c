@@ -1,0 +1,85 @@
+/* One estimate against the exact matrices: figures, spectrum, image, file. */
+#include "experiments/compare/measure.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+
+static int descending(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x < y) - (x > y);
+}
+
+/* Absolute eigenvalues, descending, in b->values. */
+symo_status compare_spectrum(compare_bench *b, compare_approx *a, compare_row *row) {
+  size_t n = b->run->setup.parameters;
+  symo_status status = a->form->eigenvalues(a, b->values);
+  if (status != SYMO_OK) return status;
+  for (size_t i = 0; i < n; i++) b->values[i] = fabs(b->values[i]);
+  qsort(b->values, n, sizeof *b->values, descending);
+  row->metrics.spectrum_top = b->values[0];
+  if (!b->want->pictures) return SYMO_OK;
+  row->spectrum = symo_malloc(n * sizeof *row->spectrum);
+  if (row->spectrum == NULL) return symo_fail_memory(a->context, "compare");
+  memcpy(row->spectrum, b->values, n * sizeof *row->spectrum);
+  return SYMO_OK;
+}
+
+symo_status compare_picture(compare_bench *b, const double *dense, double scale, compare_row *row) {
+  if (!b->want->pictures) return SYMO_OK;
+  size_t side = b->run->side;
+  row->image = symo_malloc(side * side * sizeof *row->image);
+  if (row->image == NULL) return symo_fail_memory(b->ref.context, "compare");
+  compare_image(dense, b->run->setup.parameters, isfinite(scale) ? scale : 0, side, row->image);
+  return SYMO_OK;
+}
+
+symo_status compare_save(compare_bench *b, const char *name, const double *dense) {
+  if (b->want->save == NULL) return SYMO_OK;
+  char file[64];
+  (void)snprintf(file, sizeof file, "%s.npy", name);
+  char *path = cli_join(b->want->save, file);
+  if (path == NULL) return symo_fail_memory(b->ref.context, "compare");
+  size_t n = b->run->setup.parameters;
+  symo_status status = symo_npy_write(b->ref.context, path, dense, n, n);
+  symo_free(path);
+  return status;
+}
+
+/* All figures of one estimate; takes it over. */
+symo_status compare_measure(compare_bench *b, compare_approx *a, compare_row *row) {
+  symo_status status = SYMO_OK;
+  row->stored = a->stored;
+  row->metrics = compare_metrics_none();
+  SYMO_TRY(a->form->dense(a, b->dense));
+  compare_metrics_dense(&b->ref, b->dense, b->scratch, &row->metrics);
+  SYMO_TRY(compare_spectrum(b, a, row));
+  double decrease = 0;
+  if (b->ref.decrease > 0) {
+    SYMO_TRY(compare_best_decrease(&b->ref, a, row->metrics.spectrum_top, &decrease,
+                                   &row->metrics.best_damping));
+    if (row->metrics.spectrum_top > 0) row->metrics.newton_decrease = decrease / b->ref.decrease;
+  }
+  bool of_h;
+  SYMO_TRY(compare_picture(b, b->dense, compare_shown(row, &of_h), row));
+  SYMO_TRY(compare_save(b, row->name, b->dense));
+  row->done = true;
+fail:
+  compare_approx_destroy(a);
+  return status;
+}
+
+compare_row *compare_row_add(compare_bench *b, const char *name, const char *summary,
+                             compare_kind kind) {
+  assert(b->run->count < COMPARE_MAX_ROWS);
+  compare_row *row = &b->run->rows[b->run->count++];
+  *row = (compare_row){.summary = summary, .kind = kind, .metrics = compare_metrics_none()};
+  (void)snprintf(row->name, sizeof row->name, "%s", name);
+  cli_progress(b->c, "seed %llu: %s", (unsigned long long)b->run->setup.spec.seed, name);
+  return row;
+}

@@ -1,0 +1,41 @@
+#ifndef SYMO_EXPERIMENTS_COMPARE_MEASURE_H
+#define SYMO_EXPERIMENTS_COMPARE_MEASURE_H
+
+#include "experiments/compare/run.h"
+
+/* The inside of a run: shared by run.c, rows.c and measure.c only. */
+
+/* What lives as long as the measuring. */
+typedef struct compare_bench {
+  cli *c;
+  const compare_want *want;
+  compare_run *run;
+  compare_reference ref;
+  double *v, *abs_v, *scratch; /* [COMPARE_DIRECTIONS, P] */
+  double *abs, *dense;         /* [P, P] */
+  double *values;              /* [P] */
+} compare_bench;
+
+enum { COMPARE_DIRECTIONS = 32 };
+
+/* A new row at the end of the run's, and a progress line with its name. */
+compare_row *compare_row_add(compare_bench *b, const char *name, const char *summary,
+                             compare_kind kind);
+
+/* All figures of one estimate, into its row; takes the estimate over. */
+symo_status compare_measure(compare_bench *b, compare_approx *a, compare_row *row);
+
+/* Parts of that, for matrices that are no estimates: absolute eigenvalues; a small image of a dense
+ * matrix times scale; <name>.npy, where asked for. */
+symo_status compare_spectrum(compare_bench *b, compare_approx *a, compare_row *row);
+symo_status compare_picture(compare_bench *b, const double *dense, double scale, compare_row *row);
+symo_status compare_save(compare_bench *b, const char *name, const double *dense);
+
+/* The rows, in the order of the results.  seconds: what the exact matrix took. */
+symo_status compare_rows_star(compare_bench *b, double seconds);
+symo_status compare_rows_average(compare_bench *b, const char *name, const char *summary,
+                                 compare_kind kind, const double *dense, double seconds);
+symo_status compare_rows_family(compare_bench *b);
+symo_status compare_rows_competitors(compare_bench *b);
+
+#endif

@@ -1,0 +1,160 @@
+/* Spectra, and cosines of all estimates. */
+#include "experiments/compare/plot.h"
+
+#include <math.h>
+#include <string.h>
+
+void compare_plot_headline(FILE *out, const char *what, const compare_run *run) {
+  char net[256];
+  const symo_net_spec *spec = &run->setup.spec.net;
+  compare_net_text(spec, net, sizeof net);
+  fprintf(out,
+          "set label 1 \"%s\" at screen 0, screen 1 offset 2,-1.3 font \",14\"\n"
+          "set label 2 \"%s %s, %s, %zu parameters, %s\" at screen 0, screen 1 offset 2,-2.7 "
+          "tc rgb \"#606060\"\nset tmargin 4.5\n",
+          what, net, symo_activation_name(spec->activation), symo_loss_name(spec->loss),
+          run->setup.parameters, run->setup.data_name);
+}
+
+/* ---- spectra --------------------------------------------------------------------------------- */
+
+/* One eigenvalue of each estimate a line, |H| first; below 1e-12 of the largest it is rounding:
+ * "nan". */
+static int spectra_data(cli *c, const char *plots, const compare_run *run) {
+  compare_text text;
+  if (!compare_text_open(&text)) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  FILE *out = text.stream;
+  fprintf(out, "index\tabs");
+  for (size_t r = 0; r < run->count; r++)
+    if (run->rows[r].spectrum != NULL) fprintf(out, "\t%s", run->rows[r].name);
+  fprintf(out, "\n");
+  for (size_t i = 0; i < run->setup.parameters; i++) {
+    fprintf(out, "%zu", i + 1);
+    for (size_t r = 0; r <= run->count; r++) {
+      const compare_row *row = r == 0 ? &run->abs : &run->rows[r - 1];
+      if (row->spectrum == NULL) continue;
+      bool of_h;
+      double scale = r == 0 ? 1 : fabs(compare_shown(row, &of_h)), top = row->spectrum[0];
+      if (row->spectrum[i] > 1e-12 * top && isfinite(scale) && scale > 0)
+        fprintf(out, "\t%.6e", scale * row->spectrum[i]);
+      else
+        fprintf(out, "\tnan");
+    }
+    fprintf(out, "\n");
+  }
+  return compare_text_close(c, &text, plots, "spectra.tsv");
+}
+
+int compare_plot_spectra(cli *c, const char *plots, const compare_run *run) {
+  int code = spectra_data(c, plots, run);
+  if (code != CLI_DONE) return code;
+  compare_text text;
+  if (!compare_text_open(&text)) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  FILE *out = text.stream;
+  compare_plot_begin(out, "spectra", 1000, 620);
+  compare_plot_headline(out, "Absolute eigenvalues, each estimate times its best multiple", run);
+  double top = run->abs.spectrum[0] > 0 ? run->abs.spectrum[0] : 1;
+  fprintf(out,
+          "set logscale xy\nset format y \"1e%%T\"\nset xlabel \"index\"\n"
+          "set ylabel \"|eigenvalue|\"\nset xrange [1:%zu]\nset yrange [%.3g:%.3g]\n"
+          "set key outside right top Left reverse samplen 3 spacing 1.2\n"
+          "set grid xtics ytics lc rgb \"#e4e4e4\" lt 1 lw 0.6\nset border 3\n"
+          "set tics nomirror\nset datafile missing \"nan\"\n",
+          run->setup.parameters, top * 1e-7, top * 4);
+  fprintf(out, "plot \"spectra.tsv\" skip 1 using 1:2 with lines lc rgb \"#000000\" lw 3.5 "
+               "title \"|H(theta)|\"");
+  int column = 3;
+  for (size_t r = 0; r < run->count; r++) {
+    const compare_row *row = &run->rows[r];
+    if (row->spectrum == NULL) continue;
+    compare_style s = compare_style_of(row->name);
+    fprintf(out,
+            ", \\\n  \"\" skip 1 using 1:%d with lines lc rgb \"%s\" lw %.1f dt %d title \"%s\"",
+            column++, s.colour, s.width, s.dash, row->name);
+  }
+  fprintf(out, "\n");
+  compare_plot_end(out);
+  return compare_text_close(c, &text, plots, "spectra.gp");
+}
+
+/* ---- cosines --------------------------------------------------------------------------------- */
+
+static const char *const shown[] = {"cosine_abs_hessian", "cosine_hessian", "cosine_hessian_star"};
+
+static const compare_figure *figure_of(const char *key) {
+  for (size_t f = 0; f < COMPARE_FIGURES; f++)
+    if (strcmp(compare_figures[f].key, key) == 0) return &compare_figures[f];
+  return NULL;
+}
+
+static int cosines_data(cli *c, const char *plots, const compare_run *runs, size_t count) {
+  compare_text text;
+  if (!compare_text_open(&text)) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  fprintf(text.stream, "place\tname");
+  for (size_t k = 0; k < 3; k++) fprintf(text.stream, "\t%s\tmin\tmax", shown[k]);
+  fprintf(text.stream, "\n");
+  for (size_t r = 0; r < runs->count; r++) {
+    fprintf(text.stream, "%zu\t%s", r, runs->rows[r].name);
+    for (size_t k = 0; k < 3; k++) {
+      compare_stat s = compare_stat_of(runs, count, runs->rows[r].name, figure_of(shown[k]));
+      if (isfinite(s.median))
+        fprintf(text.stream, "\t%.6f\t%.6f\t%.6f", s.median, s.min, s.max);
+      else
+        fprintf(text.stream, "\tnan\tnan\tnan");
+    }
+    fprintf(text.stream, "\n");
+  }
+  return compare_text_close(c, &text, plots, "cosines.tsv");
+}
+
+/* Grey lines between the kinds of rows. */
+static void separators(FILE *out, const compare_run *run) {
+  for (size_t r = 1; r < run->count; r++)
+    if (run->rows[r].kind != run->rows[r - 1].kind)
+      fprintf(out,
+              "set arrow from graph 0,first %.1f to graph 1,first %.1f nohead lc rgb \"#bbbbbb\" "
+              "lw 0.8\n",
+              (double)r - 0.5, (double)r - 0.5);
+}
+
+int compare_plot_cosines(cli *c, const char *plots, const compare_run *runs, size_t count) {
+  int code = cosines_data(c, plots, runs, count);
+  if (code != CLI_DONE) return code;
+  compare_text text;
+  if (!compare_text_open(&text)) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  FILE *out = text.stream;
+  double low = 0;
+  for (size_t r = 0; r < runs->count; r++)
+    for (size_t k = 0; k < 3; k++) {
+      compare_stat s = compare_stat_of(runs, count, runs->rows[r].name, figure_of(shown[k]));
+      if (s.min < low) low = s.min;
+    }
+  compare_plot_begin(out, "cosines", 900, 120 + 30 * (int)runs->count);
+  compare_plot_headline(out,
+                        count > 1 ? "Cosine with the exact Hessian, median and range over seeds"
+                                  : "Cosine with the exact Hessian",
+                        runs);
+  fprintf(out,
+          "set xrange [%.2f:1.02]\nset yrange [%.1f:-0.5]\nset xtics %s nomirror\n"
+          "set grid xtics ytics lc rgb \"#e4e4e4\" lt 1 lw 0.6\n"
+          "set border 1\nset xlabel \"cosine (Frobenius)\"\nset bars 0\n"
+          "set key outside right top Left reverse spacing 1.4 samplen 1\n",
+          low < 0 ? floor(low * 5) / 5 - 0.02 : 0, (double)runs->count - 0.5, "0.2");
+  separators(out, runs);
+  fprintf(out, "set ytics (");
+  for (size_t r = 0; r < runs->count; r++)
+    fprintf(out, "%s\"%s\" %zu", r > 0 ? ", " : "", runs->rows[r].name, r);
+  fprintf(out, ") nomirror scale 0\n");
+  static const char *const titles[] = {"with |H(theta)|", "with H(theta)", "with H(theta*)"};
+  static const char *const colours[] = {"#0072b2", "#d55e00", "#009e73"};
+  static const int points[] = {7, 4, 8};
+  fprintf(out, "plot ");
+  for (int k = 2; k >= 0; k--)
+    fprintf(out,
+            "\"cosines.tsv\" skip 1 using %d:($1%+.2f):%d:%d with xerrorbars pt %d ps 1.2 "
+            "lc rgb \"%s\" lw 1.5 title \"%s\"%s",
+            3 + 3 * k, 0.16 * (k - 1), 4 + 3 * k, 5 + 3 * k, points[k], colours[k], titles[k],
+            k > 0 ? ", \\\n  " : "\n");
+  compare_plot_end(out);
+  return compare_text_close(c, &text, plots, "cosines.gp");
+}

@@ -1,0 +1,128 @@
+/* Quality against the setting that a sweep varies: cosine with |H| on the left, the decrease by the
+ * damped step on the right. */
+#include "experiments/compare/sweep.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const keys[] = {"cosine_abs_hessian", "newton_decrease"};
+static const char *const titles[] = {"cosine with |H|",
+                                     "decrease by the best damped step (1: that of |H|)"};
+
+static const compare_figure *figure_of(const char *key) {
+  for (size_t f = 0; f < COMPARE_FIGURES; f++)
+    if (strcmp(compare_figures[f].key, key) == 0) return &compare_figures[f];
+  return NULL;
+}
+
+/* Exact matrices and the unit matrix need no curve; averages of |H| are the ceiling. */
+static bool drawn(const compare_row *row) {
+  return row->kind != COMPARE_EXACT && strcmp(row->name, "reynolds") != 0;
+}
+
+/* One block of lines for each estimate: x, tick, and median, least, greatest of both figures. */
+static int data(cli *c, const char *plots, const compare_sweep *sweep) {
+  compare_text text;
+  if (!compare_text_open(&text)) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  for (size_t r = 0; r < sweep->runs->count; r++) {
+    const compare_row *row = &sweep->runs->rows[r];
+    if (!drawn(row)) continue;
+    fprintf(text.stream, "# %s\n", row->name);
+    for (size_t i = 0; i < sweep->count; i++) {
+      double x = sweep->kind->numbers ? strtod(sweep->value[i], NULL) : (double)i;
+      fprintf(text.stream, "%.9g\t%s", x, sweep->value[i]);
+      for (size_t k = 0; k < 2; k++) {
+        compare_stat s = compare_stat_of(sweep->runs + i * sweep->seeds, sweep->seeds, row->name,
+                                         figure_of(keys[k]));
+        if (isfinite(s.median))
+          fprintf(text.stream, "\t%.6f\t%.6f\t%.6f", s.median, s.min, s.max);
+        else
+          fprintf(text.stream, "\tnan\tnan\tnan");
+      }
+      fprintf(text.stream, "\n");
+    }
+    fprintf(text.stream, "\n\n");
+  }
+  return compare_text_close(c, &text, plots, "sweep.tsv");
+}
+
+static void axis(FILE *out, const compare_sweep *sweep) {
+  fprintf(out, "set xlabel \"%s\"\n", sweep->kind->label);
+  if (sweep->kind->logarithmic) fprintf(out, "set logscale x\n");
+  if (sweep->kind->numbers && strcmp(sweep->kind->name, "steps") != 0) {
+    fprintf(out, "set xtics (");
+    for (size_t i = 0; i < sweep->count; i++)
+      fprintf(out, "%s\"%s\" %s", i > 0 ? ", " : "", sweep->value[i], sweep->value[i]);
+    fprintf(out, ") nomirror\n");
+  } else if (sweep->kind->numbers) {
+    /* From 0 on, yet over decades. */
+    fprintf(out, "set nonlinear x via asinh(x/10.0) inverse 10*sinh(x)\nset xtics (");
+    for (size_t i = 0; i < sweep->count; i++)
+      fprintf(out, "%s\"%s\" %s", i > 0 ? ", " : "", sweep->value[i], sweep->value[i]);
+    fprintf(out, ") nomirror\n");
+  } else {
+    fprintf(out, "set xrange [-0.3:%.1f]\nset xtics (", (double)sweep->count - 0.7);
+    for (size_t i = 0; i < sweep->count; i++)
+      fprintf(out, "%s\"%s\" %zu", i > 0 ? ", " : "", sweep->value[i], i);
+    fprintf(out, ") nomirror\n");
+  }
+}
+
+static void curves(FILE *out, const compare_sweep *sweep, size_t figure, bool titled) {
+  int block = 0, at = (int)(3 + 3 * figure);
+  const char *separator = "plot ";
+  for (size_t r = 0; r < sweep->runs->count; r++) {
+    const compare_row *row = &sweep->runs->rows[r];
+    if (!drawn(row)) continue;
+    compare_style s = compare_style_of(row->name);
+    char title[80] = "notitle";
+    if (titled) (void)snprintf(title, sizeof title, "title \"%s\"", row->name);
+    if (sweep->seeds > 1) {
+      fprintf(out,
+              "%s\"sweep.tsv\" index %d using 1:%d:%d:%d with yerrorbars pt %d ps 0 lc rgb \"%s\" "
+              "lw 1 notitle",
+              separator, block, at, at + 1, at + 2, s.point, s.colour);
+      separator = ", \\\n  ";
+    }
+    fprintf(out,
+            "%s\"sweep.tsv\" index %d using 1:%d with linespoints pt %d ps 1 lc rgb \"%s\" lw %.1f "
+            "dt %d %s",
+            separator, block, at, s.point, s.colour, s.width, s.dash, title);
+    separator = ", \\\n  ";
+    block++;
+  }
+  fprintf(out, "\n");
+}
+
+int compare_plot_sweep(cli *c, const char *plots, const compare_sweep *sweep) {
+  int code = data(c, plots, sweep);
+  if (code != CLI_DONE) return code;
+  compare_text text;
+  if (!compare_text_open(&text)) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  FILE *out = text.stream;
+  char what[128];
+  (void)snprintf(what, sizeof what, "Estimates against the %s%s", sweep->kind->label,
+                 sweep->seeds > 1 ? ", median and range over seeds" : "");
+  compare_plot_begin(out, "sweep", 1280, 600);
+  compare_plot_headline(out, what, sweep->runs);
+  fprintf(out, "set multiplot\nset grid ytics lc rgb \"#e4e4e4\" lt 1 lw 0.6\nset border 3\n"
+               "set bars 0.4\nset ytics nomirror\nset yrange [*<0:1.03]\n");
+  axis(out, sweep);
+  for (size_t k = 0; k < 2; k++) {
+    double left = k == 0 ? 0.05 : 0.465;
+    fprintf(out,
+            "set lmargin at screen %.3f\nset rmargin at screen %.3f\n"
+            "set tmargin at screen 0.83\nset bmargin at screen 0.11\nset title \"%s\"\n",
+            left, left + 0.36, titles[k]);
+    if (k == 0)
+      fprintf(out, "unset key\n");
+    else
+      fprintf(out, "unset label 1\nunset label 2\nset logscale y\nset yrange [*<0.5:2<*] noextend\n"
+                   "set key at screen 0.985,0.84 right top Left reverse samplen 3 spacing 1.2\n");
+    curves(out, sweep, k, k == 1);
+  }
+  fprintf(out, "unset multiplot\n");
+  compare_plot_end(out);
+  return compare_text_close(c, &text, plots, "sweep.gp");
+}

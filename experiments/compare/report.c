@@ -1,0 +1,156 @@
+/* The table on the terminal. */
+#include "experiments/compare/report.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIGURE(name, title, text)                                                                  \
+  { #name, title, text, offsetof(compare_metrics, name) }
+
+const compare_figure compare_figures[COMPARE_FIGURES] = {
+    FIGURE(cosine_abs_hessian, "cos |H|", "cosine with |H(theta)|"),
+    FIGURE(rel_error_abs_hessian, "err |H|", "relative error against |H| after the best multiple"),
+    FIGURE(hvp_cosine, "cos |H|v", "mean cosine between B v and |H| v"),
+    FIGURE(newton_decrease, "newton", "loss decrease of the best damped step over |H|'s"),
+    FIGURE(cosine_hessian, "cos H", "cosine with H(theta)"),
+    FIGURE(cosine_hessian_star, "cos H*", "cosine with H(theta*)")};
+
+double compare_figure_of(const compare_figure *figure, const compare_row *row) {
+  double value;
+  memcpy(&value, (const char *)&row->metrics + figure->offset, sizeof value);
+  return value;
+}
+
+static int ascending(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+enum { MOST = 64 };
+
+compare_stat compare_stat_of(const compare_run *runs, size_t count, const char *name,
+                             const compare_figure *figure) {
+  double values[MOST];
+  size_t n = 0;
+  for (size_t i = 0; i < count && n < MOST; i++) {
+    const compare_row *row = compare_run_row(&runs[i], name);
+    double value = row == NULL ? NAN : compare_figure_of(figure, row);
+    if (isfinite(value)) values[n++] = value;
+  }
+  if (n == 0) return (compare_stat){NAN, NAN, NAN};
+  qsort(values, n, sizeof *values, ascending);
+  double median = n % 2 == 1 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
+  return (compare_stat){median, values[0], values[n - 1]};
+}
+
+/* ---- header ---------------------------------------------------------------------------------- */
+
+static void print_groups(const compare_setup *s) {
+  printf("groups   ");
+  for (size_t i = 0; i < symo_layout_num_spaces(s->layout); i++) {
+    const symo_group *group = symo_layout_space_group(s->layout, i);
+    if (strcmp(symo_group_name(group), "identity") == 0) continue;
+    printf("%s %s(%zu), ", symo_layout_space_name(s->layout, i), symo_group_name(group),
+           symo_layout_space_dim(s->layout, i));
+  }
+  const char *activation = symo_activation_name(s->spec.net.activation);
+  if (s->auto_groups)
+    printf("chosen for %s: ", activation);
+  else
+    printf("as given: ");
+  if (s->exact)
+    printf("exact (under the group the loss changes by %.0e)\n", s->invariance);
+  else
+    printf("APPROXIMATE for %s (under the group the loss changes by %.1g %%)\n", activation,
+           100 * s->invariance);
+}
+
+void compare_print_header(const compare_run *run, size_t seeds) {
+  const compare_setup *s = &run->setup;
+  char net[256];
+  compare_net_text(&s->spec.net, net, sizeof net);
+  printf("network  %s %s, %s%s, %zu parameters, %s\n", net,
+         symo_activation_name(s->spec.net.activation), symo_loss_name(s->spec.net.loss),
+         s->spec.net.bias ? "" : ", no biases", s->parameters, symo_dtype_name(s->spec.net.dtype));
+  printf("data     %s, %zu examples\n", s->data_name, s->examples);
+  print_groups(s);
+  printf("point    weights of scale %g, ", s->spec.init_scale);
+  if (s->spec.train_steps > 0)
+    printf("%zu steps of Adam (lr %g), ", s->spec.train_steps, s->spec.train_lr);
+  else
+    printf("untrained, ");
+  printf("seed %llu", (unsigned long long)s->spec.seed);
+  if (seeds > 1) printf(" to %llu", (unsigned long long)(s->spec.seed + seeds - 1));
+  printf(": loss %.6g, |gradient| %.3g, |H| %.3g, %zu of %zu eigenvalues negative\n\n", run->loss,
+         run->grad_norm, run->h_norm, run->negative, s->parameters);
+}
+
+/* ---- table ----------------------------------------------------------------------------------- */
+
+static void cell(double value, int width) {
+  char text[32];
+  if (isfinite(value))
+    (void)snprintf(text, sizeof text, "%.4f", value);
+  else
+    (void)snprintf(text, sizeof text, "-");
+  printf("%*s", width, text);
+}
+
+/* "0.981 [.970,.990]" */
+static void ranged_cell(compare_stat s, int width) {
+  char text[64];
+  if (isfinite(s.median))
+    (void)snprintf(text, sizeof text, "%.3f [%.2f,%.2f]", s.median, s.min, s.max);
+  else
+    (void)snprintf(text, sizeof text, "-");
+  printf("%*s", width, text);
+}
+
+static const char *heading(compare_kind kind) {
+  switch (kind) {
+  case COMPARE_EXACT: return "exact second derivatives";
+  case COMPARE_FLOOR: return "the most the structure allows (orbit averages of exact matrices)";
+  case COMPARE_FAMILY: return "symmetry, from one gradient";
+  default: return "others";
+  }
+}
+
+static void print_row(const compare_run *runs, size_t count, const compare_row *row) {
+  printf("  %-15s", row->name);
+  if (!row->done) {
+    printf("  %s\n", row->note);
+    return;
+  }
+  for (size_t f = 0; f < COMPARE_FIGURES; f++) {
+    if (count == 1)
+      cell(compare_figure_of(&compare_figures[f], row), 9);
+    else
+      ranged_cell(compare_stat_of(runs, count, row->name, &compare_figures[f]), 20);
+  }
+  printf("%10.0f%10.4f\n", row->stored, row->seconds);
+}
+
+void compare_print_table(const compare_run *runs, size_t count) {
+  printf("  %-15s", "");
+  for (size_t f = 0; f < COMPARE_FIGURES; f++)
+    printf("%*s", count == 1 ? 9 : 20, compare_figures[f].head);
+  printf("%10s%10s\n", "numbers", "seconds");
+  for (int kind = COMPARE_EXACT; kind <= COMPARE_COMPETITOR; kind++) {
+    bool any = false;
+    for (size_t i = 0; i < runs->count; i++) {
+      if ((int)runs->rows[i].kind != kind) continue;
+      if (!any) printf("%s\n", heading((compare_kind)kind));
+      any = true;
+      print_row(runs, count, &runs->rows[i]);
+    }
+  }
+  printf("\n");
+  for (size_t f = 0; f < COMPARE_FIGURES; f++)
+    printf("  %-9s %s\n", compare_figures[f].head, compare_figures[f].meaning);
+  if (count > 1)
+    printf("  Median over %zu seeds [least, greatest]; numbers and seconds: of the first.\n",
+           count);
+}

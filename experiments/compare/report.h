@@ -1,0 +1,37 @@
+#ifndef SYMO_EXPERIMENTS_COMPARE_REPORT_H
+#define SYMO_EXPERIMENTS_COMPARE_REPORT_H
+
+#include "experiments/compare/run.h"
+
+/* The answer in its forms: a table for people, results.json and arrays for programs. */
+
+/* One figure of merit of a row: how it is called in JSON and over its column. */
+typedef struct compare_figure {
+  const char *key, *head, *meaning;
+  size_t offset; /* of the double in compare_metrics */
+} compare_figure;
+
+extern const compare_figure compare_figures[];
+enum { COMPARE_FIGURES = 6 };
+
+double compare_figure_of(const compare_figure *figure, const compare_row *row);
+
+/* Over the runs (seeds) in which the figure is defined; all NaN where there are none. */
+typedef struct compare_stat {
+  double median, min, max;
+} compare_stat;
+
+compare_stat compare_stat_of(const compare_run *runs, size_t count, const char *row,
+                             const compare_figure *figure);
+
+/* On stdout. */
+void compare_print_header(const compare_run *run, size_t seeds);
+void compare_print_table(const compare_run *runs, size_t count);
+
+/* The keys of one run; with several, the first run's and `runs`, `summary` as well. */
+json_t *compare_json(cli *c, const compare_run *runs, size_t count);
+
+/* theta, gradient, layout, Hessians and data of a run that is not trimmed.  Exit code. */
+int compare_write_arrays(cli *c, const char *directory, const compare_run *run);
+
+#endif

@@ -1,0 +1,73 @@
+#ifndef SYMO_EXPERIMENTS_COMPARE_RUN_H
+#define SYMO_EXPERIMENTS_COMPARE_RUN_H
+
+#include "experiments/cli/cli.h"
+#include "experiments/compare/metrics.h"
+#include "experiments/compare/setup.h"
+
+/* One comparison: a network at one point, its exact Hessians, and every estimate against them. */
+
+/* What a row is, for the order and the colours of tables and pictures. */
+typedef enum compare_kind {
+  COMPARE_EXACT,  /* needs the true Hessian: h-star-exact, ggn, and |H| itself */
+  COMPARE_FLOOR,  /* Reynolds averages: the best that the structure allows */
+  COMPARE_FAMILY, /* the library's estimates from one gradient */
+  COMPARE_COMPETITOR
+} compare_kind;
+
+const char *compare_kind_name(compare_kind kind);
+
+typedef struct compare_row {
+  char name[48];
+  const char *summary;
+  compare_kind kind;
+  bool done; /* false: the numbers at hand did not allow it; then only `note` */
+  char note[160];
+  double seconds; /* to form the estimate */
+  double stored;  /* numbers to keep for it */
+  compare_metrics metrics;
+  double *spectrum; /* [P] absolute eigenvalues, descending; NULL unless asked for */
+  double *image;    /* [side, side], times compare_shown; NULL unless asked for */
+} compare_row;
+
+/* Pictures show an estimate times its best multiple of |H| or of H, whichever it is nearer to
+ * (*of_h): an average of the indefinite H would vanish beside |H|. */
+double compare_shown(const compare_row *row, bool *of_h);
+
+enum { COMPARE_MAX_ROWS = 40, COMPARE_IMAGE = 300 };
+
+typedef struct compare_run {
+  compare_setup setup;
+  double loss, grad_norm, h_norm, star_norm;
+  double hessian_seconds, eigen_seconds;
+  size_t negative;  /* eigenvalues of H below -1e-12 of the largest */
+  double defect;    /* |H* - average of H*| / |H*|: 0 where the group is exact */
+  double *grad;     /* [P] */
+  double *h, *star; /* [P, P]; given back by compare_run_trim */
+  compare_row rows[COMPARE_MAX_ROWS];
+  size_t count;
+  compare_row abs;    /* |H| itself: its spectrum and image */
+  compare_row raw[2]; /* images of H and H* as they are */
+  size_t side;        /* of the images */
+} compare_run;
+
+typedef struct compare_want {
+  bool pictures;    /* fill spectra and images */
+  const char *save; /* directory for <name>.npy of every estimate, or NULL */
+} compare_want;
+
+/* Returns an exit code, after the error line.  The run is the caller's to destroy in any case. */
+int compare_run_make(cli *c, const compare_spec *spec, const compare_want *want, compare_run *run);
+
+/* Gives back all but what reports and pictures need: dense Hessians, network, data, parameters. */
+void compare_run_trim(compare_run *run);
+void compare_run_destroy(compare_run *run);
+
+/* The row of that name, NULL if there is none. */
+const compare_row *compare_run_row(const compare_run *run, const char *name);
+
+/* b [size, size] times scale, as [side, side] root mean squares over blocks with the sign of their
+ * sum: unlike means, they do not make a thin stripe vanish.  side <= size. */
+void compare_image(const double *b, size_t size, double scale, size_t side, double *out);
+
+#endif

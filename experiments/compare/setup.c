@@ -1,0 +1,228 @@
+/* From a spec to a network at a point: data, layout, weights, training, and whether the group is a
+ * symmetry of this network, measured. */
+#include "experiments/compare/setup.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "core/linalg.h"
+#include "experiments/compare/source.h"
+#include <symo/io.h>
+
+/* Streams of random numbers, one for each purpose: changing one does not move the others. */
+enum { STREAM_WEIGHTS = 0x77, STREAM_GROUP = 0x67 };
+
+void compare_setup_release(compare_setup *s) {
+  symo_net_destroy(s->net);
+  symo_free(s->x);
+  symo_free(s->y);
+  symo_free(s->theta);
+  symo_free(s->star);
+  s->net = NULL;
+  s->x = s->y = NULL;
+  s->theta = s->star = NULL;
+}
+
+void compare_setup_destroy(compare_setup *s) {
+  compare_setup_release(s);
+  symo_plan_destroy(s->exact_plan);
+  symo_layout_destroy(s->layout);
+  symo_free(s->data_name);
+  *s = (compare_setup){0};
+}
+
+/* ---- size ------------------------------------------------------------------------------------ */
+
+/* Refuses what does not fit before anything is taken. */
+static int check_size(cli *c, const compare_spec *spec) {
+  double parameters = compare_num_parameters(&spec->net), bytes = compare_bytes(parameters);
+  double free_bytes = cli_memory_available(), gib = 1024.0 * 1024.0 * 1024.0;
+  double most = floor(fmin(sqrt(free_bytes / compare_bytes(1)), COMPARE_MOST_PARAMETERS));
+  if (parameters <= most) return CLI_DONE;
+  char net[256];
+  compare_net_text(&spec->net, net, sizeof net);
+  return cli_fail(c, CLI_DATA,
+                  "--net: %s has P = %.0f parameters, whose exact Hessians need %.1f GiB (choose a "
+                  "smaller --net: %.1f GiB are free, P up to %.0f fits)",
+                  net, parameters, bytes / gib, free_bytes / gib, most);
+}
+
+/* ---- groups ---------------------------------------------------------------------------------- */
+
+/* The tensors of the layout are those of the network, in order. */
+static int check_layout(cli *c, const compare_setup *s, const char *source) {
+  symo_layout *own = NULL;
+  symo_status status = symo_net_layout(cli_context(c), &s->spec.net, "identity", &own);
+  if (status != SYMO_OK) return cli_fail_status(c, status);
+  size_t count = symo_layout_num_tensors(own);
+  int code = CLI_DONE;
+  if (symo_layout_num_tensors(s->layout) != count)
+    code = cli_fail(c, CLI_DATA,
+                    "%s: %zu tensors, but the network has %zu (name them %s, ... in this "
+                    "order)",
+                    source, symo_layout_num_tensors(s->layout), count,
+                    symo_layout_tensor_name(own, 0));
+  for (size_t t = 0; code == CLI_DONE && t < count; t++) {
+    const char *want = symo_layout_tensor_name(own, t),
+               *name = symo_layout_tensor_name(s->layout, t);
+    if (strcmp(name, want) != 0)
+      code = cli_fail(c, CLI_DATA,
+                      "%s: tensor %zu is %s, but the network's is %s (use its names and "
+                      "order)",
+                      source, t + 1, name, want);
+    bool equal = symo_layout_tensor_order(own, t) == symo_layout_tensor_order(s->layout, t);
+    for (size_t a = 0; equal && a < symo_layout_tensor_order(own, t); a++)
+      equal = symo_layout_axis_dim(own, t, a) == symo_layout_axis_dim(s->layout, t, a);
+    if (code == CLI_DONE && !equal)
+      code = cli_fail(c, CLI_DATA,
+                      "%s: tensor %s has not the shape of the network's (compare it with "
+                      "--net)",
+                      source, name);
+  }
+  symo_layout_destroy(own);
+  return code;
+}
+
+/* Neither a file nor a text in the short notation: a misspelt group, most likely. */
+static bool looks_like_name(const char *text) { return strpbrk(text, "./:; ") == NULL; }
+
+static int unknown_group(cli *c, const char *text) {
+  const char *names[64];
+  size_t n = 0;
+  for (; n < symo_group_count() && n < 64; n++) names[n] = symo_group_name(symo_group_at(n));
+  return cli_unknown(c, "--groups", text, n, names,
+                     "symo groups lists them; a layout file needs its whole path");
+}
+
+static int make_layout(cli *c, compare_setup *s) {
+  const char *text = s->spec.groups;
+  symo_context *context = cli_context(c);
+  symo_status status = SYMO_OK;
+  s->auto_groups = strcmp(text, "auto") == 0;
+  if (s->auto_groups || symo_group_find(text) != NULL) {
+    status = symo_net_layout(context, &s->spec.net, s->auto_groups ? NULL : text, &s->layout);
+    if (status != SYMO_OK) return cli_fail_status(c, status);
+  } else if (looks_like_name(text)) {
+    return unknown_group(c, text);
+  } else {
+    status = symo_layout_open(context, text, &s->layout);
+    if (status != SYMO_OK) return cli_fail_status(c, status);
+    int code = check_layout(c, s, "--groups");
+    if (code != CLI_DONE) return code;
+  }
+  symo_plan_spec spec = symo_plan_spec_default();
+  spec.dtype = SYMO_F64;
+  status = symo_plan_create(s->layout, &spec, &s->exact_plan);
+  return status == SYMO_OK ? CLI_DONE : cli_fail_status(c, status);
+}
+
+/* The largest relative change of the loss under random elements of the group, at random weights, at
+ * which no symmetry holds by accident. */
+static symo_status measure_invariance(symo_context *context, compare_setup *s) {
+  symo_dtype dtype = s->spec.net.dtype;
+  size_t tensors = symo_layout_num_tensors(s->layout), bytes = symo_dtype_size(dtype);
+  symo_element *element = NULL;
+  symo_rng *rng = NULL;
+  symo_status status = SYMO_OK;
+  void *flat = symo_calloc(2 * s->parameters, bytes),
+       **data = symo_calloc(2 * tensors, sizeof *data);
+  if (flat == NULL || data == NULL) {
+    status = symo_fail_memory(context, "compare");
+    goto fail;
+  }
+  void *moved = symo_at(dtype, flat, (ptrdiff_t)s->parameters);
+  symo_layout_split(s->layout, dtype, flat, data);
+  symo_layout_split(s->layout, dtype, moved, data + tensors);
+  SYMO_TRY(symo_rng_create(context, s->spec.seed + ((uint64_t)STREAM_GROUP << 32), &rng));
+  SYMO_TRY(symo_element_create(s->layout, &element));
+  symo_net_init(s->net, 0.3, rng, flat);
+  double before, after;
+  SYMO_TRY(s->problem.loss(s->problem.self, flat, &before));
+  for (int k = 0; k < 4; k++) {
+    SYMO_TRY(symo_element_sample(element, rng));
+    SYMO_TRY(symo_element_act(element, dtype, (symo_const_vector){(const void *const *)data, NULL},
+                              (symo_vector){data + tensors, NULL}));
+    SYMO_TRY(s->problem.loss(s->problem.self, moved, &after));
+    double change = fabs(after - before) / fabs(before);
+    if (!(change <= s->invariance)) s->invariance = change;
+  }
+  s->exact = s->invariance <= (dtype == SYMO_F32 ? 1e-4 : 1e-9);
+fail:
+  symo_element_destroy(element);
+  symo_rng_destroy(rng);
+  symo_free(flat);
+  symo_free(data);
+  return status;
+}
+
+/* ---- the point ------------------------------------------------------------------------------- */
+
+static symo_status make_star(symo_context *context, compare_setup *s) {
+  size_t n = s->parameters, tensors = symo_layout_num_tensors(s->layout);
+  symo_dtype dtype = s->spec.net.dtype;
+  symo_status status = SYMO_OK;
+  double *flat = symo_calloc(2 * n, sizeof *flat);
+  void **data = symo_calloc(2 * tensors, sizeof *data);
+  s->star = symo_malloc(n * symo_dtype_size(dtype));
+  if (flat == NULL || data == NULL || s->star == NULL) {
+    status = symo_fail_memory(context, "compare");
+    goto fail;
+  }
+  for (size_t i = 0; i < n; i++) flat[i] = symo_get(dtype, s->theta, i);
+  symo_layout_split(s->layout, SYMO_F64, flat, data);
+  symo_layout_split(s->layout, SYMO_F64, flat + n, data + tensors);
+  SYMO_TRY(symo_plan_mean(s->exact_plan, (symo_const_vector){(const void *const *)data, NULL},
+                          (symo_vector){data + tensors, NULL}));
+  for (size_t i = 0; i < n; i++) symo_put(dtype, s->star, i, flat[n + i]);
+fail:
+  symo_free(flat);
+  symo_free(data);
+  return status;
+}
+
+static int make_point(cli *c, compare_setup *s) {
+  symo_rng *rng = NULL;
+  symo_dtype dtype = s->spec.net.dtype;
+  s->theta = symo_calloc(s->parameters, symo_dtype_size(dtype));
+  if (s->theta == NULL) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  symo_status status =
+      symo_rng_create(cli_context(c), s->spec.seed + ((uint64_t)STREAM_WEIGHTS << 32), &rng);
+  if (status != SYMO_OK) return cli_fail_status(c, status);
+  symo_net_init(s->net, s->spec.init_scale, rng, s->theta);
+  symo_rng_destroy(rng);
+  int code = compare_train(c, s);
+  if (code != CLI_DONE) return code;
+  double loss = NAN;
+  if (symo_all_finite(dtype, s->parameters, s->theta))
+    status = s->problem.loss(s->problem.self, s->theta, &loss);
+  if (status != SYMO_OK) return cli_fail_status(c, status);
+  if (!isfinite(loss))
+    return cli_fail(c, CLI_NUMERIC,
+                    "compare: the loss is not finite at the weights (take a smaller "
+                    "--train-lr or --init-scale)");
+  status = make_star(cli_context(c), s);
+  return status == SYMO_OK ? CLI_DONE : cli_fail_status(c, status);
+}
+
+int compare_setup_make(cli *c, const compare_spec *spec, compare_setup *s) {
+  *s = (compare_setup){.spec = *spec};
+  /* Known widths are looked at before the data are read. */
+  int code = spec->net.num_layers > 0 ? check_size(c, spec) : CLI_DONE;
+  if (code == CLI_DONE) code = compare_load(c, s);
+  if (code == CLI_DONE) code = check_size(c, &s->spec);
+  if (code != CLI_DONE) return code;
+  symo_status status = symo_net_create(cli_context(c), &s->spec.net, &s->net);
+  if (status != SYMO_OK) return cli_fail_status(c, status);
+  s->parameters = symo_net_num_parameters(s->net);
+  s->problem = symo_net_problem(s->net);
+  status = symo_net_set_data(s->net, s->examples, s->x, s->y);
+  if (status != SYMO_OK) return cli_fail_status(c, status);
+  code = make_layout(c, s);
+  if (code != CLI_DONE) return code;
+  status = measure_invariance(cli_context(c), s);
+  if (status != SYMO_OK) return cli_fail_status(c, status);
+  return make_point(c, s);
+}

@@ -1,0 +1,39 @@
+#ifndef SYMO_EXPERIMENTS_COMPARE_SPEC_H
+#define SYMO_EXPERIMENTS_COMPARE_SPEC_H
+
+#include "experiments/net/net.h"
+
+/* What one run of `symo compare` computes; everything that a sweep may vary. */
+typedef struct compare_spec {
+  symo_net_spec net;   /* num_layers 0: inputs-32-outputs of the data */
+  bool any_loss;       /* cross-entropy for classes, else mean squared error */
+  const char *data;    /* digits, teacher, or a file */
+  const char *label;   /* of a CSV file: the column with the labels; NULL: the last */
+  const char *groups;  /* auto, the name of a group, or a layout */
+  bool standardize;    /* the inputs */
+  double target_scale; /* multiplies targets that are numbers */
+  size_t examples;     /* at most; 0: all there are */
+  double init_scale;
+  size_t train_steps;
+  double train_lr;
+  uint64_t seed;
+  double damping;
+  bool centered;
+  size_t samples; /* label draws of K-FAC */
+  bool ggn;       /* the exact Gauss-Newton matrix as a row */
+} compare_spec;
+
+/* "20-64-5" of the widths; text [size]. */
+void compare_net_text(const symo_net_spec *net, char *text, size_t size);
+
+/* Indices into P x P entries must fit BLAS's 32-bit integers. */
+#define COMPARE_MOST_PARAMETERS 46340.0
+
+/* As a double: widths from the command line may multiply to anything. */
+double compare_num_parameters(const symo_net_spec *net);
+
+/* Bytes of the dense matrices that a run holds at its peak, seven of P x P: H, H*, |H|,
+ * eigenvectors, one estimate, and the workspace of the eigendecomposition (two). */
+double compare_bytes(double parameters);
+
+#endif

@@ -1,0 +1,42 @@
+#ifndef SYMO_EXPERIMENTS_COMPARE_SWEEP_H
+#define SYMO_EXPERIMENTS_COMPARE_SWEEP_H
+
+#include "experiments/compare/plot.h"
+
+/* The same comparison at several values of one setting. */
+typedef struct compare_sweep_kind {
+  const char *name;
+  const char *values; /* by default, separated by commas */
+  const char *label;  /* of the axis */
+  bool numbers;       /* values are numbers; else words */
+  bool logarithmic;
+  /* Sets the value; false: it makes no sense. */
+  bool (*apply)(compare_spec *spec, const char *value);
+} compare_sweep_kind;
+
+#define COMPARE_SWEEP_CHOICES "scale|steps|width|depth|activation|groups"
+
+const compare_sweep_kind *compare_sweep_find(const char *name);
+
+enum { COMPARE_SWEEP_MOST = 32 };
+
+typedef struct compare_sweep {
+  const compare_sweep_kind *kind;
+  size_t count, seeds;
+  char value[COMPARE_SWEEP_MOST][48];
+  compare_run *runs; /* [count][seeds] */
+} compare_sweep;
+
+/* values NULL: the default ones.  Exit code after the error line; compare_sweep_destroy in any
+ * case. */
+int compare_sweep_make(cli *c, const compare_spec *spec, const compare_sweep_kind *kind,
+                       const char *values, size_t seeds, compare_sweep *sweep);
+void compare_sweep_destroy(compare_sweep *sweep);
+
+void compare_sweep_print(const compare_sweep *sweep);
+json_t *compare_sweep_json(cli *c, const compare_sweep *sweep);
+
+/* Data and script of the picture "sweep". */
+int compare_plot_sweep(cli *c, const char *plots, const compare_sweep *sweep);
+
+#endif
