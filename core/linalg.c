@@ -9,6 +9,8 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "core/nd.h"
+
 #include <symo/status.h>
 
 typedef struct blas_view { /* a symo_mat as BLAS names it, row-major */
@@ -19,7 +21,7 @@ typedef struct blas_view { /* a symo_mat as BLAS names it, row-major */
 static blas_view view_of(symo_mat a) {
   if (a.cols == 1 && a.rs >= 1) return (blas_view){CblasNoTrans, (int)a.rs};
   if (a.cs == 1) {
-    ptrdiff_t ld = a.rows == 1 ? (ptrdiff_t)a.cols : a.rs;
+    ptrdiff_t ld = a.rows <= 1 ? (ptrdiff_t)a.cols : a.rs;
     return (blas_view){CblasNoTrans, (int)(ld < 1 ? 1 : ld)};
   }
   assert(a.rs == 1 || a.rows == 1);
@@ -170,9 +172,7 @@ double symo_epsilon(symo_dtype dtype) {
 }
 
 bool symo_all_finite(symo_dtype dtype, size_t n, const void *x) {
-  for (size_t i = 0; i < n; i++)
-    if (!isfinite(symo_get(dtype, x, i))) return false;
-  return true;
+  return isfinite(symo_nd_max_abs(symo_nd_dense(dtype, (void *)(uintptr_t)x, 1, &n)));
 }
 
 void symo_symmetrize(symo_dtype dtype, size_t n, void *a) {

@@ -1,7 +1,6 @@
 /* Dense second-order matrices of a caller's problem, by products with blocks of unit vectors. */
 #include <symo/problem.h>
 
-#include <math.h>
 #include <string.h>
 
 #include "core/alloc.h"
@@ -12,11 +11,14 @@ enum { DIRECTIONS = 64 };
 
 typedef symo_status (*product)(void *self, const void *theta, size_t k, const void *v, void *out);
 
-/* Both triangles become their mean, equal to the last bit. */
+/* Both triangles become their mean, equal to the last bit; in tiles, for the sake of the cache. */
 static void make_symmetric(size_t n, double *a) {
-  for (size_t i = 0; i < n; i++)
-    for (size_t j = 0; j < i; j++)
-      a[j * n + i] = a[i * n + j] = 0.5 * (a[i * n + j] + a[j * n + i]);
+  enum { TILE = 32 };
+  for (size_t bi = 0; bi < n; bi += TILE)
+    for (size_t bj = 0; bj <= bi; bj += TILE)
+      for (size_t i = bi; i < n && i < bi + TILE; i++)
+        for (size_t j = bj; j < i && j < bj + TILE; j++)
+          a[j * n + i] = a[i * n + j] = 0.5 * (a[i * n + j] + a[j * n + i]);
 }
 
 static symo_status by_products(symo_context *context, const symo_problem *problem, product multiply,

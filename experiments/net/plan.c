@@ -9,7 +9,7 @@
 #include "experiments/net/graph.h"
 
 enum {
-  MAX_ROWS = 512,             /* examples in a chunk */
+  MAX_ROWS = 1024,            /* examples in a chunk */
   MAX_BLOCK = 16,             /* directions in a block */
   MIN_PRODUCT_ROWS = 512,     /* examples times directions: below, gemm is slow */
   CACHE_NUMBERS = 128 * 1024, /* of one [n, k, width] array */
