@@ -2,18 +2,18 @@
 # Runs the tests: the Criterion binary given as the first argument, then tests/experiments/*.sh.
 # The last line is "N passed, M failed, K skipped", alone; the exit status is 0 only if M is 0.
 #
-# Criterion ends with 0 when a filter matches nothing, when a sanitizer finds a leak in a worker, and
-# when valgrind finds an error in one; so the number of tests is held against tests/floor and the
-# reports of the tools are looked for.
+# Criterion ends with 0 when a filter matches nothing, when a sanitizer finds a leak in a worker,
+# and when valgrind finds an error in one; so the number of tests is held against tests/floor and
+# the reports of the tools are looked for.
 #
-# Environment: BUILD (the build directory, with symo in it), CC, TEST_FLAGS (for the compiler and the
-#   linker, the --coverage or -fsanitize of the build);
+# Environment: BUILD (the build directory, with symo in it), CC;
+#   TEST_FLAGS           for compiler and linker: the --coverage or -fsanitize of the build
 #   FILTER=SUITE/TEST    only these tests of the binary, no floor, no shell tests
 #   SANITIZED=1          the build has the sanitizers; any report of theirs is a failure
 #   VALGRIND=SUITE/TEST  these tests under valgrind, no floor, no shell tests
 #   TEST_TIMEOUT         seconds for one test, 300
-# A shell test gets SYMO, BUILD, SOURCE, CC (one word, the flags inside) and WORK, a directory of its own.  It ends with 0 (passed),
-# 77 (skipped; the last line says why) or anything else (failed).
+# A shell test gets SYMO, BUILD, SOURCE, CC (one word, the flags inside) and WORK, a directory of
+# its own.  It ends with 0 (passed), 77 (skipped; the last line says why) or else (failed).
 set -uo pipefail
 
 [ $# -eq 1 ] || { echo "usage: BUILD=DIR tests/run.sh TEST-BINARY" >&2; exit 2; }

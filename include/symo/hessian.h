@@ -105,6 +105,8 @@ symo_status symo_hessian_describe(const symo_hessian *hessian, char **out);
 /* ---- computing with it ------------------------------------------------------------------------
  */
 
+/* A result whose numbers leave the range of the dtype is refused with SYMO_E_NUMERIC, also above. */
+
 /* y = A x.  x and y must not overlap; numbers of the plan's dtype. */
 symo_status symo_hessian_matvec(const symo_hessian *hessian, symo_const_vector x, symo_vector y);
 

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Makes everything in this folder again: ./docs/results/run.sh [NAME...]   (SYMO: the command)
+set -euo pipefail
+cd "$(dirname "$0")"
+symo=${SYMO:-../../build/symo}
+[ -x "$symo" ] || { echo "no $symo (run make first)"; exit 1; }
+symo=$(cd "$(dirname "$symo")" && pwd)/$(basename "$symo")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# NAME KEPT ARGUMENTS...: the command line and what it printed in NAME/output.txt, and the files KEPT.
+compare() {
+  local name=$1 kept=$2 file
+  shift 2
+  wanted "$name" || return 0
+  mkdir -p "$name"
+  echo "symo compare $*"
+  { echo "\$ symo compare $*"; "$symo" compare "$@" --out "$work/$name"; } >"$work/out"
+  sed "s|$work/||" "$work/out" >"$name/output.txt"
+  for file in $kept; do cp "$work/$name/$file" "$name/"; done
+}
+bench() {
+  local name=$1
+  shift
+  wanted "$name" || return 0
+  mkdir -p "$name"
+  echo "symo bench $*"
+  { echo "\$ symo bench $*"; "$symo" bench "$@"; } >"$name/output.txt"
+}
+names=("$@")
+wanted() { [ ${#names[@]} -eq 0 ] || [[ " ${names[*]} " == *" $1 "* ]]; }
+
+teacher=(--data teacher --net 3-64-2 --act tanh --loss mse)
+compare digits "matrices.png spectra.png cosines.png results.json" --data digits --seeds 3
+compare central-fact "sweep.png matrices.png" "${teacher[@]}" --no-bias --sweep scale --seeds 5
+compare central-fact-biases "sweep.png" "${teacher[@]}" --sweep scale --seeds 5
+compare training "sweep.png" --data digits --net 64-16-10 --sweep steps --seeds 3
+compare width "sweep.png" "${teacher[@]}" --sweep width --seeds 3
+compare depth "sweep.png" "${teacher[@]}" --sweep depth --seeds 3
+compare activation "sweep.png" "${teacher[@]}" --sweep activation --seeds 3
+compare groups "sweep.png" "${teacher[@]}" --sweep groups --seeds 3
+bench bench-estimate estimate
+bench bench-hessian hessian
