@@ -105,8 +105,7 @@ void symo_syr2k(symo_dtype dtype, double alpha, symo_mat a, symo_mat b, double b
                  ldc);
 }
 
-/* ---- level 1 ----------------------------------------------------------------------------------
- */
+/* ---- level 1 ---- */
 
 enum { STRIP = 1 << 30 }; /* BLAS integers are 32 bits wide: longer vectors go in strips */
 
@@ -199,8 +198,7 @@ double symo_trace(symo_dtype dtype, size_t n, const void *a) {
   return sum;
 }
 
-/* ---- eigendecomposition -----------------------------------------------------------------------
- */
+/* ---- eigendecomposition ---- */
 
 /* xSYEVD with vectors: 1 + 6n + 2n^2 numbers and 3 + 5n integers; xPOCON, xGEQRF and the float
  * eigenvalues need less. */
@@ -279,8 +277,7 @@ void symo_from_eigh(symo_dtype dtype, size_t n, const void *v, const double *f, 
   symo_symmetrize(dtype, n, c);
 }
 
-/* ---- Cholesky ---------------------------------------------------------------------------------
- */
+/* ---- Cholesky ---- */
 
 symo_status symo_cholesky(symo_dtype dtype, size_t n, void *a, double *rcond, void *work) {
   lapack_int order = (lapack_int)n, info;

@@ -94,8 +94,7 @@ symo_nd symo_nd_insert(symo_nd x, int axis, size_t n, ptrdiff_t stride) {
   return x;
 }
 
-/* ---- loop nests -------------------------------------------------------------------------------
- */
+/* ---- loop nests ---- */
 
 typedef struct nest {
   int operands, nd;
@@ -175,8 +174,7 @@ static void run_nest(symo_dtype dtype, const nest *f, void *const *p, double alp
   }
 }
 
-/* ---- kernels: p = sources, then destination ---------------------------------------------------
- */
+/* ---- kernels: p = sources, then destination ---- */
 
 static void axpy_f64(size_t n, double alpha, const void *const *p, const ptrdiff_t *s) {
   const double *x = p[0];
@@ -301,6 +299,7 @@ static void max_abs_f64(size_t n, double alpha, const void *const *p, const ptrd
   max_abs_state *state = (max_abs_state *)(uintptr_t)p[1];
   size_t i = 0;
   (void)alpha;
+  assert(x != NULL && state != NULL);
   for (; s[0] == 1 && i + LANES <= n; i += LANES)
     for (size_t k = 0; k < LANES; k++) {
       double v = fabs(x[i + k]);
@@ -324,6 +323,7 @@ static void max_abs_f32(size_t n, double alpha, const void *const *p, const ptrd
   max_abs_state *state = (max_abs_state *)(uintptr_t)p[1];
   size_t i = 0;
   (void)alpha;
+  assert(x != NULL && state != NULL);
   for (; s[0] == 1 && i + LANES <= n; i += LANES)
     for (size_t k = 0; k < LANES; k++) {
       float v = fabsf(x[i + k]);

@@ -152,8 +152,7 @@ static tagged coordinates_of(const symo_plan *plan, const plan_label *label,
   return v;
 }
 
-/* ---- to coordinates ---------------------------------------------------------------------------
- */
+/* ---- to coordinates ---- */
 
 /* The occurrences that must be computed, in the order in which to do it: the one that is cut first
  * (if one may be), then those that shrink the array, then the others. */
@@ -181,7 +180,7 @@ static tagged fresh(symo_dtype dtype, const size_t *n, const int *tags, int nd, 
 static tagged analyze(const plan_label *label, const occurrence *o, tagged v, size_t first,
                       size_t n, const tagged *last, arena *scratch) {
   int raw[2], before[SYMO_ND_MAX], after[SYMO_ND_MAX];
-  size_t shape[SYMO_ND_MAX];
+  size_t shape[SYMO_ND_MAX] = {0};
   int skip = raw_tags(o, raw);
   before[0] = raw[0];
   before[skip - 1] = raw[skip - 1];
@@ -235,8 +234,7 @@ void symo_label_gather(const symo_plan *plan, const plan_label *label, symo_cons
     gather_piece(plan, label, &label->pieces[p], x, first, n, out, scratch);
 }
 
-/* ---- from coordinates -------------------------------------------------------------------------
- */
+/* ---- from coordinates ---- */
 
 /* Runs the transposed steps from src into y; diagonal: spreads an M's diagonal instead. */
 static void expand(const plan_piece *piece, tagged src, tagged y, const bool *done, bool diagonal,
@@ -315,8 +313,7 @@ void symo_label_diagonal(const symo_plan *plan, const plan_label *label, const v
     diagonal_piece(plan, label, &label->pieces[p], m, symo_vector_const(y), scratch);
 }
 
-/* ---- sizes ------------------------------------------------------------------------------------
- */
+/* ---- sizes ---- */
 
 size_t symo_label_rows(const plan_label *label) {
   size_t rows = 1;

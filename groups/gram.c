@@ -3,6 +3,8 @@
  * Tensors whose piece is a BLAS matrix as it lies are multiplied in place, block by block; families
  * of one-dimensional irreps go through the elementwise kernel; all else passes through dense panels
  * of bounded size. */
+#include <assert.h>
+
 #include "groups/plan.h"
 
 /* Rows of the first row axis that make up one panel. */
@@ -31,6 +33,16 @@ static bool piece_matrix(const symo_plan *plan, const plan_label *label, size_t 
          symo_nd_matrix(view, label->num_rows, out);
 }
 
+/* For pieces that all_matrices has found to be matrices. */
+static symo_mat matrix_of(const symo_plan *plan, const plan_label *label, size_t piece,
+                          symo_const_vector x) {
+  symo_mat out = {0};
+  bool found = piece_matrix(plan, label, piece, x, &out);
+  assert(found);
+  (void)found;
+  return out;
+}
+
 static bool all_matrices(const symo_plan *plan, const plan_label *label, symo_const_vector x) {
   symo_mat mat;
   if (label->num_families > 0) return false;
@@ -45,26 +57,21 @@ static void gram_of_matrices(const symo_plan *plan, const plan_label *label, dou
   symo_mat whole = symo_mat_dense(c, label->m, label->m);
   for (size_t i = 0; i < label->num_pieces; i++) {
     const plan_piece *pi = &label->pieces[i];
-    symo_mat xi, yi, xj, yj, row = symo_mat_rows(t, whole, pi->column, pi->width);
-    piece_matrix(plan, label, i, x, &xi);
-    if (y.data != NULL) piece_matrix(plan, label, i, y, &yi);
+    symo_mat row = symo_mat_rows(t, whole, pi->column, pi->width);
+    symo_mat xi = matrix_of(plan, label, i, x);
     for (size_t j = 0; j <= i; j++) {
       const plan_piece *pj = &label->pieces[j];
       symo_mat block = symo_mat_cols(t, row, pj->column, pj->width);
-      piece_matrix(plan, label, j, x, &xj);
-      if (y.data == NULL) {
-        if (i == j)
-          symo_syrk(t, alpha, xi, beta, block);
-        else
-          symo_gemm(t, alpha, symo_mat_t(xi), xj, beta, block);
-        continue;
-      }
-      piece_matrix(plan, label, j, y, &yj);
-      if (i == j) {
-        symo_syr2k(t, alpha, xi, yi, beta, block);
+      if (i == j && y.data == NULL) {
+        symo_syrk(t, alpha, xi, beta, block);
+      } else if (i == j) {
+        symo_syr2k(t, alpha, xi, matrix_of(plan, label, i, y), beta, block);
+      } else if (y.data == NULL) {
+        symo_gemm(t, alpha, symo_mat_t(xi), matrix_of(plan, label, j, x), beta, block);
       } else {
+        symo_mat yi = matrix_of(plan, label, i, y), yj = matrix_of(plan, label, j, y);
         symo_gemm(t, alpha, symo_mat_t(xi), yj, beta, block);
-        symo_gemm(t, alpha, symo_mat_t(yi), xj, 1, block);
+        symo_gemm(t, alpha, symo_mat_t(yi), matrix_of(plan, label, j, x), 1, block);
       }
     }
   }
@@ -184,8 +191,7 @@ void symo_label_gram(const symo_plan *plan, const plan_label *label, double alph
     gram_of_panels(plan, label, alpha, xscale, x, yscale, y, beta, c, work);
 }
 
-/* ---- the other side ---------------------------------------------------------------------------
- */
+/* ---- the other side ---- */
 
 size_t symo_stack_work(const symo_plan *plan, const plan_label *label, size_t count) {
   size_t all = label->num_rows > 0 ? label->row[0] : 1;
@@ -219,10 +225,9 @@ void symo_stack_gram(const symo_plan *plan, const plan_label *label, size_t coun
   for (size_t p = 0; p < label->num_pieces; p++)
     for (size_t i = 0; i < count; i++)
       for (size_t j = 0; j <= i; j++) {
-        symo_mat xi, xj, row = symo_mat_rows(t, whole, i * rows, rows);
+        symo_mat row = symo_mat_rows(t, whole, i * rows, rows);
         symo_mat block = symo_mat_cols(t, row, j * rows, rows);
-        piece_matrix(plan, label, p, x[i], &xi);
-        piece_matrix(plan, label, p, x[j], &xj);
+        symo_mat xi = matrix_of(plan, label, p, x[i]), xj = matrix_of(plan, label, p, x[j]);
         if (i == j)
           symo_syrk(t, alpha, symo_mat_t(xi), p > 0, block);
         else
@@ -241,15 +246,13 @@ void symo_stack_multiply(const symo_plan *plan, const plan_label *label, size_t 
   }
   for (size_t p = 0; p < label->num_pieces; p++)
     for (size_t i = 0; i < count; i++) {
-      symo_mat xi, part = symo_mat_cols(t, a, i * rows, rows);
-      piece_matrix(plan, label, p, x[i], &xi);
-      symo_gemm(t, 1, part, xi, i > 0,
+      symo_mat part = symo_mat_cols(t, a, i * rows, rows);
+      symo_gemm(t, 1, part, matrix_of(plan, label, p, x[i]), i > 0,
                 symo_mat_cols(t, out, label->pieces[p].column, label->pieces[p].width));
     }
 }
 
-/* ---- products ---------------------------------------------------------------------------------
- */
+/* ---- products ---- */
 
 static size_t coordinate_bytes(const symo_plan *plan, const plan_label *label) {
   return (symo_label_rows(label) * label->m * symo_dtype_size(plan->dtype) + 63) / 64 * 64;
@@ -271,10 +274,9 @@ void symo_label_apply(const symo_plan *plan, const plan_label *label, const void
     for (size_t i = 0; i < label->num_pieces; i++)
       for (size_t j = 0; j < label->num_pieces; j++) {
         const plan_piece *from = &label->pieces[i], *to = &label->pieces[j];
-        symo_mat row = symo_mat_rows(t, whole, from->column, from->width), xi, yj;
-        piece_matrix(plan, label, i, x, &xi);
-        piece_matrix(plan, label, j, target, &yj);
-        symo_gemm(t, 1, xi, symo_mat_cols(t, row, to->column, to->width), 1, yj);
+        symo_mat row = symo_mat_rows(t, whole, from->column, from->width);
+        symo_gemm(t, 1, matrix_of(plan, label, i, x), symo_mat_cols(t, row, to->column, to->width),
+                  1, matrix_of(plan, label, j, target));
       }
     return;
   }

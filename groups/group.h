@@ -96,8 +96,8 @@ symo_nd symo_pair_diagonal(symo_nd out, size_t first);
 /* out += m on the diagonal (on) and off it (off); m: [lanes], out: [d, d, lanes]. */
 void symo_pair_spread(double on, double off, symo_nd m, symo_nd out);
 
-/* For groups under which R^d is one irrep and R^d (x) R^d has one trivial part: the view of one axis, and
- * the mean of the diagonal as the only reduced number. */
+/* For groups under which R^d is one irrep and R^d (x) R^d has one trivial part: the view of one
+ * axis, and the mean of the diagonal as the only reduced number. */
 bool symo_vector_view(int order, int irrep, symo_nd x, symo_nd *out);
 size_t symo_trace_reduced(size_t dim, int order);
 void symo_trace_reduce(int order, symo_nd x, symo_nd red);

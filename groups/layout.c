@@ -262,8 +262,7 @@ bool symo_layout_equal(const symo_layout *a, const symo_layout *b) {
   return true;
 }
 
-/* ---- vectors ----------------------------------------------------------------------------------
- */
+/* ---- vectors ---- */
 
 void symo_layout_split(const symo_layout *layout, symo_dtype dtype, void *flat, void **data) {
   size_t size = symo_dtype_size(dtype);

@@ -31,7 +31,8 @@ static void blank(reader *r) {
   while (isspace((unsigned char)*r->at)) r->at++;
 }
 
-/* A word of name characters, and of stars if star is set; out has room for SYMO_MAX_NAME + 1 + star. */
+/* A word of name characters, and of stars if star is set; out has room for SYMO_MAX_NAME + 1 +
+ * star. */
 static bool word(reader *r, bool star, char *out) {
   size_t n = 0;
   blank(r);

@@ -1,17 +1,19 @@
-/* The symmetric group S_d permuting the coordinates: hidden units under any pointwise nonlinearity.
- * This is the file to copy for a new group.
+/* The file to copy for a new group.  The symmetric group S_d permuting the coordinates: hidden
+ * units under any pointwise nonlinearity.
  *
- * One axis:  R^d = trivial (1) + standard (d - 1).  With the mean mu = sum x / d the coordinates
- * are trivial  sqrt(d) mu          standard  x - mu
+ * One axis:  R^d = trivial (1) + standard (d - 1).  With the mean mu = sum x / d,
+ *     trivial   sqrt(d) mu          standard  x - mu
  *
  * Two axes:  with the diagonal D, and r, c, t the row sums, column sums and total off the diagonal,
- *     trivial   sum D / sqrt(d),   t / sqrt(d (d - 1))
- *     standard  ctr(D),   ctr(r + c) / sqrt(2 (d - 2)),   (r - c) / sqrt(2 d)       ctr: minus the
- * mean symmetric      (x + x')/2 - t / (d (d - 1)) - (p_i + p_j) / (2 (d - 2)),   p = ctr(r + c)
- *     antisymmetric  (x - x')/2 - (q_i - q_j) / (2 d),                           q = r - c
+ * p = r + c less its mean, q = r - c,
+ *     trivial        sum D / sqrt(d),   t / sqrt(d (d - 1))
+ *     standard       D less its mean,   p / sqrt(2 (d - 2)),   q / sqrt(2 d)
+ *     symmetric      (x + x')/2 - t / (d (d - 1)) - (p_i + p_j) / (2 (d - 2))
+ *     antisymmetric  (x - x')/2 - (q_i - q_j) / (2 d)
  * the last two off the diagonal and zero on it; dimensions d (d - 3) / 2 and (d - 1)(d - 2) / 2.
- * These are the irreps (d), (d-1,1), (d-2,2), (d-2,1,1) of Young's lattice; 2 + 3 (d-1) + the two =
- * d^2. Check: d = 3 gives 2 + 3*2 + 0 + 1 = 9. */
+ *
+ * These are the irreps (d), (d-1,1), (d-2,2), (d-2,1,1) of Young's lattice; 2 + 3 (d - 1) and the
+ * last two add up to d^2.  Check: d = 3 gives 2 + 3*2 + 0 + 1 = 9. */
 #include <math.h>
 
 #include "groups/group.h"

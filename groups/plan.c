@@ -146,7 +146,7 @@ static symo_status append_piece(symo_plan *plan, plan_label *label, const plan_p
 static symo_status place_piece(symo_plan *plan, plan_piece *piece, bool trivial_only) {
   const layout_tensor *t = &plan->layout->tensors[piece->tensor];
   size_t space[SYMO_MAX_ORDER], index = 0;
-  int irrep[SYMO_MAX_ORDER], axis[SYMO_MAX_ORDER], order[SYMO_MAX_ORDER], n = 0;
+  int irrep[SYMO_MAX_ORDER], axis[SYMO_MAX_ORDER], order[SYMO_MAX_ORDER] = {0}, n = 0;
   piece->width = 1;
   for (size_t a = 0; a < t->order; a++)
     if (plan->layout->spaces[t->space[a]].group == &symo_group_identity) piece->width *= t->dim[a];
@@ -178,8 +178,9 @@ static symo_status place_piece(symo_plan *plan, plan_piece *piece, bool trivial_
 static symo_status place_tensor(symo_plan *plan, size_t tensor, bool trivial_only) {
   plan_piece piece = {.tensor = tensor};
   symo_component choices[SYMO_MAX_ORDER][SYMO_MAX_COMPONENTS];
-  int count[SYMO_MAX_ORDER], chosen[SYMO_MAX_ORDER] = {0};
+  int count[SYMO_MAX_ORDER] = {0}, chosen[SYMO_MAX_ORDER] = {0};
   piece.num_occurrences = find_occurrences(plan->layout, tensor, piece.occ);
+  assert(piece.num_occurrences <= SYMO_MAX_ORDER);
   for (int i = 0; i < piece.num_occurrences; i++) {
     const occurrence *o = &piece.occ[i];
     count[i] = o->group->components(plan->layout->spaces[o->space].dim, o->order, choices[i]);

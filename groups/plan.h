@@ -58,8 +58,7 @@ struct symo_plan {
 symo_plan *symo_plan_retain(symo_plan *plan);
 bool symo_plan_equal(const symo_plan *a, const symo_plan *b);
 
-/* ---- coordinates (groups/coordinates.c) --------------------------------------------------------
- */
+/* ---- coordinates (groups/coordinates.c) ---- */
 
 /* A bump allocator over a block taken beforehand.  base NULL: measures only. */
 typedef struct arena {
@@ -94,8 +93,7 @@ size_t symo_diagonal_scratch(const symo_plan *plan, const plan_label *label);
 size_t symo_label_rows(const plan_label *label);
 size_t symo_label_stride(const plan_label *label);
 
-/* ---- Gram matrices and products (groups/gram.c) ------------------------------------------------
- */
+/* ---- Gram matrices and products (groups/gram.c) ---- */
 
 /* The work space of one call: a panel for each of two vectors, and scratch. */
 size_t symo_gram_work(const symo_plan *plan, const plan_label *label, bool two);

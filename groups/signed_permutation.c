@@ -3,10 +3,12 @@
  *
  * One axis:  R^d is one irrep ("vector"): the tensor as it lies.
  * Two axes:  with D the diagonal and mu its mean,
- *     trivial  sqrt(d) mu        diagonal  D - mu (d - 1)
- *     symmetric  (x + x')/2      antisymmetric  (x - x')/2      off the diagonal, d (d - 1) / 2
- * each (The sign characters {i, j} are permuted transitively; their stabiliser swaps i and j with
- * sign +1 on the one and -1 on the other, so the two are irreducible and differ.) */
+ *     trivial        sqrt(d) mu
+ *     diagonal       D - mu, dimension d - 1
+ *     symmetric      (x + x')/2 off the diagonal, dimension d (d - 1) / 2
+ *     antisymmetric  (x - x')/2, the same
+ * The sign characters {i, j} are permuted transitively; their stabiliser swaps i and j with sign +1
+ * on the one and -1 on the other, so the two are irreducible and differ. */
 #include <math.h>
 
 #include "groups/group.h"

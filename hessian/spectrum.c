@@ -103,8 +103,7 @@ symo_status symo_hessian_abs(const symo_hessian *h, symo_hessian **out) {
   return symo_hessian_map(h, "abs", absolute, NULL, out);
 }
 
-/* ---- eigenvalues ------------------------------------------------------------------------------
- */
+/* ---- eigenvalues ---- */
 
 typedef struct eigenvalue {
   double value;

@@ -21,7 +21,7 @@ static const char *const couplings[] = {[SYMO_COUPLED] = "coupled", [SYMO_BLOCKE
 
 enum { NUM_TEXTS = 7 };
 
-/* ---- writing -------------------------------------------------------------------------------- */
+/* ---- writing ---- */
 
 /* items: room for all labels; returns how many were filled in. */
 static size_t list_blocks(const symo_hessian *hessian, symo_safetensors_item *items) {
@@ -70,7 +70,7 @@ fail:
   return status;
 }
 
-/* ---- reading -------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 /* The index of the metadata text `key` among `count` values. */
 static symo_status read_choice(symo_context *context, const char *path,

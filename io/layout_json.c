@@ -31,7 +31,7 @@ typedef struct reader {
   symo_layout *layout;
 } reader;
 
-/* ---- reading -------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 /* Groups that the format knows and this version does not. */
 static const char *const future_groups[] = {"cyclic", "scaling", "wreath", "custom"};
@@ -226,7 +226,7 @@ symo_status symo_layout_read_json(symo_context *context, const char *path, symo_
   return status;
 }
 
-/* ---- opening -------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
 static bool ends_with(const char *text, const char *end) {
   size_t n = strlen(text), m = strlen(end);

@@ -82,7 +82,7 @@ symo_quote symo_did_you_mean(const char *name, size_t count, const char *const *
   return quote;
 }
 
-/* ---- UTF-8 ---------------------------------------------------------------------------------- */
+/* ---- UTF-8 ---- */
 
 bool symo_utf8_valid(const char *string) {
   const unsigned char *p = (const unsigned char *)string;

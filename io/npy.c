@@ -26,7 +26,7 @@ static const struct {
 
 enum { NUM_TYPES = sizeof types / sizeof types[0] };
 
-/* ---- writing -------------------------------------------------------------------------------- */
+/* ---- writing ---- */
 
 static bool array_bytes(symo_number type, size_t order, const size_t *shape, size_t *count,
                         size_t *bytes) {
@@ -92,7 +92,7 @@ symo_status symo_npy_write(symo_context *context, const char *path, const double
   return symo_npy_write_array(context, path, SYMO_NUMBER_F64, 2, shape, data);
 }
 
-/* ---- reading -------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 /* What is left of the header, walked through by the functions below. */
 typedef struct cursor {

@@ -9,7 +9,7 @@
  * its type, shape and place; "__metadata__": texts), the numbers, little-endian and row-major,
  * without holes.  Files may be larger than memory: opening reads the header only. */
 
-/* ---- reading -------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 /* The strings of an open file live until it is closed. */
 typedef struct symo_safetensors symo_safetensors;
@@ -51,7 +51,7 @@ symo_status symo_safetensors_expect_shape(const symo_safetensors *file,
                                           const symo_safetensors_entry *entry, size_t order,
                                           const size_t *shape, const char *axes);
 
-/* ---- writing -------------------------------------------------------------------------------- */
+/* ---- writing ---- */
 
 typedef struct symo_safetensors_item {
   const char *name; /* any UTF-8 text but "__metadata__"; no two alike */

@@ -16,7 +16,7 @@ enum { LENGTH_BYTES = 8, LARGEST_HEADER = 100000000, ADVICE = 64 };
 
 static const char *const rewrite = "write the file again with a safetensors library";
 
-/* ---- the header ----------------------------------------------------------------------------- */
+/* ---- the header ---- */
 
 static symo_status bad_entry(const symo_safetensors *file, const char *name, const char *what) {
   return symo_fail(file->context, SYMO_E_FORMAT, "%s: entry %s: %s (%s)", file->path,
@@ -260,7 +260,7 @@ void symo_safetensors_close(symo_safetensors *file) {
   symo_free(file);
 }
 
-/* ---- looking -------------------------------------------------------------------------------- */
+/* ---- looking ---- */
 
 size_t symo_safetensors_count(const symo_safetensors *file) { return file->count; }
 

@@ -12,7 +12,7 @@
 
 enum { LENGTH_BYTES = 8, ALIGNMENT = 8, WIDEST = 8 };
 
-/* ---- checks --------------------------------------------------------------------------------- */
+/* ---- checks ---- */
 
 static int compare_texts(const void *a, const void *b) {
   return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -65,7 +65,7 @@ static bool item_bytes(const symo_safetensors_item *item, size_t *bytes) {
   return true;
 }
 
-/* ---- the header ----------------------------------------------------------------------------- */
+/* ---- the header ---- */
 
 static void add_item(symo_text *text, const symo_safetensors_item *item, size_t begin, size_t end) {
   symo_json_add_string(text, item->name);
@@ -109,7 +109,7 @@ static symo_status make_header(symo_context *context, const char *path, size_t n
   return text->failed ? symo_fail_memory(context, path) : SYMO_OK;
 }
 
-/* ---- the file ------------------------------------------------------------------------------- */
+/* ---- the file ---- */
 
 static symo_status write_all(symo_atomic *file, const symo_text *header, size_t count,
                              const symo_safetensors_item *items) {

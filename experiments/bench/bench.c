@@ -22,7 +22,7 @@ static const bench_subject *const subjects[] = {
 
 enum { SUBJECTS = sizeof subjects / sizeof subjects[0] };
 
-/* ---- shared ---------------------------------------------------------------------------------- */
+/* ---- shared ---- */
 
 bool bench_row_ok(const bench_row *row) {
   switch (row->sense) {
@@ -82,7 +82,7 @@ void bench_gemm_destroy(bench_gemm *g) {
   *g = (bench_gemm){0};
 }
 
-/* ---- command --------------------------------------------------------------------------------- */
+/* ---- command ---- */
 
 static const cli_option options[] = {
     {.name = "what",

@@ -11,7 +11,7 @@
 #include "core/error.h"
 #include "core/linalg.h"
 
-/* ---- layouts --------------------------------------------------------------------------------- */
+/* ---- layouts ---- */
 
 static symo_status mlp_layout(symo_context *context, symo_layout **out) {
   return symo_layout_parse(
@@ -91,7 +91,7 @@ static symo_status gpt2_layout(symo_context *context, symo_layout **out) {
   return SYMO_OK;
 }
 
-/* ---- the limit ------------------------------------------------------------------------------- */
+/* ---- the limit ---- */
 
 typedef struct limit {
   const symo_plan *plan;
@@ -144,7 +144,7 @@ static symo_status limit_run(const limit *l) {
   return SYMO_OK;
 }
 
-/* ---- one case -------------------------------------------------------------------------------- */
+/* ---- one case ---- */
 
 typedef struct model {
   const char *name;

@@ -67,8 +67,7 @@ typedef struct cli_command {
   int (*run)(cli *c);
 } cli_command;
 
-/* ---- what was given (the name must stand in the table: asserted) -------------------------------
- */
+/* ---- what was given (the name must stand in the table: asserted) ---- */
 
 bool cli_given(const cli *c, const char *name); /* on the command line, not by default */
 bool cli_flag(const cli *c, const char *name);
@@ -80,8 +79,7 @@ bool cli_json(const cli *c); /* --json */
 
 symo_context *cli_context(cli *c); /* of this run */
 
-/* ---- failing ------------------------------------------------------------------------------------
- */
+/* ---- failing ---- */
 
 /* Prints "symo: error: WHERE: WHAT (what to do)" and returns code. */
 #if defined(__GNUC__)
@@ -105,8 +103,7 @@ int cli_exit_code(symo_status status, bool from_flag);
 int cli_unknown(cli *c, const char *what, const char *word, size_t count, const char *const *known,
                 const char *hint);
 
-/* ---- answering ----------------------------------------------------------------------------------
- */
+/* ---- answering ---- */
 
 /* A number for JSON: null unless it is finite.  Objects keep the order in which keys were set. */
 json_t *cli_number(double value);
@@ -121,8 +118,7 @@ int cli_print_json(cli *c, json_t *value);
 
 /* stdout is checked once at the end of the run: printf freely. */
 
-/* ---- files --------------------------------------------------------------------------------------
- */
+/* ---- files ---- */
 
 /* The directory and those above it, where missing.  CLI_DONE, or an exit code after its error line.
  */
@@ -135,8 +131,7 @@ char *cli_join(const char *directory, const char *name);
 int cli_write_file(cli *c, const char *path, const void *bytes, size_t size);
 int cli_write_json(cli *c, const char *path, json_t *value);
 
-/* ---- messages, time, machine --------------------------------------------------------------------
- */
+/* ---- messages, time, machine ---- */
 
 /* A message on stderr, "symo: ...". */
 #if defined(__GNUC__)
@@ -155,8 +150,7 @@ void cli_progress_end(cli *c);
 double cli_seconds(void);          /* monotonic clock */
 double cli_memory_available(void); /* bytes that can be had without swapping; infinity if unknown */
 
-/* ---- running ------------------------------------------------------------------------------------
- */
+/* ---- running ---- */
 
 /* The whole program: finds the command in the table (ending with NULL), parses, runs, returns the
  * exit code. */

@@ -18,8 +18,7 @@ int cli_read_hessian(cli *c, symo_hessian **out) {
   return status == SYMO_OK ? CLI_DONE : cli_fail_status(c, status);
 }
 
-/* ---- vectors ------------------------------------------------------------------------------------
- */
+/* ---- vectors ---- */
 
 static int split(cli *c, const symo_layout *layout, const char *where, cli_vector *v) {
   size_t bytes = 0;
@@ -84,8 +83,7 @@ symo_vector cli_mutable_vector(const cli_vector *v) {
   return (symo_vector){.data = (void *const *)v->data};
 }
 
-/* ---- printing -----------------------------------------------------------------------------------
- */
+/* ---- printing ---- */
 
 json_t *cli_count(double value) {
   bool whole = value == floor(value) && fabs(value) <= 9007199254740992.0;

@@ -32,8 +32,7 @@ static void drop(job *j) {
   symo_free(j->params);
 }
 
-/* ---- what was asked -----------------------------------------------------------------------------
- */
+/* ---- what was asked ---- */
 
 static int check_flags(cli *c, job *j) {
   const char *name = cli_str(c, "estimator");
@@ -80,8 +79,7 @@ static int check_dense(cli *c, const job *j) {
                   path, n, n, cli_format_bytes(bytes).text, cli_format_bytes(available).text);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------
- */
+/* ---- reading ---- */
 
 static const char *path_of(const cli *c, const job *j, size_t i) {
   size_t n = 0;
@@ -115,8 +113,7 @@ static int read_vectors(cli *c, job *j) {
   return code;
 }
 
-/* ---- computing and answering --------------------------------------------------------------------
- */
+/* ---- computing and answering ---- */
 
 static symo_status compute(cli *c, job *j) {
   symo_status status = SYMO_OK;

@@ -14,8 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* ---- directories --------------------------------------------------------------------------------
- */
+/* ---- directories ---- */
 
 static bool is_directory(const char *path) {
   struct stat s;
@@ -58,8 +57,7 @@ char *cli_join(const char *directory, const char *name) {
   return out;
 }
 
-/* ---- whole files --------------------------------------------------------------------------------
- */
+/* ---- whole files ---- */
 
 int cli_write_file(cli *c, const char *path, const void *bytes, size_t size) {
   symo_status status = symo_file_write(c->context, path, bytes, size);
@@ -75,8 +73,7 @@ int cli_write_json(cli *c, const char *path, json_t *value) {
   return code;
 }
 
-/* ---- time and machine ---------------------------------------------------------------------------
- */
+/* ---- time and machine ---- */
 
 double cli_seconds(void) {
   struct timespec t;

@@ -32,8 +32,7 @@ static void drop(facts *f) {
   symo_free(f->labels);
 }
 
-/* ---- each label by itself -----------------------------------------------------------------------
- */
+/* ---- each label by itself ---- */
 
 /* Eigenvalues at most m eps times the largest of the label in absolute value count as zero. */
 static void add_values(const symo_label_info *info, double tolerance, const double *w,
@@ -87,8 +86,7 @@ fail:
   return status;
 }
 
-/* ---- all together -------------------------------------------------------------------------------
- */
+/* ---- all together ---- */
 
 static symo_status optional_logdet(const symo_hessian *h, double damping, double *out, bool *has) {
   symo_status status = symo_hessian_logdet(h, damping, out);

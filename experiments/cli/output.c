@@ -11,8 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- messages -----------------------------------------------------------------------------------
- */
+/* ---- messages ---- */
 
 void cli_progress_end(cli *c) {
   if (!c->progress) return;
@@ -96,8 +95,7 @@ int cli_unknown(cli *c, const char *what, const char *word, size_t count, const 
                   symo_did_you_mean(word, count, known).text, hint);
 }
 
-/* ---- JSON ---------------------------------------------------------------------------------------
- */
+/* ---- JSON ---- */
 
 json_t *cli_number(double value) { return isfinite(value) ? json_real(value) : json_null(); }
 

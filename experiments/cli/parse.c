@@ -30,8 +30,7 @@ const cli_option *cli_row(const cli_command *command, size_t index) {
   return index - own < common ? &common_rows[index - own] : NULL;
 }
 
-/* ---- what was given -----------------------------------------------------------------------------
- */
+/* ---- what was given ---- */
 
 static cli_value *find(const cli *c, const char *name, size_t length) {
   for (size_t i = 0; i < c->count; i++) {
@@ -60,8 +59,7 @@ const char *const *cli_list(const cli *c, const char *name, size_t *count) {
   return v->list;
 }
 
-/* ---- checking a value against its row -----------------------------------------------------------
- */
+/* ---- checking a value against its row ---- */
 
 /* "--name", or the placeholder of an operand. */
 static void label_of(const cli_option *o, char *out, size_t size) {
@@ -137,8 +135,7 @@ static int check(cli *c, cli_value *v) {
   return CLI_DONE;
 }
 
-/* ---- walking the command line -------------------------------------------------------------------
- */
+/* ---- walking the command line ---- */
 
 static int unknown_option(cli *c, const char *word, size_t length) {
   const char *names[64];

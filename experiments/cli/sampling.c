@@ -14,8 +14,7 @@ enum { PROBES = 16, DENSE_LIMIT = 400 };
 /* Fewer probes, never none, where all of them would take more than this. */
 static const double probe_bytes = 512e6;
 
-/* ---- moments ------------------------------------------------------------------------------------
- */
+/* ---- moments ---- */
 
 static void add_value(sampling_moment *m, size_t n, double value) {
   double before = value - m->mean;
@@ -45,8 +44,7 @@ double sampling_threshold(size_t n, double single) {
   return high;
 }
 
-/* ---- making -------------------------------------------------------------------------------------
- */
+/* ---- making ---- */
 
 static double *normals(symo_rng *rng, size_t n) {
   double *out = symo_calloc(n, sizeof *out);
@@ -115,8 +113,7 @@ void sampling_drop(sampling *s, sampling_result *r) {
   for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) symo_free(blocks[i]);
 }
 
-/* ---- sampling -----------------------------------------------------------------------------------
- */
+/* ---- sampling ---- */
 
 static double *dots_of(const sampling *s, size_t which, size_t tensor) {
   return s->dots + (which * s->num_tensors + tensor) * s->probes;
@@ -166,8 +163,7 @@ symo_status sampling_add(sampling *s, const symo_element *element) {
   return SYMO_OK;
 }
 
-/* ---- comparing ----------------------------------------------------------------------------------
- */
+/* ---- comparing ---- */
 
 static double norm(const sampling *s, const double *v, size_t tensor) {
   return symo_nrm2(SYMO_F64, symo_layout_tensor_size(s->layout, tensor),

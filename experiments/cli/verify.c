@@ -20,8 +20,7 @@
 
 static const double threshold = 5;
 
-/* ---- the closed forms ---------------------------------------------------------------------------
- */
+/* ---- the closed forms ---- */
 
 static symo_status covariance(const symo_plan *plan, const double *v, symo_hessian **out) {
   const symo_layout *layout = symo_plan_layout(plan);
@@ -56,8 +55,7 @@ fail:
   return status;
 }
 
-/* ---- answers ------------------------------------------------------------------------------------
- */
+/* ---- answers ---- */
 
 static const char *tensor(const sampling *s, size_t t) {
   return symo_layout_tensor_name(s->layout, t);
@@ -136,8 +134,7 @@ static int print_text(cli *c, const sampling *s, const sampling_result *r, bool 
   return CLI_DONE;
 }
 
-/* ---- running ------------------------------------------------------------------------------------
- */
+/* ---- running ---- */
 
 static symo_status draw(cli *c, sampling *s, symo_element *element, symo_rng *rng) {
   symo_status status = SYMO_OK;

@@ -26,7 +26,7 @@ symo_status compare_approx_make(symo_context *context, const compare_form *form,
   return SYMO_OK;
 }
 
-/* ---- structured ------------------------------------------------------------------------------ */
+/* ---- structured ---- */
 
 typedef struct structured {
   symo_hessian *hessian, *absolute;
@@ -111,7 +111,7 @@ fail:
   return status;
 }
 
-/* ---- dense ----------------------------------------------------------------------------------- */
+/* ---- dense ---- */
 
 typedef struct spectral {
   double *v, *w, *coordinates;
@@ -173,7 +173,7 @@ symo_status compare_approx_dense(symo_context *context, size_t size, double *v, 
   return compare_approx_make(context, &spectral_form, size, stored, s, out);
 }
 
-/* ---- diagonal -------------------------------------------------------------------------------- */
+/* ---- diagonal ---- */
 
 static symo_status diagonal_dense(compare_approx *a, double *out) {
   const double *diagonal = a->self;

@@ -135,7 +135,7 @@ static const cli_option options[] = {
     {.name = "no-plots", .kind = CLI_FLAG, .help = "Leave the pictures out"},
     {.name = NULL}};
 
-/* ---- reading the options --------------------------------------------------------------------- */
+/* ---- reading the options ---- */
 
 static int read_net(cli *c, compare_spec *spec) {
   const char *loss = cli_str(c, "loss"), *net = cli_str(c, "net");
@@ -191,7 +191,7 @@ static char *default_directory(const char *data) {
   return cli_join("symo-results", name[0] ? name : "compare");
 }
 
-/* ---- the work -------------------------------------------------------------------------------- */
+/* ---- the work ---- */
 
 typedef struct job {
   compare_spec spec;

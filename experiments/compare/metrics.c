@@ -83,7 +83,7 @@ void compare_metrics_dense(const compare_reference *ref, const double *b, double
   m->hvp_cosine = ref->directions > 0 ? sum / (double)ref->directions : NAN;
 }
 
-/* ---- the damped step ------------------------------------------------------------------------- */
+/* ---- the damped step ---- */
 
 /* The loss at theta + eta d below that at theta; trial: [size] numbers of the dtype. */
 static symo_status decrease_at(const compare_reference *ref, const double *d, double eta,

@@ -26,7 +26,7 @@ compare_style compare_style_of(const char *row) {
   return (compare_style){row, "#999999", 3, 2, 1.5};
 }
 
-/* ---- texts ----------------------------------------------------------------------------------- */
+/* ---- texts ---- */
 
 bool compare_text_open(compare_text *text) {
   *text = (compare_text){0};
@@ -62,7 +62,7 @@ void compare_plot_begin(FILE *out, const char *name, int width, int height) {
 
 void compare_plot_end(FILE *out) { fprintf(out, "set output\n}\n"); }
 
-/* ---- gnuplot --------------------------------------------------------------------------------- */
+/* ---- gnuplot ---- */
 
 enum { MISSING = 127 };
 

@@ -16,7 +16,7 @@ void compare_plot_headline(FILE *out, const char *what, const compare_run *run) 
           run->setup.parameters, run->setup.data_name);
 }
 
-/* ---- spectra --------------------------------------------------------------------------------- */
+/* ---- spectra ---- */
 
 /* One eigenvalue of each estimate a line, |H| first; below 1e-12 of the largest it is rounding:
  * "nan". */
@@ -77,7 +77,7 @@ int compare_plot_spectra(cli *c, const char *plots, const compare_run *run) {
   return compare_text_close(c, &text, plots, "spectra.gp");
 }
 
-/* ---- cosines --------------------------------------------------------------------------------- */
+/* ---- cosines ---- */
 
 static const char *const shown[] = {"cosine_abs_hessian", "cosine_hessian", "cosine_hessian_star"};
 

@@ -46,7 +46,7 @@ compare_stat compare_stat_of(const compare_run *runs, size_t count, const char *
   return (compare_stat){median, values[0], values[n - 1]};
 }
 
-/* ---- header ---------------------------------------------------------------------------------- */
+/* ---- header ---- */
 
 static void print_groups(const compare_setup *s) {
   printf("groups   ");
@@ -88,7 +88,7 @@ void compare_print_header(const compare_run *run, size_t seeds) {
          run->grad_norm, run->h_norm, run->negative, s->parameters);
 }
 
-/* ---- table ----------------------------------------------------------------------------------- */
+/* ---- table ---- */
 
 static void cell(double value, int width) {
   char text[32];

@@ -116,7 +116,7 @@ json_t *compare_json(cli *c, const compare_run *runs, size_t count) {
   return out;
 }
 
-/* ---- arrays ---------------------------------------------------------------------------------- */
+/* ---- arrays ---- */
 
 typedef struct target {
   cli *c;

@@ -74,7 +74,7 @@ fail:
   return status;
 }
 
-/* ---- the library's estimates ----------------------------------------------------------------- */
+/* ---- the library's estimates ---- */
 
 static symo_status family_row(compare_bench *b, const symo_estimator *estimator,
                               symo_plan *const plans[2]) {

@@ -27,7 +27,7 @@ static void bench_free(compare_bench *b) {
   symo_free(b->values);
 }
 
-/* ---- the exact matrices ---------------------------------------------------------------------- */
+/* ---- the exact matrices ---- */
 
 /* |H| and the decrease of its own step. */
 static symo_status exact_reference(compare_bench *b) {
@@ -80,7 +80,7 @@ fail:
   return status;
 }
 
-/* ---- the run --------------------------------------------------------------------------------- */
+/* ---- the run ---- */
 
 static symo_status point(compare_run *run) {
   compare_setup *s = &run->setup;

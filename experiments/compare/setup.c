@@ -34,7 +34,7 @@ void compare_setup_destroy(compare_setup *s) {
   *s = (compare_setup){0};
 }
 
-/* ---- size ------------------------------------------------------------------------------------ */
+/* ---- size ---- */
 
 /* Refuses what does not fit before anything is taken. */
 static int check_size(cli *c, const compare_spec *spec) {
@@ -50,7 +50,7 @@ static int check_size(cli *c, const compare_spec *spec) {
                   net, parameters, bytes / gib, free_bytes / gib, most);
 }
 
-/* ---- groups ---------------------------------------------------------------------------------- */
+/* ---- groups ---- */
 
 /* The tensors of the layout are those of the network, in order. */
 static int check_layout(cli *c, const compare_setup *s, const char *source) {
@@ -158,7 +158,7 @@ fail:
   return status;
 }
 
-/* ---- the point ------------------------------------------------------------------------------- */
+/* ---- the point ---- */
 
 static symo_status make_star(symo_context *context, compare_setup *s) {
   size_t n = s->parameters, tensors = symo_layout_num_tensors(s->layout);

@@ -66,7 +66,7 @@ int compare_load(cli *c, compare_setup *s) {
   return s->data_name != NULL ? CLI_DONE : cli_fail(c, CLI_NUMERIC, "compare: out of memory");
 }
 
-/* ---- training -------------------------------------------------------------------------------- */
+/* ---- training ---- */
 
 typedef struct watcher {
   cli *c;

@@ -69,7 +69,7 @@ const compare_sweep_kind *compare_sweep_find(const char *name) {
   return NULL;
 }
 
-/* ---- running --------------------------------------------------------------------------------- */
+/* ---- running ---- */
 
 static int split(cli *c, compare_sweep *sweep, const char *values) {
   for (const char *p = values; sweep->count < COMPARE_SWEEP_MOST;) {
@@ -121,7 +121,7 @@ void compare_sweep_destroy(compare_sweep *sweep) {
   sweep->runs = NULL;
 }
 
-/* ---- reporting ------------------------------------------------------------------------------- */
+/* ---- reporting ---- */
 
 void compare_sweep_print(const compare_sweep *sweep) {
   for (size_t f = 0; f < COMPARE_FIGURES; f++) {

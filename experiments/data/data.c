@@ -39,8 +39,7 @@ void symo_data_one_hot(const symo_dataset *data, const size_t *class_of) {
   for (size_t r = 0; r < data->examples; r++) data->y[r * data->outputs + class_of[r]] = 1.0;
 }
 
-/* ---- shipped files ----------------------------------------------------------------------------
- */
+/* ---- shipped files ---- */
 
 /* The folder of the running program; false where the system does not say. */
 static bool program_folder(char *folder, size_t size) {
@@ -98,8 +97,7 @@ static symo_status load_digits(symo_context *context, const symo_data_options *o
   return SYMO_OK;
 }
 
-/* ---- after reading ----------------------------------------------------------------------------
- */
+/* ---- after reading ---- */
 
 symo_status symo_data_subset(symo_context *context, uint64_t seed, size_t total, size_t wanted,
                              size_t *index) {

@@ -8,8 +8,7 @@
 #include "core/linalg.h"
 #include "experiments/net/kernels.h"
 
-/* ---- nodes ------------------------------------------------------------------------------------
- */
+/* ---- nodes ---- */
 
 static int add_buffer(symo_net *net, size_t width, bool hidden) {
   net->widths[net->num_buffers] = width;
@@ -60,8 +59,7 @@ void symo_net_build(symo_net *net) {
   if (entropy) loss->saved[0] = add_buffer(net, net->widths[at], false);
 }
 
-/* ---- create -----------------------------------------------------------------------------------
- */
+/* ---- create ---- */
 
 static symo_status check_spec(symo_context *context, const symo_net_spec *spec) {
   if (spec->num_layers < 1 || spec->num_layers > SYMO_NET_MAX_LAYERS)
@@ -124,8 +122,7 @@ void symo_net_init(const symo_net *net, double scale, symo_rng *rng, void *theta
     symo_put(net->spec.dtype, theta, i, scale * symo_rng_normal(rng));
 }
 
-/* ---- data -------------------------------------------------------------------------------------
- */
+/* ---- data ---- */
 
 static symo_status check_values(symo_net *net, const char *what, size_t examples, size_t width,
                                 const double *values) {

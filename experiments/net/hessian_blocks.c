@@ -64,8 +64,7 @@ void symo_hessian_gather(const job_t *j, const symo_node *p, const symo_node *q)
                        shift(j, j->slope, j->seed + s - j->base));
 }
 
-/* ---- q = p ------------------------------------------------------------------------------------
- */
+/* ---- q = p ---- */
 
 /* Pairs in runs of equal i: walks `left` of them from where it stands; false at the end. */
 typedef struct pair_run {
@@ -118,8 +117,7 @@ void symo_hessian_curve(const job_t *j, const symo_node *p) {
   }
 }
 
-/* ---- the layer after p ------------------------------------------------------------------------
- */
+/* ---- the layer after p ---- */
 
 /* sum_n C_q[i,i'] a_p[j] a_q[j']: rows for units (seed, i'), columns for (j, j'). */
 static void adjoin_curve(const job_t *j, const symo_node *p, const symo_node *q) {
@@ -166,8 +164,7 @@ void symo_hessian_adjoin(const job_t *j, const symo_node *p, const symo_node *q)
   adjoin_slope(j, p, q);
 }
 
-/* ---- any later layer --------------------------------------------------------------------------
- */
+/* ---- any later layer ---- */
 
 void symo_hessian_couple(const job_t *j, const symo_node *p, const symo_node *q) {
   const symo_net *net = j->net;

@@ -4,8 +4,7 @@
 
 #include <math.h>
 
-/* ---- activations ------------------------------------------------------------------------------
- */
+/* ---- activations ---- */
 
 typedef struct jet {
   double y, d1, d2;
@@ -72,8 +71,7 @@ void symo_kernel_activation(symo_dtype dtype, symo_activation activation, size_t
     activation_f32(jet_of(activation), count, z, y, d1, d2);
 }
 
-/* ---- products by a factor per example ---------------------------------------------------------
- */
+/* ---- products by a factor per example ---- */
 
 static void scale_f64(size_t n, size_t k, size_t w, const double *d, const double *x, double *out) {
   for (size_t r = 0; r < n; r++, d += w)
@@ -117,8 +115,7 @@ void symo_kernel_curve(symo_dtype dtype, size_t n, size_t k, size_t w, const voi
     curve_f32(n, k, w, d, c, t, out);
 }
 
-/* ---- rows -------------------------------------------------------------------------------------
- */
+/* ---- rows ---- */
 
 /* x[r,:] += row, or with `sum`, row += x[r,:]. */
 static void rows_f64(size_t n, size_t w, double *restrict row, double *restrict x, bool sum) {
@@ -152,8 +149,7 @@ void symo_kernel_sum_rows(symo_dtype dtype, size_t n, size_t w, const void *x, v
   rows_any(dtype, n, w, sum, (void *)(uintptr_t)x, true);
 }
 
-/* ---- losses -----------------------------------------------------------------------------------
- */
+/* ---- losses ---- */
 
 static double residual_f64(size_t count, const double *f, const double *y, double *delta) {
   double sum = 0.0;
@@ -256,8 +252,7 @@ void symo_kernel_softmax_curve(symo_dtype dtype, size_t n, size_t k, size_t w, c
     softmax_curve_f32(n, k, w, p, t, out);
 }
 
-/* ---- conversions ------------------------------------------------------------------------------
- */
+/* ---- conversions ---- */
 
 void symo_kernel_from_double(symo_dtype dtype, size_t count, const double *x, void *out) {
   if (dtype == SYMO_F64)

@@ -63,8 +63,7 @@ symo_status symo_net_ready(symo_net *net, const void *theta, const char *where) 
   return SYMO_OK;
 }
 
-/* ---- loss and gradient ------------------------------------------------------------------------
- */
+/* ---- loss and gradient ---- */
 
 static symo_status loss_and_gradient(symo_net *net, const void *theta, double *loss, void *grad) {
   symo_status status = symo_net_ready(net, theta, "network loss");
@@ -94,8 +93,7 @@ static symo_status slot_gradient(void *self, const void *theta, double *loss, vo
   return loss_and_gradient(self, theta, loss, grad);
 }
 
-/* ---- products for blocks of directions --------------------------------------------------------
- */
+/* ---- products for blocks of directions ---- */
 
 /* Packs k directions; gives the first node that any of them touches, num_nodes when all are zero.
  */

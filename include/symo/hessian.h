@@ -10,13 +10,12 @@ extern "C" {
 /* A symmetric matrix over all parameters that commutes with the group of its plan: one small
  * symmetric M for every label.  Every operation on it is that operation on the M; nothing of the
  * size of the parameters squared is formed except by symo_hessian_dense and symo_hessian_block.
- * Immutable once made, but for symo_hessian_set. */
+ * Immutable once made; may be shared between threads. */
 typedef struct symo_hessian symo_hessian;
 
 void symo_hessian_destroy(symo_hessian *hessian); /* NULL is accepted */
 
-/* ---- making one -------------------------------------------------------------------------------
- */
+/* ---- making one ---- */
 
 /* An estimator turns orbit averages into a Hessian (docs/mathematics.md, section 5). */
 typedef struct symo_estimator symo_estimator;
@@ -64,8 +63,7 @@ symo_status symo_hessian_identity(const symo_plan *plan, double s, symo_hessian 
 symo_status symo_hessian_from_blocks(const symo_plan *plan, const void *const *m,
                                      symo_hessian **out);
 
-/* ---- looking at it ----------------------------------------------------------------------------
- */
+/* ---- looking at it ---- */
 
 const symo_plan *symo_hessian_plan(const symo_hessian *hessian);
 
@@ -102,8 +100,7 @@ symo_status symo_hessian_dense(const symo_hessian *hessian, double *out);
 /* A few lines for people.  *out is the caller's (symo_free). */
 symo_status symo_hessian_describe(const symo_hessian *hessian, char **out);
 
-/* ---- computing with it ------------------------------------------------------------------------
- */
+/* ---- computing with it ---- */
 
 /* A result whose numbers leave the range of the dtype is refused with SYMO_E_NUMERIC, also above. */
 

@@ -16,7 +16,7 @@ extern "C" {
  * SYMO_E_SHAPE, SYMO_E_DTYPE, SYMO_E_NONFINITE (Hessians only), SYMO_E_UNSUPPORTED (groups of a
  * later version). */
 
-/* ---- layouts -------------------------------------------------------------------------------- */
+/* ---- layouts ---- */
 
 /* Unknown keys are refused with their path. */
 symo_status symo_layout_read_json(symo_context *context, const char *path, symo_layout **out);
@@ -28,7 +28,7 @@ symo_status symo_layout_to_json(const symo_layout *layout, char **out); /* symo_
  * else as the short notation. */
 symo_status symo_layout_open(symo_context *context, const char *path_or_text, symo_layout **out);
 
-/* ---- safetensors ---------------------------------------------------------------------------- */
+/* ---- safetensors ---- */
 
 /* The tensors of `layout` from a safetensors file (F64, F32, BF16, F16, converted to dtype), into
  * one flat vector of num_parameters numbers, which is the caller's (symo_free).  Other entries in
@@ -39,14 +39,14 @@ symo_status symo_tensors_read(const symo_layout *layout, const char *path, symo_
 symo_status symo_tensors_write(const symo_layout *layout, const char *path, symo_dtype dtype,
                                const void *flat);
 
-/* ---- Hessians ------------------------------------------------------------------------------- */
+/* ---- Hessians ---- */
 
 /* A safetensors file: the layout and the spec of the plan in its metadata, one entry [count, m, m]
  * per label.  Reading gives back the same bits. */
 symo_status symo_hessian_write(const symo_hessian *hessian, const char *path);
 symo_status symo_hessian_read(symo_context *context, const char *path, symo_hessian **out);
 
-/* ---- npy ------------------------------------------------------------------------------------ */
+/* ---- npy ---- */
 
 /* '<f8', C order, version 1.0. */
 symo_status symo_npy_write(symo_context *context, const char *path, const double *data, size_t rows,

@@ -98,8 +98,8 @@ static double difference(const kit *k, size_t n, const void *x, const void *y) {
   return most;
 }
 
-/* Coordinates [rows.., copies, lanes..] of a component, dense, cut to [first, first + n) of the first
- * row axis; n 0: whole. */
+/* Coordinates [rows.., copies, lanes..] of a component, dense, cut to [first, first + n) of the
+ * first row axis; n 0: whole. */
 typedef struct coordinates {
   symo_nd view;
   size_t rows, members, copies; /* rows of one member of the family */
@@ -164,7 +164,7 @@ static void act(const kit *k, bool inverse, const tensor *x, tensor *y) {
                 k->work);
 }
 
-/* ---- the checks ------------------------------------------------------------------------------- */
+/* ---- the checks ---- */
 
 static void check_texts(kit *k) {
   cr_assert(k->group->name[0] && k->group->summary[0] && k->group->irreps_text[0]);
@@ -191,8 +191,8 @@ static void check_dimensions(kit *k) {
   cr_assert(k->irreps[0].dim == 1 && k->irreps[0].ambient == 0 && !k->irreps[0].family);
   for (int c = 0; c < k->num_components; c++) {
     const symo_irrep *r = &k->irreps[k->components[c].irrep];
-    cr_assert(r->dim > 0 && r->count > 0 && k->components[c].copies > 0, "%s: component %d is empty",
-              k->text, c);
+    cr_assert(r->dim > 0 && r->count > 0 && k->components[c].copies > 0,
+              "%s: component %d is empty", k->text, c);
     cr_assert(k->components[c].irrep < k->num_irreps);
     for (int b = 0; b < c; b++) cr_assert_neq(k->components[b].irrep, k->components[c].irrep);
     total += r->dim * r->count * k->components[c].copies;
@@ -213,7 +213,8 @@ static void check_coordinates(kit *k) {
     analyze(k, c, 0, 0, &y, &cy);
     size_t n = symo_nd_size(&cx.view);
     synthesize(k, c, &cy, &back);
-    double left = inner(k, n, cx.store, cy.store), right = inner(k, numbers(&x), x.store, back.store);
+    double left = inner(k, n, cx.store, cy.store),
+           right = inner(k, numbers(&x), x.store, back.store);
     cr_assert(fabs(left - right) <= 100 * k->tolerance, "%s: not the transpose: %g, %g", k->text,
               left, right);
     analyze(k, c, 0, 0, &back, &again);
@@ -266,8 +267,10 @@ static void check_equivariance(kit *k) {
             double s = 0, t = 0;
             for (size_t r = 0; r < before.rows; r++) {
               size_t at = f * member + r * columns;
-              s += symo_get(k->dtype, before.store, at + a) * symo_get(k->dtype, before.store, at + b);
-              t += symo_get(k->dtype, after.store, at + a) * symo_get(k->dtype, after.store, at + b);
+              s += symo_get(k->dtype, before.store, at + a) *
+                   symo_get(k->dtype, before.store, at + b);
+              t +=
+                  symo_get(k->dtype, after.store, at + a) * symo_get(k->dtype, after.store, at + b);
             }
             cr_assert(fabs(s - t) <= 100 * k->tolerance, "%s: component %d: %g, %g", k->text, c, s,
                       t);

@@ -202,7 +202,7 @@ Test(compare_metrics, steps_take_absolute_eigenvalues) {
   teardown(&f);
 }
 
-/* ---- forms ----------------------------------------------------------------------------------- */
+/* ---- forms ---- */
 
 /* Dense export, eigenvalues and step of a form agree with the dense form of its export. */
 static void conform(fixture *f, compare_approx *a) {
@@ -326,7 +326,7 @@ Test(compare_forms, kronecker_root_of_rank_one) {
   teardown(&f);
 }
 
-/* ---- images ---------------------------------------------------------------------------------- */
+/* ---- images ---- */
 
 Test(compare_image, root_mean_square_with_the_sign_of_the_sum) {
   double b[16] = {1, 1, 0, 0, 1, 1, 0, 4, -3, 0, 2, 2, 0, 0, 2, 2}, out[4];

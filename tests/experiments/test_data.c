@@ -266,8 +266,7 @@ Test(data, teacher) {
   end(&f);
 }
 
-/* ---- idx --------------------------------------------------------------------------------------
- */
+/* ---- idx ---- */
 
 enum { IMAGES = 5, PIXELS = 6 };
 static unsigned char image_bytes[16 + IMAGES * PIXELS], label_bytes[8 + IMAGES];
@@ -349,8 +348,7 @@ Test(data, idx_refusals) {
   end(&f);
 }
 
-/* ---- memory -----------------------------------------------------------------------------------
- */
+/* ---- memory ---- */
 
 static symo_status load_and_drop(void *self) {
   fixture *f = self;

@@ -10,8 +10,9 @@ enum { LAYOUTS = 20, PARAMETERS = 40 };
 static const char *const names[] = {"covariance", "h-g", "h-g-bd", "h-pd", "h-star"};
 enum { NAMES = 5 };
 
-/* One gradient and one set of parameters: C_t and C_g have the rank of one orbit.  M is then defined by
- * the pseudo-inverse: M C_t M = P C_g P with P the projector on the range of C_t, and M = P M P. */
+/* One gradient and one set of parameters: C_t and C_g have the rank of one orbit.  M is then
+ * defined by the pseudo-inverse: M C_t M = P C_g P with P the projector on the range of C_t, and M
+ * = P M P. */
 static void check_pseudo_inverse(symo_world *w, bool centered) {
   size_t n = w->n;
   symo_test_batch g = symo_test_batch_make(w->layout, SYMO_F64, w->rng, 1);
@@ -23,7 +24,8 @@ static void check_pseudo_inverse(symo_world *w, bool centered) {
   double *m = symo_world_dense(w, &how, &g, &t), *mcm = symo_dense_sandwich(n, m, ct);
   double *pmp = symo_dense_sandwich(n, p, m), scale = symo_dense_norm(n, cg);
   for (size_t i = 0; i < n * n; i++) {
-    cr_assert(fabs(mcm[i] - pcp[i]) <= 1e-7 * scale, "M C_t M: %g, %g: %s", mcm[i], pcp[i], w->text);
+    cr_assert(fabs(mcm[i] - pcp[i]) <= 1e-7 * scale, "M C_t M: %g, %g: %s", mcm[i], pcp[i],
+              w->text);
     cr_assert(fabs(pmp[i] - m[i]) <= 1e-7 * symo_dense_norm(n, m), "P M P: %s", w->text);
   }
   free(cg);
@@ -44,6 +46,44 @@ Test(estimate_edges, h_pd_of_one_gradient_uses_the_pseudo_inverse) {
     symo_world_random(&w, SYMO_TEST_ALL, 0, PARAMETERS);
     check_pseudo_inverse(&w, false);
     check_pseudo_inverse(&w, true);
+  }
+  symo_world_close(&w);
+}
+
+/* The same for h-star: the solution of least norm, whatever the rank of C_t. */
+Test(estimate_edges, h_star_of_one_gradient_is_the_solution_of_least_norm) {
+  symo_world w;
+  symo_world_open(&w, 49);
+  for (int k = 0; k < 2 * LAYOUTS; k++) {
+    symo_world_random(&w, SYMO_TEST_ALL, 0, PARAMETERS);
+    size_t n = w.n;
+    symo_test_batch both = symo_test_batch_make(w.layout, SYMO_F64, w.rng, 4);
+    symo_test_batch g = both, t = both, sum = both; /* g, t, g + t, each of one vector */
+    g.count = t.count = sum.count = 1;
+    t.in = both.in + 1;
+    sum.in = both.in + 2;
+    for (size_t i = 0; i < n; i++) both.flat[2 * n + i] = both.flat[i] + both.flat[n + i];
+    symo_test_batch_scale(&both, 1);
+    symo_test_case how = {"covariance", SYMO_F64, k % 2, false, 0};
+    double *cg = symo_world_dense(&w, &how, &g, NULL), *ct = symo_world_dense(&w, &how, &t, NULL);
+    double *cross = symo_world_dense(&w, &how, &sum, NULL), *values = symo_dense_new(1, n);
+    for (size_t i = 0; i < n * n; i++) cross[i] -= cg[i] + ct[i]; /* C_gt + C_gt' */
+    symo_dense_eigen(n, ct, values, NULL);
+    double least = values[n - 1], most = values[n - 1];
+    for (size_t i = 0; i < n; i++)
+      if (values[i] > 1e-11 * most) least = fmin(least, values[i]);
+    how.estimator = "h-star";
+    double *m = symo_world_dense(&w, &how, &g, &t);
+    double *wanted = symo_dense_lyapunov(n, ct, cross, 1e-11);
+    double error = least > 0 ? symo_test_rel(m, wanted, n * n) : symo_test_max(m, n * n);
+    cr_assert(error <= 1e-12 * (1 + most / least) || least <= 1e-6 * most, "%g: %s", error, w.text);
+    free(cg);
+    free(ct);
+    free(cross);
+    free(values);
+    free(m);
+    free(wanted);
+    symo_test_batch_free(&both);
   }
   symo_world_close(&w);
 }
@@ -73,7 +113,8 @@ Test(estimate_edges, h_g_of_one_gradient_squares_to_the_covariance) {
   symo_world_close(&w);
 }
 
-/* theta = 0: what divides by it gives zero, also with scale; damping makes it C_g^{1/2} / sqrt(d). */
+/* theta = 0: what divides by it gives zero, also with scale; damping makes it C_g^{1/2} / sqrt(d).
+ */
 Test(estimate_edges, zero_parameters) {
   symo_world w;
   symo_world_open(&w, 43);
@@ -89,7 +130,8 @@ Test(estimate_edges, zero_parameters) {
     cr_assert(symo_test_max(m, w.n * w.n) == 0, "%s", which[k]);
     free(m);
   }
-  symo_test_case damped = {"h-pd", SYMO_F64, false, false, 4}, plain = {"h-g", SYMO_F64, false, false, 0};
+  symo_test_case damped = {"h-pd", SYMO_F64, false, false, 4},
+                 plain = {"h-g", SYMO_F64, false, false, 0};
   double *a = symo_world_dense(&w, &damped, &g, &t), *b = symo_world_dense(&w, &plain, &g, NULL);
   for (size_t i = 0; i < w.n * w.n; i++) b[i] /= 2;
   cr_assert(symo_test_rel(a, b, w.n * w.n) <= 1e-10);
@@ -100,7 +142,30 @@ Test(estimate_edges, zero_parameters) {
   symo_world_close(&w);
 }
 
-/* One entry that is not zero: everything is finite, and C_g has that entry's square as its trace. */
+/* Parameters that are nothing beside the damping: C_g^{1/2} / sqrt(d). */
+Test(estimate_edges, damping_beyond_the_parameters) {
+  symo_world w;
+  symo_world_open(&w, 51);
+  symo_world_parse(&w, "h: signed-permutation 4; i: identity 2; w[h,i] b[h] c[i]");
+  for (int dtype = SYMO_F32; dtype <= SYMO_F64; dtype++) {
+    symo_test_batch g = symo_test_batch_make(w.layout, (symo_dtype)dtype, w.rng, 30);
+    symo_test_batch t = symo_test_batch_make(w.layout, (symo_dtype)dtype, w.rng, 30);
+    symo_test_case plain = {"h-g", (symo_dtype)dtype, false, false, 0};
+    symo_test_case damped = {"h-pd", (symo_dtype)dtype, false, false, 4};
+    symo_test_batch_scale(&t, 1e-30);
+    double *a = symo_world_dense(&w, &damped, &g, &t), *b = symo_world_dense(&w, &plain, &g, NULL);
+    for (size_t i = 0; i < w.n * w.n; i++) b[i] /= 2;
+    cr_assert(symo_test_rel(a, b, w.n * w.n) <= (dtype == SYMO_F32 ? 1e-5 : 1e-13));
+    free(a);
+    free(b);
+    symo_test_batch_free(&g);
+    symo_test_batch_free(&t);
+  }
+  symo_world_close(&w);
+}
+
+/* One entry that is not zero: everything is finite, and C_g has that entry's square as its trace.
+ */
 Test(estimate_edges, one_entry) {
   symo_world w;
   symo_world_open(&w, 44);
@@ -132,7 +197,7 @@ Test(estimate_edges, one_entry) {
   symo_world_close(&w);
 }
 
-/* ---- extreme numbers -------------------------------------------------------------------------- */
+/* ---- extreme numbers ---- */
 
 /* The estimate of s g, u theta over that of g, theta, times the power that belongs to it. */
 static void check_extreme(symo_world *w, const char *name, symo_dtype dtype, double s, double u,
@@ -222,6 +287,38 @@ Test(estimate_edges, scale_with_numbers_of_any_size) {
   symo_world_close(&w);
 }
 
+/* Damping is compared with C_t at any size: M(g, u theta, u^2 d) = M(g, theta, d) / u. */
+Test(estimate_edges, damping_with_numbers_of_any_size) {
+  symo_world w;
+  symo_world_open(&w, 50);
+  symo_world_parse(&w, "h: permutation 5; i: identity 2; w[h,i] b[h] c[i]");
+  const double sizes[] = {1e-30, 1e-15, 1, 1e15, 1e30};
+  for (int dtype = SYMO_F32; dtype <= SYMO_F64; dtype++)
+    for (int e = 0; e < 4; e++) {
+      size_t count = e / 2 ? 1 : 40; /* one gradient: singular but for the damping */
+      symo_test_batch g = symo_test_batch_make(w.layout, (symo_dtype)dtype, w.rng, count);
+      symo_test_batch t = symo_test_batch_make(w.layout, (symo_dtype)dtype, w.rng, count);
+      symo_test_case how = {e % 2 ? "h-pd" : "h-star", (symo_dtype)dtype, false, false, 0.5};
+      double *before = symo_world_dense(&w, &how, &g, &t);
+      for (int u = 0; u < 5; u++) {
+        how.damping = 0.5 * sizes[u] * sizes[u];
+        symo_test_batch_scale(&t, sizes[u]);
+        double *after = symo_world_dense(&w, &how, &g, &t);
+        symo_test_batch_scale(&t, 1 / sizes[u]);
+        for (size_t i = 0; i < w.n * w.n; i++) after[i] *= sizes[u];
+        double limit = dtype == SYMO_F32 ? 1e-3 : 1e-7;
+        cr_assert(symo_test_rel(after, before, w.n * w.n) <= limit, "%s, %s, size %g: %g",
+                  how.estimator, symo_dtype_name(how.dtype), sizes[u],
+                  symo_test_rel(after, before, w.n * w.n));
+        free(after);
+      }
+      free(before);
+      symo_test_batch_free(&g);
+      symo_test_batch_free(&t);
+    }
+  symo_world_close(&w);
+}
+
 /* Tensors of very different size: each block is what it would be alone. */
 Test(estimate_edges, tensors_of_different_size) {
   symo_world w;
@@ -239,15 +336,16 @@ Test(estimate_edges, tensors_of_different_size) {
     symo_test_batch_scale(&g, 1);
     double *after = symo_world_dense(&w, &how, &g, NULL);
     for (size_t t = 0; t < 4; t++) {
-      size_t from = symo_layout_tensor_offset(w.layout, t), size = symo_layout_tensor_size(w.layout, t);
+      size_t from = symo_layout_tensor_offset(w.layout, t),
+             size = symo_layout_tensor_size(w.layout, t);
       double *a = symo_dense_new(size, size), *b = symo_dense_new(size, size);
       for (size_t i = 0; i < size * size; i++) {
         size_t at = (from + i / size) * w.n + from + i % size;
         a[i] = after[at];
         b[i] = before[at] * sizes[t];
       }
-      cr_assert(symo_test_rel(a, b, size * size) <= (dtype == SYMO_F32 ? 1e-4 : 1e-11), "tensor %zu",
-                t);
+      cr_assert(symo_test_rel(a, b, size * size) <= (dtype == SYMO_F32 ? 1e-4 : 1e-11),
+                "tensor %zu", t);
       free(a);
       free(b);
     }

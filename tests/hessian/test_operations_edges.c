@@ -8,8 +8,8 @@
 static const char small_net[] =
     "i: identity 2; h: signed-permutation 3; p: permutation 3; w[h,i] b[h] v[p,h] c[p] s[]";
 
-/* The covariance of draws from N(0, (A + d I)^-1) is that inverse: entries within 5 standard errors,
- * sqrt((S_ii S_jj + S_ij^2) / draws). */
+/* The covariance of draws from N(0, (A + d I)^-1) is that inverse: entries within 5 standard
+ * errors, sqrt((S_ii S_jj + S_ij^2) / draws). */
 Test(operations_edges, samples_have_the_covariance) {
   enum { DRAWS = 20000 };
   symo_world w;
@@ -18,7 +18,8 @@ Test(operations_edges, samples_have_the_covariance) {
   symo_plan *plan = symo_world_plan(&w, SYMO_F64, SYMO_COUPLED, false);
   symo_hessian *h = symo_world_definite(&w, plan);
   size_t n = w.n;
-  double damping = 0.5, *a = symo_dense_of(h), *sum = symo_dense_new(n, n), *x = symo_dense_new(1, n);
+  double damping = 0.5, *a = symo_dense_of(h), *sum = symo_dense_new(n, n),
+         *x = symo_dense_new(1, n);
   double *mean = symo_dense_new(1, n);
   for (size_t i = 0; i < n; i++) a[i * n + i] += damping;
   double *s = symo_dense_power(n, a, -1, 0);
@@ -252,8 +253,7 @@ Test(operations_edges, sums_of_different_plans_are_refused) {
   for (int k = 0; k < 9; k++) {
     symo_dtype dtype = k == 6 ? SYMO_F32 : SYMO_F64;
     symo_world_parse(&w, k < 6 ? others[k] : small_net);
-    symo_plan *other =
-        symo_world_plan(&w, dtype, k == 7 ? SYMO_BLOCKED : SYMO_COUPLED, k == 8);
+    symo_plan *other = symo_world_plan(&w, dtype, k == 7 ? SYMO_BLOCKED : SYMO_COUPLED, k == 8);
     cr_ok(w.context, symo_hessian_identity(other, 1, &b));
     cr_fails(w.context, SYMO_E_SHAPE, "different plans", symo_hessian_add(1, a, 1, b, &sum));
     cr_assert_null(sum);

@@ -1,5 +1,5 @@
-/* The orthogonal group, whose elements cannot be listed: against the signed permutations on one axis,
- * exact projectors on two, and Haar sampling. */
+/* The orthogonal group, whose elements cannot be listed: against the signed permutations on one
+ * axis, exact projectors on two, and Haar sampling. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,8 +41,8 @@ Test(orthogonal, one_axis_is_as_for_signed_permutations) {
   cr_no_leaks();
 }
 
-/* R^d (x) R^d = trace + traceless symmetric + antisymmetric: for one tensor [d, d] the average of x x' is
- * sum_k |P_k x|^2 / dim_k P_k with the three projectors written out. */
+/* R^d (x) R^d = trace + traceless symmetric + antisymmetric: for one tensor [d, d] the average of x
+ * x' is sum_k |P_k x|^2 / dim_k P_k with the three projectors written out. */
 static void check_projectors(symo_world *w, size_t d) {
   size_t n = d * d;
   char text[64];
@@ -89,8 +89,8 @@ Test(orthogonal, two_axes_are_trace_symmetric_antisymmetric) {
   symo_world_close(&w);
 }
 
-/* Moments of the quadratic forms <u, rho g> <rho g, v> for fixed probes u, v: their mean over Haar samples
- * is u' C v within 5 standard errors. */
+/* Moments of the quadratic forms <u, rho g> <rho g, v> for fixed probes u, v: their mean over Haar
+ * samples is u' C v within 5 standard errors. */
 static void check_sampling(symo_world *w, const char *text) {
   enum { SAMPLES = 4000, PROBES = 4 };
   symo_world_parse(w, text);

@@ -1,5 +1,5 @@
-/* Tensors stored with axes in any order, with gaps and backwards give what dense ones give, and nothing
- * but their entries is read or written. */
+/* Tensors stored with axes in any order, with gaps and backwards give what dense ones give, and
+ * nothing but their entries is read or written. */
 #include <math.h>
 #include <stdlib.h>
 

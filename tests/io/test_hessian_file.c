@@ -142,7 +142,7 @@ Test(io_hessian, results_of_operations_come_back) {
   symo_rng_destroy(rng);
 }
 
-/* ---- files that are none -------------------------------------------------------------------- */
+/* ---- files that are none ---- */
 
 enum { NUM_TEXTS = 7, MOST = 16 };
 
@@ -281,7 +281,7 @@ Test(io_hessian, refuses_wrong_arguments) {
   symo_hessian_destroy(hessian);
 }
 
-/* ---- failures ------------------------------------------------------------------------------- */
+/* ---- failures ---- */
 
 static symo_status write_and_read(void *self) {
   symo_hessian *back = NULL;

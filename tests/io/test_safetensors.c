@@ -42,7 +42,7 @@ static void entry_refused(const char *detail, const char *entry, size_t data_byt
 
 static const symo_safetensors_text texts[] = {{"format", "symo \"test\"\n"}, {"\xC3\xA9", ""}};
 
-/* ---- files that are well -------------------------------------------------------------------- */
+/* ---- files that are well ---- */
 
 Test(io_safetensors, keeps_every_bit_of_every_type) {
   enum { N = 6 };
@@ -192,7 +192,7 @@ Test(io_safetensors, compares_shapes) {
   symo_safetensors_close(file);
 }
 
-/* ---- what is not written -------------------------------------------------------------------- */
+/* ---- what is not written ---- */
 
 Test(io_safetensors, refuses_to_write_names_that_cannot_be_read) {
   const char *path = symo_test_path("x");
@@ -216,7 +216,7 @@ Test(io_safetensors, refuses_to_write_names_that_cannot_be_read) {
   cr_assert(symo_test_count_files() == 0);
 }
 
-/* ---- files that lie ------------------------------------------------------------------------- */
+/* ---- files that lie ---- */
 
 Test(io_safetensors, refuses_files_that_are_too_short) {
   for (size_t size = 0; size < 8; ++size) {
@@ -401,7 +401,7 @@ Test(io_safetensors, refuses_what_is_no_file) {
            symo_safetensors_open(context, "/dev/zero", &file));
 }
 
-/* ---- failures ------------------------------------------------------------------------------- */
+/* ---- failures ---- */
 
 static symo_status write_and_read(void *self) {
   const double *numbers = self;

@@ -104,8 +104,7 @@ double *symo_dense_outer(size_t n, size_t count, const double *x, const double *
   for (size_t k = 0; k < count; k++)
     for (size_t i = 0; i < n; i++)
       for (size_t j = 0; j < n; j++)
-        out[i * n + j] +=
-            0.5 * (x[k * n + i] * y[k * n + j] + y[k * n + i] * x[k * n + j]);
+        out[i * n + j] += 0.5 * (x[k * n + i] * y[k * n + j] + y[k * n + i] * x[k * n + j]);
   return out;
 }
 

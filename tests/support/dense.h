@@ -3,32 +3,33 @@
 
 #include <symo/symo.h>
 
-/* Dense linear algebra for oracles, [n, n] row-major, by GSL and plain loops: nothing of the library.
- * Matrices that are returned are the caller's (free). */
+/* Dense linear algebra for oracles, [n, n] row-major, by GSL and plain loops: nothing of the
+ * library. Matrices that are returned are the caller's (free). */
 double *symo_dense_new(size_t rows, size_t columns);
 double *symo_dense_identity(size_t n, double s);
 
 /* A = V diag(w) V', ascending; column k of V is the eigenvector of w[k]. */
 void symo_dense_eigen(size_t n, const double *a, double *w, double *v);
 
-/* A^p; eigenvalues at most `tolerance` times the largest count as zero, and stay zero for every p. */
+/* A^p; eigenvalues at most `tolerance` times the largest count as zero, and stay zero for every p.
+ */
 double *symo_dense_power(size_t n, const double *a, double p, double tolerance);
 
 /* a b, and a b a. */
 double *symo_dense_product(size_t n, const double *a, const double *b);
 double *symo_dense_sandwich(size_t n, const double *a, const double *b);
 
-/* C_t^{-1/2} (C_t^{1/2} C_g C_t^{1/2})^{1/2} C_t^{-1/2}, and the symmetric solution of least norm of
- * C M + M C = B; pseudo-inverses at the tolerance. */
+/* C_t^{-1/2} (C_t^{1/2} C_g C_t^{1/2})^{1/2} C_t^{-1/2}, and the symmetric solution of least norm
+ * of C M + M C = B; pseudo-inverses at the tolerance. */
 double *symo_dense_mean(size_t n, const double *ct, const double *cg, double tolerance);
 double *symo_dense_lyapunov(size_t n, const double *c, const double *b, double tolerance);
 
 /* sum_i (x_i y_i' + y_i x_i') / 2 over flat batches [count, n]. */
 double *symo_dense_outer(size_t n, size_t count, const double *x, const double *y);
 
-/* b - a * (s), out of place; y = A x. */
+/* y = A x; the Frobenius norm of [n, n]. */
 void symo_dense_matvec(size_t n, const double *a, const double *x, double *y);
-double symo_dense_norm(size_t n, const double *a); /* Frobenius, of [n, n] */
+double symo_dense_norm(size_t n, const double *a);
 
 /* The average of rho A rho' and the projector on what the group does not move (finite groups). */
 double *symo_dense_average(const symo_layout *layout, const double *a);

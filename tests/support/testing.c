@@ -90,8 +90,7 @@ void symo_test_unpack(symo_dtype dtype, const void *from, double *to, size_t n) 
     memcpy(to, from, n * sizeof *to);
 }
 
-/* ---- files --------------------------------------------------------------------------------------
- */
+/* ---- files ---- */
 
 static char directory[512];
 
@@ -139,8 +138,7 @@ void symo_test_write(const char *path, const void *bytes, size_t size) {
   cr_assert(fclose(file) == 0 && written == size, "cannot write %s", path);
 }
 
-/* ---- failing allocations ------------------------------------------------------------------------
- */
+/* ---- failing allocations ---- */
 
 size_t symo_test_allocations(symo_status (*operation)(void *self), void *self) {
   enum { MOST = 100000 };

@@ -110,8 +110,7 @@ void symo_test_vector_get(const symo_test_vector *x, double *flat) {
   size_t next = 0, item = symo_dtype_size(x->dtype);
   for (size_t t = 0; t < symo_layout_num_tensors(x->layout); t++)
     for (size_t k = 0; k < symo_layout_tensor_size(x->layout, t); k++)
-      flat[next++] =
-          symo_get(x->dtype, (char *)x->data[t] + place(x, t, k) * (ptrdiff_t)item, 0);
+      flat[next++] = symo_get(x->dtype, (char *)x->data[t] + place(x, t, k) * (ptrdiff_t)item, 0);
   for (size_t i = 0; i < x->room; i++)
     cr_assert(!x->untouched[i] || isnan(symo_get(x->dtype, x->store, i)),
               "number %zu, which belongs to no tensor, was written to", i);
@@ -149,6 +148,5 @@ void symo_test_batch_free(symo_test_batch *b) {
 
 void symo_test_batch_scale(symo_test_batch *b, double s) {
   for (size_t i = 0; i < b->count * b->n; i++) b->flat[i] *= s;
-  for (size_t i = 0; i < b->count; i++)
-    symo_test_vector_set(&b->vectors[i], b->flat + i * b->n);
+  for (size_t i = 0; i < b->count; i++) symo_test_vector_set(&b->vectors[i], b->flat + i * b->n);
 }

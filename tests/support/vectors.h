@@ -3,9 +3,10 @@
 
 #include <symo/symo.h>
 
-/* A vector over the parameters of a layout, row-major and dense, or (given a generator) with every tensor
- * stored in an order of axes, with gaps and with directions of its own.  What lies between the entries
- * is NaN, so that reading it shows; symo_test_vector_get fails the test if it was written to. */
+/* A vector over the parameters of a layout, row-major and dense, or (given a generator) with every
+ * tensor stored in an order of axes, with gaps and with directions of its own.  What lies between
+ * the entries is NaN, so that reading it shows; symo_test_vector_get fails the test if it was
+ * written to. */
 typedef struct symo_test_vector {
   const symo_layout *layout;
   symo_dtype dtype;

@@ -66,8 +66,7 @@ static symo_hessian *from_random_blocks(symo_world *w, const symo_plan *plan, bo
       for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < m; j++) {
           double sum = i == j ? 1 : 0;
-          for (size_t k = 0; k < m; k++)
-            sum += 2 * r[k * m + i] * r[k * m + j] / (double)m;
+          for (size_t k = 0; k < m; k++) sum += 2 * r[k * m + i] * r[k * m + j] / (double)m;
           if (!definite) sum = i >= j ? r[i * m + j] : r[j * m + i];
           symo_put(t, blocks[l], (c * m + i) * m + j, sum);
         }
