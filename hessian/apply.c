@@ -6,13 +6,7 @@
 #include "hessian/hessian.h"
 
 static symo_status check_target(const symo_hessian *h, symo_vector y, const char *what) {
-  const symo_layout *layout = h->plan->layout;
-  for (size_t i = 0; i < layout->num_tensors; i++)
-    if (y.data == NULL || y.data[i] == NULL)
-      return symo_fail(h->context, SYMO_E_ARGUMENT,
-                       "%s: tensor %s: the output array is NULL (pass one per tensor)", what,
-                       layout->tensors[i].name);
-  return SYMO_OK;
+  return symo_layout_check_arrays(h->plan->layout, symo_vector_const(y), what);
 }
 
 static void clear(const symo_plan *plan, symo_vector y) {

@@ -263,7 +263,10 @@ static symo_status estimate_label(const job *j, size_t index, const buffers *b, 
   double back = pow(s.grad, -j->estimator->grad_power) * pow(s.param, -param_power);
   if (back == 1) return SYMO_OK;
   size_t total = label->count * label->m * label->m;
-  symo_scal(t, total, back, h->m[index]);
+  int exponent; /* of the power of two, which by itself may be out of float32's range */
+  frexp(back, &exponent);
+  symo_scal(t, total, ldexp(1, (exponent - 1) / 2), h->m[index]);
+  symo_scal(t, total, ldexp(1, exponent - 1 - (exponent - 1) / 2), h->m[index]);
   if (!symo_all_finite(t, total, h->m[index]))
     return symo_fail(j->plan->context, SYMO_E_NUMERIC,
                      "estimate %s: label %s: the estimate overflows %s (use f64 or scale the loss)",

@@ -11,11 +11,12 @@
 
 #include "hessian/estimator.h"
 
-/* a := the square root of its positive part. */
+/* a := its square root, eigenvalues that only rounding made left out. */
 static symo_status root_in_place(estimate_block *b, void *a) {
   symo_status status = symo_eigh(b->dtype, b->m, a, b->w, b->work);
   if (status != SYMO_OK) return status;
-  for (size_t i = 0; i < b->m; i++) b->w[i] = b->w[i] > 0 ? sqrt(b->w[i]) : 0;
+  double least = b->tolerance * fmax(b->w[b->m - 1], 0);
+  for (size_t i = 0; i < b->m; i++) b->w[i] = b->w[i] > least ? sqrt(b->w[i]) : 0;
   symo_from_eigh(b->dtype, b->m, a, b->w, b->work, a);
   return SYMO_OK;
 }
@@ -47,7 +48,7 @@ static symo_status by_eigenvectors(estimate_block *b) {
   symo_status status = symo_eigh(t, m, b->params, b->w, b->work);
   if (status != SYMO_OK) return status;
   double *root = b->roots;
-  double least = b->tolerance * (b->w[m - 1] > 0 ? b->w[m - 1] : 0);
+  double least = b->tolerance * fmax(b->w[m - 1], 0);
   for (size_t i = 0; i < m; i++) root[i] = b->w[i] > least ? sqrt(b->w[i]) : 0;
   symo_mat v = symo_mat_dense(b->params, m, m), a = symo_mat_dense(b->average, m, m);
   symo_mat s = symo_mat_dense(b->work, m, m);

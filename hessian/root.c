@@ -2,8 +2,9 @@
  * gradient alone gives the estimate.  With `scale`, C_t is taken as (tr C_t / m) I instead and M is
  * divided by its square root (zero parameters give the pseudo-inverse, zero).
  *
- * C_g has no eigenvalue below zero but for rounding; those are set to zero.  With fewer rows than
- * columns, C_g = Z'Z, the root comes from the smaller side: with Z Z' = V' diag(l) V,
+ * What rounding makes of zero eigenvalues of C_g is at most m eps times the largest, of either sign;
+ * its root would be far larger, so all of that size are set to zero.  With fewer rows than columns,
+ * C_g = Z'Z, the root comes from the smaller side: with Z Z' = V' diag(l) V,
  *     (Z'Z)^{1/2} = Z' (Z Z')^{-1/2} Z = Y'Y ,   Y = diag(l^{-1/4}) V Z ,
  * and for one row it is x x' / |x|. */
 #include <math.h>
@@ -24,7 +25,8 @@ static symo_status apply(estimate_block *b) {
   }
   symo_status status = symo_eigh(b->dtype, b->m, b->average, b->w, b->work);
   if (status != SYMO_OK) return status;
-  for (size_t i = 0; i < b->m; i++) b->w[i] = b->w[i] > 0 ? sqrt(b->w[i]) / divisor : 0;
+  double least = b->tolerance * fmax(b->w[b->m - 1], 0);
+  for (size_t i = 0; i < b->m; i++) b->w[i] = b->w[i] > least ? sqrt(b->w[i]) / divisor : 0;
   symo_from_eigh(b->dtype, b->m, b->average, b->w, b->work, b->average);
   return SYMO_OK;
 }
@@ -32,7 +34,7 @@ static symo_status apply(estimate_block *b) {
 static symo_status apply_stack(estimate_stack *s) {
   symo_status status = symo_eigh(s->dtype, s->rows, s->gram, s->w, s->work);
   if (status != SYMO_OK) return status;
-  double least = s->tolerance * (s->w[s->rows - 1] > 0 ? s->w[s->rows - 1] : 0);
+  double least = s->tolerance * fmax(s->w[s->rows - 1], 0);
   for (size_t i = 0; i < s->rows; i++) {
     double scale = s->w[i] > least ? pow(s->w[i], -0.25) : 0;
     symo_scal(s->dtype, s->rows, scale, symo_at(s->dtype, s->gram, (ptrdiff_t)(i * s->rows)));

@@ -77,10 +77,7 @@ symo_status symo_hessian_solve(const symo_hessian *h, double damping, symo_const
   if (!(damping >= 0) || !isfinite(damping))
     return symo_fail(h->context, SYMO_E_ARGUMENT, "solve: damping %g (must be >= 0)", damping);
   SYMO_TRY(symo_layout_check_vector(plan->layout, t, x, "solve"));
-  for (size_t i = 0; i < plan->layout->num_tensors; i++)
-    if (y.data == NULL || y.data[i] == NULL)
-      return symo_fail(h->context, SYMO_E_ARGUMENT, "solve: tensor %s: the output array is NULL",
-                       plan->layout->tensors[i].name);
+  SYMO_TRY(symo_layout_check_arrays(plan->layout, symo_vector_const(y), "solve"));
   for (size_t i = 0; i < plan->num_labels; i++) {
     const plan_label *l = &plan->labels[i];
     size_t bytes = (symo_label_rows(l) * l->m * item + 63) / 64 * 64;

@@ -36,8 +36,9 @@ compare central-fact "sweep.png matrices.png" "${teacher[@]}" --no-bias --sweep 
 compare central-fact-biases "sweep.png" "${teacher[@]}" --sweep scale --seeds 5
 compare training "sweep.png" --data digits --net 64-16-10 --sweep steps --seeds 3
 compare width "sweep.png" "${teacher[@]}" --sweep width --seeds 3
-compare depth "sweep.png" "${teacher[@]}" --sweep depth --seeds 3
+compare depth "sweep.png" --data teacher --net 3-24-2 --sweep depth --seeds 3
 compare activation "sweep.png" "${teacher[@]}" --sweep activation --seeds 3
-compare groups "sweep.png" "${teacher[@]}" --sweep groups --seeds 3
+compare groups "sweep.png" "${teacher[@]}" --sweep groups --seeds 3 \
+  --sweep-values identity,sign-flip,permutation,signed-permutation,orthogonal
 bench bench-estimate estimate
 bench bench-hessian hessian

@@ -49,7 +49,14 @@ static int data(cli *c, const char *plots, const compare_sweep *sweep) {
 
 static void axis(FILE *out, const compare_sweep *sweep) {
   fprintf(out, "set xlabel \"%s\"\n", sweep->kind->label);
-  if (sweep->kind->logarithmic) fprintf(out, "set logscale x\n");
+  if (sweep->kind->logarithmic) { /* by itself the axis would go on to whole decades */
+    double least = (double)INFINITY, most = 0;
+    for (size_t i = 0; i < sweep->count; i++) {
+      least = fmin(least, strtod(sweep->value[i], NULL));
+      most = fmax(most, strtod(sweep->value[i], NULL));
+    }
+    fprintf(out, "set logscale x\nset xrange [%.6g:%.6g] noextend\n", least / 1.2, most * 1.2);
+  }
   if (sweep->kind->numbers && strcmp(sweep->kind->name, "steps") != 0) {
     fprintf(out, "set xtics (");
     for (size_t i = 0; i < sweep->count; i++)

@@ -57,7 +57,7 @@ static bool apply_groups(compare_spec *spec, const char *value) {
 static const compare_sweep_kind kinds[] = {
     {"scale", "0.001,0.003,0.01,0.03,0.1,0.3,1", "scale of the weights", true, true, apply_scale},
     {"steps", "0,10,30,100,300,1000", "steps of training", true, false, apply_steps},
-    {"width", "8,16,32,64", "width of the hidden layers", true, true, apply_width},
+    {"width", "8,16,32,64,128,256", "width of the hidden layers", true, true, apply_width},
     {"depth", "1,2,3,4", "number of hidden layers", true, false, apply_depth},
     {"activation", "tanh,relu,gelu,linear", "activation", false, false, apply_activation},
     {"groups", "sign-flip,permutation,signed-permutation,orthogonal", "group of the hidden spaces",
