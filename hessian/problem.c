@@ -11,14 +11,31 @@ enum { DIRECTIONS = 64 };
 
 typedef symo_status (*product)(void *self, const void *theta, size_t k, const void *v, void *out);
 
-/* Both triangles become their mean, equal to the last bit; in tiles, for the sake of the cache. */
+enum { TILE = 32 }; /* of transpositions, for the sake of the cache */
+
+/* Both triangles become their mean, equal to the last bit. */
 static void make_symmetric(size_t n, double *a) {
-  enum { TILE = 32 };
   for (size_t bi = 0; bi < n; bi += TILE)
     for (size_t bj = 0; bj <= bi; bj += TILE)
       for (size_t i = bi; i < n && i < bi + TILE; i++)
         for (size_t j = bj; j < i && j < bj + TILE; j++)
           a[j * n + i] = a[i * n + j] = 0.5 * (a[i * n + j] + a[j * n + i]);
+}
+
+/* The lower triangle becomes the upper one. */
+static void mirror_upper(size_t n, double *a) {
+  for (size_t bi = 0; bi < n; bi += TILE)
+    for (size_t bj = bi; bj < n; bj += TILE)
+      for (size_t j = bj; j < n && j < bj + TILE; j++)
+        for (size_t i = bi; i < j && i < bi + TILE; i++) a[j * n + i] = a[i * n + j];
+}
+
+/* Finite in the upper triangle. */
+static bool is_finite(size_t n, const double *a) {
+  bool finite = true;
+  for (size_t i = 0; i < n && finite; i++)
+    finite = symo_all_finite(SYMO_F64, n - i, a + i * n + i);
+  return finite;
 }
 
 static symo_status by_products(symo_context *context, const symo_problem *problem, product multiply,
@@ -41,16 +58,16 @@ static symo_status by_products(symo_context *context, const symo_problem *proble
     for (size_t i = 0; status == SYMO_OK && i < k * n; i++)
       out[first * n + i] = symo_get(problem->dtype, hv, i);
   }
+  if (status == SYMO_OK) make_symmetric(n, out);
   symo_free(v);
   return status;
 }
 
 static symo_status finish(symo_context *context, const symo_problem *problem, double *out) {
-  if (!symo_all_finite(SYMO_F64, problem->size * problem->size, out))
+  if (!is_finite(problem->size, out))
     return symo_fail(context, SYMO_E_NONFINITE,
                      "hessian of %s holds NaN or infinity (check theta and the data)",
                      problem->name == NULL ? "the problem" : problem->name);
-  make_symmetric(problem->size, out);
   return SYMO_OK;
 }
 
@@ -59,14 +76,16 @@ symo_status symo_problem_hessian(symo_context *context, const symo_problem *prob
   if (problem == NULL || theta == NULL || hessian == NULL)
     return symo_fail(context, SYMO_E_ARGUMENT, "hessian: NULL argument (pass problem, theta, out)");
   symo_status status;
-  if (problem->hessian != NULL)
+  if (problem->hessian != NULL) {
     status = problem->hessian(problem->self, theta, hessian);
-  else if (problem->hvp != NULL)
+    if (status == SYMO_OK) mirror_upper(problem->size, hessian);
+  } else if (problem->hvp != NULL) {
     status = by_products(context, problem, problem->hvp, theta, hessian);
-  else
+  } else {
     return symo_fail(context, SYMO_E_UNSUPPORTED,
                      "hessian: the problem %s has no Hessian-vector product (fill hvp or hessian)",
                      problem->name == NULL ? "" : problem->name);
+  }
   return status == SYMO_OK ? finish(context, problem, hessian) : status;
 }
 

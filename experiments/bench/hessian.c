@@ -1,5 +1,6 @@
 /* The exact Hessian of a digits network against the rate of dgemm, measured in the same run.  Flops
- * are those of the products that the Hessian needs, as the network counts them. */
+ * are those of the products that the Hessian needs, as the network counts them.  The target is for
+ * one thread; with several, dgemm gains more than the elementwise work between the products. */
 #include "experiments/bench/bench.h"
 
 #include <math.h>
@@ -28,14 +29,13 @@ static symo_status repeat(bench_report *report, const compare_setup *s, const be
 
 static void add_rows(bench_report *report, const char *name, double flops, double seconds,
                      double rate) {
-  bench_add(report,
-            (bench_row){.figure = seconds,
-                        .unit = "s",
-                        .floor = flops / rate,
-                        .ratio = flops / rate / seconds,
-                        .target = 0.6,
-                        .sense = BENCH_AT_LEAST},
-            "%s time", name);
+  bench_row row = {
+      .figure = seconds, .unit = "s", .floor = flops / rate, .ratio = flops / rate / seconds};
+  if (symo_get_threads() == 1) {
+    row.target = 0.6;
+    row.sense = BENCH_AT_LEAST;
+  }
+  bench_add(report, row, "%s time", name);
   bench_add(report,
             (bench_row){.figure = flops / seconds / 1e9,
                         .unit = "GFLOP/s",
@@ -47,7 +47,8 @@ static void add_rows(bench_report *report, const char *name, double flops, doubl
 static int run_net(bench_report *report, const char *net) {
   cli *c = report->c;
   char name[64];
-  (void)snprintf(name, sizeof name, "hessian digits %s f64", net);
+  (void)snprintf(name, sizeof name, "hessian digits %s f64, %d thread%s", net, symo_get_threads(),
+                 symo_get_threads() == 1 ? "" : "s");
   if (report->only != NULL && strstr(name, report->only) == NULL) return CLI_DONE;
   compare_spec spec = {.net = symo_net_spec_default(),
                        .data = "digits",
@@ -63,7 +64,7 @@ static int run_net(bench_report *report, const char *net) {
   compare_setup setup;
   bench_gemm gemm = {0};
   double seconds[MOST], rates[MOST], *dense = NULL;
-  size_t repeats = report->repeats > 0 ? report->repeats : 5;
+  size_t repeats = report->repeats > 0 ? report->repeats : 9;
   if (repeats > MOST) repeats = MOST;
   int code = compare_setup_make(c, &spec, &setup);
   if (code == CLI_DONE) code = bench_gemm_create(c, SYMO_F64, 1024, &gemm);
@@ -86,11 +87,14 @@ static int run_net(bench_report *report, const char *net) {
 
 static int run(bench_report *report) {
   static const char *const nets[] = {"64-32-16-10", "64-32-10"};
-  for (size_t i = 0; i < sizeof nets / sizeof nets[0]; i++) {
-    int code = run_net(report, nets[i]);
-    if (code != CLI_DONE) return code;
+  int given = symo_get_threads(), code = CLI_DONE;
+  for (int pass = 0; pass < (given == 1 ? 1 : 2) && code == CLI_DONE; pass++) {
+    (void)symo_set_threads(pass == 0 ? 1 : given);
+    for (size_t i = 0; i < sizeof nets / sizeof nets[0] && code == CLI_DONE; i++)
+      code = run_net(report, nets[i]);
   }
-  return CLI_DONE;
+  (void)symo_set_threads(given);
+  return code;
 }
 
 const bench_subject bench_subject_hessian = {

@@ -70,8 +70,12 @@ static void axis(FILE *out, const compare_sweep *sweep) {
     fprintf(out, ") nomirror\n");
   } else {
     fprintf(out, "set xrange [-0.3:%.1f]\nset xtics (", (double)sweep->count - 0.7);
-    for (size_t i = 0; i < sweep->count; i++)
-      fprintf(out, "%s\"%s\" %zu", i > 0 ? ", " : "", sweep->value[i], i);
+    for (size_t i = 0; i < sweep->count; i++) { /* long names break at their hyphens */
+      fprintf(out, "%s\"", i > 0 ? ", " : "");
+      for (const char *p = sweep->value[i]; *p != 0; p++)
+        fprintf(out, *p == '-' ? "-\\n" : "%c", *p);
+      fprintf(out, "\" %zu", i);
+    }
     fprintf(out, ") nomirror\n");
   }
 }

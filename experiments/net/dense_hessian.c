@@ -8,14 +8,15 @@
  *     H[(p,i,j), (q,i',j')] = 1/N sum_n a_p[j] ( C_q[i,i'] a_q[j'] + d_q[i'] T_q[i,j'] )
  *
  * since the gradient of W_q is d_q a_q'.  The numbers C and T take one tangent and one backward
- * tangent pass with out_p seeds per example, far fewer than the directions of W_p.  For a chunk of
- * examples: q = p      T_p = 0, and the sum is symmetric in (i,i') and in (j,j'): one product of
- * the [n, pairs] matrices C_p[i <= i'] and a[j] a[j <= j'], a quarter of 2 n P_p^2 flops. q after p
- * with pointwise operations between: T_q is diagonal.  The first term is one product of the
- *              matrices C_q[i,i'] and a_p[j] a_q[j'], the second a small one.
- *   q later    the bracket is formed and multiplied by A_p'.
- * The latter two take 2 n P_p P_q flops.  Everything lands in the upper triangle, which is mirrored
- * at the end. */
+ * tangent pass with out_p seeds per example, far fewer than the directions of W_p.
+ *
+ * For a chunk of examples:
+ *   q = p         T_p = 0, and the sum is symmetric in (i,i') and in (j,j'): one product of the
+ *                 [n, pairs] matrices C_p[i <= i'] and a[j] a[j <= j'], a quarter of 2 n P_p^2 flops
+ *   q next to p   with pointwise operations between, T_q is diagonal: one product of the matrices
+ *                 C_q[i,i'] and a_p[j] a_q[j'], and a small one
+ *   q later       the bracket is formed and multiplied by A_p'
+ * The latter two take 2 n P_p P_q flops.  Everything lands in the upper triangle. */
 #include <string.h>
 
 #include "core/linalg.h"
@@ -140,7 +141,6 @@ symo_status symo_net_dense_hessian(void *self, const void *theta, double *hessia
   }
   for (size_t l = 0; l < net->spec.num_layers; l++)
     fill_block(&net->nodes[net->dense[l]], net->parameters, hessian);
-  symo_panel_mirror(net->parameters, hessian);
   return SYMO_OK;
 }
 

@@ -116,11 +116,3 @@ void symo_panel_add(symo_dtype dtype, size_t count, const void *from, bool first
     for (size_t i = 0; i < count; i++) to[i] = first ? (double)x[i] : to[i] + (double)x[i];
   }
 }
-
-void symo_panel_mirror(size_t n, double *a) {
-  enum { TILE = 32 };
-  for (size_t i0 = 0; i0 < n; i0 += TILE)
-    for (size_t j0 = 0; j0 <= i0; j0 += TILE)
-      for (size_t i = i0; i < n && i < i0 + TILE; i++)
-        for (size_t j = j0; j < i && j < j0 + TILE; j++) a[i * n + j] = a[j * n + i];
-}

@@ -40,7 +40,4 @@ void symo_panel_form(symo_dtype dtype, size_t n, const symo_panel_units *units, 
 /* to = from, or to += from, `count` numbers. */
 void symo_panel_add(symo_dtype dtype, size_t count, const void *from, bool first, double *to);
 
-/* The lower triangle of a row-major [n, n] from the upper. */
-void symo_panel_mirror(size_t n, double *a);
-
 #endif

@@ -18,8 +18,9 @@ extern "C" {
  *   gradient  grad = dL/dtheta, [size]; *loss as well unless loss is NULL
  *   hvp       HV = H(theta) V for k directions, V and HV [k, size] row-major, HV does not alias V
  *   ggn       the same with the Gauss-Newton matrix
- *   hessian   the whole Hessian, [size, size] row-major, both triangles, always float64; optional,
- * for models that can do better than hvp on unit vectors */
+ *   hessian   the upper triangle (columns j >= row i) of the whole Hessian, [size, size] row-major,
+ *             always float64; what stands below is not looked at.  Optional, for models that can do
+ *             better than hvp on unit vectors */
 typedef struct symo_problem {
   const char *name;
   size_t size;

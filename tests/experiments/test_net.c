@@ -75,7 +75,7 @@ static void check_structure(net_case *c, bool gauss_newton) {
 static void check_dense(net_case *c) {
   size_t n = c->size;
   double *products = net_dense(c, false), *dense = net_vector(n * n);
-  cr_ok(c->context, c->problem.hessian(c->problem.self, c->theta, dense));
+  cr_ok(c->context, symo_problem_hessian(c->context, &c->problem, c->theta, dense));
   double rel = symo_test_rel(dense, products, n * n);
   cr_assert(rel <= 1e-12, "%s: dense Hessian off by %g", net_spec_text(&c->spec), rel);
   for (size_t i = 0; i < n; i++)
@@ -124,7 +124,7 @@ static void check_panels(const char *widths, size_t examples) {
   check_hvp(&c);
   size_t n = c.size;
   double *dense = net_vector(n * n), *v = net_random(&c, 4 * n), *hv = net_vector(4 * n);
-  cr_ok(c.context, c.problem.hessian(c.problem.self, c.theta, dense));
+  cr_ok(c.context, symo_problem_hessian(c.context, &c.problem, c.theta, dense));
   symo_gemm(SYMO_F64, 1.0, symo_mat_dense(v, 4, n), symo_mat_dense(dense, n, n), 0.0,
             symo_mat_dense(hv, 4, n));
   double *expected = net_product(&c, false, c.theta, 4, v);
@@ -292,8 +292,8 @@ Test(net, float32_agrees) {
     cr_ok(f.context, f.problem.ggn(f.problem.self, f.packed, 2, v32, hv32));
     cr_assert(symo_test_rel_dtype(SYMO_F32, hv32, gv, 2 * n) <= 1e-4);
     double *dense = net_vector(n * n), *dense32 = net_vector(n * n);
-    cr_ok(c.context, c.problem.hessian(c.problem.self, c.theta, dense));
-    cr_ok(f.context, f.problem.hessian(f.problem.self, f.packed, dense32));
+    cr_ok(c.context, symo_problem_hessian(c.context, &c.problem, c.theta, dense));
+    cr_ok(f.context, symo_problem_hessian(f.context, &f.problem, f.packed, dense32));
     cr_assert(symo_test_rel(dense32, dense, n * n) <= 1e-4);
     void *mine[] = {grad, v, grad32, v32, hv32, hv, gv, dense, dense32};
     for (size_t m = 0; m < sizeof mine / sizeof *mine; m++) symo_free(mine[m]);
@@ -333,7 +333,7 @@ Test(net, gelu_far_out) {
     double loss, grad[2], hessian[4], y = 0.0;
     cr_ok(c.context, symo_net_set_data(c.net, 1, &z, &y));
     cr_ok(c.context, c.problem.gradient(c.problem.self, theta, &loss, grad));
-    cr_ok(c.context, c.problem.hessian(c.problem.self, theta, hessian));
+    cr_ok(c.context, symo_problem_hessian(c.context, &c.problem, theta, hessian));
     long double density = expl(-z * z / 2) / sqrtl(8.0L * atanl(1.0L));
     long double cdf = 0.5L * erfcl(-(long double)z / sqrtl(2.0L)), g = z * cdf;
     long double d1 = cdf + z * density, d2 = (2 - z * z) * density;

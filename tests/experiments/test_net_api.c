@@ -171,7 +171,7 @@ Test(net_api, calls_allocate_nothing) {
     cr_ok(c.context, c.problem.gradient(c.problem.self, c.theta, &loss, out));
     cr_ok(c.context, c.problem.hvp(c.problem.self, c.theta, 20, v, out));
     cr_ok(c.context, c.problem.ggn(c.problem.self, c.theta, 20, v, out));
-    cr_ok(c.context, c.problem.hessian(c.problem.self, c.theta, h));
+    cr_ok(c.context, symo_problem_hessian(c.context, &c.problem, c.theta, h));
     cr_ok(c.context, symo_net_predict(c.net, c.theta, 33, c.x, out));
     cr_ok(c.context, symo_net_statistics(c.net, c.theta, NULL, 1, inputs, deltas));
     cr_ok(c.context, symo_net_sample_labels(c.net, c.theta, c.rng, out));
