@@ -33,7 +33,7 @@ static void multiply(const symo_hessian *h, symo_const_vector x, symo_vector y, 
 symo_status symo_hessian_matvec(const symo_hessian *h, symo_const_vector x, symo_vector y) {
   if (h == NULL) return SYMO_E_ARGUMENT;
   symo_status status = symo_layout_check_vector(h->plan->layout, h->plan->dtype, x, "matvec");
-  if (status == SYMO_OK) status = check_target(h, y, "matvec");
+  if (status == SYMO_OK) status = check_target(h, y, "matvec output");
   if (status != SYMO_OK) return status;
   void *work = symo_malloc(work_bytes(h->plan));
   if (work == NULL) return symo_fail_memory(h->context, "matvec");
@@ -44,7 +44,7 @@ symo_status symo_hessian_matvec(const symo_hessian *h, symo_const_vector x, symo
 
 symo_status symo_hessian_diagonal(const symo_hessian *h, symo_vector out) {
   if (h == NULL) return SYMO_E_ARGUMENT;
-  symo_status status = check_target(h, out, "diagonal");
+  symo_status status = check_target(h, out, "diagonal output");
   if (status != SYMO_OK) return status;
   size_t most = 64;
   for (size_t i = 0; i < h->plan->num_labels; i++) {
@@ -123,7 +123,7 @@ symo_status symo_hessian_sample(const symo_hessian *h, double damping, symo_rng 
   void *noise = NULL;
   const void **data = NULL;
   symo_status status;
-  SYMO_TRY(check_target(h, out, "sample"));
+  SYMO_TRY(check_target(h, out, "sample output"));
   SYMO_TRY(symo_hessian_invsqrt(h, damping, &root));
   noise = symo_malloc(layout->parameters * symo_dtype_size(t));
   data = symo_malloc(layout->num_tensors * sizeof *data);

@@ -33,8 +33,7 @@ static void mirror_upper(size_t n, double *a) {
 /* Finite in the upper triangle. */
 static bool is_finite(size_t n, const double *a) {
   bool finite = true;
-  for (size_t i = 0; i < n && finite; i++)
-    finite = symo_all_finite(SYMO_F64, n - i, a + i * n + i);
+  for (size_t i = 0; i < n && finite; i++) finite = symo_all_finite(SYMO_F64, n - i, a + i * n + i);
   return finite;
 }
 
