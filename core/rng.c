@@ -1,7 +1,6 @@
 /* Random numbers.  The one file of the library that uses GSL: MT19937 and the ziggurat Gaussian
  * (Marsaglia and Tsang 2000).  Check value: seed 1, first uniform 0.417022004702574 (numpy's
  * RandomState(1).random_sample() draws 53 bits and differs; this is the 32-bit draw). */
-#include <gsl/gsl_errno.h>
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_rng.h>
 
@@ -11,40 +10,32 @@
 #include <symo/layout.h>
 
 struct symo_rng {
-  gsl_rng *state;
+  gsl_rng base; /* its state stands behind this struct */
 };
 
+/* Put together by hand: gsl_rng_alloc calls GSL's error handler, which aborts, when memory runs
+ * out, and the handler is global. */
 symo_status symo_rng_create(symo_context *context, uint64_t seed, symo_rng **out) {
   if (out == NULL)
     return symo_fail(context, SYMO_E_ARGUMENT, "symo_rng_create: out is NULL (pass a pointer)");
-  symo_rng *rng = symo_malloc(sizeof *rng);
+  const gsl_rng_type *type = gsl_rng_mt19937;
+  symo_rng *rng = symo_calloc(1, sizeof *rng + type->size);
   if (rng == NULL) return symo_fail_memory(context, "symo_rng_create");
-  /* gsl_rng_alloc calls GSL's error handler, which aborts, when memory runs out. */
-  gsl_error_handler_t *handler = gsl_set_error_handler_off();
-  rng->state = gsl_rng_alloc(gsl_rng_mt19937);
-  gsl_set_error_handler(handler);
-  if (rng->state == NULL) {
-    symo_free(rng);
-    return symo_fail_memory(context, "symo_rng_create");
-  }
+  rng->base = (gsl_rng){type, rng + 1};
   /* mt19937 takes 32 bits: fold the high half in, so that every 64-bit seed counts; 0 is 4357
    * there. */
   uint64_t folded = (seed ^ (seed >> 32) * 0x9E3779B1u) & 0xFFFFFFFFu;
-  gsl_rng_set(rng->state, (unsigned long)folded);
+  gsl_rng_set(&rng->base, (unsigned long)folded);
   *out = rng;
   return SYMO_OK;
 }
 
-void symo_rng_destroy(symo_rng *rng) {
-  if (rng == NULL) return;
-  gsl_rng_free(rng->state);
-  symo_free(rng);
-}
+void symo_rng_destroy(symo_rng *rng) { symo_free(rng); }
 
-double symo_rng_uniform(symo_rng *rng) { return gsl_rng_uniform(rng->state); }
+double symo_rng_uniform(symo_rng *rng) { return gsl_rng_uniform(&rng->base); }
 
-double symo_rng_normal(symo_rng *rng) { return gsl_ran_gaussian_ziggurat(rng->state, 1.0); }
+double symo_rng_normal(symo_rng *rng) { return gsl_ran_gaussian_ziggurat(&rng->base, 1.0); }
 
 uint64_t symo_rng_below(symo_rng *rng, uint64_t n) {
-  return gsl_rng_uniform_int(rng->state, (unsigned long)n);
+  return gsl_rng_uniform_int(&rng->base, (unsigned long)n);
 }

@@ -4,6 +4,7 @@
  * of one-dimensional irreps go through the elementwise kernel; all else passes through dense panels
  * of bounded size. */
 #include <assert.h>
+#include <string.h>
 
 #include "groups/plan.h"
 
@@ -77,10 +78,20 @@ static void gram_of_matrices(const symo_plan *plan, const plan_label *label, dou
   }
 }
 
+/* Without the columns of length one, of which a piece may have as many as it has families: three
+ * such lists of axes would not fit a view. */
+static symo_nd squeeze(symo_nd x, int families) {
+  for (int k = x.nd - 1; k >= families; k--)
+    if (x.n[k] == 1) x = symo_nd_pick(x, k, 0);
+  return x;
+}
+
 /* c[f, a, b] += alpha x[f, a] y[f, b] for views [families.., columns..] of two pieces. */
 static void outer_families(symo_dtype dtype, const plan_label *label, double alpha, symo_nd x,
                            symo_nd y, size_t row, size_t column, void *c) {
   int f = label->num_families;
+  x = squeeze(x, f);
+  y = squeeze(y, f);
   symo_nd to = {.p = c, .dtype = dtype};
   to.p = symo_at(dtype, c, (ptrdiff_t)(row * label->m + column));
   ptrdiff_t stride = 1;
@@ -258,18 +269,26 @@ static size_t coordinate_bytes(const symo_plan *plan, const plan_label *label) {
   return (symo_label_rows(label) * label->m * symo_dtype_size(plan->dtype) + 63) / 64 * 64;
 }
 
+/* Rows that are multiplied at a time: so many that BLAS does not mind. */
+static size_t product_rows(const plan_label *label) {
+  size_t rows = label->m > 4096 ? label->m : 4096;
+  return rows < label->ambient ? rows : label->ambient;
+}
+
 size_t symo_apply_work(const symo_plan *plan, const plan_label *label) {
   size_t rows = label->num_rows > 0 ? label->row[0] : 1;
   size_t gather = symo_gather_scratch(plan, label, rows);
   size_t scatter = symo_scatter_scratch(plan, label);
-  return 2 * coordinate_bytes(plan, label) + (gather > scatter ? gather : scatter);
+  size_t part = product_rows(label) * label->m * symo_dtype_size(plan->dtype);
+  return coordinate_bytes(plan, label) + (part + 63) / 64 * 64 +
+         (gather > scatter ? gather : scatter);
 }
 
-void symo_label_apply(const symo_plan *plan, const plan_label *label, const void *m,
+void symo_label_apply(const symo_plan *plan, const plan_label *label, const void *blocks,
                       symo_const_vector x, symo_vector y, void *work) {
   symo_dtype t = plan->dtype;
   symo_const_vector target = symo_vector_const(y);
-  symo_mat whole = symo_mat_dense((void *)(uintptr_t)m, label->m, label->m);
+  symo_mat whole = symo_mat_dense((void *)(uintptr_t)blocks, label->m, label->m);
   if (all_matrices(plan, label, x) && all_matrices(plan, label, target)) {
     for (size_t i = 0; i < label->num_pieces; i++)
       for (size_t j = 0; j < label->num_pieces; j++) {
@@ -280,15 +299,19 @@ void symo_label_apply(const symo_plan *plan, const plan_label *label, const void
       }
     return;
   }
-  size_t bytes = coordinate_bytes(plan, label), all = label->num_rows > 0 ? label->row[0] : 1;
-  char *px = work, *py = px + bytes;
-  arena scratch = {.base = py + bytes};
+  size_t m = label->m, all = label->num_rows > 0 ? label->row[0] : 1, item = symo_dtype_size(t);
+  size_t step = product_rows(label);
+  char *px = work, *part = px + coordinate_bytes(plan, label);
+  arena scratch = {.base = part + (step * m * item + 63) / 64 * 64};
   symo_label_gather(plan, label, x, 0, all, px, &scratch);
   for (size_t i = 0; i < label->count; i++) {
-    ptrdiff_t at = (ptrdiff_t)(i * label->ambient * label->m);
-    whole.p = symo_at(t, m, (ptrdiff_t)(i * label->m * label->m));
-    symo_gemm(t, 1, symo_mat_dense(symo_at(t, px, at), label->ambient, label->m), whole, 0,
-              symo_mat_dense(symo_at(t, py, at), label->ambient, label->m));
+    whole.p = symo_at(t, blocks, (ptrdiff_t)(i * m * m));
+    for (size_t first = 0; first < label->ambient; first += step) {
+      size_t n = label->ambient - first < step ? label->ambient - first : step;
+      void *at = symo_at(t, px, (ptrdiff_t)((i * label->ambient + first) * m));
+      memcpy(part, at, n * m * item);
+      symo_gemm(t, 1, symo_mat_dense(part, n, m), whole, 0, symo_mat_dense(at, n, m));
+    }
   }
-  symo_label_scatter(plan, label, py, y, &scratch);
+  symo_label_scatter(plan, label, px, y, &scratch);
 }

@@ -22,7 +22,7 @@ symo_status symo_layout_create(symo_context *context, symo_layout **out) {
 }
 
 symo_layout *symo_layout_retain(symo_layout *layout) {
-  layout->frozen = true;
+  if (!layout->frozen) layout->frozen = true; /* no write once plans share it between threads */
   atomic_fetch_add(&layout->references, 1);
   return layout;
 }

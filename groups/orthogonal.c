@@ -74,7 +74,7 @@ static void element_identity(size_t dim, double *g) {
 /* work holds tau [d] and then LAPACK's own. */
 static symo_status element_sample(size_t dim, symo_rng *rng, double *g, void *work) {
   for (size_t i = 0; i < dim * dim; i++) g[i] = symo_rng_normal(rng);
-  size_t bytes = symo_eigh_work(SYMO_F64, dim) - dim * sizeof(double);
+  size_t bytes = (SYMO_SAMPLE_WORK - 1) * dim * sizeof(double);
   return symo_haar_orthogonal(dim, g, work, (double *)work + dim, bytes);
 }
 

@@ -89,7 +89,8 @@ static symo_status shape_label(const symo_plan *plan, plan_label *label, const i
     }
   }
   fits = fits && symo_mul_size(label->count, label->ambient, &rows);
-  return fits && rows <= PTRDIFF_MAX / 16 ? SYMO_OK : too_large(plan, label->name);
+  fits = fits && label->ambient <= 2147483647 && rows <= PTRDIFF_MAX / 16;
+  return fits ? SYMO_OK : too_large(plan, label->name);
 }
 
 /* The label of a key, made if it is new.  *out may move when labels are added. */

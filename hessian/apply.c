@@ -61,34 +61,83 @@ symo_status symo_hessian_diagonal(const symo_hessian *h, symo_vector out) {
   return SYMO_OK;
 }
 
-/* Columns [first, first + columns) of rows [row, row + rows), by products with unit vectors; out is
- * [rows, columns] with the given row stride.  The matrix is symmetric, so column j is also row j.
- */
-static symo_status dense_part(const symo_hessian *h, size_t row, size_t rows, size_t first,
-                              size_t columns, bool transposed, double *out, size_t stride) {
+/* A label cut to the pieces of two tensors. */
+typedef struct narrowed {
+  plan_label label;
+  plan_piece pieces[2];
+  size_t column[2]; /* of the pieces in the whole label */
+} narrowed;
+
+/* False if one of the tensors has no piece there. */
+static bool narrow(const plan_label *label, size_t a, size_t b, narrowed *out) {
+  size_t n = 0;
+  out->label = *label;
+  out->label.m = 0;
+  for (size_t i = 0; i < label->num_pieces; i++) {
+    const plan_piece *piece = &label->pieces[i];
+    if (piece->tensor != a && piece->tensor != b) continue;
+    out->column[n] = piece->column;
+    out->pieces[n] = *piece;
+    out->pieces[n++].column = out->label.m;
+    out->label.m += piece->width;
+  }
+  out->label.pieces = out->pieces;
+  out->label.num_pieces = n;
+  return n == (a == b ? 1 : 2);
+}
+
+/* The M of the pieces. */
+static void narrow_blocks(const symo_hessian *h, size_t index, const narrowed *part, void *m) {
+  const plan_label *l = &h->plan->labels[index];
+  symo_nd from = symo_nd_dense(h->plan->dtype, h->m[index], 3, (size_t[]){l->count, l->m, l->m});
+  symo_nd to =
+      symo_nd_dense(h->plan->dtype, m, 3, (size_t[]){l->count, part->label.m, part->label.m});
+  for (size_t i = 0; i < part->label.num_pieces; i++)
+    for (size_t j = 0; j < part->label.num_pieces; j++) {
+      const plan_piece *p = &part->pieces[i], *q = &part->pieces[j];
+      symo_nd x = symo_nd_slice(from, 1, part->column[i], p->width);
+      symo_nd y = symo_nd_slice(to, 1, p->column, p->width);
+      symo_nd_copy(1, symo_nd_slice(x, 2, part->column[j], q->width),
+                   symo_nd_slice(y, 2, q->column, q->width));
+    }
+}
+
+/* out += the part of one label in the block, by products with unit vectors in tensor `from`, of
+ * which `to` is read: out[j * stride_from + i * stride_to] for j in `from`, i in `to`. */
+static symo_status add_label(const symo_hessian *h, size_t index, size_t from, size_t to,
+                             double *out, size_t stride_from, size_t stride_to) {
   const symo_layout *layout = h->plan->layout;
   symo_dtype t = h->plan->dtype;
-  size_t p = layout->parameters, item = symo_dtype_size(t);
+  size_t n = layout->tensors[from].size, rows = layout->tensors[to].size;
+  size_t item = symo_dtype_size(t);
+  narrowed part;
+  if (!narrow(&h->plan->labels[index], from, to, &part)) return SYMO_OK;
   symo_status status = SYMO_OK;
-  char *vectors = symo_calloc(2 * p, item);
-  void **data = symo_calloc(2 * layout->num_tensors, sizeof *data);
-  void *work = symo_malloc(work_bytes(h->plan));
-  if (vectors == NULL || data == NULL || work == NULL)
-    SYMO_TRY(symo_fail_memory(h->context, "dense"));
-  void **ydata = data + layout->num_tensors;
-  symo_layout_split(layout, t, vectors, data);
-  symo_layout_split(layout, t, vectors + p * item, ydata);
-  symo_const_vector x = {(const void *const *)data, NULL};
-  for (size_t j = 0; j < columns; j++) {
-    symo_put(t, vectors, first + j, 1);
-    multiply(h, x, (symo_vector){ydata, NULL}, work);
-    symo_put(t, vectors, first + j, 0);
+  char *vectors = symo_calloc(2 * (n + rows), item);
+  void **data = symo_calloc(2 * layout->num_tensors, sizeof *data), **ydata = NULL;
+  void *m = symo_malloc(part.label.count * part.label.m * part.label.m * item);
+  void *work = symo_malloc(symo_apply_work(h->plan, &part.label));
+  if (vectors == NULL || data == NULL || m == NULL || work == NULL)
+    SYMO_TRY(symo_fail_memory(h->context, "block"));
+  ydata = data + layout->num_tensors;
+  data[to] = vectors + n * item;
+  data[from] = vectors; /* the same tensor, perhaps */
+  ydata[from] = vectors + (n + rows) * item;
+  ydata[to] = vectors + (2 * n + rows) * item;
+  narrow_blocks(h, index, &part, m);
+  for (size_t j = 0; j < n; j++) {
+    memset(vectors + (n + rows) * item, 0, (n + rows) * item);
+    symo_put(t, data[from], j, 1);
+    symo_label_apply(h->plan, &part.label, m, (symo_const_vector){(const void *const *)data, NULL},
+                     (symo_vector){ydata, NULL}, work);
+    symo_put(t, data[from], j, 0);
     for (size_t i = 0; i < rows; i++)
-      out[transposed ? j * stride + i : i * stride + j] = symo_get(t, vectors + p * item, row + i);
+      out[j * stride_from + i * stride_to] += symo_get(t, ydata[to], i);
   }
 fail:
   symo_free(vectors);
   symo_free(data);
+  symo_free(m);
   symo_free(work);
   return status;
 }
@@ -100,17 +149,45 @@ symo_status symo_hessian_block(const symo_hessian *h, size_t row_tensor, size_t 
   if (row_tensor >= layout->num_tensors || column_tensor >= layout->num_tensors)
     return symo_fail(h->context, SYMO_E_ARGUMENT, "block: tensor %zu, %zu (the layout has %zu)",
                      row_tensor, column_tensor, layout->num_tensors);
-  const layout_tensor *r = &layout->tensors[row_tensor], *c = &layout->tensors[column_tensor];
-  return dense_part(h, r->offset, r->size, c->offset, c->size, false, out, c->size);
+  size_t rows = layout->tensors[row_tensor].size, columns = layout->tensors[column_tensor].size;
+  symo_status status = SYMO_OK;
+  for (size_t i = 0; i < rows * columns; i++) out[i] = 0;
+  for (size_t i = 0; i < h->plan->num_labels && status == SYMO_OK; i++) {
+    if (h->plan->labels[i].dropped) continue;
+    status = columns <= rows ? add_label(h, i, column_tensor, row_tensor, out, 1, columns)
+                             : add_label(h, i, row_tensor, column_tensor, out, columns, 1);
+  }
+  return status;
 }
 
 symo_status symo_hessian_dense(const symo_hessian *h, double *out) {
   if (h == NULL || out == NULL) return SYMO_E_ARGUMENT;
-  size_t p = h->plan->layout->parameters;
-  symo_status status = dense_part(h, 0, p, 0, p, true, out, p);
-  for (size_t i = 0; status == SYMO_OK && i < p; i++) /* symmetric to the last bit */
+  const symo_layout *layout = h->plan->layout;
+  symo_dtype t = h->plan->dtype;
+  size_t p = layout->parameters, item = symo_dtype_size(t);
+  symo_status status = SYMO_OK;
+  char *vectors = symo_calloc(2 * p, item);
+  void **data = symo_calloc(2 * layout->num_tensors, sizeof *data), **ydata = NULL;
+  void *work = symo_malloc(work_bytes(h->plan));
+  if (vectors == NULL || data == NULL || work == NULL)
+    SYMO_TRY(symo_fail_memory(h->context, "dense"));
+  ydata = data + layout->num_tensors;
+  symo_layout_split(layout, t, vectors, data);
+  symo_layout_split(layout, t, vectors + p * item, ydata);
+  for (size_t j = 0; j < p; j++) { /* the matrix is symmetric: column j is also row j */
+    symo_put(t, vectors, j, 1);
+    multiply(h, (symo_const_vector){(const void *const *)data, NULL}, (symo_vector){ydata, NULL},
+             work);
+    symo_put(t, vectors, j, 0);
+    for (size_t i = 0; i < p; i++) out[j * p + i] = symo_get(t, vectors + p * item, i);
+  }
+  for (size_t i = 0; i < p; i++) /* symmetric to the last bit */
     for (size_t j = 0; j < i; j++)
       out[j * p + i] = out[i * p + j] = 0.5 * (out[i * p + j] + out[j * p + i]);
+fail:
+  symo_free(vectors);
+  symo_free(data);
+  symo_free(work);
   return status;
 }
 

@@ -21,6 +21,11 @@ static symo_status solve_block(const solver *s, size_t label, size_t member, siz
   const void *block = symo_hessian_member(s->h, label, member);
   symo_mat right = symo_mat_dense(x, rows, m);
   double rcond = 0;
+  if (m == 1) { /* families have millions of these */
+    double value = symo_get(t, block, 0) + s->damping;
+    symo_scal(t, rows, value != 0 ? 1 / value : 0, x);
+    return SYMO_OK;
+  }
   memcpy(s->square, block, bytes);
   symo_add_diagonal(t, m, s->damping, s->square);
   if (symo_cholesky(t, m, s->square, &rcond, s->work) == SYMO_OK && rcond > sqrt(symo_epsilon(t))) {
@@ -38,11 +43,11 @@ static symo_status solve_block(const solver *s, size_t label, size_t member, siz
   double least = (double)m * symo_epsilon(t) * fmax(fabs(s->w[0]), fabs(s->w[m - 1]));
   for (size_t i = 0; i < m; i++) s->w[i] = fabs(s->w[i]) > least ? 1 / s->w[i] : 0;
   symo_from_eigh(t, m, s->square, s->w, s->work, s->other);
-  for (size_t i = 0; i < rows; i++) { /* one row at a time: x may not alias the product */
-    symo_mat row = symo_mat_dense(symo_at(t, x, (ptrdiff_t)(i * m)), 1, m);
-    symo_mat temporary = symo_mat_dense(s->work, 1, m);
-    memcpy(s->work, row.p, m * symo_dtype_size(t));
-    symo_gemm(t, 1, temporary, symo_mat_dense(s->other, m, m), 0, row);
+  for (size_t i = 0; i < rows; i += m) { /* m rows at a time: x may not alias the product */
+    size_t n = rows - i < m ? rows - i : m;
+    symo_mat part = symo_mat_dense(symo_at(t, x, (ptrdiff_t)(i * m)), n, m);
+    memcpy(s->work, part.p, n * m * symo_dtype_size(t));
+    symo_gemm(t, 1, symo_mat_dense(s->work, n, m), symo_mat_dense(s->other, m, m), 0, part);
   }
   return SYMO_OK;
 }

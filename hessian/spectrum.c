@@ -108,6 +108,7 @@ symo_status symo_hessian_abs(const symo_hessian *h, symo_hessian **out) {
 typedef struct eigenvalue {
   double value;
   size_t multiplicity;
+  double least; /* m eps times the largest of its block: what counts as zero there */
 } eigenvalue;
 
 static int by_value(const void *a, const void *b) {
@@ -115,7 +116,9 @@ static int by_value(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-static symo_status all_eigenvalues(const symo_hessian *h, size_t *count, eigenvalue **out) {
+/* Of A + damping I. */
+static symo_status all_eigenvalues(const symo_hessian *h, double damping, size_t *count,
+                                   eigenvalue **out) {
   symo_dtype t = h->plan->dtype;
   size_t n = 0, used = 0, m = widest(h->plan), item = symo_dtype_size(t);
   for (size_t i = 0; i < h->plan->num_labels; i++) {
@@ -130,7 +133,7 @@ static symo_status all_eigenvalues(const symo_hessian *h, size_t *count, eigenva
   double *w = (double *)(void *)(block + square + eigh);
   for (size_t i = 0; i < h->plan->num_labels; i++) {
     const plan_label *l = &h->plan->labels[i];
-    if (l->dropped) values[used++] = (eigenvalue){0, l->m * l->dim * l->count};
+    if (l->dropped) values[used++] = (eigenvalue){damping, l->m * l->dim * l->count, 0};
     for (size_t c = 0; !l->dropped && c < l->count; c++) {
       memcpy(block, symo_hessian_member(h, i, c), l->m * l->m * item);
       status = symo_eigvalsh(t, l->m, block, w, block + square);
@@ -138,7 +141,10 @@ static symo_status all_eigenvalues(const symo_hessian *h, size_t *count, eigenva
         SYMO_TRY(symo_fail(h->context, status,
                            "eigenvalues: label %s: the eigendecomposition failed (try float64)",
                            l->name));
-      for (size_t k = 0; k < l->m; k++) values[used++] = (eigenvalue){w[k], l->dim};
+      double largest = fmax(fabs(w[0] + damping), fabs(w[l->m - 1] + damping));
+      double least = (double)l->m * symo_epsilon(t) * largest;
+      for (size_t k = 0; k < l->m; k++)
+        values[used++] = (eigenvalue){w[k] + damping, l->dim, least};
     }
   }
   qsort(values, used, sizeof *values, by_value);
@@ -157,7 +163,7 @@ symo_status symo_hessian_eigenvalues(const symo_hessian *h, size_t *count, doubl
     return SYMO_E_ARGUMENT;
   size_t n;
   eigenvalue *all;
-  symo_status status = all_eigenvalues(h, &n, &all);
+  symo_status status = all_eigenvalues(h, 0, &n, &all);
   if (status != SYMO_OK) return status;
   double *v = symo_malloc(n * sizeof *v);
   size_t *k = symo_malloc(n * sizeof *k);
@@ -184,19 +190,21 @@ symo_status symo_hessian_logdet(const symo_hessian *h, double damping, double *o
     return symo_fail(h->context, SYMO_E_ARGUMENT, "logdet: damping %g (must be >= 0)", damping);
   size_t n;
   eigenvalue *all;
-  symo_status status = all_eigenvalues(h, &n, &all);
+  symo_status status = all_eigenvalues(h, damping, &n, &all);
   if (status != SYMO_OK) return status;
-  double sum = 0, largest = fmax(fabs(all[0].value + damping), fabs(all[n - 1].value + damping));
-  double least = (double)widest(h->plan) * symo_epsilon(h->plan->dtype) * largest;
-  bool definite = all[0].value + damping > least;
-  for (size_t i = 0; definite && i < n; i++)
-    sum += (double)all[i].multiplicity * log(all[i].value + damping);
-  double smallest = all[0].value;
+  double sum = 0, refused = 0;
+  bool definite = true;
+  for (size_t i = 0; i < n && definite; i++) {
+    definite = all[i].value > all[i].least;
+    if (definite)
+      sum += (double)all[i].multiplicity * log(all[i].value);
+    else
+      refused = all[i].value;
+  }
   symo_free(all);
   if (!definite)
     return symo_fail(h->context, SYMO_SINGULAR,
-                     "logdet: the smallest eigenvalue is %g with damping %g (add damping)",
-                     smallest, damping);
+                     "logdet: an eigenvalue is %g with damping %g (add damping)", refused, damping);
   *out = sum;
   return SYMO_OK;
 }

@@ -91,7 +91,8 @@ static symo_status label_path(symo_context *context, const char *images, char la
   else
     strcat(labels, ".gz");
   if (access(labels, R_OK) == 0) return SYMO_OK;
-  return symo_fail(context, SYMO_E_IO, "%s: the labels '%s' are not beside it", images, labels);
+  return symo_fail(context, SYMO_E_IO, "%s: the labels '%s' are not beside it (put them there)",
+                   images, labels);
 }
 
 /* Only the examples that are wanted become float64. */
@@ -140,7 +141,8 @@ symo_status symo_data_read_idx(symo_context *context, const char *path,
   SYMO_TRY(symo_data_slurp(context, labels, &label_bytes, &label_size));
   SYMO_TRY(check_head(context, labels, label_bytes, label_size, LABELS, count));
   if (count[0] != sizes[0]) {
-    status = symo_fail(context, SYMO_E_FORMAT, "%s: %zu labels for %zu images in %s", labels,
+    status = symo_fail(context, SYMO_E_FORMAT,
+                       "%s: %zu labels for %zu images in %s (take files of one set)", labels,
                        count[0], sizes[0], images);
     goto fail;
   }

@@ -19,8 +19,9 @@ void symo_element_destroy(symo_element *element);
 symo_status symo_element_sample(symo_element *element, symo_rng *rng);
 
 /* y = rho(g) x, or rho(g)^-1 x: g acts on every axis of every tensor.  x and y hold numbers of type
- * dtype and must not overlap.  Allocates a workspace of the size of the largest tensor of order two
- * and more.  O(parameters), times the dimension for each axis under an orthogonal group. */
+ * dtype and must not overlap.  Allocates a workspace of twice the size of the largest tensor of
+ * order two and more, and d^2 numbers for an orthogonal group.  O(parameters), times the dimension
+ * for each axis under an orthogonal group. */
 symo_status symo_element_act(const symo_element *element, symo_dtype dtype, symo_const_vector x,
                              symo_vector y);
 symo_status symo_element_act_inverse(const symo_element *element, symo_dtype dtype,

@@ -84,7 +84,7 @@ double symo_hessian_trace(const symo_hessian *hessian);
 double symo_hessian_frobenius(const symo_hessian *hessian); /* norm; no overflow at 1e30 */
 
 /* log det (A + damping I).  SYMO_SINGULAR if it is not positive definite, the dropped part
- * included. */
+ * included: an eigenvalue at most m eps times the largest of its M counts as zero. */
 symo_status symo_hessian_logdet(const symo_hessian *hessian, double damping, double *out);
 
 /* The diagonal, as a vector over the parameters, numbers of the plan's dtype.  Closed form. */
@@ -102,7 +102,9 @@ symo_status symo_hessian_describe(const symo_hessian *hessian, char **out);
 
 /* ---- computing with it ---- */
 
-/* A result whose numbers leave the range of the dtype is refused with SYMO_E_NUMERIC, also above. */
+/* A new symo_hessian whose numbers leave the range of the dtype is refused with SYMO_E_NUMERIC,
+ * here and above; vectors are given as they come, infinities included.  Vectors read are checked:
+ * SYMO_E_NONFINITE names the tensor that holds NaN or infinity. */
 
 /* y = A x.  x and y must not overlap; numbers of the plan's dtype. */
 symo_status symo_hessian_matvec(const symo_hessian *hessian, symo_const_vector x, symo_vector y);
@@ -131,7 +133,8 @@ symo_status symo_hessian_add(double a, const symo_hessian *x, double b, const sy
                              symo_hessian **out);
 symo_status symo_hessian_scale(double a, const symo_hessian *x, symo_hessian **out);
 
-/* A draw from N(0, (A + damping I)^-1): (A + damping I)^{-1/2} z, pseudo-inverse as above.
+/* A draw from N(0, (A + damping I)^-1): (A + damping I)^{-1/2} z, pseudo-inverse as above;
+ * the draw is zero on the dropped part.
  * For many draws take symo_hessian_invsqrt once and multiply normal vectors by it. */
 symo_status symo_hessian_sample(const symo_hessian *hessian, double damping, symo_rng *rng,
                                 symo_vector out);

@@ -21,8 +21,7 @@ enum { SYMO_MAX_ORDER = 8, SYMO_MAX_NAME = 127 };
 
 /* A list of spaces (R^d with a group on it) and of tensors, every axis of which names a space.
  * It is built up, then frozen by the first plan made from it; afterwards it can only be read.
- * Names are letters, digits, '_', '.', '-', '/' and ':' does not occur; at most SYMO_MAX_NAME long.
- */
+ * Names are made of letters, digits and _ . - / and are at most SYMO_MAX_NAME long. */
 typedef struct symo_layout symo_layout;
 
 symo_status symo_layout_create(symo_context *context, symo_layout **out);
@@ -31,8 +30,8 @@ symo_status symo_layout_create(symo_context *context, symo_layout **out);
 void symo_layout_destroy(symo_layout *layout);
 
 /* From the short notation, spaces first, then tensors, separated by ';' or white space:
- *     "in: identity 20; h: signed-permutation 64; out: identity 5; w1[h,in] b1[h] w2[out,h]
- * b2[out]" "s[]" is a scalar.  A trailing '*' on an axis names the dual representation. */
+ *     "in: identity 20; h: signed-permutation 64; out: identity 5; w1[h,in] b1[h] w2[out,h]"
+ * "s[]" is a scalar.  A trailing '*' on an axis names the dual representation. */
 symo_status symo_layout_parse(symo_context *context, const char *text, symo_layout **out);
 
 /* SYMO_E_NAME if the name is taken or not a name, SYMO_E_ARGUMENT if dim is 0,

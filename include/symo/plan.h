@@ -27,10 +27,12 @@ symo_plan_spec symo_plan_spec_default(void);
  *
  * For label l the coordinates of a vector form X_l, [count][dim, multiplicity]; in these
  * coordinates a structured matrix is one symmetric M, [multiplicity, multiplicity], for each of the
- * `count` copies: A = sum_l  sum_c  I_dim (x) M_{l,c} */
+ * `count` members:
+ *     A = sum_l  sum_c  I_dim (x) M_{l,c} */
 typedef struct symo_plan symo_plan;
 
-/* Freezes the layout.  SYMO_E_SIZE if sizes overflow. */
+/* Freezes the layout.  SYMO_E_SIZE if sizes overflow, or the multiplicity or the rows of a label
+ * (the product of the dimensions of its spaces, sign flips aside) do not fit 31 bits. */
 symo_status symo_plan_create(symo_layout *layout, const symo_plan_spec *spec, symo_plan **out);
 void symo_plan_destroy(symo_plan *plan); /* NULL is accepted */
 

@@ -9,8 +9,10 @@ extern "C" {
  *   0          done
  *   positive   recoverable: the numbers at hand do not allow the operation; outputs are untouched
  *   negative   the caller, the input or the machine is at fault; outputs are untouched
- * The sentence that says what went wrong, and where, is kept by the context (symo_context_detail).
- */
+ * Untouched are the results behind `out`; an array or a vector of the caller's may be partly
+ * written when a computation fails midway (SYMO_E_NUMERIC, SYMO_NO_CONVERGENCE, SYMO_E_MEMORY).
+ * The sentence that says what went wrong, and where, is kept by the context
+ * (symo_context_detail). */
 #define SYMO_STATUS_LIST(X)                                                                        \
   X(SYMO_OK, 0, "success")                                                                         \
   X(SYMO_SINGULAR, 1, "the matrix is singular")                                                    \

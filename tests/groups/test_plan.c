@@ -320,3 +320,14 @@ Test(plan, gram_matrices_of_many_panels) {
   }
   symo_world_close(&w);
 }
+
+/* BLAS counts rows in 32 bits. */
+Test(plan, labels_with_too_many_rows_are_refused) {
+  symo_world w;
+  symo_plan *plan = NULL;
+  symo_world_open(&w, 156);
+  symo_world_parse(&w, "a: orthogonal 50000; b: permutation 50000; w[a,b]");
+  cr_fails(w.context, SYMO_E_SIZE, "a:vector,b:standard", symo_plan_create(w.layout, NULL, &plan));
+  cr_assert_null(plan);
+  symo_world_close(&w);
+}

@@ -386,3 +386,29 @@ Test(estimate_edges, f32_agrees_with_f64) {
   }
   symo_world_close(&w);
 }
+
+/* Eight families on one tensor: with sign flips everywhere the root of C_g is diag |g|. */
+Test(estimate_edges, sign_flips_on_eight_axes) {
+  symo_world w;
+  symo_world_open(&w, 98);
+  symo_world_parse(&w, "a: sign-flip 2; b: sign-flip 1; c: sign-flip 2; d: sign-flip 3; "
+                       "e: sign-flip 2; f: sign-flip 2; g: sign-flip 1; h: sign-flip 2; "
+                       "w[a,b,c,d,e,f,g] v[a,b,c,d,e,f,g,h] u[h,g,f,e,d,c,b,a]");
+  symo_plan *plan = symo_world_plan(&w, SYMO_F64, SYMO_BLOCKED, false);
+  symo_estimate_spec spec = symo_estimate_spec_default();
+  spec.estimator = symo_estimator_find("h-g-bd");
+  symo_test_batch x = symo_test_batch_make(w.layout, SYMO_F64, w.rng, 2);
+  double *g = symo_dense_new(1, w.n), *d = symo_dense_new(1, w.n);
+  symo_hessian *h = NULL;
+  symo_test_vector_get(&x.vectors[0], g);
+  cr_ok(w.context, symo_estimate(plan, &spec, 1, x.in, NULL, &h));
+  cr_ok(w.context, symo_hessian_diagonal(h, symo_test_out(&x.vectors[1])));
+  symo_test_vector_get(&x.vectors[1], d);
+  for (size_t i = 0; i < w.n; i++) cr_assert(fabs(d[i] - fabs(g[i])) <= 1e-14 * fabs(g[i]));
+  free(g);
+  free(d);
+  symo_test_batch_free(&x);
+  symo_hessian_destroy(h);
+  symo_plan_destroy(plan);
+  symo_world_close(&w);
+}

@@ -282,3 +282,54 @@ Test(operations_edges, a_matrix_outlives_its_plan_and_layout) {
   symo_hessian_destroy(root);
   symo_world_close(&w);
 }
+
+/* What counts as zero is measured within one M: a small block beside a huge one is not singular. */
+Test(operations_edges, logdet_of_blocks_of_different_size) {
+  symo_world w;
+  symo_world_open(&w, 92);
+  symo_world_parse(&w, "h: signed-permutation 3; p: orthogonal 2; w[h] v[p]");
+  symo_plan *plan = symo_world_plan(&w, SYMO_F32, SYMO_COUPLED, false);
+  const float huge = 1e20F, tiny = 1e-20F;
+  const void *m[] = {&huge, &tiny};
+  symo_hessian *h = NULL;
+  double out = 0;
+  cr_ok(w.context, symo_hessian_from_blocks(plan, m, &h));
+  cr_ok(w.context, symo_hessian_logdet(h, 0, &out));
+  cr_assert(fabs(out - log(1e20)) <= 1e-5 * log(1e20), "%g", out);
+  symo_hessian_destroy(h);
+  symo_plan_destroy(plan);
+  symo_world_close(&w);
+}
+
+/* More rows than are multiplied at a time: (A + d I)^-1 (A + d I) x is x, also where the solve
+ * takes the pseudo-inverse (d = 0, A of full but very uneven rank). */
+Test(operations_edges, labels_with_many_rows) {
+  symo_world w;
+  symo_world_open(&w, 93);
+  symo_world_parse(&w, "h: permutation 70; k: permutation 80; i: identity 2; w[h,i,k] v[k,h] b[h]");
+  symo_plan *plan = symo_world_plan(&w, SYMO_F64, SYMO_COUPLED, false);
+  symo_hessian *h = symo_world_definite(&w, plan), *uneven = NULL;
+  symo_test_batch x = symo_test_batch_make(w.layout, SYMO_F64, w.rng, 3);
+  double *a = symo_dense_new(1, w.n), *b = symo_dense_new(1, w.n), *c = symo_dense_new(1, w.n);
+  symo_test_vector_get(&x.vectors[0], a);
+  cr_ok(w.context, symo_hessian_matvec(h, x.in[0], symo_test_out(&x.vectors[1])));
+  symo_test_vector_get(&x.vectors[1], b);
+  for (size_t i = 0; i < w.n; i++) b[i] += 0.5 * a[i];
+  symo_test_vector_set(&x.vectors[1], b);
+  cr_ok(w.context, symo_hessian_solve(h, 0.5, x.in[1], symo_test_out(&x.vectors[2])));
+  symo_test_vector_get(&x.vectors[2], c);
+  for (size_t i = 0; i < w.n; i++) cr_assert(fabs(c[i] - a[i]) <= 1e-12, "%zu: %g", i, c[i] - a[i]);
+  cr_ok(w.context, symo_hessian_power(h, 10, 0, &uneven)); /* eigenvalues from 1 to 10^10 */
+  cr_ok(w.context, symo_hessian_matvec(uneven, x.in[0], symo_test_out(&x.vectors[1])));
+  cr_ok(w.context, symo_hessian_solve(uneven, 0, x.in[1], symo_test_out(&x.vectors[2])));
+  symo_test_vector_get(&x.vectors[2], c);
+  for (size_t i = 0; i < w.n; i++) cr_assert(fabs(c[i] - a[i]) <= 1e-4, "%zu: %g", i, c[i] - a[i]);
+  free(a);
+  free(b);
+  free(c);
+  symo_test_batch_free(&x);
+  symo_hessian_destroy(h);
+  symo_hessian_destroy(uneven);
+  symo_plan_destroy(plan);
+  symo_world_close(&w);
+}
