@@ -58,6 +58,10 @@ static int check_flags(cli *c, job *j) {
                     "--param: given %zu times for %zu gradients (give one for all, or "
                     "one for each --grad)",
                     j->num_params, j->count);
+  const char *out = cli_str(c, "out"), *dense = cli_str(c, "dense");
+  if (out && dense && strcmp(out, dense) == 0)
+    return cli_fail(c, CLI_USAGE, "--dense: %s is the file of --out too (give another name)",
+                    dense);
   if (j->spec.damping > 0 && !needs) {
     cli_note(c, "--damping is added to the averaged parameters, which %s does not use: no effect",
              name);

@@ -31,11 +31,11 @@ static void print_row(const cli_option *o) {
   char text[1536], range[96] = "", choices[640] = "", extra[128] = "";
   bool bounded = o->min != 0 || o->max != 0;
   if (bounded && isfinite(o->min) && isfinite(o->max))
-    (void)snprintf(range, sizeof range, " From %.12g to %.12g.", o->min, o->max);
+    (void)snprintf(range, sizeof range, " From %.16g to %.16g.", o->min, o->max);
   else if (bounded && isfinite(o->min))
-    (void)snprintf(range, sizeof range, " At least %.12g.", o->min);
+    (void)snprintf(range, sizeof range, " At least %.16g.", o->min);
   else if (bounded)
-    (void)snprintf(range, sizeof range, " At most %.12g.", o->max);
+    (void)snprintf(range, sizeof range, " At most %.16g.", o->max);
   if (o->choices) {
     (void)snprintf(choices, sizeof choices, " One of: %s.", o->choices);
     for (char *p = choices; *p; p++)

@@ -69,9 +69,9 @@ static void label_of(const cli_option *o, char *out, size_t size) {
 static int out_of_range(cli *c, const cli_option *o, const char *text) {
   bool low = isfinite(o->min), high = isfinite(o->max);
   if (low && high)
-    return cli_fail(c, CLI_USAGE, "--%s: %s is out of range (give a number from %.12g to %.12g)",
+    return cli_fail(c, CLI_USAGE, "--%s: %s is out of range (give a number from %.16g to %.16g)",
                     o->name, text, o->min, o->max);
-  return cli_fail(c, CLI_USAGE, "--%s: %s is out of range (give a number of %s %.12g)", o->name,
+  return cli_fail(c, CLI_USAGE, "--%s: %s is out of range (give a number of %s %.16g)", o->name,
                   text, low ? "at least" : "at most", low ? o->min : o->max);
 }
 

@@ -1,6 +1,7 @@
 /* symo compare: the command. */
 #include "experiments/compare/source.h"
 #include "experiments/compare/sweep.h"
+#include "experiments/data/data.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -222,6 +223,17 @@ static int prepare(cli *c, job *j) {
   return cli_make_directory(c, j->plots);
 }
 
+/* Options that mean nothing here are said to. */
+static void note_unused(cli *c, const job *j) {
+  const compare_setup *s = &j->runs[0].setup;
+  if (cli_given(c, "label") && !symo_data_is_csv(s->spec.data))
+    cli_note(c, "--label is for CSV files, and %s is none: no effect", s->spec.data);
+  if (cli_given(c, "target-scale") && s->classes)
+    cli_note(c, "--target-scale is for targets that are numbers, and these are classes: no effect");
+  if (cli_given(c, "train-lr") && s->spec.train_steps == 0 && j->kind == NULL)
+    cli_note(c, "--train-lr without --train-steps: no effect");
+}
+
 static int compute(cli *c, job *j) {
   for (size_t k = 0; k < j->seeds; k++) {
     compare_spec spec = j->spec;
@@ -232,6 +244,7 @@ static int compute(cli *c, job *j) {
     int code = compare_run_make(c, &spec, &want, &j->runs[k]);
     if (code == CLI_DONE && k == 0) code = compare_write_arrays(c, j->directory, &j->runs[0]);
     if (code != CLI_DONE) return code;
+    if (k == 0) note_unused(c, j);
     compare_run_trim(&j->runs[k]);
   }
   if (j->kind == NULL) return CLI_DONE;

@@ -13,6 +13,7 @@ typedef struct compare_setup {
   symo_plan *exact_plan; /* float64, coupled, not centred: of the exact matrices */
   size_t parameters, examples;
   double *x, *y;      /* [examples, inputs], [examples, outputs] */
+  bool classes;       /* what y holds, one-hot; else numbers */
   char *data_name;    /* for people */
   void *theta, *star; /* [P] of the network's dtype: the point, and its orbit mean */
   bool auto_groups;

@@ -39,6 +39,15 @@ static int fill_in(cli *c, compare_setup *s, const symo_dataset *data) {
   return CLI_DONE;
 }
 
+/* Whole numbers in the label column of a CSV file are classes or not as loss and widths want them. */
+static symo_data_task task_of(const compare_setup *s) {
+  const symo_net_spec *net = &s->spec.net;
+  if (s->spec.any_loss || !symo_data_is_csv(s->spec.data)) return SYMO_DATA_AUTO;
+  if (net->loss == SYMO_LOSS_CROSS_ENTROPY) return SYMO_DATA_CLASSES;
+  bool single = net->num_layers > 0 && net->widths[net->num_layers] == 1;
+  return single ? SYMO_DATA_REGRESSION : SYMO_DATA_AUTO;
+}
+
 int compare_load(cli *c, compare_setup *s) {
   symo_dataset data = {0};
   symo_data_options options = symo_data_options_default();
@@ -49,6 +58,7 @@ int compare_load(cli *c, compare_setup *s) {
     if (status != SYMO_OK) return cli_fail_status(c, status);
   }
   options.label = s->spec.label;
+  options.task = task_of(s);
   options.standardize = s->spec.standardize;
   options.max_examples = s->spec.examples;
   options.seed = s->spec.seed;
@@ -59,6 +69,7 @@ int compare_load(cli *c, compare_setup *s) {
   s->x = data.x;
   s->y = data.y;
   s->examples = data.examples;
+  s->classes = data.classes;
   if (code != CLI_DONE) return code;
   for (size_t i = 0; !data.classes && i < data.examples * data.outputs; i++)
     s->y[i] *= s->spec.target_scale;

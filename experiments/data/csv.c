@@ -177,7 +177,8 @@ static symo_status survey(table *t, const char *label, cursor *data) {
     if (header && later != fields && later_numbers && gives_sizes(t, first, later))
       t->columns = later, header = false;
   } else if (header)
-    return symo_fail(t->context, SYMO_E_FORMAT, "%s: a line of names and no data", t->path);
+    return symo_fail(t->context, SYMO_E_FORMAT,
+                     "%s: a line of names and no data (add the data below it)", t->path);
   if (t->columns < 2)
     return symo_fail(t->context, SYMO_E_FORMAT,
                      "%s: one column only (inputs and a label are needed)", t->path);
@@ -233,10 +234,11 @@ static symo_status targets(const table *t, symo_data_task task, const double *la
   out->classes = task == SYMO_DATA_CLASSES;
   if (task == SYMO_DATA_AUTO) out->classes = count >= 2 && count <= AUTO_CLASSES && 2 * count <= n;
   if (out->classes && (count == 0 || count > MAX_CLASSES))
-    return symo_fail(t->context, SYMO_E_FORMAT,
-                     "%s: column %zu does not hold classes (they are whole numbers, at most %d "
-                     "different ones; or ask for regression)",
-                     t->path, t->label, (int)MAX_CLASSES);
+    return symo_fail(
+        t->context, SYMO_E_FORMAT,
+        "%s: the targets, column %zu, are not classes (those are whole numbers, at most "
+        "%d different ones; give --loss mse, or another --label)",
+        t->path, t->label, (int)MAX_CLASSES);
   size_t outputs = out->classes ? count : 1, size;
   if (!symo_mul_size(n, outputs, &size))
     return symo_fail(t->context, SYMO_E_SIZE, "%s: too many examples", t->path);

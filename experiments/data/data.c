@@ -145,6 +145,12 @@ static void standardize(symo_dataset *d) {
   }
 }
 
+bool symo_data_is_csv(const char *what) {
+  return strcmp(what, "digits") != 0 && strcmp(what, "teacher") != 0 &&
+         strncmp(what, "teacher:", 8) != 0 && !symo_data_is_directory(what) &&
+         !symo_data_is_idx(what);
+}
+
 symo_status symo_data_load(symo_context *context, const char *what,
                            const symo_data_options *options, symo_dataset *out) {
   symo_dataset data = {0};

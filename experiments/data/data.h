@@ -51,6 +51,9 @@ symo_data_options symo_data_options_default(void);
 symo_status symo_data_load(symo_context *context, const char *what,
                            const symo_data_options *options, symo_dataset *out);
 
+/* Whether `what` names a CSV file, by elimination: it may not be there. */
+bool symo_data_is_csv(const char *what);
+
 /* Gives the arrays back and zeroes the struct; {0} is accepted. */
 void symo_data_drop(symo_dataset *data);
 

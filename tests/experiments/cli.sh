@@ -89,6 +89,7 @@ fails 2 '--grad is missing' estimate --layout layout.json --estimator h-g
 fails 2 '--estimator is missing' estimate --layout layout.json --grad g.safetensors
 fails 2 '--param: is missing' estimate --layout layout.json --grad g.safetensors --estimator h-pd
 fails 2 '--param: is missing' "${estimate[@]}" --scale
+fails 2 'is the file of --out too' "${estimate[@]}" --out same --dense same
 fails 2 '--scale: means nothing' estimate --layout layout.json --grad g.safetensors --estimator covariance --scale
 fails 2 '--param: given 2 times for 1' "${estimate[@]}" --param t.safetensors --param t.safetensors
 fails 2 '--damping: -1 is out of range' "${estimate[@]}" --damping -1

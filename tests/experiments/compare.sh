@@ -174,6 +174,23 @@ printf '{"spaces": {"h": {"dim": 3, "group": "identity"}}, "tensors": [{"name": 
 fails 3 'tensors' --data teacher --groups bad.json --no-plots --out v
 printf '1,2,0.5\n3,1,0.25\n1,1,0.75\n' >numbers.csv
 fails 3 'not classes' --data numbers.csv --loss cross-entropy --no-plots --out v
+# Whole numbers are classes or numbers as --loss and the last width ask.
+printf 'a,y\n1,0\n2,1\n3,0\n4,1\n' >whole.csv
+printf 'a,y\n1,0\n2,1\n' >two.csv
+works --data whole.csv --net 1-2-2 --loss mse --no-plots --out w
+works --data whole.csv --net 1-2-1 --loss mse --no-plots --out w
+works --data two.csv --net 1-2-2 --loss cross-entropy --no-plots --out w
+fails 3 '--net' --data whole.csv --net 1-2-1 --no-plots --out w
+printf 'a,y\n' >names.csv
+fails 3 'no data' --data names.csv --no-plots --out w
+# What has no effect is said once, and is no failure.
+for option in "--label 3" "--target-scale 5" "--train-lr 1"; do
+  # shellcheck disable=SC2086 # words
+  works $option --net 64-1-10 --examples 20 --seeds 2 --no-plots --out w
+  [ "$(grep -c "^symo: ${option% *} .*: no effect$" err)" -eq 1 ] || fail "$option: $(cat err)"
+done
+works --data two.csv --label y --net 1-2-1 --target-scale 2 --train-steps 1 --train-lr 1 --no-plots --out w
+[ -s err ] && fail "no effect? $(cat err)"
 fails 4 'nothing.csv' --data nothing.csv --no-plots --out v
 deep=2$(printf -- '-2%.0s' {1..30})
 fails 5 'finite' --data "teacher:$deep" --net "$deep" --act linear --init-scale 1e6 --examples 5 --no-plots --out v
