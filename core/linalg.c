@@ -170,6 +170,10 @@ double symo_epsilon(symo_dtype dtype) {
   return dtype == SYMO_F32 ? (double)FLT_EPSILON : DBL_EPSILON;
 }
 
+double symo_rank_tolerance(symo_dtype dtype, size_t n) {
+  return 10 * (double)n * symo_epsilon(dtype);
+}
+
 bool symo_all_finite(symo_dtype dtype, size_t n, const void *x) {
   return isfinite(symo_nd_max_abs(symo_nd_dense(dtype, (void *)(uintptr_t)x, 1, &n)));
 }

@@ -57,6 +57,10 @@ void symo_put(symo_dtype dtype, void *p, size_t index, double value);
 bool symo_all_finite(symo_dtype dtype, size_t n, const void *x);
 double symo_epsilon(symo_dtype dtype);
 
+/* 10 n eps: what counts as zero beside the largest eigenvalue of an [n, n] matrix that was itself
+ * computed.  n eps alone is met by the noise of Gram matrices every hundredth time or so. */
+double symo_rank_tolerance(symo_dtype dtype, size_t n);
+
 /* The work space of xSYEVD, 2 n^2 numbers, must be counted in 32 bits. */
 enum { SYMO_EIGH_MAX = 32000 };
 

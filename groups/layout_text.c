@@ -3,6 +3,7 @@
  *     layout := { item [";"] }      item := space | tensor
  *     space  := NAME ":" GROUP DIM  tensor := NAME "[" [ NAME ["*"] { "," NAME ["*"] } ] "]" */
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,10 +56,15 @@ static symo_status read_space(reader *r, symo_layout *layout, const char *name) 
   blank(r);
   char *end;
   if (!isdigit((unsigned char)*r->at)) return syntax(r, "a dimension");
+  errno = 0;
   unsigned long long dim = strtoull(r->at, &end, 10);
+  if (errno == ERANGE || dim > SIZE_MAX)
+    return symo_fail(r->context, SYMO_E_SIZE,
+                     "layout: space %s: dimension %.*s (must be 1 to 2147483647)", name,
+                     (int)(end - r->at < 60 ? end - r->at : 60), r->at);
   if (isalnum((unsigned char)*end) || *end == '.') return syntax(r, "a whole number");
   r->at = end;
-  return symo_layout_add_space(layout, name, dim > SIZE_MAX ? SIZE_MAX : (size_t)dim, g);
+  return symo_layout_add_space(layout, name, (size_t)dim, g);
 }
 
 static symo_status read_tensor(reader *r, symo_layout *layout, const char *name) {

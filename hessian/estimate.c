@@ -206,7 +206,7 @@ static symo_status apply_to_stack(const job *j, const plan_label *label, scales 
                           .gram = b->work,
                           .y = y,
                           .out = m,
-                          .tolerance = (double)parts.rows * symo_epsilon(j->plan->dtype),
+                          .tolerance = symo_rank_tolerance(j->plan->dtype, parts.rows),
                           .w = b->w,
                           .work = eigh,
                           .self = &source,
@@ -230,7 +230,7 @@ static symo_status apply_to_blocks(const job *j, size_t index, scales s, const b
                             .damping = j->spec.damping * s.param * s.param,
                             .scale = j->spec.scale,
                             .rank_one = rank_one(j, label),
-                            .tolerance = (double)label->m * symo_epsilon(j->plan->dtype),
+                            .tolerance = symo_rank_tolerance(j->plan->dtype, label->m),
                             .w = b->w,
                             .roots = b->roots,
                             .work = b->work};

@@ -16,7 +16,7 @@ typedef struct estimate_block {
   double damping;
   bool scale;
   bool rank_one;    /* average is x x' for one vector x */
-  double tolerance; /* m eps: eigenvalues below this fraction of the largest are zero */
+  double tolerance; /* 10 m eps: eigenvalues below this fraction of the largest are zero */
   double *w;        /* m numbers */
   double *roots;    /* m numbers */
   void *work;       /* symo_eigh_work bytes: 2 m^2 numbers for other uses before and after */
@@ -30,7 +30,7 @@ typedef struct estimate_stack {
   void *gram;       /* in: Z Z', lower triangle, [rows, rows]; may be spoilt */
   void *y;          /* rows m numbers */
   void *out;        /* M, [m, m] */
-  double tolerance; /* rows eps */
+  double tolerance; /* 10 rows eps */
   double *w;        /* rows numbers */
   void *work;       /* symo_eigh_work(rows) bytes */
   void *self;

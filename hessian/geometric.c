@@ -4,7 +4,7 @@
  * The mean is the same with any factor C_t = L L' in place of the root:
  *     M = L^{-T} (L' C_g L)^{1/2} L^{-1} ,
  * so a well-conditioned C_t costs a Cholesky factorisation and one eigendecomposition.  Otherwise
- * its eigenvalues at most m eps times the largest are left out on both sides (pseudo-inverse).
+ * its eigenvalues at most 10 m eps times the largest are left out on both sides (pseudo-inverse).
  *
  * Check: C_t = diag(4, 1), C_g = diag(1, 9) gives M = diag(1/2, 3). */
 #include <math.h>

@@ -28,7 +28,7 @@ static inline void *symo_hessian_member(const symo_hessian *h, size_t label, siz
 }
 
 /* A new Hessian whose eigenvalues are f(those of h); f is told the largest absolute eigenvalue of
- * the label and m eps.  It may refuse with a status. */
+ * the label and 10 m eps.  It may refuse with a status. */
 typedef symo_status (*symo_spectral_function)(size_t n, double *values, double tolerance,
                                               const double *parameters);
 symo_status symo_hessian_map(const symo_hessian *h, const char *what, symo_spectral_function f,

@@ -40,7 +40,7 @@ static symo_status solve_block(const solver *s, size_t label, size_t member, siz
     return symo_fail(s->h->context, status,
                      "solve: label %s: the eigendecomposition failed (try float64 or damping)",
                      s->h->plan->labels[label].name);
-  double least = (double)m * symo_epsilon(t) * fmax(fabs(s->w[0]), fabs(s->w[m - 1]));
+  double least = symo_rank_tolerance(t, m) * fmax(fabs(s->w[0]), fabs(s->w[m - 1]));
   for (size_t i = 0; i < m; i++) s->w[i] = fabs(s->w[i]) > least ? 1 / s->w[i] : 0;
   symo_from_eigh(t, m, s->square, s->w, s->work, s->other);
   for (size_t i = 0; i < rows; i += m) { /* m rows at a time: x may not alias the product */

@@ -32,7 +32,7 @@ symo_status symo_hessian_map(const symo_hessian *h, const char *what, symo_spect
     for (size_t c = 0; !l->dropped && c < l->count; c++) {
       memcpy(block, symo_hessian_member(h, i, c), l->m * l->m * item);
       status = symo_eigh(t, l->m, block, w, block + square);
-      if (status == SYMO_OK) status = f(l->m, w, (double)l->m * symo_epsilon(t), parameters);
+      if (status == SYMO_OK) status = f(l->m, w, symo_rank_tolerance(t, l->m), parameters);
       for (size_t k = 0; status == SYMO_OK && k < l->m; k++)
         if (!isfinite(w[k])) status = SYMO_E_NUMERIC;
       if (status != SYMO_OK)
@@ -62,7 +62,7 @@ static symo_status power(size_t n, double *w, double tolerance, const double *pa
   bool whole = p == floor(p);
   /* What rounding makes of a zero eigenvalue is about eps times the largest; sqrt(eps) is far
    * beyond. */
-  double refused = -sqrt(tolerance / (double)n) * largest;
+  double refused = -sqrt(tolerance / (10 * (double)n)) * largest;
   for (size_t i = 0; i < n; i++) {
     if (!whole && w[i] < refused) return SYMO_INDEFINITE;
     if (fabs(w[i]) <= tolerance * largest || (!whole && w[i] < 0))
@@ -108,7 +108,7 @@ symo_status symo_hessian_abs(const symo_hessian *h, symo_hessian **out) {
 typedef struct eigenvalue {
   double value;
   size_t multiplicity;
-  double least; /* m eps times the largest of its block: what counts as zero there */
+  double least; /* 10 m eps times the largest of its block: what counts as zero there */
 } eigenvalue;
 
 static int by_value(const void *a, const void *b) {
@@ -142,7 +142,7 @@ static symo_status all_eigenvalues(const symo_hessian *h, double damping, size_t
                            "eigenvalues: label %s: the eigendecomposition failed (try float64)",
                            l->name));
       double largest = fmax(fabs(w[0] + damping), fabs(w[l->m - 1] + damping));
-      double least = (double)l->m * symo_epsilon(t) * largest;
+      double least = symo_rank_tolerance(t, l->m) * largest;
       for (size_t k = 0; k < l->m; k++)
         values[used++] = (eigenvalue){w[k] + damping, l->dim, least};
     }

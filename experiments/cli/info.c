@@ -34,7 +34,7 @@ static void drop(facts *f) {
 
 /* ---- each label by itself ---- */
 
-/* Eigenvalues at most m eps times the largest of the label in absolute value count as zero. */
+/* Eigenvalues at most 10 m eps times the largest of the label in absolute value count as zero. */
 static void add_values(const symo_label_info *info, double tolerance, const double *w,
                        label_spectrum *s) {
   size_t m = info->multiplicity;
@@ -76,7 +76,7 @@ static symo_status label_eigenvalues(symo_context *context, const symo_hessian *
                          "label %s: the eigenvalues were not found (estimate with "
                          "more damping)",
                          info.name));
-    add_values(&info, (double)m * symo_epsilon(dtype), w, &s);
+    add_values(&info, symo_rank_tolerance(dtype, m), w, &s);
   }
   *out = s;
 fail:
@@ -206,7 +206,7 @@ const cli_command cli_command_info = {
     .description =
         "Eigenvalues of each label and, with --json, all of them with multiplicities; trace,\n"
         "log determinant, Frobenius norm, rank and condition number.  Eigenvalues at most\n"
-        "m eps times the largest of their label count as zero for the rank; the condition\n"
+        "10 m eps times the largest of their label count as zero for the rank; the condition\n"
         "number of a matrix that is not of full rank is infinite (null in JSON).",
     .example = "symo info --hessian hessian.safetensors --damping 1e-4 --json",
     .options = options,

@@ -40,7 +40,7 @@ symo_estimate_spec symo_estimate_spec_default(void);
  * grads: [count]; params: [count], the parameters each gradient was taken at, or NULL for
  * estimators that do not need them.  Vectors hold numbers of the plan's dtype and are only read.
  *
- * Singular C_t: eigenvalues at most m * eps * the largest (eps of the dtype) count as zero and are
+ * Singular C_t: eigenvalues at most 10 m eps times the largest (eps of the dtype) count as zero and are
  * left out, so a Moore-Penrose pseudo-inverse stands where the formula has an inverse.  All zero
  * gives zero.
  *
@@ -84,7 +84,7 @@ double symo_hessian_trace(const symo_hessian *hessian);
 double symo_hessian_frobenius(const symo_hessian *hessian); /* norm; no overflow at 1e30 */
 
 /* log det (A + damping I).  SYMO_SINGULAR if it is not positive definite, the dropped part
- * included: an eigenvalue at most m eps times the largest of its M counts as zero. */
+ * included: an eigenvalue at most 10 m eps times the largest of its M counts as zero. */
 symo_status symo_hessian_logdet(const symo_hessian *hessian, double damping, double *out);
 
 /* The diagonal, as a vector over the parameters, numbers of the plan's dtype.  Closed form. */
@@ -110,12 +110,12 @@ symo_status symo_hessian_describe(const symo_hessian *hessian, char **out);
 symo_status symo_hessian_matvec(const symo_hessian *hessian, symo_const_vector x, symo_vector y);
 
 /* y = (A + damping I)^-1 x by symmetric eigendecomposition or Cholesky of each M.  With damping 0 a
- * singular A gives the pseudo-inverse (relative tolerance m eps, as in symo_estimate).
+ * singular A gives the pseudo-inverse (relative tolerance 10 m eps, as in symo_estimate).
  * SYMO_SINGULAR never: what cannot be inverted is mapped to zero. */
 symo_status symo_hessian_solve(const symo_hessian *hessian, double damping, symo_const_vector x,
                                symo_vector y);
 
-/* (A + damping I)^p for any real p of a semi-definite A.  Eigenvalues at most m eps times the
+/* (A + damping I)^p for any real p of a semi-definite A.  Eigenvalues at most 10 m eps times the
  * largest of their label count as zero; zero to a negative power is zero (pseudo-inverse), also on
  * the dropped part, which stays dropped.  SYMO_INDEFINITE if an eigenvalue is below -sqrt(eps)
  * times the largest and p is not a whole number; smaller negative ones count as zero. */
