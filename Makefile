@@ -118,8 +118,8 @@ else
 endif
 SHARED := $(BUILD)/$(SHARED_FULL)
 
-.PHONY: all lib test check asan valgrind coverage format format-check tidy bench examples install \
-  uninstall clean help FORCE
+.PHONY: all lib test check asan valgrind coverage format format-check tidy bench results examples \
+  install uninstall clean help FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -259,6 +259,10 @@ $(TIDY): tidy/%: %
 bench: all
 	$(SYMO) bench
 
+# Ten minutes: all that docs/results shows.
+results: all
+	SYMO=$(SYMO) docs/results/run.sh
+
 # ---- installing ---------------------------------------------------------------------------------
 
 install: all
@@ -296,6 +300,7 @@ help:
 	@echo 'make format    clang-format on all sources; format-check only looks'
 	@echo 'make tidy      clang-tidy on the library and the command'
 	@echo 'make bench     speed against limits and peers'
+	@echo 'make results   makes docs/results again'
 	@echo 'make examples  the programs of experiments/examples'
 	@echo 'make install | uninstall   under PREFIX ($(PREFIX)), with DESTDIR'
 	@echo 'make clean     removes $(BUILD)'

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Makes everything in this folder again: ./docs/results/run.sh [NAME...]   (SYMO: the command)
 set -euo pipefail
-cd "$(dirname "$0")"
-symo=${SYMO:-../../build/symo}
+symo=${SYMO:-$(dirname "$0")/../../build/symo}
 [ -x "$symo" ] || { echo "no $symo (run make first)"; exit 1; }
 symo=$(cd "$(dirname "$symo")" && pwd)/$(basename "$symo")
+cd "$(dirname "$0")"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
