@@ -13,28 +13,27 @@ typedef symo_status (*product)(void *self, const void *theta, size_t k, const vo
 
 enum { TILE = 32 }; /* of transpositions, for the sake of the cache */
 
-/* Both triangles become their mean, equal to the last bit. */
-static void make_symmetric(size_t n, double *a) {
+/* The upper triangle becomes the mean of both. */
+static void average_triangles(size_t n, double *a) {
   for (size_t bi = 0; bi < n; bi += TILE)
     for (size_t bj = 0; bj <= bi; bj += TILE)
       for (size_t i = bi; i < n && i < bi + TILE; i++)
         for (size_t j = bj; j < i && j < bj + TILE; j++)
-          a[j * n + i] = a[i * n + j] = 0.5 * (a[i * n + j] + a[j * n + i]);
+          a[j * n + i] = 0.5 * (a[i * n + j] + a[j * n + i]);
 }
 
-/* The lower triangle becomes the upper one. */
-static void mirror_upper(size_t n, double *a) {
+/* The lower triangle becomes the upper one; false if anything is NaN or infinite, in the same pass. */
+static bool mirror_upper(size_t n, double *a) {
+  double zero = 0; /* the sum of x * 0: NaN once an x is not finite */
   for (size_t bi = 0; bi < n; bi += TILE)
     for (size_t bj = bi; bj < n; bj += TILE)
       for (size_t j = bj; j < n && j < bj + TILE; j++)
-        for (size_t i = bi; i < j && i < bi + TILE; i++) a[j * n + i] = a[i * n + j];
-}
-
-/* Finite in the upper triangle. */
-static bool is_finite(size_t n, const double *a) {
-  bool finite = true;
-  for (size_t i = 0; i < n && finite; i++) finite = symo_all_finite(SYMO_F64, n - i, a + i * n + i);
-  return finite;
+        for (size_t i = bi; i <= j && i < bi + TILE; i++) {
+          double x = a[i * n + j];
+          zero += x * 0;
+          a[j * n + i] = x;
+        }
+  return zero == 0;
 }
 
 static symo_status by_products(symo_context *context, const symo_problem *problem, product multiply,
@@ -57,13 +56,13 @@ static symo_status by_products(symo_context *context, const symo_problem *proble
     for (size_t i = 0; status == SYMO_OK && i < k * n; i++)
       out[first * n + i] = symo_get(problem->dtype, hv, i);
   }
-  if (status == SYMO_OK) make_symmetric(n, out);
+  if (status == SYMO_OK) average_triangles(n, out);
   symo_free(v);
   return status;
 }
 
 static symo_status finish(symo_context *context, const symo_problem *problem, double *out) {
-  if (!is_finite(problem->size, out))
+  if (!mirror_upper(problem->size, out))
     return symo_fail(context, SYMO_E_NONFINITE,
                      "hessian of %s holds NaN or infinity (check theta and the data)",
                      problem->name == NULL ? "the problem" : problem->name);
@@ -77,7 +76,6 @@ symo_status symo_problem_hessian(symo_context *context, const symo_problem *prob
   symo_status status;
   if (problem->hessian != NULL) {
     status = problem->hessian(problem->self, theta, hessian);
-    if (status == SYMO_OK) mirror_upper(problem->size, hessian);
   } else if (problem->hvp != NULL) {
     status = by_products(context, problem, problem->hvp, theta, hessian);
   } else {

@@ -48,7 +48,9 @@ static int data(cli *c, const char *plots, const compare_sweep *sweep) {
 }
 
 static void axis(FILE *out, const compare_sweep *sweep) {
-  fprintf(out, "set xlabel \"%s\"\n", sweep->kind->label);
+  /* Names take two lines, numbers one. */
+  fprintf(out, "set xlabel \"%s\" offset 0,%s\n", sweep->kind->label,
+          sweep->kind->numbers ? "0" : "-1");
   if (sweep->kind->logarithmic) { /* by itself the axis would go on to whole decades */
     double least = (double)INFINITY, most = 0;
     for (size_t i = 0; i < sweep->count; i++) {
@@ -124,7 +126,7 @@ int compare_plot_sweep(cli *c, const char *plots, const compare_sweep *sweep) {
     double left = k == 0 ? 0.05 : 0.465;
     fprintf(out,
             "set lmargin at screen %.3f\nset rmargin at screen %.3f\n"
-            "set tmargin at screen 0.83\nset bmargin at screen 0.11\nset title \"%s\"\n",
+            "set tmargin at screen 0.83\nset bmargin at screen 0.13\nset title \"%s\"\n",
             left, left + 0.36, titles[k]);
     if (k == 0)
       fprintf(out, "unset key\n");
