@@ -51,9 +51,11 @@ symo_status symo_element_sample(symo_element *e, symo_rng *rng) {
   const symo_layout *layout = e->layout;
   size_t most = 0;
   for (size_t i = 0; i < layout->num_spaces; i++)
-    if (layout->spaces[i].group == &symo_group_orthogonal && layout->spaces[i].dim > most)
-      most = layout->spaces[i].dim;
-  void *work = symo_malloc(SYMO_SAMPLE_WORK * sizeof(double) * most);
+    if (layout->spaces[i].group->sample_work != NULL) {
+      size_t bytes = layout->spaces[i].group->sample_work(layout->spaces[i].dim);
+      most = bytes > most ? bytes : most;
+    }
+  void *work = symo_malloc(most);
   if (work == NULL) return symo_fail_memory(layout->context, "element");
   symo_status status = SYMO_OK;
   for (size_t i = 0; i < layout->num_spaces && status == SYMO_OK; i++) {

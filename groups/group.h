@@ -28,8 +28,6 @@ typedef struct symo_component {
   size_t copies; /* multiplicity on these axes */
 } symo_component;
 
-enum { SYMO_SAMPLE_WORK = 72 };
-
 enum { SYMO_MAX_IRREPS = 6, SYMO_MAX_COMPONENTS = 5 };
 
 /* Views: the axes of the space come first (one or two, [d]), any others ("lanes") behind them.
@@ -61,10 +59,11 @@ struct symo_group {
    * copy: m: [count if family][copies][lanes], out: [d]..[lanes]. */
   void (*diagonal)(int order, int irrep, symo_nd m, symo_nd out);
 
-  /* Elements: `size` numbers; the neutral one; a Haar sample (work: SYMO_SAMPLE_WORK * d doubles);
+  /* Elements: `size` numbers; the neutral one; a Haar sample (work: sample_work bytes);
    * and out = g x or g^-1 x on the first axis of x, for a lane block [d, lanes] with any strides
    * (work: d^2 numbers). */
   size_t (*element_size)(size_t dim);
+  size_t (*sample_work)(size_t dim); /* NULL: none */
   void (*element_identity)(size_t dim, double *g);
   symo_status (*element_sample)(size_t dim, symo_rng *rng, double *g, void *work);
   void (*act)(size_t dim, const double *g, bool inverse, symo_nd x, symo_nd out, void *work);

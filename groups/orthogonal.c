@@ -71,10 +71,12 @@ static void element_identity(size_t dim, double *g) {
   for (size_t i = 0; i < dim * dim; i++) g[i] = i / dim == i % dim ? 1 : 0;
 }
 
-/* work holds tau [d] and then LAPACK's own. */
+/* tau [d], and then LAPACK's own: blocks of up to 64 columns, and the signs. */
+static size_t sample_work(size_t dim) { return 72 * dim * sizeof(double); }
+
 static symo_status element_sample(size_t dim, symo_rng *rng, double *g, void *work) {
   for (size_t i = 0; i < dim * dim; i++) g[i] = symo_rng_normal(rng);
-  size_t bytes = (SYMO_SAMPLE_WORK - 1) * dim * sizeof(double);
+  size_t bytes = sample_work(dim) - dim * sizeof(double);
   return symo_haar_orthogonal(dim, g, work, (double *)work + dim, bytes);
 }
 
@@ -120,6 +122,7 @@ const symo_group symo_group_orthogonal = {
     .synthesize = synthesize,
     .diagonal = diagonal,
     .element_size = element_size,
+    .sample_work = sample_work,
     .element_identity = element_identity,
     .element_sample = element_sample,
     .act = act,

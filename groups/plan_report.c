@@ -20,7 +20,7 @@ symo_plan_cost symo_plan_cost_of(const symo_plan *plan) {
     cost.held_numbers += count * m * m;
     cost.gram_flops += count * rows * m * (m + 1);
     cost.root_flops += m == 1 ? count : count * 12 * m * m * m;
-    double work = (double)symo_gram_work(plan, l, true) + 4 * m * m * item +
+    double work = (double)symo_gram_work(plan, l, true) + (3 + count) * m * m * item +
                   (double)symo_eigh_work(plan->dtype, l->m) + m * 8;
     if (work > cost.workspace_bytes) cost.workspace_bytes = work;
   }

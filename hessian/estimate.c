@@ -6,6 +6,7 @@
  * then are the tensors looked through, the label's vectors scaled by a power of two, and M scaled
  * back. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/alloc.h"
@@ -27,14 +28,13 @@ typedef struct job {
 } job;
 
 static symo_status check_pointers(const job *j, const symo_const_vector *x, const char *what) {
-  const symo_layout *layout = j->plan->layout;
-  for (size_t k = 0; k < j->count; k++)
-    for (size_t i = 0; i < layout->num_tensors; i++)
-      if (x[k].data == NULL || x[k].data[i] == NULL)
-        return symo_fail(j->plan->context, SYMO_E_ARGUMENT,
-                         "%s %zu: tensor %s: the array is NULL (pass one per tensor)", what, k,
-                         layout->tensors[i].name);
-  return SYMO_OK;
+  symo_status status = SYMO_OK;
+  for (size_t k = 0; k < j->count && status == SYMO_OK; k++) {
+    char which[48];
+    snprintf(which, sizeof which, "%s %zu", what, k);
+    status = symo_layout_check_arrays(j->plan->layout, x[k], which);
+  }
+  return status;
 }
 
 /* The largest entry of the tensors of a label, in all vectors. */

@@ -35,10 +35,6 @@ symo_status symo_data_take(symo_context *context, symo_dataset *data) {
   return data->x != NULL && data->y != NULL ? SYMO_OK : symo_fail_memory(context, "data");
 }
 
-void symo_data_one_hot(const symo_dataset *data, const size_t *class_of) {
-  for (size_t r = 0; r < data->examples; r++) data->y[r * data->outputs + class_of[r]] = 1.0;
-}
-
 /* ---- shipped files ---- */
 
 /* The folder of the running program; false where the system does not say. */

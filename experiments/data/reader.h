@@ -31,7 +31,4 @@ symo_status symo_data_take(symo_context *context, symo_dataset *data);
 symo_status symo_data_subset(symo_context *context, uint64_t seed, size_t total, size_t wanted,
                              size_t *index);
 
-/* One-hot rows from class numbers. */
-void symo_data_one_hot(const symo_dataset *data, const size_t *class_of);
-
 #endif

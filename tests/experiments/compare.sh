@@ -2,30 +2,16 @@
 # symo compare from outside: a tiny network end to end, the keys of results.json, the same bytes twice,
 # and every way to fail with its exit code and its one line.  symo bench, as far as it is quick.
 set -u
-root=$(cd "$(dirname "$0")/../.." && pwd)
-symo=${SYMO:-$root/build/symo}
-[ -x "$symo" ] || { echo "no $symo (run make first)"; exit 1; }
-export OPENBLAS_NUM_THREADS=1 LC_ALL=C SYMO_DATA=$root/experiments/data/files
-work=$(mktemp -d "${WORK:-${TMPDIR:-/tmp}}/symo-compare.XXXXXX") || exit 1
-trap 'chmod -R u+rwX "$work"; rm -rf "$work"' EXIT
-cd "$work" || exit 1
-failures=0
-fail() {
-  echo "FAILED: $*"
-  failures=$((failures + 1))
-}
+test=compare
+# shellcheck source=tests/support/command.sh
+. "$(dirname "$0")/../support/command.sh"
+export LC_ALL=C SYMO_DATA=$root/experiments/data/files
 
-# fails CODE TEXT ARGUMENTS...: the exit code, one line on stderr with TEXT, nothing on stdout.
-fails() {
-  local code=$1 text=$2 status
+# refused CODE TEXT ARGUMENTS...: as fails, of symo compare.
+refused() {
+  local code=$1 text=$2
   shift 2
-  "$symo" compare "$@" >out 2>err </dev/null
-  status=$?
-  [ $status -eq "$code" ] || fail "compare $*: exit $status, not $code: $(cat err)"
-  [ "$(wc -l <err)" -eq 1 ] || fail "compare $*: not one line: $(cat err)"
-  grep -q '^symo: error: [^ ].*: .* (.*)$' err || fail "compare $*: not WHERE: WHAT (what to do): $(cat err)"
-  grep -qF -- "$text" err || fail "compare $*: no \"$text\" in: $(cat err)"
-  [ -s out ] && fail "compare $*: something on stdout"
+  fails "$code" "$text" compare "$@"
 }
 
 # works ARGUMENTS...: exit 0.
@@ -158,31 +144,31 @@ grep -q 'gnuplot is not installed.*apt-get install gnuplot' err || fail "without
 [ -e q/matrices.png ] && fail "without gnuplot: a picture"
 
 # ---- failures ----
-fails 2 '--net' --net 64-banana-10
-fails 2 '--net' --net 64
-fails 2 'sigmoid' --act sigmoid
-fails 2 'hinge' --loss hinge
-fails 2 'signed-permutatoin' --groups signed-permutatoin
-fails 2 '--sweep-values' --sweep-values 1,2
-fails 2 'banana' --data teacher --examples 5 --sweep scale --sweep-values banana --no-plots --out v
-fails 2 'out of range' --seeds 0
-fails 3 'P = 974910' --net 64-1000-900-10
-fails 3 'GiB' --data teacher --net 1000-1000-1000-10
-fails 3 '63-32-10' --net 63-32-10 --no-plots --out v
-fails 3 'layout' --data teacher --groups ./nothing.layout --no-plots --out v
+refused 2 '--net' --net 64-banana-10
+refused 2 '--net' --net 64
+refused 2 'sigmoid' --act sigmoid
+refused 2 'hinge' --loss hinge
+refused 2 'signed-permutatoin' --groups signed-permutatoin
+refused 2 '--sweep-values' --sweep-values 1,2
+refused 2 'banana' --data teacher --examples 5 --sweep scale --sweep-values banana --no-plots --out v
+refused 2 'out of range' --seeds 0
+refused 3 'P = 974910' --net 64-1000-900-10
+refused 3 'GiB' --data teacher --net 1000-1000-1000-10
+refused 3 '63-32-10' --net 63-32-10 --no-plots --out v
+refused 3 'layout' --data teacher --groups ./nothing.layout --no-plots --out v
 printf '{"spaces": {"h": {"dim": 3, "group": "identity"}}, "tensors": [{"name": "w", "axes": ["h"]}]}' >bad.json
-fails 3 'tensors' --data teacher --groups bad.json --no-plots --out v
+refused 3 'tensors' --data teacher --groups bad.json --no-plots --out v
 printf '1,2,0.5\n3,1,0.25\n1,1,0.75\n' >numbers.csv
-fails 3 'not classes' --data numbers.csv --loss cross-entropy --no-plots --out v
+refused 3 'not classes' --data numbers.csv --loss cross-entropy --no-plots --out v
 # Whole numbers are classes or numbers as --loss and the last width ask.
 printf 'a,y\n1,0\n2,1\n3,0\n4,1\n' >whole.csv
 printf 'a,y\n1,0\n2,1\n' >two.csv
 works --data whole.csv --net 1-2-2 --loss mse --no-plots --out w
 works --data whole.csv --net 1-2-1 --loss mse --no-plots --out w
 works --data two.csv --net 1-2-2 --loss cross-entropy --no-plots --out w
-fails 3 '--net' --data whole.csv --net 1-2-1 --no-plots --out w
+refused 3 '--net' --data whole.csv --net 1-2-1 --no-plots --out w
 printf 'a,y\n' >names.csv
-fails 3 'no data' --data names.csv --no-plots --out w
+refused 3 'no data' --data names.csv --no-plots --out w
 # What has no effect is said once, and is no failure.
 for option in "--label 3" "--target-scale 5" "--train-lr 1"; do
   # shellcheck disable=SC2086 # words
@@ -191,14 +177,14 @@ for option in "--label 3" "--target-scale 5" "--train-lr 1"; do
 done
 works --data two.csv --label y --net 1-2-1 --target-scale 2 --train-steps 1 --train-lr 1 --no-plots --out w
 [ -s err ] && fail "no effect? $(cat err)"
-fails 4 'nothing.csv' --data nothing.csv --no-plots --out v
+refused 4 'nothing.csv' --data nothing.csv --no-plots --out v
 deep=2$(printf -- '-2%.0s' {1..30})
-fails 5 'finite' --data "teacher:$deep" --net "$deep" --act linear --init-scale 1e6 --examples 5 --no-plots --out v
+refused 5 'finite' --data "teacher:$deep" --net "$deep" --act linear --init-scale 1e6 --examples 5 --no-plots --out v
 printf x >file
-fails 4 'file' --data teacher --out file/below
+refused 4 'file' --data teacher --out file/below
 if [ "$(id -u)" -ne 0 ]; then
   mkdir closed && chmod 500 closed
-  fails 4 'closed' --data teacher --out closed
+  refused 4 'closed' --data teacher --out closed
 fi
 
 # ---- bench ----

@@ -412,3 +412,43 @@ Test(estimate_edges, sign_flips_on_eight_axes) {
   symo_plan_destroy(plan);
   symo_world_close(&w);
 }
+
+/* What a plan says of work space is not exceeded, families and stacks included. */
+Test(estimate_edges, work_space_is_bounded_by_the_plan) {
+  static const char *const texts[] = {"h: sign-flip 300; i: identity 4; w[h,i] b[h]",
+                                      "h: orthogonal 40; i: identity 60; w[h,i] b[h]",
+                                      "h: permutation 50; i: identity 9; w[i,h] r[h,h]",
+                                      "i: identity 70; w[i]"};
+  symo_context *context = symo_test_context();
+  symo_rng *rng = symo_test_rng(context, 9);
+  for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
+    for (size_t e = 0; e < symo_estimator_count(); e++) {
+      symo_estimate_spec how = {.estimator = symo_estimator_at(e)};
+      symo_plan_spec spec = {SYMO_F64, symo_estimator_coupling(how.estimator), false};
+      symo_layout *layout;
+      symo_plan *plan;
+      symo_hessian *h;
+      const void *data[2];
+      cr_ok(context, symo_layout_parse(context, texts[k], &layout));
+      cr_ok(context, symo_plan_create(layout, &spec, &plan));
+      size_t n = symo_layout_num_parameters(layout);
+      double *g = malloc(n * sizeof *g);
+      symo_test_randn(rng, g, n);
+      symo_layout_split_const(layout, SYMO_F64, g, data);
+      symo_const_vector x = {data, NULL};
+      symo_plan_cost cost = symo_plan_cost_of(plan);
+      symo_alloc_reset_peak();
+      double before = (double)symo_alloc_live_bytes();
+      cr_ok(context, symo_estimate(plan, &how, 1, &x, &x, &h));
+      double taken = (double)symo_alloc_peak_bytes() - before - 8 * cost.held_numbers;
+      cr_assert(taken <= cost.workspace_bytes + 2048, "%s of %s: %.0f, not %.0f",
+                symo_estimator_name(how.estimator), texts[k], taken, cost.workspace_bytes);
+      free(g);
+      symo_hessian_destroy(h);
+      symo_plan_destroy(plan);
+      symo_layout_destroy(layout);
+    }
+  symo_rng_destroy(rng);
+  symo_context_destroy(context);
+  cr_no_leaks();
+}
