@@ -34,6 +34,8 @@ teacher=(--data teacher --net 3-64-2 --act tanh --loss mse)
 compare digits "matrices.png spectra.png cosines.png results.json" --data digits --seeds 3
 compare central-fact "sweep.png matrices.png" "${teacher[@]}" --no-bias --sweep scale --seeds 5
 compare central-fact-biases "sweep.png" "${teacher[@]}" --sweep scale --seeds 5
+compare more-inputs "" --data teacher --net 20-64-5 --sweep scale --seeds 5 \
+  --sweep-values 0.001,0.01,0.1
 compare training "sweep.png" --data digits --net 64-16-10 --sweep steps --seeds 3
 compare width "sweep.png" "${teacher[@]}" --sweep width --seeds 3
 compare depth "sweep.png" --data teacher --net 3-24-2 --sweep depth --seeds 3
