@@ -50,9 +50,11 @@ PACKAGE_PATHS := $(sort $(call package_flags,--libs-only-L))
 
 # GSL comes first and gslcblas never: it would take the place of OpenBLAS, twenty times slower.
 LIBS     := $(PACKAGE_PATHS) -lgsl -lopenblas $(LAPACKE) -ljansson -lm
-EXE_LIBS := $(PACKAGE_PATHS) -lgsl -lopenblas $(LAPACKE) -ljansson -lz -lm
+# The command lends its functions to the plugins that it loads.
+EXE_LIBS := $(PACKAGE_PATHS) -rdynamic -lgsl -lopenblas $(LAPACKE) -ljansson -lz -lm -ldl
 
-WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
+# Functions in tables take what the table says, needed or not.
+WARNINGS := -Wall -Wextra -Wno-unused-parameter -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
 ifeq ($(WERROR),1)
   WARNINGS += -Werror
 endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/context.h"
 #include "core/error.h"
 #include "core/linalg.h"
 
@@ -13,9 +14,16 @@
 
 enum { DETAIL = 1024 };
 
+typedef struct attachment {
+  void *item;
+  void (*destroy)(void *item);
+} attachment;
+
 struct symo_context {
   atomic_flag lock;
   char detail[DETAIL];
+  size_t num_attached;
+  attachment *attached;
 };
 
 const char *symo_strerror(symo_status status) {
@@ -47,7 +55,29 @@ symo_status symo_context_create(symo_context **out) {
   return SYMO_OK;
 }
 
-void symo_context_destroy(symo_context *context) { symo_free(context); }
+void symo_context_destroy(symo_context *context) {
+  if (context == NULL) return;
+  for (size_t i = 0; i < context->num_attached; i++)
+    context->attached[i].destroy(context->attached[i].item);
+  symo_free(context->attached);
+  symo_free(context);
+}
+
+symo_status symo_context_attach(symo_context *context, void *item, void (*destroy)(void *item)) {
+  size_t n = context->num_attached;
+  attachment *grown = symo_calloc(n + 1, sizeof *grown);
+  if (grown == NULL) return symo_fail_memory(context, "context");
+  if (n > 0) memcpy(grown, context->attached, n * sizeof *grown);
+  symo_free(context->attached);
+  context->attached = grown;
+  grown[n] = (attachment){item, destroy};
+  context->num_attached = n + 1;
+  return SYMO_OK;
+}
+
+void *symo_context_attached(const symo_context *context, size_t index) {
+  return index < context->num_attached ? context->attached[index].item : NULL;
+}
 
 const char *symo_context_detail(const symo_context *context) {
   return context == NULL ? "" : context->detail;

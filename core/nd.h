@@ -7,7 +7,7 @@
 /* A strided view of an n-dimensional array: the language in which every closed form of groups/ is
  * written.  Views are values; they own nothing.  Strides count elements.  A stride of 0 broadcasts
  * a source and sums into a destination. */
-enum { SYMO_ND_MAX = 2 * SYMO_MAX_ORDER + 2 };
+enum { SYMO_ND_MAX = 3 * SYMO_MAX_ORDER + 2 };
 
 typedef struct symo_nd {
   void *p;

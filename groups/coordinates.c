@@ -9,7 +9,7 @@
 
 #include "groups/plan.h"
 
-enum { ROW = 0, COLUMN = 32, RAW = 64 };
+enum { ROW = 0, COLUMN = 32, SECOND = 48, RAW = 64 }; /* SECOND: of a diagonal, see expand */
 
 typedef struct tagged {
   symo_nd x;
@@ -65,11 +65,12 @@ static int raw_tags(const occurrence *o, int *tags) {
   return o->order;
 }
 
-static int coordinate_tags(const occurrence *o, bool ambient, int *tags) {
+static int coordinate_tags(const occurrence *o, bool diagonal, int *tags) {
   int n = 0;
   if (o->family_row >= 0) tags[n++] = ROW + o->family_row;
-  for (int k = 0; ambient && k < o->irrep.ambient; k++) tags[n++] = ROW + o->ambient_row + k;
+  for (int k = 0; !diagonal && k < o->irrep.ambient; k++) tags[n++] = ROW + o->ambient_row + k;
   tags[n++] = COLUMN + o->axis[0];
+  if (diagonal && o->group->cross) tags[n++] = SECOND + o->axis[0];
   return n;
 }
 
@@ -91,15 +92,14 @@ static bool owns_first_row(const occurrence *o) {
 static tagged apply_views(const plan_piece *piece, tagged v, bool *done) {
   for (int i = 0; i < piece->num_occurrences; i++) {
     const occurrence *o = &piece->occ[i];
-    int raw[2], before[SYMO_ND_MAX], after[SYMO_ND_MAX];
+    int raw[SYMO_MAX_REPEAT], before[SYMO_ND_MAX], after[SYMO_ND_MAX];
     int skip = raw_tags(o, raw);
-    before[0] = raw[0];
-    before[skip - 1] = raw[skip - 1];
+    raw_tags(o, before);
     int nd = append_lanes(&v, raw, skip, before, skip);
     symo_nd front = arrange(&v, before, nd), seen;
-    done[i] = o->group->view(o->order, o->number, front, &seen);
+    done[i] = o->group->view != NULL && o->group->view(o->group, o->order, o->number, front, &seen);
     if (!done[i]) continue;
-    int n = coordinate_tags(o, true, after);
+    int n = coordinate_tags(o, false, after);
     n = append_lanes(&v, raw, skip, after, n);
     assert(n == seen.nd);
     v.x = seen;
@@ -127,21 +127,21 @@ static tagged coordinates_of(const symo_plan *plan, const plan_label *label,
   tagged v = {.x = {.dtype = plan->dtype}};
   v.x.p = symo_at(plan->dtype, x, (ptrdiff_t)piece->column);
   ptrdiff_t stride = 1;
-  int second[SYMO_MAX_ORDER] = {0};
+  int further[SYMO_MAX_ORDER] = {0};
   size_t width[SYMO_MAX_ORDER];
   for (size_t a = 0; a < t->order; a++) width[a] = t->dim[a];
   for (int o = 0; o < piece->num_occurrences; o++) {
     width[piece->occ[o].axis[0]] = piece->occ[o].copies;
-    if (piece->occ[o].order == 2) second[piece->occ[o].axis[1]] = 1;
+    for (int k = 1; k < piece->occ[o].order; k++) further[piece->occ[o].axis[k]] = 1;
   }
   for (int a = (int)t->order - 1; a >= 0; a--) {
-    if (second[a]) continue;
+    if (further[a]) continue;
     v.x = symo_nd_insert(v.x, 0, width[a], stride);
     stride *= (ptrdiff_t)width[a];
   }
   int k = 0;
   for (int a = 0; a < (int)t->order; a++)
-    if (!second[a]) v.tag[label->num_rows + k++] = COLUMN + a;
+    if (!further[a]) v.tag[label->num_rows + k++] = COLUMN + a;
   stride = (ptrdiff_t)label->m;
   for (int r = label->num_rows - 1; r >= 0; r--) {
     size_t rows = r == 0 ? n : label->row[r];
@@ -176,17 +176,25 @@ static tagged fresh(symo_dtype dtype, const size_t *n, const int *tags, int nd, 
   return v;
 }
 
+/* [reduced, lanes] for the lanes of x, whose first axes are those of the occurrence. */
+static symo_nd reduced_space(const occurrence *o, symo_nd x, arena *scratch) {
+  int tags[SYMO_ND_MAX] = {0};
+  size_t shape[SYMO_ND_MAX];
+  shape[0] = o->group->reduced == NULL ? 0 : o->group->reduced(o->group, x.n[0], o->order);
+  for (int i = o->order; i < x.nd; i++) shape[1 + i - o->order] = x.n[i];
+  return fresh(x.dtype, shape, tags, 1 + x.nd - o->order, scratch).x;
+}
+
 /* One computed step of gathering. */
 static tagged analyze(const plan_label *label, const occurrence *o, tagged v, size_t first,
                       size_t n, const tagged *last, arena *scratch) {
-  int raw[2], before[SYMO_ND_MAX], after[SYMO_ND_MAX];
+  int raw[SYMO_MAX_REPEAT], before[SYMO_ND_MAX], after[SYMO_ND_MAX];
   size_t shape[SYMO_ND_MAX] = {0};
   int skip = raw_tags(o, raw);
-  before[0] = raw[0];
-  before[skip - 1] = raw[skip - 1];
+  raw_tags(o, before);
   int nd = append_lanes(&v, raw, skip, before, skip);
   symo_nd x = arrange(&v, before, nd);
-  int own = coordinate_tags(o, true, after);
+  int own = coordinate_tags(o, false, after);
   int total = append_lanes(&v, raw, skip, after, own);
   bool cut = owns_first_row(o);
   for (int i = 0; i < own; i++)
@@ -195,17 +203,13 @@ static tagged analyze(const plan_label *label, const occurrence *o, tagged v, si
   tagged to = last != NULL ? *last : fresh(x.dtype, shape, after, total, scratch);
   symo_nd out = arrange(&to, after, total);
   size_t kept = scratch->used;
-  size_t reduced = o->group->reduced(x.n[0], o->order);
-  symo_nd red = x; /* [reduced, lanes] */
-  if (reduced > 0) {
-    shape[own - 1] = reduced;
-    red = fresh(x.dtype, shape + own - 1, after, total - own + 1, scratch).x;
-    if (scratch->base != NULL) {
-      symo_nd_fill(0, red);
-      o->group->reduce(o->order, x, red);
-    }
+  symo_nd red = reduced_space(o, x, scratch);
+  if (scratch->base != NULL && o->group->reduce != NULL) {
+    symo_nd_fill(0, red);
+    o->group->reduce(o->group, o->order, x, red);
   }
-  if (scratch->base != NULL) o->group->analyze(o->order, o->number, x, red, cut ? first : 0, out);
+  if (scratch->base != NULL)
+    o->group->analyze(o->group, o->order, o->number, x, red, cut ? first : 0, out);
   scratch->used = kept;
   return to;
 }
@@ -236,7 +240,8 @@ void symo_label_gather(const symo_plan *plan, const plan_label *label, symo_cons
 
 /* ---- from coordinates ---- */
 
-/* Runs the transposed steps from src into y; diagonal: spreads an M's diagonal instead. */
+/* Runs the transposed steps from src into y; diagonal: spreads an M's diagonal instead, with a second
+ * column axis for occurrences whose copies do not lie apart. */
 static void expand(const plan_piece *piece, tagged src, tagged y, const bool *done, bool diagonal,
                    arena *scratch) {
   int todo[SYMO_MAX_ORDER];
@@ -251,7 +256,7 @@ static void expand(const plan_piece *piece, tagged src, tagged y, const bool *do
     const occurrence *o = &piece->occ[todo[i]];
     int own[SYMO_ND_MAX], before[SYMO_ND_MAX], after[SYMO_ND_MAX];
     size_t shape[SYMO_ND_MAX];
-    int skip = coordinate_tags(o, !diagonal, own);
+    int skip = coordinate_tags(o, diagonal, own);
     for (int k = 0; k < skip; k++) before[k] = own[k];
     int nd = append_lanes(&src, own, skip, before, skip);
     symo_nd x = arrange(&src, before, nd);
@@ -264,11 +269,17 @@ static void expand(const plan_piece *piece, tagged src, tagged y, const bool *do
       shape[k] = k < raw ? y.x.n[j] : x.n[skip + k - raw];
     }
     tagged to = i == 0 ? y : fresh(x.dtype, shape, after, total, scratch);
+    symo_nd out = arrange(&to, after, total);
+    size_t kept = scratch->used;
+    symo_nd work = diagonal ? x : reduced_space(o, out, scratch);
     if (scratch->base != NULL) {
       if (i > 0) symo_nd_fill(0, to.x);
-      (diagonal ? o->group->diagonal : o->group->synthesize)(o->order, o->number, x,
-                                                             arrange(&to, after, total));
+      if (diagonal)
+        o->group->diagonal(o->group, o->order, o->number, x, out);
+      else
+        o->group->synthesize(o->group, o->order, o->number, x, work, out);
     }
+    scratch->used = kept;
     src = to;
   }
 }
@@ -287,6 +298,19 @@ void symo_label_scatter(const symo_plan *plan, const plan_label *label, const vo
     scatter_piece(plan, label, &label->pieces[p], coordinates, symo_vector_const(y), scratch);
 }
 
+/* A new axis in front. */
+static void push_axis(tagged *v, size_t n, ptrdiff_t stride, int tag) {
+  for (int k = v->x.nd; k > 0; k--) v->tag[k] = v->tag[k - 1];
+  v->x = symo_nd_insert(v->x, 0, n, stride);
+  v->tag[0] = tag;
+}
+
+static bool has_cross(const plan_piece *piece, int axis) {
+  for (int i = 0; i < piece->num_occurrences; i++)
+    if (piece->occ[i].axis[0] == axis) return piece->occ[i].group->cross;
+  return false;
+}
+
 static void diagonal_piece(const symo_plan *plan, const plan_label *label, const plan_piece *piece,
                            const void *m, symo_const_vector y, arena *scratch) {
   static const bool none[SYMO_MAX_ORDER] = {false};
@@ -300,9 +324,11 @@ static void diagonal_piece(const symo_plan *plan, const plan_label *label, const
     if (!column && from.tag[i] - ROW >= label->num_families) continue;
     ptrdiff_t s = column ? from.x.s[i] * (ptrdiff_t)(label->m + 1) : stride;
     if (!column) stride *= (ptrdiff_t)from.x.n[i];
-    for (int k = diagonal.x.nd; k > 0; k--) diagonal.tag[k] = diagonal.tag[k - 1];
-    diagonal.x = symo_nd_insert(diagonal.x, 0, from.x.n[i], s);
-    diagonal.tag[0] = from.tag[i];
+    if (column && has_cross(piece, from.tag[i] - COLUMN)) {
+      push_axis(&diagonal, from.x.n[i], from.x.s[i], from.tag[i] - COLUMN + SECOND);
+      s -= from.x.s[i];
+    }
+    push_axis(&diagonal, from.x.n[i], s, from.tag[i]);
   }
   expand(piece, diagonal, start(plan, piece, y), none, true, scratch);
 }

@@ -4,7 +4,8 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
-#include "groups/layout.h"
+#include "groups/balance.h"
+#include "groups/scaling.h"
 
 struct symo_element {
   symo_layout *layout;
@@ -21,7 +22,7 @@ symo_status symo_element_create(symo_layout *layout, symo_element **out) {
   if (e->g == NULL) SYMO_TRY(symo_fail_memory(layout->context, "element"));
   for (size_t i = 0; i < layout->num_spaces; i++) {
     const layout_space *s = &layout->spaces[i];
-    size_t size = s->group->element_size(s->dim);
+    size_t size = s->group->element_size(s->group, s->dim);
     if (size > 2147483647)
       SYMO_TRY(symo_fail(layout->context, SYMO_E_SIZE,
                          "element: space %s: an element of %s on dimension %zu takes %.0f GiB "
@@ -29,7 +30,7 @@ symo_status symo_element_create(symo_layout *layout, symo_element **out) {
                          s->name, s->group->name, s->dim, (double)size * 8 / 1073741824.0));
     e->g[i] = symo_malloc(size * sizeof(double));
     if (e->g[i] == NULL) SYMO_TRY(symo_fail_memory(layout->context, "element"));
-    s->group->element_identity(s->dim, e->g[i]);
+    s->group->element_identity(s->group, s->dim, e->g[i]);
   }
   *out = e;
   return SYMO_OK;
@@ -46,31 +47,51 @@ void symo_element_destroy(symo_element *e) {
   symo_free(e);
 }
 
-symo_status symo_element_sample(symo_element *e, symo_rng *rng) {
-  if (e == NULL || rng == NULL) return SYMO_E_ARGUMENT;
+/* Spaces [first, end). */
+static symo_status sample(symo_element *e, size_t first, size_t end, symo_rng *rng) {
   const symo_layout *layout = e->layout;
   size_t most = 0;
-  for (size_t i = 0; i < layout->num_spaces; i++)
-    if (layout->spaces[i].group->sample_work != NULL) {
-      size_t bytes = layout->spaces[i].group->sample_work(layout->spaces[i].dim);
-      most = bytes > most ? bytes : most;
-    }
+  for (size_t i = first; i < end; i++) {
+    const layout_space *s = &layout->spaces[i];
+    size_t bytes = s->group->sample_work == NULL ? 0 : s->group->sample_work(s->group, s->dim);
+    most = bytes > most ? bytes : most;
+  }
   void *work = symo_malloc(most);
   if (work == NULL) return symo_fail_memory(layout->context, "element");
   symo_status status = SYMO_OK;
-  for (size_t i = 0; i < layout->num_spaces && status == SYMO_OK; i++) {
+  for (size_t i = first; i < end && status == SYMO_OK; i++) {
     const layout_space *s = &layout->spaces[i];
-    status = s->group->element_sample(s->dim, rng, e->g[i], work);
+    status = s->group->element_sample(s->group, s->dim, rng, e->g[i], work);
     if (status != SYMO_OK)
-      symo_fail(layout->context, status, "element: space %s: sampling failed", s->name);
+      symo_fail(layout->context, status, "element: space %s: sampling %s failed (%s)", s->name,
+                s->group->name, symo_strerror(status));
   }
   symo_free(work);
   return status;
 }
 
+symo_status symo_element_sample(symo_element *e, symo_rng *rng) {
+  if (e == NULL || rng == NULL) return SYMO_E_ARGUMENT;
+  return sample(e, 0, e->layout->num_spaces, rng);
+}
+
+symo_status symo_element_sample_space(symo_element *e, size_t space, symo_rng *rng) {
+  if (e == NULL || rng == NULL) return SYMO_E_ARGUMENT;
+  if (space >= e->layout->num_spaces)
+    return symo_fail(e->layout->context, SYMO_E_ARGUMENT, "element: there is no space %zu", space);
+  return sample(e, space, space + 1, rng);
+}
+
+void symo_element_reset(symo_element *e) {
+  for (size_t i = 0; e != NULL && i < e->layout->num_spaces; i++) {
+    const layout_space *s = &e->layout->spaces[i];
+    s->group->element_identity(s->group, s->dim, e->g[i]);
+  }
+}
+
 /* Acts on the axes of one tensor; a and b are dense buffers of its size. */
-static void act_on_tensor(const symo_element *e, size_t tensor, bool inverse, symo_nd x, symo_nd y,
-                          void *a, void *b, void *work) {
+static void act_on_tensor(const symo_element *e, size_t tensor, bool inverse, bool dual, symo_nd x,
+                          symo_nd y, void *a, void *b, void *work) {
   const layout_tensor *t = &e->layout->tensors[tensor];
   size_t moved = 0, done = 0;
   for (size_t axis = 0; axis < t->order; axis++)
@@ -82,14 +103,14 @@ static void act_on_tensor(const symo_element *e, size_t tensor, bool inverse, sy
     done++;
     symo_nd to =
         done == moved ? y : symo_nd_dense(y.dtype, done % 2 ? a : b, (int)t->order, t->dim);
-    s->group->act(s->dim, e->g[t->space[axis]], inverse, symo_nd_move(x, (int)axis, 0),
-                  symo_nd_move(to, (int)axis, 0), work);
+    s->group->act(s->group, s->dim, e->g[t->space[axis]], inverse, dual != t->dual[axis],
+                  symo_nd_move(x, (int)axis, 0), symo_nd_move(to, (int)axis, 0), work);
     x = to;
   }
 }
 
-static symo_status act(const symo_element *e, bool inverse, symo_dtype dtype, symo_const_vector x,
-                       symo_vector y) {
+static symo_status act(const symo_element *e, bool inverse, bool dual, symo_dtype dtype,
+                       symo_const_vector x, symo_vector y) {
   if (e == NULL) return SYMO_E_ARGUMENT;
   const symo_layout *layout = e->layout;
   symo_status status = symo_layout_check_arrays(layout, x, "element");
@@ -102,14 +123,15 @@ static symo_status act(const symo_element *e, bool inverse, symo_dtype dtype, sy
     if (layout->tensors[i].order > 1 && layout->tensors[i].size > largest)
       largest = layout->tensors[i].size;
   for (size_t i = 0; i < layout->num_spaces; i++) {
-    size_t size = layout->spaces[i].group->element_size(layout->spaces[i].dim);
+    size_t size =
+        layout->spaces[i].group->element_size(layout->spaces[i].group, layout->spaces[i].dim);
     widest = size > widest ? size : widest;
   }
   size_t item = symo_dtype_size(dtype);
   char *buffers = symo_malloc((2 * largest + widest) * item);
   if (buffers == NULL) return symo_fail_memory(layout->context, "element");
   for (size_t i = 0; i < layout->num_tensors; i++)
-    act_on_tensor(e, i, inverse, symo_layout_view(layout, dtype, x, i),
+    act_on_tensor(e, i, inverse, dual, symo_layout_view(layout, dtype, x, i),
                   symo_layout_view(layout, dtype, symo_vector_const(y), i), buffers,
                   buffers + largest * item, buffers + 2 * largest * item);
   symo_free(buffers);
@@ -118,10 +140,43 @@ static symo_status act(const symo_element *e, bool inverse, symo_dtype dtype, sy
 
 symo_status symo_element_act(const symo_element *e, symo_dtype dtype, symo_const_vector x,
                              symo_vector y) {
-  return act(e, false, dtype, x, y);
+  return act(e, false, false, dtype, x, y);
 }
 
 symo_status symo_element_act_inverse(const symo_element *e, symo_dtype dtype, symo_const_vector x,
                                      symo_vector y) {
-  return act(e, true, dtype, x, y);
+  return act(e, true, false, dtype, x, y);
+}
+
+symo_status symo_element_act_dual(const symo_element *e, symo_dtype dtype, symo_const_vector x,
+                                  symo_vector y) {
+  return act(e, false, true, dtype, x, y);
+}
+
+symo_status symo_element_act_dual_inverse(const symo_element *e, symo_dtype dtype,
+                                          symo_const_vector x, symo_vector y) {
+  return act(e, true, true, dtype, x, y);
+}
+
+symo_status symo_element_balance(symo_element *e, symo_dtype dtype, symo_const_vector theta) {
+  if (e == NULL) return SYMO_E_ARGUMENT;
+  const symo_layout *layout = e->layout;
+  if (symo_dtype_size(dtype) == 0)
+    return symo_fail(layout->context, SYMO_E_ARGUMENT, "balance: no dtype (pass f32 or f64)");
+  symo_status status = symo_layout_check_vector(layout, dtype, theta, "balance");
+  if (status != SYMO_OK) return status;
+  size_t units = 0;
+  for (size_t i = 0; i < layout->num_spaces; i++)
+    if (symo_scaling_spec(layout->spaces[i].group) != NULL) units += layout->spaces[i].dim;
+  double *scales = symo_malloc((units > 0 ? units : 1) * sizeof *scales), *c = scales;
+  if (scales == NULL) return symo_fail_memory(layout->context, "balance");
+  status = symo_balance(layout, dtype, theta, scales);
+  for (size_t i = 0; status == SYMO_OK && i < layout->num_spaces; i++) {
+    const layout_space *s = &layout->spaces[i];
+    if (symo_scaling_spec(s->group) == NULL) continue;
+    symo_scaling_set(s->dim, c, e->g[i]);
+    c += s->dim;
+  }
+  symo_free(scales);
+  return status;
 }

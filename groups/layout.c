@@ -8,6 +8,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "groups/isotypic.h"
 
 symo_status symo_layout_create(symo_context *context, symo_layout **out) {
   if (out == NULL)
@@ -17,6 +18,10 @@ symo_status symo_layout_create(symo_context *context, symo_layout **out) {
   layout->context = context;
   layout->dtype = SYMO_ANY;
   atomic_init(&layout->references, 1);
+  if (pthread_mutex_init(&layout->lock, NULL) != 0) {
+    symo_free(layout);
+    return symo_fail(context, SYMO_E_MEMORY, "layout: no lock to be had");
+  }
   *out = layout;
   return SYMO_OK;
 }
@@ -29,7 +34,12 @@ symo_layout *symo_layout_retain(symo_layout *layout) {
 
 void symo_layout_destroy(symo_layout *layout) {
   if (layout == NULL || atomic_fetch_sub(&layout->references, 1) > 1) return;
-  for (size_t i = 0; i < layout->num_spaces; i++) symo_free(layout->spaces[i].name);
+  for (size_t i = 0; i < layout->num_spaces; i++) {
+    symo_free(layout->spaces[i].name);
+    symo_group_destroy((symo_group *)(uintptr_t)layout->spaces[i].group);
+    symo_group_destroy((symo_group *)(uintptr_t)layout->spaces[i].resolved);
+  }
+  pthread_mutex_destroy(&layout->lock);
   for (size_t i = 0; i < layout->num_tensors; i++) symo_free(layout->tensors[i].name);
   symo_free(layout->spaces);
   symo_free(layout->tensors);
@@ -84,6 +94,16 @@ symo_status symo_layout_add_space(symo_layout *layout, const char *name, size_t 
   if (group == NULL)
     return symo_fail(layout->context, SYMO_E_NAME,
                      "layout: space %s: no such group (see `symo groups`)", name);
+  if (symo_group_has_parameters(group))
+    return symo_fail(layout->context, SYMO_E_ARGUMENT,
+                     "layout: space %s: the group %s has parameters (give them; in C, "
+                     "symo_group_create)",
+                     name, group->name);
+  size_t own = symo_group_dim(group);
+  if (own != 0 && dim != own)
+    return symo_fail(layout->context, SYMO_E_SHAPE,
+                     "layout: space %s: dimension %zu, but its group %s acts on %zu", name, dim,
+                     group->name, own);
   if (dim == 0 || dim > 2147483647)
     return symo_fail(layout->context, dim == 0 ? SYMO_E_ARGUMENT : SYMO_E_SIZE,
                      "layout: space %s: dimension %zu (must be 1 to 2147483647)", name, dim);
@@ -92,7 +112,8 @@ symo_status symo_layout_add_space(symo_layout *layout, const char *name, size_t 
   if (status != SYMO_OK) return status;
   char *copy = symo_strdup(name);
   if (copy == NULL) return symo_fail_memory(layout->context, "layout");
-  layout->spaces[layout->num_spaces++] = (layout_space){copy, dim, group};
+  layout->spaces[layout->num_spaces++] =
+      (layout_space){.name = copy, .dim = dim, .group = symo_group_retain(group)};
   return SYMO_OK;
 }
 
@@ -118,19 +139,44 @@ static symo_status set_axis(const symo_layout *layout, layout_tensor *t, const c
   return SYMO_OK;
 }
 
+static size_t repeats(const layout_tensor *t, size_t space) {
+  size_t times = 0;
+  for (size_t a = 0; a < t->order; a++) times += t->space[a] == space;
+  return times;
+}
+
 static symo_status check_repeats(const symo_layout *layout, const layout_tensor *t,
                                  const char *tensor) {
   for (size_t a = 0; a < t->order; a++) {
-    size_t times = 0;
-    for (size_t b = 0; b < t->order; b++) times += t->space[b] == t->space[a];
     const layout_space *space = &layout->spaces[t->space[a]];
-    if (times > 2 && space->group != &symo_group_identity)
+    size_t times = repeats(t, t->space[a]);
+    if (times > SYMO_MAX_REPEAT && space->group != &symo_group_identity)
       return symo_fail(layout->context, SYMO_E_UNSUPPORTED,
-                       "layout: tensor %s: space %s stands on %zu axes, at most two are supported "
+                       "layout: tensor %s: space %s stands on %zu axes, at most %d are supported "
                        "for the group %s (name the others after an identity space)",
-                       tensor, space->name, times, space->group->name);
+                       tensor, space->name, times, SYMO_MAX_REPEAT, space->group->name);
   }
   return SYMO_OK;
+}
+
+symo_status symo_layout_resolve(symo_layout *layout) {
+  symo_status status = SYMO_OK;
+  pthread_mutex_lock(&layout->lock);
+  for (size_t i = 0; i < layout->num_spaces && status == SYMO_OK; i++) {
+    layout_space *s = &layout->spaces[i];
+    unsigned orders = 0;
+    for (size_t t = 0; t < layout->num_tensors; t++) {
+      size_t times = repeats(&layout->tensors[t], i);
+      if (times > 0) orders |= 1U << (times < 31 ? times : 31);
+    }
+    if (s->resolved != NULL) continue;
+    status = symo_group_resolve(layout->context, s->group, s->dim, orders, &s->resolved);
+    if (status != SYMO_OK)
+      symo_fail(layout->context, status, "space %s: %s", s->name,
+                symo_context_detail(layout->context));
+  }
+  pthread_mutex_unlock(&layout->lock);
+  return status;
 }
 
 symo_status symo_layout_add_tensor(symo_layout *layout, const char *name, size_t order,
@@ -251,7 +297,8 @@ bool symo_layout_equal(const symo_layout *a, const symo_layout *b) {
   if (a->num_spaces != b->num_spaces || a->num_tensors != b->num_tensors) return false;
   for (size_t i = 0; i < a->num_spaces; i++) {
     const layout_space *x = &a->spaces[i], *y = &b->spaces[i];
-    if (strcmp(x->name, y->name) != 0 || x->dim != y->dim || x->group != y->group) return false;
+    if (strcmp(x->name, y->name) != 0 || x->dim != y->dim || !symo_group_equal(x->group, y->group))
+      return false;
   }
   for (size_t i = 0; i < a->num_tensors; i++) {
     const layout_tensor *x = &a->tensors[i], *y = &b->tensors[i];

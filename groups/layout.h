@@ -4,12 +4,13 @@
 #include <stdatomic.h>
 
 #include "core/nd.h"
-#include "groups/group.h"
+#include "groups/instance.h"
 
 typedef struct layout_space {
   char *name;
   size_t dim;
   const symo_group *group;
+  const symo_group *resolved; /* what plans work with; NULL until the first one asks */
 } layout_space;
 
 typedef struct layout_tensor {
@@ -22,6 +23,7 @@ typedef struct layout_tensor {
 struct symo_layout {
   symo_context *context;
   atomic_size_t references;
+  pthread_mutex_t lock; /* of resolved */
   bool frozen;
   symo_dtype dtype;
   size_t num_spaces, num_tensors, space_room, tensor_room, parameters;
@@ -31,6 +33,10 @@ struct symo_layout {
 
 /* The layout can no longer be changed; one more reference to it. */
 symo_layout *symo_layout_retain(symo_layout *layout);
+
+/* The groups that plans of a frozen layout work with: closed forms, or irreps found numerically
+ * where a space stands on more axes of a tensor than they reach.  Found once. */
+symo_status symo_layout_resolve(symo_layout *layout);
 
 /* A tensor of a caller's vector as a view. */
 symo_nd symo_layout_view(const symo_layout *layout, symo_dtype dtype, symo_const_vector x,

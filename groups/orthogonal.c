@@ -8,21 +8,26 @@
  * random matrices from the classical compact groups, Notices AMS 54, 2007). */
 #include <math.h>
 
+#include "core/alloc.h"
+#include "core/error.h"
 #include "core/linalg.h"
+#include "groups/generators.h"
 #include "groups/group.h"
 
 enum { TRIVIAL, VECTOR, SYMMETRIC, ANTISYMMETRIC };
 
-static int irreps(size_t d, symo_irrep *out) {
+static int irreps(const symo_group *self, size_t d, symo_irrep *out) {
   size_t half = d * (d - 1) / 2;
   out[TRIVIAL] = (symo_irrep){.name = "trivial", .dim = 1, .count = 1};
-  out[VECTOR] = (symo_irrep){.name = "vector", .dim = d, .count = 1, .ambient = 1};
-  out[SYMMETRIC] = (symo_irrep){.name = "symmetric", .dim = half + d - 1, .count = 1, .ambient = 2};
-  out[ANTISYMMETRIC] = (symo_irrep){.name = "antisymmetric", .dim = half, .count = 1, .ambient = 2};
+  out[VECTOR] = (symo_irrep){.name = "vector", .dim = d, .count = 1, .ambient = 1, .frame = {d}};
+  out[SYMMETRIC] = (symo_irrep){
+      .name = "symmetric", .dim = half + d - 1, .count = 1, .ambient = 2, .frame = {d, d}};
+  out[ANTISYMMETRIC] =
+      (symo_irrep){.name = "antisymmetric", .dim = half, .count = 1, .ambient = 2, .frame = {d, d}};
   return 4;
 }
 
-static int components(size_t d, int order, symo_component *out) {
+static int components(const symo_group *self, size_t d, int order, symo_component *out) {
   if (order == 1) {
     out[0] = (symo_component){VECTOR, 1};
     return 1;
@@ -33,8 +38,8 @@ static int components(size_t d, int order, symo_component *out) {
   return d > 1 ? 3 : 1;
 }
 
-static void analyze(int order, int irrep, symo_nd x, symo_nd red, size_t first, symo_nd out) {
-  (void)order;
+static void analyze(const symo_group *self, int order, int irrep, symo_nd x, symo_nd red,
+                    size_t first, symo_nd out) {
   if (irrep == TRIVIAL) {
     symo_nd_copy(sqrt((double)x.n[0]), red, out);
     return;
@@ -46,7 +51,8 @@ static void analyze(int order, int irrep, symo_nd x, symo_nd red, size_t first, 
   symo_nd_axpy(-1, symo_nd_stretch(red, 0, to.n[0]), to);
 }
 
-static void synthesize(int order, int irrep, symo_nd x, symo_nd out) {
+static void synthesize(const symo_group *self, int order, int irrep, symo_nd x, symo_nd work,
+                       symo_nd out) {
   if (order == 1)
     symo_nd_axpy(1, symo_nd_pick(x, 1, 0), out);
   else if (irrep == TRIVIAL)
@@ -55,7 +61,7 @@ static void synthesize(int order, int irrep, symo_nd x, symo_nd out) {
     symo_nd_axpy(1, symo_nd_pick(x, 2, 0), out);
 }
 
-static void diagonal(int order, int irrep, symo_nd m, symo_nd out) {
+static void diagonal(const symo_group *self, int order, int irrep, symo_nd m, symo_nd out) {
   double n = (double)out.n[0];
   if (order == 1) {
     symo_nd_axpy(1, symo_nd_stretch(m, 0, out.n[0]), out);
@@ -65,46 +71,30 @@ static void diagonal(int order, int irrep, symo_nd m, symo_nd out) {
   symo_pair_spread(on, irrep == TRIVIAL ? 0 : 0.5, symo_nd_pick(m, 0, 0), out);
 }
 
-static size_t element_size(size_t dim) { return dim * dim; }
-
-static void element_identity(size_t dim, double *g) {
-  for (size_t i = 0; i < dim * dim; i++) g[i] = i / dim == i % dim ? 1 : 0;
-}
-
 /* tau [d], and then LAPACK's own: blocks of up to 64 columns, and the signs. */
-static size_t sample_work(size_t dim) { return 72 * dim * sizeof(double); }
+static size_t sample_work(const symo_group *self, size_t dim) { return 72 * dim * sizeof(double); }
 
-static symo_status element_sample(size_t dim, symo_rng *rng, double *g, void *work) {
+static symo_status element_sample(const symo_group *self, size_t dim, symo_rng *rng, double *g,
+                                  void *work) {
   for (size_t i = 0; i < dim * dim; i++) g[i] = symo_rng_normal(rng);
-  size_t bytes = sample_work(dim) - dim * sizeof(double);
+  size_t bytes = sample_work(self, dim) - dim * sizeof(double);
   return symo_haar_orthogonal(dim, g, work, (double *)work + dim, bytes);
 }
 
-/* One gemm where the lanes make a matrix, else one for every index of the first lane. */
-static void multiply(symo_mat q, symo_nd x, symo_nd out) {
-  symo_mat from, to;
-  if (symo_nd_matrix(x, 1, &from) && symo_nd_matrix(out, 1, &to)) {
-    symo_gemm(x.dtype, 1, q, from, 0, to);
-  } else if (x.nd > 2) {
-    for (size_t i = 0; i < x.n[1]; i++) multiply(q, symo_nd_pick(x, 1, i), symo_nd_pick(out, 1, i));
-  } else { /* strides that BLAS cannot take */
-    symo_nd_fill(0, out);
-    for (size_t i = 0; i < q.rows; i++)
-      for (size_t j = 0; j < q.cols; j++) {
-        size_t at = i * (size_t)q.rs + j * (size_t)q.cs;
-        symo_nd_axpy(symo_get(x.dtype, q.p, at), symo_nd_pick(x, 0, j), symo_nd_pick(out, 0, i));
-      }
+/* so(d), whose basis of neighbouring planes suffices, and one reflection. */
+static symo_status generators(const symo_group *self, size_t dim, generator_set *out) {
+  symo_status status = symo_monomial_add_flip(dim, 0, out);
+  double *plane = symo_calloc(dim * dim, sizeof *plane);
+  if (plane == NULL) return symo_fail_memory(out->context, "generators");
+  for (size_t i = 0; i + 1 < dim && status == SYMO_OK; i++) {
+    double *upper = &plane[i * dim + i + 1], *lower = &plane[(i + 1) * dim + i];
+    *upper = -1;
+    *lower = 1;
+    status = symo_generator_set_add_lie(out, plane);
+    *upper = *lower = 0;
   }
-}
-
-static void act(size_t dim, const double *g, bool inverse, symo_nd x, symo_nd out, void *work) {
-  void *matrix = (void *)(uintptr_t)g;
-  if (x.dtype == SYMO_F32) {
-    for (size_t i = 0; i < dim * dim; i++) symo_put(SYMO_F32, work, i, g[i]);
-    matrix = work;
-  }
-  symo_mat q = symo_mat_dense(matrix, dim, dim);
-  multiply(inverse ? symo_mat_t(q) : q, x, out);
+  symo_free(plane);
+  return status;
 }
 
 const symo_group symo_group_orthogonal = {
@@ -113,6 +103,7 @@ const symo_group symo_group_orthogonal = {
     .irreps_text = "one, of dimension d",
     .average = "(x'y/d) I",
     .exact = "linear hidden layers; the inner axis of query/key and of value/output",
+    .max_axes = 2,
     .irreps = irreps,
     .components = components,
     .view = symo_vector_view,
@@ -121,9 +112,10 @@ const symo_group symo_group_orthogonal = {
     .analyze = analyze,
     .synthesize = synthesize,
     .diagonal = diagonal,
-    .element_size = element_size,
+    .element_size = symo_matrix_size,
     .sample_work = sample_work,
-    .element_identity = element_identity,
+    .element_identity = symo_matrix_identity,
     .element_sample = element_sample,
-    .act = act,
+    .act = symo_matrix_act,
+    .generators = generators,
 };

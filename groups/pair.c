@@ -20,20 +20,17 @@ void symo_pair_spread(double on, double off, symo_nd m, symo_nd out) {
   symo_nd_axpy(on - off, wide, symo_nd_diag(out, 0, 1));
 }
 
-bool symo_vector_view(int order, int irrep, symo_nd x, symo_nd *out) {
-  (void)irrep;
+bool symo_vector_view(const symo_group *self, int order, int irrep, symo_nd x, symo_nd *out) {
   if (order == 2) return false;
   *out = symo_nd_insert(x, 1, 1, 0);
   return true;
 }
 
-size_t symo_trace_reduced(size_t dim, int order) {
-  (void)dim;
+size_t symo_trace_reduced(const symo_group *self, size_t dim, int order) {
   return order == 2 ? 1 : 0;
 }
 
-void symo_trace_reduce(int order, symo_nd x, symo_nd red) {
-  (void)order;
+void symo_trace_reduce(const symo_group *self, int order, symo_nd x, symo_nd red) {
   size_t d = x.n[0];
   symo_nd_axpy(1 / (double)d, symo_nd_diag(x, 0, 1), symo_nd_stretch(red, 0, d));
 }

@@ -16,22 +16,25 @@
  * last two add up to d^2.  Check: d = 3 gives 2 + 3*2 + 0 + 1 = 9. */
 #include <math.h>
 
+#include "groups/generators.h"
 #include "groups/group.h"
 
 enum { TRIVIAL, STANDARD, SYMMETRIC, ANTISYMMETRIC };
 
-static int irreps(size_t d, symo_irrep *out) {
+static int irreps(const symo_group *self, size_t d, symo_irrep *out) {
   size_t symmetric = d > 3 ? d * (d - 3) / 2 : 0;
   size_t antisymmetric = d > 2 ? (d - 1) * (d - 2) / 2 : 0;
   out[TRIVIAL] = (symo_irrep){.name = "trivial", .dim = 1, .count = 1};
-  out[STANDARD] = (symo_irrep){.name = "standard", .dim = d - 1, .count = 1, .ambient = 1};
-  out[SYMMETRIC] = (symo_irrep){.name = "symmetric", .dim = symmetric, .count = 1, .ambient = 2};
-  out[ANTISYMMETRIC] =
-      (symo_irrep){.name = "antisymmetric", .dim = antisymmetric, .count = 1, .ambient = 2};
+  out[STANDARD] =
+      (symo_irrep){.name = "standard", .dim = d - 1, .count = 1, .ambient = 1, .frame = {d}};
+  out[SYMMETRIC] = (symo_irrep){
+      .name = "symmetric", .dim = symmetric, .count = 1, .ambient = 2, .frame = {d, d}};
+  out[ANTISYMMETRIC] = (symo_irrep){
+      .name = "antisymmetric", .dim = antisymmetric, .count = 1, .ambient = 2, .frame = {d, d}};
   return 4;
 }
 
-static int components(size_t d, int order, symo_component *out) {
+static int components(const symo_group *self, size_t d, int order, symo_component *out) {
   int n = 0;
   out[n++] = (symo_component){TRIVIAL, order == 1 || d == 1 ? 1 : 2};
   if (d > 1) out[n++] = (symo_component){STANDARD, order == 1 ? 1 : d == 2 ? 2 : 3};
@@ -40,18 +43,12 @@ static int components(size_t d, int order, symo_component *out) {
   return n;
 }
 
-static bool view(int order, int irrep, symo_nd x, symo_nd *out) {
-  (void)order;
-  (void)irrep;
-  (void)x;
-  (void)out;
-  return false;
+/* One axis: the mean.  Two: D, r, c ([d] each), then the mean of D and the total t. */
+static size_t reduced(const symo_group *self, size_t d, int order) {
+  return order == 1 ? 1 : 3 * d + 2;
 }
 
-/* One axis: the mean.  Two: D, r, c ([d] each), then the mean of D and the total t. */
-static size_t reduced(size_t d, int order) { return order == 1 ? 1 : 3 * d + 2; }
-
-static void reduce(int order, symo_nd x, symo_nd red) {
+static void reduce(const symo_group *self, int order, symo_nd x, symo_nd red) {
   size_t d = x.n[0];
   if (order == 1) {
     symo_nd_axpy(1 / (double)d, x, symo_nd_stretch(red, 0, d));
@@ -118,7 +115,8 @@ static void analyze_pair(int irrep, symo_nd x, symo_nd red, size_t first, symo_n
   symo_nd_fill(0, symo_pair_diagonal(to, first));
 }
 
-static void analyze(int order, int irrep, symo_nd x, symo_nd red, size_t first, symo_nd out) {
+static void analyze(const symo_group *self, int order, int irrep, symo_nd x, symo_nd red,
+                    size_t first, symo_nd out) {
   if (order == 2) {
     analyze_pair(irrep, x, red, first, out);
   } else if (irrep == TRIVIAL) {
@@ -151,7 +149,8 @@ static void synthesize_pair(int irrep, symo_nd x, symo_nd out) {
   }
 }
 
-static void synthesize(int order, int irrep, symo_nd x, symo_nd out) {
+static void synthesize(const symo_group *self, int order, int irrep, symo_nd x, symo_nd work,
+                       symo_nd out) {
   if (order == 2)
     synthesize_pair(irrep, x, out);
   else if (irrep == TRIVIAL)
@@ -160,7 +159,7 @@ static void synthesize(int order, int irrep, symo_nd x, symo_nd out) {
     symo_nd_axpy(1, symo_nd_pick(x, 1, 0), out);
 }
 
-static void diagonal(int order, int irrep, symo_nd m, symo_nd out) {
+static void diagonal(const symo_group *self, int order, int irrep, symo_nd m, symo_nd out) {
   size_t d = out.n[0];
   double n = (double)d;
   if (order == 1) {
@@ -179,10 +178,14 @@ static void diagonal(int order, int irrep, symo_nd m, symo_nd out) {
   }
 }
 
-static symo_status element_sample(size_t dim, symo_rng *rng, double *g, void *work) {
-  (void)work;
+static symo_status element_sample(const symo_group *self, size_t dim, symo_rng *rng, double *g,
+                                  void *work) {
   symo_monomial_sample(dim, rng, true, false, g);
   return SYMO_OK;
+}
+
+static symo_status generators(const symo_group *self, size_t dim, generator_set *out) {
+  return symo_monomial_add_symmetric(dim, out);
 }
 
 const symo_group symo_group_permutation = {
@@ -191,9 +194,9 @@ const symo_group symo_group_permutation = {
     .irreps_text = "trivial (1) + standard (d-1)",
     .average = "a J + b (I - J), J = 11'/d, a = x'Jy, b = x'(I-J)y/(d-1)",
     .exact = "hidden units of any pointwise nonlinearity (relu, gelu, tanh), biases included",
+    .max_axes = 2,
     .irreps = irreps,
     .components = components,
-    .view = view,
     .reduced = reduced,
     .reduce = reduce,
     .analyze = analyze,
@@ -202,5 +205,6 @@ const symo_group symo_group_permutation = {
     .element_size = symo_monomial_size,
     .element_identity = symo_monomial_identity,
     .element_sample = element_sample,
+    .generators = generators,
     .act = symo_monomial_act,
 };

@@ -12,13 +12,17 @@ symo_plan_spec symo_plan_spec_default(void) {
   return (symo_plan_spec){.dtype = SYMO_ANY, .coupling = SYMO_COUPLED, .centered = false};
 }
 
-/* The non-identity spaces on a tensor, ascending, each with its one or two axes. */
-static int find_occurrences(const symo_layout *layout, size_t tensor, occurrence *out) {
-  const layout_tensor *t = &layout->tensors[tensor];
+static bool is_identity(const symo_plan *plan, size_t space) {
+  return plan->spaces[space].group == &symo_group_identity;
+}
+
+/* The non-identity spaces on a tensor, ascending, each with its axes. */
+static int find_occurrences(const symo_plan *plan, size_t tensor, occurrence *out) {
+  const layout_tensor *t = &plan->layout->tensors[tensor];
   int n = 0;
   for (int a = 0; a < (int)t->order; a++) {
     size_t space = t->space[a];
-    if (layout->spaces[space].group == &symo_group_identity) continue;
+    if (is_identity(plan, space)) continue;
     int i = 0;
     while (i < n && out[i].space < space) i++;
     if (i < n && out[i].space == space) {
@@ -26,7 +30,7 @@ static int find_occurrences(const symo_layout *layout, size_t tensor, occurrence
       continue;
     }
     memmove(&out[i + 1], &out[i], (size_t)(n - i) * sizeof *out);
-    out[i] = (occurrence){.space = space, .group = layout->spaces[space].group, .order = 1};
+    out[i] = (occurrence){.space = space, .group = plan->spaces[space].group, .order = 1};
     out[i].axis[0] = a;
     n++;
   }
@@ -48,11 +52,10 @@ static symo_status name_label(const symo_plan *plan, plan_label *label) {
     used += (size_t)snprintf(text, sizeof text, "%s/", layout->tensors[label->tensor].name);
   if (label->num_keys == 0) snprintf(text + used, sizeof text - used, "trivial");
   for (int i = 0; i < label->num_keys; i++) {
-    const layout_space *s = &layout->spaces[label->key_space[i]];
-    symo_irrep irreps[SYMO_MAX_IRREPS];
-    s->group->irreps(s->dim, irreps);
-    used += (size_t)snprintf(text + used, sizeof text - used, "%s%s:%s", i > 0 ? "," : "", s->name,
-                             irreps[label->key_irrep[i]].name);
+    size_t space = label->key_space[i];
+    used += (size_t)snprintf(text + used, sizeof text - used, "%s%s:%s", i > 0 ? "," : "",
+                             layout->spaces[space].name,
+                             plan->spaces[space].irreps[label->key_irrep[i]].name);
   }
   label->name = symo_strdup(text);
   return label->name == NULL ? symo_fail_memory(plan->context, "plan") : SYMO_OK;
@@ -65,27 +68,35 @@ static symo_status too_large(const symo_plan *plan, const char *what) {
 
 /* Sizes and row axes of a new label from its key; order[i]: the key whose axes come i-th. */
 static symo_status shape_label(const symo_plan *plan, plan_label *label, const int *order) {
-  label->dim = label->count = label->ambient = 1;
-  size_t rows = 1;
+  label->dim = label->count = label->ambient = label->type = label->hermitian = 1;
+  size_t rows = 1, axes = 0;
   bool fits = true;
-  symo_irrep irrep[SYMO_MAX_ORDER];
+  const symo_irrep *irrep[SYMO_MAX_ORDER];
   for (int i = 0; i < label->num_keys; i++) {
-    const layout_space *s = &plan->layout->spaces[label->key_space[order[i]]];
-    symo_irrep all[SYMO_MAX_IRREPS];
-    s->group->irreps(s->dim, all);
-    irrep[i] = all[label->key_irrep[order[i]]];
-    fits = fits && symo_mul_size(label->dim, irrep[i].dim, &label->dim);
-    fits = fits && symo_mul_size(label->count, irrep[i].count, &label->count);
-    label->key_family[order[i]] = irrep[i].family ? label->num_rows : -1;
-    if (irrep[i].family) label->row[label->num_rows++] = irrep[i].count;
+    irrep[i] = &plan->spaces[label->key_space[order[i]]].irreps[label->key_irrep[order[i]]];
+    axes += (size_t)irrep[i]->ambient + irrep[i]->family;
+  }
+  if (axes > SYMO_MAX_ROWS)
+    return symo_fail(plan->context, SYMO_E_UNSUPPORTED,
+                     "plan: label %s has %zu row axes, more than %d (use fewer or simpler groups)",
+                     label->name, axes, SYMO_MAX_ROWS);
+  for (int i = 0; i < label->num_keys; i++) {
+    fits = fits && symo_mul_size(label->dim, irrep[i]->dim, &label->dim);
+    fits = fits && symo_mul_size(label->count, irrep[i]->count, &label->count);
+    /* Of the units of a product of algebras, those are symmetric of which an even number of factors
+     * is not. */
+    size_t skew = label->type - label->hermitian;
+    label->hermitian += skew * (irrep[i]->type - 1);
+    label->type *= irrep[i]->type;
+    label->key_family[order[i]] = irrep[i]->family ? label->num_rows : -1;
+    if (irrep[i]->family) label->row[label->num_rows++] = irrep[i]->count;
   }
   label->num_families = label->num_rows;
   for (int i = 0; i < label->num_keys; i++) {
-    size_t d = plan->layout->spaces[label->key_space[order[i]]].dim;
-    label->key_ambient[order[i]] = irrep[i].ambient > 0 ? label->num_rows : -1;
-    for (int k = 0; k < irrep[i].ambient; k++) {
-      label->row[label->num_rows++] = d;
-      fits = fits && symo_mul_size(label->ambient, d, &label->ambient);
+    label->key_ambient[order[i]] = irrep[i]->ambient > 0 ? label->num_rows : -1;
+    for (int k = 0; k < irrep[i]->ambient; k++) {
+      label->row[label->num_rows++] = irrep[i]->frame[k];
+      fits = fits && symo_mul_size(label->ambient, irrep[i]->frame[k], &label->ambient);
     }
   }
   fits = fits && symo_mul_size(label->count, label->ambient, &rows);
@@ -150,7 +161,7 @@ static symo_status place_piece(symo_plan *plan, plan_piece *piece, bool trivial_
   int irrep[SYMO_MAX_ORDER], axis[SYMO_MAX_ORDER], order[SYMO_MAX_ORDER] = {0}, n = 0;
   piece->width = 1;
   for (size_t a = 0; a < t->order; a++)
-    if (plan->layout->spaces[t->space[a]].group == &symo_group_identity) piece->width *= t->dim[a];
+    if (is_identity(plan, t->space[a])) piece->width *= t->dim[a];
   for (int i = 0; i < piece->num_occurrences; i++) {
     const occurrence *o = &piece->occ[i];
     piece->width *= o->copies;
@@ -178,29 +189,57 @@ static symo_status place_piece(symo_plan *plan, plan_piece *piece, bool trivial_
 /* All pieces of one tensor: the product of the components of its occurrences. */
 static symo_status place_tensor(symo_plan *plan, size_t tensor, bool trivial_only) {
   plan_piece piece = {.tensor = tensor};
-  symo_component choices[SYMO_MAX_ORDER][SYMO_MAX_COMPONENTS];
-  int count[SYMO_MAX_ORDER] = {0}, chosen[SYMO_MAX_ORDER] = {0};
-  piece.num_occurrences = find_occurrences(plan->layout, tensor, piece.occ);
+  int chosen[SYMO_MAX_ORDER] = {0};
+  piece.num_occurrences = find_occurrences(plan, tensor, piece.occ);
   assert(piece.num_occurrences <= SYMO_MAX_ORDER);
-  for (int i = 0; i < piece.num_occurrences; i++) {
-    const occurrence *o = &piece.occ[i];
-    count[i] = o->group->components(plan->layout->spaces[o->space].dim, o->order, choices[i]);
-  }
   for (;;) {
     for (int i = 0; i < piece.num_occurrences; i++) {
       occurrence *o = &piece.occ[i];
-      symo_irrep irreps[SYMO_MAX_IRREPS];
-      o->group->irreps(plan->layout->spaces[o->space].dim, irreps);
-      o->number = choices[i][chosen[i]].irrep;
-      o->copies = choices[i][chosen[i]].copies;
-      o->irrep = irreps[o->number];
+      const plan_space *s = &plan->spaces[o->space];
+      const symo_component *c = &s->components[o->order][chosen[i]];
+      o->number = c->irrep;
+      o->copies = c->copies;
+      o->irrep = s->irreps[o->number];
     }
     symo_status status = place_piece(plan, &piece, trivial_only);
     if (status != SYMO_OK) return status;
     int i = piece.num_occurrences - 1;
-    while (i >= 0 && ++chosen[i] == count[i]) chosen[i--] = 0;
+    for (; i >= 0; i--) {
+      const occurrence *o = &piece.occ[i];
+      if (++chosen[i] < plan->spaces[o->space].num_components[o->order]) break;
+      chosen[i] = 0;
+    }
     if (i < 0) return SYMO_OK;
   }
+}
+
+/* What the groups say of themselves, asked once. */
+static symo_status describe_spaces(symo_plan *plan) {
+  const symo_layout *layout = plan->layout;
+  plan->spaces = symo_calloc(layout->num_spaces + 1, sizeof *plan->spaces);
+  if (plan->spaces == NULL) return symo_fail_memory(plan->context, "plan");
+  for (size_t i = 0; i < layout->num_spaces; i++) {
+    plan_space *s = &plan->spaces[i];
+    size_t dim = layout->spaces[i].dim;
+    s->group = layout->spaces[i].resolved;
+    size_t room = s->group->max_irreps > 0 ? (size_t)s->group->max_irreps : SYMO_MAX_IRREPS;
+    s->irreps = symo_calloc(room, sizeof *s->irreps);
+    if (s->irreps == NULL) return symo_fail_memory(plan->context, "plan");
+    s->num_irreps = s->group->irreps(s->group, dim, s->irreps);
+    for (int k = 0; k < s->num_irreps; k++)
+      if (s->irreps[k].type == 0) s->irreps[k].type = 1;
+    if (s->group == &symo_group_identity) continue;
+    for (size_t t = 0; t < layout->num_tensors; t++) {
+      int order = 0;
+      for (size_t a = 0; a < layout->tensors[t].order; a++)
+        order += layout->tensors[t].space[a] == i;
+      if (order == 0 || s->components[order] != NULL) continue;
+      s->components[order] = symo_calloc(room, sizeof **s->components);
+      if (s->components[order] == NULL) return symo_fail_memory(plan->context, "plan");
+      s->num_components[order] = s->group->components(s->group, dim, order, s->components[order]);
+    }
+  }
+  return SYMO_OK;
 }
 
 /* True if every piece is a view that BLAS (or, for families, the elementwise kernels) can take when
@@ -239,8 +278,12 @@ symo_status symo_plan_create(symo_layout *layout, const symo_plan_spec *spec, sy
   if (plan->dtype == SYMO_ANY) plan->dtype = SYMO_F64;
   plan->coupling = chosen.coupling;
   plan->centered = chosen.centered;
+  SYMO_TRY(symo_moments_check(layout));
+  SYMO_TRY(symo_layout_resolve(layout));
+  SYMO_TRY(describe_spaces(plan));
   for (int pass = 0; pass < 2; pass++)
     for (size_t i = 0; i < layout->num_tensors; i++) SYMO_TRY(place_tensor(plan, i, pass == 0));
+  SYMO_TRY(symo_moments_create(plan));
   for (size_t i = 0; i < plan->num_labels; i++)
     plan->labels[i].views = label_is_views(plan, &plan->labels[i]);
   /* Panels of a twentieth of the parameters: extra memory stays small, BLAS calls stay long. */
@@ -264,6 +307,12 @@ void symo_plan_destroy(symo_plan *plan) {
     symo_free(plan->labels[i].pieces);
   }
   symo_free(plan->labels);
+  for (size_t i = 0; plan->spaces != NULL && i < plan->layout->num_spaces; i++) {
+    symo_free(plan->spaces[i].irreps);
+    for (int p = 0; p <= SYMO_MAX_REPEAT; p++) symo_free(plan->spaces[i].components[p]);
+  }
+  symo_free(plan->spaces);
+  symo_moments_destroy(plan->moments);
   symo_layout_destroy(plan->layout);
   symo_free(plan);
 }
@@ -286,9 +335,15 @@ symo_label_info symo_plan_label(const symo_plan *plan, size_t label) {
                            .dim = l->dim,
                            .count = l->count,
                            .multiplicity = l->m,
+                           .type = l->type,
                            .num_tensors = l->num_pieces,
                            .views = l->views,
                            .dropped = l->dropped};
+}
+
+symo_space_info symo_plan_space(const symo_plan *plan, size_t space) {
+  assert(space < plan->layout->num_spaces);
+  return symo_group_info(plan->spaces[space].group);
 }
 
 symo_piece_info symo_plan_piece(const symo_plan *plan, size_t label, size_t piece) {

@@ -4,14 +4,25 @@
 #include <symo/plan.h>
 
 #include "core/linalg.h"
+#include "groups/isotypic.h"
 #include "groups/layout.h"
 
-/* One space with a non-trivial group on one or two axes of a tensor, and the irrep it carries in a
+enum { SYMO_MAX_ROWS = 2 * SYMO_MAX_ORDER };
+
+/* What a plan knows of a space: the group it works with, and what that says of itself. */
+typedef struct plan_space {
+  const symo_group *group;
+  int num_irreps, num_components[SYMO_MAX_REPEAT + 1];
+  symo_irrep *irreps;
+  symo_component *components[SYMO_MAX_REPEAT + 1]; /* NULL for orders that do not occur */
+} plan_space;
+
+/* One space with a non-trivial group on one to four axes of a tensor, and the irrep it carries in a
  * piece. */
 typedef struct occurrence {
   size_t space;
   const symo_group *group;
-  int order, axis[2]; /* of the tensor, ascending */
+  int order, axis[SYMO_MAX_REPEAT]; /* of the tensor, ascending */
   symo_irrep irrep;
   int number;                  /* of the irrep in its group */
   size_t copies;               /* one column axis, at the place of axis[0] */
@@ -28,7 +39,10 @@ typedef struct plan_piece {
 typedef struct plan_label {
   char *name;
   size_t dim, count, m;
+  size_t type;      /* product of the types of its irreps: M is [type mu, type mu] */
+  size_t hermitian; /* of the units that M is made of, how many stand with symmetric matrices */
   bool dropped, views;
+  bool scaled; /* tensors with scaling spaces lie in it: see groups/moments.c */
   int num_keys; /* spaces with a non-trivial irrep, ascending */
   size_t key_space[SYMO_MAX_ORDER];
   int key_irrep[SYMO_MAX_ORDER];
@@ -37,7 +51,7 @@ typedef struct plan_label {
   size_t tensor;                   /* of a blocked label */
   int num_rows, num_families; /* row axes of X: families first, then ambient ones, both in the order
                                  of the axes of the first tensor, which may then lie as a view */
-  size_t row[SYMO_MAX_ORDER];
+  size_t row[SYMO_MAX_ROWS];
   size_t ambient; /* rows of X for one member of the families */
   size_t num_pieces, room;
   plan_piece *pieces;
@@ -50,8 +64,10 @@ struct symo_plan {
   symo_dtype dtype;
   symo_coupling coupling;
   bool centered;
+  plan_space *spaces; /* [num_spaces] of the layout */
   size_t num_labels, room;
   plan_label *labels;
+  struct plan_moments *moments; /* NULL where there are no scaling spaces */
   size_t panel; /* numbers in a panel of coordinates, at most (but one row at least) */
 };
 
@@ -118,5 +134,29 @@ void symo_stack_multiply(const symo_plan *plan, const plan_label *label, size_t 
 size_t symo_apply_work(const symo_plan *plan, const plan_label *label);
 void symo_label_apply(const symo_plan *plan, const plan_label *label, const void *m,
                       symo_const_vector x, symo_vector y, void *work);
+
+/* ---- averages over scalings (groups/moments.c) ---- */
+
+/* What is averaged: products of two gradients, of two parameters, or Hessians; or of a gradient and
+ * a parameter. */
+typedef enum moment_kind { MOMENT_SAME, MOMENT_CROSS } moment_kind;
+
+/* Which layouts are refused, for making a plan and for giving back what that took. */
+symo_status symo_moments_check(const symo_layout *layout);
+symo_status symo_moments_create(symo_plan *plan);
+void symo_moments_destroy(struct plan_moments *moments);
+
+/* No average grows by more than this factor. */
+double symo_moments_largest(const symo_plan *plan);
+
+/* blocks [num_labels]: averages over the structure groups, [count, m, m], become averages over the
+ * scales as well; lower triangles, labels that are not `scaled` are left alone.  subtract: the
+ * products of the orbit means are taken off (centred plans, of what was sums of x x' at first). */
+symo_status symo_plan_moments(const symo_plan *plan, moment_kind kind, bool subtract,
+                              void *const *blocks);
+
+/* A row of coordinates of a trivial label, m numbers: their average over the scales. */
+void symo_moments_mean(const symo_plan *plan, const plan_label *label, symo_dtype dtype, void *x,
+                       size_t stride);
 
 #endif

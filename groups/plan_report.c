@@ -8,22 +8,32 @@
 #include "core/text.h"
 #include "groups/plan.h"
 
+/* The free numbers in the M of a label: symmetric matrices of the multiplicity over C or H for each
+ * unit that is symmetric itself, antisymmetric ones for the others. */
+static double stored_numbers(const plan_label *l) {
+  double mu = (double)(l->m / l->type), even = (double)l->hermitian;
+  double odd = (double)l->type - even;
+  return l->dropped ? 0 : (double)l->count * (even * mu * (mu + 1) + odd * mu * (mu - 1)) / 2;
+}
+
 symo_plan_cost symo_plan_cost_of(const symo_plan *plan) {
   symo_plan_cost cost = {.parameters = (double)plan->layout->parameters};
-  double item = (double)symo_dtype_size(plan->dtype);
+  double item = (double)symo_dtype_size(plan->dtype), scaled = 0;
   cost.dense_numbers = cost.parameters * (cost.parameters + 1) / 2;
   for (size_t i = 0; i < plan->num_labels; i++) {
     const plan_label *l = &plan->labels[i];
     if (l->dropped) continue;
     double m = (double)l->m, count = (double)l->count, rows = (double)l->ambient;
-    cost.stored_numbers += count * m * (m + 1) / 2;
+    cost.stored_numbers += stored_numbers(l);
     cost.held_numbers += count * m * m;
     cost.gram_flops += count * rows * m * (m + 1);
     cost.root_flops += m == 1 ? count : count * 12 * m * m * m;
     double work = (double)symo_gram_work(plan, l, true) + (3 + count) * m * m * item +
                   (double)symo_eigh_work(plan->dtype, l->m) + m * 8;
     if (work > cost.workspace_bytes) cost.workspace_bytes = work;
+    if (l->scaled) scaled += count * m * m * item;
   }
+  cost.workspace_bytes += scaled; /* C_t of all labels at once: moments mix them */
   return cost;
 }
 
@@ -41,9 +51,10 @@ static const char *human(double x, char out[16]) {
 
 static void describe_label(const symo_plan *plan, const plan_label *l, symo_text *out) {
   char stored[16];
-  double m = (double)l->m;
-  human(l->dropped ? 0 : (double)l->count * m * (m + 1) / 2, stored);
-  symo_text_add(out, "%-28s %8zu %8zu %8zu  %s  %-7s", l->name, l->dim, l->count, l->m, stored,
+  human(stored_numbers(l), stored);
+  const char *type = l->type == 1 ? "real" : l->type == 2 ? "complex" : "hyper";
+  symo_text_add(out, "%-28s %8zu %-7s %8zu %8zu  %s  %-7s", l->name, l->dim, type, l->count, l->m,
+                stored,
                 l->dropped ? "dropped"
                 : l->views ? "views"
                            : "panels");
@@ -55,6 +66,20 @@ static void describe_label(const symo_plan *plan, const plan_label *l, symo_text
   symo_text_add(out, "\n");
 }
 
+static void describe_found(const symo_plan *plan, symo_text *out) {
+  for (size_t i = 0; i < plan->layout->num_spaces; i++) {
+    const layout_space *s = &plan->layout->spaces[i];
+    symo_space_info info = symo_plan_space(plan, i);
+    if (!info.numeric) continue;
+    symo_text_add(out, "space %s: irreps of %s", s->name, s->group->name);
+    if (info.commutant == 0)
+      symo_text_add(out, " given by its code\n");
+    else
+      symo_text_add(out, " found numerically: commutant of dimension %zu, gap %.1e, defect %.1e\n",
+                    info.commutant, info.gap, info.defect);
+  }
+}
+
 symo_status symo_plan_describe(const symo_plan *plan, char **out) {
   if (plan == NULL || out == NULL) return SYMO_E_ARGUMENT;
   symo_text text = {0};
@@ -64,9 +89,10 @@ symo_status symo_plan_describe(const symo_plan *plan, char **out) {
                 plan->layout->num_tensors, symo_dtype_name(plan->dtype),
                 plan->coupling == SYMO_COUPLED ? "coupled across tensors" : "blocked by tensor",
                 plan->centered ? ", centred" : "");
-  symo_text_add(&text, "%-28s %8s %8s %8s  %7s  %-7s %s\n", "label", "dim", "count", "mult.",
-                "stored", "Gram", "tensors:columns");
+  symo_text_add(&text, "%-28s %8s %-7s %8s %8s  %7s  %-7s %s\n", "label", "dim", "type", "count",
+                "mult.", "stored", "Gram", "tensors:columns");
   for (size_t i = 0; i < plan->num_labels; i++) describe_label(plan, &plan->labels[i], &text);
+  describe_found(plan, &text);
   symo_text_add(&text, "parameters %s, dense symmetric matrix %s numbers, stored %s (1/%.4g)\n",
                 human(cost.parameters, a), human(cost.dense_numbers, b),
                 human(cost.stored_numbers, c),
@@ -103,6 +129,7 @@ symo_status symo_plan_mean(const symo_plan *plan, symo_const_vector x, symo_vect
   for (size_t i = 0; i < plan->num_labels; i++) {
     if (plan->labels[i].num_keys > 0) continue;
     symo_label_gather(plan, &plan->labels[i], x, 0, 1, work, &scratch);
+    symo_moments_mean(plan, &plan->labels[i], plan->dtype, work, 1);
     symo_label_scatter(plan, &plan->labels[i], work, y, &scratch);
   }
   symo_free(work);

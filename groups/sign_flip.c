@@ -4,18 +4,19 @@
  * One axis:  family "character", [d]: the tensor as it lies.
  * Two axes:  the diagonal is trivial (d copies); entries (i, j) and (j, i), i < j, carry the same
  * character: family "pair", [d (d - 1) / 2] ordered (0,1), (0,2), .., (1,2), .., with 2 copies. */
+#include "groups/generators.h"
 #include "groups/group.h"
 
 enum { TRIVIAL, CHARACTER, PAIR };
 
-static int irreps(size_t d, symo_irrep *out) {
+static int irreps(const symo_group *self, size_t d, symo_irrep *out) {
   out[TRIVIAL] = (symo_irrep){.name = "trivial", .dim = 1, .count = 1};
   out[CHARACTER] = (symo_irrep){.name = "character", .dim = 1, .count = d, .family = true};
   out[PAIR] = (symo_irrep){.name = "pair", .dim = 1, .count = d * (d - 1) / 2, .family = true};
   return 3;
 }
 
-static int components(size_t d, int order, symo_component *out) {
+static int components(const symo_group *self, size_t d, int order, symo_component *out) {
   if (order == 1) {
     out[0] = (symo_component){CHARACTER, 1};
     return 1;
@@ -25,17 +26,13 @@ static int components(size_t d, int order, symo_component *out) {
   return d > 1 ? 2 : 1;
 }
 
-static bool view(int order, int irrep, symo_nd x, symo_nd *out) {
+static bool view(const symo_group *self, int order, int irrep, symo_nd x, symo_nd *out) {
   if (irrep == PAIR) return false;
   *out = order == 1 ? symo_nd_insert(x, 1, 1, 0) : symo_nd_diag(x, 0, 1);
   return true;
 }
 
-static size_t reduced(size_t d, int order) {
-  (void)d;
-  (void)order;
-  return 0;
-}
+static size_t reduced(const symo_group *self, size_t d, int order) { return 0; }
 
 /* Rows [start, start + d - 1 - i) of the family are the pairs (i, j > i).  For every i that the cut
  * [first, end) meets, the parts x[i, j..] and x[j.., i] that go with its rows. */
@@ -62,10 +59,8 @@ static bool next_run(size_t d, symo_nd x, size_t first, size_t end, size_t *i, s
   return false;
 }
 
-static void analyze(int order, int irrep, symo_nd x, symo_nd red, size_t first, symo_nd out) {
-  (void)order;
-  (void)irrep;
-  (void)red;
+static void analyze(const symo_group *self, int order, int irrep, symo_nd x, symo_nd red,
+                    size_t first, symo_nd out) {
   size_t i = 0, start = 0;
   run r;
   while (next_run(x.n[0], x, first, first + out.n[0], &i, &start, &r)) {
@@ -90,17 +85,29 @@ static void scatter(int irrep, symo_nd x, symo_nd out) {
   }
 }
 
-static void synthesize(int order, int irrep, symo_nd x, symo_nd out) {
+static void synthesize(const symo_group *self, int order, int irrep, symo_nd x, symo_nd work,
+                       symo_nd out) {
   if (order == 1)
     symo_nd_axpy(1, symo_nd_pick(x, 1, 0), out);
   else
     scatter(irrep, x, out);
 }
 
-static symo_status element_sample(size_t dim, symo_rng *rng, double *g, void *work) {
-  (void)work;
+static void diagonal(const symo_group *self, int order, int irrep, symo_nd m, symo_nd out) {
+  synthesize(self, order, irrep, m, m, out);
+}
+
+static symo_status element_sample(const symo_group *self, size_t dim, symo_rng *rng, double *g,
+                                  void *work) {
   symo_monomial_sample(dim, rng, false, true, g);
   return SYMO_OK;
+}
+
+static symo_status generators(const symo_group *self, size_t dim, generator_set *out) {
+  symo_status status = SYMO_OK;
+  for (size_t i = 0; i < dim && status == SYMO_OK; i++)
+    status = symo_monomial_add_flip(dim, i, out);
+  return status;
 }
 
 const symo_group symo_group_sign_flip = {
@@ -109,15 +116,17 @@ const symo_group symo_group_sign_flip = {
     .irreps_text = "d different characters of dimension 1",
     .average = "diag(x_i y_i)",
     .exact = "hidden units of an odd nonlinearity; on every coordinate, the diagonal approximation",
+    .max_axes = 2,
     .irreps = irreps,
     .components = components,
     .view = view,
     .reduced = reduced,
     .analyze = analyze,
     .synthesize = synthesize,
-    .diagonal = synthesize,
+    .diagonal = diagonal,
     .element_size = symo_monomial_size,
     .element_identity = symo_monomial_identity,
     .element_sample = element_sample,
+    .generators = generators,
     .act = symo_monomial_act,
 };

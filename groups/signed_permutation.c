@@ -11,21 +11,25 @@
  * on the one and -1 on the other, so the two are irreducible and differ. */
 #include <math.h>
 
+#include "groups/generators.h"
 #include "groups/group.h"
 
 enum { TRIVIAL, VECTOR, DIAGONAL, SYMMETRIC, ANTISYMMETRIC };
 
-static int irreps(size_t d, symo_irrep *out) {
+static int irreps(const symo_group *self, size_t d, symo_irrep *out) {
   size_t half = d * (d - 1) / 2;
   out[TRIVIAL] = (symo_irrep){.name = "trivial", .dim = 1, .count = 1};
-  out[VECTOR] = (symo_irrep){.name = "vector", .dim = d, .count = 1, .ambient = 1};
-  out[DIAGONAL] = (symo_irrep){.name = "diagonal", .dim = d - 1, .count = 1, .ambient = 1};
-  out[SYMMETRIC] = (symo_irrep){.name = "symmetric", .dim = half, .count = 1, .ambient = 2};
-  out[ANTISYMMETRIC] = (symo_irrep){.name = "antisymmetric", .dim = half, .count = 1, .ambient = 2};
+  out[VECTOR] = (symo_irrep){.name = "vector", .dim = d, .count = 1, .ambient = 1, .frame = {d}};
+  out[DIAGONAL] =
+      (symo_irrep){.name = "diagonal", .dim = d - 1, .count = 1, .ambient = 1, .frame = {d}};
+  out[SYMMETRIC] =
+      (symo_irrep){.name = "symmetric", .dim = half, .count = 1, .ambient = 2, .frame = {d, d}};
+  out[ANTISYMMETRIC] =
+      (symo_irrep){.name = "antisymmetric", .dim = half, .count = 1, .ambient = 2, .frame = {d, d}};
   return 5;
 }
 
-static int components(size_t d, int order, symo_component *out) {
+static int components(const symo_group *self, size_t d, int order, symo_component *out) {
   if (order == 1) {
     out[0] = (symo_component){VECTOR, 1};
     return 1;
@@ -38,8 +42,8 @@ static int components(size_t d, int order, symo_component *out) {
   return 4;
 }
 
-static void analyze(int order, int irrep, symo_nd x, symo_nd red, size_t first, symo_nd out) {
-  (void)order;
+static void analyze(const symo_group *self, int order, int irrep, symo_nd x, symo_nd red,
+                    size_t first, symo_nd out) {
   if (irrep == TRIVIAL) {
     symo_nd_copy(sqrt((double)x.n[0]), red, out);
   } else if (irrep == DIAGONAL) {
@@ -51,7 +55,8 @@ static void analyze(int order, int irrep, symo_nd x, symo_nd red, size_t first, 
   }
 }
 
-static void synthesize(int order, int irrep, symo_nd x, symo_nd out) {
+static void synthesize(const symo_group *self, int order, int irrep, symo_nd x, symo_nd work,
+                       symo_nd out) {
   if (order == 1)
     symo_nd_axpy(1, symo_nd_pick(x, 1, 0), out);
   else if (irrep == TRIVIAL)
@@ -62,7 +67,7 @@ static void synthesize(int order, int irrep, symo_nd x, symo_nd out) {
     symo_nd_axpy(1, symo_nd_pick(x, 2, 0), out);
 }
 
-static void diagonal(int order, int irrep, symo_nd m, symo_nd out) {
+static void diagonal(const symo_group *self, int order, int irrep, symo_nd m, symo_nd out) {
   double n = (double)out.n[0];
   if (order == 1) {
     symo_nd_axpy(1, symo_nd_stretch(m, 0, out.n[0]), out);
@@ -73,10 +78,15 @@ static void diagonal(int order, int irrep, symo_nd m, symo_nd out) {
   symo_pair_spread(on, off, symo_nd_pick(m, 0, 0), out);
 }
 
-static symo_status element_sample(size_t dim, symo_rng *rng, double *g, void *work) {
-  (void)work;
+static symo_status element_sample(const symo_group *self, size_t dim, symo_rng *rng, double *g,
+                                  void *work) {
   symo_monomial_sample(dim, rng, true, true, g);
   return SYMO_OK;
+}
+
+static symo_status generators(const symo_group *self, size_t dim, generator_set *out) {
+  symo_status status = symo_monomial_add_symmetric(dim, out);
+  return status == SYMO_OK ? symo_monomial_add_flip(dim, 0, out) : status;
 }
 
 const symo_group symo_group_signed_permutation = {
@@ -85,6 +95,7 @@ const symo_group symo_group_signed_permutation = {
     .irreps_text = "one, of dimension d",
     .average = "(x'y/d) I",
     .exact = "hidden units of an odd nonlinearity (tanh), biases included",
+    .max_axes = 2,
     .irreps = irreps,
     .components = components,
     .view = symo_vector_view,
@@ -96,5 +107,6 @@ const symo_group symo_group_signed_permutation = {
     .element_size = symo_monomial_size,
     .element_identity = symo_monomial_identity,
     .element_sample = element_sample,
+    .generators = generators,
     .act = symo_monomial_act,
 };

@@ -4,7 +4,10 @@
  * Squares of numbers near 1e-30 or 1e30 leave the range of float32.  The trace of the averages
  * tells, without another pass over the vectors, whether that happened or something is NaN; only
  * then are the tensors looked through, the label's vectors scaled by a power of two, and M scaled
- * back. */
+ * back.
+ *
+ * Labels with scaling spaces go together: the averages of them all, by one scale, then the moments
+ * of the scalings, which mix labels (groups/moments.c), then the estimator. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -70,20 +73,22 @@ static bool in_range(symo_dtype dtype, double trace) {
 
 typedef struct buffers {
   char *block;
-  void *params, *work;
+  void **params, *work; /* params [num_labels]: of labels with scaling spaces apart, else shared */
   double *w, *roots;
 } buffers;
 
 /* True if the label is done from the smaller side. */
 static bool use_stack(const job *j, const plan_label *l) {
   size_t rows;
-  return j->estimator->apply_stack != NULL && !j->with_params && l->count == 1 &&
+  return j->estimator->apply_stack != NULL && !j->with_params && !l->scaled && l->count == 1 &&
          l->num_families == 0 && symo_mul_size(symo_label_rows(l), j->count, &rows) && rows > 1 &&
          rows < l->m;
 }
 
 /* True if C_g of a block is x x' for one vector x. */
-static bool rank_one(const job *j, const plan_label *l) { return l->ambient == 1 && j->count == 1; }
+static bool rank_one(const job *j, const plan_label *l) {
+  return l->ambient == 1 && j->count == 1 && !l->scaled;
+}
 
 static size_t round_up(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
@@ -102,13 +107,29 @@ static stack_parts divide_stack(const job *j, const plan_label *l) {
   return p;
 }
 
-/* One block for all work space of the hungriest label. */
+/* Bytes of C_t of a label. */
+static size_t params_bytes(const job *j, const plan_label *l) {
+  size_t bytes = l->count * l->m * l->m * symo_dtype_size(j->plan->dtype);
+  return j->with_params && !l->dropped ? round_up(bytes) : 0;
+}
+
+/* Points every label to its C_t, from `at` on, those of labels with scaling spaces behind. */
+static void place_params(const job *j, char *at, size_t shared, buffers *out) {
+  size_t used = shared;
+  for (size_t i = 0; i < j->plan->num_labels; i++) {
+    const plan_label *l = &j->plan->labels[i];
+    out->params[i] = l->scaled ? at + used : at;
+    if (l->scaled) used += params_bytes(j, l);
+  }
+}
+
+/* One block for all work space of the hungriest label, and for C_t of all that go together. */
 static symo_status take_buffers(const job *j, buffers *out) {
-  size_t params = 0, work = 0, values = 0, item = symo_dtype_size(j->plan->dtype);
+  size_t shared = 0, own = 0, work = 0, values = 0, pointers;
   for (size_t i = 0; i < j->plan->num_labels; i++) {
     const plan_label *l = &j->plan->labels[i];
     if (l->dropped) continue;
-    size_t need, m2 = l->m * l->m * item;
+    size_t need;
     if (use_stack(j, l)) {
       need = divide_stack(j, l).all;
     } else { /* panels and eigendecompositions never live at the same time */
@@ -124,21 +145,25 @@ static symo_status take_buffers(const job *j, buffers *out) {
       need = need > eigh ? need : eigh;
     }
     if (need > work) work = need;
-    if (j->with_params && m2 * l->count > params) params = m2 * l->count;
+    need = params_bytes(j, l);
+    if (l->scaled) own += need;
+    if (!l->scaled && need > shared) shared = need;
     if (l->m > values) values = l->m;
   }
-  params = round_up(params);
+  size_t params = shared + own;
   work = round_up(work);
-  out->block = symo_malloc(params + work + 2 * values * sizeof(double));
+  pointers = round_up(j->plan->num_labels * sizeof *out->params);
+  out->block = symo_malloc(params + work + pointers + 2 * values * sizeof(double));
   if (out->block == NULL)
     return symo_fail(j->plan->context, SYMO_E_MEMORY,
                      "estimate: out of memory for %.3f GiB of work space (choose groups with "
                      "smaller multiplicities; see `symo layout`)",
                      (double)(params + work) / 1073741824.0);
-  out->params = out->block;
   out->work = out->block + params;
-  out->w = (double *)(void *)(out->block + params + work);
+  out->params = (void **)(void *)(out->block + params + work);
+  out->w = (double *)(void *)(out->block + params + work + pointers);
   out->roots = out->w + values;
+  place_params(j, out->block, shared, out);
   return SYMO_OK;
 }
 
@@ -159,7 +184,7 @@ typedef struct scales {
   double grad, param;
 } scales;
 
-/* Forms the averages of a label: C_g or C_gt + C_gt' in c, C_t in b->params; for a stack the small
+/* Forms the averages of a label: C_g or C_gt + C_gt' in c, C_t in its params; for a stack the small
  * Gram matrix in b->work.  False if a trace says that the numbers left their range. */
 static bool average(const job *j, size_t index, scales s, const buffers *b, void *c) {
   const plan_label *label = &j->plan->labels[index];
@@ -181,18 +206,21 @@ static bool average(const job *j, size_t index, scales s, const buffers *b, void
     else
       symo_label_gram(j->plan, label, 1 / n, s.grad, j->grads[k], 1, none, beta, c, b->work);
     if (j->with_params)
-      symo_label_gram(j->plan, label, 1 / n, s.param, j->params[k], 1, none, beta, b->params,
+      symo_label_gram(j->plan, label, 1 / n, s.param, j->params[k], 1, none, beta, b->params[index],
                       b->work);
   }
   for (size_t i = 0; i < label->count; i++) {
     ptrdiff_t at = (ptrdiff_t)(i * m * m);
     trace += symo_trace(t, m, symo_at(t, c, at));
-    if (j->with_params) param_trace += symo_trace(t, m, symo_at(t, b->params, at));
+    if (j->with_params) param_trace += symo_trace(t, m, symo_at(t, b->params[index], at));
   }
   /* The trace of C_gt + C_gt' says nothing of the size of the gradient. */
-  return !j->estimator->cross && in_range(t, trace) &&
-         (!j->with_params ||
-          (in_range(t, param_trace) && scale_for(t, sqrt(j->spec.damping)) == 1));
+  bool fine =
+      !j->estimator->cross && in_range(t, trace) &&
+      (!j->with_params || (in_range(t, param_trace) && scale_for(t, sqrt(j->spec.damping)) == 1));
+  double most = symo_moments_largest(j->plan);
+  return fine && (!label->scaled || (in_range(t, most * trace) &&
+                                     (!j->with_params || in_range(t, most * param_trace))));
 }
 
 static symo_status apply_to_stack(const job *j, const plan_label *label, scales s, const buffers *b,
@@ -226,7 +254,7 @@ static symo_status apply_to_blocks(const job *j, size_t index, scales s, const b
     estimate_block block = {.dtype = j->plan->dtype,
                             .m = label->m,
                             .average = symo_hessian_member(h, index, c),
-                            .params = symo_at(j->plan->dtype, b->params, at),
+                            .params = symo_at(j->plan->dtype, b->params[index], at),
                             .damping = j->spec.damping * s.param * s.param,
                             .scale = j->spec.scale,
                             .rank_one = rank_one(j, label),
@@ -239,21 +267,22 @@ static symo_status apply_to_blocks(const job *j, size_t index, scales s, const b
   return status;
 }
 
-static symo_status estimate_label(const job *j, size_t index, const buffers *b, symo_hessian *h) {
+/* The largest entries of the tensors of a label. */
+static symo_status survey_label(const job *j, const plan_label *label, double *grad,
+                                double *param) {
+  symo_status status = survey(j, label, j->grads, "gradient", grad);
+  if (status == SYMO_OK && j->with_params)
+    status = survey(j, label, j->params, "parameters", param);
+  return status;
+}
+
+/* The estimator on the averages of a label, and its scale taken back. */
+static symo_status finish_label(const job *j, size_t index, scales s, const buffers *b,
+                                symo_hessian *h) {
   const plan_label *label = &j->plan->labels[index];
   symo_dtype t = j->plan->dtype;
-  scales s = {1, 1};
-  symo_status status;
-  if (!average(j, index, s, b, h->m[index])) {
-    double grad = 0, param = sqrt(j->spec.damping);
-    SYMO_TRY(survey(j, label, j->grads, "gradient", &grad));
-    if (j->with_params) SYMO_TRY(survey(j, label, j->params, "parameters", &param));
-    s.grad = scale_for(t, grad);
-    if (j->with_params) s.param = scale_for(t, param);
-    if (s.grad != 1 || s.param != 1) average(j, index, s, b, h->m[index]);
-  }
-  status = use_stack(j, label) ? apply_to_stack(j, label, s, b, h->m[index])
-                               : apply_to_blocks(j, index, s, b, h);
+  symo_status status = use_stack(j, label) ? apply_to_stack(j, label, s, b, h->m[index])
+                                           : apply_to_blocks(j, index, s, b, h);
   if (status != SYMO_OK)
     return symo_fail(j->plan->context, status,
                      "estimate %s: label %s: the eigendecomposition failed (try float64 or "
@@ -271,6 +300,49 @@ static symo_status estimate_label(const job *j, size_t index, const buffers *b, 
     return symo_fail(j->plan->context, SYMO_E_NUMERIC,
                      "estimate %s: label %s: the estimate overflows %s (use f64 or scale the loss)",
                      j->estimator->name, label->name, symo_dtype_name(t));
+  return SYMO_OK;
+}
+
+static symo_status estimate_label(const job *j, size_t index, const buffers *b, symo_hessian *h) {
+  const plan_label *label = &j->plan->labels[index];
+  symo_dtype t = j->plan->dtype;
+  scales s = {1, 1};
+  if (!average(j, index, s, b, h->m[index])) {
+    double grad = 0, param = sqrt(j->spec.damping);
+    symo_status status = survey_label(j, label, &grad, &param);
+    if (status != SYMO_OK) return status;
+    s.grad = scale_for(t, grad);
+    if (j->with_params) s.param = scale_for(t, param);
+    if (s.grad != 1 || s.param != 1) average(j, index, s, b, h->m[index]);
+  }
+  return finish_label(j, index, s, b, h);
+}
+
+static bool average_scaled(const job *j, scales s, const buffers *b, symo_hessian *h) {
+  bool fine = true;
+  for (size_t i = 0; i < j->plan->num_labels; i++)
+    if (j->plan->labels[i].scaled) fine = average(j, i, s, b, h->m[i]) && fine;
+  return fine;
+}
+
+/* All labels that moments may mix. */
+static symo_status estimate_scaled(const job *j, const buffers *b, symo_hessian *h) {
+  const symo_plan *plan = j->plan;
+  moment_kind kind = j->estimator->cross ? MOMENT_CROSS : MOMENT_SAME;
+  scales s = {1, 1};
+  symo_status status = SYMO_OK;
+  if (!average_scaled(j, s, b, h)) {
+    double grad = 0, param = sqrt(j->spec.damping), most = sqrt(symo_moments_largest(plan));
+    for (size_t i = 0; i < plan->num_labels; i++)
+      if (plan->labels[i].scaled) SYMO_TRY(survey_label(j, &plan->labels[i], &grad, &param));
+    s.grad = scale_for(plan->dtype, grad * most);
+    if (j->with_params) s.param = scale_for(plan->dtype, param * most);
+    if (s.grad != 1 || s.param != 1) average_scaled(j, s, b, h);
+  }
+  SYMO_TRY(symo_plan_moments(plan, kind, plan->centered, h->m));
+  if (j->with_params) SYMO_TRY(symo_plan_moments(plan, MOMENT_SAME, plan->centered, b->params));
+  for (size_t i = 0; i < plan->num_labels; i++)
+    if (plan->labels[i].scaled) SYMO_TRY(finish_label(j, i, s, b, h));
 fail:
   return status;
 }
@@ -319,13 +391,12 @@ symo_status symo_estimate(const symo_plan *plan, const symo_estimate_spec *spec,
   for (size_t i = 0; i < plan->num_labels; i++) {
     double unused = 0; /* a dropped label is not averaged, but NaN in it is still an error */
     const plan_label *label = &plan->labels[i];
-    if (!label->dropped) {
+    if (label->dropped)
+      SYMO_TRY(survey_label(&j, label, &unused, &unused));
+    else if (!label->scaled)
       SYMO_TRY(estimate_label(&j, i, &b, h));
-      continue;
-    }
-    SYMO_TRY(survey(&j, label, grads, "gradient", &unused));
-    if (j.with_params) SYMO_TRY(survey(&j, label, params, "parameters", &unused));
   }
+  if (plan->moments != NULL) SYMO_TRY(estimate_scaled(&j, &b, h));
   *out = h;
   h = NULL;
 fail:

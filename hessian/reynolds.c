@@ -1,7 +1,9 @@
 /* The Reynolds average of a dense symmetric matrix: for every label
  *     M_ab = (1/n) sum_r  F_ra' H F_rb ,
  * F_ra being the embedding of unit coordinate (r, a).  The ambient frame is tight (the F_ra F_ra'
- * of all r sum to the projector), so the formula holds in it as in an orthonormal basis. */
+ * of all r sum to the projector), so the formula holds in it as in an orthonormal basis.
+ *
+ * Scaling spaces: the M of the structure groups, times the moments (a Hessian moves like g g'). */
 #include <math.h>
 #include <string.h>
 
@@ -80,6 +82,10 @@ symo_status symo_reynolds(const symo_plan *plan, const double *dense, symo_hessi
   SYMO_TRY(symo_plan_create(plan->layout, &spec, &wide));
   SYMO_TRY(symo_hessian_create(wide, "reynolds", &average64));
   SYMO_TRY(average(wide, dense, average64));
+  SYMO_TRY(symo_plan_moments(wide, MOMENT_SAME, false, average64->m));
+  for (size_t i = 0; i < wide->num_labels; i++) /* moments are put into lower triangles */
+    for (size_t c = 0; wide->labels[i].scaled && c < wide->labels[i].count; c++)
+      symo_symmetrize(SYMO_F64, wide->labels[i].m, symo_hessian_member(average64, i, c));
   SYMO_TRY(symo_hessian_create(plan, "reynolds", &result));
   for (size_t i = 0; i < plan->num_labels; i++) {
     const plan_label *l = &plan->labels[i];

@@ -1,4 +1,4 @@
-/* Layouts as JSON:
+/* Layouts as JSON (the groups of the spaces: io/group_json.c):
  *   {"dtype": "f64",
  *    "spaces": {"in": {"dim": 20, "group": "identity"}, "h": {"dim": 64, "group": "orthogonal"}},
  *    "tensors": [{"name": "w1", "axes": ["h", "in"]}, {"name": "b1", "axes": ["h*"]}]}
@@ -16,97 +16,44 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "io/file.h"
-#include "io/json.h"
+#include "io/group_json.h"
 #include "io/names.h"
 
 #include <symo/io.h>
 
-enum { LARGEST_FILE = 1 << 24, AT = 160, DETAIL = 700, MOST_GROUPS = 64 };
+/* Generators of custom groups may stand in it: two dense matrices of dimension 1024 are 40 MB. */
+enum { LARGEST_FILE = 1 << 27, AT = 160 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 typedef struct reader {
   symo_context *context;
   const char *where;
+  const char *folder; /* as in symo_group_source */
   symo_layout *layout;
 } reader;
 
 /* ---- reading ---- */
 
-/* Groups that the format knows and this version does not. */
-static const char *const future_groups[] = {"cyclic", "scaling", "wreath", "custom"};
-
-static symo_status unknown_group(const reader *r, const char *at, const char *name) {
-  const char *known[MOST_GROUPS];
-  char list[512] = "";
-  size_t count = symo_group_count(), n = 0;
-  if (count > MOST_GROUPS) count = MOST_GROUPS;
-  for (size_t i = 0; i < count; ++i) {
-    known[i] = symo_group_name(symo_group_at(i));
-    if (n < sizeof list)
-      n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i > 0 ? ", " : "", known[i]);
-  }
-  for (size_t i = 0; i < COUNT(future_groups); ++i)
-    if (strcmp(name, future_groups[i]) == 0)
-      return symo_fail(r->context, SYMO_E_UNSUPPORTED,
-                       "%s: %s: group \"%s\" is not available in this version (available: %s)",
-                       r->where, at, name, list);
-  return symo_fail(r->context, SYMO_E_NAME, "%s: %s: unknown group \"%s\" (known: %s%s)", r->where,
-                   at, symo_quoted(name).text, list, symo_did_you_mean(name, count, known).text);
+static symo_group_source source_of(const reader *r) {
+  return (symo_group_source){r->context, r->where, r->folder};
 }
 
 /* Puts file and path before what a function of the layout said. */
 static symo_status pass_on(const reader *r, symo_status status, const char *at) {
-  if (status == SYMO_OK) return status;
-  char detail[DETAIL];
-  snprintf(detail, sizeof detail, "%s", symo_context_detail(r->context));
-  /* It may repeat a name from the file, and messages are one line long. */
-  for (char *p = detail; *p != '\0'; ++p)
-    if ((unsigned char)*p < 0x20 || *p == 0x7f) *p = '?';
-  return symo_fail(r->context, status, "%s: %s: %s", r->where, at, detail);
-}
-
-static symo_status read_dim(const reader *r, const char *at, const json_t *value, size_t *dim) {
-  symo_status status = symo_json_expect(r->context, r->where, at, value, JSON_INTEGER,
-                                        "the dimension of the space, for example 64");
-  if (status != SYMO_OK) return status;
-  json_int_t number = json_integer_value(value);
-  if (number < 1)
-    return symo_fail(r->context, SYMO_E_ARGUMENT,
-                     "%s: %s: %lld is not a dimension (take 1 or more)", r->where, at,
-                     (long long)number);
-  if ((unsigned long long)number > SIZE_MAX)
-    return symo_fail(r->context, SYMO_E_SIZE,
-                     "%s: %s: %lld is too large (take a smaller dimension)", r->where, at,
-                     (long long)number);
-  *dim = (size_t)number;
-  return SYMO_OK;
+  symo_group_source source = source_of(r);
+  return symo_json_pass_on(&source, status, at);
 }
 
 static symo_status read_space(const reader *r, const char *name, json_t *value) {
-  static const char *const known[] = {"dim", "group"};
-  char at[AT], key[AT + 8];
-  size_t dim = 0;
-  symo_status status;
+  char at[AT];
+  symo_group_source source = source_of(r);
+  symo_group_use use = {0};
   snprintf(at, sizeof at, "spaces.%s", symo_quoted(name).text);
-  SYMO_TRY(symo_json_expect(r->context, r->where, at, value, JSON_OBJECT,
-                            "{\"dim\": 64, \"group\": \"identity\"}"));
-  const json_t *group = json_object_get(value, "group");
-  const symo_group *found = NULL;
-  /* The group before the keys: one of a later version has keys that we do not know. */
-  if (json_is_string(group)) {
-    snprintf(key, sizeof key, "%s.group", at);
-    found = symo_group_find(json_string_value(group));
-    if (found == NULL) return unknown_group(r, key, json_string_value(group));
-  }
-  SYMO_TRY(symo_json_check_keys(r->context, r->where, at, value, COUNT(known), known));
-  snprintf(key, sizeof key, "%s.dim", at);
-  SYMO_TRY(read_dim(r, key, json_object_get(value, "dim"), &dim));
-  snprintf(key, sizeof key, "%s.group", at);
-  SYMO_TRY(symo_json_expect(r->context, r->where, key, group, JSON_STRING,
-                            "the name of a group, for example \"identity\""));
-  return pass_on(r, symo_layout_add_space(r->layout, name, dim, found), at);
-fail:
+  symo_status status = symo_group_read_json(&source, at, value, &use);
+  if (status == SYMO_OK)
+    status = pass_on(r, symo_layout_add_space(r->layout, name, use.dim, use.group), at);
+  symo_group_destroy(use.made); /* the layout keeps it */
   return status;
 }
 
@@ -192,9 +139,10 @@ fail:
   return status;
 }
 
-symo_status symo_layout_parse_json(symo_context *context, const char *where, const char *text,
-                                   size_t length, symo_layout **out) {
-  reader r = {context, where, NULL};
+/* folder: as in symo_group_source. */
+static symo_status parse(symo_context *context, const char *where, const char *folder,
+                         const char *text, size_t length, symo_layout **out) {
+  reader r = {context, where, folder, NULL};
   json_t *root = NULL;
   symo_status status;
   SYMO_TRY(symo_json_parse(context, where, text, length, &root));
@@ -209,20 +157,32 @@ fail:
   return status;
 }
 
+symo_status symo_layout_parse_json(symo_context *context, const char *where, const char *text,
+                                   size_t length, symo_layout **out) {
+  return parse(context, where, NULL, text, length, out);
+}
+
 symo_status symo_layout_from_json(symo_context *context, const char *text, symo_layout **out) {
   if (text == NULL || out == NULL)
     return symo_fail(context, SYMO_E_ARGUMENT, "symo_layout_from_json: NULL (pass text and out)");
-  return symo_layout_parse_json(context, "layout", text, strlen(text), out);
+  return parse(context, "layout", "", text, strlen(text), out);
 }
 
 symo_status symo_layout_read_json(symo_context *context, const char *path, symo_layout **out) {
-  char *text = NULL;
+  char *text = NULL, *folder = NULL;
   size_t length = 0;
   if (path == NULL || out == NULL)
     return symo_fail(context, SYMO_E_ARGUMENT, "symo_layout_read_json: NULL (pass path and out)");
-  symo_status status = symo_file_read_all(context, path, LARGEST_FILE, &text, &length);
-  if (status == SYMO_OK) status = symo_layout_parse_json(context, path, text, length, out);
+  symo_status status;
+  SYMO_TRY(symo_file_read_all(context, path, LARGEST_FILE, &text, &length));
+  folder = symo_strdup(path);
+  if (folder == NULL) SYMO_TRY(symo_fail_memory(context, path));
+  char *slash = strrchr(folder, '/');
+  *(slash == NULL ? folder : slash + 1) = '\0';
+  SYMO_TRY(parse(context, path, folder, text, length, out));
+fail:
   symo_free(text);
+  symo_free(folder);
   return status;
 }
 

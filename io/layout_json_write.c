@@ -7,13 +7,14 @@
 #include "core/text.h"
 #include "groups/layout.h"
 #include "io/atomic.h"
+#include "io/group_json.h"
 
 #include <symo/io.h>
 
 static void add_space(symo_text *text, const symo_layout *layout, size_t space) {
-  symo_text_add(text, "\"%s\": {\"dim\": %zu, \"group\": \"%s\"}",
-                symo_layout_space_name(layout, space), symo_layout_space_dim(layout, space),
-                symo_group_name(symo_layout_space_group(layout, space)));
+  symo_text_add(text, "\"%s\": ", symo_layout_space_name(layout, space));
+  symo_group_add_json(text, symo_layout_space_group(layout, space),
+                      symo_layout_space_dim(layout, space));
 }
 
 static void add_tensor(symo_text *text, const symo_layout *layout, size_t tensor) {

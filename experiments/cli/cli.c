@@ -59,7 +59,8 @@ static int run_command(cli *c, const cli_command *command, int argc, char **argv
     cli_help_command(command);
   } else if (code == CLI_DONE) {
     if (cli_given(c, "threads")) status = symo_set_threads((int)cli_int(c, "threads"));
-    code = status == SYMO_OK ? command->run(c) : cli_fail_flag(c, status, "threads");
+    code = status == SYMO_OK ? cli_load_plugins(c) : cli_fail_flag(c, status, "threads");
+    if (code == CLI_DONE) code = command->run(c);
   }
   return code;
 }
@@ -100,6 +101,7 @@ int cli_main(const cli_command *const *commands, int argc, char **argv) {
   int code = finish_stdout(&c, dispatch(&c, commands, argc, argv));
   cli_release(&c);
   symo_context_destroy(c.context);
+  cli_unload_plugins(&c);
   return code;
 }
 

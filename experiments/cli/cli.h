@@ -62,7 +62,7 @@ typedef struct cli_command {
   const char *description;   /* what it does; lines of at most 78 columns */
   const char *example;       /* one or more lines of shell */
   const char *no;            /* when it exits with 1; NULL: never */
-  const cli_option *options; /* --threads, --help and, with .json, --json are added */
+  const cli_option *options; /* --threads, --plugin, --help and, with .json, --json are added */
   bool json;
   int (*run)(cli *c);
 } cli_command;

@@ -102,6 +102,7 @@ json_t *cli_labels_json(cli *c, const symo_plan *plan) {
     }
     cli_set(c, label, "name", json_string(info.name));
     cli_set(c, label, "dim", cli_count((double)info.dim));
+    cli_set(c, label, "type", cli_count((double)info.type));
     cli_set(c, label, "count", cli_count((double)info.count));
     cli_set(c, label, "multiplicity", cli_count((double)info.multiplicity));
     cli_set(c, label, "tensors", tensors);

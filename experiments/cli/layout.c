@@ -5,13 +5,21 @@
 #include <stdio.h>
 #include <string.h>
 
-static json_t *spaces_json(cli *c, const symo_layout *layout) {
+static json_t *spaces_json(cli *c, const symo_layout *layout, const symo_plan *plan) {
   json_t *list = json_array();
   for (size_t s = 0; s < symo_layout_num_spaces(layout); s++) {
     json_t *o = json_object();
     cli_set(c, o, "name", json_string(symo_layout_space_name(layout, s)));
     cli_set(c, o, "dim", cli_count((double)symo_layout_space_dim(layout, s)));
     cli_set(c, o, "group", json_string(symo_group_name(symo_layout_space_group(layout, s))));
+    symo_space_info info = symo_plan_space(plan, s);
+    if (info.numeric) {
+      json_t *found = json_object();
+      cli_set(c, found, "commutant", cli_count((double)info.commutant));
+      cli_set(c, found, "gap", cli_number(info.gap));
+      cli_set(c, found, "defect", cli_number(info.defect));
+      cli_set(c, o, "found_numerically", found);
+    }
     cli_push(c, list, o);
   }
   return list;
@@ -49,7 +57,7 @@ static int print_json(cli *c, const symo_layout *layout, const symo_plan *plan) 
   cli_set(c, o, "coupling", json_string(cli_str(c, "coupling")));
   cli_set(c, o, "centered", json_boolean(symo_plan_centered(plan)));
   cli_set(c, o, "parameters", cli_count(cost.parameters));
-  cli_set(c, o, "spaces", spaces_json(c, layout));
+  cli_set(c, o, "spaces", spaces_json(c, layout, plan));
   cli_set(c, o, "tensors", tensors_json(c, layout));
   cli_set(c, o, "labels", cli_labels_json(c, plan));
   cli_set(c, o, "stored_numbers", cli_count(cost.stored_numbers));

@@ -19,6 +19,7 @@ static const cli_option common_rows[] = {
      .min = 1,
      .max = 1024,
      .help = "Threads for the linear algebra; default: as many as the BLAS takes by itself"},
+    CLI_PLUGIN_ROW,
     {.name = "help", .kind = CLI_FLAG, .help = "Print this text"},
     {.name = "json", .kind = CLI_FLAG, .help = "Answer in JSON on stdout, and nothing else there"}};
 
@@ -26,7 +27,7 @@ const cli_option *cli_row(const cli_command *command, size_t index) {
   size_t own = 0;
   while (command->options && command->options[own].name) own++;
   if (index < own) return &command->options[index];
-  size_t common = command->json ? 3 : 2;
+  size_t common = sizeof common_rows / sizeof common_rows[0] - (command->json ? 0 : 1);
   return index - own < common ? &common_rows[index - own] : NULL;
 }
 

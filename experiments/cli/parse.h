@@ -2,6 +2,7 @@
 #define SYMO_EXPERIMENTS_CLI_PARSE_H
 
 #include "experiments/cli/cli.h"
+#include "experiments/cli/plugin.h"
 
 /* The inside of the frame: for experiments/cli/ and its tests only. */
 
@@ -20,6 +21,8 @@ struct cli {
   symo_context *context;
   cli_value *values; /* [count] */
   size_t count;
+  cli_plugin *plugins; /* [num_plugins] */
+  size_t num_plugins;
   bool help;        /* --help stood there: nothing else was checked */
   bool broken_json; /* an allocation failed while JSON was built */
   bool progress;    /* a progress line is on the screen */

@@ -18,6 +18,27 @@ void symo_element_destroy(symo_element *element);
 /* Draws g uniformly (Haar measure), independently for every space, in the order of the spaces. */
 symo_status symo_element_sample(symo_element *element, symo_rng *rng);
 
+/* The same for one space alone; the parts of the other spaces are left as they are. */
+symo_status symo_element_sample_space(symo_element *element, size_t space, symo_rng *rng);
+
+/* Back to the neutral element. */
+void symo_element_reset(symo_element *element);
+
+/* The balanced frame of theta: the parts of the scaling spaces become the positive scales c for
+ * which every unit of rho(c) theta has incoming and outgoing entries of equal norm, c = sqrt(|out| /
+ * |in|); where tensors couple units, the scales of the least |rho(c) theta|.  Units without incoming
+ * or without outgoing entries other than zero keep c = 1.  The parts of other spaces are left as
+ * they are.
+ *
+ * theta and rho(d) theta, d > 0, have the same balanced point, so a step that is computed there is
+ * equivariant:  theta by symo_element_act, the gradient by symo_element_act_dual, and the step back
+ * by symo_element_act_inverse.
+ *
+ * SYMO_E_NONFINITE;  SYMO_NO_CONVERGENCE after 1000 sweeps that did not bring the relative change
+ * below 1e-12 (the element is then as it was).  O(parameters) for each sweep and axis; one sweep and
+ * one to see that nothing moves where every tensor has at most one axis with a scaling space. */
+symo_status symo_element_balance(symo_element *element, symo_dtype dtype, symo_const_vector theta);
+
 /* y = rho(g) x, or rho(g)^-1 x: g acts on every axis of every tensor.  x and y hold numbers of type
  * dtype and must not overlap.  Allocates a workspace of twice the size of the largest tensor of
  * order two and more, and d^2 numbers for an orthogonal group.  O(parameters), times the dimension
@@ -26,6 +47,13 @@ symo_status symo_element_act(const symo_element *element, symo_dtype dtype, symo
                              symo_vector y);
 symo_status symo_element_act_inverse(const symo_element *element, symo_dtype dtype,
                                      symo_const_vector x, symo_vector y);
+
+/* y = rho(g)^-T x: how gradients move when parameters move by rho(g); and the step back, rho(g)^T x.
+ * Orthogonal groups: the same as act and act_inverse. */
+symo_status symo_element_act_dual(const symo_element *element, symo_dtype dtype,
+                                  symo_const_vector x, symo_vector y);
+symo_status symo_element_act_dual_inverse(const symo_element *element, symo_dtype dtype,
+                                          symo_const_vector x, symo_vector y);
 
 #ifdef __cplusplus
 }

@@ -13,16 +13,34 @@ extern "C" {
  *
  * SYMO_E_IO: the system refused, with its reason.  SYMO_E_FORMAT: the file is malformed.  What a
  * sound file says that does not fit has the status of its kind: SYMO_E_NAME (entries, groups),
- * SYMO_E_SHAPE, SYMO_E_DTYPE, SYMO_E_NONFINITE (Hessians only), SYMO_E_UNSUPPORTED (groups of a
- * later version). */
+ * SYMO_E_SHAPE, SYMO_E_DTYPE, SYMO_E_NONFINITE (Hessians only), SYMO_E_UNSUPPORTED (groups
+ * nested too deep). */
 
 /* ---- layouts ---- */
 
-/* Unknown keys are refused with their path. */
+/* {"dtype": "f64", "spaces": {"h": {"dim": 64, "group": "orthogonal"}, ..},
+ *  "tensors": [{"name": "w", "axes": ["h", "h*"]}, ..]}.  Unknown keys are refused with their path.
+ *
+ * Parameters of a group stand beside its name; those that are groups are objects like a space:
+ *   scaling      "window": 1.5, "signs": true, "permute": false (defaults 1, false, false)
+ *   wreath       "copies": 4, "inner": {"group": "orthogonal", "dim": 16}
+ *   product      "factors": [{..}, ..]           sum   "parts": [{..}, ..]
+ *   restriction  "of": {..}, "generators": [0, 2], numbers from `symo groups --generators`
+ *   custom       "generators": a list of matrices [[0, 1], [1, 0]] (rows) or permutations [1, 2, 0]
+ *                (0-based images: y[image[i]] = x[i]); a list of numbers is always a permutation;
+ *                "lie_generators": a list of antisymmetric matrices; or "generators_file", the path
+ *                of a safetensors file, relative to the folder of the layout (in
+ *                symo_layout_from_json, to the working directory), with entries "permutations"
+ *                [n, d], "generators" and "lie_generators" [n, d, d] of any whole or real type
+ * "dim" may be left out where it follows, in all of these but scaling.  Groups of the context
+ * (symo_context_add_group) stand by their names. */
 symo_status symo_layout_read_json(symo_context *context, const char *path, symo_layout **out);
 symo_status symo_layout_from_json(symo_context *context, const char *text, symo_layout **out);
 symo_status symo_layout_write_json(const symo_layout *layout, const char *path);
-symo_status symo_layout_to_json(const symo_layout *layout, char **out); /* symo_free */
+
+/* Generators of custom groups are written into the text, with as many digits as give the same bits;
+ * groups of the caller's code by name only.  *out is the caller's (symo_free). */
+symo_status symo_layout_to_json(const symo_layout *layout, char **out);
 
 /* What --layout takes: a path ending in .json, or any existing file, is read as JSON, everything
  * else as the short notation. */

@@ -31,16 +31,28 @@ void symo_layout_destroy(symo_layout *layout);
 
 /* From the short notation, spaces first, then tensors, separated by ';' or white space:
  *     "in: identity 20; h: signed-permutation 64; out: identity 5; w1[h,in] b1[h] w2[out,h]"
- * "s[]" is a scalar.  A trailing '*' on an axis names the dual representation. */
+ * "s[]" is a scalar.  A trailing '*' on an axis names the dual representation.
+ *
+ * Parameters of a group stand in parentheses, groups among them with their dimensions:
+ *     scaling(1.5, signs, permute) 64      window, and what else moves: all may be left out
+ *     wreath(4, orthogonal 16)             copies, group
+ *     product(cyclic 5, permutation 3)     sum(permutation 5, orthogonal 3)
+ *     restriction(permutation 6, keep 1)   numbers from `symo groups --generators`
+ * Where the dimension follows from the parameters it may stand behind them or be left out (digits
+ * before ':' or '[' are then the name of the next item).  Custom groups have no notation: they need
+ * a layout file.  SYMO_E_UNSUPPORTED beyond 8 groups within each other. */
 symo_status symo_layout_parse(symo_context *context, const char *text, symo_layout **out);
 
-/* SYMO_E_NAME if the name is taken or not a name, SYMO_E_ARGUMENT if dim is 0,
- * SYMO_E_UNSUPPORTED once the layout is frozen. */
+/* SYMO_E_NAME if the name is taken or not a name, SYMO_E_ARGUMENT if dim is 0 or the group is a row
+ * with parameters, SYMO_E_SHAPE if the group acts on another dimension, SYMO_E_UNSUPPORTED once the
+ * layout is frozen.  Groups from symo_group_create are retained. */
 symo_status symo_layout_add_space(symo_layout *layout, const char *name, size_t dim,
                                   const symo_group *group);
 
 /* axes: `order` names of spaces (0 <= order <= SYMO_MAX_ORDER), each optionally followed by '*'.
- * SYMO_E_UNSUPPORTED if a space with a non-trivial group stands on three or more axes. */
+ * SYMO_E_UNSUPPORTED if a space with a non-trivial group stands on more than four axes.  Where it
+ * stands on more axes than its group has closed forms for (two, mostly), plans find the irreps
+ * numerically: sum over the powers p that occur of dim^p is then at most 4096. */
 symo_status symo_layout_add_tensor(symo_layout *layout, const char *name, size_t order,
                                    const char *const *axes);
 
@@ -68,7 +80,8 @@ bool symo_layout_find_space(const symo_layout *layout, const char *name, size_t 
 bool symo_layout_find_tensor(const symo_layout *layout, const char *name, size_t *index);
 
 /* The short notation of the layout, as symo_layout_parse reads it.  *out is the caller's, to be
- * given to symo_free. */
+ * given to symo_free.  SYMO_E_UNSUPPORTED with the name of a space whose group is a custom one, or
+ * made of one: those can be written as JSON (symo/io.h). */
 symo_status symo_layout_to_text(const symo_layout *layout, char **out);
 
 /* Gives back memory that a function of the library handed to the caller.  NULL is accepted. */

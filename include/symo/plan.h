@@ -46,16 +46,30 @@ const symo_layout *symo_plan_layout(const symo_plan *plan); /* lives as long as 
  * structured matrix is zero; nothing is stored for it. */
 typedef struct symo_label_info {
   const char *name;
-  size_t dim;          /* of the irrep */
+  size_t dim;          /* of the irrep, over C or H where its type is not real */
   size_t count;        /* inequivalent irreps of this shape, each with an M of its own */
   size_t multiplicity; /* M is multiplicity x multiplicity */
-  size_t num_tensors;  /* tensors with a piece in this label */
-  bool views;          /* Gram matrices are had from the tensors as they lie: nothing is copied */
+  size_t type; /* 1 real; 2 complex, 4 quaternionic, and products of these for several spaces:
+                          M is then the real form of a Hermitian matrix, [type mu, type mu] */
+  size_t num_tensors; /* tensors with a piece in this label */
+  bool views;         /* Gram matrices are had from the tensors as they lie: nothing is copied */
   bool dropped;
 } symo_label_info;
 
 size_t symo_plan_num_labels(const symo_plan *plan);
 symo_label_info symo_plan_label(const symo_plan *plan, size_t label);
+
+/* How the irreps of a space are known.  numeric: found from generators or callbacks, for the numbers
+ * of axes that occur; then gap is the least relative distance of eigenvalues taken as different,
+ * defect how far generators are from acting alike on all copies, commutant the real dimension of
+ * the commutant on all powers together (0, 0 and 0 for callbacks, which are believed within 1e-9). */
+typedef struct symo_space_info {
+  bool numeric;
+  double gap, defect;
+  size_t commutant;
+} symo_space_info;
+
+symo_space_info symo_plan_space(const symo_plan *plan, size_t space);
 
 /* Which columns of label `label` come from its piece number `piece` (< num_tensors): columns
  * [column, column + width) belong to `tensor`. */
@@ -69,7 +83,7 @@ symo_piece_info symo_plan_piece(const symo_plan *plan, size_t label, size_t piec
 typedef struct symo_plan_cost {
   double parameters;      /* P */
   double dense_numbers;   /* P (P + 1) / 2 */
-  double stored_numbers;  /* sum over labels of count m (m + 1) / 2 */
+  double stored_numbers;  /* free numbers in all M: count m (m + 1) / 2 for real type */
   double held_numbers;    /* sum of count m^2: what a symo_hessian keeps in memory */
   double workspace_bytes; /* taken while estimating, at most, beyond the estimate itself */
   double gram_flops;      /* Gram matrices of one gradient */

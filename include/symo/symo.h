@@ -12,6 +12,7 @@
 #include <symo/plan.h>
 #include <symo/problem.h>
 #include <symo/status.h>
+#include <symo/symmetry.h>
 #include <symo/version.h>
 
 #endif

@@ -1,17 +1,21 @@
-/* What every row of the registry of groups must satisfy, on one axis and on two. */
+/* What every row of the registry of groups must satisfy, on one axis and on several; rows with
+ * parameters through an example of each. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/linalg.h"
-#include "groups/group.h"
+#include "groups/instance.h"
+#include "groups/isotypic.h"
 #include "tests/support/testing.h"
 
-enum { LANES_A = 2, LANES_B = 3, LANES = LANES_A * LANES_B, MAX_DIM = 6, MAX_NUMBERS = 4096 };
+enum { LANES_A = 2, LANES_B = 3, LANES = LANES_A * LANES_B, MAX_DIM = 6, MAX_NUMBERS = 8192 };
 
 /* One group on R^d, on `order` axes, in one number type. */
 typedef struct kit {
-  const symo_group *group;
+  const symo_group *group; /* its elements .. */
+  const symo_group *form;  /* .. and its irreps: the same, or found numerically */
   size_t d;
   int order;
   symo_dtype dtype;
@@ -19,8 +23,8 @@ typedef struct kit {
   symo_rng *rng;
   double *g; /* an element */
   void *work;
-  symo_irrep irreps[SYMO_MAX_IRREPS];
-  symo_component components[SYMO_MAX_COMPONENTS];
+  symo_irrep *irreps;
+  symo_component *components;
   int num_irreps, num_components;
   char text[96];
 } kit;
@@ -31,41 +35,91 @@ static const char *say(kit *k) {
   return k->text;
 }
 
+/* The quaternion group on R^4: multiplication by i and j from the left. */
+static const double quaternions[2][16] = {{0, -1, 0, 0, 1, 0, 0, 0, 0, 0, 0, -1, 0, 0, 1, 0},
+                                          {0, 0, -1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, -1, 0, 0}};
+
+/* An example of a row with parameters. */
+static const symo_group *example(symo_context *context, const symo_group *row) {
+  static const size_t keep[] = {0, 1};
+  symo_group_spec spec = symo_group_spec_default(row->name);
+  const symo_group_part two[] = {{symo_group_find("permutation"), 3},
+                                 {symo_group_find("sign-flip"), 2}};
+  const symo_group_part one[] = {{symo_group_find("signed-permutation"), 3}};
+  bool pair = strcmp(row->name, "product") == 0 || strcmp(row->name, "sum") == 0;
+  bool single = strcmp(row->name, "restriction") == 0 || strcmp(row->name, "wreath") == 0;
+  bool custom = strcmp(row->name, "custom") == 0, scaling = strcmp(row->name, "scaling") == 0;
+  cr_assert(pair || single || custom || scaling, "an example of %s is missing here", row->name);
+  if (pair || single) spec.parts = pair ? two : one;
+  spec.num_parts = pair ? 2 : single ? 1 : 0;
+  if (strcmp(row->name, "restriction") == 0) spec.keep = keep;
+  spec.num_keep = spec.keep == NULL ? 0 : 2;
+  if (strcmp(row->name, "wreath") == 0) spec.copies = 2;
+  if (custom)
+    spec.generators = (symo_generators){.dim = 4, .num_matrices = 2, .matrices = quaternions[0]};
+  symo_group *out;
+  cr_ok(context, symo_group_create(context, &spec, &out));
+  return out;
+}
+
+static void run_case(symo_context *context, const symo_group *group, size_t d, int order,
+                     symo_dtype dtype, symo_rng *rng, void (*check)(kit *k)) {
+  kit k = {.group = group, .d = d, .order = order, .dtype = dtype, .rng = rng};
+  k.tolerance = dtype == SYMO_F32 ? 1e-5 : 1e-13;
+  cr_ok(context, symo_group_resolve(context, group, d, 1U << order, &k.form));
+  if (k.form != group) k.tolerance *= 10; /* matrices, found by eigendecomposition */
+  size_t room = k.form->max_irreps > 0 ? (size_t)k.form->max_irreps : SYMO_MAX_IRREPS;
+  k.irreps = calloc(room, sizeof *k.irreps);
+  k.components = calloc(room, sizeof *k.components);
+  cr_assert(k.irreps != NULL && k.components != NULL);
+  k.num_irreps = k.form->irreps(k.form, d, k.irreps);
+  k.num_components = k.form->components(k.form, d, order, k.components);
+  size_t work = symo_eigh_work(SYMO_F64, d) + d * d * sizeof(double);
+  if (group->sample_work != NULL) work += group->sample_work(group, d);
+  k.g = calloc(group->element_size(group, d) + 1, sizeof *k.g);
+  k.work = malloc(work);
+  cr_assert(k.g != NULL && k.work != NULL);
+  say(&k);
+  check(&k);
+  free(k.g);
+  free(k.work);
+  free(k.irreps);
+  free(k.components);
+  symo_group_destroy((symo_group *)(uintptr_t)k.form);
+}
+
 /* Runs check on every group, dimension, order and number type. */
 static void for_each_case(uint64_t seed, void (*check)(kit *k)) {
   symo_context *context = symo_test_context();
   symo_rng *rng = symo_test_rng(context, seed);
-  for (size_t i = 0; i < symo_group_count(); i++)
-    for (size_t d = 1; d <= MAX_DIM; d++)
-      for (int order = 1; order <= (symo_group_at(i) == &symo_group_identity ? 1 : 2); order++)
-        for (int dtype = SYMO_F32; dtype <= SYMO_F64; dtype++) {
-          kit k = {.group = symo_group_at(i), .d = d, .order = order, .rng = rng};
-          k.dtype = (symo_dtype)dtype;
-          k.tolerance = dtype == SYMO_F32 ? 1e-5 : 1e-13;
-          k.num_irreps = k.group->irreps(d, k.irreps);
-          k.num_components = k.group->components(d, order, k.components);
-          k.g = calloc(k.group->element_size(d) + 1, sizeof *k.g);
-          k.work = malloc(symo_eigh_work(SYMO_F64, d) + d * d * sizeof(double));
-          cr_assert(k.g != NULL && k.work != NULL);
-          say(&k);
-          check(&k);
-          free(k.g);
-          free(k.work);
-        }
+  for (size_t i = 0; i < symo_group_count(); i++) {
+    const symo_group *row = symo_group_at(i);
+    if (row->structure != NULL || strcmp(row->name, "scaling") == 0) continue; /* not orthogonal */
+    bool identity = row == &symo_group_identity; /* the axes of which stand for themselves */
+    const symo_group *group = symo_group_has_parameters(row) ? example(context, row) : row;
+    size_t own = symo_group_dim(group);
+    for (int order = 1; order <= (identity ? 1 : 3); order++)
+      for (size_t d = own ? own : 1; d <= (own ? own : order == 3 ? 3 : MAX_DIM); d++)
+        for (int dtype = SYMO_F32; dtype <= SYMO_F64; dtype++)
+          if (own == 0 || order < 3)
+            run_case(context, group, d, order, (symo_dtype)dtype, rng, check);
+    symo_group_destroy((symo_group *)(uintptr_t)group);
+  }
   symo_rng_destroy(rng);
   symo_context_destroy(context);
   cr_no_leaks();
 }
 
-/* A tensor [d] or [d, d] with two lane axes, of which one lies in front of all others in memory. */
+/* A tensor [d].. with two lane axes, of which one lies in front of all others in memory. */
 typedef struct tensor {
   symo_nd view;
   double store[MAX_NUMBERS];
 } tensor;
 
 static void shape_tensor(const kit *k, tensor *x) {
-  size_t n[5] = {LANES_B, k->d, k->d, LANES_A};
-  if (k->order == 1) n[2] = LANES_A;
+  size_t n[6] = {LANES_B};
+  for (int a = 1; a <= k->order; a++) n[a] = k->d;
+  n[k->order + 1] = LANES_A;
   x->view = symo_nd_dense(k->dtype, x->store, k->order + 2, n);
   x->view = symo_nd_move(x->view, 0, k->order + 1);
 }
@@ -109,13 +163,13 @@ typedef struct coordinates {
 static void shape_coordinates(const kit *k, int component, size_t n, coordinates *out) {
   const symo_component *c = &k->components[component];
   const symo_irrep *r = &k->irreps[c->irrep];
-  size_t shape[6];
+  size_t shape[SYMO_ND_MAX];
   int axes = 0;
   out->rows = 1;
   out->members = r->family ? r->count : 1;
   out->copies = c->copies;
   if (r->family) shape[axes++] = r->count;
-  for (int a = 0; a < r->ambient; a++) shape[axes++] = k->d;
+  for (int a = 0; a < r->ambient; a++) shape[axes++] = r->frame[a];
   if (axes > 0 && n > 0) shape[0] = n;
   for (int a = r->family ? 1 : 0; a < axes; a++) out->rows *= shape[a];
   if (r->family && n > 0) out->members = n;
@@ -132,36 +186,48 @@ static void analyze(const kit *k, int component, size_t first, size_t n, const t
   const symo_irrep *r = &k->irreps[c->irrep];
   symo_nd seen;
   shape_coordinates(k, component, n, out);
-  if (k->group->view(k->order, c->irrep, x->view, &seen)) {
+  if (k->form->view != NULL && k->form->view(k->form, k->order, c->irrep, x->view, &seen)) {
     if (n > 0 && (r->family || r->ambient > 0)) seen = symo_nd_slice(seen, 0, first, n);
     symo_nd_copy(1, seen, out->view);
     return;
   }
   static double reduced[MAX_NUMBERS];
-  size_t shape[3] = {k->group->reduced(k->d, k->order), LANES_A, LANES_B};
+  size_t shape[3] = {0, LANES_A, LANES_B};
+  if (k->form->reduced != NULL) shape[0] = k->form->reduced(k->form, k->d, k->order);
   symo_nd red = symo_nd_dense(k->dtype, reduced, 3, shape);
-  if (shape[0] > 0) {
+  if (k->form->reduce != NULL) {
     symo_nd_fill(0, red);
-    k->group->reduce(k->order, x->view, red);
+    k->form->reduce(k->form, k->order, x->view, red);
   }
   symo_nd_fill((double)NAN, out->view); /* all of it must be written */
-  k->group->analyze(k->order, c->irrep, x->view, red, first, out->view);
+  k->form->analyze(k->form, k->order, c->irrep, x->view, red, first, out->view);
+}
+
+static void add_synthesis(const kit *k, int component, const coordinates *x, tensor *out) {
+  static double memory[MAX_NUMBERS];
+  size_t shape[3] = {0, LANES_A, LANES_B};
+  if (k->form->reduced != NULL) shape[0] = k->form->reduced(k->form, k->d, k->order);
+  symo_nd work = symo_nd_dense(k->dtype, memory, 3, shape);
+  cr_assert(symo_nd_size(&work) <= MAX_NUMBERS);
+  k->form->synthesize(k->form, k->order, k->components[component].irrep, x->view, work, out->view);
 }
 
 static void synthesize(const kit *k, int component, const coordinates *x, tensor *out) {
   zero_tensor(k, out);
-  k->group->synthesize(k->order, k->components[component].irrep, x->view, out->view);
+  add_synthesis(k, component, x, out);
 }
 
 static void act(const kit *k, bool inverse, const tensor *x, tensor *y) {
-  tensor half;
+  static tensor from;
+  from = *x;
+  from.view.p = from.store;
   shape_tensor(k, y);
-  k->group->act(k->d, k->g, inverse, x->view, y->view, k->work);
-  if (k->order == 1) return;
-  half = *y;
-  half.view.p = half.store;
-  k->group->act(k->d, k->g, inverse, symo_nd_swap(half.view, 0, 1), symo_nd_swap(y->view, 0, 1),
-                k->work);
+  for (int a = 0; a < k->order; a++) {
+    k->group->act(k->group, k->d, k->g, inverse, false, symo_nd_move(from.view, a, 0),
+                  symo_nd_move(y->view, a, 0), k->work);
+    from = *y;
+    from.view.p = from.store;
+  }
 }
 
 /* ---- the checks ---- */
@@ -169,7 +235,8 @@ static void act(const kit *k, bool inverse, const tensor *x, tensor *y) {
 static void check_texts(kit *k) {
   cr_assert(k->group->name[0] && k->group->summary[0] && k->group->irreps_text[0]);
   cr_assert(k->group->average[0] && k->group->exact[0]);
-  cr_assert(symo_group_find(symo_group_name(k->group)) == k->group);
+  if (symo_group_dim(k->group) == 0)
+    cr_assert(symo_group_find(symo_group_name(k->group)) == k->group);
   cr_assert_str_eq(symo_group_summary(k->group), k->group->summary);
   cr_assert_str_eq(symo_group_irreps(k->group), k->group->irreps_text);
   cr_assert_str_eq(symo_group_average(k->group), k->group->average);
@@ -179,15 +246,17 @@ static void check_texts(kit *k) {
 Test(groups, every_row_describes_itself) {
   for_each_case(1, check_texts);
   cr_assert_null(symo_group_at(symo_group_count()));
-  cr_assert_null(symo_group_find("dihedral"));
+  cr_assert_null(symo_group_find("monster"));
   cr_assert_null(symo_group_find(""));
   cr_assert_null(symo_group_find(NULL));
 }
 
 static void check_dimensions(kit *k) {
-  size_t total = 0, wanted = k->order == 1 ? k->d : k->d * k->d;
-  cr_assert(k->num_irreps >= 1 && k->num_irreps <= SYMO_MAX_IRREPS, "%s", k->text);
-  cr_assert(k->num_components >= 1 && k->num_components <= SYMO_MAX_COMPONENTS, "%s", k->text);
+  size_t total = 0, wanted = 1;
+  for (int a = 0; a < k->order; a++) wanted *= k->d;
+  int room = k->form->max_irreps > 0 ? k->form->max_irreps : SYMO_MAX_IRREPS;
+  cr_assert(k->num_irreps >= 1 && k->num_irreps <= room, "%s", k->text);
+  cr_assert(k->num_components >= 1 && k->num_components <= room, "%s", k->text);
   cr_assert(k->irreps[0].dim == 1 && k->irreps[0].ambient == 0 && !k->irreps[0].family);
   for (int c = 0; c < k->num_components; c++) {
     const symo_irrep *r = &k->irreps[k->components[c].irrep];
@@ -238,7 +307,7 @@ static void check_adds(kit *k) {
     analyze(k, c, 0, 0, &x, &cx);
     synthesize(k, c, &cx, &once);
     synthesize(k, c, &cx, &twice);
-    k->group->synthesize(k->order, k->components[c].irrep, cx.view, twice.view);
+    add_synthesis(k, c, &cx, &twice);
     symo_nd_axpy(-2, once.view, twice.view);
     zero_tensor(k, &once);
     cr_assert(difference(k, numbers(&x), twice.store, once.store) <= 10 * k->tolerance, "%s",
@@ -254,7 +323,7 @@ static void check_equivariance(kit *k) {
   enum { ELEMENTS = 4 };
   for (int e = 0; e < ELEMENTS; e++) {
     random_tensor(k, &x);
-    cr_assert(k->group->element_sample(k->d, k->rng, k->g, k->work) == SYMO_OK);
+    cr_assert(k->group->element_sample(k->group, k->d, k->rng, k->g, k->work) == SYMO_OK);
     act(k, false, &x, &y);
     for (int c = 0; c < k->num_components; c++) {
       static coordinates before, after;
@@ -288,10 +357,11 @@ static void check_diagonal(kit *k) {
     static coordinates cu;
     const symo_irrep *r = &k->irreps[k->components[c].irrep];
     double m[MAX_NUMBERS];
-    size_t shape[4], copies = k->components[c].copies;
+    size_t shape[5], copies = k->components[c].copies, second = k->form->cross ? copies : 1;
     int axes = 0;
     if (r->family) shape[axes++] = r->count;
     shape[axes++] = copies;
+    if (k->form->cross) shape[axes++] = copies;
     shape[axes++] = LANES_A;
     shape[axes++] = LANES_B;
     symo_nd weights = symo_nd_dense(k->dtype, m, axes, shape);
@@ -299,7 +369,7 @@ static void check_diagonal(kit *k) {
       symo_put(k->dtype, m, i, symo_rng_normal(k->rng));
     zero_tensor(k, &out);
     zero_tensor(k, &expected);
-    k->group->diagonal(k->order, k->components[c].irrep, weights, out.view);
+    k->form->diagonal(k->form, k->order, k->components[c].irrep, weights, out.view);
     for (size_t i = 0; i < numbers(&out); i++) {
       zero_tensor(k, &unit);
       symo_put(k->dtype, unit.store, i, 1);
@@ -309,7 +379,11 @@ static void check_diagonal(kit *k) {
         size_t lane = j % LANES, copy = j / LANES % copies;
         size_t member = j / (LANES * copies * cu.rows);
         double u = symo_get(k->dtype, cu.store, j);
-        sum += u * u * symo_get(k->dtype, m, (member * copies + copy) * LANES + lane);
+        for (size_t e = 0; e < second; e++) {
+          double v = k->form->cross ? symo_get(k->dtype, cu.store, j + (e - copy) * LANES) : u;
+          size_t at = ((member * copies + copy) * second + e) * LANES + lane;
+          sum += u * v * symo_get(k->dtype, m, at);
+        }
       }
       symo_put(k->dtype, expected.store, i, sum);
     }
@@ -326,7 +400,7 @@ static void check_cut(kit *k) {
   for (int c = 0; c < k->num_components; c++) {
     static coordinates whole, part;
     const symo_irrep *r = &k->irreps[k->components[c].irrep];
-    size_t rows = r->family ? r->count : k->d;
+    size_t rows = r->family ? r->count : r->frame[0];
     if (!r->family && r->ambient == 0) continue;
     analyze(k, c, 0, 0, &x, &whole);
     for (size_t first = 0; first < rows; first++)
@@ -346,11 +420,11 @@ Test(groups, cuts_are_rows_of_the_whole) { for_each_case(7, check_cut); }
 static void check_elements(kit *k) {
   tensor x, y, back;
   random_tensor(k, &x);
-  k->group->element_identity(k->d, k->g);
+  k->group->element_identity(k->group, k->d, k->g);
   act(k, false, &x, &y);
   cr_assert(difference(k, numbers(&x), x.store, y.store) == 0, "%s: the neutral element", k->text);
   for (int e = 0; e < 5; e++) {
-    cr_assert(k->group->element_sample(k->d, k->rng, k->g, k->work) == SYMO_OK);
+    cr_assert(k->group->element_sample(k->group, k->d, k->rng, k->g, k->work) == SYMO_OK);
     act(k, false, &x, &y);
     double before = inner(k, numbers(&x), x.store, x.store);
     double after = inner(k, numbers(&y), y.store, y.store);

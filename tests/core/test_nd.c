@@ -82,7 +82,7 @@ static void load(symo_dtype dtype, const random_view *x, double *out) {
 static void check_operations(symo_rng *rng, symo_dtype dtype) {
   static random_view x, y, z, kept;
   static double wanted[ROOM];
-  size_t n[SYMO_ND_MAX], nd = draw_shape(rng, n, true);
+  size_t n[SYMO_ND_MAX] = {0}, nd = draw_shape(rng, n, true);
   double alpha = symo_rng_normal(rng);
   draw_view(rng, dtype, (int)nd, n, true, &x);
   draw_view(rng, dtype, (int)nd, n, true, &y);
@@ -177,7 +177,7 @@ Test(nd, views_of_views) { many(172, check_views); }
 /* A matrix where symo_nd_matrix says so, entry by entry. */
 static void check_matrices(symo_rng *rng, symo_dtype dtype) {
   static random_view x;
-  size_t n[SYMO_ND_MAX], nd = draw_shape(rng, n, false);
+  size_t n[SYMO_ND_MAX] = {0}, nd = draw_shape(rng, n, false);
   draw_view(rng, dtype, (int)nd, n, symo_rng_below(rng, 4) == 0, &x);
   for (int rows = 0; rows <= (int)nd; rows++) {
     symo_mat m;

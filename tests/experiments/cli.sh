@@ -80,7 +80,7 @@ fails 2 '--power: means nothing' apply --hessian h --in g.safetensors --out u --
 
 fails 3 'sphere' layout --layout "h: sphere 4; w[h]"
 fails 3 'k' layout --layout "h: identity 4; w[k]"
-fails 3 'h' layout --layout "h: permutation 4; w[h,h,h]"
+fails 3 'h' layout --layout "h: permutation 4; w[h,h,h,h,h]"
 sed 's/"dim": 2, "group": "identity"/"dim": 2, "size": 3, "group": "identity"/' layout.json >bad.json
 fails 3 'size' layout --layout bad.json
 head -c 60 layout.json >bad.json

@@ -101,7 +101,7 @@ static const struct {
     {"h: identity 0 w[h]", SYMO_E_ARGUMENT, "space h: dimension 0"},
     {"h: identity 99999999999999999999999999 w[h]", SYMO_E_SIZE, "space h: dimension"},
     {"h: identity 2147483648 w[h]", SYMO_E_SIZE, "space h: dimension 2147483648"},
-    {"h: dihedral 3 w[h]", SYMO_E_NAME, "space h: unknown group dihedral"},
+    {"h: icosahedral 3 w[h]", SYMO_E_NAME, "space h: unknown group icosahedral"},
     {"h: Identity 3 w[h]", SYMO_E_NAME, "unknown group Identity"},
     {"h: identity 3 w[h", SYMO_E_FORMAT, "character 18: expected ',' or ']'"},
     {"h: identity 3 w[h h]", SYMO_E_FORMAT, "character 19: expected ',' or ']'"},
@@ -121,8 +121,8 @@ static const struct {
     {"h: identity 3 w[h*h]", SYMO_E_NAME, "axis 0 of tensor w names space h*h"},
     {"h: identity 3 h: identity 3 w[h]", SYMO_E_NAME, "space h: defined twice"},
     {"h: identity 3 w[h] w[h]", SYMO_E_NAME, "tensor w: defined twice"},
-    {"h: permutation 3 w[h,h,h]", SYMO_E_UNSUPPORTED, "space h stands on 3 axes"},
-    {"h: permutation 3 i: identity 2 w[h,i,h,i,h*]", SYMO_E_UNSUPPORTED, "3 axes"},
+    {"h: permutation 3 w[h,h,h,h,h]", SYMO_E_UNSUPPORTED, "space h stands on 5 axes"},
+    {"h: permutation 3 i: identity 2 w[h,i,h,h,h,i,h*]", SYMO_E_UNSUPPORTED, "5 axes"},
     {"h: identity 2 w[h,h,h,h,h,h,h,h,h]", SYMO_E_UNSUPPORTED, "more than 8 axes"},
     {"h: identity 2000000000 w[h,h,h]", SYMO_E_SIZE, "tensor w is too large"},
     {"h: identity 2000000000 w[h,h] v[h,h]", SYMO_E_SIZE, "too"},
@@ -139,6 +139,173 @@ Test(layout_text, errors_say_where) {
               wrong[k].text, symo_context_detail(context));
     cr_assert_null(layout);
   }
+  symo_context_destroy(context);
+  cr_no_leaks();
+}
+
+/* ---- groups with parameters ---- */
+
+static const struct {
+  const char *text, *written; /* NULL: as read */
+  size_t dim;
+} parameters[] = {
+    {"h: scaling(1.5, signs, permute) 4; w[h]", NULL, 4},
+    {"h: scaling(0.1) 4; w[h]", NULL, 4},
+    {"h: scaling 4; w[h]", "h: scaling(1) 4; w[h]", 4},
+    {"h: scaling(permute , 1e-2,signs) 4; w[h]", "h: scaling(0.01, signs, permute) 4; w[h]", 4},
+    {"h: wreath(4, orthogonal 16); w[h,h]", NULL, 64},
+    {"h:wreath( 4 ,orthogonal 16 )64 w[h]", "h: wreath(4, orthogonal 16); w[h]", 64},
+    {"h: product(cyclic 5, permutation 3); w[h]", NULL, 15},
+    {"h: product(cyclic 5); w[h]", NULL, 5},
+    {"h: sum(permutation 5, orthogonal 3, sign-flip 1) 9; w[h]",
+     "h: sum(permutation 5, orthogonal 3, sign-flip 1); w[h]", 9},
+    {"h: restriction(permutation 4, keep 1); w[h]", NULL, 4},
+    {"h: restriction(sign-flip 3, keep 0 2); w[h]", NULL, 3},
+    {"h: restriction(permutation 4, keep); w[h]", NULL, 4},
+    {"h: sum(wreath(2, product(cyclic 3, cyclic 2)), restriction(permutation 4, keep 0)); w[h]",
+     NULL, 16},
+    {"h: sum(cyclic 2) 7[h]", "h: sum(cyclic 2); 7[h]", 2},
+    {"h: sum(cyclic 2) 2 7[h]", "h: sum(cyclic 2); 7[h]", 2},
+    {"h: sum(cyclic 2) 3: identity 4 w[3]", "h: sum(cyclic 2); 3: identity 4; w[3]", 2},
+    {"h: sum(cyclic 2) 2x[h]", "h: sum(cyclic 2); 2x[h]", 2},
+};
+
+Test(layout_text, reads_and_writes_parameters) {
+  symo_context *context = symo_test_context();
+  for (size_t k = 0; k < sizeof parameters / sizeof *parameters; k++) {
+    const char *wanted = parameters[k].written ? parameters[k].written : parameters[k].text;
+    symo_layout *layout = NULL;
+    char *text = NULL;
+    symo_status status = symo_layout_parse(context, parameters[k].text, &layout);
+    cr_assert(status == SYMO_OK, "\"%s\": %s", parameters[k].text, symo_context_detail(context));
+    cr_assert_eq(symo_layout_space_dim(layout, 0), parameters[k].dim);
+    cr_ok(context, symo_layout_to_text(layout, &text));
+    cr_assert_str_eq(text, wanted);
+    symo_free(text);
+    symo_layout_destroy(layout);
+  }
+  symo_context_destroy(context);
+  cr_no_leaks();
+}
+
+Test(layout_text, parameters_arrive) {
+  symo_world w;
+  symo_world_open(&w, 134);
+  symo_world_parse(&w, "s: scaling(0.3, signs) 4; h: wreath(3, orthogonal 2); "
+                       "r: restriction(sum(permutation 3, sign-flip 2), keep 3 0); w[s,h,r]");
+  const symo_group_spec *s = symo_group_get_spec(symo_layout_space_group(w.layout, 0));
+  const symo_group_spec *h = symo_group_get_spec(symo_layout_space_group(w.layout, 1));
+  const symo_group_spec *r = symo_group_get_spec(symo_layout_space_group(w.layout, 2));
+  cr_assert(s->window == 0.3 && s->signs && !s->permute);
+  cr_assert(h->copies == 3 && h->num_parts == 1 && h->parts[0].dim == 2);
+  cr_assert(h->parts[0].group == symo_group_find("orthogonal"));
+  cr_assert(r->num_keep == 2 && r->keep[0] == 3 && r->keep[1] == 0 && r->parts[0].dim == 5);
+  cr_assert_str_eq(symo_group_get_spec(r->parts[0].group)->group, "sum");
+  symo_world_close(&w);
+}
+
+static const struct {
+  const char *text;
+  symo_status status;
+  const char *detail;
+} wrong_parameters[] = {
+    {"h: scaling w[h]", SYMO_E_FORMAT, "character 12: expected a dimension"},
+    {"h: scaling(1) w[h]", SYMO_E_FORMAT, "character 15: expected a dimension"},
+    {"h: scaling() 4 w[h]", SYMO_E_FORMAT, "character 12: expected the window"},
+    {"h: scaling(1, 2) 4 w[h]", SYMO_E_FORMAT, "character 15: expected the window"},
+    {"h: scaling(signs, signs) 4 w[h]", SYMO_E_FORMAT, "character 19: expected the window"},
+    {"h: scaling(nan) 4 w[h]", SYMO_E_FORMAT, "character 12: expected the window"},
+    {"h: scaling(0x1) 4 w[h]", SYMO_E_FORMAT, "character 12: expected the window"},
+    {"h: scaling(1 4 w[h]", SYMO_E_FORMAT, "character 14: expected ',' or ')'"},
+    {"h: scaling(1) 0 w[h]", SYMO_E_ARGUMENT, "space h: dimension 0"},
+    {"h: scaling(1) 2147483648 w[h]", SYMO_E_SIZE, "space h: scaling: dimension 2147483648"},
+    {"h: scaling(-1) 4 w[h]", SYMO_E_ARGUMENT, "space h: "},
+    {"h: wreath w[h]", SYMO_E_FORMAT, "character 11: expected '(' and parameters"},
+    {"h: wreath(orthogonal 2) w[h]", SYMO_E_FORMAT, "character 11: expected the number of copies"},
+    {"h: wreath(2) w[h]", SYMO_E_FORMAT, "character 12: expected ',' and a group"},
+    {"h: wreath(2, orthogonal) w[h]", SYMO_E_FORMAT, "character 24: expected a dimension"},
+    {"h: wreath(2, orthogonal 0) w[h]", SYMO_E_ARGUMENT, "space h: dimension 0"},
+    {"h: wreath(0, orthogonal 2) w[h]", SYMO_E_ARGUMENT, "space h: wreath of 0 copies"},
+    {"h: wreath(2, orthogonal 2, cyclic 2) w[h]", SYMO_E_FORMAT,
+     "character 26: expected ',' or ')'"},
+    {"h: wreath(2, orthogonal 2) 5 w[h]", SYMO_E_SHAPE,
+     "space h: wreath: dimension 5, but the parameters give 4"},
+    {"h: wreath(2000000000, orthogonal 2) w[h]", SYMO_E_SIZE, "the dimension is above 2147483647"},
+    {"h: sum(orthogonal 2147483647, orthogonal 1) w[h]", SYMO_E_SIZE, "above 2147483647"},
+    {"h: product(icosahedral 3) w[h]", SYMO_E_NAME, "space h: unknown group icosahedral"},
+    {"h: product() w[h]", SYMO_E_FORMAT, "character 12: expected the name of a group"},
+    {"h: restriction(cyclic 3) w[h]", SYMO_E_FORMAT, "expected ', keep'"},
+    {"h: restriction(cyclic 3, leave 0) w[h]", SYMO_E_FORMAT, "expected ', keep'"},
+    {"h: restriction(cyclic 3, keep x) w[h]", SYMO_E_FORMAT, "character 31: expected ',' or ')'"},
+    {"h: restriction(cyclic 3, keep 9) w[h]", SYMO_E_ARGUMENT, "space h: group restriction"},
+    {"h: custom 3 w[h]", SYMO_E_UNSUPPORTED, "space h: custom groups have no short notation"},
+    {"h: permutation(3) w[h]", SYMO_E_FORMAT, "character 15: expected a dimension"},
+    {"h: sum(sum(sum(sum(sum(sum(sum(sum(sum(cyclic 2))))))))) w[h]", SYMO_E_UNSUPPORTED,
+     "groups within groups more than 8 deep"},
+};
+
+Test(layout_text, refuses_wrong_parameters) {
+  symo_context *context = symo_test_context();
+  for (size_t k = 0; k < sizeof wrong_parameters / sizeof *wrong_parameters; k++) {
+    const char *text = wrong_parameters[k].text;
+    symo_layout *layout = NULL;
+    symo_status status = symo_layout_parse(context, text, &layout);
+    cr_assert(status == wrong_parameters[k].status, "\"%s\": %s: %s", text,
+              symo_status_name(status), symo_context_detail(context));
+    cr_assert(strstr(symo_context_detail(context), wrong_parameters[k].detail) != NULL,
+              "\"%s\": %s", text, symo_context_detail(context));
+    cr_assert_null(layout);
+  }
+  symo_context_destroy(context);
+  cr_no_leaks();
+}
+
+Test(layout_text, custom_groups_are_not_written) {
+  symo_context *context = symo_test_context();
+  static const size_t image[] = {1, 0};
+  const char *axes[] = {"h"};
+  symo_group_spec spec = symo_group_spec_default("custom"), sum = symo_group_spec_default("sum");
+  symo_group *group = NULL, *outer = NULL;
+  spec.generators = (symo_generators){.dim = 2, .num_permutations = 1, .permutations = image};
+  cr_ok(context, symo_group_create(context, &spec, &group));
+  const symo_group_part part = {group, 2};
+  sum.num_parts = 1;
+  sum.parts = &part;
+  cr_ok(context, symo_group_create(context, &sum, &outer));
+  const symo_group *const groups[] = {group, outer};
+  for (int k = 0; k < 2; k++) {
+    symo_layout *layout = NULL;
+    char *text = NULL;
+    cr_ok(context, symo_layout_create(context, &layout));
+    cr_ok(context, symo_layout_add_space(layout, "h", 2, groups[k]));
+    cr_ok(context, symo_layout_add_tensor(layout, "w", 1, axes));
+    cr_fails(context, SYMO_E_UNSUPPORTED,
+             "layout: space h: custom groups have no short notation (write JSON)",
+             symo_layout_to_text(layout, &text));
+    cr_assert_null(text);
+    symo_layout_destroy(layout);
+  }
+  symo_group_destroy(group);
+  symo_group_destroy(outer);
+  symo_context_destroy(context);
+  cr_no_leaks();
+}
+
+static symo_status parse_again(void *self) {
+  symo_layout *layout = NULL;
+  char *text = NULL;
+  symo_status status = symo_layout_parse(
+      self, "h: sum(restriction(permutation 4, keep 0), product(permutation 2, cyclic 3)); w[h]",
+      &layout);
+  if (status == SYMO_OK) status = symo_layout_to_text(layout, &text);
+  symo_free(text);
+  symo_layout_destroy(layout);
+  return status;
+}
+
+Test(layout_text, survives_failing_allocations) {
+  symo_context *context = symo_test_context();
+  cr_assert(symo_test_allocations(parse_again, context) > 15);
   symo_context_destroy(context);
   cr_no_leaks();
 }

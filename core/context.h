@@ -1,0 +1,13 @@
+#ifndef SYMO_CORE_CONTEXT_H
+#define SYMO_CORE_CONTEXT_H
+
+#include <stddef.h>
+#include <symo/context.h>
+
+/* Hands an item to the context, which destroys it at its own end.  Not for several threads. */
+symo_status symo_context_attach(symo_context *context, void *item, void (*destroy)(void *item));
+
+/* The items so far, in order; NULL past the end. */
+void *symo_context_attached(const symo_context *context, size_t index);
+
+#endif

@@ -1,0 +1,33 @@
+/* A group given by generators: permutations, orthogonal matrices, antisymmetric matrices of a Lie
+ * algebra.  Nothing else is known of it; irreps are found numerically (groups/isotypic.c). */
+#include "core/alloc.h"
+#include "core/error.h"
+#include "groups/instance.h"
+
+static symo_status create(symo_context *context, const symo_group *row, const symo_group_spec *spec,
+                          symo_group **out) {
+  generator_set *set;
+  symo_status status = symo_generator_set_create(context, spec->generators.dim, &set);
+  if (status != SYMO_OK) return status;
+  status = symo_generator_set_add(set, &spec->generators, "group custom");
+  if (status != SYMO_OK) {
+    symo_generator_set_destroy(set);
+    return status;
+  }
+  return symo_generated_create(context, row, spec, set, out);
+}
+
+const symo_group symo_group_custom = {
+    .name = "custom",
+    .summary = "what given permutations, orthogonal and antisymmetric matrices generate",
+    .irreps_text = "found numerically",
+    .average = "the projection onto the commutant",
+    .exact = "the user's claim (`symo verify` tests it)",
+    .element_size = symo_matrix_size,
+    .sample_work = symo_generated_sample_work,
+    .element_identity = symo_matrix_identity,
+    .element_sample = symo_generated_sample,
+    .generators = symo_generated_add,
+    .act = symo_matrix_act,
+    .create = create,
+};

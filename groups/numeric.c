@@ -1,0 +1,260 @@
+/* Groups whose irreps are known as matrices: what plans work with where closed forms end.
+ *
+ * Coordinates of a lane x are basis . x, one matrix product for all lanes; see groups/isotypic.h for
+ * what the rows of the basis are. */
+#include "groups/numeric.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "core/linalg.h"
+
+enum { NAME = 32 };
+
+typedef struct numeric {
+  group_instance instance;
+  isotypic *iso;
+  float **narrow; /* [irreps * (SYMO_MAX_REPEAT + 1)] the bases in float32 */
+  float *store;
+  char (*names)[NAME];
+  size_t points[SYMO_MAX_REPEAT + 1], work[SYMO_MAX_REPEAT + 1];
+} numeric;
+
+static const numeric *of(const symo_group *self) { return (const numeric *)(const void *)self; }
+
+static int irreps(const symo_group *self, size_t dim, symo_irrep *out) {
+  const numeric *g = of(self);
+  for (size_t k = 0; k < g->iso->num_irreps; k++) {
+    const isotypic_irrep *r = &g->iso->irreps[k];
+    out[k] = (symo_irrep){.name = g->names[k], .dim = r->n / r->type, .count = 1, .type = r->type};
+    out[k].ambient = r->n > 1 ? 1 : 0;
+    out[k].frame[0] = r->n;
+  }
+  return (int)g->iso->num_irreps;
+}
+
+static int components(const symo_group *self, size_t dim, int order, symo_component *out) {
+  const isotypic *iso = of(self)->iso;
+  int n = 0;
+  for (size_t k = 0; k < iso->num_irreps; k++)
+    if (iso->irreps[k].copies[order] > 0)
+      out[n++] = (symo_component){(int)k, iso->irreps[k].copies[order] * iso->irreps[k].type};
+  return n;
+}
+
+/* A copy of the lanes, and coordinates. */
+static size_t reduced(const symo_group *self, size_t dim, int order) {
+  return of(self)->work[order];
+}
+
+/* Rows [first, first + n) of the basis of an irrep, in the number type of x. */
+static symo_mat basis(const numeric *g, int order, int irrep, symo_dtype t, size_t first,
+                      size_t n) {
+  const isotypic_irrep *r = &g->iso->irreps[irrep];
+  size_t copies = r->copies[order] * r->type, points = g->points[order];
+  void *p =
+      t == SYMO_F64 ? (void *)r->basis[order] : g->narrow[irrep * (SYMO_MAX_REPEAT + 1) + order];
+  return symo_mat_dense(symo_at(t, p, (ptrdiff_t)(first * copies * points)), n * copies, points);
+}
+
+/* The first `axes` axes of x together as rows: as it lies, or a place in memory for them. */
+static symo_mat lanes_of(symo_nd x, int axes, void *memory, symo_nd *there) {
+  symo_mat mat;
+  if (symo_nd_matrix(x, axes, &mat)) {
+    *there = x;
+    return mat;
+  }
+  *there = symo_nd_dense(x.dtype, memory, x.nd, x.n);
+  symo_nd_matrix(*there, axes, &mat);
+  return mat;
+}
+
+static void analyze(const symo_group *self, int order, int irrep, symo_nd x, symo_nd red,
+                    size_t first, symo_nd out) {
+  const numeric *g = of(self);
+  int rows = g->iso->irreps[irrep].n > 1 ? 2 : 1; /* the row axis, copies */
+  symo_nd from, to;
+  void *second = symo_at(x.dtype, red.p, (ptrdiff_t)symo_nd_size(&x));
+  symo_mat source = lanes_of(x, order, red.p, &from), target = lanes_of(out, rows, second, &to);
+  if (from.p != x.p) symo_nd_copy(1, x, from);
+  symo_mat b = basis(g, order, irrep, x.dtype, first, rows == 2 ? out.n[0] : 1);
+  symo_gemm(x.dtype, 1, b, source, 0, target);
+  if (to.p != out.p) symo_nd_copy(1, to, out);
+}
+
+static void synthesize(const symo_group *self, int order, int irrep, symo_nd x, symo_nd work,
+                       symo_nd out) {
+  const numeric *g = of(self);
+  int rows = g->iso->irreps[irrep].n > 1 ? 2 : 1;
+  symo_nd from, to;
+  void *second = symo_at(x.dtype, work.p, (ptrdiff_t)symo_nd_size(&out));
+  symo_mat target = lanes_of(out, order, work.p, &to), source = lanes_of(x, rows, second, &from);
+  if (from.p != x.p) symo_nd_copy(1, x, from);
+  symo_mat b = symo_mat_t(basis(g, order, irrep, x.dtype, 0, g->iso->irreps[irrep].n));
+  symo_gemm(x.dtype, 1, b, source, to.p == out.p, target);
+  if (to.p != out.p) symo_nd_axpy(1, to, out);
+}
+
+/* out[i] += sum over copies c, c' of m[c, c'] sum_r basis[r, c, i] basis[r, c', i]. */
+static void diagonal(const symo_group *self, int order, int irrep, symo_nd m, symo_nd out) {
+  const numeric *g = of(self);
+  const isotypic_irrep *r = &g->iso->irreps[irrep];
+  size_t copies = r->copies[order] * r->type, points = g->points[order], d = g->iso->dim;
+  const double *b = r->basis[order];
+  for (size_t i = 0; i < points; i++) {
+    symo_nd at = out;
+    size_t rest = i, block = points;
+    for (int a = 0; a < order; a++) {
+      block /= d;
+      at = symo_nd_pick(at, 0, rest / block);
+      rest %= block;
+    }
+    for (size_t c = 0; c < copies; c++)
+      for (size_t e = 0; e < copies; e++) {
+        double weight = 0;
+        for (size_t k = 0; k < r->n; k++)
+          weight += b[(k * copies + c) * points + i] * b[(k * copies + e) * points + i];
+        symo_nd_axpy(weight, symo_nd_pick(symo_nd_pick(m, 0, c), 0, e), at);
+      }
+  }
+}
+
+static void finish(group_instance *self) {
+  numeric *g = (numeric *)self;
+  symo_isotypic_destroy(g->iso);
+  symo_free(g->narrow);
+  symo_free(g->store);
+  symo_free(g->names);
+}
+
+/* Names, sizes of work, and the bases in float32. */
+static symo_status prepare(symo_context *context, numeric *g) {
+  const isotypic *iso = g->iso;
+  size_t numbers = 0, used = 0;
+  for (int p = 0; p <= SYMO_MAX_REPEAT; p++)
+    g->points[p] = p == 0 ? 1 : g->points[p - 1] * iso->dim;
+  g->names = symo_calloc(iso->num_irreps, sizeof *g->names);
+  g->narrow = symo_calloc(iso->num_irreps * (SYMO_MAX_REPEAT + 1), sizeof *g->narrow);
+  if (g->names == NULL || g->narrow == NULL) return symo_fail_memory(context, "group");
+  for (size_t k = 0; k < iso->num_irreps; k++) {
+    const isotypic_irrep *r = &iso->irreps[k];
+    const char *type = r->type == 1 ? "" : r->type == 2 ? "-complex" : "-quaternionic";
+    if (g->names[k][0] == 0)
+      snprintf(g->names[k], NAME, k == 0 ? "trivial" : "irrep%zu-%zu%s", k, r->n, type);
+    for (int p = 1; p <= SYMO_MAX_REPEAT; p++) {
+      size_t rows = r->n * r->copies[p] * r->type;
+      if (g->points[p] + rows > g->work[p]) g->work[p] = g->points[p] + rows;
+      numbers += r->basis[p] == NULL ? 0 : rows * g->points[p];
+    }
+  }
+  g->store = symo_malloc(numbers * sizeof *g->store);
+  if (g->store == NULL) return symo_fail_memory(context, "group");
+  for (size_t k = 0; k < iso->num_irreps; k++)
+    for (int p = 1; p <= SYMO_MAX_REPEAT; p++) {
+      const isotypic_irrep *r = &iso->irreps[k];
+      size_t count = r->n * r->copies[p] * r->type * g->points[p];
+      if (r->basis[p] == NULL) continue;
+      g->narrow[k * (SYMO_MAX_REPEAT + 1) + (size_t)p] = g->store + used;
+      for (size_t i = 0; i < count; i++) g->store[used + i] = (float)r->basis[p][i];
+      used += count;
+    }
+  return SYMO_OK;
+}
+
+symo_status symo_numeric_create(symo_context *context, const symo_group *like, isotypic *iso,
+                                group_instance **out) {
+  const symo_group table = {.name = like->name,
+                            .summary = like->summary,
+                            .irreps_text = like->irreps_text,
+                            .average = like->average,
+                            .exact = like->exact,
+                            .max_axes = SYMO_MAX_REPEAT,
+                            .max_irreps = (int)iso->num_irreps,
+                            .cross = true,
+                            .irreps = irreps,
+                            .components = components,
+                            .reduced = reduced,
+                            .analyze = analyze,
+                            .synthesize = synthesize,
+                            .diagonal = diagonal};
+  group_instance *g;
+  symo_status status = symo_group_instance_create(context, &table, sizeof(numeric), iso->dim, &g);
+  if (status != SYMO_OK) {
+    symo_isotypic_destroy(iso);
+    return status;
+  }
+  ((numeric *)g)->iso = iso;
+  g->orders = iso->orders;
+  g->finish = finish;
+  status = prepare(context, (numeric *)g);
+  if (status != SYMO_OK)
+    symo_group_destroy(&g->group);
+  else
+    *out = g;
+  return status;
+}
+
+symo_space_info symo_group_info(const symo_group *group) {
+  if (group->analyze != analyze) return (symo_space_info){.numeric = false};
+  const isotypic *iso = of(group)->iso;
+  return (symo_space_info){
+      .numeric = true, .gap = iso->gap, .defect = iso->defect, .commutant = iso->commutant};
+}
+
+/* ---- which group a plan works with ---- */
+
+static symo_status decompose(symo_context *context, const symo_group *group, size_t dim,
+                             unsigned orders, group_instance **out) {
+  generator_set *set = NULL;
+  isotypic *iso = NULL;
+  symo_status status;
+  int most = 0;
+  for (int p = 1; p <= SYMO_MAX_REPEAT; p++)
+    if (orders >> p & 1) most = p;
+  if (symo_group_is_callbacks(group) && most <= group->max_axes) {
+    status = symo_callbacks_decompose(context, group, dim, orders, &iso);
+    return status == SYMO_OK ? symo_numeric_create(context, group, iso, out) : status;
+  }
+  SYMO_TRY(symo_generator_set_create(context, dim, &set));
+  SYMO_TRY(symo_group_add_generators(group, dim, set));
+  SYMO_TRY(symo_isotypic_create(set, orders, 1, &iso));
+  symo_generator_set_destroy(set);
+  return symo_numeric_create(context, group, iso, out);
+fail:
+  symo_generator_set_destroy(set);
+  return status;
+}
+
+symo_status symo_group_resolve(symo_context *context, const symo_group *group, size_t dim,
+                               unsigned orders, const symo_group **out) {
+  if (group->structure != NULL) group = group->structure(group);
+  bool closed = group == &symo_group_identity ||
+                (group->irreps != NULL && orders >> (group->max_axes + 1) == 0);
+  if (closed) {
+    *out = symo_group_retain(group);
+    return SYMO_OK;
+  }
+  group_instance *made = NULL;
+  symo_status status = SYMO_OK;
+  if (!symo_group_is_instance(group)) {
+    status = decompose(context, group, dim, orders, &made);
+    if (status == SYMO_OK) *out = &made->group;
+    return status;
+  }
+  group_instance *owner = (group_instance *)(uintptr_t)group;
+  pthread_mutex_lock(&owner->lock);
+  for (made = owner->found; made != NULL; made = made->next)
+    if (made->dim == dim && made->orders == orders) break;
+  if (made == NULL) {
+    status = decompose(context, group, dim, orders, &made);
+    if (status == SYMO_OK) {
+      made->next = owner->found;
+      owner->found = made;
+    }
+  }
+  if (status == SYMO_OK) *out = symo_group_retain(&made->group);
+  pthread_mutex_unlock(&owner->lock);
+  return status;
+}
