@@ -1,227 +1,94 @@
-/* symo verify: closed forms against sampling from the group.
- *
- * Fixed normal vectors x and y, and N elements g drawn by Haar measure.  In closed form the average
- * of S(g) = (a b' + b a') / 2, a = rho(g) x, b = rho(g) y, is A = (C(x + y) - C(x - y)) / 4, where
- * C(v) is the covariance estimate from the gradient v; that of a is the orbit mean of x.  For each
- * pair of tensors s <= t and probes k = 1 .. K, with fixed normal u_k on s and v_k on t, the mean
- * of q = u_k' S v_k over the sample is set against u_k' A v_k in units of its standard error.  On
- * few parameters every entry of S is looked at as well. */
-#include "experiments/cli/sampling.h"
+/* symo verify: the command, and which of its two questions is asked. */
+#include "experiments/cli/verify.h"
 
 #include "experiments/cli/commands.h"
-#include "experiments/cli/data.h"
+#include "experiments/compare/options.h"
 
-#include "core/alloc.h"
-#include "core/error.h"
+#include <string.h>
 
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
+static const cli_option options[] = {
+    {.name = "layout",
+     .arg = "FILE|TEXT",
+     .kind = CLI_STRING,
+     .help = "Check the closed forms of this layout: a JSON file, or the short notation \"in: "
+             "identity 20; h: signed-permutation 64; w[h,in] b[h]\""},
+    COMPARE_NETWORK_ROWS,
+    COMPARE_GROUPS_ROW,
+    COMPARE_DTYPE_ROW,
+    {.name = "tolerance",
+     .kind = CLI_DOUBLE,
+     .arg = "T",
+     .min = 0,
+     .max = 1e30,
+     .help = "Networks: pass where no defect is above T, in place of exact ones only"},
+    {.name = "samples",
+     .arg = "N",
+     .kind = CLI_INT,
+     .min = 1,
+     .max = 1e9,
+     .help = "How many elements of the group to draw; default: 2000 for a layout (200 at least), 8 "
+             "for each space of a network"},
+    {.name = "seed",
+     .arg = "S",
+     .kind = CLI_INT,
+     .min = 0,
+     .max = 9007199254740992.0,
+     .fallback = "1",
+     .help = "Seed of everything that is drawn"},
+    {.name = NULL}};
 
-static const double threshold = 5;
-
-/* ---- the closed forms ---- */
-
-static symo_status covariance(const symo_plan *plan, const double *v, symo_hessian **out) {
-  const symo_layout *layout = symo_plan_layout(plan);
-  const void **data = symo_calloc(symo_layout_num_tensors(layout), sizeof *data);
-  if (!data) return SYMO_E_MEMORY;
-  symo_layout_split_const(layout, SYMO_F64, v, data);
-  symo_estimate_spec spec = symo_estimate_spec_default();
-  spec.estimator = symo_estimator_find("covariance");
-  symo_const_vector grad = {.data = data};
-  symo_status status = symo_estimate(plan, &spec, 1, &grad, NULL, out);
-  symo_free(data);
-  return status;
+size_t verify_samples(const cli *c, size_t otherwise) {
+  return cli_given(c, "samples") ? (size_t)cli_int(c, "samples") : otherwise;
 }
 
-/* A, by polarisation. */
-static symo_status closed_form(const symo_plan *plan, const double *x, const double *y,
-                               symo_hessian **out) {
-  symo_status status = SYMO_OK;
-  symo_hessian *plus = NULL, *minus = NULL;
-  size_t n = symo_layout_num_parameters(symo_plan_layout(plan));
-  double *v = symo_calloc(n, sizeof *v);
-  if (!v) SYMO_TRY(SYMO_E_MEMORY);
-  for (size_t i = 0; i < n; i++) v[i] = x[i] + y[i];
-  SYMO_TRY(covariance(plan, v, &plus));
-  for (size_t i = 0; i < n; i++) v[i] = x[i] - y[i];
-  SYMO_TRY(covariance(plan, v, &minus));
-  SYMO_TRY(symo_hessian_add(0.25, plus, -0.25, minus, out));
-fail:
-  symo_free(v);
-  symo_hessian_destroy(plus);
-  symo_hessian_destroy(minus);
-  return status;
-}
-
-/* ---- answers ---- */
-
-static const char *tensor(const sampling *s, size_t t) {
-  return symo_layout_tensor_name(s->layout, t);
-}
-
-static int print_json(cli *c, const sampling *s, const sampling_result *r, bool pass) {
-  json_t *o = json_object(), *blocks = json_array(), *means = json_array();
-  for (size_t b = 0; b < s->num_blocks; b++) {
-    json_t *block = json_object();
-    cli_set(c, block, "row", json_string(tensor(s, s->blocks[b].row)));
-    cli_set(c, block, "column", json_string(tensor(s, s->blocks[b].column)));
-    cli_set(c, block, "deviation", cli_number(r->blocks[b]));
-    cli_push(c, blocks, block);
+/* An option that is for networks only, and was given; NULL if there is none. */
+static const char *for_networks(const cli *c) {
+  for (const cli_option *o = options; o->name != NULL; o++) {
+    bool both = strcmp(o->name, "layout") == 0 || strcmp(o->name, "samples") == 0 ||
+                strcmp(o->name, "seed") == 0;
+    if (!both && cli_given(c, o->name)) return o->name;
   }
-  for (size_t t = 0; t < s->num_tensors; t++) {
-    json_t *mean = json_object();
-    cli_set(c, mean, "tensor", json_string(tensor(s, t)));
-    cli_set(c, mean, "deviation", cli_number(r->means[t]));
-    cli_push(c, means, mean);
-  }
-  cli_set(c, o, "pass", json_boolean(pass));
-  cli_set(c, o, "samples", cli_count((double)s->samples));
-  cli_set(c, o, "seed", cli_count((double)cli_int(c, "seed")));
-  cli_set(c, o, "parameters", cli_count((double)s->size));
-  cli_set(c, o, "probes", cli_count((double)s->probes));
-  cli_set(c, o, "threshold", cli_number(threshold));
-  cli_set(c, o, "largest_deviation", cli_number(r->largest));
-  cli_set(c, o, "blocks", blocks);
-  cli_set(c, o, "means", means);
-  json_t *entries = s->dense ? json_object() : json_null();
-  if (s->dense) {
-    cli_set(c, entries, "tested", cli_count((double)s->num_entries));
-    cli_set(c, entries, "deviation", cli_number(r->entries));
-    cli_set(c, entries, "threshold", cli_number(sampling_threshold(s->num_entries, threshold)));
-  }
-  cli_set(c, o, "entries", entries);
-  return cli_print_json(c, o);
-}
-
-enum { SHOWN = 40 };
-
-typedef struct line {
-  size_t block;
-  double deviation;
-} line;
-
-/* Worst first; equal ones in the order of the layout. */
-static int by_deviation(const void *a, const void *b) {
-  const line *x = a, *y = b;
-  if (x->deviation != y->deviation) return x->deviation < y->deviation ? 1 : -1;
-  return x->block < y->block ? -1 : x->block > y->block;
-}
-
-static int print_text(cli *c, const sampling *s, const sampling_result *r, bool pass) {
-  line *lines = symo_calloc(s->num_blocks, sizeof *lines);
-  if (!lines) return cli_fail_status(c, symo_fail_memory(cli_context(c), "verify"));
-  for (size_t b = 0; b < s->num_blocks; b++) lines[b] = (line){b, r->blocks[b]};
-  qsort(lines, s->num_blocks, sizeof *lines, by_deviation);
-  printf("%zu parameters, %zu elements drawn, %zu probes for each pair of tensors\n\n", s->size,
-         s->samples, s->probes);
-  printf("largest deviation from the closed form, in standard errors\n");
-  for (size_t i = 0; i < s->num_blocks && i < SHOWN; i++) {
-    const sampling_block *b = &s->blocks[lines[i].block];
-    printf("  %7.2f  %s x %s\n", lines[i].deviation, tensor(s, b->row), tensor(s, b->column));
-  }
-  if (s->num_blocks > SHOWN)
-    printf("  and %zu pairs with smaller ones (--json prints all)\n", s->num_blocks - SHOWN);
-  for (size_t t = 0; t < s->num_tensors && t < SHOWN; t++)
-    printf("  %7.2f  mean of %s\n", r->means[t], tensor(s, t));
-  if (s->dense)
-    printf("  %7.2f  all %zu entries (bound for so many: %.2f)\n", r->entries, s->num_entries,
-           sampling_threshold(s->num_entries, threshold));
-  printf("\n%s: the largest is %.2f, the bound %.0f\n", pass ? "PASS" : "FAIL", r->largest,
-         threshold);
-  symo_free(lines);
-  return CLI_DONE;
-}
-
-/* ---- running ---- */
-
-static symo_status draw(cli *c, sampling *s, symo_element *element, symo_rng *rng) {
-  symo_status status = SYMO_OK;
-  double shown = cli_seconds();
-  for (size_t i = 0; i < s->samples; i++) {
-    SYMO_TRY(symo_element_sample(element, rng));
-    SYMO_TRY(sampling_add(s, element));
-    if (cli_seconds() - shown < 0.2) continue;
-    shown = cli_seconds();
-    cli_progress(c, "verify: %zu of %zu elements", i + 1, s->samples);
-  }
-fail:
-  cli_progress_end(c);
-  return status;
-}
-
-static symo_status compute(cli *c, symo_layout *layout, sampling *s, sampling_result *r) {
-  symo_status status = SYMO_OK;
-  symo_plan *plan = NULL;
-  symo_hessian *hessian = NULL;
-  symo_element *element = NULL;
-  symo_rng *rng = NULL;
-  symo_plan_spec spec = symo_plan_spec_default();
-  spec.dtype = SYMO_F64;
-  SYMO_TRY(symo_plan_create(layout, &spec, &plan));
-  SYMO_TRY(symo_rng_create(cli_context(c), (uint64_t)cli_int(c, "seed"), &rng));
-  SYMO_TRY(symo_element_create(layout, &element));
-  SYMO_TRY(sampling_create(cli_context(c), plan, (size_t)cli_int(c, "samples"), rng, s));
-  SYMO_TRY(closed_form(plan, s->x, s->y, &hessian));
-  SYMO_TRY(draw(c, s, element, rng));
-  SYMO_TRY(sampling_compare(s, plan, hessian, r));
-fail:
-  symo_rng_destroy(rng);
-  symo_element_destroy(element);
-  symo_hessian_destroy(hessian);
-  symo_plan_destroy(plan);
-  return status;
+  return NULL;
 }
 
 static int run(cli *c) {
-  symo_layout *layout = NULL;
-  int code = cli_open_layout(c, &layout);
-  if (code != CLI_DONE) return code;
-  sampling s = {0};
-  sampling_result r = {0};
-  symo_status status = compute(c, layout, &s, &r);
-  if (status != SYMO_OK) {
-    code = cli_fail_status(c, status);
-  } else {
-    bool bound = !s.dense || r.entries <= sampling_threshold(s.num_entries, threshold);
-    bool pass = r.largest <= threshold && bound;
-    code = cli_json(c) ? print_json(c, &s, &r, pass) : print_text(c, &s, &r, pass);
-    if (code == CLI_DONE && !pass) code = CLI_NO;
+  const char *other = for_networks(c);
+  if (cli_given(c, "layout")) {
+    if (other != NULL)
+      return cli_fail(c, CLI_USAGE,
+                      "--%s: means nothing with --layout (for a network with a layout: --net and "
+                      "--groups)",
+                      other);
+    size_t samples = verify_samples(c, VERIFY_LAYOUT_SAMPLES);
+    if (samples < VERIFY_LAYOUT_LEAST)
+      return cli_fail(c, CLI_USAGE, "--samples: %zu is out of range (with --layout: at least %d)",
+                      samples, VERIFY_LAYOUT_LEAST);
+    return verify_layout(c);
   }
-  sampling_drop(&s, &r);
-  symo_layout_destroy(layout);
-  return code;
+  if (!cli_given(c, "net") && !cli_given(c, "data"))
+    return cli_fail(c, CLI_USAGE,
+                    "symo verify: there is nothing to verify (give --layout, or --net and --data)");
+  return verify_net(c);
 }
-
-static const cli_option options[] = {CLI_LAYOUT_ROW,
-                                     {.name = "samples",
-                                      .arg = "N",
-                                      .kind = CLI_INT,
-                                      .min = 200,
-                                      .max = 1e9,
-                                      .fallback = "2000",
-                                      .help = "How many elements of the group to draw"},
-                                     {.name = "seed",
-                                      .arg = "S",
-                                      .kind = CLI_INT,
-                                      .min = 0,
-                                      .max = 9007199254740992.0,
-                                      .fallback = "1",
-                                      .help = "Seed of everything that is drawn"},
-                                     {.name = NULL}};
 
 const cli_command cli_command_verify = {
     .name = "verify",
-    .summary = "the closed forms of a layout against sampling from its group",
+    .summary = "closed forms against sampling; is a group a symmetry of a network?",
     .description =
-        "Draws elements of the group, lets them act on fixed random vectors, and compares the\n"
-        "averages with the closed forms: for every pair of tensors through random bilinear\n"
-        "probes, and, for few parameters, entry by entry.  Deviations are in standard\n"
-        "errors; for all entries together the bound is raised such that the chance of a\n"
-        "false alarm stays that of one.",
-    .example = "symo verify --layout net.json --samples 5000 --seed 3",
-    .no = "a closed form is off by more than 5 standard errors",
+        "With --layout: draws elements of its group, lets them act on fixed random\n"
+        "vectors, and compares the averages with the closed forms: for every pair of\n"
+        "tensors through random bilinear probes, and, for few parameters, entry by entry.\n"
+        "Deviations are in standard errors; for all entries together the bound is raised\n"
+        "such that the chance of a false alarm stays that of one.\n"
+        "\n"
+        "With --net or --data, options as for symo compare: draws elements g, of one space\n"
+        "at a time and at last of all together, and compares loss and gradient at the\n"
+        "moved weights with what a symmetry predicts.  Defects are relative to that;\n"
+        "exact: at most 1e-9 (f64) or 1e-4 (f32), approximate: at most 0.3, else wrong.\n"
+        "The defect of a tensor is that of its own part of the gradient.",
+    .example = "symo verify --layout net.json --samples 5000 --seed 3\n"
+               "symo verify --data teacher --net 3-16-2 --act relu --groups signed-permutation",
+    .no = "a closed form is off by more than 5 standard errors; a group is no exact symmetry",
     .options = options,
     .json = true,
     .run = run};

@@ -1,4 +1,5 @@
 /* symo compare: the command. */
+#include "experiments/compare/options.h"
 #include "experiments/compare/source.h"
 #include "experiments/compare/sweep.h"
 #include "experiments/data/data.h"
@@ -10,68 +11,7 @@
 #include "core/alloc.h"
 
 static const cli_option options[] = {
-    {.name = "net",
-     .arg = "A-B-C",
-     .kind = CLI_STRING,
-     .help =
-         "Widths, input first; default: 64-32-10 for digits, 3-64-2 for teacher, else one hidden "
-         "layer of 32"},
-    {.name = "act",
-     .kind = CLI_CHOICE,
-     .arg = "NAME",
-     .choices = "tanh|relu|gelu|linear",
-     .fallback = "tanh",
-     .help = "Activation between the layers"},
-    {.name = "loss",
-     .kind = CLI_CHOICE,
-     .arg = "NAME",
-     .choices = "mse|cross-entropy",
-     .help = "Loss; default: mse for teacher and for targets that are numbers, else cross-entropy"},
-    {.name = "no-bias", .kind = CLI_FLAG, .help = "Leave the biases out"},
-    {.name = "data",
-     .kind = CLI_STRING,
-     .arg = "DATA",
-     .fallback = "digits",
-     .help = "digits, teacher, teacher:WIDTHS, a CSV file, or an MNIST idx file or directory"},
-    {.name = "label",
-     .kind = CLI_STRING,
-     .arg = "COLUMN",
-     .help = "Label column of a CSV file, by name or number from 0; default: the last"},
-    {.name = "standardize", .kind = CLI_FLAG, .help = "Inputs to mean 0 and variance 1"},
-    {.name = "target-scale",
-     .kind = CLI_DOUBLE,
-     .arg = "S",
-     .min = 0,
-     .max = 1e9,
-     .fallback = "1",
-     .help = "Multiply targets that are numbers by S"},
-    {.name = "examples",
-     .kind = CLI_INT,
-     .arg = "N",
-     .min = 1,
-     .max = 1e9,
-     .help = "Take N examples at random (teacher: make N; default 1000)"},
-    {.name = "init-scale",
-     .kind = CLI_DOUBLE,
-     .arg = "S",
-     .min = 0,
-     .max = 1e6,
-     .fallback = "0.1",
-     .help = "Standard deviation of the initial weights and biases"},
-    {.name = "train-steps",
-     .kind = CLI_INT,
-     .arg = "N",
-     .min = 0,
-     .max = 1e9,
-     .fallback = "0",
-     .help = "Steps of full-batch Adam before comparing"},
-    {.name = "train-lr",
-     .kind = CLI_DOUBLE,
-     .arg = "R",
-     .min = 0,
-     .max = 1e3,
-     .fallback = "0.01",
-     .help = "Learning rate of that training"},
+    COMPARE_NETWORK_ROWS,
     {.name = "seed",
      .kind = CLI_INT,
      .arg = "S",
@@ -86,13 +26,7 @@ static const cli_option options[] = {
      .max = 64,
      .fallback = "1",
      .help = "Repeat with the seeds S, S+1, ..."},
-    {.name = "groups",
-     .kind = CLI_STRING,
-     .arg = "GROUPS",
-     .fallback = "auto",
-     .help =
-         "auto (what is exact for the activation), one group for all hidden spaces, or a layout "
-         "file or text"},
+    COMPARE_GROUPS_ROW,
     {.name = "damping",
      .kind = CLI_DOUBLE,
      .arg = "D",
@@ -120,12 +54,7 @@ static const cli_option options[] = {
      .kind = CLI_STRING,
      .arg = "A,B,...",
      .help = "The values, in place of the usual ones"},
-    {.name = "dtype",
-     .kind = CLI_CHOICE,
-     .arg = "TYPE",
-     .choices = "f32|f64",
-     .fallback = "f64",
-     .help = "Number type of network and estimates; exact matrices are float64 always"},
+    COMPARE_DTYPE_ROW,
     {.name = "out",
      .kind = CLI_STRING,
      .arg = "DIR",
@@ -138,45 +67,15 @@ static const cli_option options[] = {
 
 /* ---- reading the options ---- */
 
-static int read_net(cli *c, compare_spec *spec) {
-  const char *loss = cli_str(c, "loss"), *net = cli_str(c, "net");
-  bool teacher = compare_is_teacher(spec->data);
-  if (net == NULL && strcmp(spec->data, "digits") == 0) net = "64-32-10";
-  if (net == NULL && strcmp(spec->data, "teacher") == 0) net = "3-64-2";
-  if (net != NULL) {
-    symo_status status = symo_net_parse(cli_context(c), net, &spec->net);
-    if (status != SYMO_OK) return cli_fail_flag(c, status, "net");
-  } else {
-    spec->net.num_layers = 0;
-  }
-  spec->any_loss = loss == NULL && !teacher;
-  if (loss == NULL) loss = teacher ? "mse" : "cross-entropy";
-  if (!symo_loss_find(loss, &spec->net.loss) ||
-      !symo_activation_find(cli_str(c, "act"), &spec->net.activation))
-    return cli_fail(c, CLI_USAGE,
-                    "compare: unknown loss or activation (symo compare --help lists them)");
-  spec->net.bias = !cli_flag(c, "no-bias");
-  spec->net.dtype = strcmp(cli_str(c, "dtype"), "f32") == 0 ? SYMO_F32 : SYMO_F64;
-  return CLI_DONE;
-}
-
 static int read_spec(cli *c, compare_spec *spec) {
-  *spec = (compare_spec){.net = symo_net_spec_default(),
-                         .data = cli_str(c, "data"),
-                         .label = cli_str(c, "label"),
-                         .standardize = cli_flag(c, "standardize"),
-                         .target_scale = cli_double(c, "target-scale"),
-                         .groups = cli_str(c, "groups"),
-                         .examples = (size_t)cli_int(c, "examples"),
-                         .init_scale = cli_double(c, "init-scale"),
-                         .train_steps = (size_t)cli_int(c, "train-steps"),
-                         .train_lr = cli_double(c, "train-lr"),
-                         .seed = (uint64_t)cli_int(c, "seed"),
-                         .damping = cli_double(c, "damping"),
-                         .centered = cli_flag(c, "centered"),
-                         .samples = (size_t)cli_int(c, "samples"),
-                         .ggn = cli_flag(c, "ggn")};
-  return read_net(c, spec);
+  int code = compare_read_network(c, spec);
+  if (code == CLI_DONE && !symo_net_is_plain(&spec->net))
+    return cli_fail(c, CLI_USAGE, "--net: only dense networks here (write 20-64-5)");
+  spec->damping = cli_double(c, "damping");
+  spec->centered = cli_flag(c, "centered");
+  spec->samples = (size_t)cli_int(c, "samples");
+  spec->ggn = cli_flag(c, "ggn");
+  return code;
 }
 
 /* symo-results/NAME, NAME being the last part of the data's path without its ending. */

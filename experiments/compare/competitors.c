@@ -26,9 +26,11 @@ const compare_competitor *compare_competitor_find(const char *name) {
 }
 
 compare_layer compare_layer_at(const symo_net_spec *spec, size_t layer) {
-  size_t offset = 0;
-  for (size_t l = 0; l < layer; l++)
-    offset += spec->widths[l + 1] * (spec->widths[l] + (spec->bias ? 1 : 0));
-  size_t in = spec->widths[layer], out = spec->widths[layer + 1];
+  size_t offset = 0, in = spec->input.features;
+  for (size_t l = 0; l < layer; l++) {
+    offset += spec->layers[l].width * (in + (spec->bias ? 1 : 0));
+    in = spec->layers[l].width;
+  }
+  size_t out = spec->layers[layer].width;
   return (compare_layer){in, out, offset, offset + in * out};
 }

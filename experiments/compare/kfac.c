@@ -92,7 +92,7 @@ static symo_status build_empirical(const compare_input *in, compare_approx **out
 
 static symo_status build_sampled(const compare_input *in, compare_approx **out) {
   const symo_net_spec *spec = symo_net_get_spec(in->net);
-  size_t each = in->examples * spec->widths[spec->num_layers];
+  size_t each = in->examples * symo_net_outputs(spec);
   symo_status status = SYMO_OK;
   const double **labels = symo_calloc(in->samples, sizeof *labels);
   double *drawn = NULL;

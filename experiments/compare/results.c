@@ -170,8 +170,8 @@ int compare_write_arrays(cli *c, const char *directory, const compare_run *run) 
   write_vector(&t, "grad.safetensors", run, net->dtype, grad);
   write_npy(&t, "hessian.npy", run->h, s->parameters, s->parameters);
   write_npy(&t, "hessian-star.npy", run->star, s->parameters, s->parameters);
-  write_npy(&t, "data-x.npy", s->x, s->examples, net->widths[0]);
-  write_npy(&t, "data-y.npy", s->y, s->examples, net->widths[net->num_layers]);
+  write_npy(&t, "data-x.npy", s->x, s->examples, symo_net_inputs(net));
+  write_npy(&t, "data-y.npy", s->y, s->examples, symo_net_outputs(net));
   symo_free(grad);
   return t.code;
 }

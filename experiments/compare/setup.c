@@ -36,6 +36,17 @@ void compare_setup_destroy(compare_setup *s) {
 
 /* ---- size ---- */
 
+/* Networks alone: some vectors over the parameters. */
+static int check_vectors(cli *c, const compare_spec *spec) {
+  enum { VECTORS = 32 };
+  double parameters = compare_num_parameters(&spec->net), free_bytes = cli_memory_available();
+  if (parameters * 8 * VECTORS <= free_bytes) return CLI_DONE;
+  return cli_fail(c, CLI_DATA,
+                  "--net: %.0f parameters take more than the %.1f GiB that are free (choose a "
+                  "smaller --net)",
+                  parameters, free_bytes / (1024.0 * 1024.0 * 1024.0));
+}
+
 /* Refuses what does not fit before anything is taken. */
 static int check_size(cli *c, const compare_spec *spec) {
   double parameters = compare_num_parameters(&spec->net), bytes = compare_bytes(parameters);
@@ -113,10 +124,7 @@ static int make_layout(cli *c, compare_setup *s) {
     int code = check_layout(c, s, "--groups");
     if (code != CLI_DONE) return code;
   }
-  symo_plan_spec spec = symo_plan_spec_default();
-  spec.dtype = SYMO_F64;
-  status = symo_plan_create(s->layout, &spec, &s->exact_plan);
-  return status == SYMO_OK ? CLI_DONE : cli_fail_status(c, status);
+  return CLI_DONE;
 }
 
 /* The largest relative change of the loss under random elements of the group, at random weights, at
@@ -203,26 +211,41 @@ static int make_point(cli *c, compare_setup *s) {
     return cli_fail(c, CLI_NUMERIC,
                     "compare: the loss is not finite at the weights (take a smaller "
                     "--train-lr or --init-scale)");
-  status = make_star(cli_context(c), s);
-  return status == SYMO_OK ? CLI_DONE : cli_fail_status(c, status);
+  return CLI_DONE;
 }
 
-int compare_setup_make(cli *c, const compare_spec *spec, compare_setup *s) {
-  *s = (compare_setup){.spec = *spec};
+/* Network, data and layout; `fits` is asked before anything large is taken. */
+static int make_network(cli *c, compare_setup *s, int (*fits)(cli *c, const compare_spec *spec)) {
   /* Known widths are looked at before the data are read. */
-  int code = spec->net.num_layers > 0 ? check_size(c, spec) : CLI_DONE;
+  int code = s->spec.net.num_layers > 0 ? fits(c, &s->spec) : CLI_DONE;
   if (code == CLI_DONE) code = compare_load(c, s);
-  if (code == CLI_DONE) code = check_size(c, &s->spec);
+  if (code == CLI_DONE) code = fits(c, &s->spec);
   if (code != CLI_DONE) return code;
   symo_status status = symo_net_create(cli_context(c), &s->spec.net, &s->net);
   if (status != SYMO_OK) return cli_fail_status(c, status);
   s->parameters = symo_net_num_parameters(s->net);
   s->problem = symo_net_problem(s->net);
   status = symo_net_set_data(s->net, s->examples, s->x, s->y);
-  if (status != SYMO_OK) return cli_fail_status(c, status);
-  code = make_layout(c, s);
+  return status == SYMO_OK ? make_layout(c, s) : cli_fail_status(c, status);
+}
+
+int compare_setup_open(cli *c, const compare_spec *spec, compare_setup *s) {
+  *s = (compare_setup){.spec = *spec};
+  int code = make_network(c, s, check_vectors);
+  return code == CLI_DONE ? make_point(c, s) : code;
+}
+
+int compare_setup_make(cli *c, const compare_spec *spec, compare_setup *s) {
+  *s = (compare_setup){.spec = *spec};
+  int code = make_network(c, s, check_size);
   if (code != CLI_DONE) return code;
-  status = measure_invariance(cli_context(c), s);
+  symo_plan_spec plan = symo_plan_spec_default();
+  plan.dtype = SYMO_F64;
+  symo_status status = symo_plan_create(s->layout, &plan, &s->exact_plan);
+  if (status == SYMO_OK) status = measure_invariance(cli_context(c), s);
   if (status != SYMO_OK) return cli_fail_status(c, status);
-  return make_point(c, s);
+  code = make_point(c, s);
+  if (code != CLI_DONE) return code;
+  status = make_star(cli_context(c), s);
+  return status == SYMO_OK ? CLI_DONE : cli_fail_status(c, status);
 }

@@ -23,6 +23,10 @@ typedef struct compare_setup {
 
 /* Exit code, after the error line; compare_setup_destroy in any case. */
 int compare_setup_make(cli *c, const compare_spec *spec, compare_setup *setup);
+
+/* The same without what exact matrices need: star, exact_plan, exact and invariance stay empty, and
+ * any number of parameters that fits memory will do. */
+int compare_setup_open(cli *c, const compare_spec *spec, compare_setup *setup);
 void compare_setup_destroy(compare_setup *setup);
 
 /* Gives network, data and parameters back; what reports need stays. */

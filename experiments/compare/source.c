@@ -18,17 +18,15 @@ bool compare_is_teacher(const char *data) {
 static int fill_in(cli *c, compare_setup *s, const symo_dataset *data) {
   symo_net_spec *net = &s->spec.net;
   if (net->num_layers == 0) {
-    net->num_layers = 2;
-    net->widths[0] = data->inputs;
-    net->widths[1] = HIDDEN;
-    net->widths[2] = data->outputs;
+    const size_t widths[] = {data->inputs, HIDDEN, data->outputs};
+    symo_net_spec_set_widths(net, 3, widths);
   }
   if (s->spec.any_loss) net->loss = data->classes ? SYMO_LOSS_CROSS_ENTROPY : SYMO_LOSS_MSE;
   if (net->loss == SYMO_LOSS_CROSS_ENTROPY && !data->classes)
     return cli_fail(c, CLI_DATA, "%s: the targets are numbers, not classes (give --loss mse)",
                     s->spec.data);
-  size_t in = net->widths[0], out = net->widths[net->num_layers];
-  if (in != data->inputs || out != data->outputs) {
+  if (symo_net_fit(cli_context(c), net, data->inputs) != SYMO_OK ||
+      symo_net_outputs(net) != data->outputs) {
     char text[256];
     compare_net_text(net, text, sizeof text);
     return cli_fail(
@@ -44,7 +42,7 @@ static symo_data_task task_of(const compare_setup *s) {
   const symo_net_spec *net = &s->spec.net;
   if (s->spec.any_loss || !symo_data_is_csv(s->spec.data)) return SYMO_DATA_AUTO;
   if (net->loss == SYMO_LOSS_CROSS_ENTROPY) return SYMO_DATA_CLASSES;
-  bool single = net->num_layers > 0 && net->widths[net->num_layers] == 1;
+  bool single = net->num_layers > 0 && symo_net_outputs(net) == 1;
   return single ? SYMO_DATA_REGRESSION : SYMO_DATA_AUTO;
 }
 

@@ -27,7 +27,8 @@ static bool apply_steps(compare_spec *spec, const char *value) {
 static bool apply_width(compare_spec *spec, const char *value) {
   double width;
   if (!number(value, 1, 1e6, &width) || width != floor(width)) return false;
-  for (size_t l = 1; l < spec->net.num_layers; l++) spec->net.widths[l] = (size_t)width;
+  if (!symo_net_is_plain(&spec->net)) return false;
+  for (size_t l = 0; l + 1 < spec->net.num_layers; l++) spec->net.layers[l].width = (size_t)width;
   return spec->net.num_layers > 1;
 }
 
@@ -35,11 +36,12 @@ static bool apply_width(compare_spec *spec, const char *value) {
 static bool apply_depth(compare_spec *spec, const char *value) {
   double depth;
   if (!number(value, 1, SYMO_NET_MAX_LAYERS - 1, &depth) || depth != floor(depth)) return false;
-  if (spec->net.num_layers < 2) return false;
-  size_t out = spec->net.widths[spec->net.num_layers], hidden = spec->net.widths[1];
+  if (spec->net.num_layers < 2 || !symo_net_is_plain(&spec->net)) return false;
+  const size_t hidden = spec->net.layers[0].width, out = symo_net_outputs(&spec->net);
   spec->net.num_layers = (size_t)depth + 1;
-  for (size_t l = 1; l < spec->net.num_layers; l++) spec->net.widths[l] = hidden;
-  spec->net.widths[spec->net.num_layers] = out;
+  for (size_t l = 0; l < spec->net.num_layers; l++)
+    spec->net.layers[l] = (symo_net_layer){.kind = SYMO_NET_DENSE, .width = hidden};
+  spec->net.layers[spec->net.num_layers - 1].width = out;
   return true;
 }
 

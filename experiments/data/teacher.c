@@ -11,15 +11,6 @@
 #include "core/linalg.h"
 #include "experiments/data/reader.h"
 
-static void draw_weights(const symo_net_spec *spec, symo_rng *rng, double *theta) {
-  for (size_t l = 0; l < spec->num_layers; l++) {
-    const size_t in = spec->widths[l], out = spec->widths[l + 1];
-    const double scale = 1.0 / sqrt((double)in);
-    for (size_t i = 0; i < in * out; i++) *theta++ = scale * symo_rng_normal(rng);
-    for (size_t i = 0; spec->bias && i < out; i++) *theta++ = scale * symo_rng_normal(rng);
-  }
-}
-
 /* Each row by the position of its largest output. */
 static void decide(symo_dataset *d) {
   for (size_t r = 0; r < d->examples; r++) {
@@ -68,7 +59,7 @@ static symo_status fill(symo_context *context, const symo_net_spec *spec, double
   theta = symo_calloc(symo_net_num_parameters(net), sizeof *theta);
   status = theta != NULL ? symo_data_take(context, out) : symo_fail_memory(context, "teacher");
   if (status != SYMO_OK) goto fail;
-  draw_weights(spec, rng, theta);
+  symo_net_init_fan_in(net, rng, theta);
   for (size_t i = 0; i < out->examples * out->inputs; i++) out->x[i] = symo_rng_normal(rng);
   SYMO_TRY(symo_net_predict(net, theta, out->examples, out->x, out->y));
   if (out->classes)
@@ -93,8 +84,8 @@ symo_status symo_data_make_teacher(symo_context *context, const char *widths,
   if (widths != NULL) SYMO_TRY(symo_net_parse(context, widths, &spec));
   spec.dtype = SYMO_F64;
   out->examples = options->max_examples > 0 ? options->max_examples : options->teacher_examples;
-  out->inputs = spec.widths[0];
-  out->outputs = spec.widths[spec.num_layers];
+  out->inputs = symo_net_inputs(&spec);
+  out->outputs = symo_net_outputs(&spec);
   out->classes = options->task == SYMO_DATA_AUTO ? spec.loss == SYMO_LOSS_CROSS_ENTROPY
                                                  : options->task == SYMO_DATA_CLASSES;
   if (!(options->target_scale > 0) || !isfinite(options->target_scale))

@@ -1,4 +1,4 @@
-/* The exact Hessian as a whole, at matrix-matrix speed.
+/* The exact Hessian of a plain network as a whole, at matrix-matrix speed.
  *
  * The parameters of layer p enter an example's loss through z_p = W_p a_p (+ b_p) and, seen from a
  * later layer q, through nothing else.  Let e_i be a unit tangent at z_p, and for a layer q >= p
@@ -12,7 +12,7 @@
  *
  * For a chunk of examples:
  *   q = p         T_p = 0, and the sum is symmetric in (i,i') and in (j,j'): one product of the
- *                 [n, pairs] matrices C_p[i <= i'] and a[j] a[j <= j'], a quarter of 2 n P_p^2 flops
+ *                 [n, pairs] matrices C_p[i <= i'] and a[j] a[j <= j'], n P_p^2 / 2 flops
  *   q next to p   with pointwise operations between, T_q is diagonal: one product of the matrices
  *                 C_q[i,i'] and a_p[j] a_q[j'], and a small one
  *   q later       the bracket is formed and multiplied by A_p'
@@ -23,17 +23,17 @@
 #include "experiments/net/hessian_blocks.h"
 #include "experiments/net/panel.h"
 
-static size_t widest(const symo_net *net, bool outputs) {
+static size_t widest_input(const symo_net *net) {
   size_t width = 1;
-  for (size_t l = 0; l < net->spec.num_layers; l++)
-    if (net->spec.widths[l + outputs] > width) width = net->spec.widths[l + outputs];
+  for (size_t l = 0; l < net->num_weights; l++)
+    if (net->nodes[net->weights[l]].in_width > width) width = net->nodes[net->weights[l]].in_width;
   return width;
 }
 
 /* The parts of the workspace in the order of the job: per example, and the product. */
 static size_t parts(const symo_net *net, size_t numbers[7]) {
   const symo_net_sizes *s = &net->sizes;
-  const size_t in = widest(net, false) + 1;
+  const size_t in = widest_input(net) + 1;
   const size_t columns = s->panel_columns + in; /* a panel of pairs ends with a whole input */
   const size_t per_example[] = {s->batch_numbers, s->batch_numbers, s->batch_numbers, in, in,
                                 columns};
@@ -70,26 +70,27 @@ static void plant_seeds(const symo_hessian_job *j, const symo_node *p) {
 
 /* The next layer, if only pointwise operations stand between. */
 static const symo_node *neighbour(const symo_net *net, size_t l) {
-  if (l + 1 == net->spec.num_layers) return NULL;
-  for (size_t i = net->dense[l] + 1; i < net->dense[l + 1]; i++)
+  if (l + 1 == net->num_weights) return NULL;
+  for (size_t i = net->weights[l] + 1; i < net->weights[l + 1]; i++)
     if (net->nodes[i].op != &symo_op_activation) return NULL;
-  return &net->nodes[net->dense[l + 1]];
+  return &net->nodes[net->weights[l + 1]];
 }
 
 static void batch(symo_hessian_job *j, symo_pass *pass, size_t l) {
   symo_net *net = j->net;
-  const symo_node *p = &net->nodes[net->dense[l]], *q = neighbour(net, l);
+  const symo_node *p = &net->nodes[net->weights[l]], *q = neighbour(net, l);
   const size_t rows = net->sizes.product_rows / j->n;
   const size_t step = symo_net_chunk(j->batch, rows > 0 ? rows : 1);
   for (j->seed = j->base; j->seed < j->base + j->batch; j->seed += j->k) {
     size_t left = j->base + j->batch - j->seed;
     pass->k = j->k = left < step ? left : step;
     plant_seeds(j, p);
-    symo_net_tangent(net, pass, net->dense[l] + 1, true);
-    symo_net_backward_tangent(net, pass, net->dense[l] + 1);
+    symo_net_tangent(net, pass, net->weights[l] + 1, true);
+    symo_net_backward_tangent(net, pass, net->weights[l] + 1);
     symo_hessian_gather(j, p, q);
-    for (size_t m = l + 1; m < net->spec.num_layers; m++)
-      if (&net->nodes[net->dense[m]] != q) symo_hessian_couple(j, p, &net->nodes[net->dense[m]]);
+    for (size_t m = l + 1; m < net->num_weights; m++)
+      if (&net->nodes[net->weights[m]] != q)
+        symo_hessian_couple(j, p, &net->nodes[net->weights[m]]);
   }
   symo_hessian_curve(j, p);
   if (q != NULL) symo_hessian_adjoin(j, p, q);
@@ -97,7 +98,7 @@ static void batch(symo_hessian_job *j, symo_pass *pass, size_t l) {
 
 static void layer(symo_hessian_job *j, symo_pass *pass, size_t l) {
   const symo_net *net = j->net;
-  const symo_node *p = &net->nodes[net->dense[l]], *q = neighbour(net, l);
+  const symo_node *p = &net->nodes[net->weights[l]], *q = neighbour(net, l);
   size_t room = p->out_width;
   if (q != NULL && q->out_width > room) room = q->out_width;
   const size_t step = symo_net_chunk(p->out_width, net->sizes.batch_numbers / room);
@@ -137,23 +138,36 @@ symo_status symo_net_dense_hessian(void *self, const void *theta, double *hessia
     symo_pass pass = symo_net_pass(net, theta, first, j.n);
     symo_net_forward(net, &pass, 2, true);
     symo_net_backward(net, &pass);
-    for (size_t l = 0; l < net->spec.num_layers; l++) layer(&j, &pass, l);
+    for (size_t l = 0; l < net->num_weights; l++) layer(&j, &pass, l);
   }
-  for (size_t l = 0; l < net->spec.num_layers; l++)
-    fill_block(&net->nodes[net->dense[l]], net->parameters, hessian);
+  for (size_t l = 0; l < net->num_weights; l++)
+    fill_block(&net->nodes[net->weights[l]], net->parameters, hessian);
   return SYMO_OK;
 }
 
-double symo_net_hessian_flops(const symo_net *net) {
+/* Two products forward and four back for every direction; forward and backward do not count beside
+ * them. */
+static double product_flops(const symo_net *net) {
   double flops = 0.0;
-  for (size_t l = 0; l < net->spec.num_layers; l++) {
-    const symo_node *p = &net->nodes[net->dense[l]];
+  for (size_t l = 0; l < net->num_weights; l++) {
+    const symo_node *node = &net->nodes[net->weights[l]];
+    flops +=
+        12.0 * (double)node->weight_rows * (double)node->weight_columns * (double)node->in_rows;
+  }
+  return flops * (double)net->parameters * (double)net->examples;
+}
+
+double symo_net_hessian_flops(const symo_net *net) {
+  if (!net->plain) return product_flops(net);
+  double flops = 0.0;
+  for (size_t l = 0; l < net->num_weights; l++) {
+    const symo_node *p = &net->nodes[net->weights[l]];
     const double in = (double)p->in_width, out = (double)p->out_width;
     const double a = (double)symo_hessian_width(p);
     flops += l == 0 ? 2.0 * in * out : 4.0 * in * out; /* forward and backward */
     flops += 0.5 * a * (a + 1.0) * out * (out + 1.0);  /* q = p */
-    for (size_t m = l + 1; m < net->spec.num_layers; m++) {
-      const symo_node *q = &net->nodes[net->dense[m]];
+    for (size_t m = l + 1; m < net->num_weights; m++) {
+      const symo_node *q = &net->nodes[net->weights[m]];
       const double q_out = (double)q->out_width, size = (double)q->in_width * q_out;
       /* Tangents of one-hot seeds through the next layer are its columns: no product is needed. */
       flops += out * size * (m == l + 1 ? 2.0 : 4.0);

@@ -6,8 +6,9 @@
 /* The inside of a network: nodes, buffers and their workspace, all planned at create.  Buffer 0 is
  * the input.  Shared by the files of this folder only. */
 enum {
-  SYMO_NET_MAX_NODES = 2 * SYMO_NET_MAX_LAYERS + 1,
-  SYMO_NET_MAX_BUFFERS = 4 * SYMO_NET_MAX_LAYERS + 3
+  SYMO_NET_MAX_NODES = 3 * SYMO_NET_MAX_LAYERS + 2,
+  SYMO_NET_MAX_BUFFERS = 5 * SYMO_NET_MAX_LAYERS + 3,
+  SYMO_NET_MAX_WEIGHTS = 2 * SYMO_NET_MAX_LAYERS
 };
 
 /* Sizes fixed at create.  Examples are taken `rows` at a time at most; arrays over directions hold
@@ -29,9 +30,13 @@ struct symo_net {
   size_t parameters;
   size_t num_nodes, num_buffers;
   symo_node nodes[SYMO_NET_MAX_NODES]; /* topological; the last is the loss */
-  size_t dense[SYMO_NET_MAX_LAYERS];   /* node of each layer */
-  size_t widths[SYMO_NET_MAX_BUFFERS];
-  bool hidden[SYMO_NET_MAX_BUFFERS]; /* carries cotangents and tangents; false: input, saved */
+  size_t num_weights;
+  size_t weights[SYMO_NET_MAX_WEIGHTS]; /* their nodes: dense and recurrent */
+  bool plain;                           /* only dense layers */
+  size_t inputs, outputs;               /* numbers of an example */
+  size_t widths[SYMO_NET_MAX_BUFFERS], positions[SYMO_NET_MAX_BUFFERS];
+  bool hidden[SYMO_NET_MAX_BUFFERS]; /* carries cotangents and tangents; false: saved, or without
+                                        parameters before it */
   symo_net_sizes sizes;
 
   void *values, *cotangents, *tangents, *cotangent_tangents; /* the arenas */
@@ -40,7 +45,7 @@ struct symo_net {
   void *value_now[SYMO_NET_MAX_BUFFERS]; /* value, but for the input: the data at hand */
   void *tan_now[SYMO_NET_MAX_BUFFERS];   /* of the pass at hand: NULL before its first node */
   void *packs;  /* v_rows, v_columns, hv_rows, hv_columns, each [block * parameters] */
-  void *panels; /* workspace of the dense Hessian */
+  void *panels; /* workspace of the dense Hessian of plain networks */
   void *labels; /* [rows, outputs]: targets other than the data's */
   bool touched[SYMO_NET_MAX_NODES];
 
@@ -48,8 +53,8 @@ struct symo_net {
   void *x, *y; /* the data, of the dtype; NULL before symo_net_set_data */
 };
 
-/* The nodes of a feed-forward network of the spec (which has been checked). */
-void symo_net_build(symo_net *net);
+/* The nodes of a network of the spec, which has been checked; shapes: those before each layer. */
+void symo_net_build(symo_net *net, const symo_net_shape *shapes);
 
 /* SYMO_E_SIZE, SYMO_E_MEMORY. */
 symo_status symo_net_plan(symo_net *net);

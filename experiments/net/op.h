@@ -5,26 +5,36 @@
 
 /* What an operation of a network is.  A network is a list of nodes in topological order; a node is
  * an operation with the buffers it reads and writes and the place of its parameters.  A buffer is
- * written by one node and read by at most one: fan-out is to be an operation of its own, which adds
- * cotangents.
+ * written by one node and read by at most one: fan-out is an operation of its own, `fork`, which
+ * adds cotangents.
  *
- * A buffer b of width w stands for four arrays of the network's dtype, for one chunk of n examples
- * and a block of k directions: value[b]  [n, w]                 v      forward cot[b]    [n, w] v^
- * derivative of the PER-EXAMPLE loss by v tan[b]    [n, k, w]              R v    derivative of v
- * along the directions ctan[b]   [n, k, w]              R v^   derivative of v^ along the
- * directions Directions stand inside an example, so that what multiplies all of them by one matrix
- * is one product with n k rows, and what multiplies one activation by all directions one with k w
- * columns. NULL in tan means a tangent that is zero by structure (the network's input, and what
- * lies before the first touched parameter); NULL in cot and ctan means that nobody asks (the
- * network's input). */
+ * A buffer b of width w at p positions (1 for vectors) stands for four arrays of the network's
+ * dtype, for one chunk of n examples and a block of k directions:
+ *   value[b]  [p, n, w]      v      forward
+ *   cot[b]    [p, n, w]      v^     derivative of the PER-EXAMPLE loss by v
+ *   tan[b]    [p, n, k, w]   R v    derivative of v along the directions
+ *   ctan[b]   [p, n, k, w]   R v^   derivative of v^ along the directions
+ * Positions stand outside, so that an operation that treats all positions alike sees p n examples,
+ * and one that moves positions about moves whole blocks.  Directions stand inside an example, so
+ * that what multiplies all of them by one matrix is one product with p n k rows, and what
+ * multiplies one activation by all directions one with k w columns.  NULL in tan means a tangent
+ * that is zero by structure (the network's input, and what lies before the first touched
+ * parameter); NULL in cot and ctan means that nobody asks (the network's input, and what is made of
+ * it without parameters). */
 enum { SYMO_OP_PORTS = 2 };
 
 typedef struct symo_node {
   const struct symo_op *op;
-  int in[SYMO_OP_PORTS], out[SYMO_OP_PORTS]; /* buffers; -1: none */
+  int in[SYMO_OP_PORTS], out[SYMO_OP_PORTS]; /* buffers; -1: none.  Some have a buffer that they
+                                                alone use as out[1] */
   int saved[2];                              /* value buffers kept from forward; -1: none */
-  size_t in_width, out_width;
+  size_t in_width, out_width;                /* of in[0] and out[0] */
+  size_t in_rows, out_rows;                  /* positions */
+  symo_net_shape shape;                      /* of what it reads */
+  size_t window[2];
+  bool circular;
   size_t weight, bias; /* offsets of the parameters in the flat vector */
+  size_t weight_rows, weight_columns;
   bool has_bias;
   symo_activation activation;
 } symo_node;
@@ -52,9 +62,12 @@ typedef struct symo_pass {
  * backward          cot[in] from cot[out]; adds to the gradient of the parameters
  * tangent           tan[out] from tan[in] and the packed directions
  * backward_tangent  ctan[in] from ctan[out], the second derivatives and the packed directions; adds
- * to the packed products load, store       between a flat block of directions [k, P] and the packed
- * forms; store scales. NULL for operations without parameters. node_index says where in
- * pass->touched the node stands.  Nothing allocates and nothing fails. */
+ *                   to the packed products
+ * load, store       between a flat block of directions [k, P] and the packed forms; store scales.
+ *                   NULL for operations without parameters
+ * apply, adjoint    of linear operations without parameters (linear.h): `from` and `to` are arrays
+ *                   over k directions.  NULL otherwise
+ * node_index says where in pass->touched the node stands.  Nothing allocates and nothing fails. */
 typedef struct symo_op {
   const char *name;
   bool is_loss;
@@ -66,11 +79,25 @@ typedef struct symo_op {
                void *rows, void *columns); /* true when some direction is not zero */
   void (*store)(const symo_node *node, symo_dtype dtype, size_t k, size_t parameters, double scale,
                 const void *rows, const void *columns, void *hv);
+  void (*apply)(const symo_node *node, const symo_pass *pass, size_t k, const void *from, void *to);
+  void (*adjoint)(const symo_node *node, const symo_pass *pass, size_t k, const void *from,
+                  void *to);
 } symo_op;
 
-extern const symo_op symo_op_dense;
-extern const symo_op symo_op_activation;
+extern const symo_op symo_op_dense;      /* at each position */
+extern const symo_op symo_op_activation; /* at each position */
 extern const symo_op symo_op_mse;
 extern const symo_op symo_op_cross_entropy;
+extern const symo_op symo_op_arrange;   /* examples of the data [n, p, w] to [p, n, w] */
+extern const symo_op symo_op_flatten;   /* [p, n, w] to [n, w p] */
+extern const symo_op symo_op_last;      /* the last position */
+extern const symo_op symo_op_patches;   /* what a convolution's kernel sees at each position */
+extern const symo_op symo_op_mean_pool; /* over windows of positions */
+extern const symo_op symo_op_max_pool;
+extern const symo_op symo_op_fork; /* to out[0] and out[1] */
+extern const symo_op symo_op_add;  /* in[0] + in[1] */
+extern const symo_op symo_op_layer_norm;
+extern const symo_op symo_op_rms_norm;
+extern const symo_op symo_op_recurrent;
 
 #endif

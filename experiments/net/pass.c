@@ -22,9 +22,9 @@ symo_pass symo_net_pass_on(symo_net *net, const void *theta, size_t n) {
 symo_pass symo_net_pass(symo_net *net, const void *theta, size_t first, size_t n) {
   const symo_net_spec *spec = &net->spec;
   memcpy(net->value_now, net->value, sizeof net->value_now);
-  net->value_now[0] = symo_at(spec->dtype, net->x, (ptrdiff_t)(first * spec->widths[0]));
+  net->value_now[0] = symo_at(spec->dtype, net->x, (ptrdiff_t)(first * net->inputs));
   symo_pass pass = symo_net_pass_on(net, theta, n);
-  pass.targets = symo_at(spec->dtype, net->y, (ptrdiff_t)(first * spec->widths[spec->num_layers]));
+  pass.targets = symo_at(spec->dtype, net->y, (ptrdiff_t)(first * net->outputs));
   return pass;
 }
 
@@ -42,7 +42,8 @@ void symo_net_tangent(symo_net *net, symo_pass *pass, size_t first, bool seeded)
   if (seeded) net->tan_now[net->nodes[first].in[0]] = net->tan[net->nodes[first].in[0]];
   for (size_t i = first; i < net->num_nodes; i++) {
     const symo_node *node = &net->nodes[i];
-    if (node->out[0] >= 0) net->tan_now[node->out[0]] = net->tan[node->out[0]];
+    for (size_t port = 0; port < SYMO_OP_PORTS; port++)
+      if (node->out[port] >= 0) net->tan_now[node->out[port]] = net->tan[node->out[port]];
     node->op->tangent(node, i, pass);
   }
 }
@@ -168,5 +169,5 @@ symo_problem symo_net_problem(symo_net *net) {
                         .gradient = slot_gradient,
                         .hvp = slot_hvp,
                         .ggn = slot_ggn,
-                        .hessian = symo_net_dense_hessian};
+                        .hessian = net->plain ? symo_net_dense_hessian : NULL};
 }

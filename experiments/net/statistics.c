@@ -10,11 +10,11 @@
 
 static int output_buffer(const symo_net *net) { return net->nodes[net->num_nodes - 1].in[0]; }
 
-static size_t outputs(const symo_net *net) { return net->spec.widths[net->spec.num_layers]; }
+static size_t outputs(const symo_net *net) { return net->outputs; }
 
 symo_status symo_net_predict(symo_net *net, const void *theta, size_t n, const double *x,
                              double *out) {
-  const size_t in = net->spec.widths[0], width = outputs(net);
+  const size_t in = net->inputs, width = outputs(net);
   if (!symo_all_finite(net->spec.dtype, net->parameters, theta))
     return symo_fail(net->context, SYMO_E_NONFINITE,
                      "network outputs: the parameters hold NaN or infinity (train less boldly)");
@@ -30,16 +30,43 @@ symo_status symo_net_predict(symo_net *net, const void *theta, size_t n, const d
   return SYMO_OK;
 }
 
+/* The rows of a chunk from [p, n, w] to [n, p, w] at `out`; `late`: each a step later, the first
+ * zero. */
+static void take_rows(const symo_pass *pass, size_t positions, size_t width, bool late,
+                      const void *from, double *out) {
+  for (size_t p = 0; p < positions; p++)
+    for (size_t r = 0; r < pass->n; r++) {
+      double *row = out + (r * positions + p) * width;
+      const size_t step = late ? p - 1 : p; /* not used for p = 0 */
+      if (late && p == 0)
+        memset(row, 0, width * sizeof *row);
+      else
+        symo_kernel_to_double(pass->dtype, width,
+                              symo_at(pass->dtype, from, (ptrdiff_t)((step * pass->n + r) * width)),
+                              row);
+    }
+}
+
+/* Wh of a recurrent node meets what the node wrote a step before, and what left it is z, as the
+ * node's input. */
+static void take_statistics(const symo_node *node, const symo_pass *pass, double *inputs,
+                            double *deltas) {
+  const bool recurrent = node->op == &symo_op_recurrent;
+  const int read = recurrent ? node->out[0] : node->in[0];
+  const int wrote = recurrent ? node->in[0] : node->out[0];
+  take_rows(pass, node->in_rows, node->in_width, recurrent, pass->value[read], inputs);
+  take_rows(pass, node->in_rows, node->out_width, false, pass->cot[wrote], deltas);
+}
+
 symo_status symo_net_statistics(symo_net *net, const void *theta, const double *labels,
-                                size_t layer, double *inputs, double *deltas) {
+                                size_t index, double *inputs, double *deltas) {
   symo_status status = symo_net_ready(net, theta, "network statistics");
   if (status != SYMO_OK) return status;
-  if (layer >= net->spec.num_layers)
+  if (index >= net->num_weights)
     return symo_fail(net->context, SYMO_E_ARGUMENT,
-                     "network statistics: no layer %zu (there are %zu)", layer,
-                     net->spec.num_layers);
+                     "network statistics: no layer %zu (there are %zu)", index, net->num_weights);
   const symo_dtype dtype = net->spec.dtype;
-  const symo_node *node = &net->nodes[net->dense[layer]];
+  const symo_node *node = &net->nodes[net->weights[index]];
   const size_t step = symo_net_chunk(net->examples, net->sizes.rows);
   for (size_t first = 0, n; first < net->examples; first += n) {
     n = net->examples - first < step ? net->examples - first : step;
@@ -50,10 +77,8 @@ symo_status symo_net_statistics(symo_net *net, const void *theta, const double *
     }
     symo_net_forward(net, &pass, 1, true);
     symo_net_backward(net, &pass);
-    symo_kernel_to_double(dtype, n * node->in_width, pass.value[node->in[0]],
-                          inputs + first * node->in_width);
-    symo_kernel_to_double(dtype, n * node->out_width, pass.cot[node->out[0]],
-                          deltas + first * node->out_width);
+    take_statistics(node, &pass, inputs + first * node->in_rows * node->in_width,
+                    deltas + first * node->in_rows * node->out_width);
   }
   return SYMO_OK;
 }

@@ -37,7 +37,7 @@ static void setup(fixture *f, const char *widths, symo_loss loss, bool bias) {
   f->size = symo_net_num_parameters(f->net);
   cr_assert(f->size <= MOST);
   symo_test_randn(f->rng, f->x, EXAMPLES * IN);
-  size_t outputs = f->spec.widths[f->spec.num_layers];
+  size_t outputs = symo_net_outputs(&f->spec);
   for (size_t n = 0; n < EXAMPLES; n++)
     for (size_t k = 0; k < outputs; k++)
       f->y[n * outputs + k] = loss == SYMO_LOSS_MSE ? symo_rng_normal(f->rng)
@@ -66,7 +66,7 @@ static void teardown(fixture *f) {
 static void single_gradients(const fixture *f, double *out) {
   symo_net *net = NULL;
   cr_ok(f->context, symo_net_create(f->context, &f->spec, &net));
-  size_t outputs = f->spec.widths[f->spec.num_layers];
+  size_t outputs = symo_net_outputs(&f->spec);
   for (size_t n = 0; n < EXAMPLES; n++) {
     cr_ok(f->context, symo_net_set_data(net, 1, f->x + n * IN, f->y + n * outputs));
     gradient(net, f->theta, out + n * f->size);

@@ -14,8 +14,8 @@ Test(net_api, parse) {
   symo_context *context = symo_test_context();
   symo_net_spec spec = symo_net_spec_default();
   cr_ok(context, symo_net_parse(context, "20-64-5", &spec));
-  cr_assert(spec.num_layers == 2 && spec.widths[0] == 20 && spec.widths[1] == 64 &&
-            spec.widths[2] == 5);
+  cr_assert(spec.num_layers == 2 && spec.input.features == 20 && spec.layers[0].width == 64 &&
+            spec.layers[1].width == 5);
   cr_assert(spec.bias && spec.dtype == SYMO_F64);
   const char *bad[] = {"",
                        "20",
@@ -29,10 +29,11 @@ Test(net_api, parse) {
                        " 2-3",
                        "+2-3",
                        "99999999999999999999-3",
-                       "1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1"};
+                       "1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1"
+                       "-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
     cr_fails(context, SYMO_E_ARGUMENT, "network", symo_net_parse(context, bad[i], &spec));
-  cr_assert(spec.num_layers == 2 && spec.widths[2] == 5, "a failed parse left a trace");
+  cr_assert(spec.num_layers == 2 && spec.layers[1].width == 5, "a failed parse left a trace");
   symo_context_destroy(context);
   cr_no_leaks();
 }
@@ -86,13 +87,13 @@ Test(net_api, refuses_bad_specs) {
   cr_fails(context, SYMO_E_ARGUMENT, "layers", symo_net_create(context, &spec, &net));
   spec = good, spec.num_layers = SYMO_NET_MAX_LAYERS + 1;
   cr_fails(context, SYMO_E_ARGUMENT, "layers", symo_net_create(context, &spec, &net));
-  spec = good, spec.widths[1] = 0;
+  spec = good, spec.layers[0].width = 0;
   cr_fails(context, SYMO_E_ARGUMENT, "width", symo_net_create(context, &spec, &net));
   spec = good, spec.dtype = SYMO_ANY;
   cr_fails(context, SYMO_E_DTYPE, "number type", symo_net_create(context, &spec, &net));
   spec = good, spec.activation = (symo_activation)9;
   cr_fails(context, SYMO_E_ARGUMENT, "activation", symo_net_create(context, &spec, &net));
-  spec = good, spec.widths[0] = spec.widths[1] = 2000000000;
+  spec = good, spec.input.features = spec.layers[0].width = 2000000000;
   cr_fails(context, SYMO_E_SIZE, "too", symo_net_create(context, &spec, &net));
   cr_assert(net == NULL);
   symo_context_destroy(context);
@@ -192,7 +193,9 @@ Test(net_api, statistics_give_the_gradient) {
     for (size_t r = 0; r < 700; r++) ones[r] = 1.0;
     size_t at = 0;
     for (size_t l = 0; l < 3; l++) {
-      size_t in = c.spec.widths[l], out = c.spec.widths[l + 1];
+      symo_net_weight weight = symo_net_get_weight(c.net, l);
+      size_t in = weight.inputs, out = weight.outputs;
+      cr_assert(weight.weight == at && weight.rows == 1);
       cr_ok(c.context, symo_net_statistics(c.net, c.theta, NULL, l, inputs, deltas));
       symo_mat d = symo_mat_t(symo_mat_dense(deltas, 700, out));
       symo_gemm(SYMO_F64, 1.0 / 700, d, symo_mat_dense(inputs, 700, in), 0.0,

@@ -13,10 +13,10 @@ symo_net_spec net_combination(size_t index, const char *widths) {
 }
 
 const char *net_spec_text(const symo_net_spec *spec) {
-  static char text[128];
-  snprintf(text, sizeof text, "%zu layers %s %s %s", spec->num_layers,
-           symo_activation_name(spec->activation), symo_loss_name(spec->loss),
-           spec->bias ? "bias" : "no bias");
+  static char text[256], net[128];
+  symo_net_text(spec, net, sizeof net);
+  snprintf(text, sizeof text, "%s %s %s %s", net, symo_activation_name(spec->activation),
+           symo_loss_name(spec->loss), spec->bias ? "bias" : "no bias");
   return text;
 }
 
@@ -47,7 +47,7 @@ net_case net_case_create(const symo_net_spec *spec, size_t examples, double scal
   cr_ok(c.context, symo_net_create(c.context, spec, &c.net));
   c.problem = symo_net_problem(c.net);
   c.size = symo_net_num_parameters(c.net);
-  c.inputs = spec->widths[0], c.outputs = spec->widths[spec->num_layers];
+  c.inputs = symo_net_inputs(spec), c.outputs = symo_net_outputs(spec);
   c.theta = net_random(&c, c.size);
   for (size_t i = 0; i < c.size; i++) c.theta[i] *= scale;
   c.packed = symo_malloc(c.size * symo_dtype_size(spec->dtype));
@@ -70,38 +70,12 @@ void net_case_destroy(net_case *c) {
   cr_no_leaks();
 }
 
-static long double phi(symo_activation activation, long double z) {
-  switch (activation) {
-  case SYMO_ACT_TANH: return tanhl(z);
-  case SYMO_ACT_RELU: return z > 0.0L ? z : 0.0L;
-  case SYMO_ACT_GELU: return z * 0.5L * (1.0L + erfl(z / sqrtl(2.0L)));
-  case SYMO_ACT_LINEAR: break;
-  }
-  return z;
-}
-
-/* f(x), which overwrites the first numbers of `a` (room for the widest layer). */
-static void oracle_outputs(const symo_net_spec *spec, const double *theta, long double *a) {
-  long double z[256];
-  for (size_t l = 0; l < spec->num_layers; l++) {
-    size_t in = spec->widths[l], out = spec->widths[l + 1];
-    const double *weight = theta, *bias = theta + in * out;
-    for (size_t i = 0; i < out; i++) {
-      z[i] = spec->bias ? (long double)bias[i] : 0.0L;
-      for (size_t j = 0; j < in; j++) z[i] += (long double)weight[i * in + j] * a[j];
-    }
-    for (size_t i = 0; i < out; i++)
-      a[i] = l + 1 < spec->num_layers ? phi(spec->activation, z[i]) : z[i];
-    theta = bias + (spec->bias ? out : 0);
-  }
-}
-
 long double net_oracle_loss(const net_case *c, const double *theta) {
-  long double total = 0.0L, a[256];
+  long double total = 0.0L, a[NET_ORACLE_ROOM];
   for (size_t r = 0; r < c->examples; r++) {
     const double *y = c->y + r * c->outputs;
     for (size_t j = 0; j < c->inputs; j++) a[j] = (long double)c->x[r * c->inputs + j];
-    oracle_outputs(&c->spec, theta, a);
+    net_oracle_outputs(&c->spec, theta, a);
     long double top = a[0], sum = 0.0L;
     for (size_t i = 0; i < c->outputs; i++) top = fmaxl(top, a[i]);
     for (size_t i = 0; i < c->outputs; i++) sum += expl(a[i] - top);

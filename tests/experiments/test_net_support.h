@@ -27,8 +27,22 @@ const char *net_spec_text(const symo_net_spec *spec);
 net_case net_case_create(const symo_net_spec *spec, size_t examples, double scale, uint64_t seed);
 void net_case_destroy(net_case *c); /* and asserts that nothing leaked */
 
+/* Outputs by the definition of each layer: `a` holds the example, then the outputs; it has room for
+ * NET_ORACLE_ROOM numbers, as many as any layer may have. */
+enum { NET_ORACLE_ROOM = 512 };
+void net_oracle_outputs(const symo_net_spec *spec, const double *theta, long double *a);
+
 /* The mean loss by the definition, one example and one unit at a time, in long double. */
 long double net_oracle_loss(const net_case *c, const double *theta);
+
+/* Everything that holds for the derivatives of one network: gradient against differences of the
+ * oracle's loss, products against differences of gradients, structure, dense Hessian. */
+void net_check_gradient(net_case *c);
+void net_check_hvp(net_case *c);
+void net_check_structure(net_case *c, bool gauss_newton);
+void net_check_dense(net_case *c);
+void net_check_ggn(net_case *c);     /* is J' Q J */
+void net_check_float32(net_case *c); /* float32 agrees */
 
 /* Vectors of n numbers, given back with symo_free. */
 double *net_vector(size_t n);

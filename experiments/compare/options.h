@@ -1,0 +1,89 @@
+#ifndef SYMO_EXPERIMENTS_COMPARE_OPTIONS_H
+#define SYMO_EXPERIMENTS_COMPARE_OPTIONS_H
+
+#include "experiments/cli/cli.h"
+#include "experiments/compare/spec.h"
+
+/* The options that say which network, data, groups and parameters: the same for every command that
+ * takes them. */
+
+#define COMPARE_NETWORK_ROWS                                                                       \
+  {.name = "net",                                                                                  \
+   .arg = "A-B-C",                                                                                 \
+   .kind = CLI_STRING,                                                                             \
+   .help =                                                                                         \
+       "Widths, input first; default: 64-32-10 for digits, 3-64-2 for teacher, else one hidden "   \
+       "layer of 32"},                                                                             \
+      {.name = "act",                                                                              \
+       .kind = CLI_CHOICE,                                                                         \
+       .arg = "NAME",                                                                              \
+       .choices = "tanh|relu|gelu|linear",                                                         \
+       .fallback = "tanh",                                                                         \
+       .help = "Activation between the layers"},                                                   \
+      {.name = "loss",                                                                             \
+       .kind = CLI_CHOICE,                                                                         \
+       .arg = "NAME",                                                                              \
+       .choices = "mse|cross-entropy",                                                             \
+       .help =                                                                                     \
+           "Loss; default: mse for teacher and for targets that are numbers, else cross-entropy"}, \
+      {.name = "no-bias", .kind = CLI_FLAG, .help = "Leave the biases out"},                       \
+      {.name = "data",                                                                             \
+       .kind = CLI_STRING,                                                                         \
+       .arg = "DATA",                                                                              \
+       .fallback = "digits",                                                                       \
+       .help = "digits, teacher, teacher:WIDTHS, a CSV file, or an MNIST idx file or directory"},  \
+      {.name = "label",                                                                            \
+       .kind = CLI_STRING,                                                                         \
+       .arg = "COLUMN",                                                                            \
+       .help = "Label column of a CSV file, by name or number from 0; default: the last"},         \
+      {.name = "standardize", .kind = CLI_FLAG, .help = "Inputs to mean 0 and variance 1"},        \
+      {.name = "target-scale",                                                                     \
+       .kind = CLI_DOUBLE,                                                                         \
+       .arg = "S",                                                                                 \
+       .min = 0,                                                                                   \
+       .max = 1e9,                                                                                 \
+       .fallback = "1",                                                                            \
+       .help = "Multiply targets that are numbers by S"},                                          \
+      {.name = "examples",                                                                         \
+       .kind = CLI_INT,                                                                            \
+       .arg = "N",                                                                                 \
+       .min = 1,                                                                                   \
+       .max = 1e9,                                                                                 \
+       .help = "Take N examples at random (teacher: make N; default 1000)"},                       \
+      {.name = "init-scale",                                                                       \
+       .kind = CLI_DOUBLE,                                                                         \
+       .arg = "S",                                                                                 \
+       .min = 0,                                                                                   \
+       .max = 1e6,                                                                                 \
+       .fallback = "0.1",                                                                          \
+       .help = "Standard deviation of the initial weights and biases"},                            \
+      {.name = "train-steps",                                                                      \
+       .kind = CLI_INT,                                                                            \
+       .arg = "N",                                                                                 \
+       .min = 0,                                                                                   \
+       .max = 1e9,                                                                                 \
+       .fallback = "0",                                                                            \
+       .help = "Steps of full-batch Adam before comparing"},                                       \
+  {                                                                                                \
+    .name = "train-lr", .kind = CLI_DOUBLE, .arg = "R", .min = 0, .max = 1e3, .fallback = "0.01",  \
+    .help = "Learning rate of that training"                                                       \
+  }
+
+#define COMPARE_GROUPS_ROW                                                                         \
+  {                                                                                                \
+    .name = "groups", .kind = CLI_STRING, .arg = "GROUPS", .fallback = "auto",                     \
+    .help =                                                                                        \
+        "auto (what is exact for the activation), one group for all hidden spaces, or a layout "   \
+        "file or text"                                                                             \
+  }
+
+#define COMPARE_DTYPE_ROW                                                                          \
+  {                                                                                                \
+    .name = "dtype", .kind = CLI_CHOICE, .arg = "TYPE", .choices = "f32|f64", .fallback = "f64",   \
+    .help = "Number type of network and estimates; exact matrices are float64 always"              \
+  }
+
+/* These and `seed` into *spec, everything else there zero.  Exit code, after the error line. */
+int compare_read_network(cli *c, compare_spec *spec);
+
+#endif
