@@ -128,6 +128,7 @@ static symo_status ask_irreps(const inquiry *q) {
           "group %s on dimension %zu: irrep %zu: dimension %zu, type %d (a multiple of "
           "1, 2 or 4; number 0 is the trivial one, of dimension 1)",
           q->group->name, q->dim, k, r.dim, (int)r.type);
+    memcpy(to->name, r.name, sizeof to->name - 1);
     to->n = r.dim;
     to->type = (size_t)r.type;
     for (int p = 1; p <= q->ops->max_axes; p++) {

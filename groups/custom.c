@@ -3,10 +3,15 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "groups/instance.h"
+#include "groups/isotypic.h"
 
 static symo_status create(symo_context *context, const symo_group *row, const symo_group_spec *spec,
                           symo_group **out) {
   generator_set *set;
+  if (spec->generators.dim > SYMO_ISOTYPIC_MAX)
+    return symo_fail(context, SYMO_E_SIZE,
+                     "group custom: dimension %zu (numerical decompositions end at %d)",
+                     spec->generators.dim, SYMO_ISOTYPIC_MAX);
   symo_status status = symo_generator_set_create(context, spec->generators.dim, &set);
   if (status != SYMO_OK) return status;
   status = symo_generator_set_add(set, &spec->generators, "group custom");

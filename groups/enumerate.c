@@ -3,9 +3,9 @@
  * errors are those of a word, at most the number of elements long.
  *
  * Signed permutations are kept and compared as codes.  Other matrices count as equal within 1e-6 in
- * every entry; they are looked up by three projections on fixed random directions of 1-norm 1,
- * each cut into cells: a matrix within the tolerance lies in the same cell or, near its edge, in the
- * next one, and both are looked into. */
+ * every entry.  They are looked up by three projections on fixed random directions of 1-norm 1,
+ * each cut into cells: a matrix within the tolerance lies in the same cell or, near its edge, in
+ * the next one, and both are looked into. */
 #include <math.h>
 #include <string.h>
 #include <symo/layout.h>

@@ -2,6 +2,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "groups/instance.h"
+#include "groups/isotypic.h"
 
 size_t symo_generated_sample_work(const symo_group *self, size_t dim) {
   return symo_random_element_work(symo_group_instance(self)->set);

@@ -194,6 +194,19 @@ size_t symo_generator_set_count(const generator_set *set) {
   return set->num_monomial + set->num_dense + set->num_lie;
 }
 
+static bool has_signs(const generator_set *set, size_t k) {
+  for (size_t i = 0; i < set->dim; i++)
+    if (set->sign[k * set->dim + i] < 0) return true;
+  return false;
+}
+
+size_t symo_generator_set_index(const generator_set *set, size_t number) {
+  for (int pass = 0; pass < 2; pass++)
+    for (size_t k = 0; k < set->num_monomial; k++)
+      if (has_signs(set, k) == (pass == 1) && number-- == 0) return k;
+  return set->num_monomial + number;
+}
+
 symo_status symo_generator_set_keep(const generator_set *from, size_t num_keep, const size_t *keep,
                                     generator_set *to) {
   size_t d = from->dim, count = symo_generator_set_count(from);
@@ -201,17 +214,19 @@ symo_status symo_generator_set_keep(const generator_set *from, size_t num_keep, 
   symo_status status = SYMO_OK;
   if (to->dim != d)
     return symo_fail(to->context, SYMO_E_SHAPE,
-                     "restriction: the group acts on R^%zu, the subgroup on R^%zu", d, to->dim);
+                     "group restriction: the group acts on R^%zu, the subgroup on R^%zu", d,
+                     to->dim);
   if (num_keep != 0 && keep == NULL)
-    return symo_fail(to->context, SYMO_E_ARGUMENT, "restriction: keep is NULL");
+    return symo_fail(to->context, SYMO_E_ARGUMENT, "group restriction: keep is NULL");
   for (size_t n = 0; n < num_keep; n++)
     if (keep[n] >= count)
-      return symo_fail(to->context, SYMO_E_ARGUMENT,
-                       "restriction: keep[%zu] is %zu, but there are %zu generators (counted from "
-                       "0)",
-                       n, keep[n], count);
+      return symo_fail(
+          to->context, SYMO_E_ARGUMENT,
+          "group restriction: keep[%zu] is %zu, but there are %zu generators (counted from "
+          "0)",
+          n, keep[n], count);
   for (size_t n = 0; n < num_keep; n++) {
-    size_t k = keep[n], matrix = k - from->num_monomial;
+    size_t k = symo_generator_set_index(from, keep[n]), matrix = k - from->num_monomial;
     if (k < from->num_monomial)
       SYMO_TRY(symo_generator_set_add_monomial(to, from->image + k * d, from->sign + k * d));
     else if (matrix < from->num_dense)
@@ -229,13 +244,6 @@ fail:
 
 /* ---- export ---- */
 
-static bool has_signs(const generator_set *set, size_t k) {
-  for (size_t i = 0; i < set->dim; i++)
-    if (set->sign[k * set->dim + i] < 0) return true;
-  return false;
-}
-
-/* The block: the struct, the matrices, the Lie generators, the images; all of 8-byte numbers. */
 symo_status symo_generator_set_export(const generator_set *set, symo_generators **out) {
   size_t d = set->dim, size = d * d, signed_ones = 0, numbers, bytes;
   for (size_t k = 0; k < set->num_monomial; k++) signed_ones += has_signs(set, k);

@@ -36,8 +36,13 @@ symo_status symo_generator_set_embed_product(generator_set *to, const generator_
 symo_status symo_generator_set_embed_sum(generator_set *to, const generator_set *from,
                                          size_t first);
 
-/* The generator of index k in the order monomial, dense, lie. */
 size_t symo_generator_set_count(const generator_set *set);
+
+/* Where generator `number` of the public order (permutations, matrices, Lie generators; signed
+ * permutations are matrices there) stands in the set: monomial, then dense, then lie. */
+size_t symo_generator_set_index(const generator_set *set, size_t number);
+
+/* Those of the given numbers, public order. */
 symo_status symo_generator_set_keep(const generator_set *from, size_t num_keep, const size_t *keep,
                                     generator_set *to);
 

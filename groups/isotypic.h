@@ -22,8 +22,9 @@ enum { SYMO_MAX_REPEAT = 4, SYMO_ISOTYPIC_MAX = 4096 };
  * antisymmetric.  Then sum basis' basis is still the projector on the irrep's part, and the Gram
  * matrix X'X / (n / type) is the real form of the Hermitian average. */
 typedef struct isotypic_irrep {
-  size_t n;    /* real dimension */
-  size_t type; /* 1, 2, 4 */
+  char name[32]; /* "" unless somebody gave one */
+  size_t n;      /* real dimension */
+  size_t type;   /* 1, 2, 4 */
   size_t copies[SYMO_MAX_REPEAT + 1];
   double *basis[SYMO_MAX_REPEAT + 1];
 } isotypic_irrep;

@@ -141,7 +141,9 @@ static symo_status prepare(symo_context *context, numeric *g) {
   for (size_t k = 0; k < iso->num_irreps; k++) {
     const isotypic_irrep *r = &iso->irreps[k];
     const char *type = r->type == 1 ? "" : r->type == 2 ? "-complex" : "-quaternionic";
-    if (g->names[k][0] == 0)
+    if (r->name[0] != 0)
+      memcpy(g->names[k], r->name, NAME - 1);
+    else
       snprintf(g->names[k], NAME, k == 0 ? "trivial" : "irrep%zu-%zu%s", k, r->n, type);
     for (int p = 1; p <= SYMO_MAX_REPEAT; p++) {
       size_t rows = r->n * r->copies[p] * r->type;

@@ -14,12 +14,6 @@ static symo_status create(symo_context *context, const symo_group *row, const sy
   SYMO_TRY(symo_generator_set_create(context, spec->parts[0].dim, &all));
   SYMO_TRY(symo_generator_set_create(context, spec->parts[0].dim, &set));
   SYMO_TRY(symo_group_add_generators(spec->parts[0].group, spec->parts[0].dim, all));
-  for (size_t i = 0; i < spec->num_keep; i++)
-    if (spec->keep == NULL || spec->keep[i] >= symo_generator_set_count(all))
-      SYMO_TRY(symo_fail(context, SYMO_E_ARGUMENT,
-                         "group restriction: there is no generator %zu (%s has %zu, from 0)",
-                         spec->keep == NULL ? i : spec->keep[i], spec->parts[0].group->name,
-                         symo_generator_set_count(all)));
   SYMO_TRY(symo_generator_set_keep(all, spec->num_keep, spec->keep, set));
   symo_generator_set_destroy(all);
   return symo_generated_create(context, row, spec, set, out);

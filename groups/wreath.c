@@ -300,7 +300,7 @@ static symo_status add_member(symo_context *context, wreath *w, const symo_irrep
 /* Asks K for its irreps on one axis. */
 static symo_status describe(symo_context *context, wreath *w) {
   const symo_group *k = w->inner;
-  symo_status status;
+  symo_status status = SYMO_OK;
   size_t room = k->max_irreps > 0 ? (size_t)k->max_irreps : SYMO_MAX_IRREPS;
   symo_irrep *theirs = symo_calloc(room, sizeof *theirs);
   symo_component *parts = symo_calloc(room, sizeof *parts);

@@ -96,8 +96,7 @@ static int list_groups(cli *c) {
 
 enum { LARGEST_PRINTED = 1024 };
 
-/* Numbered as restrictions count them: permutations with and without signs, other matrices, then
- * those of the Lie algebra. */
+/* Numbered as restrictions count them: permutations, matrices, then those of the Lie algebra. */
 
 static bool has_signs(const generator_set *g, size_t i) {
   for (size_t j = 0; j < g->dim; j++)
@@ -136,10 +135,8 @@ static json_t *monomial_json(cli *c, const generator_set *g, size_t i) {
 static int generators_json(cli *c, const generator_set *g) {
   json_t *space = json_object(), *finite = json_array(), *lie = json_array();
   size_t square = g->dim * g->dim;
-  /* A custom group counts its permutations first. */
-  for (int signs = 0; signs < 2; signs++)
-    for (size_t i = 0; i < g->num_monomial; i++)
-      if (has_signs(g, i) == (signs == 1)) cli_push(c, finite, monomial_json(c, g, i));
+  for (size_t i = 0; i < g->num_monomial; i++)
+    cli_push(c, finite, monomial_json(c, g, symo_generator_set_index(g, i)));
   for (size_t i = 0; i < g->num_dense; i++)
     cli_push(c, finite, matrix_json(c, g->dense + i * square, g->dim));
   for (size_t i = 0; i < g->num_lie; i++)
@@ -174,7 +171,7 @@ static int print_generators(const generator_set *g) {
   size_t square = g->dim * g->dim, number = 0;
   for (size_t i = 0; i < g->num_monomial; i++) {
     printf("%3zu  ", number++);
-    print_monomial(g, i);
+    print_monomial(g, symo_generator_set_index(g, i));
   }
   for (size_t i = 0; i < g->num_dense; i++) {
     printf("%3zu  ", number++);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/alloc.h"
 #include "core/error.h"
 #include "experiments/net/shape.h"
 
@@ -26,6 +27,7 @@ typedef struct tensor {
   char name[32];
   size_t order;
   int axes[4];
+  int reads; /* the axis of what goes in, which scales move by their inverses; -1: none */
 } tensor;
 
 typedef struct draft {
@@ -55,12 +57,18 @@ static int add_place(draft *d, const char *prefix, size_t number, size_t dim, bo
 static void add_tensor(draft *d, const char *prefix, size_t number, const char *suffix,
                        size_t order, const int *axes) {
   tensor *t = &d->tensors[d->num_tensors++];
-  *t = (tensor){.order = order};
+  *t = (tensor){.order = order, .reads = -1};
   if (number > 0)
     (void)snprintf(t->name, sizeof t->name, "%s%zu%s", prefix, number, suffix);
   else
     (void)snprintf(t->name, sizeof t->name, "%s%s", prefix, suffix);
   memcpy(t->axes, axes, order * sizeof *axes);
+}
+
+/* A weight: axis 0 is what comes out, axis 1 what goes in. */
+static void add_weight(draft *d, const char *prefix, size_t number, size_t order, const int *axes) {
+  add_tensor(d, prefix, number, "", order, axes);
+  d->tensors[d->num_tensors - 1].reads = 1;
 }
 
 /* The space of what a layer with weights makes. */
@@ -74,10 +82,10 @@ static void draft_dense(draft *d, const symo_net_layer *layer) {
   const int out = open_space(d, layer->width, "h", d->weights);
   const int axes[] = {out, d->now, d->positions};
   if (d->recurrent && last) {
-    add_tensor(d, "wo", 0, "", 2, axes);
+    add_weight(d, "wo", 0, 2, axes);
     if (d->spec->bias) add_tensor(d, "bo", 0, "", 1, axes);
   } else {
-    add_tensor(d, "w", d->weights, "", d->positions >= 0 ? 3 : 2, axes);
+    add_weight(d, "w", d->weights, d->positions >= 0 ? 3 : 2, axes);
     if (d->spec->bias) add_tensor(d, "b", d->weights, "", 1, axes);
   }
   d->now = out;
@@ -87,8 +95,8 @@ static void draft_dense(draft *d, const symo_net_layer *layer) {
 static void draft_recurrent(draft *d, const symo_net_layer *layer) {
   const size_t number = d->total > 2 ? d->weights : 0;
   const int h = open_space(d, layer->width, "h", number);
-  add_tensor(d, "wx", number, "", 2, (int[]){h, d->now});
-  add_tensor(d, "wh", number, "", 2, (int[]){h, h});
+  add_weight(d, "wx", number, 2, (int[]){h, d->now});
+  add_weight(d, "wh", number, 2, (int[]){h, h});
   if (d->spec->bias) add_tensor(d, "b", number, "", 1, &h);
   d->now = h;
 }
@@ -102,7 +110,7 @@ static void draft_conv(draft *d, const symo_net_layer *layer, size_t axes) {
                                      : "kw",
                            d->weights, layer->window[a], true);
   all[0] = open_space(d, layer->width, "h", d->weights);
-  add_tensor(d, "w", d->weights, "", 2 + axes, all);
+  add_weight(d, "w", d->weights, 2 + axes, all);
   if (d->spec->bias) add_tensor(d, "b", d->weights, "", 1, all);
   d->now = all[0];
 }
@@ -153,28 +161,70 @@ static void draft_layer(draft *d, const symo_net_layer *layer, const symo_net_sh
   }
 }
 
-static symo_status fill(symo_context *context, const draft *d, const char *group,
-                        symo_layout *layout) {
-  const char *exact = symo_net_exact_group(d->spec->activation);
-  const char *wanted = group != NULL ? group : exact;
-  const symo_group *hidden = symo_group_find(wanted), *fixed = symo_group_find("identity");
-  const symo_group *reduced = group != NULL ? hidden : symo_group_find("permutation");
-  if (hidden == NULL)
+/* A hidden space with the group of a text: a name, or the notation of symo_layout_parse without its
+ * dimension, which is that of the space. */
+static symo_status add_hidden(symo_context *context, const place *p, const char *text,
+                              symo_layout *layout) {
+  const symo_group *group = symo_context_find_group(context, text);
+  if (group == NULL) group = symo_group_find(text);
+  if (group != NULL && !(symo_group_has_parameters(group) && symo_group_find(text) == group))
+    return symo_layout_add_space(layout, p->name, p->dim, group);
+  if (group == NULL && strchr(text, '(') == NULL)
     return symo_fail(context, SYMO_E_NAME,
-                     "network layout: unknown group '%s' (symo groups lists them)", wanted);
+                     "network layout: unknown group '%s' (symo groups lists them)", text);
+  symo_layout *alone = NULL;
+  size_t room = strlen(text) + 2 * sizeof p->name + 40;
+  char *whole = symo_malloc(room);
+  if (whole == NULL) return symo_fail_memory(context, "network layout");
+  (void)snprintf(whole, room, "%s: %s %zu; x[%s]", p->name, text, p->dim, p->name);
+  symo_status status = symo_layout_parse(context, whole, &alone);
+  symo_free(whole);
+  if (status == SYMO_OK)
+    status = symo_layout_add_space(layout, p->name, p->dim, symo_layout_space_group(alone, 0));
+  symo_layout_destroy(alone);
+  return status;
+}
+
+static symo_status add_spaces(symo_context *context, const draft *d, const char *group,
+                              symo_layout *layout) {
+  const char *exact = symo_net_exact_group(d->spec->activation);
   symo_status status = SYMO_OK;
   for (int i = 0; i < d->num_places && status == SYMO_OK; i++) {
     const place *p = &d->places[i];
-    if (p->same < 0)
-      status = symo_layout_add_space(layout, p->name, p->dim,
-                                     p->fixed     ? fixed
-                                     : p->reduced ? reduced
-                                                  : hidden);
+    if (p->same >= 0) continue;
+    if (p->fixed)
+      status = symo_layout_add_space(layout, p->name, p->dim, symo_group_find("identity"));
+    else
+      status = add_hidden(context, p,
+                          group != NULL ? group
+                          : p->reduced  ? "permutation"
+                                        : exact,
+                          layout);
   }
+  return status;
+}
+
+/* Where scales act, the weights behind a unit go over what those before it are multiplied by; for
+ * orthogonal groups that is all the same, and no star is written. */
+static bool scales(const symo_layout *layout, const char *space) {
+  size_t index = 0;
+  return symo_layout_find_space(layout, space, &index) &&
+         strcmp(symo_group_name(symo_layout_space_group(layout, index)), "scaling") == 0;
+}
+
+static symo_status fill(symo_context *context, const draft *d, const char *group,
+                        symo_layout *layout) {
+  symo_status status = add_spaces(context, d, group, layout);
   for (int i = 0; i < d->num_tensors && status == SYMO_OK; i++) {
     const tensor *t = &d->tensors[i];
     const char *axes[4];
-    for (size_t a = 0; a < t->order; a++) axes[a] = d->places[root(d, t->axes[a])].name;
+    char dual[40];
+    for (size_t a = 0; a < t->order; a++) {
+      axes[a] = d->places[root(d, t->axes[a])].name;
+      if (t->reads != (int)a || !scales(layout, axes[a])) continue;
+      (void)snprintf(dual, sizeof dual, "%s*", axes[a]);
+      axes[a] = dual;
+    }
     status = symo_layout_add_tensor(layout, t->name, t->order, axes);
   }
   return status;

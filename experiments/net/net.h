@@ -194,10 +194,13 @@ double symo_net_hessian_flops(const symo_net *net);
 const char *symo_net_exact_group(symo_activation activation);
 
 /* Spaces and tensors, named as above: in, h<l> (h for wh) behind layer l, out; a residual block
- * makes two of them one, named as the earlier.  Hidden spaces carry `group`; NULL: the exact one,
+ * makes two of them one, named as the earlier.  Hidden spaces carry `group`: one of the context or
+ * the registry by its name, or the notation of symo_layout_parse without the dimension, which is
+ * the width of the space ("scaling(1, signs)", "wreath(4, orthogonal 4)").  NULL: the exact one,
  * which is that of the activation, reduced to permutation where a norm or a maximum is taken in
- * the space. in, out, kernels (kh<l>, kw<l>; k<l> in one dimension) and positions (p<l>) the
- * identity. */
+ * the space.  in, out, kernels (kh<l>, kw<l>; k<l> in one dimension) and positions (p<l>) the
+ * identity.  Under `scaling` the axes that weights read from are dual.  SYMO_E_SHAPE with the name
+ * of a space whose width the group does not have. */
 symo_status symo_net_layout(symo_context *context, const symo_net_spec *spec, const char *group,
                             symo_layout **out);
 

@@ -273,6 +273,33 @@ Test(custom, products_sums_and_subgroups) {
   symo_world_close(&w);
 }
 
+/* The numbers that `keep` takes are those of symo_group_generators, signed permutations among the
+ * matrices, in whatever order the parts give them. */
+Test(custom, subgroups_count_generators_as_they_are_shown) {
+  symo_world w;
+  symo_world_open(&w, 311);
+  const symo_group_part parts[] = {{symo_group_find("sign-flip"), 2},
+                                   {symo_group_find("permutation"), 2}};
+  symo_group_spec spec = symo_group_spec_default("sum");
+  spec.num_parts = 2;
+  spec.parts = parts;
+  symo_group *sum = make(w.context, &spec);
+  const symo_group_part whole = {sum, 4};
+  static const size_t first[] = {0};
+  spec = symo_group_spec_default("restriction");
+  spec.num_parts = spec.num_keep = 1;
+  spec.parts = &whole;
+  spec.keep = first;
+  symo_group *kept = make(w.context, &spec);
+  symo_generators *g;
+  cr_ok(w.context, symo_group_generators(w.context, kept, 4, &g));
+  cr_assert(g->num_permutations == 1 && g->num_matrices == 0, "the swap comes first");
+  symo_free(g);
+  symo_group_destroy(kept);
+  symo_group_destroy(sum);
+  symo_world_close(&w);
+}
+
 Test(custom, rotations_of_the_plane_and_of_space) {
   static const double plane[] = {0, -1, 1, 0};
   static const double space[] = {0, -1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1, 0, 1, 0};

@@ -115,9 +115,9 @@ Test(wreath, of_wreath_products) {
   symo_world w;
   symo_world_open(&w, 325);
   symo_claim swap = elements(2, 1, SYMO_SWAP, 0, 0), flip = elements(1, 1, SYMO_FLIP, 0, 0);
-  symo_claim inner = symo_closed_wreath(2, &swap), other = symo_closed_wreath(3, &flip);
+  symo_claim inner = symo_closed_wreath(2, &swap), other = symo_closed_wreath(2, &flip);
   check(&w, 2, wreath(&w, 2, symo_group_find("permutation"), 2), inner, "h ih i");
-  check(&w, 2, wreath(&w, 3, symo_group_find("signed-permutation"), 1), other, "h i");
+  check(&w, 2, wreath(&w, 2, symo_group_find("signed-permutation"), 1), other, "h i");
   symo_claim_free(&swap);
   symo_claim_free(&flip);
   symo_world_close(&w);
