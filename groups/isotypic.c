@@ -347,6 +347,7 @@ symo_status symo_isotypic_create(const generator_set *set, unsigned orders, uint
   iso->dim = set->dim;
   iso->orders = orders;
   SYMO_TRY(assemble(&r, iso));
+  SYMO_TRY(symo_isotypic_check_closure(set, iso));
   irreps_release(&r);
   *out = iso;
   return SYMO_OK;

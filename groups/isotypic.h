@@ -38,6 +38,7 @@ typedef struct isotypic {
   double gap;       /* least distance of two eigenvalues taken as different, relative */
   double spread;    /* largest distance of two taken as equal, relative */
   double defect;    /* how far generators are from acting alike on all copies, relative, at most */
+  size_t elements;  /* of the group, where it is finite and small enough to be listed; else 0 */
   double *block;    /* owns all bases */
 } isotypic;
 
@@ -50,5 +51,9 @@ typedef struct isotypic {
 symo_status symo_isotypic_create(const generator_set *set, unsigned orders, uint64_t seed,
                                  isotypic **out);
 void symo_isotypic_destroy(isotypic *iso);
+
+/* Lists the elements of a group that is finite and small, and holds the commutant against their
+ * characters; sets `elements`.  Groups that are neither pass.  Called by symo_isotypic_create. */
+symo_status symo_isotypic_check_closure(const generator_set *set, isotypic *iso);
 
 #endif

@@ -47,4 +47,22 @@ symo_status symo_pattern_table_create(symo_context *context, const plan_space *s
 void symo_pattern_table_map(const pattern_table *table, const double *kappa, const int *side,
                             double *map);
 
+/* ---- where things are, for the two ways ---- */
+
+/* The occurrence of a space in a piece; NULL for none (also where the structure is the identity). */
+const occurrence *symo_moments_occurrence(const plan_piece *piece, size_t space);
+
+/* Columns of a piece along the axes of its tensor; 1 for axes that an earlier one stands for. */
+void symo_moments_widths(const symo_plan *plan, const plan_piece *piece, size_t *width);
+
+/* The index of a member of a label on one of its family rows. */
+size_t symo_moments_family(const plan_label *label, size_t member, int row);
+
+/* Place of (row, column) in the lower triangle of [m, m]. */
+size_t symo_moments_lower(size_t m, size_t row, size_t column);
+
+/* The moments of one permuting space; sign: of the exponents of the second factor. */
+symo_status symo_moments_mix(const symo_plan *plan, const scaled_space *space, int sign,
+                             void *const *blocks);
+
 #endif

@@ -201,8 +201,11 @@ symo_status symo_numeric_create(symo_context *context, const symo_group *like, i
 symo_space_info symo_group_info(const symo_group *group) {
   if (group->analyze != analyze) return (symo_space_info){.numeric = false};
   const isotypic *iso = of(group)->iso;
-  return (symo_space_info){
-      .numeric = true, .gap = iso->gap, .defect = iso->defect, .commutant = iso->commutant};
+  return (symo_space_info){.numeric = true,
+                           .gap = iso->gap,
+                           .defect = iso->defect,
+                           .commutant = iso->commutant,
+                           .elements = iso->elements};
 }
 
 /* ---- which group a plan works with ---- */

@@ -42,7 +42,7 @@ typedef struct plan_label {
   size_t type;      /* product of the types of its irreps: M is [type mu, type mu] */
   size_t hermitian; /* of the units that M is made of, how many stand with symmetric matrices */
   bool dropped, views;
-  bool scaled; /* tensors with scaling spaces lie in it: see groups/moments.c */
+  bool scaled;  /* tensors with scaling spaces lie in it: see groups/moments.c */
   int num_keys; /* spaces with a non-trivial irrep, ascending */
   size_t key_space[SYMO_MAX_ORDER];
   int key_irrep[SYMO_MAX_ORDER];

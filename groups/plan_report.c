@@ -73,10 +73,12 @@ static void describe_found(const symo_plan *plan, symo_text *out) {
     if (!info.numeric) continue;
     symo_text_add(out, "space %s: irreps of %s", s->name, s->group->name);
     if (info.commutant == 0)
-      symo_text_add(out, " given by its code\n");
+      symo_text_add(out, " given by its code");
     else
-      symo_text_add(out, " found numerically: commutant of dimension %zu, gap %.1e, defect %.1e\n",
+      symo_text_add(out, " found numerically: commutant of dimension %zu, gap %.1e, defect %.1e",
                     info.commutant, info.gap, info.defect);
+    if (info.elements > 0) symo_text_add(out, ", as its %zu elements say", info.elements);
+    symo_text_add(out, "\n");
   }
 }
 

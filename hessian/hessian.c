@@ -122,6 +122,7 @@ symo_status symo_hessian_from_blocks(const symo_plan *plan, const void *const *m
     for (size_t c = 0; c < l->count; c++)
       symo_symmetrize(plan->dtype, l->m, symo_hessian_member(h, i, c));
   }
+  SYMO_TRY(symo_hessian_check_structure(h, "hessian"));
   *out = h;
   return SYMO_OK;
 fail:

@@ -21,6 +21,10 @@ void symo_hessian_set_name(symo_hessian *hessian, const char *name);
 /* SYMO_E_NUMERIC with the label's name if a number has overflowed. */
 symo_status symo_hessian_check(const symo_hessian *hessian, const char *what);
 
+/* SYMO_E_ARGUMENT with the label's name if an M of complex or quaternionic type is not the real form
+ * of a Hermitian matrix (to 100 sqrt(eps), on a random vector). */
+symo_status symo_hessian_check_structure(const symo_hessian *hessian, const char *what);
+
 /* The M of one member of a label. */
 static inline void *symo_hessian_member(const symo_hessian *h, size_t label, size_t member) {
   size_t m = h->plan->labels[label].m;

@@ -211,6 +211,9 @@ symo_status symo_hessian_read(symo_context *context, const char *path, symo_hess
   /* What is taken here is as much as lies in the file. */
   SYMO_TRY(symo_hessian_create(plan, name, &hessian));
   SYMO_TRY(read_blocks(context, path, file, hessian));
+  status = symo_hessian_check_structure(hessian, path);
+  if (status == SYMO_E_ARGUMENT) status = SYMO_E_FORMAT;
+  SYMO_TRY(status);
   *out = hessian;
   hessian = NULL;
 fail:

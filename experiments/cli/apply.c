@@ -78,7 +78,7 @@ static int compute(cli *c, const symo_hessian *h, const cli_vector *v, const cli
   double damping = cli_double(c, "damping"), p = row->p != 0 ? row->p : cli_double(c, "power");
   symo_status status = row->run(h, damping, p, cli_const_vector(v), cli_mutable_vector(u));
   if (status != SYMO_OK) return cli_fail_status(c, status);
-  if (row->run == power && symo_plan_centered(plan) && damping > 0) {
+  if (row->run == power && symo_plan_label(plan, 0).dropped && damping > 0) {
     int code = add_dropped(c, h, pow(damping, p), v, u);
     if (code != CLI_DONE) return code;
   }

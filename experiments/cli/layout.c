@@ -16,6 +16,8 @@ static json_t *spaces_json(cli *c, const symo_layout *layout, const symo_plan *p
     if (info.commutant > 0) {
       json_t *found = json_object();
       cli_set(c, found, "commutant", cli_count((double)info.commutant));
+      cli_set(c, found, "elements",
+              info.elements > 0 ? cli_count((double)info.elements) : json_null());
       cli_set(c, found, "gap", cli_number(info.gap));
       cli_set(c, found, "defect", cli_number(info.defect));
       cli_set(c, o, "found_numerically", found);

@@ -144,8 +144,10 @@ symo_status sampling_add(sampling *s, const symo_element *element) {
   symo_const_vector x = {.data = (const void *const *)s->pointers};
   symo_const_vector y = {.data = (const void *const *)(s->pointers + n)};
   symo_vector a = {.data = s->pointers + 2 * n}, b = {.data = s->pointers + 3 * n};
-  symo_status status = symo_element_act(element, SYMO_F64, x, a);
-  if (status == SYMO_OK) status = symo_element_act(element, SYMO_F64, y, b);
+  /* As gradients move: rho(g) itself for orthogonal groups.  Scales have the same distribution as
+   * their inverses, so means are those of parameters, too. */
+  symo_status status = symo_element_act_dual(element, SYMO_F64, x, a);
+  if (status == SYMO_OK) status = symo_element_act_dual(element, SYMO_F64, y, b);
   if (status != SYMO_OK) return status;
   s->drawn++;
   take_dots(s);

@@ -52,14 +52,16 @@ symo_status symo_estimate(const symo_plan *plan, const symo_estimate_spec *spec,
                           symo_hessian **out);
 
 /* The Reynolds average (1/|G|) sum_g rho(g) H rho(g)' of any symmetric matrix H, [P, P] row-major,
- * float64: the structured matrix nearest to H in Frobenius norm.  O(P^2) time and memory. */
+ * float64: the structured matrix nearest to H in Frobenius norm.  Scaling spaces: the average of
+ * rho(g)^-T H rho(g)^-1 over their window, which is no projection.  O(P^2) time and memory. */
 symo_status symo_reynolds(const symo_plan *plan, const double *dense, symo_hessian **out);
 
 /* s times the identity (zero on the dropped label). */
 symo_status symo_hessian_identity(const symo_plan *plan, double s, symo_hessian **out);
 
 /* From the M themselves: m[label] points to [count, m, m] numbers of the plan's dtype, both
- * triangles (only the lower is read); NULL for a dropped label.  They are copied. */
+ * triangles (only the lower is read); NULL for a dropped label.  They are copied.  Labels of complex
+ * or quaternionic type want the real form of a Hermitian matrix: else SYMO_E_ARGUMENT. */
 symo_status symo_hessian_from_blocks(const symo_plan *plan, const void *const *m,
                                      symo_hessian **out);
 

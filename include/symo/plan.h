@@ -16,7 +16,9 @@ typedef enum symo_coupling {
 typedef struct symo_plan_spec {
   symo_dtype dtype;       /* SYMO_ANY: that of the layout, else float64 */
   symo_coupling coupling; /* default SYMO_COUPLED */
-  bool centered;          /* label 0 (what the group does not move) is dropped; default false */
+  bool centered;          /* label 0 (what the group does not move) is dropped; with scaling spaces
+                             the outer products of the orbit means are subtracted there instead;
+                             default false */
 } symo_plan_spec;
 
 symo_plan_spec symo_plan_spec_default(void);
@@ -59,14 +61,15 @@ typedef struct symo_label_info {
 size_t symo_plan_num_labels(const symo_plan *plan);
 symo_label_info symo_plan_label(const symo_plan *plan, size_t label);
 
-/* How the irreps of a space are known.  numeric: found from generators or callbacks, for the numbers
- * of axes that occur; then gap is the least relative distance of eigenvalues taken as different,
- * defect how far generators are from acting alike on all copies, commutant the real dimension of
- * the commutant on all powers together (0, 0 and 0 for callbacks, which are believed within 1e-9). */
+/* How the irreps of a space are known.  numeric: found from generators or given by callbacks, for the
+ * numbers of axes that occur.  Of those found: gap is the least relative distance of eigenvalues
+ * taken as different, defect how far generators are from acting alike on all copies, commutant the
+ * real dimension of the commutant on all powers together, which for groups of at most 1000 elements
+ * has been held against their characters (elements; 0 where they are more, or not finite). */
 typedef struct symo_space_info {
   bool numeric;
   double gap, defect;
-  size_t commutant;
+  size_t commutant, elements;
 } symo_space_info;
 
 symo_space_info symo_plan_space(const symo_plan *plan, size_t space);
@@ -95,8 +98,9 @@ symo_plan_cost symo_plan_cost_of(const symo_plan *plan);
 /* A table of the labels and the cost, for people.  *out is the caller's (symo_free). */
 symo_status symo_plan_describe(const symo_plan *plan, char **out);
 
-/* The orbit mean: y = average over the group of rho(g) x, the part that the group does not move.
- * x and y must not overlap. */
+/* The orbit mean: y = average over the group of rho(g) x, the part that the group does not move;
+ * with scaling spaces, that part of their signs and permutations times the moments E c^e of the
+ * scales.  Parameters and gradients have the same.  x and y must not overlap. */
 symo_status symo_plan_mean(const symo_plan *plan, symo_const_vector x, symo_vector y);
 
 #ifdef __cplusplus

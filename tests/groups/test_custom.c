@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "groups/instance.h"
+#include "groups/isotypic.h"
 #include "tests/support/claim.h"
 #include "tests/support/world.h"
 
@@ -215,11 +216,40 @@ Test(custom, quaternionic_type_on_one_and_two_copies) {
     /* Hermitian matrices over H: copies diagonal numbers, four for every pair. */
     double stored = (double)copies + 4 * (double)(copies * (copies - 1)) / 2;
     cr_assert(symo_plan_cost_of(plan).stored_numbers == stored);
+    cr_assert_eq(symo_plan_space(plan, 0).elements, 8, "the elements are counted as a check");
+    /* A symmetric M that is no Hermitian matrix over H does not commute with the group. */
+    symo_hessian *h;
+    double m[64] = {0};
+    const void *blocks[] = {m};
+    for (size_t i = 0; i < 4 * copies; i++) m[i * 4 * copies + i] = i < 2 ? 1 : 2;
+    cr_fails(w.context, SYMO_E_ARGUMENT, "Hermitian", symo_hessian_from_blocks(plan, blocks, &h));
+    for (size_t i = 0; i < 4 * copies; i++) m[i * 4 * copies + i] = i < 4 ? 1 : 2;
+    cr_ok(w.context, symo_hessian_from_blocks(plan, blocks, &h));
+    symo_hessian_destroy(h);
     symo_plan_destroy(plan);
     symo_world_drop(&w);
     symo_group_destroy(group);
   }
   symo_world_close(&w);
+}
+
+/* The check is one: with another number of irreps it fails. */
+Test(custom, a_decomposition_that_the_elements_contradict) {
+  symo_context *context = symo_test_context();
+  static const size_t shift[] = {1, 2, 3, 4, 0};
+  generator_set *set;
+  isotypic *iso;
+  cr_ok(context, symo_generator_set_create(context, 5, &set));
+  cr_ok(context, symo_generator_set_add_monomial(set, shift, NULL));
+  cr_ok(context, symo_isotypic_create(set, 2, 1, &iso));
+  cr_assert(iso->commutant == 5 && iso->elements == 5);
+  iso->commutant = 4;
+  cr_fails(context, SYMO_E_NUMERIC, "the 5 elements of the group give 5",
+           symo_isotypic_check_closure(set, iso));
+  symo_isotypic_destroy(iso);
+  symo_generator_set_destroy(set);
+  symo_context_destroy(context);
+  cr_no_leaks();
 }
 
 Test(custom, complex_type_with_multiplicity) {

@@ -376,6 +376,34 @@ Test(scaling_estimates, numbers_far_from_one) {
   symo_world_close(&w);
 }
 
+/* Moments near the end of float32: k2^2 = 8e30. */
+Test(scaling_estimates, wide_windows_in_float32) {
+  static const char *const estimators[] = {"covariance", "h-g", "h-g-bd", "h-pd", "h-star"};
+  symo_world w;
+  symo_world_open(&w, 16);
+  symo_world_parse(&w, "h: scaling(20, permute) 3; g: scaling(20) 2; w1[h] w2[g,h*] w3[g*]");
+  symo_test_batch g = symo_test_batch_make(w.layout, SYMO_F64, w.rng, 40);
+  symo_test_batch t = symo_test_batch_make(w.layout, SYMO_F32, w.rng, 40);
+  symo_test_batch narrow = symo_test_batch_make(w.layout, SYMO_F32, w.rng, 40);
+  for (size_t k = 0; k < 40; k++) symo_test_vector_set(&narrow.vectors[k], g.flat + k * w.n);
+  for (size_t e = 0; e < sizeof estimators / sizeof *estimators; e++) {
+    symo_test_case how = {.estimator = estimators[e], .dtype = SYMO_F32};
+    double *found = symo_world_dense(&w, &how, &narrow, &t);
+    cr_assert(isfinite(symo_dense_norm(w.n, found)), "%s", estimators[e]);
+    if (e < 3) {
+      how.dtype = SYMO_F64;
+      double *expected = symo_world_dense(&w, &how, &g, NULL);
+      cr_assert(symo_test_rel(found, expected, w.n * w.n) <= 1e-5, "%s", estimators[e]);
+      free(expected);
+    }
+    free(found);
+  }
+  symo_test_batch_free(&g);
+  symo_test_batch_free(&t);
+  symo_test_batch_free(&narrow);
+  symo_world_close(&w);
+}
+
 /* ---- refusals and failures ---- */
 
 Test(scaling_estimates, too_many_axes_are_refused) {
