@@ -3,13 +3,15 @@
  * The transform of the unit vectors is the isotypic basis itself.  What the table claims is checked
  * on it: the basis is orthonormal, synthesis is its transpose, and samples act on all copies of an
  * irrep alike and commute with its units:  with Q a sample and B_c the rows of copy c (its images
- * under the units among them),  B_c Q B_e' = 0 for copies c != e,  B_c Q B_c' = B_0 Q B_0'. */
+ * under the units among them),  B_c Q B_e' = 0 for copies c != e,  B_c Q B_c' = B_0 Q B_0'; for the
+ * trivial irrep that is 1. */
 #include <math.h>
 #include <string.h>
 
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "groups/layout.h"
 #include "groups/numeric.h"
 
 typedef struct callbacks {
@@ -65,6 +67,11 @@ symo_status symo_group_from_ops(symo_context *context, const symo_group_ops *ops
                      ops->name == NULL ? "" : ops->name,
                      missing != NULL ? missing : "max_axes is neither 1 nor 2",
                      missing != NULL ? "this slot is NULL and must not be" : "set it");
+  if (!symo_is_name(ops->name))
+    return symo_fail(context, SYMO_E_NAME,
+                     "group table \"%.40s\": not a name (letters, digits, '_', '.', '-', '/', at "
+                     "most %d)",
+                     ops->name, SYMO_MAX_NAME);
   size_t n = strlen(ops->name) + 1, s = strlen(ops->summary) + 1, e = strlen(ops->exact) + 1;
   char *texts = symo_malloc(n + s + e);
   if (texts == NULL) return symo_fail_memory(context, "group");
@@ -114,15 +121,29 @@ static symo_status doubt(const inquiry *q, const char *what, double defect) {
                    q->group->name, q->dim, what, defect, tolerance);
 }
 
+/* Whether an irrep stands on the axes asked for under the name of one before it: labels are told
+ * apart by names. */
+static bool is_namesake(const isotypic *iso, size_t index) {
+  const isotypic_irrep *r = &iso->irreps[index];
+  if (r->name[0] == 0 || r->copies[1] + r->copies[2] == 0) return false;
+  for (size_t k = 1; k < index; k++)
+    if (iso->irreps[k].copies[1] + iso->irreps[k].copies[2] > 0 &&
+        strcmp(iso->irreps[k].name, r->name) == 0)
+      return true;
+  return false;
+}
+
 /* Dimensions, types and multiplicities, which must add up. */
 static symo_status ask_irreps(const inquiry *q) {
+  const size_t most = (size_t)SYMO_ISOTYPIC_MAX * SYMO_ISOTYPIC_MAX; /* so that sums stay in range */
   size_t total[3] = {0}, points = 1;
   for (size_t k = 0; k < q->iso->num_irreps; k++) {
     symo_group_irrep r = {{0}, 0, SYMO_REAL, {0}};
     q->ops->irrep(q->ops->self, q->dim, k, &r);
     isotypic_irrep *to = &q->iso->irreps[k];
     bool type = r.type == SYMO_REAL || r.type == SYMO_COMPLEX || r.type == SYMO_QUATERNIONIC;
-    if (!type || r.dim == 0 || r.dim % (size_t)r.type != 0 || (k == 0 && r.dim != 1))
+    bool size = r.dim > 0 && r.dim <= most && (k > 0 || r.dim == 1);
+    if (!type || !size || r.dim % (size_t)r.type != 0)
       return symo_fail(
           q->context, SYMO_E_ARGUMENT,
           "group %s on dimension %zu: irrep %zu: dimension %zu, type %d (a multiple of "
@@ -136,6 +157,11 @@ static symo_status ask_irreps(const inquiry *q) {
       if (r.multiplicity[p] > SYMO_ISOTYPIC_MAX) return doubt(q, "multiplicities", INFINITY);
       total[p] += r.dim * r.multiplicity[p];
     }
+    if (is_namesake(q->iso, k))
+      return symo_fail(q->context, SYMO_E_NAME,
+                       "group %s on dimension %zu: irrep %zu: the name \"%s\" is taken (give every "
+                       "irrep its own)",
+                       q->group->name, q->dim, k, to->name);
   }
   for (int p = 1; p <= q->ops->max_axes; p++) {
     points *= q->dim;
@@ -219,7 +245,9 @@ static double action_defect(const inquiry *q, int p, size_t points, const double
         size_t u = ci % r->type, v = cj % r->type;
         if (u == v) u = v = 0; /* J_u R J_u' = R, since R commutes with the units */
         double want = 0;
-        if (ci / r->type == cj / r->type)
+        if (k == 0)
+          want = i == j ? 1 : 0; /* the trivial one */
+        else if (ci / r->type == cj / r->type)
           want = to[(i / columns * columns + u) * rows + j / columns * columns + v];
         double d = fabs(to[i * rows + j] - want) * (double)r->type;
         if (!(d <= most)) most = isnan(d) ? (double)INFINITY : d;
@@ -239,7 +267,7 @@ static symo_status check_samples(const inquiry *q, int p, size_t points, double 
     SYMO_TRY(q->ops->sample(q->ops->self, q->dim, rng, g));
     double defect = action_defect(q, p, points, g, moved, product);
     if (!(defect <= tolerance))
-      SYMO_TRY(doubt(q, "a sample does not act alike on the copies of an irrep", defect));
+      SYMO_TRY(doubt(q, "a sample moves the trivial irrep, or does not act alike on the copies of another", defect));
   }
 fail:
   symo_rng_destroy(rng);

@@ -223,6 +223,9 @@ static void next_element(const averaging *a, symo_rng *rng) {
             symo_mat_dense(a->pool + j * d * d, d, d), 0, symo_mat_dense(a->element, d, d));
 }
 
+/* The larger one; infinity for NaN, which fmax would pass over. */
+static double larger(double a, double b) { return isnan(b) ? (double)INFINITY : fmax(a, b); }
+
 /* T <- (T + g T) / 2 for every T; the largest |g T - T| in units of max(1, |T|).  Acting on the
  * last axis and writing it as the first, once per axis, brings all axes back to their place. */
 static double average_once(const averaging *a) {
@@ -240,7 +243,7 @@ static double average_once(const averaging *a) {
     symo_axpy(SYMO_F64, a->size, -1, t, from); /* g T - T */
     symo_axpy(SYMO_F64, a->size, 0.5, from, t);
     double moved = symo_nrm2(SYMO_F64, a->size, from), norm = symo_nrm2(SYMO_F64, a->size, t);
-    step = fmax(step, moved / fmax(1, norm));
+    step = larger(step, moved / fmax(1, norm));
   }
   return step;
 }
@@ -257,7 +260,7 @@ static double invariance_defect(const averaging *a, double *work) {
       double norm = fmax(1, symo_nrm2(SYMO_F64, a->size, a->t[m]));
       symo_generator_act(set, k, a->order, 1, a->t[m], a->buf[0], work);
       if (k < finite) symo_axpy(SYMO_F64, a->size, -1, a->t[m], a->buf[0]);
-      defect = fmax(defect, symo_nrm2(SYMO_F64, a->size, a->buf[0]) / scale / norm);
+      defect = larger(defect, symo_nrm2(SYMO_F64, a->size, a->buf[0]) / scale / norm);
     }
   }
   return defect;
@@ -321,7 +324,7 @@ static symo_status average(const averaging *a, unsigned p, unsigned q, symo_rng 
     if (window > 0) fill_pool(a, rng, window, 1);
     for (int k = 0; k < WINDOW; k++) {
       next_element(a, rng);
-      step = fmax(step, average_once(a));
+      step = larger(step, average_once(a));
     }
     /* A window brings a factor of 16 on average, until errors of the elements stop it: words in
      * inexact generators are further from the group than the generators. */

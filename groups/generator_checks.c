@@ -12,6 +12,8 @@
 /* DEFECT: what is still an orthogonal or antisymmetric matrix, written down with ten digits.
  * MONOMIAL: what is a signed permutation; beside 1 a deviation that arithmetic alone makes. */
 static const double DEFECT = 1e-9, MONOMIAL = 1e-12;
+/* Of a Lie generator, so that norms and products stay in range. */
+static const double LARGEST = 1e100;
 
 typedef struct input {
   generator_set *set;
@@ -109,9 +111,8 @@ static double orthogonality_defect(size_t d, const double *q, double *gram) {
   return most;
 }
 
-static double antisymmetry_defect(size_t d, const double *a) {
-  double size = 0, most = 0;
-  for (size_t n = 0; n < d * d; n++) size = grow(size, a[n]);
+static double antisymmetry_defect(size_t d, const double *a, double size) {
+  double most = 0;
   if (size == 0) return 0;
   for (size_t i = 0; i < d; i++)
     for (size_t j = 0; j <= i; j++) most = grow(most, a[i * d + j] / size + a[j * d + i] / size);
@@ -134,8 +135,16 @@ static symo_status add_matrix(const input *in, size_t k, size_t *image, signed c
 }
 
 static symo_status add_lie(const input *in, size_t k) {
-  const double *a = in->from->lie + k * in->set->dim * in->set->dim;
-  double defect = antisymmetry_defect(in->set->dim, a);
+  size_t d = in->set->dim;
+  const double *a = in->from->lie + k * d * d;
+  double size = 0;
+  for (size_t n = 0; n < d * d; n++) size = grow(size, a[n]);
+  if (size > LARGEST)
+    return symo_fail(in->set->context, SYMO_E_ARGUMENT,
+                     "%s: Lie generator %zu: has an entry of %.1e (divide it by that: multiples "
+                     "generate the same group)",
+                     in->what, k, size);
+  double defect = antisymmetry_defect(d, a, size);
   if (defect > DEFECT)
     return symo_fail(in->set->context, SYMO_E_ARGUMENT,
                      "%s: Lie generator %zu: not antisymmetric: A + A' has an entry of %.1e times "

@@ -21,6 +21,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "groups/isotypic.h"
+#include "groups/layout.h"
 
 enum { LARGEST_DIM = 2147483647 };
 
@@ -95,14 +96,10 @@ void symo_notation_blank(symo_notation *r) {
   while (isspace((unsigned char)*r->at)) r->at++;
 }
 
-static bool is_name_letter(char letter) {
-  return isalnum((unsigned char)letter) || (letter != 0 && strchr("_.-/", letter) != NULL);
-}
-
 bool symo_notation_word(symo_notation *r, bool star, char *out) {
   size_t n = 0;
   symo_notation_blank(r);
-  while (is_name_letter(*r->at) || (star && *r->at == '*')) {
+  while (symo_is_name_letter(*r->at) || (star && *r->at == '*')) {
     if (n == SYMO_MAX_NAME + (size_t)star) return false;
     out[n++] = *r->at++;
   }
@@ -140,7 +137,7 @@ static bool dim_follows(symo_notation *r) {
   symo_notation_blank(r);
   const char *end = r->at;
   while (isdigit((unsigned char)*end)) end++;
-  if (end == r->at || is_name_letter(*end)) return false;
+  if (end == r->at || symo_is_name_letter(*end)) return false;
   while (isspace((unsigned char)*end)) end++;
   return *end != ':' && *end != '[';
 }
@@ -167,7 +164,11 @@ static symo_status read_group(symo_notation *r, const char *owner, int depth, sy
 /* NAME DIM, and more behind commas where `more` is set: as many as there are commas at most. */
 static symo_status read_parts(symo_notation *r, const char *owner, bool more, builder *b) {
   size_t room = 1;
-  for (const char *p = r->at; more && *p != 0; p++) room += *p == ',';
+  int open = 0;
+  for (const char *p = r->at; more && *p != 0 && open >= 0; p++) {
+    open += (*p == '(') - (*p == ')');
+    room += *p == ',';
+  }
   b->uses = symo_calloc(room, sizeof *b->uses);
   b->parts = symo_calloc(room, sizeof *b->parts);
   b->spec.parts = b->parts;

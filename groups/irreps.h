@@ -20,7 +20,7 @@ typedef struct family { /* an irrep: all cells in which the group acts alike */
   size_t n, type;
   size_t first;  /* its first cell, whose coordinates all others take over */
   double *units; /* [type - 1, n, n] orthogonal, antisymmetric, in these coordinates; or NULL */
-  bool trivial;
+  bool trivial, negative; /* negative: its rows change their sign in the result */
 } family;
 
 typedef struct irreps {

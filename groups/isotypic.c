@@ -106,6 +106,17 @@ fail:
   return status;
 }
 
+/* Whether the first entry that is not small is negative.  Tensors without the space have coordinates
+ * in the same labels with no sign of their own, so what the sign of the trivial irrep is must not hang
+ * on how this machine rounds: Hessians are written to files. */
+static bool is_negative(size_t n, const double *x) {
+  double most = 0;
+  for (size_t i = 0; i < n; i++) most = fmax(most, fabs(x[i]));
+  size_t first = 0;
+  while (first + 1 < n && fabs(x[first]) <= 0.37 * most) first++;
+  return x[first] < 0;
+}
+
 /* Does every generator leave a vector where it is?  work: 2 sizes. */
 static bool is_fixed(const irreps *r, unsigned p, const double *x, double *work) {
   size_t n = r->size[p], finite = r->set->num_monomial + r->set->num_dense;
@@ -188,6 +199,7 @@ static symo_status fill(const irreps *r, const size_t *number, isotypic *iso) {
         double *to = irrep->basis[c->p] + (i * columns + column) * points;
         memcpy(to, from + i * points, points * sizeof *to);
         if (f->type > 1) symo_scal(SYMO_F64, points, 1 / sqrt((double)f->type), to);
+        if (f->negative) symo_scal(SYMO_F64, points, -1, to);
       }
     }
   }
@@ -203,12 +215,12 @@ typedef struct checker {
   size_t numbers;
 } checker;
 
-/* Sum of squares of g b[r][c] - sum_s m[r][s] b[s][c], over columns c of one power.  m is read off
- * the first column if own. */
+/* Sum of squares of g b[r][c] - sum_s m[r][s] b[s][c], in units of the generator, over columns c of
+ * one power.  m is read off the first column if own. */
 static double misfit(const checker *c, const isotypic_irrep *irrep, unsigned p, size_t points,
                      size_t generator, bool own) {
+  double sum = 0, scale = symo_generator_scale(c->set, generator);
   size_t n = irrep->n, columns = irrep->copies[p] * irrep->type, step = c->numbers / (n * points);
-  double sum = 0;
   symo_mat matrix = symo_mat_dense(c->matrix, n, n);
   for (size_t first = 0; first < columns; first += step) {
     size_t some = columns - first < step ? columns - first : step, row = some * points;
@@ -220,7 +232,7 @@ static double misfit(const checker *c, const isotypic_irrep *irrep, unsigned p, 
       symo_gemm(SYMO_F64, (double)irrep->type, symo_mat_cols(SYMO_F64, y, 0, points),
                 symo_mat_t(symo_mat_cols(SYMO_F64, x, 0, points)), 0, matrix);
     symo_gemm(SYMO_F64, -1, matrix, x, 1, y);
-    double norm = symo_nrm2(SYMO_F64, n * row, c->y);
+    double norm = scale > 0 ? symo_nrm2(SYMO_F64, n * row, c->y) / scale : 0;
     sum += norm * norm;
   }
   return sum;
@@ -237,14 +249,14 @@ static symo_status measure_defect(const irreps *r, isotypic *iso) {
   for (size_t k = 0; all && k < iso->num_irreps; k++)
     for (size_t g = 0; g < symo_generator_set_count(r->set); g++) {
       const isotypic_irrep *irrep = &iso->irreps[k];
-      double sum = 0, scale = symo_generator_scale(r->set, g);
+      double sum = 0;
       size_t rows = 0;
       for (unsigned p = 1; p < POWERS; p++) {
         if (irrep->copies[p] == 0) continue;
         sum += misfit(&c, irrep, p, r->size[p], g, rows == 0);
         rows += irrep->n * irrep->copies[p]; /* the type drops out: columns have norm^2 1 / type */
       }
-      if (rows > 0 && scale > 0) iso->defect = fmax(iso->defect, sqrt(sum / (double)rows) / scale);
+      if (rows > 0) iso->defect = isnan(sum) ? INFINITY : fmax(iso->defect, sqrt(sum / (double)rows));
     }
   symo_free(c.work);
   symo_free(c.y);
@@ -287,8 +299,9 @@ static symo_status assemble(irreps *r, isotypic *iso) {
   for (size_t k = 0; k < r->num_families; k++) {
     family *f = &r->families[k];
     const cell *c = &r->cells[f->first];
-    f->trivial =
-        f->n == 1 && is_fixed(r, c->p, r->basis[c->p] + c->first * r->size[c->p], r->scratch);
+    const double *row = r->basis[c->p] + c->first * r->size[c->p];
+    f->trivial = f->n == 1 && is_fixed(r, c->p, row, r->scratch);
+    f->negative = f->trivial && is_negative(r->size[c->p], row);
   }
   number_families(r, number);
   SYMO_TRY(lay_out(r, number, iso));

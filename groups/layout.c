@@ -27,7 +27,7 @@ symo_status symo_layout_create(symo_context *context, symo_layout **out) {
 }
 
 symo_layout *symo_layout_retain(symo_layout *layout) {
-  if (!layout->frozen) layout->frozen = true; /* no write once plans share it between threads */
+  layout->frozen = true;
   atomic_fetch_add(&layout->references, 1);
   return layout;
 }
@@ -46,11 +46,14 @@ void symo_layout_destroy(symo_layout *layout) {
   symo_free(layout);
 }
 
-static bool is_name(const char *name) {
+bool symo_is_name_letter(char letter) {
+  return isalnum((unsigned char)letter) || (letter != 0 && strchr("_.-/", letter) != NULL);
+}
+
+bool symo_is_name(const char *name) {
   if (name == NULL || *name == 0 || strlen(name) > SYMO_MAX_NAME) return false;
-  for (; *name; name++)
-    if (!isalnum((unsigned char)*name) && strchr("_.-/", *name) == NULL) return false;
-  return true;
+  while (symo_is_name_letter(*name)) name++;
+  return *name == 0;
 }
 
 static symo_status check_new(const symo_layout *layout, const char *kind, const char *name,
@@ -60,7 +63,7 @@ static symo_status check_new(const symo_layout *layout, const char *kind, const 
     return symo_fail(context, SYMO_E_UNSUPPORTED,
                      "layout: %s %s: the layout is in use by a plan (add before making plans)",
                      kind, name == NULL ? "" : name);
-  if (!is_name(name))
+  if (!symo_is_name(name))
     return symo_fail(context, SYMO_E_NAME,
                      "layout: %s \"%.40s\": not a name (letters, digits, '_', '.', '-', '/', "
                      "at most %d)",
@@ -170,6 +173,10 @@ symo_status symo_layout_resolve(symo_layout *layout) {
       if (times > 0) orders |= 1U << (times < 31 ? times : 31);
     }
     if (s->resolved != NULL) continue;
+    if (orders == 0) {
+      s->resolved = &symo_group_identity; /* on no tensor: nothing to know */
+      continue;
+    }
     status = symo_group_resolve(layout->context, s->group, s->dim, orders, &s->resolved);
     if (status != SYMO_OK)
       symo_fail(layout->context, status, "space %s: %s", s->name,

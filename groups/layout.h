@@ -24,12 +24,16 @@ struct symo_layout {
   symo_context *context;
   atomic_size_t references;
   pthread_mutex_t lock; /* of resolved */
-  bool frozen;
+  atomic_bool frozen;
   symo_dtype dtype;
   size_t num_spaces, num_tensors, space_room, tensor_room, parameters;
   layout_space *spaces;
   layout_tensor *tensors;
 };
+
+/* Letters, digits, and _ . - / : what names of spaces, tensors and groups are made of. */
+bool symo_is_name_letter(char letter);
+bool symo_is_name(const char *name); /* at most SYMO_MAX_NAME of them, and at least one */
 
 /* The layout can no longer be changed; one more reference to it. */
 symo_layout *symo_layout_retain(symo_layout *layout);

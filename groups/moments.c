@@ -339,32 +339,37 @@ static symo_status take_means(const symo_plan *plan, void *const *blocks, double
   return SYMO_OK;
 }
 
-static void subtract_means(const symo_plan *plan, const double *c, void *const *blocks) {
+/* What is left carries the rounding errors of what was there: loss says how much more that was. */
+static void subtract_means(const symo_plan *plan, const double *c, void *const *blocks,
+                           double *loss) {
   for (size_t i = 0; i < plan->num_labels; i++) {
     const plan_label *l = &plan->labels[i];
     if (l->num_keys > 0 || !l->scaled) continue;
+    double before = symo_trace(plan->dtype, l->m, blocks[i]);
     for (size_t a = 0; a < l->m; a++)
       for (size_t b = 0; b <= a; b++) {
         size_t at = a * l->m + b;
         symo_put(plan->dtype, blocks[i], at, symo_get(plan->dtype, blocks[i], at) - c[at]);
       }
+    double after = symo_trace(plan->dtype, l->m, blocks[i]);
+    loss[i] = fmax(loss[i], after > 0 ? before / after : before > 0 ? 1e300 : 1);
     c += l->m * l->m;
   }
 }
 
-symo_status symo_plan_moments(const symo_plan *plan, moment_kind kind, bool subtract,
+symo_status symo_plan_moments(const symo_plan *plan, moment_kind kind, double *loss,
                               void *const *blocks) {
   symo_status status = SYMO_OK;
   double *means = NULL;
   int sign = kind == MOMENT_CROSS ? -1 : 1;
   if (plan->moments == NULL) return SYMO_OK;
-  if (subtract) SYMO_TRY(take_means(plan, blocks, &means));
+  if (loss != NULL) SYMO_TRY(take_means(plan, blocks, &means));
   for (size_t i = 0; i < plan->moments->num_spaces && status == SYMO_OK; i++) {
     const scaled_space *s = &plan->moments->spaces[i];
     status = s->spec->permute ? symo_moments_mix(plan, s, sign, blocks)
                               : multiply(plan, s, sign, blocks);
   }
-  if (status == SYMO_OK && subtract) subtract_means(plan, means, blocks);
+  if (status == SYMO_OK && loss != NULL) subtract_means(plan, means, blocks, loss);
 fail:
   symo_free(means);
   return status;

@@ -46,7 +46,7 @@ static bool same_key(const plan_label *label, int n, const size_t *space, const 
 
 static symo_status name_label(const symo_plan *plan, plan_label *label) {
   const symo_layout *layout = plan->layout;
-  char text[(SYMO_MAX_ORDER + 1) * (SYMO_MAX_NAME + 32)] = "";
+  char text[(SYMO_MAX_ORDER + 1) * (SYMO_MAX_NAME + 64)] = "";
   size_t used = 0;
   if (plan->coupling == SYMO_BLOCKED)
     used += (size_t)snprintf(text, sizeof text, "%s/", layout->tensors[label->tensor].name);

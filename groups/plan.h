@@ -150,9 +150,11 @@ void symo_moments_destroy(struct plan_moments *moments);
 double symo_moments_largest(const symo_plan *plan);
 
 /* blocks [num_labels]: averages over the structure groups, [count, m, m], become averages over the
- * scales as well; lower triangles, labels that are not `scaled` are left alone.  subtract: the
- * products of the orbit means are taken off (centred plans, of what was sums of x x' at first). */
-symo_status symo_plan_moments(const symo_plan *plan, moment_kind kind, bool subtract,
+ * scales as well; lower triangles, labels that are not `scaled` are left alone.  loss not
+ * NULL (centred plans): the products of the orbit means are taken off, of what was sums of x x' at
+ * first, and loss[label] becomes at least the factor by which the trace fell: rounding errors are
+ * as much larger beside what is left. */
+symo_status symo_plan_moments(const symo_plan *plan, moment_kind kind, double *loss,
                               void *const *blocks);
 
 /* A row of coordinates of a trivial label, m numbers: their average over the scales. */

@@ -20,7 +20,7 @@
 #include "core/linalg.h"
 #include "groups/instance.h"
 
-enum { TRIVIAL, STANDARD, EACH, NAME = 48 };
+enum { TRIVIAL, STANDARD, EACH, NAME = 56 };
 
 typedef struct member {
   symo_irrep irrep;

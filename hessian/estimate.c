@@ -28,6 +28,7 @@ typedef struct job {
   size_t count;
   const symo_const_vector *grads, *params;
   bool with_params;
+  const double *loss; /* [num_labels] of precision, by subtracting orbit means; NULL: none */
 } job;
 
 static symo_status check_pointers(const job *j, const symo_const_vector *x, const char *what) {
@@ -249,6 +250,7 @@ static symo_status apply_to_blocks(const job *j, size_t index, scales s, const b
                                    symo_hessian *h) {
   const plan_label *label = &j->plan->labels[index];
   symo_status status = SYMO_OK;
+  double loss = j->loss == NULL ? 1 : j->loss[index];
   for (size_t c = 0; c < label->count && status == SYMO_OK; c++) {
     ptrdiff_t at = (ptrdiff_t)(c * label->m * label->m);
     estimate_block block = {.dtype = j->plan->dtype,
@@ -258,7 +260,7 @@ static symo_status apply_to_blocks(const job *j, size_t index, scales s, const b
                             .damping = j->spec.damping * s.param * s.param,
                             .scale = j->spec.scale,
                             .rank_one = rank_one(j, label),
-                            .tolerance = symo_rank_tolerance(j->plan->dtype, label->m),
+                            .tolerance = loss * symo_rank_tolerance(j->plan->dtype, label->m),
                             .w = b->w,
                             .roots = b->roots,
                             .work = b->work};
@@ -331,6 +333,7 @@ static symo_status estimate_scaled(const job *j, const buffers *b, symo_hessian 
   moment_kind kind = j->estimator->cross ? MOMENT_CROSS : MOMENT_SAME;
   scales s = {1, 1};
   symo_status status = SYMO_OK;
+  double *loss = NULL;
   if (!average_scaled(j, s, b, h)) {
     double grad = 0, param = sqrt(j->spec.damping), most = sqrt(symo_moments_largest(plan));
     for (size_t i = 0; i < plan->num_labels; i++)
@@ -339,11 +342,20 @@ static symo_status estimate_scaled(const job *j, const buffers *b, symo_hessian 
     if (j->with_params) s.param = scale_for(plan->dtype, param * most);
     if (s.grad != 1 || s.param != 1) average_scaled(j, s, b, h);
   }
-  SYMO_TRY(symo_plan_moments(plan, kind, plan->centered, h->m));
-  if (j->with_params) SYMO_TRY(symo_plan_moments(plan, MOMENT_SAME, plan->centered, b->params));
+  /* The trace of C_gt says nothing of its size: what it loses goes into the second half. */
+  loss = symo_malloc(2 * plan->num_labels * sizeof *loss);
+  if (loss == NULL) return symo_fail_memory(plan->context, "estimate");
+  for (size_t i = 0; i < 2 * plan->num_labels; i++) loss[i] = 1;
+  double *kept = plan->centered ? loss : NULL;
+  SYMO_TRY(symo_plan_moments(
+      plan, kind, kept != NULL && kind == MOMENT_CROSS ? kept + plan->num_labels : kept, h->m));
+  if (j->with_params) SYMO_TRY(symo_plan_moments(plan, MOMENT_SAME, kept, b->params));
+  job precise = *j;
+  precise.loss = kept;
   for (size_t i = 0; i < plan->num_labels; i++)
-    if (plan->labels[i].scaled) SYMO_TRY(finish_label(j, i, s, b, h));
+    if (plan->labels[i].scaled) SYMO_TRY(finish_label(&precise, i, s, b, h));
 fail:
+  symo_free(loss);
   return status;
 }
 

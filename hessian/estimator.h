@@ -16,7 +16,8 @@ typedef struct estimate_block {
   double damping;
   bool scale;
   bool rank_one;    /* average is x x' for one vector x */
-  double tolerance; /* 10 m eps: eigenvalues below this fraction of the largest are zero */
+  double tolerance; /* 10 m eps, more where averages lost precision: eigenvalues below this
+                       fraction of the largest are zero */
   double *w;        /* m numbers */
   double *roots;    /* m numbers */
   void *work;       /* symo_eigh_work bytes: 2 m^2 numbers for other uses before and after */

@@ -70,7 +70,8 @@ static symo_status apply(estimate_block *b) {
   symo_add_diagonal(b->dtype, b->m, b->damping, b->params);
   if (b->m == 1) {
     double t = symo_get(b->dtype, b->params, 0), g = symo_get(b->dtype, b->average, 0);
-    symo_put(b->dtype, b->average, 0, t > 0 ? sqrt(g / t) : 0);
+    bool kept = t > 0 && g > 0 && b->tolerance < 1; /* else one of them is rounding alone */
+    symo_put(b->dtype, b->average, 0, kept ? sqrt(g / t) : 0);
     return SYMO_OK;
   }
   /* Far from the tolerance of the pseudo-inverse both ways agree to rounding.  The factor takes the
@@ -79,7 +80,7 @@ static symo_status apply(estimate_block *b) {
   symo_symmetrize(b->dtype, b->m, b->params);
   for (size_t i = 0; i < b->m; i++) b->roots[i] = symo_get(b->dtype, b->params, i * b->m + i);
   if (symo_cholesky(b->dtype, b->m, b->params, &rcond, b->work) == SYMO_OK &&
-      rcond > sqrt(symo_epsilon(b->dtype)))
+      rcond > fmax(sqrt(symo_epsilon(b->dtype)), b->tolerance))
     return by_cholesky(b);
   for (size_t i = 0; i < b->m; i++) {
     symo_put(b->dtype, b->params, i * b->m + i, b->roots[i]);

@@ -82,7 +82,7 @@ symo_status symo_reynolds(const symo_plan *plan, const double *dense, symo_hessi
   SYMO_TRY(symo_plan_create(plan->layout, &spec, &wide));
   SYMO_TRY(symo_hessian_create(wide, "reynolds", &average64));
   SYMO_TRY(average(wide, dense, average64));
-  SYMO_TRY(symo_plan_moments(wide, MOMENT_SAME, false, average64->m));
+  SYMO_TRY(symo_plan_moments(wide, MOMENT_SAME, NULL, average64->m));
   for (size_t i = 0; i < wide->num_labels; i++) /* moments are put into lower triangles */
     for (size_t c = 0; wide->labels[i].scaled && c < wide->labels[i].count; c++)
       symo_symmetrize(SYMO_F64, wide->labels[i].m, symo_hessian_member(average64, i, c));

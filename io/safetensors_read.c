@@ -51,10 +51,13 @@ symo_status symo_safetensors_expect_shape(const symo_safetensors *file,
   for (size_t i = 0; equal && i < order; ++i) equal = entry->shape[i] == shape[i];
   for (size_t i = 0; reversed && i < order; ++i) reversed = entry->shape[i] == shape[order - 1 - i];
   if (equal) return SYMO_OK;
-  return symo_fail(
-      file->context, SYMO_E_SHAPE, "%s: entry %s: shape %s, but %s%s%s is wanted (%s)", file->path,
-      symo_quoted(entry->name).text, symo_quoted_shape(entry->order, entry->shape).text,
-      symo_quoted_shape(order, shape).text, axes != NULL ? " = " : "", axes != NULL ? axes : "",
-      reversed ? "it looks transposed: transpose it before writing"
-               : "check the layout and the file");
+  return symo_fail(file->context, SYMO_E_SHAPE, "%s: entry %s: shape %s, but %s%s%s is wanted (%s)",
+                   file->path, symo_quoted(entry->name).text,
+                   symo_quoted_shape(entry->order, entry->shape).text,
+                   symo_quoted_shape(order, shape).text, axes != NULL && order > 0 ? " = " : "",
+                   axes == NULL ? ""
+                   : order > 0  ? axes
+                                : ", one number",
+                   reversed ? "it looks transposed: transpose it before writing"
+                            : "check the layout and the file");
 }

@@ -19,6 +19,15 @@ compare() {
   sed "s|$work/||" "$work/out" >"$name/output.txt"
   for file in $kept; do cp "$work/$name/$file" "$name/"; done
 }
+# NAME ARGUMENTS...: one more command and its output at the end of NAME/output.txt.
+also() {
+  local name=$1
+  shift
+  wanted "$name" || return 0
+  echo "symo compare $*"
+  { echo; echo "\$ symo compare $*"; "$symo" compare "$@" --no-plots --out "$work/$name"; } >"$work/out"
+  sed "s|$work/||" "$work/out" >>"$name/output.txt"
+}
 bench() {
   local name=$1
   shift
@@ -42,5 +51,35 @@ compare depth "sweep.png" --data teacher --net 3-24-2 --sweep depth --seeds 3
 compare activation "sweep.png" "${teacher[@]}" --sweep activation --seeds 3
 compare groups "sweep.png" "${teacher[@]}" --sweep groups --seeds 3 \
   --sweep-values identity,sign-flip,permutation,signed-permutation,orthogonal
+
+# Other networks, digits as sequences of rows and as images.
+rnn=(--data digits --net rnn:8-12-10 --examples 300 --seeds 3)
+zero=(--data digits --net conv:8x8x1-c16k3-p4-10 --examples 150 --seeds 3)
+circular=(--data digits --net conv:8x8x1-c16k3c-p4-10 --examples 150 --seeds 3)
+compare rnn "sweep.png" "${rnn[@]}" --sweep scale --sweep-values 0.01,0.03,0.1,0.3,1
+also rnn "${rnn[@]}" --centered --sweep scale --sweep-values 0.01,0.03,0.1,0.3,1
+compare rnn-training "sweep.png" "${rnn[@]}" --sweep steps --sweep-values 0,10,30,100,300
+compare rnn-groups "cost.png" "${rnn[@]}" --sweep groups \
+  --sweep-values "identity,sign-flip,cyclic,permutation,signed-permutation,orthogonal,\
+product(cyclic 4, permutation 3),sum(permutation 6, permutation 6),wreath(3, permutation 4)"
+compare conv "cosines.png" "${zero[@]}"
+also conv "${circular[@]}"
+also conv "${zero[@]}" --act relu
+also conv "${circular[@]}" --act relu
+compare conv-training "sweep.png" "${zero[@]}" --sweep steps --sweep-values 0,30,100
+compare conv-deep "" --data digits --net conv:8x8x1-c4k3-p2-c8k3-p4-10 --examples 300 --seeds 3
+compare conv-groups "cost.png" --data digits --net conv:8x8x1-c16k3-p8-10 --examples 150 --seeds 3 \
+  --act relu --sweep groups --sweep-values "identity,sign-flip,permutation,signed-permutation,\
+scaling(1),scaling(1, permute),scaling(1, signs, permute),\
+product(cyclic 4, permutation 4),wreath(4, permutation 4)"
+
+# The method's promise on one network: what is had is set by the group.
+group_list="identity,sign-flip,cyclic,dihedral,permutation,signed-permutation,orthogonal,\
+scaling(0.3),scaling(1),scaling(3),scaling(1, signs),scaling(1, permute),scaling(3, permute),\
+scaling(1, signs, permute),product(cyclic 4, permutation 4),product(permutation 4, permutation 4),\
+sum(permutation 8, permutation 8),wreath(4, permutation 4),wreath(4, orthogonal 4)"
+one=(--data teacher --net 10-16-5 --sweep groups --sweep-values "$group_list" --seeds 3)
+compare groups-tanh "cost.png" "${one[@]}" --act tanh
+compare groups-relu "cost.png" "${one[@]}" --act relu
 bench bench-estimate estimate
 bench bench-hessian hessian

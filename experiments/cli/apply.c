@@ -56,18 +56,26 @@ static const struct row *find_row(const char *name) {
   return &rows[i];
 }
 
-/* On the dropped part, which is the orbit mean of V, H + damping I is the damping. */
+/* On the dropped part H + damping I is the damping.  That part is what the identity, which is zero
+ * there, leaves of V. */
 static int add_dropped(cli *c, const symo_hessian *h, double factor, const cli_vector *v,
                        const cli_vector *u) {
   const symo_plan *plan = symo_hessian_plan(h);
   const symo_layout *layout = symo_plan_layout(plan);
-  cli_vector mean = {0};
-  int code = cli_new_vector(c, layout, v->dtype, &mean);
+  size_t n = symo_layout_num_parameters(layout);
+  symo_hessian *kept = NULL;
+  cli_vector rest = {0};
+  int code = cli_new_vector(c, layout, v->dtype, &rest);
   if (code != CLI_DONE) return code;
-  symo_status status = symo_plan_mean(plan, cli_const_vector(v), cli_mutable_vector(&mean));
+  symo_status status = symo_hessian_identity(plan, 1, &kept);
   if (status == SYMO_OK)
-    symo_axpy(v->dtype, symo_layout_num_parameters(layout), factor, mean.flat, u->flat);
-  cli_drop_vector(&mean);
+    status = symo_hessian_matvec(kept, cli_const_vector(v), cli_mutable_vector(&rest));
+  if (status == SYMO_OK) {
+    symo_axpy(v->dtype, n, factor, v->flat, u->flat);
+    symo_axpy(v->dtype, n, -factor, rest.flat, u->flat);
+  }
+  symo_hessian_destroy(kept);
+  cli_drop_vector(&rest);
   return status == SYMO_OK ? CLI_DONE : cli_fail_status(c, status);
 }
 
@@ -78,7 +86,7 @@ static int compute(cli *c, const symo_hessian *h, const cli_vector *v, const cli
   double damping = cli_double(c, "damping"), p = row->p != 0 ? row->p : cli_double(c, "power");
   symo_status status = row->run(h, damping, p, cli_const_vector(v), cli_mutable_vector(u));
   if (status != SYMO_OK) return cli_fail_status(c, status);
-  if (row->run == power && symo_plan_label(plan, 0).dropped && damping > 0) {
+  if (row->run == power && symo_plan_centered(plan) && damping > 0) {
     int code = add_dropped(c, h, pow(damping, p), v, u);
     if (code != CLI_DONE) return code;
   }

@@ -64,4 +64,9 @@ symo_status compare_approx_kron(symo_context *context, size_t size, size_t count
 symo_status compare_kron_set(compare_approx *a, size_t index, compare_kron where,
                              const double *left, const double *right, double power);
 
+/* Fills block `index` with F_1 (x) .. (x) F_order, each to `power`, on a row-major tensor at
+ * `offset`; factors[a]: [dims[a], dims[a]], symmetric.  order >= 1. */
+symo_status compare_kron_set_axes(compare_approx *a, size_t index, size_t offset, size_t order,
+                                  const size_t *dims, const double *const *factors, double power);
+
 #endif

@@ -69,8 +69,6 @@ static const cli_option options[] = {
 
 static int read_spec(cli *c, compare_spec *spec) {
   int code = compare_read_network(c, spec);
-  if (code == CLI_DONE && !symo_net_is_plain(&spec->net))
-    return cli_fail(c, CLI_USAGE, "--net: only dense networks here (write 20-64-5)");
   spec->damping = cli_double(c, "damping");
   spec->centered = cli_flag(c, "centered");
   spec->samples = (size_t)cli_int(c, "samples");
@@ -156,13 +154,19 @@ static int compute(cli *c, job *j) {
 static int draw(cli *c, job *j) {
   static const char *const plain[] = {"matrices", "spectra", "cosines", NULL};
   static const char *const swept[] = {"matrices", "spectra", "cosines", "sweep", NULL};
+  static const char *const costs[] = {"matrices", "spectra", "cosines", "sweep", "cost", NULL};
   if (j->plots == NULL) return CLI_DONE;
   int code = compare_plot_matrices(c, j->plots, j->runs);
   if (code == CLI_DONE) code = compare_plot_spectra(c, j->plots, j->runs);
   if (code == CLI_DONE) code = compare_plot_cosines(c, j->plots, j->runs, j->seeds);
   if (code == CLI_DONE && j->kind != NULL) code = compare_plot_sweep(c, j->plots, &j->sweep);
+  bool cost = j->kind != NULL && compare_sweep_costs(j->kind);
+  if (code == CLI_DONE && cost) code = compare_plot_cost(c, j->plots, &j->sweep);
   if (code != CLI_DONE) return code;
-  return compare_plot_run(c, j->directory, j->plots, j->kind != NULL ? swept : plain);
+  return compare_plot_run(c, j->directory, j->plots,
+                          cost              ? costs
+                          : j->kind != NULL ? swept
+                                            : plain);
 }
 
 static json_t *answer(cli *c, const job *j) {
@@ -204,13 +208,22 @@ static int run(cli *c) {
 const cli_command cli_command_compare = {
     .name = "compare",
     .summary = "approximations of the Hessian against the exact one, on a network",
-    .description = "Computes the exact Hessian of a network at its parameters theta and at the\n"
-                   "orbit mean theta*, every structured estimate from ONE gradient, and what\n"
-                   "others use (Shampoo, K-FAC, Fisher diagonal, identity); says how near each\n"
-                   "comes to |H|, the Hessian with absolute eigenvalues.  Writes results.json,\n"
-                   "all arrays and pictures.",
+    .description =
+        "Computes the exact Hessian of a network at its parameters theta and at the\n"
+        "orbit mean theta*, every structured estimate from ONE gradient, and what\n"
+        "others use (Shampoo, K-FAC, Fisher diagonal, identity); says how near each\n"
+        "comes to |H|, the Hessian with absolute eigenvalues.  Writes results.json,\n"
+        "all arrays and pictures.\n\n"
+        "K-FAC takes the pairs of input and gradient at the positions of a convolution\n"
+        "or the steps of a recurrent layer as if independent (expand form), and the\n"
+        "diagonal of the Fisher for norms.  Shampoo has a factor for every axis of a\n"
+        "tensor of order k, to the power 1/k (root: 1/(2k)); dense weights are matrices.\n"
+        "A sweep over groups also shows what each costs: numbers to keep, seconds.",
     .example = "symo compare --data digits --net 64-32-10 --act tanh --seeds 3\n"
-               "symo compare --data teacher --net 3-64-2 --sweep scale --seeds 3 --out out",
+               "symo compare --data teacher --net 3-64-2 --sweep scale --seeds 3 --out out\n"
+               "symo compare --data digits --net rnn:8-16-10 --examples 300\n"
+               "symo compare --data teacher --net 10-16-5 --act relu --sweep groups \\\n"
+               "  --sweep-values 'permutation,scaling(1, permute),wreath(4, permutation 4)'",
     .options = options,
     .json = true,
     .run = run};

@@ -12,7 +12,8 @@ typedef struct compare_input {
   const void *theta;  /* [P], numbers of the network's dtype */
   const double *grad; /* [P], of the mean loss at theta */
   size_t examples;
-  size_t samples; /* label draws per example where labels are drawn from the model; >= 1 */
+  const double *x, *y; /* [N, inputs], [N, outputs]: the data set */
+  size_t samples;      /* label draws per example where labels are drawn from the model; >= 1 */
   symo_rng *rng;
 } compare_input;
 
@@ -36,12 +37,18 @@ size_t compare_competitor_count(void);
 const compare_competitor *compare_competitor_at(size_t index);       /* NULL past the end */
 const compare_competitor *compare_competitor_find(const char *name); /* NULL: there is none */
 
-/* Where the parameters of dense layer `layer` (0-based) lie in the flat vector: the weight [out,
- * in] at `weight`, the bias [out] at `bias` (meaningless without biases). */
-typedef struct compare_layer {
-  size_t in, out, weight, bias;
-} compare_layer;
+/* A tensor of the network's as implementations hold it: order >= 1 axes, row-major, at `offset` of
+ * the flat vector.  The weight of a dense layer is a matrix, whatever it reads; that of a
+ * convolution keeps its four axes (three in one dimension). */
+typedef struct compare_tensor {
+  size_t offset, order, dims[4];
+} compare_tensor;
 
-compare_layer compare_layer_at(const symo_net_spec *spec, size_t layer);
+/* All of them, in the order of the layout.  *out is the caller's (symo_free). */
+symo_status compare_tensors(const compare_input *input, size_t *count, compare_tensor **out);
+
+/* out [P] = the mean over examples of the squared entries of their gradients, at the given labels
+ * ([N, outputs]; NULL: those of the data).  One gradient for each example. */
+symo_status compare_squares(const compare_input *input, const double *labels, double *out);
 
 #endif

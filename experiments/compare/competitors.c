@@ -1,7 +1,11 @@
-/* The registry of competitors, and where their layers lie. */
+/* The registry of competitors, and what they see of a network. */
 #include "experiments/compare/competitor.h"
 
 #include <string.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "core/linalg.h"
 
 #define EXTERN_ROW(name) extern const compare_competitor compare_competitor_##name;
 COMPARE_COMPETITOR_LIST(EXTERN_ROW)
@@ -25,12 +29,78 @@ const compare_competitor *compare_competitor_find(const char *name) {
   return NULL;
 }
 
-compare_layer compare_layer_at(const symo_net_spec *spec, size_t layer) {
-  size_t offset = 0, in = spec->input.features;
-  for (size_t l = 0; l < layer; l++) {
-    offset += spec->layers[l].width * (in + (spec->bias ? 1 : 0));
-    in = spec->layers[l].width;
+/* ---- tensors ---- */
+
+/* Whether weight `index`, as symo_net_get_weight counts, is that of a dense layer. */
+static bool is_dense(const symo_net_spec *spec, size_t index) {
+  size_t at = 0;
+  for (size_t l = 0; l < spec->num_layers; l++) {
+    symo_net_kind kind = spec->layers[l].kind;
+    if (kind != SYMO_NET_DENSE && kind != SYMO_NET_CONV && kind != SYMO_NET_RECURRENT) continue;
+    at += kind == SYMO_NET_RECURRENT ? 2 : 1;
+    if (index < at) return kind == SYMO_NET_DENSE;
   }
-  size_t out = spec->layers[layer].width;
-  return (compare_layer){in, out, offset, offset + in * out};
+  return false;
+}
+
+static void set_matrices(const symo_net *net, size_t count, compare_tensor *tensors) {
+  for (size_t w = 0; w < symo_net_num_weights(net); w++) {
+    symo_net_weight weight = symo_net_get_weight(net, w);
+    if (!is_dense(symo_net_get_spec(net), w)) continue;
+    for (size_t t = 0; t < count; t++)
+      if (tensors[t].offset == weight.weight)
+        tensors[t] = (compare_tensor){weight.weight, 2, {weight.outputs, weight.inputs}};
+  }
+}
+
+symo_status compare_tensors(const compare_input *input, size_t *count, compare_tensor **out) {
+  symo_layout *layout = NULL;
+  symo_status status =
+      symo_net_layout(input->context, symo_net_get_spec(input->net), "identity", &layout);
+  if (status != SYMO_OK) return status;
+  size_t tensors = symo_layout_num_tensors(layout);
+  compare_tensor *made = symo_calloc(tensors, sizeof *made);
+  if (made == NULL) {
+    symo_layout_destroy(layout);
+    return symo_fail_memory(input->context, "compare");
+  }
+  for (size_t t = 0; t < tensors; t++) {
+    made[t].offset = symo_layout_tensor_offset(layout, t);
+    made[t].order = symo_layout_tensor_order(layout, t);
+    for (size_t a = 0; a < made[t].order; a++) made[t].dims[a] = symo_layout_axis_dim(layout, t, a);
+  }
+  symo_layout_destroy(layout);
+  set_matrices(input->net, tensors, made);
+  *count = tensors;
+  *out = made;
+  return SYMO_OK;
+}
+
+/* ---- single examples ---- */
+
+symo_status compare_squares(const compare_input *input, const double *labels, double *out) {
+  const symo_net_spec *spec = symo_net_get_spec(input->net);
+  size_t inputs = symo_net_inputs(spec), outputs = symo_net_outputs(spec);
+  size_t count = symo_net_num_parameters(input->net);
+  const double *y = labels != NULL ? labels : input->y;
+  symo_net *net = NULL;
+  symo_status status = SYMO_OK;
+  void *grad = symo_malloc(count * symo_dtype_size(spec->dtype));
+  if (grad == NULL) return symo_fail_memory(input->context, "compare");
+  for (size_t i = 0; i < count; i++) out[i] = 0;
+  SYMO_TRY(symo_net_create(input->context, spec, &net));
+  symo_problem problem = symo_net_problem(net);
+  for (size_t n = 0; n < input->examples; n++) {
+    double loss;
+    SYMO_TRY(symo_net_set_data(net, 1, input->x + n * inputs, y + n * outputs));
+    SYMO_TRY(problem.gradient(problem.self, input->theta, &loss, grad));
+    for (size_t i = 0; i < count; i++) {
+      double g = symo_get(spec->dtype, grad, i);
+      out[i] += g * g / (double)input->examples;
+    }
+  }
+fail:
+  symo_net_destroy(net);
+  symo_free(grad);
+  return status;
 }

@@ -1,12 +1,19 @@
-/* K-FAC (Martens, Grosse 2015, arXiv 1503.05671): per dense layer the Fisher block is taken as
+/* K-FAC (Martens, Grosse 2015, arXiv 1503.05671): per weight the Fisher block is taken as
  *
- *     E[d d'] (x) E[a a'],   a = inputs with a 1 appended (the bias), d = derivative of the
- * example's loss by the layer's outputs,
+ *     E[d d'] (x) E[a a'],   a = inputs with a 1 appended (the bias),
+ *                            d = derivative of the example's loss by the outputs,
  *
- * in the row-major order of [W b].  Blocks between layers are zero; no damping.
+ * in the row-major order of [W b].  Blocks between weights are zero; no damping.
+ *
+ * A weight that is shared, over the R positions of a convolution or the R steps of a recurrent
+ * layer, has R pairs (a, d) in each example, taken as if independent: the sum over positions of
+ * E[d d'] (x) the mean over positions of E[a a'] (Grosse, Martens 2016, arXiv 1602.01407; the
+ * expand form of Eschenhagen et al. 2023, arXiv 2311.00636).  Of a recurrent layer Wx and [Wh b]
+ * are two weights.  Gains and biases of norms have the diagonal of the Fisher.
  *
  *   kfac            d at labels drawn from the model, averaged over `samples` draws per example:
- * the Fisher, for these losses the Gauss-Newton matrix kfac-empirical  d at the labels of the data
+ *                   the Fisher, for these losses the Gauss-Newton matrix
+ *   kfac-empirical  d at the labels of the data
  *
  * Check value: one linear layer, squared error, one output, labels one off the prediction: d d' =
  * 1, and the block is the Gauss-Newton matrix to rounding. */
@@ -29,58 +36,104 @@ static void factors_free(factors *f) {
   symo_free(f->d);
 }
 
-static symo_status layer_factors(const compare_input *in, size_t index, compare_layer layer,
-                                 bool bias, size_t draws, const double *const *labels, factors *f) {
-  size_t n = in->examples, wide = layer.in + (bias ? 1 : 0);
-  f->inputs = symo_calloc(n * layer.in, sizeof(double));
+static symo_status take_factors(const compare_input *in, size_t index, size_t draws,
+                                const double *const *labels, factors *f) {
+  symo_net_weight w = symo_net_get_weight(in->net, index);
+  size_t n = in->examples * w.rows, wide = w.inputs + (w.has_bias ? 1 : 0);
+  f->inputs = symo_calloc(n * w.inputs, sizeof(double));
   f->augmented = symo_calloc(n * wide, sizeof(double));
-  f->deltas = symo_calloc(n * layer.out, sizeof(double));
+  f->deltas = symo_calloc(n * w.outputs, sizeof(double));
   f->a = symo_calloc(wide * wide, sizeof(double));
-  f->d = symo_calloc(layer.out * layer.out, sizeof(double));
+  f->d = symo_calloc(w.outputs * w.outputs, sizeof(double));
   if (!f->inputs || !f->augmented || !f->deltas || !f->a || !f->d)
     return symo_fail_memory(in->context, "compare: kfac");
   for (size_t s = 0; s < draws; s++) {
     symo_status status =
         symo_net_statistics(in->net, in->theta, labels[s], index, f->inputs, f->deltas);
     if (status != SYMO_OK) return status;
-    symo_syrk(SYMO_F64, 1.0 / ((double)n * (double)draws), symo_mat_dense(f->deltas, n, layer.out),
-              1, symo_mat_dense(f->d, layer.out, layer.out));
+    symo_syrk(SYMO_F64, 1.0 / ((double)in->examples * (double)draws),
+              symo_mat_dense(f->deltas, n, w.outputs), 1,
+              symo_mat_dense(f->d, w.outputs, w.outputs));
   }
   for (size_t i = 0; i < n; i++) {
-    for (size_t j = 0; j < layer.in; j++) f->augmented[i * wide + j] = f->inputs[i * layer.in + j];
-    if (bias) f->augmented[i * wide + layer.in] = 1;
+    for (size_t j = 0; j < w.inputs; j++) f->augmented[i * wide + j] = f->inputs[i * w.inputs + j];
+    if (w.has_bias) f->augmented[i * wide + w.inputs] = 1;
   }
   symo_syrk(SYMO_F64, 1.0 / (double)n, symo_mat_dense(f->augmented, n, wide), 0,
             symo_mat_dense(f->a, wide, wide));
   symo_symmetrize(SYMO_F64, wide, f->a);
-  symo_symmetrize(SYMO_F64, layer.out, f->d);
+  symo_symmetrize(SYMO_F64, w.outputs, f->d);
   return SYMO_OK;
+}
+
+static symo_status add_weight(const compare_input *in, size_t index, size_t draws,
+                              const double *const *labels, compare_approx *a) {
+  symo_net_weight w = symo_net_get_weight(in->net, index);
+  factors f = {0};
+  symo_status status = take_factors(in, index, draws, labels, &f);
+  if (status == SYMO_OK) {
+    compare_kron where = {.rows = w.outputs,
+                          .cols = w.inputs + (w.has_bias ? 1 : 0),
+                          .offset = w.weight,
+                          .bias = w.bias,
+                          .augmented = w.has_bias};
+    status = compare_kron_set(a, index, where, f.d, f.a, 1);
+  }
+  factors_free(&f);
+  return status;
+}
+
+/* ---- norms ---- */
+
+/* Parameters that no weight holds, marked: those of norms. */
+static size_t mark_rest(const symo_net *net, bool *rest) {
+  size_t size = symo_net_num_parameters(net), count = 0;
+  for (size_t i = 0; i < size; i++) rest[i] = true;
+  for (size_t k = 0; k < symo_net_num_weights(net); k++) {
+    symo_net_weight w = symo_net_get_weight(net, k);
+    for (size_t i = 0; i < w.outputs * w.inputs; i++) rest[w.weight + i] = false;
+    for (size_t i = 0; w.has_bias && i < w.outputs; i++) rest[w.bias + i] = false;
+  }
+  for (size_t i = 0; i < size; i++) count += rest[i];
+  return count;
+}
+
+/* One block of one number for each, from block `index` on. */
+static symo_status add_rest(const compare_input *in, const bool *rest, size_t index, size_t draws,
+                            const double *const *labels, compare_approx *a) {
+  static const double one = 1;
+  size_t size = symo_net_num_parameters(in->net);
+  double *sum = symo_calloc(2 * size, sizeof *sum), *squares = sum + size;
+  symo_status status = SYMO_OK;
+  if (sum == NULL) return symo_fail_memory(in->context, "compare: kfac");
+  for (size_t s = 0; s < draws; s++) {
+    SYMO_TRY(compare_squares(in, labels[s], squares));
+    for (size_t i = 0; i < size; i++) sum[i] += squares[i] / (double)draws;
+  }
+  for (size_t i = 0; i < size; i++)
+    if (rest[i])
+      SYMO_TRY(compare_kron_set(a, index++, (compare_kron){.rows = 1, .cols = 1, .offset = i},
+                                &sum[i], &one, 1));
+fail:
+  symo_free(sum);
+  return status;
 }
 
 symo_status compare_kfac(const compare_input *in, size_t draws, const double *const *labels,
                          compare_approx **out) {
-  const symo_net_spec *spec = symo_net_get_spec(in->net);
+  size_t size = symo_net_num_parameters(in->net), weights = symo_net_num_weights(in->net);
   compare_approx *a = NULL;
-  factors f = {0};
   symo_status status = SYMO_OK;
-  SYMO_TRY(
-      compare_approx_kron(in->context, symo_net_num_parameters(in->net), spec->num_layers, &a));
-  for (size_t l = 0; l < spec->num_layers; l++) {
-    compare_layer layer = compare_layer_at(spec, l);
-    SYMO_TRY(layer_factors(in, l, layer, spec->bias, draws, labels, &f));
-    compare_kron where = {.rows = layer.out,
-                          .cols = layer.in + (spec->bias ? 1 : 0),
-                          .offset = layer.weight,
-                          .bias = layer.bias,
-                          .augmented = spec->bias};
-    SYMO_TRY(compare_kron_set(a, l, where, f.d, f.a, 1));
-    factors_free(&f);
-    f = (factors){0};
-  }
+  bool *rest = symo_calloc(size, sizeof *rest);
+  if (rest == NULL) return symo_fail_memory(in->context, "compare: kfac");
+  size_t others = mark_rest(in->net, rest);
+  SYMO_TRY(compare_approx_kron(in->context, size, weights + others, &a));
+  for (size_t w = 0; w < weights; w++) SYMO_TRY(add_weight(in, w, draws, labels, a));
+  if (others > 0) SYMO_TRY(add_rest(in, rest, weights, draws, labels, a));
   *out = a;
-  return SYMO_OK;
+  a = NULL;
 fail:
-  factors_free(&f);
+  symo_free(rest);
   compare_approx_destroy(a);
   return status;
 }
@@ -115,10 +168,12 @@ fail:
 
 const compare_competitor compare_competitor_kfac = {
     .name = "kfac",
-    .summary = "E[d d'] (x) E[a a'] per layer, bias as an input of 1, labels drawn from the model",
+    .summary =
+        "E[d d'] (x) E[a a'] per weight, bias as an input of 1, labels drawn from the model; of "
+        "shared weights the sum over positions or steps of E[d d'] times the mean of E[a a']",
     .build = build_sampled};
 
 const compare_competitor compare_competitor_kfac_empirical = {
     .name = "kfac-empirical",
-    .summary = "E[d d'] (x) E[a a'] per layer, bias as an input of 1, labels of the data",
+    .summary = "the same with the labels of the data",
     .build = build_empirical};

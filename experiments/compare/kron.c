@@ -181,3 +181,56 @@ symo_status compare_kron_set(compare_approx *a, size_t index, compare_kron where
   a->stored += r * (r + 1) / 2 + (b->cols > 1 ? c * (c + 1) / 2 : 0);
   return status;
 }
+
+/* (v, w) := those of a Kronecker product of itself and (v2, w2), n2 vectors in rows. */
+static symo_status join(symo_context *context, size_t n, double **v, double **w, size_t n2,
+                        const double *v2, const double *w2) {
+  size_t total = n * n2, count;
+  double *values = symo_malloc(total * sizeof *values), *vectors = NULL;
+  if (symo_mul_size(total, total * sizeof *vectors, &count)) vectors = symo_malloc(count);
+  if (values == NULL || vectors == NULL) {
+    symo_free(values);
+    symo_free(vectors);
+    return symo_fail_memory(context, "compare");
+  }
+  for (size_t i = 0; i < total; i++) {
+    values[i] = (*w)[i / n2] * w2[i % n2];
+    for (size_t j = 0; j < total; j++)
+      vectors[i * total + j] = (*v)[i / n2 * n + j / n2] * v2[i % n2 * n2 + j % n2];
+  }
+  symo_free(*v);
+  symo_free(*w);
+  *v = vectors;
+  *w = values;
+  return SYMO_OK;
+}
+
+/* Axis 0 is the left factor, the product of all others the right one. */
+symo_status compare_kron_set_axes(compare_approx *a, size_t index, size_t offset, size_t order,
+                                  const size_t *dims, const double *const *factors, double power) {
+  static const double one = 1;
+  compare_kron where = {.rows = dims[0], .cols = 1, .offset = offset};
+  double r = (double)dims[0], *v = NULL, *w = NULL;
+  if (order < 3) {
+    where.cols = order == 2 ? dims[1] : 1;
+    return compare_kron_set(a, index, where, factors[0], order == 2 ? factors[1] : &one, power);
+  }
+  compare_kron *b = &((kron *)a->self)->blocks[index];
+  *b = where;
+  a->stored += r * (r + 1) / 2;
+  symo_status status =
+      factor_root(a->context, dims[0], factors[0], power, &b->left, &b->left_values);
+  for (size_t k = 1; k < order && status == SYMO_OK; k++) {
+    double n = (double)dims[k];
+    a->stored += dims[k] > 1 ? n * (n + 1) / 2 : 0;
+    double **to = k == 1 ? &b->right : &v, **values = k == 1 ? &b->right_values : &w;
+    status = factor_root(a->context, dims[k], factors[k], power, to, values);
+    if (status == SYMO_OK && k > 1)
+      status = join(a->context, b->cols, &b->right, &b->right_values, dims[k], v, w);
+    symo_free(v);
+    symo_free(w);
+    v = w = NULL;
+    b->cols *= dims[k];
+  }
+  return status;
+}

@@ -9,11 +9,13 @@
 
 #define COMPARE_NETWORK_ROWS                                                                       \
   {.name = "net",                                                                                  \
-   .arg = "A-B-C",                                                                                 \
+   .arg = "NET",                                                                                   \
    .kind = CLI_STRING,                                                                             \
-   .help =                                                                                         \
-       "Widths, input first; default: 64-32-10 for digits, 3-64-2 for teacher, else one hidden "   \
-       "layer of 32"},                                                                             \
+   .help = "Widths, input first (64-32-10); rnn:8-16-10: steps of 8, a recurrent layer of 16, "    \
+           "outputs "                                                                              \
+           "from the last step; conv:8x8x1-c8k3-p2-10: image, 8 channels with kernel 3 (k3c: "     \
+           "circular), average over 2 x 2 (m2: maximum), outputs; ln, rms, res-...-add anywhere; " \
+           "default: 64-32-10 for digits, 3-64-2 for teacher, else one hidden layer of 32"},       \
       {.name = "act",                                                                              \
        .kind = CLI_CHOICE,                                                                         \
        .arg = "NAME",                                                                              \
@@ -73,8 +75,10 @@
   {                                                                                                \
     .name = "groups", .kind = CLI_STRING, .arg = "GROUPS", .fallback = "auto",                     \
     .help =                                                                                        \
-        "auto (what is exact for the activation), one group for all hidden spaces, or a layout "   \
-        "file or text"                                                                             \
+        "auto (what is exact for the activation), one group for all hidden spaces (a name, or "    \
+        "with parameters: \"scaling(1, permute)\", \"wreath(4, orthogonal 4)\"), or a layout "     \
+        "file "                                                                                    \
+        "or text"                                                                                  \
   }
 
 #define COMPARE_DTYPE_ROW                                                                          \

@@ -31,7 +31,7 @@ static int data(cli *c, const char *plots, const compare_sweep *sweep) {
     fprintf(text.stream, "# %s\n", row->name);
     for (size_t i = 0; i < sweep->count; i++) {
       double x = sweep->kind->numbers ? strtod(sweep->value[i], NULL) : (double)i;
-      fprintf(text.stream, "%.9g\t%s", x, sweep->value[i]);
+      fprintf(text.stream, "%.9g\t\"%s\"", x, sweep->value[i]);
       for (size_t k = 0; k < 2; k++) {
         compare_stat s = compare_stat_of(sweep->runs + i * sweep->seeds, sweep->seeds, row->name,
                                          figure_of(keys[k]));
@@ -48,9 +48,10 @@ static int data(cli *c, const char *plots, const compare_sweep *sweep) {
 }
 
 static void axis(FILE *out, const compare_sweep *sweep) {
+  bool letters = compare_sweep_letters(sweep);
   /* Names take two lines, numbers one. */
   fprintf(out, "set xlabel \"%s\" offset 0,%s\n", sweep->kind->label,
-          sweep->kind->numbers ? "0" : "-1");
+          sweep->kind->numbers || letters ? "0" : "-1");
   if (sweep->kind->logarithmic) { /* by itself the axis would go on to whole decades */
     double least = (double)INFINITY, most = 0;
     for (size_t i = 0; i < sweep->count; i++) {
@@ -73,8 +74,9 @@ static void axis(FILE *out, const compare_sweep *sweep) {
   } else {
     fprintf(out, "set xrange [-0.3:%.1f]\nset xtics (", (double)sweep->count - 0.7);
     for (size_t i = 0; i < sweep->count; i++) { /* long names break at their hyphens */
+      const char letter[] = {(char)('A' + (char)i), '\0'};
       fprintf(out, "%s\"", i > 0 ? ", " : "");
-      for (const char *p = sweep->value[i]; *p != 0; p++)
+      for (const char *p = letters ? letter : sweep->value[i]; *p != 0; p++)
         fprintf(out, *p == '-' ? "-\\n" : "%c", *p);
       fprintf(out, "\" %zu", i);
     }
@@ -117,11 +119,13 @@ int compare_plot_sweep(cli *c, const char *plots, const compare_sweep *sweep) {
   char what[128];
   (void)snprintf(what, sizeof what, "Estimates against the %s%s", sweep->kind->label,
                  sweep->seeds > 1 ? ", median and range over seeds" : "");
-  compare_plot_begin(out, "sweep", 1280, 600);
+  bool letters = compare_sweep_letters(sweep);
+  compare_plot_begin(out, "sweep", letters ? 1560 : 1280, letters ? 800 : 600);
   compare_plot_headline(out, what, sweep->runs);
   fprintf(out, "set multiplot\nset grid ytics lc rgb \"#e4e4e4\" lt 1 lw 0.6\nset border 3\n"
                "set bars 0.4\nset ytics nomirror\nset yrange [*<0:1.03]\n");
   axis(out, sweep);
+  if (letters) compare_plot_letters(out, sweep, 0.845, 0.47, 0.023);
   for (size_t k = 0; k < 2; k++) {
     double left = k == 0 ? 0.05 : 0.465;
     fprintf(out,
@@ -131,7 +135,7 @@ int compare_plot_sweep(cli *c, const char *plots, const compare_sweep *sweep) {
     if (k == 0)
       fprintf(out, "unset key\n");
     else
-      fprintf(out, "unset label 1\nunset label 2\nset logscale y\nset yrange [*<0.5:2<*] noextend\n"
+      fprintf(out, "unset label\nset logscale y\nset yrange [*<0.5:2<*] noextend\n"
                    "set key at screen 0.985,0.84 right top Left reverse samplen 3 spacing 1.2\n");
     curves(out, sweep, k, k == 1);
   }

@@ -1,5 +1,6 @@
 /* The table on the terminal. */
 #include "experiments/compare/report.h"
+#include "experiments/compare/groups.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -31,6 +32,14 @@ static int ascending(const void *a, const void *b) {
 
 enum { MOST = 64 };
 
+/* Of n values, which are sorted. */
+static compare_stat stat(double *values, size_t n) {
+  if (n == 0) return (compare_stat){NAN, NAN, NAN};
+  qsort(values, n, sizeof *values, ascending);
+  double median = n % 2 == 1 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
+  return (compare_stat){median, values[0], values[n - 1]};
+}
+
 compare_stat compare_stat_of(const compare_run *runs, size_t count, const char *name,
                              const compare_figure *figure) {
   double values[MOST];
@@ -40,11 +49,22 @@ compare_stat compare_stat_of(const compare_run *runs, size_t count, const char *
     double value = row == NULL ? NAN : compare_figure_of(figure, row);
     if (isfinite(value)) values[n++] = value;
   }
-  if (n == 0) return (compare_stat){NAN, NAN, NAN};
-  qsort(values, n, sizeof *values, ascending);
-  double median = n % 2 == 1 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
-  return (compare_stat){median, values[0], values[n - 1]};
+  return stat(values, n);
 }
+
+compare_stat compare_stat_by(const compare_run *runs, size_t count, const char *name,
+                             double (*get)(const compare_row *row)) {
+  double values[MOST];
+  size_t n = 0;
+  for (size_t i = 0; i < count && n < MOST; i++) {
+    const compare_row *row = compare_run_row(&runs[i], name);
+    if (row != NULL && row->done) values[n++] = get(row);
+  }
+  return stat(values, n);
+}
+
+double compare_row_stored(const compare_row *row) { return row->stored; }
+double compare_row_seconds(const compare_row *row) { return row->seconds; }
 
 /* ---- header ---- */
 
@@ -53,8 +73,10 @@ static void print_groups(const compare_setup *s) {
   for (size_t i = 0; i < symo_layout_num_spaces(s->layout); i++) {
     const symo_group *group = symo_layout_space_group(s->layout, i);
     if (strcmp(symo_group_name(group), "identity") == 0) continue;
-    printf("%s %s(%zu), ", symo_layout_space_name(s->layout, i), symo_group_name(group),
-           symo_layout_space_dim(s->layout, i));
+    char text[256];
+    compare_group_text(s->layout, i, text, sizeof text);
+    printf("%s %s%s(%zu), ", symo_layout_space_name(s->layout, i), text,
+           strchr(text, '(') != NULL ? " " : "", symo_layout_space_dim(s->layout, i));
   }
   const char *activation = symo_activation_name(s->spec.net.activation);
   if (s->auto_groups)

@@ -24,6 +24,12 @@ typedef struct compare_stat {
 compare_stat compare_stat_of(const compare_run *runs, size_t count, const char *row,
                              const compare_figure *figure);
 
+/* The same of what `get` gives; rows that are not done do not count. */
+compare_stat compare_stat_by(const compare_run *runs, size_t count, const char *row,
+                             double (*get)(const compare_row *row));
+double compare_row_stored(const compare_row *row);
+double compare_row_seconds(const compare_row *row);
+
 /* On stdout. */
 void compare_print_header(const compare_run *run, size_t seeds);
 void compare_print_table(const compare_run *runs, size_t count);

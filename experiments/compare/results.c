@@ -1,5 +1,6 @@
 /* results.json and the arrays beside it.  Everything but the values under keys named "seconds" is
  * the same in every run with the same seed and threads. */
+#include "experiments/compare/groups.h"
 #include "experiments/compare/report.h"
 
 #include <math.h>
@@ -40,9 +41,11 @@ static json_t *timed(cli *c, double seconds) {
 
 static json_t *groups_json(cli *c, const compare_setup *s) {
   json_t *out = json_object(), *spaces = json_object();
-  for (size_t i = 0; i < symo_layout_num_spaces(s->layout); i++)
-    cli_set(c, spaces, symo_layout_space_name(s->layout, i),
-            json_string(symo_group_name(symo_layout_space_group(s->layout, i))));
+  for (size_t i = 0; i < symo_layout_num_spaces(s->layout); i++) {
+    char group[256];
+    compare_group_text(s->layout, i, group, sizeof group);
+    cli_set(c, spaces, symo_layout_space_name(s->layout, i), json_string(group));
+  }
   cli_set(c, out, "spaces", spaces);
   cli_set(c, out, "chosen", json_string(s->auto_groups ? "auto" : "given"));
   cli_set(c, out, "label", json_string(s->exact ? "exact" : "approximate"));
@@ -81,6 +84,7 @@ static json_t *run_json(cli *c, const compare_run *run) {
   cli_set(c, out, "hessian_star_norm", cli_number(run->star_norm));
   cli_set(c, out, "negative_eigenvalues", json_integer((json_int_t)run->negative));
   cli_set(c, out, "star_commutation_defect", cli_number(run->defect));
+  cli_set(c, out, "plan", timed(c, s->plan_seconds));
   cli_set(c, out, "hessian", timed(c, run->hessian_seconds));
   cli_set(c, out, "eigendecomposition", timed(c, run->eigen_seconds));
   for (size_t i = 0; i < run->count; i++) cli_push(c, estimators, row_json(c, &run->rows[i]));

@@ -23,7 +23,7 @@ typedef struct compare_row {
   compare_kind kind;
   bool done; /* false: the numbers at hand did not allow it; then only `note` */
   char note[160];
-  double seconds; /* to form the estimate */
+  double seconds; /* to form the estimate; the least of some where it takes milliseconds */
   double stored;  /* numbers to keep for it */
   compare_metrics metrics;
   double *spectrum; /* [P] absolute eigenvalues, descending; NULL unless asked for */

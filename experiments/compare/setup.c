@@ -3,14 +3,13 @@
 #include "experiments/compare/setup.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "experiments/compare/groups.h"
 #include "experiments/compare/source.h"
-#include <symo/io.h>
 
 /* Streams of random numbers, one for each purpose: changing one does not move the others. */
 enum { STREAM_WEIGHTS = 0x77, STREAM_GROUP = 0x67 };
@@ -61,71 +60,7 @@ static int check_size(cli *c, const compare_spec *spec) {
                   net, parameters, bytes / gib, free_bytes / gib, most);
 }
 
-/* ---- groups ---- */
-
-/* The tensors of the layout are those of the network, in order. */
-static int check_layout(cli *c, const compare_setup *s, const char *source) {
-  symo_layout *own = NULL;
-  symo_status status = symo_net_layout(cli_context(c), &s->spec.net, "identity", &own);
-  if (status != SYMO_OK) return cli_fail_status(c, status);
-  size_t count = symo_layout_num_tensors(own);
-  int code = CLI_DONE;
-  if (symo_layout_num_tensors(s->layout) != count)
-    code = cli_fail(c, CLI_DATA,
-                    "%s: %zu tensors, but the network has %zu (name them %s, ... in this "
-                    "order)",
-                    source, symo_layout_num_tensors(s->layout), count,
-                    symo_layout_tensor_name(own, 0));
-  for (size_t t = 0; code == CLI_DONE && t < count; t++) {
-    const char *want = symo_layout_tensor_name(own, t),
-               *name = symo_layout_tensor_name(s->layout, t);
-    if (strcmp(name, want) != 0)
-      code = cli_fail(c, CLI_DATA,
-                      "%s: tensor %zu is %s, but the network's is %s (use its names and "
-                      "order)",
-                      source, t + 1, name, want);
-    bool equal = symo_layout_tensor_order(own, t) == symo_layout_tensor_order(s->layout, t);
-    for (size_t a = 0; equal && a < symo_layout_tensor_order(own, t); a++)
-      equal = symo_layout_axis_dim(own, t, a) == symo_layout_axis_dim(s->layout, t, a);
-    if (code == CLI_DONE && !equal)
-      code = cli_fail(c, CLI_DATA,
-                      "%s: tensor %s has not the shape of the network's (compare it with "
-                      "--net)",
-                      source, name);
-  }
-  symo_layout_destroy(own);
-  return code;
-}
-
-/* Neither a file nor a text in the short notation: a misspelt group, most likely. */
-static bool looks_like_name(const char *text) { return strpbrk(text, "./:; ") == NULL; }
-
-static int unknown_group(cli *c, const char *text) {
-  const char *names[64];
-  size_t n = 0;
-  for (; n < symo_group_count() && n < 64; n++) names[n] = symo_group_name(symo_group_at(n));
-  return cli_unknown(c, "--groups", text, n, names,
-                     "symo groups lists them; a layout file needs its whole path");
-}
-
-static int make_layout(cli *c, compare_setup *s) {
-  const char *text = s->spec.groups;
-  symo_context *context = cli_context(c);
-  symo_status status = SYMO_OK;
-  s->auto_groups = strcmp(text, "auto") == 0;
-  if (s->auto_groups || symo_group_find(text) != NULL) {
-    status = symo_net_layout(context, &s->spec.net, s->auto_groups ? NULL : text, &s->layout);
-    if (status != SYMO_OK) return cli_fail_status(c, status);
-  } else if (looks_like_name(text)) {
-    return unknown_group(c, text);
-  } else {
-    status = symo_layout_open(context, text, &s->layout);
-    if (status != SYMO_OK) return cli_fail_status(c, status);
-    int code = check_layout(c, s, "--groups");
-    if (code != CLI_DONE) return code;
-  }
-  return CLI_DONE;
-}
+/* ---- symmetry ---- */
 
 /* The largest relative change of the loss under random elements of the group, at random weights, at
  * which no symmetry holds by accident. */
@@ -138,7 +73,7 @@ static symo_status measure_invariance(symo_context *context, compare_setup *s) {
   void *flat = symo_calloc(2 * s->parameters, bytes),
        **data = symo_calloc(2 * tensors, sizeof *data);
   if (flat == NULL || data == NULL) {
-    status = symo_fail_memory(context, "compare");
+    status = symo_fail_memory(context, "network");
     goto fail;
   }
   void *moved = symo_at(dtype, flat, (ptrdiff_t)s->parameters);
@@ -176,7 +111,7 @@ static symo_status make_star(symo_context *context, compare_setup *s) {
   void **data = symo_calloc(2 * tensors, sizeof *data);
   s->star = symo_malloc(n * symo_dtype_size(dtype));
   if (flat == NULL || data == NULL || s->star == NULL) {
-    status = symo_fail_memory(context, "compare");
+    status = symo_fail_memory(context, "network");
     goto fail;
   }
   for (size_t i = 0; i < n; i++) flat[i] = symo_get(dtype, s->theta, i);
@@ -195,7 +130,7 @@ static int make_point(cli *c, compare_setup *s) {
   symo_rng *rng = NULL;
   symo_dtype dtype = s->spec.net.dtype;
   s->theta = symo_calloc(s->parameters, symo_dtype_size(dtype));
-  if (s->theta == NULL) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  if (s->theta == NULL) return cli_fail(c, CLI_NUMERIC, "network: out of memory");
   symo_status status =
       symo_rng_create(cli_context(c), s->spec.seed + ((uint64_t)STREAM_WEIGHTS << 32), &rng);
   if (status != SYMO_OK) return cli_fail_status(c, status);
@@ -209,7 +144,7 @@ static int make_point(cli *c, compare_setup *s) {
   if (status != SYMO_OK) return cli_fail_status(c, status);
   if (!isfinite(loss))
     return cli_fail(c, CLI_NUMERIC,
-                    "compare: the loss is not finite at the weights (take a smaller "
+                    "network: the loss is not finite at the weights (take a smaller "
                     "--train-lr or --init-scale)");
   return CLI_DONE;
 }
@@ -226,7 +161,7 @@ static int make_network(cli *c, compare_setup *s, int (*fits)(cli *c, const comp
   s->parameters = symo_net_num_parameters(s->net);
   s->problem = symo_net_problem(s->net);
   status = symo_net_set_data(s->net, s->examples, s->x, s->y);
-  return status == SYMO_OK ? make_layout(c, s) : cli_fail_status(c, status);
+  return status == SYMO_OK ? compare_groups_make(c, s) : cli_fail_status(c, status);
 }
 
 int compare_setup_open(cli *c, const compare_spec *spec, compare_setup *s) {
@@ -241,7 +176,9 @@ int compare_setup_make(cli *c, const compare_spec *spec, compare_setup *s) {
   if (code != CLI_DONE) return code;
   symo_plan_spec plan = symo_plan_spec_default();
   plan.dtype = SYMO_F64;
+  double start = cli_seconds();
   symo_status status = symo_plan_create(s->layout, &plan, &s->exact_plan);
+  s->plan_seconds = cli_seconds() - start;
   if (status == SYMO_OK) status = measure_invariance(cli_context(c), s);
   if (status != SYMO_OK) return cli_fail_status(c, status);
   code = make_point(c, s);

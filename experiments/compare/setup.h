@@ -11,6 +11,7 @@ typedef struct compare_setup {
   symo_problem problem;
   symo_layout *layout;
   symo_plan *exact_plan; /* float64, coupled, not centred: of the exact matrices */
+  double plan_seconds;   /* to make it: irreps that are found numerically take their time here */
   size_t parameters, examples;
   double *x, *y;      /* [examples, inputs], [examples, outputs] */
   bool classes;       /* what y holds, one-hot; else numbers */

@@ -1,11 +1,17 @@
 /* Shampoo (Gupta, Koren, Singer 2018, arXiv 1802.09568), from one gradient without accumulation.
  *
- * For the gradient G [out, in] of a weight, L = G G' and R = G' G.  Two readings, both here:
+ * For the gradient G of a tensor of order k, axis i has the factor L_i = G_(i) G_(i)', with G_(i)
+ * the matrix whose rows are the slices of G along that axis; for a matrix L_1 = G G', L_2 = G' G.
+ * Two readings, both here:
  *
- *   shampoo        L^{1/2} (x) R^{1/2}: the estimate of the covariance of the gradient, and so of
- * the Gauss-Newton matrix (Morwani et al. 2024, arXiv 2406.17748).  For a tensor of order k it is
- * the product of the L_i^{1/k}, so a bias b has g g'. shampoo-root   its square root L^{1/4} (x)
- * R^{1/4}, the matrix that Shampoo's step inverts. A bias has (g g')^{1/2} = g g' / |g|.
+ *   shampoo        the product of the L_i^{1/k}: for a matrix L^{1/2} (x) R^{1/2}, the estimate of
+ *                  the covariance of the gradient, and so of the Gauss-Newton matrix (Morwani et
+ *                  al. 2024, arXiv 2406.17748); a bias has g g'
+ *   shampoo-root   its square root, the product of the L_i^{1/(2k)}, which Shampoo's step inverts
+ *                  (its exponents for tensors are -1/(2k)); a bias has g g' / |g|
+ *
+ * Convolutions keep their axes [out, in, kernel height, kernel width], k = 4; the order counts
+ * axes of length 1 too.  Dense weights are matrices.
  *
  * No further normalisation, no damping.  Each keeps one degree in the gradient for all tensors (two
  * and one), so scaling the loss scales the whole matrix.  Check value: G = s u v' with unit u, v
@@ -16,68 +22,72 @@
 #include "core/error.h"
 #include "core/linalg.h"
 
-/* left = G G' and right = G' G, both triangles. */
-static void grams(symo_mat g, double *left, double *right) {
-  symo_syrk(SYMO_F64, 1, symo_mat_t(g), 0, symo_mat_dense(left, g.rows, g.rows));
-  symo_syrk(SYMO_F64, 1, g, 0, symo_mat_dense(right, g.cols, g.cols));
-  symo_symmetrize(SYMO_F64, g.rows, left);
-  symo_symmetrize(SYMO_F64, g.cols, right);
+/* out [n, n] += the products of the slices of x along an axis: x is [outer, n, inner]. */
+static void add_gram(size_t outer, size_t n, size_t inner, const double *x, double *out) {
+  for (size_t o = 0; o < outer; o++) {
+    symo_mat slice = symo_mat_dense((void *)(uintptr_t)(x + o * n * inner), n, inner);
+    symo_syrk(SYMO_F64, 1, symo_mat_t(slice), 1, symo_mat_dense(out, n, n));
+  }
+  symo_symmetrize(SYMO_F64, n, out);
 }
 
 static symo_status add_block(const compare_input *in, compare_approx *a, size_t index,
-                             size_t offset, size_t rows, size_t cols, double power) {
+                             const compare_tensor *t, double power) {
+  enum { MOST = sizeof t->dims / sizeof t->dims[0] };
   symo_status status = SYMO_OK;
-  double *left = symo_calloc(rows * rows, sizeof *left);
-  double *right = symo_calloc(cols * cols, sizeof *right);
-  if (left == NULL || right == NULL) {
-    status = symo_fail_memory(in->context, "compare: shampoo");
-    goto fail;
+  double *factors[MOST] = {NULL};
+  size_t total = 1, outer = 1;
+  for (size_t k = 0; k < t->order; k++) total *= t->dims[k];
+  for (size_t k = 0; k < t->order; k++) {
+    size_t n = t->dims[k];
+    factors[k] = symo_calloc(n * n, sizeof *factors[k]);
+    if (factors[k] == NULL) {
+      status = symo_fail_memory(in->context, "compare: shampoo");
+      goto fail;
+    }
+    add_gram(outer, n, total / outer / n, in->grad + t->offset, factors[k]);
+    outer *= n;
   }
-  grams(symo_mat_dense((void *)(uintptr_t)(in->grad + offset), rows, cols), left, right);
-  /* A vector has the one factor g g', to twice the power. */
-  if (cols == 1) right[0] = 1;
-  SYMO_TRY(compare_kron_set(a, index, (compare_kron){.rows = rows, .cols = cols, .offset = offset},
-                            left, right, cols == 1 ? 2 * power : power));
+  SYMO_TRY(compare_kron_set_axes(a, index, t->offset, t->order, t->dims,
+                                 (const double *const *)factors, power / (double)t->order));
 fail:
-  symo_free(left);
-  symo_free(right);
+  for (size_t k = 0; k < MOST; k++) symo_free(factors[k]);
   return status;
 }
 
+/* The product of the L_i^{power / k}. */
 static symo_status build(const compare_input *in, double power, compare_approx **out) {
-  const symo_net_spec *spec = symo_net_get_spec(in->net);
-  size_t each = spec->bias ? 2 : 1;
+  compare_tensor *tensors = NULL;
   compare_approx *a = NULL;
-  symo_status status = SYMO_OK;
-  SYMO_TRY(compare_approx_kron(in->context, symo_net_num_parameters(in->net),
-                               each * spec->num_layers, &a));
-  for (size_t l = 0; l < spec->num_layers; l++) {
-    compare_layer layer = compare_layer_at(spec, l);
-    SYMO_TRY(add_block(in, a, each * l, layer.weight, layer.out, layer.in, power));
-    if (spec->bias) SYMO_TRY(add_block(in, a, each * l + 1, layer.bias, layer.out, 1, power));
-  }
+  size_t count = 0;
+  symo_status status = compare_tensors(in, &count, &tensors);
+  if (status != SYMO_OK) return status;
+  SYMO_TRY(compare_approx_kron(in->context, symo_net_num_parameters(in->net), count, &a));
+  for (size_t t = 0; t < count; t++) SYMO_TRY(add_block(in, a, t, &tensors[t], power));
   *out = a;
-  return SYMO_OK;
+  a = NULL;
 fail:
+  symo_free(tensors);
   compare_approx_destroy(a);
   return status;
 }
 
 static symo_status build_covariance(const compare_input *in, compare_approx **out) {
-  return build(in, 0.5, out);
+  return build(in, 1, out);
 }
 
 static symo_status build_root(const compare_input *in, compare_approx **out) {
-  return build(in, 0.25, out);
+  return build(in, 0.5, out);
 }
 
 const compare_competitor compare_competitor_shampoo = {
     .name = "shampoo",
-    .summary =
-        "L^{1/2} (x) R^{1/2} per weight, g g' per bias; L = G G', R = G' G of the one gradient",
+    .summary = "per tensor of order k the product of L_i^{1/k}, L_i the Gram matrix of the one "
+               "gradient along axis i: L^{1/2} (x) R^{1/2} of a weight, g g' of a bias",
     .build = build_covariance};
 
 const compare_competitor compare_competitor_shampoo_root = {
     .name = "shampoo-root",
-    .summary = "L^{1/4} (x) R^{1/4} per weight, (g g')^{1/2} per bias: what Shampoo's step inverts",
+    .summary = "its root, what Shampoo's step inverts: L_i^{1/(2k)}, so L^{1/4} (x) R^{1/4} of a "
+               "weight, (g g')^{1/2} of a bias",
     .build = build_root};

@@ -72,7 +72,7 @@ int compare_load(cli *c, compare_setup *s) {
   for (size_t i = 0; !data.classes && i < data.examples * data.outputs; i++)
     s->y[i] *= s->spec.target_scale;
   s->data_name = symo_strdup(s->spec.data);
-  return s->data_name != NULL ? CLI_DONE : cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  return s->data_name != NULL ? CLI_DONE : cli_fail(c, CLI_NUMERIC, "network: out of memory");
 }
 
 /* ---- training ---- */

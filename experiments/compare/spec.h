@@ -5,14 +5,15 @@
 
 /* What one run of `symo compare` computes; everything that a sweep may vary. */
 typedef struct compare_spec {
-  symo_net_spec net;   /* num_layers 0: inputs-32-outputs of the data */
-  bool any_loss;       /* cross-entropy for classes, else mean squared error */
-  const char *data;    /* digits, teacher, or a file */
-  const char *label;   /* of a CSV file: the column with the labels; NULL: the last */
-  const char *groups;  /* auto, the name of a group, or a layout */
-  bool standardize;    /* the inputs */
-  double target_scale; /* multiplies targets that are numbers */
-  size_t examples;     /* at most; 0: all there are */
+  symo_net_spec net;       /* num_layers 0: inputs-32-outputs of the data */
+  bool any_loss;           /* cross-entropy for classes, else mean squared error */
+  const char *data;        /* digits, teacher, or a file */
+  const char *label;       /* of a CSV file: the column with the labels; NULL: the last */
+  const char *groups;      /* auto, a group as compare_groups_make takes it, or a layout */
+  const char *groups_flag; /* the option that said so, for failures; NULL: groups */
+  bool standardize;        /* the inputs */
+  double target_scale;     /* multiplies targets that are numbers */
+  size_t examples;         /* at most; 0: all there are */
   double init_scale;
   size_t train_steps;
   double train_lr;

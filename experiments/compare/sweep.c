@@ -24,11 +24,16 @@ static bool apply_steps(compare_spec *spec, const char *value) {
   return true;
 }
 
+/* Of all layers with weights but the last. */
 static bool apply_width(compare_spec *spec, const char *value) {
   double width;
   if (!number(value, 1, 1e6, &width) || width != floor(width)) return false;
-  if (!symo_net_is_plain(&spec->net)) return false;
-  for (size_t l = 0; l + 1 < spec->net.num_layers; l++) spec->net.layers[l].width = (size_t)width;
+  for (size_t l = 0; l + 1 < spec->net.num_layers; l++) {
+    symo_net_layer *layer = &spec->net.layers[l];
+    if (layer->kind == SYMO_NET_DENSE || layer->kind == SYMO_NET_RECURRENT ||
+        layer->kind == SYMO_NET_CONV)
+      layer->width = (size_t)width;
+  }
   return spec->net.num_layers > 1;
 }
 
@@ -49,10 +54,10 @@ static bool apply_activation(compare_spec *spec, const char *value) {
   return symo_activation_find(value, &spec->net.activation);
 }
 
+/* Whether it is a group, compare_groups_make says. */
 static bool apply_groups(compare_spec *spec, const char *value) {
-  const symo_group *group = symo_group_find(value);
-  if (group == NULL) return false;
-  spec->groups = symo_group_name(group);
+  spec->groups = value;
+  spec->groups_flag = "sweep-values";
   return true;
 }
 
@@ -73,9 +78,18 @@ const compare_sweep_kind *compare_sweep_find(const char *name) {
 
 /* ---- running ---- */
 
+/* Up to the next comma outside of parentheses. */
+static size_t value_length(const char *text) {
+  int depth = 0;
+  const char *p = text;
+  for (; *p != '\0' && (*p != ',' || depth > 0); p++) depth += *p == '(' ? 1 : *p == ')' ? -1 : 0;
+  return (size_t)(p - text);
+}
+
 static int split(cli *c, compare_sweep *sweep, const char *values) {
   for (const char *p = values; sweep->count < COMPARE_SWEEP_MOST;) {
-    size_t length = strcspn(p, ",");
+    while (*p == ' ') p++;
+    size_t length = value_length(p);
     if (length == 0 || length >= sizeof sweep->value[0]) break;
     memcpy(sweep->value[sweep->count], p, length);
     sweep->value[sweep->count++][length] = '\0';
@@ -124,30 +138,6 @@ void compare_sweep_destroy(compare_sweep *sweep) {
 }
 
 /* ---- reporting ---- */
-
-void compare_sweep_print(const compare_sweep *sweep) {
-  for (size_t f = 0; f < COMPARE_FIGURES; f++) {
-    printf("\n%s, over the %s%s\n  %-15s", compare_figures[f].meaning, sweep->kind->label,
-           sweep->seeds > 1 ? " (median over seeds)" : "", "");
-    for (size_t i = 0; i < sweep->count; i++) printf(" %10.18s", sweep->value[i]);
-    printf("\n");
-    for (size_t r = 0; r < sweep->runs->count; r++) {
-      const char *name = sweep->runs->rows[r].name;
-      printf("  %-15s", name);
-      for (size_t i = 0; i < sweep->count; i++) {
-        compare_stat s = compare_stat_of(sweep->runs + i * sweep->seeds, sweep->seeds, name,
-                                         &compare_figures[f]);
-        int width = (int)strlen(sweep->value[i]);
-        width = width < 10 ? 10 : width > 18 ? 18 : width;
-        if (isfinite(s.median))
-          printf(" %*.4f", width, s.median);
-        else
-          printf(" %*s", width, "-");
-      }
-      printf("\n");
-    }
-  }
-}
 
 json_t *compare_sweep_json(cli *c, const compare_sweep *sweep) {
   json_t *out = json_object(), *points = json_array();

@@ -6,7 +6,7 @@
 /* The same comparison at several values of one setting. */
 typedef struct compare_sweep_kind {
   const char *name;
-  const char *values; /* by default, separated by commas */
+  const char *values; /* by default; separated by commas outside of parentheses */
   const char *label;  /* of the axis */
   bool numbers;       /* values are numbers; else words */
   bool logarithmic;
@@ -18,14 +18,18 @@ typedef struct compare_sweep_kind {
 
 const compare_sweep_kind *compare_sweep_find(const char *name);
 
-enum { COMPARE_SWEEP_MOST = 32 };
+enum { COMPARE_SWEEP_MOST = 26 }; /* as many as there are letters */
 
 typedef struct compare_sweep {
   const compare_sweep_kind *kind;
   size_t count, seeds;
-  char value[COMPARE_SWEEP_MOST][48];
+  char value[COMPARE_SWEEP_MOST][128];
   compare_run *runs; /* [count][seeds] */
 } compare_sweep;
+
+/* True if values are too long to stand over columns or at an axis: they are then called A, B, .. in
+ * their order, with a list. */
+bool compare_sweep_letters(const compare_sweep *sweep);
 
 /* values NULL: the default ones.  Exit code after the error line; compare_sweep_destroy in any
  * case. */
@@ -38,5 +42,14 @@ json_t *compare_sweep_json(cli *c, const compare_sweep *sweep);
 
 /* Data and script of the picture "sweep". */
 int compare_plot_sweep(cli *c, const char *plots, const compare_sweep *sweep);
+
+/* True for sweeps over groups, which have a picture "cost" too: what an estimate is worth against
+ * what it costs. */
+bool compare_sweep_costs(const compare_sweep_kind *kind);
+int compare_plot_cost(cli *c, const char *plots, const compare_sweep *sweep);
+
+/* The list of what the letters stand for as labels 10, 11, .. of a script, from (x, y) of the
+ * screen down. */
+void compare_plot_letters(FILE *out, const compare_sweep *sweep, double x, double y, double step);
 
 #endif

@@ -179,6 +179,11 @@ static symo_status add_hidden(symo_context *context, const place *p, const char 
   (void)snprintf(whole, room, "%s: %s %zu; x[%s]", p->name, text, p->dim, p->name);
   symo_status status = symo_layout_parse(context, whole, &alone);
   symo_free(whole);
+  if (status == SYMO_E_SHAPE)
+    return symo_fail(context, status,
+                     "network layout: space %s has dimension %zu, and %s acts on another (choose "
+                     "another group or width)",
+                     p->name, p->dim, text);
   if (status == SYMO_OK)
     status = symo_layout_add_space(layout, p->name, p->dim, symo_layout_space_group(alone, 0));
   symo_layout_destroy(alone);

@@ -82,6 +82,9 @@ static void limit_heads(sym_state *s, const graph_node *n, size_t qk, size_t v) 
                    "by itself%s",
                    places);
   if (v != qk) sym_remark(s, v, "any invertible matrix on the values of a head");
+  if (v != qk && n->heads > 1 && n->rotary && n->tensor[ROLE_PROJECTION] == NULL)
+    sym_limit_atom(s, v, SYM_IDENTITY, false,
+                   "heads change places together with those of %s.qk only, which stay", n->name);
   if (v != qk && n->heads > 1 && !n->rotary)
     sym_remark(s, v,
                "heads change places together with those of %s.qk: to move one space alone is no "
@@ -136,10 +139,12 @@ symo_status sym_rule_attention(sym_state *s, const graph_node *n, sym_value *out
   status = use_qkv(s, n, x, y, qk, v);
   if (status != SYMO_OK) return status;
   static const char *const masked = "a position attends to earlier ones only";
+  static const char *const turned = "rotary positions turn queries and keys by their places";
   static const char *const open = "attention weights are normalised over positions";
-  sym_limit_axis(s, x, 0, n->causal ? SYM_IDENTITY : SYM_PERMUTATION, false,
-                 n->causal ? masked : open);
-  if (y != x) sym_limit_axis(s, y, 0, n->causal ? SYM_IDENTITY : SYM_PERMUTATION, false, open);
+  sym_level level = n->causal || n->rotary ? SYM_IDENTITY : SYM_PERMUTATION;
+  const char *why = n->causal ? masked : n->rotary ? turned : open;
+  sym_limit_axis(s, x, 0, level, false, why);
+  if (y != x) sym_limit_axis(s, y, 0, level, false, why);
   status = sym_value_push_axis(s, out, x, 0);
   if (status != SYMO_OK || n->tensor[ROLE_PROJECTION] == NULL)
     return status == SYMO_OK ? sym_value_push(s, out, v) : status;
@@ -218,8 +223,11 @@ static symo_status check_windowed(sym_state *s, const sym_value *x, size_t axes)
   if (x->order != axes + 1)
     return sym_refuse(s, SYMO_E_SHAPE, "a value of %zu axes (takes channels and %zu of positions)",
                       x->order, axes);
-  /* Flattened axes stand alone: what flatten gives has one axis, and nothing adds a second. */
-  for (size_t a = 1; a < x->order; a++) assert(x->start[a + 1] - x->start[a] == 1);
+  for (size_t a = 1; a < x->order; a++)
+    if (x->start[a + 1] - x->start[a] != 1)
+      return sym_refuse(s, SYMO_E_UNSUPPORTED,
+                        "axis %zu of %s is a flattened one (take windows before flatten)", a,
+                        s->g->nodes[s->g->nodes[s->here].from[0]].name);
   return SYMO_OK;
 }
 

@@ -109,7 +109,7 @@ typedef enum symo_group_type {
 } symo_group_type;
 
 /* An irrep: `dim` is its real dimension, a multiple of `type`.  multiplicity[p]: how often it stands
- * in R^d (p = 1) and R^d (x) R^d (p = 2). */
+ * in R^d (p = 1) and R^d (x) R^d (p = 2).  Names tell labels apart: each its own, or all "". */
 typedef struct symo_group_irrep {
   char name[32];
   size_t dim;
@@ -125,8 +125,9 @@ typedef struct symo_group_irrep {
  * by i (from the right, by i and j).  The transform is orthogonal.
  *
  * The functions are called when a plan is made, never afterwards; what they claim is then checked
- * (orthogonality, transpose, samples act alike on the copies; not that irreps are irreducible and
- * different, which is believed) and refused with the measured defect. */
+ * (orthogonality, transpose, samples leave irrep 0 alone and act alike on the copies of the others;
+ * not that irreps are irreducible and different, which is believed) and refused with the measured
+ * defect. */
 typedef struct symo_group_ops {
   size_t size;                        /* sizeof(symo_group_ops) */
   const char *name, *summary, *exact; /* copied */

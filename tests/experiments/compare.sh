@@ -126,6 +126,131 @@ grep -q '"net": "2-32-2"' v/results.json || fail "the widths do not come from se
 works --data set.csv --net 2-3-2 --no-plots
 [ -s symo-results/set/results.json ] || fail "the default directory is not symo-results/set"
 
+# ---- other networks ----
+required="h-star-exact reynolds h-star h-pd h-g h-g-bd covariance shampoo kfac identity diagonal"
+
+# figure FILE ROW KEY: what the first run has there.
+figure() {
+  awk -v row="\"$2\"" -v key="\"$3\":" '$1 == "\"name\":" { here = index($2, row) == 1 }
+    here && $1 == key { sub(",", "", $2); print $2; exit }' "$1"
+}
+
+# nearest FILE: among structured matrices the averages come nearest in Frobenius norm, reynolds to H and
+# reynolds-abs to |H|: no row of the same structure has a greater cosine.
+nearest() {
+  local row best one
+  for row in h-star h-pd h-g h-g-bd covariance; do
+    for pair in "reynolds cosine_hessian" "reynolds-abs cosine_abs_hessian"; do
+      best=$(figure "$1" "${pair% *}" "${pair#* }") one=$(figure "$1" "$row" "${pair#* }")
+      awk -v a="$best" -v b="$one" 'BEGIN { exit !(a >= b - 1e-9 && a > 0 && a <= 1 + 1e-9) }' ||
+        fail "$1: ${pair#* }: $row has $one, ${pair% *} $best"
+    done
+  done
+}
+
+digits="--data digits --examples 30 --no-plots"
+while read -r options; do
+  # shellcheck disable=SC2086
+  works $digits $options --out n
+  [ -s err ] && fail "$options: $(cat err)"
+  for row in $required; do
+    [ -n "$(figure n/results.json "$row" cosine_abs_hessian)" ] || fail "$options: no row $row"
+    [ "$(figure n/results.json "$row" stored_numbers)" != null ] || fail "$options: $row is null"
+  done
+  nearest n/results.json
+  grep -q '"label": "exact"' n/results.json || fail "$options: the group is not exact"
+done <<'END'
+--net rnn:8-3-10
+--net rnn:8-3-2-10 --act relu --no-bias
+--net conv:8x8x1-c2k3-p2-c3k3c-p4-10
+--net conv:8x8x1-c2k3c-m4-10 --act relu
+--net conv:64x1-c2k5-ln-p8-res-c2k3-add-p4-10 --act gelu
+--net 64-3-res-rms-3-add-10
+END
+# The data are written as the loss saw them, one example a row whatever the shape.
+works --data digits --examples 30 --net rnn:8-3-10 --no-plots --out n
+works --data digits --examples 30 --net 64-2-10 --no-plots --out m
+cmp -s n/data-x.npy m/data-x.npy || fail "rows of digits as steps: other data"
+grep -aq "'shape': (30, 64)" n/data-x.npy || fail "data-x.npy has not 30 rows"
+grep -q '"net": "rnn:8x8-3-10"' n/results.json || fail "the steps are not in results.json"
+works --data digits --examples 30 --net rnn:8-3-10 --no-plots --out m
+for file in n/*; do
+  if [ "$file" = n/results.json ]; then
+    diff <(grep -v '"seconds":' n/results.json) <(grep -v '"seconds":' m/results.json) >/dev/null ||
+      fail "rnn: results.json differs between equal runs"
+  else
+    cmp -s "$file" "m/${file#n/}" || fail "rnn: ${file#n/} differs between equal runs"
+  fi
+done
+works --data teacher --net rnn:2x2-3-1 --examples 20 --sweep width --sweep-values 2,3 --no-plots --out n
+refused 3 'does not fit digits' --net rnn:8-16 --no-plots --out n
+refused 2 '--net' --net rnn:8
+refused 2 '--net' --net conv:8x8x1-c4k4-10
+refused 3 'does not fit digits' --net conv:7x7x1-c2k3-10 --no-plots --out n
+
+# ---- groups with parameters, of plugins, and lists of them ----
+four="--data teacher --net 2-4-1 --examples 20 --no-plots --out g"
+while read -r group; do
+  # shellcheck disable=SC2086
+  works $four --groups "$group"
+  grep -qF "\"h1\": \"$group\"" g/results.json || fail "$group is not named in results.json"
+  grep -qF "h1 $group" out || fail "$group is not named in the table"
+  grep -qiE '(^|[^a-z])-?(nan|inf)' g/results.json && fail "$group: NaN in results.json"
+  case $group in scaling*) ;; *) nearest g/results.json ;; esac
+done <<'END'
+cyclic
+dihedral
+scaling(1)
+scaling(0.3, signs)
+scaling(3, signs, permute)
+product(cyclic 2, permutation 2)
+sum(permutation 2, orthogonal 2)
+wreath(2, permutation 2)
+restriction(permutation 4, keep 1)
+END
+# Scales are exact for relu, with outgoing axes dual, also where one space stands on both.
+# shellcheck disable=SC2086
+works $four --act relu --groups 'scaling(1, permute)'
+grep -q '"label": "exact"' g/results.json || fail "scaling of relu is not exact"
+grep -q '"h1\*"' g/layout.json || fail "outgoing weights are not dual"
+# shellcheck disable=SC2086
+works $four --groups g/layout.json
+works --data teacher --net rnn:2x2-3-1 --examples 20 --act relu --groups 'scaling(2)' --no-plots --out g
+grep -q '"label": "exact"' g/results.json || fail "scaling of a relu rnn is not exact"
+# shellcheck disable=SC2086
+works $four --groups permutation
+grep -q '\*' g/layout.json && fail "stars where they say nothing"
+# shellcheck disable=SC2086
+refused 3 'space h1 has dimension 4' $four --groups 'product(cyclic 3, permutation 4)'
+refused 3 'space h2' --data teacher --net 2-4-5-1 --groups 'wreath(2, permutation 2)' --no-plots --out g
+refused 2 '"scalign"; did you mean "scaling"' --groups 'scalign(1)' --no-plots --out g
+refused 2 'window' --groups 'scaling(-1)' --no-plots --out g
+refused 3 'short notation' --groups custom --no-plots --out g
+if ${CC:-cc} -std=c11 -shared -fPIC -I"$root/include" -o hadamard.so \
+  "$root/experiments/examples/plugin_hadamard.c" -lm 2>/dev/null; then
+  # shellcheck disable=SC2086
+  works $four --plugin hadamard.so --groups hadamard
+  grep -q '"h1": "hadamard"' g/results.json || fail "the group of a plugin is not taken"
+  # shellcheck disable=SC2086
+  "$symo" compare $four --plugin hadamard.so --groups hadamrad >out 2>err
+  [ $? -eq 2 ] && grep -q 'did you mean "hadamard"' err || fail "hadamrad: $(cat err)"
+fi
+# Commas within parentheses do not end a value.
+# shellcheck disable=SC2086
+works $four --sweep groups --seeds 2 --sweep-values \
+  'identity, scaling(1, permute),product(cyclic 2, permutation 2),wreath(2, orthogonal 2)'
+[ "$(grep -c '"value": ' g/results.json)" -eq 4 ] || fail "the sweep has not four values"
+for text in '"value": "product(cyclic 2, permutation 2)"' '"value": "scaling(1, permute)"'; do
+  grep -qF "$text" g/results.json || fail "no $text in the sweep"
+done
+for text in '  C  product(cyclic 2, permutation 2) ' 'numbers to keep' 'seconds to form'; do
+  grep -qF "$text" out || fail "no \"$text\" in the table of the sweep"
+done
+# shellcheck disable=SC2086
+refused 2 '--sweep-values: there is no "nothing"' $four --sweep groups --sweep-values identity,nothing
+# shellcheck disable=SC2086
+refused 2 '1 to 26' $four --sweep groups --sweep-values 'identity,,permutation'
+
 # ---- pictures ----
 if command -v gnuplot >/dev/null; then
   # shellcheck disable=SC2086
@@ -133,6 +258,12 @@ if command -v gnuplot >/dev/null; then
   [ -s err ] && fail "drawing says: $(cat err)"
   for name in matrices spectra cosines sweep; do
     [ -s "p/$name.png" ] && [ -s "p/$name.svg" ] || fail "no picture p/$name"
+  done
+  # shellcheck disable=SC2086
+  works $tiny --out c --sweep groups --sweep-values 'identity,scaling(1),product(cyclic 2, permutation 2)'
+  [ -s err ] && fail "drawing says: $(cat err)"
+  for name in sweep cost; do
+    [ -s "c/$name.png" ] && [ -s "c/$name.svg" ] || fail "no picture c/$name"
   done
 fi
 mkdir bin

@@ -7,16 +7,13 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <unistd.h>
 
-static const cli_command *const commands[] = {&cli_command_groups,
-                                              &cli_command_layout,
-                                              &cli_command_estimate,
-                                              &cli_command_apply,
-                                              &cli_command_info,
-                                              &cli_command_verify,
-                                              NULL};
+static const cli_command *const commands[] = {
+    &cli_command_groups, &cli_command_layout,     &cli_command_estimate, &cli_command_apply,
+    &cli_command_info,   &cli_command_symmetries, &cli_command_verify,   NULL};
 
 static const char *const notation = "in: identity 2; h: signed-permutation 3; w[h,in] b[h]; r[h,h]";
 
@@ -128,6 +125,41 @@ Test(commands, out_of_memory_in_verify) {
   write_inputs();
   starve("symo verify --layout @layout.json --samples 200");
   starve("symo verify --layout @layout.json --samples 200 --json");
+  starve("symo verify --data teacher --net 2-3-1 --examples 10 --act relu");
+  starve("symo verify --data teacher --net 2-3-1 --examples 10 --act relu --dtype f32 --json");
+}
+
+Test(commands, out_of_memory_in_symmetries) {
+  starve("symo symmetries --net 2-3-1 --act relu");
+  starve("symo symmetries --net rnn:2-3-1 --act tanh --json");
+}
+
+/* Centred estimates of layouts with scaling keep some trivial labels and drop others: what apply adds
+ * for the dropped ones is theirs alone. */
+Test(commands, powers_of_a_centred_estimate_with_scaling) {
+  symo_context *context = symo_test_context();
+  symo_layout *layout;
+  double x[2] = {1, 1}, *mx, *root;
+  cr_ok(context, symo_layout_parse(context, "s: scaling(1.5) 1; a[] b[s,s]", &layout));
+  cr_ok(context, symo_layout_write_json(layout, symo_test_path("layout.json")));
+  cr_ok(context, symo_tensors_write(layout, symo_test_path("v"), SYMO_F64, x));
+  x[0] = 1.3;
+  x[1] = 0.7;
+  cr_ok(context, symo_tensors_write(layout, symo_test_path("g"), SYMO_F64, x));
+  cr_assert_eq(program("symo estimate --layout @layout.json --grad @g --estimator h-g-bd "
+                       "--centered --out @h"),
+               0);
+  cr_assert_eq(program("symo apply --hessian @h --op matvec --in @v --out @mv"), 0);
+  cr_assert_eq(program("symo apply --hessian @h --op sqrt --damping 2 --in @v --out @root"), 0);
+  cr_ok(context, symo_tensors_read(layout, symo_test_path("mv"), SYMO_F64, NULL, (void **)&mx));
+  cr_ok(context, symo_tensors_read(layout, symo_test_path("root"), SYMO_F64, NULL, (void **)&root));
+  cr_assert(mx[0] == 0 && mx[1] > 3, "%g, %g", mx[0], mx[1]);
+  cr_assert(fabs(root[0] - sqrt(2)) <= 1e-12 && fabs(root[1] - sqrt(2 + mx[1])) <= 1e-12, "%g, %g",
+            root[0], root[1]);
+  symo_free(mx);
+  symo_free(root);
+  symo_layout_destroy(layout);
+  symo_context_destroy(context);
 }
 
 /* ---- verify says no

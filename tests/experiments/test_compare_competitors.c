@@ -1,88 +1,15 @@
 /* Shampoo, K-FAC and the Fisher diagonal on tiny networks against what their definitions say,
  * formed naively from gradients of single examples. */
-#include "tests/support/testing.h"
+#include "tests/experiments/test_compare_support.h"
 
 #include <math.h>
 
 #include "core/linalg.h"
-#include "experiments/compare/competitor.h"
 #include "experiments/compare/kfac.h"
 
-enum { IN = 3, HIDDEN = 4, OUT = 2, EXAMPLES = 7, MOST = 40 };
+enum { EXAMPLES = COMPARE_EXAMPLES, MOST = COMPARE_MOST };
 
-typedef struct fixture {
-  symo_context *context;
-  symo_rng *rng;
-  symo_net *net;
-  symo_net_spec spec;
-  size_t size;
-  double x[EXAMPLES * IN], y[EXAMPLES * OUT], theta[MOST], grad[MOST];
-  compare_input input;
-} fixture;
-
-static void gradient(symo_net *net, const double *theta, double *grad) {
-  symo_problem problem = symo_net_problem(net);
-  double loss;
-  cr_assert(problem.gradient(problem.self, theta, &loss, grad) == SYMO_OK);
-}
-
-static void setup(fixture *f, const char *widths, symo_loss loss, bool bias) {
-  f->context = symo_test_context();
-  f->rng = symo_test_rng(f->context, 11);
-  f->spec = symo_net_spec_default();
-  cr_ok(f->context, symo_net_parse(f->context, widths, &f->spec));
-  f->spec.loss = loss;
-  f->spec.bias = bias;
-  cr_ok(f->context, symo_net_create(f->context, &f->spec, &f->net));
-  f->size = symo_net_num_parameters(f->net);
-  cr_assert(f->size <= MOST);
-  symo_test_randn(f->rng, f->x, EXAMPLES * IN);
-  size_t outputs = symo_net_outputs(&f->spec);
-  for (size_t n = 0; n < EXAMPLES; n++)
-    for (size_t k = 0; k < outputs; k++)
-      f->y[n * outputs + k] = loss == SYMO_LOSS_MSE ? symo_rng_normal(f->rng)
-                              : k == n % outputs    ? 1
-                                                    : 0;
-  symo_test_randn(f->rng, f->theta, f->size);
-  cr_ok(f->context, symo_net_set_data(f->net, EXAMPLES, f->x, f->y));
-  gradient(f->net, f->theta, f->grad);
-  f->input = (compare_input){.context = f->context,
-                             .net = f->net,
-                             .theta = f->theta,
-                             .grad = f->grad,
-                             .examples = EXAMPLES,
-                             .samples = 1,
-                             .rng = f->rng};
-}
-
-static void teardown(fixture *f) {
-  symo_net_destroy(f->net);
-  symo_rng_destroy(f->rng);
-  symo_context_destroy(f->context);
-  cr_no_leaks();
-}
-
-/* Gradients of the examples one by one, [EXAMPLES, size]. */
-static void single_gradients(const fixture *f, double *out) {
-  symo_net *net = NULL;
-  cr_ok(f->context, symo_net_create(f->context, &f->spec, &net));
-  size_t outputs = symo_net_outputs(&f->spec);
-  for (size_t n = 0; n < EXAMPLES; n++) {
-    cr_ok(f->context, symo_net_set_data(net, 1, f->x + n * IN, f->y + n * outputs));
-    gradient(net, f->theta, out + n * f->size);
-  }
-  symo_net_destroy(net);
-}
-
-static void build(fixture *f, const char *name, double *dense) {
-  const compare_competitor *row = compare_competitor_find(name);
-  cr_assert(row != NULL, "%s", name);
-  compare_approx *a = NULL;
-  cr_ok(f->context, row->build(&f->input, &a));
-  cr_assert(a->size == f->size);
-  cr_ok(f->context, a->form->dense(a, dense));
-  compare_approx_destroy(a);
-}
+typedef compare_fixture fixture;
 
 static void square_of(size_t n, const double *a, double *out) {
   symo_mat m = symo_mat_dense((void *)(uintptr_t)a, n, n);
@@ -92,10 +19,10 @@ static void square_of(size_t n, const double *a, double *out) {
 /* Block-diagonal, per tensor: L (x) R of the gradient's matrix; (g g')^vector of a bias. */
 static void naive_shampoo(const fixture *f, int vector, double *out) {
   memset(out, 0, f->size * f->size * sizeof *out);
-  for (size_t l = 0; l < f->spec.num_layers; l++) {
-    compare_layer layer = compare_layer_at(&f->spec, l);
+  for (size_t l = 0; l < symo_net_num_weights(f->net); l++) {
+    symo_net_weight layer = symo_net_get_weight(f->net, l);
     const double *g = f->grad + layer.weight;
-    size_t rows = layer.out, cols = layer.in;
+    size_t rows = layer.outputs, cols = layer.inputs;
     for (size_t e = 0; e < rows * cols; e++)
       for (size_t d = 0; d < rows * cols; d++) {
         double left = 0, right = 0;
@@ -116,18 +43,18 @@ static void naive_shampoo(const fixture *f, int vector, double *out) {
 Test(compare_competitors, shampoo_is_the_root_of_the_kronecker_product) {
   for (int bias = 0; bias <= 1; bias++) {
     fixture f;
-    setup(&f, "3-4-2", SYMO_LOSS_MSE, bias == 1);
+    compare_setup_fixture(&f, "3-4-2", SYMO_LOSS_MSE, bias == 1);
     static double dense[MOST * MOST], square[MOST * MOST], naive[MOST * MOST], root[MOST * MOST];
     size_t count = f.size * f.size;
-    build(&f, "shampoo", dense);
+    compare_build_dense(&f, "shampoo", dense);
     square_of(f.size, dense, square);
     naive_shampoo(&f, 2, naive);
     cr_assert(symo_test_rel(square, naive, count) <= 1e-12, "%g",
               symo_test_rel(square, naive, count));
-    build(&f, "shampoo-root", root);
+    compare_build_dense(&f, "shampoo-root", root);
     square_of(f.size, root, square);
     cr_assert(symo_test_rel(square, dense, count) <= 1e-12);
-    teardown(&f);
+    compare_teardown_fixture(&f);
   }
 }
 
@@ -135,25 +62,26 @@ Test(compare_competitors, shampoo_is_the_root_of_the_kronecker_product) {
  * of the weight gradient over the entry of d. */
 static void naive_kfac(const fixture *f, const double *singles, double *out) {
   memset(out, 0, f->size * f->size * sizeof *out);
-  for (size_t l = 0; l < f->spec.num_layers; l++) {
-    compare_layer layer = compare_layer_at(&f->spec, l);
+  for (size_t l = 0; l < symo_net_num_weights(f->net); l++) {
+    symo_net_weight layer = symo_net_get_weight(f->net, l);
     double d[MOST * MOST] = {0}, a[MOST * MOST] = {0}, input[MOST];
-    size_t wide = layer.in + 1;
+    size_t wide = layer.inputs + 1;
     for (size_t n = 0; n < EXAMPLES; n++) {
       const double *g = singles + n * f->size, *b = g + layer.bias;
-      for (size_t j = 0; j < layer.in; j++) input[j] = g[layer.weight + j] / b[0];
-      input[layer.in] = 1;
-      for (size_t i = 0; i < layer.out * layer.out; i++)
-        d[i] += b[i / layer.out] * b[i % layer.out] / EXAMPLES;
+      for (size_t j = 0; j < layer.inputs; j++) input[j] = g[layer.weight + j] / b[0];
+      input[layer.inputs] = 1;
+      for (size_t i = 0; i < layer.outputs * layer.outputs; i++)
+        d[i] += b[i / layer.outputs] * b[i % layer.outputs] / EXAMPLES;
       for (size_t i = 0; i < wide * wide; i++) a[i] += input[i / wide] * input[i % wide] / EXAMPLES;
     }
-    for (size_t i = 0; i < layer.out * wide; i++)
-      for (size_t j = 0; j < layer.out * wide; j++) {
-        size_t r = i % wide < layer.in ? layer.weight + i / wide * layer.in + i % wide
-                                       : layer.bias + i / wide;
-        size_t c = j % wide < layer.in ? layer.weight + j / wide * layer.in + j % wide
-                                       : layer.bias + j / wide;
-        out[r * f->size + c] = d[i / wide * layer.out + j / wide] * a[i % wide * wide + j % wide];
+    for (size_t i = 0; i < layer.outputs * wide; i++)
+      for (size_t j = 0; j < layer.outputs * wide; j++) {
+        size_t r = i % wide < layer.inputs ? layer.weight + i / wide * layer.inputs + i % wide
+                                           : layer.bias + i / wide;
+        size_t c = j % wide < layer.inputs ? layer.weight + j / wide * layer.inputs + j % wide
+                                           : layer.bias + j / wide;
+        out[r * f->size + c] =
+            d[i / wide * layer.outputs + j / wide] * a[i % wide * wide + j % wide];
       }
   }
 }
@@ -162,14 +90,14 @@ Test(compare_competitors, empirical_kfac_from_single_gradients) {
   static const symo_loss losses[] = {SYMO_LOSS_MSE, SYMO_LOSS_CROSS_ENTROPY};
   for (size_t k = 0; k < 2; k++) {
     fixture f;
-    setup(&f, "3-4-2", losses[k], true);
+    compare_setup_fixture(&f, "3-4-2", losses[k], true);
     static double dense[MOST * MOST], naive[MOST * MOST], singles[EXAMPLES * MOST];
-    single_gradients(&f, singles);
+    compare_single_gradients(&f, singles);
     naive_kfac(&f, singles, naive);
-    build(&f, "kfac-empirical", dense);
+    compare_build_dense(&f, "kfac-empirical", dense);
     cr_assert(symo_test_rel(dense, naive, f.size * f.size) <= 1e-11, "%g",
               symo_test_rel(dense, naive, f.size * f.size));
-    teardown(&f);
+    compare_teardown_fixture(&f);
   }
 }
 
@@ -178,7 +106,7 @@ Test(compare_competitors, empirical_kfac_from_single_gradients) {
 Test(compare_competitors, kfac_of_a_linear_layer_is_gauss_newton) {
   for (int bias = 0; bias <= 1; bias++) {
     fixture f;
-    setup(&f, "3-1", SYMO_LOSS_MSE, bias == 1);
+    compare_setup_fixture(&f, "3-1", SYMO_LOSS_MSE, bias == 1);
     double labels[EXAMPLES], dense[MOST * MOST], exact[MOST * MOST], ggn[MOST * MOST];
     cr_ok(f.context, symo_net_predict(f.net, f.theta, EXAMPLES, f.x, labels));
     for (size_t n = 0; n < EXAMPLES; n++) labels[n] += n % 2 == 0 ? 1 : -1;
@@ -190,9 +118,9 @@ Test(compare_competitors, kfac_of_a_linear_layer_is_gauss_newton) {
     symo_problem problem = symo_net_problem(f.net);
     cr_ok(f.context, symo_problem_hessian(f.context, &problem, f.theta, exact));
     cr_assert(symo_test_rel(dense, exact, f.size * f.size) <= 1e-12);
-    build(&f, "ggn", ggn);
+    compare_build_dense(&f, "ggn", ggn);
     cr_assert(symo_test_rel(ggn, exact, f.size * f.size) <= 1e-11);
-    teardown(&f);
+    compare_teardown_fixture(&f);
   }
 }
 
@@ -200,38 +128,38 @@ Test(compare_competitors, kfac_of_a_linear_layer_is_gauss_newton) {
  * the error of E[d d'] is sqrt(2 / draws) or so. */
 Test(compare_competitors, sampled_kfac_nears_gauss_newton) {
   fixture f;
-  setup(&f, "3-2", SYMO_LOSS_MSE, true);
+  compare_setup_fixture(&f, "3-2", SYMO_LOSS_MSE, true);
   double dense[MOST * MOST], exact[MOST * MOST];
   f.input.samples = 2000;
-  build(&f, "kfac", dense);
+  compare_build_dense(&f, "kfac", dense);
   symo_problem problem = symo_net_problem(f.net);
   cr_ok(f.context, symo_problem_ggn(f.context, &problem, f.theta, exact));
   double apart = symo_test_rel(dense, exact, f.size * f.size);
   cr_assert(apart <= 5 * sqrt(2.0 / (2000.0 * EXAMPLES)), "%g", apart);
-  teardown(&f);
+  compare_teardown_fixture(&f);
 }
 
 Test(compare_competitors, diagonal_is_the_mean_of_squared_gradients) {
   for (int bias = 0; bias <= 1; bias++) {
     fixture f;
-    setup(&f, "3-4-2", SYMO_LOSS_CROSS_ENTROPY, bias == 1);
+    compare_setup_fixture(&f, "3-4-2", SYMO_LOSS_CROSS_ENTROPY, bias == 1);
     static double dense[MOST * MOST], naive[MOST * MOST], singles[EXAMPLES * MOST];
-    single_gradients(&f, singles);
+    compare_single_gradients(&f, singles);
     memset(naive, 0, sizeof naive);
     for (size_t n = 0; n < EXAMPLES; n++)
       for (size_t i = 0; i < f.size; i++)
         naive[i * f.size + i] += singles[n * f.size + i] * singles[n * f.size + i] / EXAMPLES;
-    build(&f, "diagonal", dense);
+    compare_build_dense(&f, "diagonal", dense);
     cr_assert(symo_test_rel(dense, naive, f.size * f.size) <= 1e-13);
-    teardown(&f);
+    compare_teardown_fixture(&f);
   }
 }
 
 Test(compare_competitors, identity_and_the_registry) {
   fixture f;
-  setup(&f, "3-4-2", SYMO_LOSS_MSE, true);
+  compare_setup_fixture(&f, "3-4-2", SYMO_LOSS_MSE, true);
   static double dense[MOST * MOST];
-  build(&f, "identity", dense);
+  compare_build_dense(&f, "identity", dense);
   for (size_t i = 0; i < f.size * f.size; i++)
     cr_assert(dense[i] == (i % (f.size + 1) == 0 ? 1 : 0));
   for (size_t i = 0; i < compare_competitor_count(); i++) {
@@ -241,7 +169,7 @@ Test(compare_competitors, identity_and_the_registry) {
   }
   cr_assert(compare_competitor_at(compare_competitor_count()) == NULL);
   cr_assert(compare_competitor_find("nothing") == NULL);
-  teardown(&f);
+  compare_teardown_fixture(&f);
 }
 
 /* Nothing leaks, and nothing is handed out, wherever memory runs out. */
@@ -261,10 +189,10 @@ static symo_status operation(void *self) {
 
 Test(compare_competitors, allocations_that_fail) {
   fixture f;
-  setup(&f, "3-4-2", SYMO_LOSS_MSE, true);
+  compare_setup_fixture(&f, "3-4-2", SYMO_LOSS_MSE, true);
   for (size_t i = 0; i < compare_competitor_count(); i++) {
     attempt t = {&f, compare_competitor_at(i)};
     cr_assert(symo_test_allocations(operation, &t) > 0);
   }
-  teardown(&f);
+  compare_teardown_fixture(&f);
 }

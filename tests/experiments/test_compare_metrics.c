@@ -306,6 +306,34 @@ Test(compare_forms, kronecker) {
   teardown(&f);
 }
 
+/* A tensor of three axes: entries are products of three, and every factor is kept by itself. */
+Test(compare_forms, kronecker_of_three_axes) {
+  enum { SIZE = 24 };
+  fixture f;
+  setup(&f);
+  static const size_t dims[] = {2, 3, 4};
+  double first[4], second[9], third[16], dense[SIZE * SIZE], worst = 0;
+  const double *const factors[] = {first, second, third};
+  definite(f.rng, 2, 0.1, first);
+  definite(f.rng, 3, 0.1, second);
+  definite(f.rng, 4, 0.1, third);
+  compare_approx *a = NULL;
+  cr_ok(f.context, compare_approx_kron(f.context, SIZE, 1, &a));
+  cr_ok(f.context, compare_kron_set_axes(a, 0, 0, 3, dims, factors, 1));
+  cr_assert(a->stored == 3 + 6 + 10);
+  cr_ok(f.context, a->form->dense(a, dense));
+  for (size_t i = 0; i < SIZE; i++)
+    for (size_t j = 0; j < SIZE; j++) {
+      double want =
+          first[i / 12 * 2 + j / 12] * second[i / 4 % 3 * 3 + j / 4 % 3] * third[i % 4 * 4 + j % 4];
+      worst = fmax(worst, fabs(dense[i * SIZE + j] - want));
+    }
+  cr_assert(worst <= 1e-13, "%g", worst);
+  conform(&f, a);
+  compare_approx_destroy(a);
+  teardown(&f);
+}
+
 /* A rank-one factor keeps rank one under a root: rounding is not lifted. */
 Test(compare_forms, kronecker_root_of_rank_one) {
   fixture f;

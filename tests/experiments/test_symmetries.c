@@ -347,6 +347,11 @@ static const struct {
      "{'op': 'conv2d', 'name': 'y', 'from': 'x', 'out': 2, 'kernel': 3, 'weight': 'w'}"},
     {SYMO_E_SHAPE, "nodes[1] (pool y): the window is 5 long on axis 1 of x, which has dimension 4",
      "[3, 4]", "{'op': 'pool', 'name': 'y', 'from': 'x', 'window': 5, 'kind': 'max'}"},
+    {SYMO_E_UNSUPPORTED, "nodes[4] (conv1d y): axis 1 of t is a flattened one", "[4, 4]",
+     "{'op': 'flatten', 'name': 'f', 'from': 'x'},"
+     "{'op': 'embedding', 'name': 'e', 'from': 'f', 'rows': 9, 'out': 6, 'weight': 'w'},"
+     "{'op': 'transpose', 'name': 't', 'from': 'e', 'order': [1, 0]},"
+     "{'op': 'conv1d', 'name': 'y', 'from': 't', 'out': 3, 'kernel': 3, 'weight': 'v'}"},
     {SYMO_E_SHAPE, "which 4 heads do not divide", "[5, 6]",
      "{'op': 'attention', 'name': 'y', 'from': 'x', 'heads': 4, 'qkv': 'a'}"},
     {SYMO_E_FORMAT, "nodes[1] (attention y): key is missing", "[5, 6]",

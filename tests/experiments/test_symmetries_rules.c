@@ -198,6 +198,14 @@ static const struct {
     {NULL, P ATTENTION("'p'", "") TURN("d"), "d.v", SYM_ORTHOGONAL, false},
     {NULL, P ATTENTION("'p'", ", 'causal': true") TURN("d"), "p.0", SYM_IDENTITY, false},
     {NULL, P ATTENTION("'p'", ", 'rotary': true") TURN("d"), "d.qk", SYM_IDENTITY, false},
+    {NULL, P ATTENTION("'p'", ", 'rotary': true") TURN("d"), "p.0", SYM_IDENTITY, false},
+    {NULL, P ATTENTION("'p'", ", 'rotary': true") TURN("d"), "d.v", SYM_ORTHOGONAL, false},
+    /* Two heads that must stay, behind them an activation with a trivial part. */
+    {"[5, 4]",
+     "{'op': 'attention', 'name': 'd', 'from': 'x', 'heads': 2, 'query': 'q', 'key': 'k',"
+     "'value': 'n', 'rotary': true},"
+     "{'op': 'activation', 'name': 'a', 'from': 'd', 'function': 'relu'}," Y("a"),
+     "d.v", SYM_IDENTITY, false},
     {"[5, 4]", P ATTENTION("['x', 'p']", "") "{'op': 'flatten', 'name': 'f', 'from': 'd'}," Y("f"),
      "p.0", SYM_PERMUTATION, false},
     {"[5, 4]",

@@ -1,6 +1,7 @@
 /* Groups in the caller's own code: cyclic shifts by their real Fourier transform and quaternions by
  * left multiplication, against the same groups given by generators; and tables that are wrong. */
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -163,6 +164,12 @@ Test(callbacks, wrong_tables_are_refused_with_the_defect) {
   shifts s = {.fault = NONE};
   symo_group_ops ops = table(&s);
   symo_group *group;
+  static const char *const names[] = {"", "a \"b\"", "shift s", "x:y"};
+  for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+    ops.name = names[k]; /* layouts are written as text and JSON */
+    cr_fails(context, SYMO_E_NAME, "not a name", symo_group_from_ops(context, &ops, &group));
+  }
+  ops.name = "shifts";
   ops.analyze = NULL;
   cr_fails(context, SYMO_E_ARGUMENT, "analyze", symo_group_from_ops(context, &ops, &group));
   ops.size = 8;
@@ -183,20 +190,54 @@ static void unchanged(void *self, size_t d, int axes, size_t lanes, const double
   memcpy(out, x, d * lanes * sizeof *x);
 }
 
+/* Flips of the sign of R^1, and of each coordinate of R^2: characters that are not trivial. */
+static void flipped_irrep(void *self, size_t d, size_t k, symo_group_irrep *out) {
+  *out = (symo_group_irrep){"trivial", 1, SYMO_REAL, {0, 1, 0}};
+}
+
+static symo_status flip(void *self, size_t d, symo_rng *rng, double *q) {
+  for (size_t i = 0; i < d * d; i++) q[i] = i % (d + 1) == 0 ? -1 : 0;
+  return SYMO_OK;
+}
+
+static size_t three(void *self, size_t d) { return 3; }
+
+static void namesakes(void *self, size_t d, size_t k, symo_group_irrep *out) {
+  *out = (symo_group_irrep){"flip", 1, SYMO_REAL, {0, k > 0, 0}};
+}
+
+static void vast(void *self, size_t d, size_t k, symo_group_irrep *out) {
+  *out = (symo_group_irrep){"vast", k == 0 ? 1 : SIZE_MAX / 2 + 1, SYMO_REAL, {0, 1, 0}};
+}
+
 Test(callbacks, irreps_that_samples_contradict) {
+  static const struct {
+    size_t d;
+    size_t (*num)(void *self, size_t d);
+    void (*irrep)(void *self, size_t d, size_t k, symo_group_irrep *out);
+    symo_status (*sample)(void *self, size_t d, symo_rng *rng, double *q);
+    symo_status status;
+    const char *text;
+  } rows[] = {{4, one, mixed_irrep, sample, SYMO_E_NUMERIC, "does not act alike"},
+              {1, one, flipped_irrep, flip, SYMO_E_NUMERIC, "moves the trivial irrep"},
+              {2, three, namesakes, flip, SYMO_E_NAME, "irrep 2: the name \"flip\" is taken"},
+              {1, three, vast, flip, SYMO_E_ARGUMENT, "irrep 1: dimension 9223372036854775808"}};
   symo_context *context = symo_test_context();
-  shifts s = {.fault = NONE};
-  symo_group_ops ops = table(&s);
-  ops.num_irreps = one;
-  ops.irrep = mixed_irrep;
-  ops.analyze = ops.synthesize = unchanged;
-  symo_group *group;
-  symo_plan *plan;
-  cr_ok(context, symo_group_from_ops(context, &ops, &group));
-  symo_layout *layout = layout_of(context, group, 4, false);
-  cr_fails(context, SYMO_E_NUMERIC, "does not act alike", symo_plan_create(layout, NULL, &plan));
-  symo_layout_destroy(layout);
-  symo_group_destroy(group);
+  for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+    shifts s = {.fault = NONE};
+    symo_group_ops ops = table(&s);
+    ops.num_irreps = rows[k].num;
+    ops.irrep = rows[k].irrep;
+    ops.sample = rows[k].sample;
+    ops.analyze = ops.synthesize = unchanged;
+    symo_group *group;
+    symo_plan *plan;
+    cr_ok(context, symo_group_from_ops(context, &ops, &group));
+    symo_layout *layout = layout_of(context, group, rows[k].d, false);
+    cr_fails(context, rows[k].status, rows[k].text, symo_plan_create(layout, NULL, &plan));
+    symo_layout_destroy(layout);
+    symo_group_destroy(group);
+  }
   symo_context_destroy(context);
   cr_no_leaks();
 }

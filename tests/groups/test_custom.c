@@ -449,6 +449,14 @@ Test(custom, what_is_no_group_is_refused) {
   cr_no_leaks();
 }
 
+Test(custom, a_space_that_no_tensor_uses_is_no_matter) {
+  symo_world w;
+  symo_world_open(&w, 312);
+  symo_world_parse(&w, "s: product(cyclic 2, cyclic 2); d: dihedral 4; h: permutation 2; w[h]");
+  symo_plan_destroy(symo_world_plan(&w, SYMO_F64, SYMO_COUPLED, false));
+  symo_world_close(&w);
+}
+
 Test(custom, too_many_points_are_refused_with_the_numbers) {
   symo_world w;
   symo_world_open(&w, 309);

@@ -71,6 +71,9 @@ Test(generators, refused_by_value) {
            "h: Lie generator 1: not antisymmetric: A + A' has an entry "
            "of 1.0e-06",
            symo_generator_set_add(s, &g, "h"));
+  lie[9 + 3] = -1e300;
+  cr_fails(w.context, SYMO_E_ARGUMENT, "h: Lie generator 1: has an entry of 1.0e+300 (divide it",
+           symo_generator_set_add(s, &g, "h"));
   cr_assert_eq(symo_generator_set_count(s), 0); /* all or none */
   lie[9 + 3] = -1e30 * (1 + 1e-12);
   cr_ok(w.context, symo_generator_set_add(s, &g, "h"));

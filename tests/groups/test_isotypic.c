@@ -227,6 +227,45 @@ Test(isotypic, cyclic_groups_are_of_complex_type) {
   end();
 }
 
+/* Tensors without the space share the label and have no sign: it must not hang on an eigenvector. */
+Test(isotypic, the_sign_of_the_trivial_irrep_is_settled) {
+  for (int which = 0; which < 3; which++)
+    for (uint64_t seed = 0; seed < 20; seed++) {
+      generator_set *set = set_of(5);
+      isotypic *iso = NULL;
+      add_cycle(set);
+      if (which == 1) add_reversal(set);
+      if (which == 2) add_flip(set, 0);
+      cr_ok(context, symo_isotypic_create(set, which == 2 ? 4 : 2, seed, &iso));
+      const isotypic_irrep *trivial = &iso->irreps[0];
+      cr_assert(trivial->copies[which == 2 ? 2 : 1] == 1);
+      for (size_t i = 0; which < 2 && i < 5; i++)
+        cr_assert_float_eq(trivial->basis[1][i], sqrt(0.2), 1e-13);
+      for (size_t i = 0; which == 2 && i < 5; i++)
+        cr_assert_float_eq(trivial->basis[2][6 * i], sqrt(0.2), 1e-13);
+      symo_isotypic_destroy(iso);
+      symo_generator_set_destroy(set);
+    }
+  end();
+}
+
+/* A check that NaN or a unit of measure can pass is none. */
+Test(isotypic, defects_are_in_units_of_the_generator) {
+  for (int k = -300; k <= 100; k += 100) {
+    generator_set *set = set_of(3);
+    isotypic *iso = NULL;
+    double size = pow(10, k);
+    double a[9] = {0, size, 2 * size, -size, 0, 3 * size, -2 * size, -3 * size, 0};
+    cr_ok(context, symo_generator_set_add_lie(set, a));
+    cr_ok(context, symo_isotypic_create(set, 6, 1, &iso));
+    cr_assert(iso->commutant == 36 && iso->defect > 0 && iso->defect <= 1e-10, "1e%d: %g", k,
+              iso->defect);
+    symo_isotypic_destroy(iso);
+    symo_generator_set_destroy(set);
+  }
+  end();
+}
+
 Test(isotypic, dihedral_groups_are_real) {
   static const kind d5[] = {{1, 1, 1, {0, 1, 3}}, {1, 1, 1, {0, 0, 2}}, {2, 2, 1, {0, 1, 5}}};
   generator_set *set = set_of(5);

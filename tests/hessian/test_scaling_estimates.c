@@ -467,3 +467,53 @@ Test(scaling_estimates, nan_is_found) {
   symo_test_batch_free(&x);
   symo_world_close(&w);
 }
+
+/* Orbit means take away nearly everything where the window is narrow; what rounding leaves of that is
+ * not taken for a direction.  One unit with two incoming weights: with g and t of one gradient and
+ * point, C_t is a multiple of t t', so M = |cos(g, t)| |g| / |t| times the projector on t. */
+Test(scaling_estimates, centred_in_narrow_windows) {
+  static const double windows[] = {1, 0.1, 0.03, 0.01, 0.001};
+  symo_world w;
+  symo_world_open(&w, 431);
+  for (int k = 0; k < 5; k++) {
+    char text[80];
+    snprintf(text, sizeof text, "s: scaling(%g) 1; a[s] b[s]", windows[k]);
+    symo_world_parse(&w, text);
+    symo_test_batch g = symo_test_batch_make(w.layout, SYMO_F64, w.rng, 1);
+    symo_test_batch t = symo_test_batch_make(w.layout, SYMO_F64, w.rng, 1);
+    symo_test_case how = {"h-pd", SYMO_F64, true, false, 0};
+    double *found = symo_world_dense(&w, &how, &g, &t), wanted[4];
+    const double *x = g.flat, *y = t.flat;
+    double tt = y[0] * y[0] + y[1] * y[1], factor = fabs(x[0] * y[0] + x[1] * y[1]) / (tt * tt);
+    for (int i = 0; i < 4; i++) wanted[i] = factor * y[i / 2] * y[i % 2];
+    cr_assert(symo_test_rel(found, wanted, 4) <= 1e-8, "window %g", windows[k]);
+    free(found);
+    symo_test_batch_free(&g);
+    symo_test_batch_free(&t);
+    symo_world_drop(&w);
+  }
+  symo_world_close(&w);
+}
+
+/* The trace of r[s, s*] does not move at all: its centred averages are rounding alone. */
+Test(scaling_estimates, what_does_not_move_has_no_estimate) {
+  static const char *const names[] = {"h-pd", "h-star", "h-g"};
+  symo_world w;
+  symo_world_open(&w, 432);
+  symo_world_parse(&w, "s: scaling(1, signs, permute) 3; t[s,s*]");
+  for (int k = 0; k < 30; k++) {
+    symo_test_batch g = symo_test_batch_make(w.layout, SYMO_F64, w.rng, 1);
+    symo_test_batch t = symo_test_batch_make(w.layout, SYMO_F64, w.rng, 1);
+    symo_test_case how = {names[k % 3], SYMO_F64, true, false, 0};
+    symo_plan *plan;
+    symo_hessian *h = symo_world_estimate(&w, &how, &g, k % 3 < 2 ? &t : NULL, &plan);
+    cr_assert_str_eq(symo_plan_label(plan, 0).name, "trivial");
+    cr_assert(*(const double *)symo_hessian_blocks(h, 0) == 0, "%s: %g", names[k % 3],
+              *(const double *)symo_hessian_blocks(h, 0));
+    symo_hessian_destroy(h);
+    symo_plan_destroy(plan);
+    symo_test_batch_free(&g);
+    symo_test_batch_free(&t);
+  }
+  symo_world_close(&w);
+}

@@ -142,7 +142,7 @@ Test(io_tensors, refuses_other_shapes) {
   refused(SYMO_E_SHAPE, "entry w1: shape [6], but [2, 3] = [h, in] is wanted (check", 4, items);
   fill_items(items);
   items[3].order = 1, items[3].shape[0] = 1;
-  refused(SYMO_E_SHAPE, "entry s: shape [1], but [] = [] is wanted", 4, items);
+  refused(SYMO_E_SHAPE, "entry s: shape [1], but [], one number is wanted", 4, items);
 }
 
 Test(io_tensors, refuses_types_that_are_not_real) {

@@ -1,0 +1,192 @@
+/* What estimates are worth against what they cost, one point for each group and estimator: cosine
+ * with |H| over decrease by the damped step, against numbers to keep and seconds to form.  Groups
+ * are letters, estimators are colours and points; what others use stands there for comparison. */
+#include "experiments/compare/sweep.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Estimates whose points are drawn: not the covariance, which is no estimate of H, nor h-star,
+ * which is one of H itself.  The unit matrix costs nothing: a line. */
+static const char *const drawn[] = {"h-g-bd", "h-g", "h-pd", "shampoo", "kfac", "diagonal"};
+/* Letters stand on different sides of the marks of different estimates. */
+static const char *const beside[] = {"right offset -0.7,0.1", "left offset 0.7,0.3",
+                                     "left offset 0.7,-0.3"};
+enum { DRAWN = sizeof drawn / sizeof drawn[0], OF_GROUPS = 3, MOST_LABEL = COMPARE_SWEEP_MOST + 1 };
+
+static const char *const worth_titles[] = {"cosine with |H|",
+                                           "decrease by the best damped step (1: that of |H|)"};
+static const char *const cost_titles[] = {"numbers to keep", "seconds to form the estimate"};
+
+/* A mark of one panel; label: the letters of all groups whose marks lie on it, or none. */
+typedef struct mark {
+  double x, y;
+  char label[MOST_LABEL];
+} mark;
+
+typedef struct panel {
+  mark marks[DRAWN][COMPARE_SWEEP_MOST];
+  size_t count[DRAWN];
+  double least[2], most[2]; /* of x and y over all marks that are finite */
+  double identity;          /* its y */
+} panel;
+
+/* ---- data ---- */
+
+static double cost(const compare_sweep *sweep, size_t i, const char *row, int column) {
+  return compare_stat_by(sweep->runs + i * sweep->seeds, sweep->seeds, row,
+                         column == 0 ? compare_row_stored : compare_row_seconds)
+      .median;
+}
+
+static double worth(const compare_sweep *sweep, size_t i, const char *name, int row) {
+  const char *key = row == 0 ? "cosine_abs_hessian" : "newton_decrease";
+  for (size_t f = 0; f < COMPARE_FIGURES; f++)
+    if (strcmp(compare_figures[f].key, key) == 0)
+      return compare_stat_of(sweep->runs + i * sweep->seeds, sweep->seeds, name,
+                             &compare_figures[f])
+          .median;
+  return NAN;
+}
+
+static void stretch(panel *p, int axis, double value) {
+  p->least[axis] = fmin(p->least[axis], value);
+  p->most[axis] = fmax(p->most[axis], value);
+}
+
+/* Marks of one estimate that would cover one another share the label of the first. */
+static void merge(panel *p, size_t k) {
+  double wide = log(p->most[0] / p->least[0]), high = p->most[1] - p->least[1];
+  for (size_t i = 0; i < p->count[k]; i++)
+    for (size_t j = i + 1; j < p->count[k]; j++) {
+      mark *a = &p->marks[k][i], *b = &p->marks[k][j];
+      if (a->label[0] == '\0' || b->label[0] == '\0') continue;
+      if (fabs(log(a->x / b->x)) > 0.02 * wide || fabs(a->y - b->y) > 0.025 * high) continue;
+      strcat(a->label, b->label);
+      b->label[0] = '\0';
+    }
+}
+
+static void fill(const compare_sweep *sweep, int row, int column, panel *p) {
+  *p = (panel){.least = {(double)INFINITY, (double)INFINITY}, .identity = NAN};
+  for (size_t k = 0; k < DRAWN; k++)
+    for (size_t i = 0; i < (k < OF_GROUPS ? sweep->count : 1); i++) {
+      mark m = {cost(sweep, i, drawn[k], column), worth(sweep, i, drawn[k], row), {0}};
+      if (!isfinite(m.x) || !isfinite(m.y) || !(m.x > 0)) continue;
+      if (k < OF_GROUPS) m.label[0] = (char)('A' + (char)i);
+      stretch(p, 0, m.x);
+      stretch(p, 1, m.y);
+      p->marks[k][p->count[k]++] = m;
+    }
+  p->identity = worth(sweep, 0, "identity", row);
+  if (isfinite(p->identity)) stretch(p, 1, p->identity);
+  for (size_t k = 0; k < DRAWN; k++) merge(p, k);
+}
+
+/* One block of lines for each estimate: x, y, label. */
+static void print(FILE *out, const panel *p) {
+  for (size_t k = 0; k < DRAWN; k++) {
+    fprintf(out, "# %s\n", drawn[k]);
+    for (size_t i = 0; i < p->count[k]; i++)
+      fprintf(out, "%.6g\t%.6g\t\"%s\"\n", p->marks[k][i].x, p->marks[k][i].y,
+              p->marks[k][i].label);
+    if (p->count[k] == 0) fprintf(out, "nan\tnan\t\"\"\n");
+    fprintf(out, "\n\n");
+  }
+}
+
+/* ---- script ---- */
+
+static void frame(FILE *out, const panel *p, int row, int column) {
+  double left = column == 0 ? 0.05 : 0.43, top = row == 0 ? 0.905 : 0.465;
+  fprintf(out,
+          "set lmargin at screen %.3f\nset rmargin at screen %.3f\n"
+          "set tmargin at screen %.3f\nset bmargin at screen %.3f\n"
+          "set ylabel \"%s\" offset 1.5,0\nset xlabel \"%s\" offset 0,0.4\nset format x \"%s\"\n",
+          left, left + 0.335, top, top - 0.385, column == 0 ? worth_titles[row] : "",
+          row == 1 ? cost_titles[column] : "", column == 0 ? "%g" : "1e%T");
+  if (!(p->most[0] > 0)) return;
+  fprintf(out, "set xrange [%.6g:%.6g] noextend\n", p->least[0] / 2.2, p->most[0] * 1.8);
+  double high = p->most[1] - p->least[1];
+  if (row == 1 && p->least[1] > 0 && p->most[1] > 6 * p->least[1])
+    fprintf(out, "set logscale y\nset yrange [%.6g:%.6g] noextend\n", p->least[1] / 1.2,
+            p->most[1] * 1.2);
+  else
+    fprintf(out, "unset logscale y\nset yrange [%.6g:%.6g] noextend\n",
+            row == 0 ? fmin(0, p->least[1]) : p->least[1] - 0.08 * high - 1e-3,
+            row == 0 ? 1.04 : p->most[1] + 0.08 * high + 1e-3);
+}
+
+static void draw(FILE *out, const panel *p, int row, int column) {
+  bool titled = row + column == 0;
+  int block = DRAWN * (2 * row + column);
+  const char *separator = "plot ";
+  if (isfinite(p->identity)) {
+    fprintf(out, "plot %.6g with lines lc rgb \"#b0b0b0\" dt 2 lw 1.5 %s", p->identity,
+            titled ? "title \"unit matrix\"" : "notitle");
+    separator = ", \\\n  ";
+  }
+  for (int k = 0; k < DRAWN; k++) {
+    compare_style s = compare_style_of(drawn[k]);
+    char title[64] = "notitle";
+    if (titled) (void)snprintf(title, sizeof title, "title \"%s\"", drawn[k]);
+    fprintf(out, "%s\"cost.tsv\" index %d using 1:2 with points pt %d ps %.1f lc rgb \"%s\" %s",
+            separator, block + k, s.point, k < OF_GROUPS ? 1.3 : 1.8, s.colour, title);
+    separator = ", \\\n  ";
+    if (k < OF_GROUPS)
+      fprintf(out, "%s\"\" index %d using 1:2:3 with labels %s font \",10\" tc rgb \"%s\" notitle",
+              separator, block + k, beside[k], s.colour);
+  }
+  fprintf(out, "\n");
+}
+
+void compare_plot_letters(FILE *out, const compare_sweep *sweep, double x, double y, double step) {
+  bool wrong = false;
+  fprintf(out, "set label 10 \"%s\" at screen %.3f,%.3f\n", sweep->kind->label, x, y);
+  for (size_t i = 0; i < sweep->count; i++) {
+    bool exact = sweep->runs[i * sweep->seeds].setup.exact;
+    wrong = wrong || !exact;
+    fprintf(out, "set label %zu \"%c  %s\" at screen %.3f,%.3f font \",10\" tc rgb \"%s\"\n",
+            11 + i, (char)('A' + (char)i), sweep->value[i], x, y - step * (double)(i + 1),
+            exact ? "#000000" : "#b00000");
+  }
+  if (wrong)
+    fprintf(out,
+            "set label %zu \"red: no symmetry of the network\" at screen %.3f,%.3f font \",10\" "
+            "tc rgb \"#b00000\"\n",
+            11 + sweep->count, x, y - step * (double)(sweep->count + 1));
+}
+
+int compare_plot_cost(cli *c, const char *plots, const compare_sweep *sweep) {
+  compare_text numbers, script;
+  if (!compare_text_open(&numbers)) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  if (!compare_text_open(&script)) {
+    (void)compare_text_close(c, &numbers, plots, "cost.tsv");
+    return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  }
+  FILE *out = script.stream;
+  compare_plot_begin(out, "cost", 1400, 1000);
+  compare_plot_headline(out,
+                        sweep->seeds > 1
+                            ? "The choice of the group: worth against cost, median over seeds"
+                            : "The choice of the group: worth against cost",
+                        sweep->runs);
+  compare_plot_letters(out, sweep, 0.785, 0.68, 0.026);
+  fprintf(out, "set multiplot\nset grid xtics ytics lc rgb \"#e4e4e4\" lt 1 lw 0.6\nset border 3\n"
+               "set logscale x\nset tics nomirror\nset datafile missing \"nan\"\n"
+               "set key at screen 0.785,0.91 left top Left reverse samplen 1.5 spacing 1.2\n");
+  for (int k = 0; k < 4; k++) {
+    panel p;
+    fill(sweep, k / 2, k % 2, &p);
+    print(numbers.stream, &p);
+    frame(out, &p, k / 2, k % 2);
+    draw(out, &p, k / 2, k % 2);
+    fprintf(out, "unset label\n"); /* written once */
+  }
+  fprintf(out, "unset multiplot\n");
+  compare_plot_end(out);
+  int code = compare_text_close(c, &numbers, plots, "cost.tsv");
+  int also = compare_text_close(c, &script, plots, "cost.gp");
+  return code != CLI_DONE ? code : also;
+}
