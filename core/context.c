@@ -83,6 +83,16 @@ const char *symo_context_detail(const symo_context *context) {
   return context == NULL ? "" : context->detail;
 }
 
+static void clean(char *text) { /* names come from files: one line stays one line */
+  for (char *c = text; *c != 0; c++)
+    if ((unsigned char)*c < ' ' || *c == 127) *c = '?';
+}
+
+static void lock(symo_context *context) {
+  while (atomic_flag_test_and_set(&context->lock)) {
+  }
+}
+
 symo_status symo_fail(symo_context *context, symo_status status, const char *format, ...) {
   if (context == NULL) return status;
   /* Formatted apart: an argument may point into the old detail. */
@@ -91,10 +101,30 @@ symo_status symo_fail(symo_context *context, symo_status status, const char *for
   va_start(arguments, format);
   vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
-  for (char *c = text; *c != 0; c++) /* names come from files: one line stays one line */
-    if ((unsigned char)*c < ' ' || *c == 127) *c = '?';
-  while (atomic_flag_test_and_set(&context->lock)) {
+  clean(text);
+  lock(context);
+  memcpy(context->detail, text, sizeof text);
+  atomic_flag_clear(&context->lock);
+  return status;
+}
+
+symo_status symo_fail_within(symo_context *context, symo_status status, const char *format, ...) {
+  if (context == NULL) return status;
+  char text[DETAIL];
+  va_list arguments;
+  va_start(arguments, format);
+  int n = vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  size_t used = n < 0 ? 0 : n < DETAIL ? (size_t)n : DETAIL - 1;
+  lock(context);
+  if (used + 2 < sizeof text) { /* what does not fit is cut, as everywhere */
+    size_t room = sizeof text - used - 3, length = strlen(context->detail);
+    length = length < room ? length : room;
+    memcpy(text + used, ": ", 2);
+    memcpy(text + used + 2, context->detail, length);
+    text[used + 2 + length] = 0;
   }
+  clean(text);
   memcpy(context->detail, text, sizeof text);
   atomic_flag_clear(&context->lock);
   return status;

@@ -10,11 +10,20 @@ __attribute__((format(printf, 3, 4)))
 symo_status
 symo_fail(symo_context *context, symo_status status, const char *format, ...);
 
+/* Puts "WHERE: " before the last detail: a failure passed on by what knows more of its place. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 3, 4)))
+#endif
+symo_status
+symo_fail_within(symo_context *context, symo_status status, const char *format, ...);
+
 symo_status symo_fail_memory(symo_context *context, const char *where);
 
 #if defined(__clang_analyzer__) && !defined(SYMO_ERROR_DEFINES)
 /* The static analyzer sees one file at a time, and so not that these give back what they get. */
 #define symo_fail(context, status, ...) (symo_fail(context, status, __VA_ARGS__), (status))
+#define symo_fail_within(context, status, ...)                                                     \
+  (symo_fail_within(context, status, __VA_ARGS__), (status))
 #define symo_fail_memory(context, where) (symo_fail_memory(context, where), SYMO_E_MEMORY)
 #endif
 

@@ -135,7 +135,8 @@ static bool is_namesake(const isotypic *iso, size_t index) {
 
 /* Dimensions, types and multiplicities, which must add up. */
 static symo_status ask_irreps(const inquiry *q) {
-  const size_t most = (size_t)SYMO_ISOTYPIC_MAX * SYMO_ISOTYPIC_MAX; /* so that sums stay in range */
+  const size_t most =
+      (size_t)SYMO_ISOTYPIC_MAX * SYMO_ISOTYPIC_MAX; /* so that sums stay in range */
   size_t total[3] = {0}, points = 1;
   for (size_t k = 0; k < q->iso->num_irreps; k++) {
     symo_group_irrep r = {{0}, 0, SYMO_REAL, {0}};
@@ -267,7 +268,9 @@ static symo_status check_samples(const inquiry *q, int p, size_t points, double 
     SYMO_TRY(q->ops->sample(q->ops->self, q->dim, rng, g));
     double defect = action_defect(q, p, points, g, moved, product);
     if (!(defect <= tolerance))
-      SYMO_TRY(doubt(q, "a sample moves the trivial irrep, or does not act alike on the copies of another", defect));
+      SYMO_TRY(doubt(
+          q, "a sample moves the trivial irrep, or does not act alike on the copies of another",
+          defect));
   }
 fail:
   symo_rng_destroy(rng);

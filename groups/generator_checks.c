@@ -70,8 +70,9 @@ static symo_status check_permutation(const input *in, size_t k, size_t *where) {
                        in->what, k, i, image[i], d - 1);
     if (where[image[i]] != d)
       return symo_fail(in->set->context, SYMO_E_ARGUMENT,
-                       "%s: permutation %zu: image %zu stands twice, for %zu and for %zu", in->what,
-                       k, image[i], where[image[i]], i);
+                       "%s: permutation %zu: image %zu stands twice, for %zu and for %zu (give "
+                       "each once)",
+                       in->what, k, image[i], where[image[i]], i);
     where[image[i]] = i;
   }
   return SYMO_OK;

@@ -11,6 +11,9 @@
 #include "core/alloc.h"
 #include "core/error.h"
 
+/* O(d) alone has d - 1 generators of d^2 numbers: short texts ask for any amount of memory. */
+static const size_t MOST_BYTES = (size_t)1 << 30;
+
 symo_status symo_generator_set_create(symo_context *context, size_t dim, generator_set **out) {
   size_t bytes;
   if (dim == 0) {
@@ -45,8 +48,11 @@ static symo_status make_room(symo_context *context, void **array, size_t used, s
   *old = NULL;
   if (used != 0 && (used & (used - 1)) != 0) return SYMO_OK;
   size_t bytes, rows = used == 0 ? 1 : 2 * used;
-  if (!symo_mul_size(rows, row_bytes, &bytes))
-    return symo_fail(context, SYMO_E_SIZE, "generators: %zu of them are too many", rows);
+  if (!symo_mul_size(rows, row_bytes, &bytes) || bytes > MOST_BYTES)
+    return symo_fail(context, SYMO_E_SIZE,
+                     "generators: more than %zu of %.3g MiB each (together at most 1 GiB; take a "
+                     "smaller space)",
+                     used, (double)row_bytes / 1048576);
   void *wider = symo_malloc(bytes);
   if (wider == NULL) return symo_fail_memory(context, "generators");
   if (used != 0) memcpy(wider, *array, used * row_bytes);

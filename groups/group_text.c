@@ -289,11 +289,7 @@ static symo_status read_parameters(symo_notation *r, const char *owner, const ch
     SYMO_TRY(symo_fail(r->context, SYMO_E_ARGUMENT, "%s: dimension 0 (must be 1 to %d)", owner,
                        LARGEST_DIM));
   status = symo_group_use_create(r->context, &b.spec, dim, out);
-  if (status != SYMO_OK) {
-    char detail[600];
-    snprintf(detail, sizeof detail, "%s", symo_context_detail(r->context));
-    if (r->context != NULL) symo_fail(r->context, status, "%s: %s", owner, detail);
-  }
+  if (status != SYMO_OK) symo_fail_within(r->context, status, "%s", owner);
 fail:
   drop(&b);
   return status;

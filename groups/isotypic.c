@@ -256,7 +256,8 @@ static symo_status measure_defect(const irreps *r, isotypic *iso) {
         sum += misfit(&c, irrep, p, r->size[p], g, rows == 0);
         rows += irrep->n * irrep->copies[p]; /* the type drops out: columns have norm^2 1 / type */
       }
-      if (rows > 0) iso->defect = isnan(sum) ? INFINITY : fmax(iso->defect, sqrt(sum / (double)rows));
+      if (rows > 0)
+        iso->defect = isnan(sum) ? INFINITY : fmax(iso->defect, sqrt(sum / (double)rows));
     }
   symo_free(c.work);
   symo_free(c.y);

@@ -178,9 +178,7 @@ symo_status symo_layout_resolve(symo_layout *layout) {
       continue;
     }
     status = symo_group_resolve(layout->context, s->group, s->dim, orders, &s->resolved);
-    if (status != SYMO_OK)
-      symo_fail(layout->context, status, "space %s: %s", s->name,
-                symo_context_detail(layout->context));
+    if (status != SYMO_OK) symo_fail_within(layout->context, status, "space %s", s->name);
   }
   pthread_mutex_unlock(&layout->lock);
   return status;

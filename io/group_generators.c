@@ -141,8 +141,9 @@ static symo_status read_matrix(const filling *f, const char *at, json_t *item, d
     if (json_is_number(value)) continue;
     char entry[SYMO_JSON_PATH];
     symo_json_path(entry, at, "[%zu][%zu]", i, j);
-    return symo_fail(f->source->context, SYMO_E_FORMAT, "%s: %s: must be a number, not %s",
-                     f->source->where, entry, symo_json_type_name(json_typeof(value)));
+    return symo_fail(f->source->context, SYMO_E_FORMAT,
+                     "%s: %s: must be a number, not %s (without quotes)", f->source->where, entry,
+                     symo_json_type_name(json_typeof(value)));
   }
   return SYMO_OK;
 }

@@ -12,7 +12,7 @@
 #include "core/error.h"
 #include "io/names.h"
 
-enum { DETAIL = 700, MOST_GROUPS = 64, MOST_KEYS = 6 };
+enum { MOST_GROUPS = 64, MOST_KEYS = 6 };
 
 /* ---- messages ---- */
 
@@ -26,13 +26,8 @@ void symo_json_path(char out[SYMO_JSON_PATH], const char *at, const char *format
 }
 
 symo_status symo_json_pass_on(const symo_group_source *source, symo_status status, const char *at) {
-  if (status == SYMO_OK || source->context == NULL) return status;
-  char detail[DETAIL];
-  snprintf(detail, sizeof detail, "%s", symo_context_detail(source->context));
-  /* It may repeat a name from the file, and messages are one line long. */
-  for (char *p = detail; *p != '\0'; ++p)
-    if ((unsigned char)*p < 0x20 || *p == 0x7f) *p = '?';
-  return symo_fail(source->context, status, "%s: %s: %s", source->where, at, detail);
+  if (status == SYMO_OK) return status;
+  return symo_fail_within(source->context, status, "%s: %s", source->where, at);
 }
 
 static symo_status unknown_group(const symo_group_source *source, const char *at,
@@ -148,8 +143,9 @@ static symo_status read_flag(const builder *b, const char *key, bool *out) {
   symo_json_path(at, b->at, ".%s", key);
   *out = json_is_true(value);
   if (json_is_boolean(value)) return SYMO_OK;
-  return symo_fail(b->source->context, SYMO_E_FORMAT, "%s: %s: must be true or false, not %s",
-                   b->source->where, at, symo_json_type_name(json_typeof(value)));
+  return symo_fail(b->source->context, SYMO_E_FORMAT,
+                   "%s: %s: must be true or false, not %s (without quotes)", b->source->where, at,
+                   symo_json_type_name(json_typeof(value)));
 }
 
 static symo_status read_scaling(builder *b) {

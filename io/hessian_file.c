@@ -123,7 +123,7 @@ static symo_status read_plan(symo_context *context, const char *path, const symo
   if (where.failed) SYMO_TRY(symo_fail_memory(context, path));
   SYMO_TRY(symo_layout_parse_json(context, where.text, json, strlen(json), &layout));
   status = symo_plan_create(layout, &spec, out);
-  if (status != SYMO_OK) symo_fail(context, status, "%s: %s", path, symo_context_detail(context));
+  if (status != SYMO_OK) symo_fail_within(context, status, "%s", path);
 fail:
   symo_layout_destroy(layout);
   symo_free(where.text);

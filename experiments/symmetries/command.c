@@ -155,7 +155,7 @@ static const cli_option options[] = {
      .arg = "WINDOW",
      .kind = CLI_DOUBLE,
      .min = 1e-6,
-     .max = 100,
+     .max = 20,
      .help = "Where units may be rescaled, as under relu, take scaling with this window and "
              "permutations instead of permutations"},
     {.name = "out", .arg = "LAYOUT.json", .kind = CLI_STRING, .help = "Write the layout there"},

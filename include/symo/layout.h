@@ -52,7 +52,8 @@ symo_status symo_layout_add_space(symo_layout *layout, const char *name, size_t 
 /* axes: `order` names of spaces (0 <= order <= SYMO_MAX_ORDER), each optionally followed by '*'.
  * SYMO_E_UNSUPPORTED if a space with a non-trivial group stands on more than four axes.  Where it
  * stands on more axes than its group has closed forms for (two, mostly), plans find the irreps
- * numerically: sum over the powers p that occur of dim^p is then at most 4096. */
+ * numerically: sum over the powers p that occur of dim^p is then at most 4096 (seconds up to some
+ * 1000, minutes at the limit). */
 symo_status symo_layout_add_tensor(symo_layout *layout, const char *name, size_t order,
                                    const char *const *axes);
 

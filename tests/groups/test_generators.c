@@ -37,6 +37,19 @@ Test(generators, refused_by_shape) {
   gens_end(&w);
 }
 
+/* Before memory is taken for them. */
+Test(generators, refused_by_size) {
+  gens_world w = gens_begin(3);
+  generator_set *s;
+  double one = 1;
+  cr_ok(w.context, symo_generator_set_create(w.context, 12000, &s));
+  cr_fails(w.context, SYMO_E_SIZE, "more than 0 of 1.1e+03 MiB each",
+           symo_generator_set_add_lie(s, &one));
+  cr_assert_eq(symo_generator_set_count(s), 0);
+  symo_generator_set_destroy(s);
+  gens_end(&w);
+}
+
 Test(generators, refused_by_value) {
   gens_world w = gens_begin(2);
   generator_set *s = gens_new(&w, 3);
