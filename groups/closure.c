@@ -10,10 +10,22 @@
 
 enum { MOST_ELEMENTS = 1000, MOST_NUMBERS = 1 << 21 };
 
+/* Enumeration takes what is nearer than 1e-6 for one element: rotations by such angles would be lost. */
+static bool has_near_identity(const generator_set *set) {
+  size_t d = set->dim;
+  for (size_t k = 0; k < set->num_dense; k++) {
+    double most = 0;
+    for (size_t i = 0; i < d * d; i++)
+      most = fmax(most, fabs(set->dense[k * d * d + i] - (i % (d + 1) == 0 ? 1 : 0)));
+    if (most < 1e-3) return true;
+  }
+  return false;
+}
+
 symo_status symo_isotypic_check_closure(const generator_set *set, isotypic *iso) {
   size_t d = set->dim, count = 0, cap = MOST_NUMBERS / (d * d);
   double *elements = NULL, sum = 0;
-  if (set->num_lie > 0 || cap < 2) return SYMO_OK;
+  if (set->num_lie > 0 || cap < 2 || has_near_identity(set)) return SYMO_OK;
   symo_status status =
       symo_enumerate(set, cap < MOST_ELEMENTS ? cap : MOST_ELEMENTS, &count, &elements);
   if (status == SYMO_E_SIZE) return SYMO_OK; /* not small */

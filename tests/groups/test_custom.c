@@ -369,6 +369,20 @@ Test(custom, an_irrational_rotation_is_the_whole_circle) {
   symo_world_close(&w);
 }
 
+Test(custom, a_rotation_by_a_tiny_angle_is_no_identity) {
+  const double q[] = {cos(1e-6), -sin(1e-6), sin(1e-6), cos(1e-6)};
+  symo_world w;
+  symo_world_open(&w, 313);
+  symo_group *group = of_matrices(w.context, 2, 1, q, 0, NULL);
+  build(&w, group, 2, "hh h");
+  symo_plan *plan = symo_world_plan(&w, SYMO_F64, SYMO_COUPLED, false);
+  cr_assert_eq(symo_plan_label(plan, 0).multiplicity, 2, "trace and rotation: it is SO(2)");
+  symo_plan_destroy(plan);
+  symo_world_drop(&w);
+  symo_group_destroy(group);
+  symo_world_close(&w);
+}
+
 /* ---- one space on three and four axes ---- */
 
 Test(custom, three_and_four_axes_of_the_groups_with_closed_forms) {
