@@ -105,6 +105,25 @@ void symo_syr2k(symo_dtype dtype, double alpha, symo_mat a, symo_mat b, double b
                  ldc);
 }
 
+/* Panels wide enough for full speed, at least four of them where that pays at all. */
+static size_t panel_rows(size_t n) { return n < 128 ? n : n < 512 ? (n + 3) / 4 : 128; }
+
+void symo_gemm_lower(symo_dtype dtype, symo_mat a, symo_mat b, symo_mat c) {
+  size_t n = c.rows, panel = panel_rows(n);
+  assert(c.cols == n && a.rows == n && b.cols == n);
+  for (size_t i = 0; i < n; i += panel) {
+    size_t rows = i + panel <= n ? panel : n - i;
+    symo_mat to = symo_mat_cols(dtype, symo_mat_rows(dtype, c, i, rows), 0, i + rows);
+    symo_gemm(dtype, 1, symo_mat_rows(dtype, a, i, rows), symo_mat_cols(dtype, b, 0, i + rows), 0,
+              to);
+  }
+}
+
+double symo_gemm_lower_flops(size_t n) {
+  double size = (double)n, panel = (double)panel_rows(n);
+  return size * size * (size + panel);
+}
+
 /* ---- level 1 ---- */
 
 enum { STRIP = 1 << 30 }; /* BLAS integers are 32 bits wide: longer vectors go in strips */
@@ -310,6 +329,41 @@ symo_status symo_cholesky(symo_dtype dtype, size_t n, void *a, double *rcond, vo
   return info == 0 ? SYMO_OK : SYMO_E_NUMERIC;
 }
 
+symo_status symo_cholesky_invert(symo_dtype dtype, size_t n, void *a) {
+  lapack_int order = (lapack_int)n, info;
+  if (dtype == SYMO_F32)
+    info = LAPACKE_spotri_work(LAPACK_COL_MAJOR, 'U', order, a, order);
+  else
+    info = LAPACKE_dpotri_work(LAPACK_COL_MAJOR, 'U', order, a, order);
+  return info == 0 ? SYMO_OK : info > 0 ? SYMO_SINGULAR : SYMO_E_NUMERIC;
+}
+
+/* ---- singular values ---- */
+
+/* xGESDD with one factor written over A: 5 n^2 + 7 n + m numbers, and some to work in blocks. */
+static size_t svd_numbers(size_t n, size_t m) { return 5 * n * n + 7 * n + m + 64 * (n + m); }
+
+size_t symo_svd_work(size_t rows, size_t cols) {
+  size_t n = rows < cols ? rows : cols, m = rows < cols ? cols : rows;
+  return svd_numbers(n, m) * sizeof(double) + (8 * n + 2) * sizeof(lapack_int);
+}
+
+/* LAPACK sees A', [cols, rows].  Its left vectors are the right ones of A. */
+symo_status symo_svd(size_t rows, size_t cols, double *a, double *w, double *small, void *work) {
+  size_t n = rows < cols ? rows : cols, m = rows < cols ? cols : rows;
+  if (n > SYMO_SVD_MAX) return SYMO_E_SIZE;
+  size_t numbers = svd_numbers(n, m);
+  lapack_int first = (lapack_int)cols, second = (lapack_int)rows, side = (lapack_int)n;
+  lapack_int lwork = (lapack_int)numbers, *iwork = (lapack_int *)((double *)work + numbers);
+  double none = 0;
+  bool wide = rows <= cols;
+  lapack_int info = LAPACKE_dgesdd_work(LAPACK_COL_MAJOR, 'O', first, second, a, first, w,
+                                        wide ? &none : small, wide ? 1 : side, wide ? small : &none,
+                                        wide ? side : 1, work, lwork, iwork);
+  if (info > 0) return SYMO_NO_CONVERGENCE;
+  return info < 0 || !isfinite(w[0]) ? SYMO_E_NUMERIC : SYMO_OK;
+}
+
 typedef enum triangular { SOLVE, MULTIPLY } triangular;
 
 static void triangular_apply(symo_dtype dtype, triangular what, size_t n, const void *l,
@@ -361,6 +415,24 @@ symo_status symo_haar_orthogonal(size_t n, double *a, double *tau, void *work, s
   if (info != 0) return SYMO_E_NUMERIC;
   for (size_t j = 0; j < n; j++) cblas_dscal(order, signs[j], a + j * n, 1);
   return SYMO_OK;
+}
+
+symo_status symo_orthonormal_rows(symo_dtype dtype, size_t n, void *a, void *work) {
+  lapack_int order = (lapack_int)n, lwork = (lapack_int)(eigh_numbers(n) - n), info;
+  void *rest = symo_at(dtype, work, (ptrdiff_t)n); /* behind the factors of the reflections */
+  if (n > SYMO_EIGH_MAX) return SYMO_E_SIZE;
+  if (dtype == SYMO_F32) {
+    info = LAPACKE_sgeqrf_work(LAPACK_COL_MAJOR, order, order, a, order, work, rest, lwork);
+    if (info == 0)
+      info =
+          LAPACKE_sorgqr_work(LAPACK_COL_MAJOR, order, order, order, a, order, work, rest, lwork);
+  } else {
+    info = LAPACKE_dgeqrf_work(LAPACK_COL_MAJOR, order, order, a, order, work, rest, lwork);
+    if (info == 0)
+      info =
+          LAPACKE_dorgqr_work(LAPACK_COL_MAJOR, order, order, order, a, order, work, rest, lwork);
+  }
+  return info == 0 ? SYMO_OK : SYMO_E_NUMERIC;
 }
 
 int symo_get_threads(void) { return openblas_get_num_threads(); }

@@ -39,6 +39,12 @@ void symo_gemm(symo_dtype dtype, double alpha, symo_mat a, symo_mat b, double be
 void symo_syrk(symo_dtype dtype, double alpha, symo_mat a, double beta, symo_mat c);
 void symo_syr2k(symo_dtype dtype, double alpha, symo_mat a, symo_mat b, double beta, symo_mat c);
 
+/* Lower triangle of C = A B for square A, B whose product is symmetric (two polynomials of one
+ * symmetric matrix, say), C apart from both; what stands above the diagonal is spoilt.  In panels
+ * of rows, which for large n is little more than half of a gemm: symo_gemm_lower_flops(n). */
+void symo_gemm_lower(symo_dtype dtype, symo_mat a, symo_mat b, symo_mat c);
+double symo_gemm_lower_flops(size_t n);
+
 /* Level 1 on dense vectors of n numbers. */
 double symo_dot(symo_dtype dtype, size_t n, const void *x, const void *y);
 double symo_nrm2(symo_dtype dtype, size_t n, const void *x);
@@ -84,6 +90,17 @@ void symo_from_eigh(symo_dtype dtype, size_t n, const void *v, const double *f, 
  * *rcond (unless NULL) estimates 1 / cond_1(A); work as for symo_eigh. */
 symo_status symo_cholesky(symo_dtype dtype, size_t n, void *a, double *rcond, void *work);
 
+/* A := A^-1 (lower triangle) from the factor that symo_cholesky left in it. */
+symo_status symo_cholesky_invert(symo_dtype dtype, size_t n, void *a);
+
+/* Singular values, descending, of a row-major float64 [rows, cols] by divide and conquer (xGESDD),
+ * n = min(rows, cols).  A is overwritten by the large factor, `small` [n, n] gets the other one:
+ *     A = small diag(w) A'   (rows <= cols) ,   A = A' diag(w) small   (rows > cols) .
+ * work: symo_svd_work(rows, cols) bytes.  SYMO_NO_CONVERGENCE; SYMO_E_SIZE if n > SYMO_SVD_MAX. */
+enum { SYMO_SVD_MAX = 16000 };
+size_t symo_svd_work(size_t rows, size_t cols);
+symo_status symo_svd(size_t rows, size_t cols, double *a, double *w, double *small, void *work);
+
 /* With L from symo_cholesky.  B: [n, cols] view, overwritten.
  * trsm: B := L^-1 B or L^-T B.   trmm: B := L B or L' B. */
 void symo_trsm(symo_dtype dtype, size_t n, const void *l, bool transpose, symo_mat b);
@@ -93,6 +110,11 @@ void symo_trmm(symo_dtype dtype, size_t n, const void *l, bool transpose, symo_m
  * make it a Haar sample when the entries are independent normals (Mezzadri 2007).  tau: n numbers;
  * work as for symo_eigh.  float64 only. */
 symo_status symo_haar_orthogonal(size_t n, double *a, double *tau, void *work, size_t work_bytes);
+
+/* The rows of a row-major square [n, n] become orthonormal by Householder QR: row k in the span of
+ * rows 0 .. k as they were, up to sign; dependent rows are completed.  work as for symo_eigh.
+ * SYMO_E_NUMERIC. */
+symo_status symo_orthonormal_rows(symo_dtype dtype, size_t n, void *a, void *work);
 
 const char *symo_linalg_info(void);
 

@@ -2,7 +2,8 @@
  *
  * Every operation is reduced to a list of loops: axes of length one go, the rest are ordered by the
  * destination's stride (then the source's), neighbours that lie one behind the other are joined,
- * and the innermost loop runs in a kernel. */
+ * and the innermost loop runs in a kernel.  Where source and destination run along different axes the
+ * two go in tiles, so that lines of the cache are read once; no sum changes its order. */
 #include "core/nd.h"
 
 #include <assert.h>
@@ -174,6 +175,34 @@ static void run_nest(symo_dtype dtype, const nest *f, void *const *p, double alp
   }
 }
 
+enum { TILE = 32 };
+
+/* The axis along which the source runs, where the destination runs along the last one; or -1. */
+static int crossing_axis(const nest *f) {
+  int last = f->nd - 1;
+  if (f->operands != 2 || last < 1 || f->s[1][last] != 1 || f->s[0][last] == 0 ||
+      f->s[0][last] == 1 || f->n[last] < TILE)
+    return -1;
+  for (int i = 0; i < last; i++)
+    if (f->s[0][i] == 1 && f->s[1][i] != 0 && f->n[i] >= TILE) return i;
+  return -1;
+}
+
+static void run_tiles(symo_dtype dtype, const nest *f, int axis, void *const *p, double alpha,
+                      kernel k) {
+  int last = f->nd - 1;
+  nest tile = *f;
+  for (size_t i = 0; i < f->n[axis]; i += TILE)
+    for (size_t j = 0; j < f->n[last]; j += TILE) {
+      void *q[MAX_OPERANDS] = {0};
+      tile.n[axis] = f->n[axis] - i < TILE ? f->n[axis] - i : TILE;
+      tile.n[last] = f->n[last] - j < TILE ? f->n[last] - j : TILE;
+      for (int o = 0; o < f->operands; o++)
+        q[o] = symo_at(dtype, p[o], (ptrdiff_t)i * f->s[o][axis] + (ptrdiff_t)j * f->s[o][last]);
+      run_nest(dtype, &tile, q, alpha, k);
+    }
+}
+
 /* ---- kernels: p = sources, then destination ---- */
 
 static void axpy_f64(size_t n, double alpha, const void *const *p, const ptrdiff_t *s) {
@@ -253,7 +282,12 @@ static void run(int operands, const symo_nd *x, double alpha, kernel f32, kernel
     p[k] = x[k].p;
   }
   nest f = plan_nest(operands, x);
-  run_nest(dtype, &f, p, alpha, dtype == SYMO_F32 ? f32 : f64);
+  kernel k = dtype == SYMO_F32 ? f32 : f64;
+  int axis = crossing_axis(&f);
+  if (axis >= 0)
+    run_tiles(dtype, &f, axis, p, alpha, k);
+  else
+    run_nest(dtype, &f, p, alpha, k);
 }
 
 void symo_nd_axpy(double alpha, symo_nd src, symo_nd dst) {

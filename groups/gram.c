@@ -304,6 +304,12 @@ void symo_label_apply(const symo_plan *plan, const plan_label *label, const void
   char *px = work, *part = px + coordinate_bytes(plan, label);
   arena scratch = {.base = part + (step * m * item + 63) / 64 * 64};
   symo_label_gather(plan, label, x, 0, all, px, &scratch);
+  if (label->count == 1 && step >= label->ambient) {
+    size_t rows = label->ambient;
+    symo_gemm(t, 1, symo_mat_dense(px, rows, m), whole, 0, symo_mat_dense(part, rows, m));
+    symo_label_scatter(plan, label, part, y, &scratch);
+    return;
+  }
   for (size_t i = 0; i < label->count; i++) {
     whole.p = symo_at(t, blocks, (ptrdiff_t)(i * m * m));
     for (size_t first = 0; first < label->ambient; first += step) {

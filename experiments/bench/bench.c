@@ -96,7 +96,8 @@ static const cli_option options[] = {
      .arg = "N",
      .min = 1,
      .max = 1000,
-     .help = "Repetitions, of which the median counts; default: 3 to 7, as the size allows"},
+     .help = "Repetitions, of which the median counts (solvers: the best); default: 3 to 7, as the "
+             "size allows"},
     {.name = "only",
      .kind = CLI_STRING,
      .arg = "TEXT",
@@ -181,6 +182,10 @@ const cli_command cli_command_bench = {
         "          layout, against the bare syrk and eigendecomposition calls on the\n"
         "          same shapes, and peak memory against what has to be held\n"
         "hessian   the exact Hessian of a digits network, against the dgemm rate\n"
+        "solvers   powers of matrices by every solver, square and rectangular, against\n"
+        "          the gemm rate\n"
+        "optim     a step of every optimizer on the matrices of two GPTs and an\n"
+        "          autoencoder, against the sgemm rate, and state against Adam's\n"
         "gemm      the rates of the machine\n"
         "all       all of these",
     .example = "symo bench estimate --only mlp\nsymo bench hessian --check --json",

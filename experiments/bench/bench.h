@@ -19,7 +19,7 @@ typedef struct bench_row {
   bench_sense sense; /* BENCH_NONE: no target */
 } bench_row;
 
-enum { BENCH_MOST_ROWS = 64 };
+enum { BENCH_MOST_ROWS = 512 };
 
 typedef struct bench_report {
   cli *c;
@@ -37,9 +37,11 @@ typedef struct bench_subject {
 #define BENCH_SUBJECT_LIST(X)                                                                      \
   X(estimate)                                                                                      \
   X(hessian)                                                                                       \
+  X(solvers)                                                                                       \
+  X(optim)                                                                                         \
   X(gemm)
 
-#define BENCH_SUBJECT_CHOICES "estimate|hessian|gemm|all"
+#define BENCH_SUBJECT_CHOICES "estimate|hessian|solvers|optim|gemm|all"
 
 bool bench_row_ok(const bench_row *row);
 

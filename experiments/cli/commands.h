@@ -14,6 +14,12 @@
   X(symmetries)                                                                                    \
   X(verify)                                                                                        \
   X(compare)                                                                                       \
+  X(train)                                                                                         \
+  X(eval)                                                                                          \
+  X(sweep)                                                                                         \
+  X(plot)                                                                                          \
+  X(optimizers)                                                                                    \
+  X(step)                                                                                          \
   X(bench)
 
 #define CLI_COMMAND_EXTERN(name) extern const cli_command cli_command_##name;

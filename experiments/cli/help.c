@@ -56,8 +56,11 @@ static void print_row(const cli_option *o) {
 static void print_usage(const cli_command *command) {
   printf("Usage: symo %s", command->name);
   const cli_option *o = NULL;
+  size_t optional = 0;
   for (size_t i = 0; (o = cli_row(command, i)); i++)
-    if (o->kind == CLI_OPERAND) printf(o->required ? " %s" : " [%s]", o->name);
+    if (o->kind == CLI_OPERAND && (o->required || ++optional <= 2))
+      printf(o->required ? " %s" : " [%s]", o->name);
+  if (optional > 2) printf(" ..");
   for (size_t i = 0; (o = cli_row(command, i)); i++)
     if (o->required && o->kind != CLI_OPERAND) printf(" --%s %s", o->name, o->arg);
   printf(" [OPTIONS]\n\n");

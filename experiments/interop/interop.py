@@ -406,6 +406,60 @@ def check_verify(t):
         t.check(len(answer["blocks"]) == pairs, f"{name}: blocks")
 
 
+def sgd(p, g, s, t, lr=1e-3, momentum=0.0, wd=0.0):
+    s["m"] = momentum * s.get("m", 0.0) + g + wd * p
+    return p - lr * s["m"]
+
+
+def adamw(p, g, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, wd=0.01):
+    s["m"] = betas[0] * s.get("m", 0.0) + (1 - betas[0]) * g
+    s["v"] = betas[1] * s.get("v", 0.0) + (1 - betas[1]) * g * g
+    m, v = s["m"] / (1 - betas[0] ** t), s["v"] / (1 - betas[1] ** t)
+    return p * (1 - lr * wd) - lr * m / (np.sqrt(v) + eps)
+
+
+def muon(p, g, s, t, lr=0.02, b=0.95):
+    if p.ndim < 2:
+        return adamw(p, g, s, t, 3e-4, (0.9, 0.95), 1e-10, 0.0)
+    s["m"] = b * s.get("m", 0.0) + (1 - b) * g
+    x = (1 - b) * g + b * s["m"]
+    x = x / np.linalg.norm(x)
+    for _ in range(5):
+        a = x @ x.T
+        x = 3.4445 * x + (-4.775 * a + 2.0315 * a @ a) @ x
+    return p - lr * np.sqrt(max(1, p.shape[0] / p.shape[1])) * x
+
+
+def check_steps(t, rng):
+    """Chains of five steps through files against the rules as published."""
+    check_rule(t, rng, "sgd", [], sgd, {})
+    check_rule(t, rng, "sgd", ["lr=0.1", "momentum=0.9", "weight_decay=0.2"], sgd,
+               {"lr": 0.1, "momentum": 0.9, "wd": 0.2})
+    check_rule(t, rng, "adamw", [], adamw, {})
+    check_rule(t, rng, "adamw", ["betas=0.8,0.9", "lr=0.01", "weight_decay=0", "eps=1e-3"], adamw,
+               {"betas": (0.8, 0.9), "lr": 0.01, "wd": 0, "eps": 1e-3})
+    check_rule(t, rng, "muon", [], muon, {})
+    check_rule(t, rng, "muon", ["lr=0.1", "rules.1.weight_decay=0"], muon, {"lr": 0.1})
+
+
+def check_rule(t, rng, name, settings, rule, options):
+    layout = two_layer("signed-permutation", 5)
+    params = draw(rng, layout)
+    states = {key: {} for key in params}
+    p, s = t.write("p.safetensors", params), t.path("s.safetensors")
+    words = ["--layout", t.write_layout(layout), "--optimizer", name, "--param", p]
+    words += [word for setting in settings for word in ("--set", setting)]
+    for step in range(1, 6):
+        grad = draw(rng, layout)
+        params = {k: rule(params[k], grad[k], states[k], step, **options) for k in params}
+        state = ["--state", s] if step > 1 else []
+        answer = t.json("step", *words, "--grad", t.write("g.safetensors", grad), *state,
+                        "--out-param", p, "--out-state", s)
+        t.check(answer["step"] == step and answer["accepted"], f"{name}: step {step}")
+    got = read_safetensors(p)
+    t.close(flatten({k: got[k] for k in params}), flatten(params), f"{name} {settings}", 1e-12)
+
+
 def check_errors(t, rng):
     layout = two_layer("signed-permutation", 3)
     grad = draw(rng, layout)
@@ -459,6 +513,7 @@ def main():
         check_operations(t, rng)
         check_single(t, rng)
         check_verify(t)
+        check_steps(t, rng)
         check_errors(t, rng)
         print(f"{t.checks} checks, {t.failures} failed")
         sys.exit(1 if t.failures else 0)

@@ -154,13 +154,15 @@ void symo_net_build(symo_net *net, const symo_net_shape *shapes) {
     b.shape = shapes[l];
     add_layer(&b, &spec->layers[l], &shapes[l + 1], l + 1 == spec->num_layers);
   }
-  bool entropy = spec->loss == SYMO_LOSS_CROSS_ENTROPY;
+  static const symo_op *const losses[] = {[SYMO_LOSS_MSE] = &symo_op_mse,
+                                          [SYMO_LOSS_CROSS_ENTROPY] = &symo_op_cross_entropy,
+                                          [SYMO_LOSS_BERNOULLI] = &symo_op_bernoulli};
   symo_node *loss = &net->nodes[net->num_nodes++];
-  *loss = (symo_node){.op = entropy ? &symo_op_cross_entropy : &symo_op_mse,
+  *loss = (symo_node){.op = losses[spec->loss],
                       .in = {b.at, -1},
                       .out = {-1, -1},
                       .saved = {-1, -1},
                       .in_width = net->widths[b.at],
                       .in_rows = 1};
-  if (entropy) loss->saved[0] = save(&b, 1, net->widths[b.at]);
+  if (spec->loss != SYMO_LOSS_MSE) loss->saved[0] = save(&b, 1, net->widths[b.at]);
 }

@@ -34,9 +34,10 @@ fail:
 
 void symo_net_destroy(symo_net *net) {
   if (net == NULL) return;
-  void *owned[] = {net->values, net->cotangents, net->tangents, net->cotangent_tangents,
-                   net->packs,  net->panels,     net->labels,   net->x,
-                   net->y};
+  void *owned[] = {
+      net->values, net->cotangents, net->tangents, net->cotangent_tangents,          net->packs,
+      net->panels, net->labels,     net->x,        net->y == net->x ? NULL : net->y, net->batch_x,
+      net->batch_y};
   for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) symo_free(owned[i]);
   symo_free(net);
 }
@@ -88,45 +89,4 @@ void symo_net_init_fan_in(const symo_net *net, symo_rng *rng, void *theta) {
       symo_put(dtype, theta, node->bias + i, scale * symo_rng_normal(rng));
   }
   add_gains(net, theta);
-}
-
-/* ---- data ---- */
-
-static symo_status check_values(symo_net *net, const char *what, size_t examples, size_t width,
-                                const double *values) {
-  /* float32 rounds what is beyond its range to infinity. */
-  const double limit = net->spec.dtype == SYMO_F32 ? 3.4028234663852886e38 : 1.7976931348623157e308;
-  for (size_t i = 0; i < examples * width; i++)
-    if (!(values[i] >= -limit && values[i] <= limit))
-      return symo_fail(net->context, SYMO_E_NONFINITE,
-                       "network data: %s %zu of example %zu is not a finite %s (clean the data)",
-                       what, i % width, i / width, symo_dtype_name(net->spec.dtype));
-  return SYMO_OK;
-}
-
-symo_status symo_net_set_data(symo_net *net, size_t examples, const double *x, const double *y) {
-  const symo_dtype dtype = net->spec.dtype;
-  const size_t in = net->inputs, out = net->outputs;
-  if (examples == 0)
-    return symo_fail(net->context, SYMO_E_SHAPE, "network data: no examples (give at least one)");
-  size_t count;
-  if (!symo_mul_size(examples, (in > out ? in : out) * sizeof(double), &count))
-    return symo_fail(net->context, SYMO_E_SIZE, "network data: %zu examples are too many",
-                     examples);
-  symo_status status = check_values(net, "input", examples, in, x);
-  if (status == SYMO_OK) status = check_values(net, "target", examples, out, y);
-  if (status != SYMO_OK) return status;
-  void *new_x = symo_malloc(examples * in * symo_dtype_size(dtype));
-  void *new_y = symo_malloc(examples * out * symo_dtype_size(dtype));
-  if (new_x == NULL || new_y == NULL) {
-    symo_free(new_x);
-    symo_free(new_y);
-    return symo_fail_memory(net->context, "symo_net_set_data");
-  }
-  symo_kernel_from_double(dtype, examples * in, x, new_x);
-  symo_kernel_from_double(dtype, examples * out, y, new_y);
-  symo_free(net->x);
-  symo_free(net->y);
-  net->x = new_x, net->y = new_y, net->examples = examples;
-  return SYMO_OK;
 }

@@ -49,8 +49,11 @@ struct symo_net {
   void *labels; /* [rows, outputs]: targets other than the data's */
   bool touched[SYMO_NET_MAX_NODES];
 
-  size_t examples;
-  void *x, *y; /* the data, of the dtype; NULL before symo_net_set_data */
+  size_t total;            /* examples there are */
+  void *x, *y;             /* the data, of the dtype; NULL before symo_net_set_data; y may be x */
+  size_t examples;         /* that the loss is on */
+  const size_t *chosen;    /* which; NULL: all */
+  void *batch_x, *batch_y; /* [rows, ...]: those of a chunk, when they are chosen */
 };
 
 /* The nodes of a network of the spec, which has been checked; shapes: those before each layer. */
@@ -62,6 +65,9 @@ symo_status symo_net_plan(symo_net *net);
 /* How many examples a chunk takes when there are `examples` and at most `rows` may be taken: chunks
  * of nearly equal size. */
 size_t symo_net_chunk(size_t examples, size_t rows);
+
+/* Where inputs and targets of the chosen examples [first, first + n) stand, n <= sizes.rows. */
+void symo_net_chunk_data(symo_net *net, size_t first, size_t n, void **x, const void **y);
 
 /* A pass over examples [first, first + n) of the data; the runners below work on it. */
 symo_pass symo_net_pass(symo_net *net, const void *theta, size_t first, size_t n);

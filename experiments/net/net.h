@@ -47,8 +47,10 @@ typedef enum symo_activation {
   SYMO_ACT_LINEAR
 } symo_activation;
 typedef enum symo_loss {
-  SYMO_LOSS_MSE,          /* sum over examples and outputs of (f - y)^2 / (2 N) */
-  SYMO_LOSS_CROSS_ENTROPY /* mean over examples of -sum_k y_k log softmax(f)_k; y a distribution */
+  SYMO_LOSS_MSE,           /* sum over examples and outputs of (f - y)^2 / (2 N) */
+  SYMO_LOSS_CROSS_ENTROPY, /* mean over examples of -sum_k y_k log softmax(f)_k; y a distribution */
+  SYMO_LOSS_BERNOULLI /* mean over examples of sum_k log(1 + e^f_k) - y_k f_k: cross-entropy of each
+                         output by itself, with the logistic function; y in [0, 1] */
 } symo_loss;
 
 enum { SYMO_NET_MAX_LAYERS = 63 };
@@ -142,6 +144,18 @@ size_t symo_net_num_parameters(const symo_net *net);
  * (and rounded to the dtype).  SYMO_E_NONFINITE, SYMO_E_SHAPE. */
 symo_status symo_net_set_data(symo_net *net, size_t examples, const double *x, const double *y);
 
+/* More examples behind those there are. */
+symo_status symo_net_add_data(symo_net *net, size_t examples, const double *x, const double *y);
+
+/* Which of the examples the loss, and everything else, is on from now on: count of them by their
+ * numbers, in that order, which the caller keeps in place (nothing is copied or allocated); any
+ * number of times each.  rows NULL: all, as after symo_net_set_data and symo_net_add_data. */
+symo_status symo_net_select(symo_net *net, size_t count, const size_t *rows);
+
+/* Loss and, where the targets are distributions (cross-entropy), the share of examples whose
+ * largest output is where the largest target is; else NaN.  accuracy may be NULL. */
+symo_status symo_net_evaluate(symo_net *net, const void *theta, double *loss, double *accuracy);
+
 /* The network as a problem: all slots filled, but `hessian` only for plain networks.  It borrows
  * the network.  Not for several threads. */
 symo_problem symo_net_problem(symo_net *net);
@@ -181,7 +195,7 @@ symo_status symo_net_statistics(symo_net *net, const void *theta, const double *
                                 size_t index, double *inputs, double *deltas);
 
 /* Targets drawn from the model's own distribution at the data's inputs: one-hot classes for
- * cross-entropy, f + N(0, 1) for mse.  labels: [N, outputs] float64. */
+ * cross-entropy, 0 or 1 for bernoulli, f + N(0, 1) for mse.  labels: [N, outputs] float64. */
 symo_status symo_net_sample_labels(symo_net *net, const void *theta, symo_rng *rng, double *labels);
 
 /* Floating-point operations of the matrix products that the dense Hessian takes with the data at

@@ -88,6 +88,7 @@ extern const symo_op symo_op_dense;      /* at each position */
 extern const symo_op symo_op_activation; /* at each position */
 extern const symo_op symo_op_mse;
 extern const symo_op symo_op_cross_entropy;
+extern const symo_op symo_op_bernoulli;
 extern const symo_op symo_op_arrange;   /* examples of the data [n, p, w] to [p, n, w] */
 extern const symo_op symo_op_flatten;   /* [p, n, w] to [n, w p] */
 extern const symo_op symo_op_last;      /* the last position */

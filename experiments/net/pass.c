@@ -20,11 +20,11 @@ symo_pass symo_net_pass_on(symo_net *net, const void *theta, size_t n) {
 }
 
 symo_pass symo_net_pass(symo_net *net, const void *theta, size_t first, size_t n) {
-  const symo_net_spec *spec = &net->spec;
   memcpy(net->value_now, net->value, sizeof net->value_now);
-  net->value_now[0] = symo_at(spec->dtype, net->x, (ptrdiff_t)(first * net->inputs));
+  const void *targets;
+  symo_net_chunk_data(net, first, n, &net->value_now[0], &targets);
   symo_pass pass = symo_net_pass_on(net, theta, n);
-  pass.targets = symo_at(spec->dtype, net->y, (ptrdiff_t)(first * net->outputs));
+  pass.targets = targets;
   return pass;
 }
 

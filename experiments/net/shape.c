@@ -217,7 +217,7 @@ symo_status symo_net_shapes(symo_context *context, const symo_net_spec *spec,
     return symo_fail(context, SYMO_E_DTYPE, "network: number type %s (use f32 or f64)",
                      symo_dtype_name(spec->dtype));
   if ((unsigned)spec->activation > SYMO_ACT_LINEAR ||
-      (unsigned)spec->loss > SYMO_LOSS_CROSS_ENTROPY)
+      (unsigned)spec->loss > SYMO_LOSS_BERNOULLI)
     return symo_fail(context, SYMO_E_ARGUMENT,
                      "network: unknown activation or loss (use those of net.h)");
   if (!symo_net_walk_input(&spec->input, why))

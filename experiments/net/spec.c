@@ -12,8 +12,9 @@ static const struct {
                    [SYMO_ACT_RELU] = {"relu", "permutation"},
                    [SYMO_ACT_GELU] = {"gelu", "permutation"},
                    [SYMO_ACT_LINEAR] = {"linear", "orthogonal"}};
-static const char *const losses[] = {
-    [SYMO_LOSS_MSE] = "mse", [SYMO_LOSS_CROSS_ENTROPY] = "cross-entropy"};
+static const char *const losses[] = {[SYMO_LOSS_MSE] = "mse",
+                                     [SYMO_LOSS_CROSS_ENTROPY] = "cross-entropy",
+                                     [SYMO_LOSS_BERNOULLI] = "bernoulli"};
 enum {
   NUM_ACTIVATIONS = sizeof activations / sizeof *activations,
   NUM_LOSSES = sizeof losses / sizeof *losses

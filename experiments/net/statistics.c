@@ -111,6 +111,9 @@ symo_status symo_net_sample_labels(symo_net *net, const void *theta, symo_rng *r
     symo_kernel_to_double(net->spec.dtype, n * width, pass.value[output_buffer(net)], f);
     if (net->spec.loss == SYMO_LOSS_CROSS_ENTROPY)
       for (size_t r = 0; r < n; r++) draw_class(width, rng, f + r * width);
+    else if (net->spec.loss == SYMO_LOSS_BERNOULLI)
+      for (size_t i = 0; i < n * width; i++)
+        f[i] = symo_rng_uniform(rng) * (1.0 + exp(-f[i])) < 1.0 ? 1.0 : 0.0;
     else
       for (size_t i = 0; i < n * width; i++) f[i] += symo_rng_normal(rng);
   }

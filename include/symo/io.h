@@ -2,13 +2,14 @@
 #define SYMO_IO_H
 
 #include <symo/hessian.h>
+#include <symo/optim.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* Files: layout JSON, safetensors, .npy, and structured Hessians.  Writers write beside the target
- * and rename, so a failure or a kill leaves the old file or none.  Details of failures name the
+/* Files: layout JSON, safetensors, .npy, structured Hessians, optimizers and their states.  Writers
+ * write beside the target and rename, so a failure or a kill leaves the old file or none.  Details of failures name the
  * file.
  *
  * SYMO_E_IO: the system refused, with its reason.  SYMO_E_FORMAT: the file is malformed.  What a
@@ -63,6 +64,50 @@ symo_status symo_tensors_write(const symo_layout *layout, const char *path, symo
  * per label.  Reading gives back the same bits. */
 symo_status symo_hessian_write(const symo_hessian *hessian, const char *path);
 symo_status symo_hessian_read(symo_context *context, const char *path, symo_hessian **out);
+
+/* ---- optimizers ---- */
+
+/* {"preset": "muon", "lr": 0.02, "weight_decay": 0.01, ..}: a method, with the rules that go with it
+ * (symo_optim_preset_rules).  Keys are those of symo_method_option; "betas": [b1, b2] is short for
+ * momentum and beta2.  Or the rules one by one, first fit:
+ *   {"rules": [{"match": "*.w*", "min_order": 2, "preset": "muon", "lr": 0.02},
+ *              {"max_order": 1, "preset": "adamw"}]}
+ * "match" may be left out ("*"), "min_order" (0) and "max_order" (SYMO_MAX_ORDER) too; "preset" only
+ * beside all options.  Either form may hold "dtype" ("f32", "f64"), "nan" ("skip", "stop"),
+ * "budget_memory" (bytes, or "2GiB", "500 MB") and "threads".
+ *
+ * What is wrong in a file or text is SYMO_E_FORMAT, with the path inside it; unknown keys come with a
+ * suggestion.  The specs, one block of memory each, are the caller's (symo_optim_spec_destroy). */
+symo_status symo_optim_spec_read_json(symo_context *context, const char *path,
+                                      symo_optim_spec **out);
+symo_status symo_optim_spec_from_json(symo_context *context, const char *text,
+                                      symo_optim_spec **out);
+void symo_optim_spec_destroy(symo_optim_spec *spec); /* NULL is accepted */
+
+/* All rules with all options: reading gives the same bits, however presets may change.  The word
+ * `preset` is kept where there is such a preset, else left out.  *out is the caller's (symo_free). */
+symo_status symo_optim_spec_to_json(symo_context *context, const symo_optim_spec *spec, char **out);
+
+/* What --optimizer and --set take.  The name of a preset, else a path; then texts "key=value"
+ * [num_settings]: options of the method of a preset, or of the first rule of a file with rules;
+ * "rules.1.lr=3e-4" for rule 1 (after the rules of a preset were made), "rules.*.lr=3e-4" for all;
+ * "dtype", "nan", "budget_memory" and "threads".  SYMO_E_NAME: no such preset, file or key.
+ * SYMO_E_ARGUMENT: a setting that cannot be.  Files fail as in symo_optim_spec_read_json. */
+symo_status symo_optim_spec_open(symo_context *context, const char *name_or_path,
+                                 size_t num_settings, const char *const *settings,
+                                 symo_optim_spec **out);
+
+/* The state between steps, with the spec and the layout that it belongs to: a safetensors file with
+ * an entry "state:NAME" for each of symo_optim_state_entry, and "spec" and "layout" (JSON) and a
+ * checksum of everything in its metadata.  Reading gives back the same bits.
+ *
+ * Refused are files that were cut or changed in any byte (SYMO_E_FORMAT), another layout
+ * (SYMO_E_SHAPE), dtype (SYMO_E_DTYPE), or spec (SYMO_E_ARGUMENT), each with what differs; threads,
+ * budget and NaN policy may differ, and of the options those in may_differ: [num_may_differ],
+ * unless what the entries mean hangs on them. */
+symo_status symo_optim_state_write(symo_optim_state *state, const char *path);
+symo_status symo_optim_state_read(symo_optim *optim, const char *path, size_t num_may_differ,
+                                  const char *const *may_differ, symo_optim_state **out);
 
 /* ---- npy ---- */
 

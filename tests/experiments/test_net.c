@@ -117,7 +117,7 @@ Test(net, sparse_directions) {
 /* A linear network of one layer, and the last layer of any: the loss is convex there, GGN = H. With
  * more layers they differ only by the products of two layers' parameters. */
 Test(net, ggn_is_hessian_when_linear) {
-  for (size_t loss = 0; loss < 2; loss++) {
+  for (size_t loss = 0; loss < 3; loss++) {
     symo_net_spec spec = net_combination(3 + 4 * loss, "5-4");
     net_case c = net_case_create(&spec, 12, 0.7, 8);
     double *hessian = net_dense(&c, false), *ggn = net_dense(&c, true);
@@ -147,6 +147,15 @@ Test(net, ggn_of_cross_entropy_is_jqj) {
   for (size_t activation = 0; activation < 4; activation++) {
     symo_net_spec spec = net_combination(activation + 4, "3-5-4");
     net_case c = net_case_create(&spec, 4, 0.7, 10);
+    net_check_ggn(&c);
+    net_case_destroy(&c);
+  }
+}
+
+Test(net, ggn_of_bernoulli_is_jqj) {
+  for (size_t activation = 0; activation < 4; activation++) {
+    symo_net_spec spec = net_combination(activation + 8, "3-5-4");
+    net_case c = net_case_create(&spec, 4, 0.7, 13);
     net_check_ggn(&c);
     net_case_destroy(&c);
   }

@@ -218,7 +218,7 @@ Test(net_api, statistics_give_the_gradient) {
  */
 Test(net_api, sampled_labels) {
   enum { N = 40, DRAWS = 400 };
-  for (size_t loss = 0; loss < 2; loss++) {
+  for (size_t loss = 0; loss < 3; loss++) {
     net_case c = digits_like(4 * loss, N);
     size_t m = c.outputs;
     double *labels = net_vector(N * m), *inputs = net_vector(N * 5), *deltas = net_vector(N * m);

@@ -128,6 +128,8 @@ static void output_curvature(const net_case *c, const double *f, double *q) {
     q[i] = i / m == i % m ? 1.0 : 0.0;
     if (c->spec.loss == SYMO_LOSS_CROSS_ENTROPY)
       q[i] = (q[i] * e[i / m]) / sum - e[i / m] * e[i % m] / (sum * sum);
+    if (c->spec.loss == SYMO_LOSS_BERNOULLI)
+      q[i] *= e[i / m] / ((1.0 + e[i / m]) * (1.0 + e[i / m]));
     q[i] /= (double)c->examples;
   }
 }

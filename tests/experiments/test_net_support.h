@@ -19,7 +19,7 @@ typedef struct net_case {
 } net_case;
 
 /* Every combination of activation, loss and bias; 0 <= index < NUM_COMBINATIONS. */
-enum { NUM_COMBINATIONS = 16 };
+enum { NUM_COMBINATIONS = 24 };
 symo_net_spec net_combination(size_t index, const char *widths);
 const char *net_spec_text(const symo_net_spec *spec);
 

@@ -1,0 +1,314 @@
+/* Steps of optimizers on the matrices of networks, against the rates of the machine in the same run,
+ * and their memory against Adam's.
+ *
+ * The limit of a step is the larger of its flops, as the plan counts them, at the rate of sgemm, and of
+ * the bytes that it cannot avoid (gradient read, parameters and state read and written) at the rate
+ * of memory.  Both rates are taken between the steps.  Roots fall on every other step here, whatever
+ * the method says, so that they are told from the rest by the difference; what is shown is
+ *     rest + roots / refresh_every ,
+ * the mean step at the cadence of the method.  The first step (eigenvectors of SOAP) stands apart.
+ *
+ * Gradients are Gaussian with rows scaled from 1 down to 1e-3: solvers that look at the condition see
+ * something like a gradient.  Two of them take turns. */
+#include "experiments/bench/bench.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <symo/optim.h>
+
+#include "core/alloc.h"
+#include "core/text.h"
+#include "optim/cost.h"
+#include "optim/optim.h"
+
+enum { MOST = 32, GEMM_SIDE = 1024, STREAM = 1 << 24 };
+static const double BUDGET = 1.5; /* seconds of steps, of one case */
+
+/* ---- networks ---- */
+
+typedef struct model {
+  const char *name;
+  size_t layers, width, heads, vocabulary; /* of a GPT; layers 0: the autoencoder */
+  bool timed;
+} model;
+
+static const model models[] = {
+    {"gpt 4 x 128", 4, 128, 4, 512, true},
+    {"gpt 1 x 768", 1, 768, 12, 0, true}, /* one of twelve alike */
+    {"gpt 12 x 768", 12, 768, 12, 0, false},
+    {"autoencoder", .timed = true},
+};
+enum { MODELS = sizeof models / sizeof models[0], TARGET_MODEL = 1 };
+
+/* Heads may be turned and permuted, queries with keys and values with outputs; hidden units of the
+ * MLP may be permuted; the residual stream stays. */
+static symo_status gpt_layout(symo_context *context, const model *g, symo_layout **out) {
+  symo_text text = {0};
+  char *notation = NULL;
+  size_t w = g->width, head = w / g->heads;
+  symo_text_add(&text, "r: identity %zu; ", w);
+  if (g->vocabulary > 0)
+    symo_text_add(&text, "t: identity %zu; p: identity 256; emb-t[t,r] emb-p[p,r]; ",
+                  g->vocabulary);
+  for (size_t i = 0; i < g->layers; i++)
+    symo_text_add(&text,
+                  "a%zu: wreath(%zu, orthogonal %zu); b%zu: wreath(%zu, orthogonal %zu); "
+                  "h%zu: permutation %zu; q%zu[a%zu,r] k%zu[a%zu,r] v%zu[b%zu,r] o%zu[r,b%zu] "
+                  "up%zu[h%zu,r] down%zu[r,h%zu]; ",
+                  i, g->heads, head, i, g->heads, head, i, 4 * w, i, i, i, i, i, i, i, i, i, i, i,
+                  i);
+  symo_status status = symo_text_finish(&text, context, &notation);
+  if (status == SYMO_OK) status = symo_layout_parse(context, notation, out);
+  symo_free(notation);
+  return status;
+}
+
+static symo_status model_layout(symo_context *context, const model *m, symo_layout **out) {
+  if (m->layers > 0) return gpt_layout(context, m, out);
+  return symo_layout_parse(
+      context,
+      "in: identity 784; h1: signed-permutation 1000; h2: signed-permutation 500; "
+      "h3: signed-permutation 250; c: signed-permutation 30; h5: signed-permutation 250; "
+      "h6: signed-permutation 500; h7: signed-permutation 1000; w1[h1,in] b1[h1] w2[h2,h1] b2[h2] "
+      "w3[h3,h2] b3[h3] w4[c,h3] b4[c] w5[h5,c] b5[h5] w6[h6,h5] b6[h6] w7[h7,h6] b7[h7] "
+      "w8[in,h7] b8[in]",
+      out);
+}
+
+/* Matrices and vectors as the preset has it, embeddings by adamw. */
+static symo_status make_plan(symo_context *context, const model *m, const char *preset,
+                             double every, int threads, symo_optim **out) {
+  symo_layout *layout = NULL;
+  symo_optim_spec spec = symo_optim_spec_default();
+  symo_rule rules[5] = {{.pattern = "emb-*", .max_order = SYMO_MAX_ORDER}};
+  symo_method method;
+  size_t num = 0;
+  symo_status status = symo_method_preset(context, "adamw", &rules[0].method);
+  if (status == SYMO_OK) status = symo_method_preset(context, preset, &method);
+  if (status == SYMO_OK && every > 0) {
+    method.refresh_every = every;
+    method.stagger = false;
+  }
+  if (status == SYMO_OK) status = symo_optim_preset_rules(context, &method, &num, rules + 1);
+  if (status == SYMO_OK) status = model_layout(context, m, &layout);
+  spec.num_rules = num + 1;
+  spec.rules = rules;
+  spec.dtype = SYMO_F32;
+  spec.threads = threads;
+  if (status == SYMO_OK) status = symo_optim_create(layout, &spec, out);
+  symo_layout_destroy(layout);
+  return status;
+}
+
+/* ---- one run ---- */
+
+typedef struct bench_run {
+  symo_optim *optim;
+  symo_optim_state *state;
+  float *flat;    /* two gradients, parameters */
+  const void **g; /* [2][num_tensors] */
+  void **p;       /* [num_tensors] */
+  bench_gemm gemm;
+  float *stream; /* two halves */
+} bench_run;
+
+static void run_destroy(bench_run *r) {
+  symo_optim_state_destroy(r->state);
+  symo_optim_destroy(r->optim);
+  bench_gemm_destroy(&r->gemm);
+  symo_free(r->flat);
+  symo_free(r->g);
+  symo_free(r->p);
+  symo_free(r->stream);
+}
+
+/* Rows from 1 down to 1e-3. */
+static void scale_rows(const symo_layout *layout, float *flat) {
+  for (size_t t = 0; t < symo_layout_num_tensors(layout); t++) {
+    size_t size = symo_layout_tensor_size(layout, t), rows = symo_layout_axis_dim(layout, t, 0);
+    float *x = flat + symo_layout_tensor_offset(layout, t);
+    for (size_t i = 0; i < size; i++)
+      x[i] *= (float)pow(1e-3, (double)(i / (size / rows)) / (double)rows);
+  }
+}
+
+static int run_create(bench_report *report, const model *m, const char *preset, bench_run *r) {
+  cli *c = report->c;
+  *r = (bench_run){0};
+  symo_status status = make_plan(cli_context(c), m, preset, 2, symo_get_threads(), &r->optim);
+  if (status == SYMO_OK) status = symo_optim_state_create(r->optim, &r->state);
+  if (status != SYMO_OK) return cli_fail_status(c, status);
+  const symo_layout *layout = r->optim->layout;
+  size_t n = symo_layout_num_parameters(layout), tensors = symo_layout_num_tensors(layout);
+  r->flat = symo_malloc(3 * n * sizeof *r->flat);
+  r->g = symo_calloc(2 * tensors, sizeof *r->g);
+  r->p = symo_calloc(tensors, sizeof *r->p);
+  r->stream = symo_calloc(STREAM, sizeof *r->stream);
+  if (!r->flat || !r->g || !r->p || !r->stream)
+    return cli_fail(c, CLI_NUMERIC, "bench: out of memory");
+  int code = bench_random(c, SYMO_F32, 3 * n, 1, r->flat);
+  for (int k = 0; k < 2; k++) {
+    scale_rows(layout, r->flat + (size_t)k * n);
+    symo_layout_split_const(layout, SYMO_F32, r->flat + (size_t)k * n, r->g + (size_t)k * tensors);
+  }
+  symo_layout_split(layout, SYMO_F32, r->flat + 2 * n, r->p);
+  return code == CLI_DONE ? bench_gemm_create(c, SYMO_F32, GEMM_SIDE, &r->gemm) : code;
+}
+
+static symo_status take_step(const bench_run *r, size_t number, double *seconds) {
+  size_t tensors = symo_layout_num_tensors(r->optim->layout);
+  symo_const_vector g = {r->g + number % 2 * tensors, NULL};
+  double start = cli_seconds();
+  symo_status status = symo_optim_step(r->state, g, (symo_vector){r->p, NULL}, NULL);
+  *seconds = cli_seconds() - start;
+  return status;
+}
+
+/* Bytes per second of y = a x + y. */
+static double stream_rate(const bench_run *r) {
+  size_t half = STREAM / 2;
+  double start = cli_seconds();
+  symo_axpy(SYMO_F32, half, 1e-30, r->stream, r->stream + half);
+  return 3 * (double)half * sizeof(float) / (cli_seconds() - start);
+}
+
+/* Seconds of a first step, of one without roots, of the roots; rates. */
+typedef struct figures {
+  double first, rest, roots, gemm, stream;
+} figures;
+
+static int measure(bench_report *report, const bench_run *r, const char *name, figures *f) {
+  double plain[MOST], full[MOST], gemm[MOST], stream[MOST], begin = 0;
+  size_t repeats = report->repeats > 0 ? report->repeats : 9, done = 0;
+  if (repeats > MOST) repeats = MOST;
+  symo_status status = take_step(r, 0, &f->first);
+  for (begin = cli_seconds(); status == SYMO_OK && done < repeats; done++) {
+    if (report->repeats == 0 && done > 0 && cli_seconds() - begin > BUDGET) break;
+    cli_progress(report->c, "%s: %zu of %zu", name, done + 1, repeats);
+    gemm[done] = bench_gemm_rate(&r->gemm);
+    stream[done] = stream_rate(r);
+    status = take_step(r, 2 * done + 1, &plain[done]);
+    if (status == SYMO_OK) status = take_step(r, 2 * done + 2, &full[done]);
+  }
+  if (status != SYMO_OK) return cli_fail_status(report->c, status);
+  f->rest = bench_median(done, plain);
+  f->roots = bench_median(done, full) - f->rest;
+  f->gemm = bench_median(done, gemm);
+  f->stream = bench_median(done, stream);
+  return CLI_DONE;
+}
+
+/* ---- rows ---- */
+
+typedef struct work {
+  double flops, bytes, roots; /* of a mean step; flops of all roots once */
+  double state, every;
+} work;
+
+static int count(bench_report *report, const model *m, const char *preset, work *out) {
+  symo_optim *optim = NULL;
+  symo_status status = make_plan(cli_context(report->c), m, preset, 0, symo_get_threads(), &optim);
+  if (status != SYMO_OK) return cli_fail_status(report->c, status);
+  symo_optim_cost cost = symo_optim_cost_of(optim);
+  double parameters = (double)symo_layout_num_parameters(optim->layout);
+  *out = (work){.flops = cost.flops_per_step,
+                .bytes = 3 * sizeof(float) * parameters + 2 * cost.state_bytes,
+                .state = cost.state_bytes,
+                .every = 1};
+  for (size_t i = 0; i < optim->num_blocks; i++) {
+    const optim_block *b = &optim->blocks[i];
+    double roots = symo_block_refresh_flops(b);
+    out->roots += roots;
+    if (roots > 0) out->every = b->method.refresh_every;
+  }
+  symo_optim_destroy(optim);
+  return CLI_DONE;
+}
+
+static void add_time(bench_report *report, const char *name, const char *what, double seconds,
+                     double floor, double target) {
+  bench_row row = {.figure = seconds * 1e3,
+                   .unit = "ms",
+                   .floor = floor * 1e3,
+                   .ratio = floor / seconds,
+                   .target = target,
+                   .sense = target > 0 ? BENCH_AT_LEAST : BENCH_NONE};
+  bench_add(report, row, "%s%s", name, what);
+}
+
+static const char *const presets[] = {"sgd",  "adamw",      "shampoo", "soap",
+                                      "muon", "muon-exact", "symo-bd", "symo"};
+enum { PRESETS = sizeof presets / sizeof presets[0] };
+
+static bool wanted(const bench_report *report, const char *name) {
+  return report->only == NULL || strstr(name, report->only) != NULL;
+}
+
+/* muon: seconds of its step, noted there and compared with where symo's is known; NaN before. */
+static int run_case(bench_report *report, size_t which, const char *preset, double *muon) {
+  const model *m = &models[which];
+  bool newton_schulz = strcmp(preset, "muon") == 0;
+  char name[64];
+  (void)snprintf(name, sizeof name, "optim %s %s, %d thread%s", m->name, preset, symo_get_threads(),
+                 symo_get_threads() == 1 ? "" : "s");
+  if (!wanted(report, name)) return CLI_DONE;
+  bench_run r;
+  work w;
+  figures f = {0};
+  int code = count(report, m, preset, &w);
+  if (code != CLI_DONE) return code;
+  code = run_create(report, m, preset, &r);
+  if (code == CLI_DONE) code = measure(report, &r, name, &f);
+  run_destroy(&r);
+  if (code != CLI_DONE) return code;
+  double step = f.rest + (w.roots > 0 ? f.roots / w.every : 0);
+  add_time(report, name, "", step, fmax(w.flops / f.gemm, w.bytes / f.stream),
+           newton_schulz && which == TARGET_MODEL ? 0.6 : 0);
+  if (w.roots > 0) {
+    add_time(report, name, ": roots", f.roots, w.roots / f.gemm, 0);
+    add_time(report, name, ": first step", f.first, NAN, 0);
+  }
+  if (newton_schulz) *muon = step;
+  if (strcmp(preset, "symo") == 0 && isfinite(*muon))
+    add_time(report, name, ": muon's over it", step, *muon, 2);
+  return CLI_DONE;
+}
+
+static int run_memory(bench_report *report, const model *m) {
+  work adam, w;
+  char name[64];
+  int code = count(report, m, "adamw", &adam);
+  for (size_t i = 0; i < PRESETS && code == CLI_DONE; i++) {
+    (void)snprintf(name, sizeof name, "optim %s %s, state", m->name, presets[i]);
+    if (!wanted(report, name)) continue;
+    code = count(report, m, presets[i], &w);
+    if (code != CLI_DONE) break;
+    bench_add(report,
+              (bench_row){.figure = w.state / 1048576,
+                          .unit = "MiB",
+                          .floor = adam.state / 1048576,
+                          .ratio = w.state / adam.state},
+              "%s", name);
+  }
+  return code;
+}
+
+static int run(bench_report *report) {
+  int given = symo_get_threads(), code = CLI_DONE;
+  for (int pass = 0; pass < (given == 1 ? 1 : 2); pass++) {
+    (void)symo_set_threads(pass == 0 ? 1 : given);
+    for (size_t m = 0; m < MODELS; m++) {
+      double muon = NAN;
+      for (size_t i = 0; i < PRESETS && models[m].timed && code == CLI_DONE; i++)
+        code = run_case(report, m, presets[i], &muon);
+    }
+  }
+  (void)symo_set_threads(given);
+  for (size_t m = 0; m < MODELS && code == CLI_DONE; m++) code = run_memory(report, &models[m]);
+  return code;
+}
+
+const bench_subject bench_subject_optim = {
+    .name = "optim", .summary = "steps of optimizers against the rate of sgemm", .run = run};

@@ -1,0 +1,165 @@
+/* Powers of matrices: every solver on square and rectangular matrices against the rate of gemm, in
+ * the same run.  The limit is the flops that the solver counts, at that rate.  Matrices are
+ * Gaussian: square ones have a condition number of some n; `scaled` ones have rows (columns, if
+ * tall) scaled down to 1e-4 as well, which is more like gradients.  The best repetition counts:
+ * what is compared are the solvers, not what else the machine does.  What optim/solver/auto.c
+ * says rests on this table. */
+#include "experiments/bench/bench.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "optim/solver/solver.h"
+
+enum { MOST = 64, GEMM_SIDE = 1024 };
+
+typedef struct solver_case {
+  const symo_solver *solver;
+  double power, eps; /* eps: of a covariance with diagonal 1 */
+  size_t rows, cols;
+  symo_dtype dtype;
+  int steps;
+  bool polar, scaled;
+} solver_case;
+
+typedef struct memory {
+  void *x, *c, *y, *work;
+} memory;
+
+/* x normal; for roots c = x'x / rows with twice as many rows as columns. */
+static int prepare(bench_report *report, const solver_case *k, memory *m) {
+  size_t rows = k->polar ? k->rows : 2 * k->cols, size = symo_dtype_size(k->dtype);
+  size_t answer = k->polar ? k->rows * k->cols : k->cols * k->cols;
+  size_t work = k->polar ? k->solver->polar_work(k->dtype, k->rows, k->cols)
+                         : k->solver->root_work(k->dtype, k->cols);
+  *m = (memory){symo_malloc(rows * k->cols * size), symo_malloc(k->cols * k->cols * size),
+                symo_malloc(answer * size), symo_malloc(work)};
+  if (!m->x || !m->c || !m->y || !m->work)
+    return cli_fail(report->c, CLI_NUMERIC, "bench: out of memory");
+  int code = bench_random(report->c, k->dtype, rows * k->cols, 1, m->x);
+  bool wide = rows <= k->cols;
+  double n = (double)(wide ? rows : k->cols);
+  for (size_t i = 0; code == CLI_DONE && k->scaled && i < rows * k->cols; i++) {
+    double at = (double)(wide ? i / k->cols : i % k->cols);
+    symo_put(k->dtype, m->x, i, pow(1e-4, at / n) * symo_get(k->dtype, m->x, i));
+  }
+  return code;
+}
+
+static void release(memory *m) {
+  symo_free(m->x);
+  symo_free(m->c);
+  symo_free(m->y);
+  symo_free(m->work);
+}
+
+/* Seconds of one call; covariances are made anew outside the clock. */
+static symo_status once(const solver_case *k, const memory *m, double *seconds) {
+  solver_options o = {k->dtype, k->eps, k->power, k->steps, 1e-6};
+  solver_report report;
+  if (!k->polar)
+    symo_syrk(k->dtype, 0.5 / (double)k->cols, symo_mat_dense(m->x, 2 * k->cols, k->cols), 0,
+              symo_mat_dense(m->c, k->cols, k->cols));
+  double start = cli_seconds();
+  symo_status status = k->polar ? k->solver->polar(&o, symo_mat_dense(m->x, k->rows, k->cols), m->y,
+                                                   &report, m->work)
+                                : k->solver->root(&o, k->cols, m->c, m->y, &report, m->work);
+  *seconds = cli_seconds() - start;
+  return status;
+}
+
+static int run_case(bench_report *report, const solver_case *k, double rate) {
+  char name[80];
+  (void)snprintf(name, sizeof name, "%s %s %zux%zu %s%s, %d thread%s", k->polar ? "polar" : "root",
+                 symo_dtype_name(k->dtype), k->polar ? k->rows : k->cols, k->cols, k->solver->name,
+                 k->scaled                   ? " scaled"
+                 : k->polar && k->eps > 0    ? " damped"
+                 : k->polar && k->steps == 8 ? " 8 steps"
+                                             : "",
+                 symo_get_threads(), symo_get_threads() == 1 ? "" : "s");
+  if (report->only != NULL && strstr(name, report->only) == NULL) return CLI_DONE;
+  memory m;
+  double seconds[MOST], flops = k->polar ? k->solver->polar_flops(k->rows, k->cols, k->steps)
+                                         : k->solver->root_flops(k->cols, k->steps);
+  size_t repeats = report->repeats > 0 ? report->repeats : flops < 1e9 ? 15 : 3;
+  if (repeats > MOST) repeats = MOST;
+  int code = prepare(report, k, &m);
+  for (size_t r = 0; code == CLI_DONE && r <= repeats; r++) { /* the first one warms up */
+    cli_progress(report->c, "%s: %zu of %zu", name, r, repeats);
+    symo_status status = once(k, &m, &seconds[r > 0 ? r - 1 : 0]);
+    if (status != SYMO_OK) code = cli_fail_status(report->c, status);
+  }
+  release(&m);
+  if (code != CLI_DONE) return code;
+  (void)bench_median(repeats, seconds); /* sorts them */
+  double best = seconds[0], floor = flops / rate;
+  bench_add(
+      report,
+      (bench_row){.figure = best * 1e3, .unit = "ms", .floor = floor * 1e3, .ratio = floor / best},
+      "%s", name);
+  return CLI_DONE;
+}
+
+static int run_polar(bench_report *report, symo_dtype dtype, size_t rows, size_t cols,
+                     double rate) {
+  double eps = 0.1 * (double)(rows > cols ? rows : cols); /* a tenth of a mean eigenvalue */
+  const solver_case cases[] = {
+      {&symo_solver_eigh, -0.5, 0, rows, cols, dtype, 0, true, false},
+      {&symo_solver_eigh, -0.5, 0, rows, cols, dtype, 0, true, true},
+      {&symo_solver_eigh, -0.5, eps, rows, cols, dtype, 0, true, false},
+      {&symo_solver_newton_schulz, -0.5, 0, rows, cols, dtype, 5, true, false},
+      {&symo_solver_polar_express, -0.5, 0, rows, cols, dtype, 5, true, false},
+      {&symo_solver_polar_express, -0.5, 0, rows, cols, dtype, 8, true, false},
+  };
+  int code = CLI_DONE;
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0] && code == CLI_DONE; i++)
+    code = run_case(report, &cases[i], rate);
+  return code;
+}
+
+static int run_root(bench_report *report, symo_dtype dtype, size_t n, double rate) {
+  const solver_case cases[] = {
+      {&symo_solver_eigh, -0.25, 0.01, n, n, dtype, 0, false, false},
+      {&symo_solver_coupled_newton, -0.25, 0.01, n, n, dtype, 100, false, false},
+      {&symo_solver_polar_express, -0.5, 0.01, n, n, dtype, 5, false, false},
+      {&symo_solver_cholesky, -1, 0.01, n, n, dtype, 0, false, false},
+  };
+  int code = CLI_DONE;
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0] && code == CLI_DONE; i++)
+    code = run_case(report, &cases[i], rate);
+  return code;
+}
+
+static int run_dtype(bench_report *report, symo_dtype dtype) {
+  static const size_t sides[] = {32, 64, 128, 256, 384, 512, 768, 1024};
+  static const size_t shapes[][2] = {{64, 256}, {128, 512}, {784, 256}, {512, 2048}, {768, 3072}};
+  bench_gemm gemm = {0};
+  int code = bench_gemm_create(report->c, dtype, GEMM_SIDE, &gemm);
+  double rates[3] = {0};
+  for (int r = 0; r < 3 && code == CLI_DONE; r++) rates[r] = bench_gemm_rate(&gemm);
+  bench_gemm_destroy(&gemm);
+  double rate = fmax(rates[0], fmax(rates[1], rates[2]));
+  for (size_t i = 0; i < sizeof sides / sizeof sides[0] && code == CLI_DONE; i++)
+    code = run_polar(report, dtype, sides[i], sides[i], rate);
+  for (size_t i = 0; i < sizeof shapes / sizeof shapes[0] && code == CLI_DONE; i++)
+    code = run_polar(report, dtype, shapes[i][0], shapes[i][1], rate);
+  for (size_t i = 0; i < sizeof sides / sizeof sides[0] && code == CLI_DONE; i++)
+    code = run_root(report, dtype, sides[i], rate);
+  return code;
+}
+
+static int run(bench_report *report) {
+  int given = symo_get_threads(), code = CLI_DONE;
+  for (int pass = 0; pass < (given == 1 ? 1 : 2) && code == CLI_DONE; pass++) {
+    (void)symo_set_threads(pass == 0 ? 1 : given);
+    code = run_dtype(report, SYMO_F32);
+    if (code == CLI_DONE) code = run_dtype(report, SYMO_F64);
+  }
+  (void)symo_set_threads(given);
+  return code;
+}
+
+const bench_subject bench_subject_solvers = {
+    .name = "solvers", .summary = "powers of matrices against the rate of gemm", .run = run};

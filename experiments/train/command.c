@@ -1,0 +1,172 @@
+/* symo train. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "experiments/train/options.h"
+#include "experiments/train/run.h"
+
+static const cli_option options[] = {
+    TRAIN_TASK_ROW,
+    {.name = "optimizer",
+     .arg = "NAME|FILE",
+     .kind = CLI_STRING,
+     .help = "A preset (symo optimizers lists them), or a JSON file {\"preset\": NAME, KEY: value, "
+             "..}; default: symo"},
+    TRAIN_SET_ROW,
+    TRAIN_ROWS,
+    {.name = "out",
+     .arg = "DIR",
+     .kind = CLI_STRING,
+     .help =
+         "Where everything is written; default: symo-runs/ and the names of task and optimizer"},
+    {.name = "resume",
+     .arg = "DIR",
+     .kind = CLI_STRING,
+     .help = "Take up the run in DIR, with its options; --steps, --eval-every and "
+             "--checkpoint-every may differ"},
+    {.name = "plan",
+     .kind = CLI_FLAG,
+     .help = "Print what the optimizer would do, tensor by tensor, and stop"},
+    {.name = NULL}};
+
+/* ---- options ---- */
+
+static symo_status set_from(cli *c, train_spec *spec, const char *key) {
+  if (strcmp(key, "bias") == 0)
+    return cli_flag(c, "no-bias") ? train_spec_set(cli_context(c), spec, key, "false") : SYMO_OK;
+  if (strcmp(key, "settings") == 0) {
+    symo_status status = SYMO_OK;
+    size_t count;
+    const char *const *items = cli_list(c, "set", &count);
+    for (size_t i = 0; i < count && status == SYMO_OK; i++)
+      status = train_spec_set(cli_context(c), spec, "set", items[i]);
+    return status;
+  }
+  return cli_given(c, key) ? train_spec_set(cli_context(c), spec, key, cli_str(c, key)) : SYMO_OK;
+}
+
+int train_read_options(cli *c, train_spec *spec) {
+  for (size_t i = 0; train_spec_key(i) != NULL; i++) {
+    const char *key = train_spec_key(i);
+    symo_status status = set_from(c, spec, key);
+    if (status != SYMO_OK)
+      return cli_fail_flag(c, status, strcmp(key, "settings") == 0 ? "set" : key);
+  }
+  return CLI_DONE;
+}
+
+int train_check_options(cli *c, const char *directory, train_spec *spec) {
+  static const char *const free_keys[] = {"steps", "eval-every", "checkpoint-every"};
+  char ours[TRAIN_SETTINGS], theirs[TRAIN_SETTINGS];
+  train_spec given = *spec;
+  given.settings[0] = '\0';
+  int code = train_read_options(c, &given);
+  if (code != CLI_DONE) return code;
+  size_t settings;
+  (void)cli_list(c, "set", &settings);
+  if (settings == 0) memcpy(given.settings, spec->settings, sizeof given.settings);
+  for (size_t i = 0; train_spec_key(i) != NULL; i++) {
+    const char *key = train_spec_key(i);
+    bool may = false;
+    for (size_t k = 0; k < 3; k++) may = may || strcmp(key, free_keys[k]) == 0;
+    train_spec_text(spec, key, ours);
+    train_spec_text(&given, key, theirs);
+    if (!may && strcmp(ours, theirs) != 0)
+      return cli_fail(c, CLI_USAGE,
+                      "--resume: the run in %s has %s \"%s\", not \"%s\" (leave the option out, or "
+                      "start a new run)",
+                      directory, key, ours, theirs);
+  }
+  *spec = given;
+  return CLI_DONE;
+}
+
+/* ---- answers ---- */
+
+static int answer(cli *c, const train_spec *spec, const char *directory, const train_result *r) {
+  if (cli_json(c)) {
+    json_t *o = train_result_json(spec, r);
+    cli_set(c, o, "directory", json_string(directory));
+    return cli_print_json(c, o);
+  }
+  printf("%s  %s  %zu parameters  %llu steps  %.3g s (optimizer %.3g s)\n", spec->task->name,
+         spec->optimizer, r->parameters, (unsigned long long)r->steps, r->seconds,
+         r->optimizer_seconds);
+  printf("loss %.6g (last tenth %.6g)", r->loss, r->smooth_loss);
+  if (!isnan(r->val_loss)) printf("  held back %.6g (best %.6g)", r->val_loss, r->best_val_loss);
+  if (!isnan(r->val_accuracy)) printf("  accuracy %.2f %%", 100 * r->val_accuracy);
+  printf("\n%s\n", directory);
+  return CLI_DONE;
+}
+
+static char *default_directory(const train_spec *spec) {
+  char name[TRAIN_TEXT + 64];
+  const char *slash = strrchr(spec->optimizer, '/');
+  snprintf(name, sizeof name, "%s-%s", spec->task->name,
+           slash != NULL ? slash + 1 : spec->optimizer);
+  char *dot = strstr(name, ".json");
+  if (dot != NULL) *dot = '\0';
+  return cli_join("symo-runs", name);
+}
+
+static int read_spec(cli *c, train_spec *spec) {
+  const char *resume = cli_str(c, "resume"), *task = cli_str(c, "task");
+  if (resume == NULL) {
+    *spec = train_spec_default(train_task_find(task));
+    return train_read_options(c, spec);
+  }
+  if (cli_given(c, "out") && strcmp(cli_str(c, "out"), resume) != 0)
+    return cli_fail(c, CLI_USAGE, "--out: a run is resumed where it is (leave it out)");
+  int code = train_read_run(c, resume, spec);
+  if (code != CLI_DONE) return code;
+  if (strcmp(task, spec->task->name) != 0)
+    return cli_fail(c, CLI_USAGE, "--resume: the run in %s is of %s, not %s (name that task)",
+                    resume, spec->task->name, task);
+  return train_check_options(c, resume, spec);
+}
+
+static int run(cli *c) {
+  train_spec spec = train_spec_default(train_task_at(0));
+  int code = read_spec(c, &spec);
+  if (code != CLI_DONE) return code;
+  if (cli_flag(c, "plan")) return train_print_plan(c, &spec);
+  const char *resume = cli_str(c, "resume"), *out = resume != NULL ? resume : cli_str(c, "out");
+  char *directory = out != NULL ? symo_strdup(out) : default_directory(&spec);
+  if (directory == NULL) return cli_fail_status(c, symo_fail_memory(cli_context(c), "train"));
+  train_result result;
+  code = train_run(c, &spec, directory, resume != NULL ? TRAIN_RESUME : TRAIN_NEW, NULL, NULL,
+                   &result);
+  if (code == CLI_DONE) code = answer(c, &spec, directory, &result);
+  if (code == CLI_NUMERIC && result.diverged) code = train_fail_diverged(c, directory, &result);
+  symo_free(directory);
+  return code;
+}
+
+const cli_command cli_command_train = {
+    .name = "train",
+    .summary = "train a network, with metrics, checkpoints and resumption",
+    .description =
+        "Trains a network with any of the optimizers.\n"
+        "\n"
+        "  teacher-student  a tanh network learns from a random one, all examples in\n"
+        "                   each step; the settings of symo, shampoo, adam and sgd are\n"
+        "                   those published with arXiv 2606.00442\n"
+        "  autoencoder      images through a narrow layer and back; cross-entropy of the\n"
+        "                   pixels, summed over an image\n"
+        "  classifier       images to classes\n"
+        "\n"
+        "DIR gets metrics.jsonl (a line for the parameters before every step, and for\n"
+        "the last), checkpoint.safetensors (parameters, state of the optimizer, place in\n"
+        "the data), run.json, optimizer.json and, at the end, summary.json.  A run that\n"
+        "was stopped, or killed, ends after --resume DIR with the same numbers as if it\n"
+        "had not been.",
+    .example = "symo train teacher-student --optimizer symo --out runs/symo\n"
+               "symo train autoencoder --optimizer muon --lr 0.02 --steps 1000 --out runs/muon\n"
+               "symo train autoencoder --resume runs/muon --steps 2000\n"
+               "symo plot runs/symo runs/muon",
+    .options = options,
+    .json = true,
+    .run = run};

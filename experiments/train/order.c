@@ -1,0 +1,64 @@
+/* Seeds and the order of examples. */
+#include "experiments/train/train.h"
+
+#include <stdint.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+
+/* The finaliser of splitmix64 (Steele, Lea, Flood 2014): neighbouring seeds become unrelated. */
+static uint64_t mix(uint64_t x) {
+  x += 0x9E3779B97F4A7C15u;
+  x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9u;
+  x = (x ^ x >> 27) * 0x94D049BB133111EBu;
+  return x ^ x >> 31;
+}
+
+uint64_t train_seed(uint64_t seed, train_stream stream, uint64_t index) {
+  return mix(mix(mix(seed) ^ (uint64_t)stream) ^ index);
+}
+
+symo_status train_order_create(symo_context *context, uint64_t seed, size_t examples, size_t batch,
+                               train_order *out) {
+  if (examples == 0 || batch > examples)
+    return symo_fail(context, SYMO_E_ARGUMENT,
+                     "batch: %zu of %zu examples (take a smaller batch, or 0 for all)", batch,
+                     examples);
+  size_t *rows = symo_calloc(examples, sizeof *rows);
+  if (rows == NULL) return symo_fail_memory(context, "order of examples");
+  *out = (train_order){.context = context, .seed = seed, .epoch = UINT64_MAX};
+  out->examples = examples, out->batch = batch == 0 ? examples : batch, out->rows = rows;
+  return SYMO_OK;
+}
+
+void train_order_drop(train_order *order) {
+  symo_free(order->rows);
+  *order = (train_order){0};
+}
+
+/* Fisher and Yates; each epoch from the order of the data, so that none needs those before. */
+static symo_status shuffle(train_order *order, uint64_t epoch) {
+  symo_rng *rng = NULL;
+  symo_status status =
+      symo_rng_create(order->context, train_seed(order->seed, TRAIN_ORDER, epoch), &rng);
+  if (status != SYMO_OK) return status;
+  for (size_t i = 0; i < order->examples; i++) order->rows[i] = i;
+  for (size_t i = order->examples; i-- > 1;) {
+    const size_t other = (size_t)symo_rng_below(rng, i + 1), keep = order->rows[i];
+    order->rows[i] = order->rows[other];
+    order->rows[other] = keep;
+  }
+  order->epoch = epoch;
+  symo_rng_destroy(rng);
+  return SYMO_OK;
+}
+
+symo_status train_order_batch(train_order *order, uint64_t step, const size_t **rows) {
+  const uint64_t batches = order->examples / order->batch, epoch = step / batches;
+  if (epoch != order->epoch) {
+    symo_status status = shuffle(order, epoch);
+    if (status != SYMO_OK) return status;
+  }
+  *rows = order->rows + (step % batches) * order->batch;
+  return SYMO_OK;
+}

@@ -1,0 +1,244 @@
+/* Runs from folders, put together by their settings. */
+#include <dirent.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "experiments/train/plot.h"
+
+enum { DEPTH = 6 };
+
+/* ---- finding ---- */
+
+static bool has(const char *directory, const char *name) {
+  char *path = cli_join(directory, name);
+  const bool there = path != NULL && access(path, R_OK) == 0;
+  symo_free(path);
+  return there;
+}
+
+static symo_status grow(symo_context *context, plot_runs *runs) {
+  if (runs->count < runs->room) return SYMO_OK;
+  const size_t room = 2 * runs->room + 16;
+  train_spec *specs = symo_calloc(room, sizeof *specs);
+  train_curve *curves = symo_calloc(room, sizeof *curves);
+  if (specs == NULL || curves == NULL) {
+    symo_free(specs);
+    symo_free(curves);
+    return symo_fail_memory(context, "plot");
+  }
+  for (size_t i = 0; i < runs->count; i++) specs[i] = runs->specs[i], curves[i] = runs->curves[i];
+  symo_free(runs->specs);
+  symo_free(runs->curves);
+  runs->specs = specs, runs->curves = curves, runs->room = room;
+  return SYMO_OK;
+}
+
+static int add_run(cli *c, plot_runs *runs, const char *directory) {
+  symo_status status = grow(cli_context(c), runs);
+  if (status != SYMO_OK) return cli_fail_status(c, status);
+  int code = train_read_run(c, directory, &runs->specs[runs->count]);
+  if (code != CLI_DONE) return code;
+  status = train_curve_read(cli_context(c), directory, &runs->curves[runs->count]);
+  if (status != SYMO_OK) return cli_fail_status(c, status);
+  runs->count++;
+  return CLI_DONE;
+}
+
+static int add_below(cli *c, plot_runs *runs, const char *directory, int depth) {
+  struct dirent **names = NULL;
+  if (has(directory, "metrics.jsonl") && has(directory, "run.json"))
+    return add_run(c, runs, directory);
+  const int count = depth > 0 ? scandir(directory, &names, NULL, alphasort) : 0;
+  int code = CLI_DONE;
+  for (int i = 0; i < count; i++) {
+    char *path = names[i]->d_name[0] != '.' && code == CLI_DONE
+                     ? cli_join(directory, names[i]->d_name)
+                     : NULL;
+    if (path != NULL && access(path, X_OK) == 0) code = add_below(c, runs, path, depth - 1);
+    symo_free(path);
+    free(names[i]);
+  }
+  free(names);
+  return code;
+}
+
+int plot_add(cli *c, plot_runs *runs, const char *directory) {
+  const size_t before = runs->count;
+  int code = add_below(c, runs, directory, DEPTH);
+  if (code == CLI_DONE && runs->count == before)
+    return cli_fail(c, CLI_IO, "%s: no runs there (give folders with metrics.jsonl and run.json)",
+                    directory);
+  return code;
+}
+
+void plot_drop(plot_runs *runs) {
+  for (size_t i = 0; i < runs->count; i++) train_curve_drop(&runs->curves[i]);
+  for (size_t g = 0; g < runs->num_groups; g++) symo_free(runs->groups[g].runs);
+  symo_free(runs->groups);
+  symo_free(runs->specs);
+  symo_free(runs->curves);
+  *runs = (plot_runs){0};
+}
+
+/* ---- figures ---- */
+
+static double figure(const train_curve *curve, const plot_view *view, size_t line) {
+  const double *values = strcmp(view->metric, "loss") == 0 ? curve->loss : curve->val_loss;
+  if (line >= curve->count || isnan(values[line])) return NAN;
+  double sum = 0;
+  size_t count = 0;
+  for (size_t i = line + 1 > view->smooth ? line + 1 - view->smooth : 0; i <= line; i++)
+    if (!isnan(values[i])) sum += values[i], count++;
+  return sum / (double)count;
+}
+
+static int compare(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+static double median(double *values, size_t count) {
+  qsort(values, count, sizeof *values, compare);
+  return count == 0 ? (double)NAN : 0.5 * (values[(count - 1) / 2] + values[count / 2]);
+}
+
+size_t plot_longest(const plot_runs *runs, const plot_group *group) {
+  size_t most = 0;
+  for (size_t r = 0; r < group->count; r++)
+    if (runs->curves[group->runs[r]].count > most) most = runs->curves[group->runs[r]].count;
+  return most;
+}
+
+size_t plot_points(const plot_runs *runs, const plot_group *group, const plot_view *view,
+                   size_t most, double *points, double *scratch) {
+  size_t count = 0;
+  for (size_t line = 0; line < most; line++) {
+    double low = INFINITY, high = -INFINITY, step = NAN;
+    size_t n = 0;
+    for (size_t r = 0; r < group->count; r++) {
+      const train_curve *curve = &runs->curves[group->runs[r]];
+      const double value = figure(curve, view, line);
+      if (isnan(value)) continue;
+      scratch[n++] = value;
+      low = fmin(low, value), high = fmax(high, value), step = curve->step[line];
+    }
+    if (n == 0) continue;
+    points[count] = step;
+    points[2 * most + count] = median(scratch, n);
+    points[3 * most + count] = low, points[4 * most + count] = high;
+    n = 0;
+    for (size_t r = 0; r < group->count; r++)
+      if (line < runs->curves[group->runs[r]].count)
+        scratch[n++] = runs->curves[group->runs[r]].seconds[line];
+    points[most + count++] = median(scratch, n);
+  }
+  return count;
+}
+
+/* ---- groups ---- */
+
+/* All but seeds, and what does not change the numbers. */
+static bool counts(const char *key) {
+  static const char *const without[] = {"seed", "data-seed", "checkpoint-every", "eval-every"};
+  for (size_t i = 0; i < 4; i++)
+    if (strcmp(key, without[i]) == 0) return false;
+  return true;
+}
+
+static bool differ(const train_spec *a, const train_spec *b, const char *key) {
+  char one[TRAIN_SETTINGS], two[TRAIN_SETTINGS];
+  train_spec_text(a, key, one);
+  train_spec_text(b, key, two);
+  return strcmp(one, two) != 0;
+}
+
+static bool same(const train_spec *a, const train_spec *b) {
+  if (a->task != b->task) return false;
+  for (size_t i = 0; train_spec_key(i) != NULL; i++)
+    if (counts(train_spec_key(i)) && differ(a, b, train_spec_key(i))) return false;
+  return true;
+}
+
+static symo_status put_run(symo_context *context, plot_runs *runs, size_t run) {
+  plot_group *group = NULL;
+  for (size_t g = 0; g < runs->num_groups && group == NULL; g++)
+    if (same(&runs->groups[g].spec, &runs->specs[run])) group = &runs->groups[g];
+  if (group == NULL) {
+    group = &runs->groups[runs->num_groups];
+    *group = (plot_group){.spec = runs->specs[run], .shown = true};
+    group->runs = symo_calloc(runs->count, sizeof *group->runs);
+    if (group->runs == NULL) return symo_fail_memory(context, "plot");
+    runs->num_groups++;
+  }
+  group->runs[group->count++] = run;
+  return SYMO_OK;
+}
+
+/* The median of the last figures; a run that stopped early counts with none. */
+static double final_of(const plot_runs *runs, const plot_group *group, const plot_view *view,
+                       double *scratch) {
+  for (size_t r = 0; r < group->count; r++) {
+    const train_curve *curve = &runs->curves[group->runs[r]];
+    double last = INFINITY;
+    for (size_t line = 0; line < curve->count; line++) {
+      const double value = figure(curve, view, line);
+      if (!isnan(value)) last = value;
+    }
+    scratch[r] = curve->count > group->spec.steps ? last : INFINITY;
+  }
+  return median(scratch, group->count);
+}
+
+symo_status plot_group_runs(symo_context *context, plot_runs *runs, const plot_view *view,
+                            bool best) {
+  runs->groups = symo_calloc(runs->count, sizeof *runs->groups);
+  double *scratch = symo_calloc(runs->count, sizeof *scratch);
+  symo_status status =
+      runs->groups != NULL && scratch != NULL ? SYMO_OK : symo_fail_memory(context, "plot");
+  for (size_t i = 0; i < runs->count && status == SYMO_OK; i++) status = put_run(context, runs, i);
+  for (size_t g = 0; g < runs->num_groups && status == SYMO_OK; g++)
+    runs->groups[g].final = final_of(runs, &runs->groups[g], view, scratch);
+  for (size_t g = 0; g < runs->num_groups && best && status == SYMO_OK; g++)
+    for (size_t k = 0; k < runs->num_groups; k++) {
+      const plot_group *other = &runs->groups[k];
+      if (k == g || differ(&other->spec, &runs->groups[g].spec, "optimizer")) continue;
+      if (other->final < runs->groups[g].final || (other->final == runs->groups[g].final && k < g))
+        runs->groups[g].shown = false;
+    }
+  symo_free(scratch);
+  return status;
+}
+
+/* "key=value" of the options of the optimizer that not all groups share, "lr" among them. */
+void plot_title(const plot_runs *runs, const plot_group *group, char title[256]) {
+  char text[TRAIN_SETTINGS];
+  const char *slash = strrchr(group->spec.optimizer, '/');
+  size_t used =
+      (size_t)snprintf(title, 256, "%s", slash != NULL ? slash + 1 : group->spec.optimizer);
+  for (size_t i = 0; train_spec_key(i) != NULL; i++) {
+    const char *key = train_spec_key(i);
+    bool tells = false;
+    for (size_t g = 0; g < runs->num_groups; g++)
+      tells = tells || differ(&runs->groups[g].spec, &group->spec, key);
+    if (!tells || !counts(key) || strcmp(key, "optimizer") == 0) continue;
+    train_spec_text(&group->spec, key, text);
+    if (strcmp(key, "lr") == 0 && text[0] != '\0')
+      (void)snprintf(text, sizeof text, "%.6g", group->spec.lr);
+    if (text[0] == '\0' || used >= 255) continue;
+    if (strcmp(key, "settings") == 0) {
+      text[strlen(text) - 1] = '\0'; /* they end with a semicolon */
+      for (char *p = text; *p != '\0'; p++)
+        if (*p == ';') *p = ' ';
+      used += (size_t)snprintf(title + used, 256 - used, " %s", text);
+    } else {
+      used += (size_t)snprintf(title + used, 256 - used, " %s=%s", key, text);
+    }
+    if (used > 255) used = 255;
+  }
+  while (used > 0 && title[used - 1] == ' ') title[--used] = '\0';
+}

@@ -1,0 +1,53 @@
+#ifndef SYMO_EXPERIMENTS_TRAIN_RUN_H
+#define SYMO_EXPERIMENTS_TRAIN_RUN_H
+
+#include "experiments/train/train.h"
+
+/* A run is a folder: run.json (what it is: train_spec_to_json), optimizer.json (the spec in full),
+ * metrics.jsonl (metrics.h), checkpoint.safetensors (parameters by tensor name, the state of the
+ * optimizer, the step and run.json in the metadata, in one file with a checksum), summary.json once
+ * it has ended.
+ *
+ * Taken up again it goes on from its checkpoint, or from the start where there is none, and ends
+ * with the same bytes as if it had never stopped, but for times. */
+typedef enum train_start { TRAIN_NEW, TRAIN_RESUME } train_start;
+
+typedef struct train_result {
+  bool diverged;
+  uint64_t steps, checkpoint;          /* steps taken, and those of the checkpoint */
+  double loss, val_loss, val_accuracy; /* at the end; NaN: none */
+  double smooth_loss;                  /* mean over the last tenth of the lines, at least one */
+  double best_val_loss;
+  double seconds, optimizer_seconds;
+  size_t parameters;
+} train_result;
+
+/* The model of the last run, which the next one takes if it is of the same task, data, network and
+ * seed: loading data takes longer than a short run. */
+typedef struct train_cache {
+  bool full;
+  train_spec spec;
+  train_model model;
+} train_cache;
+
+void train_cache_drop(train_cache *cache); /* {0} is accepted */
+
+/* Runs it.  label: before the progress line, or NULL; cache: NULL, or {0} before the first run.  An
+ * exit code after its error line; CLI_NUMERIC and result->diverged, without a line, when the loss
+ * was no longer finite: the last checkpoint is kept. */
+int train_run(cli *c, const train_spec *spec, const char *directory, train_start start,
+              const char *label, train_cache *cache, train_result *result);
+
+/* The plan of the optimizer, on stdout. */
+int train_print_plan(cli *c, const train_spec *spec);
+
+/* Why a run diverged, to be printed. */
+int train_fail_diverged(cli *c, const char *directory, const train_result *result);
+
+/* run.json of a folder, and summary.json: false in *there when there is none. */
+int train_read_run(cli *c, const char *directory, train_spec *out);
+int train_read_summary(cli *c, const char *directory, bool *there, train_result *out);
+
+json_t *train_result_json(const train_spec *spec, const train_result *result);
+
+#endif

@@ -1,0 +1,203 @@
+#ifndef SYMO_OPTIM_H
+#define SYMO_OPTIM_H
+
+#include <stdint.h>
+#include <symo/layout.h>
+#include <symo/problem.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Optimizers as one composed and planned step (docs/mathematics.md, section 8).  A method says what
+ * curvature is kept, how its root is taken and what happens to the direction; rules give each tensor
+ * a method; the plan made of both is immutable and may be shared; state belongs to one run. */
+
+/* ---- methods ---- */
+
+/* Modules are named as in the registries (symo_module_at); names are compared when a plan is made. */
+typedef struct symo_method {
+  char preset[32];    /* where the numbers came from; for people */
+  char curvature[32]; /* orbit orbit-blocked per-axis diagonal scalar none hessian ggn */
+  /* Of the spaces, for orbit curvature: layout (as they are), alternate (hidden spaces in turn keep
+   * their group and get the identity), alternate GROUP (the same with GROUP on all spaces, so that
+   * every matrix is acted on from one side), or the group that every space gets ("sign-flip",
+   * "orthogonal", "identity"). */
+  char groups[128];
+  char source[16];       /* what covariances are made of: gradient momentum */
+  char solver[32];       /* auto eigh newton-schulz polar-express coupled-newton cholesky cg */
+  char damping[32];      /* constant trace levenberg-marquardt */
+  char precondition[32]; /* of cg: none diagonal orbit */
+  char basis[16];        /* second moments in the eigenbasis of the curvature: none adam */
+  char graft[16];        /* the direction takes the norm, tensor by tensor, of: none sgd adam */
+  char scale[16];        /* none shape match-rms unit-rms */
+  char decay[16];        /* decoupled l2 */
+  char schedule[16];     /* constant exponential linear cosine wsd */
+
+  double lr, min_lr;                                 /* min_lr: where schedules end */
+  double rate;                                       /* exponential: lr rate^t */
+  double warmup_steps, total_steps, stable_fraction; /* of schedules; wsd: share held constant */
+  double momentum;                                   /* b; 0: none */
+  double beta2; /* memory of covariances: 0 none, 1 a sum, else an average */
+  double alpha; /* the step is u C^{-alpha/2}, in [0, 2] */
+  double eps;   /* added as `damping` says; diagonal: to the root */
+  double weight_decay;
+  double clip_norm, clip_value;                       /* of the gradient; 0: not */
+  double statistics_every, refresh_every, start_step; /* cadences, in steps; roots of one rule are
+                                                         spread over refresh_every steps */
+  double skip_tolerance; /* a basis is kept while it diagonalises C so well: |off| <= tol |C| */
+  double solver_steps;   /* iterations of newton-schulz, polar-express; most of others */
+  double solver_tolerance;
+  double max_dim; /* per-axis: longer axes are left alone */
+
+  bool momentum_ema;        /* m <- b m + (1 - b) g; else m <- b m + g */
+  bool momentum_correction; /* divided by 1 - b^t */
+  bool nesterov;
+  bool correction; /* averages of covariances divided by 1 - beta2^t */
+  bool mean;       /* C = X'X / n; false: X'X */
+  bool centered;   /* label 0 is left out of the covariance */
+  bool stagger;
+  bool warm_start; /* cg starts at the last solution */
+} symo_method;
+
+/* "adamw", "muon", "symo", ..; SYMO_E_NAME with a suggestion otherwise. */
+symo_status symo_method_preset(symo_context *context, const char *name, symo_method *out);
+size_t symo_method_num_presets(void);
+const char *symo_method_preset_name(size_t index); /* NULL past the end */
+const char *symo_method_preset_summary(size_t index);
+
+/* The options of a method, one row each, from which files, command lines and help are made. */
+typedef enum symo_option_kind {
+  SYMO_OPTION_NUMBER,
+  SYMO_OPTION_FLAG,
+  SYMO_OPTION_NAME
+} symo_option_kind;
+typedef struct symo_option {
+  const char *key; /* "weight_decay" */
+  symo_option_kind kind;
+  double min, max;    /* of numbers */
+  const char *values; /* of names: "none shape match-rms unit-rms"; NULL: any */
+  const char *help;
+} symo_option;
+
+size_t symo_method_num_options(void);
+const symo_option *symo_method_option(size_t index);
+
+/* By key; SYMO_E_NAME (with a suggestion) or SYMO_E_ARGUMENT (with the range).  get writes text that
+ * set reads back to the same bits. */
+symo_status symo_method_set(symo_context *context, symo_method *method, const char *key,
+                            const char *value);
+symo_status symo_method_get(symo_context *context, const symo_method *method, const char *key,
+                            char value[128]);
+
+/* ---- rules ---- */
+
+/* The first rule that fits gives a tensor its method: pattern against the name ('*' any run of
+ * characters, '?' one), and its number of axes.  A tensor that no rule fits is an error. */
+typedef struct symo_rule {
+  char pattern[SYMO_MAX_NAME + 1]; /* "*" */
+  int min_order, max_order;
+  symo_method method;
+} symo_rule;
+
+typedef enum symo_nan_policy { SYMO_NAN_SKIP, SYMO_NAN_STOP } symo_nan_policy;
+
+typedef struct symo_optim_spec {
+  size_t num_rules;
+  const symo_rule *rules;
+  symo_dtype dtype; /* of parameters and state; SYMO_ANY: that of the layout, else float64 */
+  symo_nan_policy
+      nan; /* gradient or loss not finite: step refused and counted; or SYMO_E_NONFINITE */
+  double
+      budget_bytes; /* state and work space; more is SYMO_E_SIZE with both numbers; 0: no limit */
+  int threads;      /* independent blocks in parallel, one BLAS thread each; 1 */
+} symo_optim_spec;
+
+symo_optim_spec symo_optim_spec_default(void);
+
+/* The rules that go with a preset: matrices by the method, tensors of order < 2 by adamw where the
+ * method is one for matrices.  rules: room for 4; *num set. */
+symo_status symo_optim_preset_rules(symo_context *context, const symo_method *method, size_t *num,
+                                    symo_rule rules[4]);
+
+/* ---- the plan ---- */
+
+typedef struct symo_optim symo_optim;
+
+/* Checks, pairs, sizes.  Freezes the layout.  Impossible pairings are SYMO_E_UNSUPPORTED with the
+ * reason. */
+symo_status symo_optim_create(symo_layout *layout, const symo_optim_spec *spec, symo_optim **out);
+void symo_optim_destroy(symo_optim *optim); /* NULL is accepted; states keep it alive */
+
+/* Which rule a tensor got. */
+size_t symo_optim_rule_of(const symo_optim *optim, size_t tensor);
+
+/* The plan, for people: tensors with method and reason, items with cadence, phase, start, flops and
+ * bytes, the solver chosen for every root.  *out is the caller's (symo_free). */
+symo_status symo_optim_describe(const symo_optim *optim, char **out);
+
+typedef struct symo_optim_cost {
+  double state_bytes, work_bytes;
+  double flops_per_step; /* amortised over the cadences */
+} symo_optim_cost;
+symo_optim_cost symo_optim_cost_of(const symo_optim *optim);
+
+/* True if steps need a symo_problem (curvature hessian or ggn, damping levenberg-marquardt). */
+bool symo_optim_needs_problem(const symo_optim *optim);
+
+/* ---- state and steps ---- */
+
+typedef struct symo_optim_state symo_optim_state;
+symo_status symo_optim_state_create(symo_optim *optim, symo_optim_state **out);
+void symo_optim_state_destroy(symo_optim_state *state);
+
+/* What a step did.  Fixed schema: what does not apply is NaN, or 0 for counts. */
+typedef struct symo_step_report {
+  uint64_t step; /* steps taken, this one included */
+  bool accepted;
+  double lr, damping, reduction_ratio;
+  double gradient_norm, update_norm; /* over all tensors; update: of the change of parameters */
+  double worst_condition,
+      effective_rank; /* over the roots refreshed in this step: largest condition
+                                             number, smallest tr^2 / |C|^2 */
+  uint64_t refreshes, kept_roots, failed_roots; /* in this step: taken, skipped as good, failed and
+                                                   kept at the last good one */
+  uint64_t refused_steps, rejected_steps;       /* since the start: not finite; not accepted */
+  uint64_t cg_iterations;
+} symo_step_report;
+
+/* params := params - step, from one gradient at params.  Neither may alias the other; strides as the
+ * caller likes.  Allocates nothing.  report may be NULL. */
+symo_status symo_optim_step(symo_optim_state *state, symo_const_vector grad, symo_vector params,
+                            symo_step_report *report);
+
+/* The same for methods that ask the problem for products and losses; theta: [size] of the problem,
+ * whose tensors are those of the layout.  Also good for methods that do not: takes the gradient
+ * first.  *loss: at theta before the step. */
+symo_status symo_optim_problem_step(symo_optim_state *state, const symo_problem *problem,
+                                    void *theta, double *loss, symo_step_report *report);
+
+/* The state as named arrays, for checkpoints: entry names hold tensor or label names and stay the
+ * same between versions of a run.  Entry data may be read and written between steps. */
+typedef struct symo_state_entry {
+  char name[2 * SYMO_MAX_NAME];
+  symo_dtype dtype;
+  size_t order, shape[SYMO_MAX_ORDER];
+  void *data;
+} symo_state_entry;
+
+size_t symo_optim_state_num_entries(const symo_optim_state *state);
+symo_state_entry symo_optim_state_entry(symo_optim_state *state, size_t index);
+
+/* ---- the modules there are ---- */
+
+typedef struct symo_module {
+  const char *kind, *name, *summary; /* kind: curvature solver damping precondition update */
+} symo_module;
+size_t symo_module_count(void);
+symo_module symo_module_at(size_t index);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

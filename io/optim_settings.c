@@ -1,0 +1,156 @@
+/* An optimizer from words: the name of a preset or a file, and settings "key=value".  Settings of the
+ * method come before the rules of a preset are made, since those follow from it; "rules.N.key=value"
+ * come after. */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "io/names.h"
+#include "io/optim_spec.h"
+
+#include <symo/io.h>
+
+static const char rules_dot[] = "rules.";
+
+static bool is_for_rules(const char *setting) {
+  return strncmp(setting, rules_dot, sizeof rules_dot - 1) == 0;
+}
+
+/* ---- one setting ---- */
+
+/* "betas=0.9,0.99" is momentum and beta2. */
+static symo_status set_betas(symo_context *context, symo_method *method, const char *value) {
+  char first[64];
+  size_t n = strcspn(value, ",");
+  if (value[n] == '\0' || n >= sizeof first)
+    return symo_fail(context, SYMO_E_ARGUMENT,
+                     "betas: must be two numbers, momentum and beta2 (as in 0.9,0.999)");
+  memcpy(first, value, n);
+  first[n] = '\0';
+  symo_status status = symo_method_set(context, method, "momentum", first);
+  return status == SYMO_OK ? symo_method_set(context, method, "beta2", value + n + 1) : status;
+}
+
+static symo_status set_option(symo_context *context, symo_method *method, const char *key,
+                              const char *value) {
+  if (strcmp(key, "betas") == 0) return set_betas(context, method, value);
+  return symo_method_set(context, method, key, value);
+}
+
+/* Splits "key=value".  Keys are short. */
+enum { KEY = 96 };
+static symo_status split(symo_context *context, const char *setting, char key[KEY],
+                         const char **value) {
+  size_t n = strcspn(setting, "=");
+  if (setting[n] == '\0' || n == 0 || n >= KEY)
+    return symo_fail(context, SYMO_E_ARGUMENT, "\"%s\": is no setting (write KEY=VALUE)",
+                     symo_quoted(setting).text);
+  memcpy(key, setting, n);
+  key[n] = '\0';
+  *value = setting + n + 1;
+  return SYMO_OK;
+}
+
+/* key: "1.lr" or "*.lr", behind "rules." */
+static symo_status set_in_rules(spec_draft *draft, const char *key, const char *value) {
+  const char *dot = strchr(key, '.');
+  size_t first = 0, last = draft->num_rules;
+  symo_status status = SYMO_OK;
+  bool all = dot != NULL && dot == key + 1 && *key == '*';
+  if (dot == NULL || (!all && strspn(key, "0123456789") != (size_t)(dot - key)) || dot == key ||
+      dot - key > 6)
+    return symo_fail(draft->context, SYMO_E_ARGUMENT,
+                     "rules.%s: names no rule (write rules.0.KEY=VALUE, or rules.*.KEY=VALUE)",
+                     symo_quoted(key).text);
+  if (!all) {
+    first = (size_t)strtoul(key, NULL, 10);
+    last = first + 1;
+  }
+  if (last > draft->num_rules)
+    return symo_fail(draft->context, SYMO_E_ARGUMENT,
+                     "rules.%s: there are only %zu rules (count from 0)", symo_quoted(key).text,
+                     draft->num_rules);
+  for (size_t i = first; i < last && status == SYMO_OK; ++i)
+    status = set_option(draft->context, &draft->rules[i].method, dot + 1, value);
+  return status;
+}
+
+/* for_rules: only what begins with "rules.", or only what does not. */
+static symo_status apply(spec_draft *draft, size_t count, const char *const *settings,
+                         bool for_rules) {
+  for (size_t i = 0; i < count; ++i) {
+    char key[KEY];
+    const char *value = NULL;
+    if (is_for_rules(settings[i]) != for_rules) continue;
+    symo_status status = split(draft->context, settings[i], key, &value);
+    if (status != SYMO_OK) return status;
+    if (for_rules)
+      status = set_in_rules(draft, key + sizeof rules_dot - 1, value);
+    else if (symo_spec_is_common(key))
+      status = symo_spec_set_common(draft->context, &draft->spec, key, value);
+    else
+      status = set_option(draft->context, &draft->rules[0].method, key, value);
+    if (status != SYMO_OK)
+      return symo_spec_pass_on(draft->context, status, symo_quoted(settings[i]).text, "");
+  }
+  return SYMO_OK;
+}
+
+/* ---- presets and files ---- */
+
+static bool ends_with(const char *text, const char *end) {
+  size_t n = strlen(text), m = strlen(end);
+  return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+static symo_quote suggest_preset(const char *name) {
+  enum { MOST = 64 };
+  const char *known[MOST];
+  size_t count = 0;
+  for (; count < MOST && count < symo_method_num_presets(); ++count)
+    known[count] = symo_method_preset_name(count);
+  return symo_did_you_mean(name, count, known);
+}
+
+/* A preset goes before a file of the same name. */
+static symo_status start(spec_draft *draft, const char *name_or_path) {
+  symo_context *context = draft->context;
+  struct stat info;
+  symo_status status = symo_spec_draft_room(draft, 1);
+  if (status != SYMO_OK) return status;
+  for (size_t i = 0; i < symo_method_num_presets(); ++i)
+    if (strcmp(symo_method_preset_name(i), name_or_path) == 0) {
+      draft->plain = true;
+      return symo_method_preset(context, name_or_path, &draft->rules[0].method);
+    }
+  if (ends_with(name_or_path, ".json") || strchr(name_or_path, '/') != NULL ||
+      stat(name_or_path, &info) == 0)
+    return symo_spec_draft_read(draft, name_or_path);
+  return symo_fail(context, SYMO_E_NAME,
+                   "\"%s\" is no preset, and no such file%s (symo optimizers "
+                   "lists the presets)",
+                   symo_quoted(name_or_path).text, suggest_preset(name_or_path).text);
+}
+
+symo_status symo_optim_spec_open(symo_context *context, const char *name_or_path,
+                                 size_t num_settings, const char *const *settings,
+                                 symo_optim_spec **out) {
+  if (name_or_path == NULL || out == NULL || (settings == NULL && num_settings > 0))
+    return symo_fail(context, SYMO_E_ARGUMENT,
+                     "symo_optim_spec_open: NULL (pass a name or path, settings and out)");
+  spec_draft draft;
+  symo_status status;
+  symo_spec_draft_start(context, &draft);
+  SYMO_TRY(start(&draft, name_or_path));
+  SYMO_TRY(apply(&draft, num_settings, settings, false));
+  SYMO_TRY(symo_spec_draft_expand(&draft, name_or_path));
+  SYMO_TRY(apply(&draft, num_settings, settings, true));
+  SYMO_TRY(symo_spec_draft_finish(&draft, name_or_path, out));
+fail:
+  symo_spec_draft_drop(&draft);
+  return status;
+}

@@ -1,0 +1,346 @@
+/* Specs of optimizers from JSON: {"preset": NAME, KEY: value, ..}, or {"rules": [{..}, ..]}, with
+ * "dtype", "nan", "budget_memory" and "threads" in either.  The preset is taken first, wherever it
+ * stands, then the keys in their order.  Ranges and names are those of the rows of
+ * symo_method_option: nothing about single options is known here. */
+#include "io/optim_spec.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "io/file.h"
+#include "io/json.h"
+#include "io/names.h"
+
+#include <symo/io.h>
+
+enum { LARGEST_FILE = 1 << 20, MOST_RULES = 1000, MOST_KEYS = 96, AT = 160, VALUE = 160 };
+
+static const char *const lists = "symo optimizers lists them";
+
+typedef struct reader {
+  spec_draft *draft;
+  const char *where;
+} reader;
+
+/* ---- values ---- */
+
+/* "rules[0].lr"; at: "" or "rules[0]". */
+typedef struct json_path {
+  char text[AT];
+} json_path;
+static json_path join(const char *at, const char *key) {
+  json_path path;
+  snprintf(path.text, sizeof path.text, "%.40s%s%.80s", at, *at == '\0' ? "" : ".", key);
+  return path;
+}
+
+static symo_status wrong_type(const reader *r, const char *at, const char *wanted,
+                              const json_t *value, const char *help) {
+  return symo_fail(r->draft->context, SYMO_E_FORMAT, "%s: %s: must be %s, not %s (%s)", r->where,
+                   at, wanted, symo_json_type_name(json_typeof(value)), help);
+}
+
+/* As text that reads back to the same bits, with a point in every locale. */
+static void number_text(const json_t *value, char text[VALUE]) {
+  if (json_is_integer(value)) {
+    snprintf(text, VALUE, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    return;
+  }
+  snprintf(text, VALUE, "%.17g", json_real_value(value));
+  for (char *p = text; *p != '\0'; ++p)
+    if (*p == ',') *p = '.';
+}
+
+/* The text of a value, where it has the type that the option wants. */
+static symo_status value_text(const reader *r, const char *at, const symo_option *option,
+                              const json_t *value, char text[VALUE]) {
+  switch (option->kind) {
+  case SYMO_OPTION_NUMBER:
+    if (!json_is_number(value)) return wrong_type(r, at, "a number", value, option->help);
+    number_text(value, text);
+    return SYMO_OK;
+  case SYMO_OPTION_FLAG:
+    if (!json_is_boolean(value)) return wrong_type(r, at, "true or false", value, option->help);
+    snprintf(text, VALUE, "%s", json_is_true(value) ? "true" : "false");
+    return SYMO_OK;
+  default:
+    if (!json_is_string(value)) return wrong_type(r, at, "a name", value, option->help);
+    /* What is cut here is too long for a name all the same. */
+    snprintf(text, VALUE, "%s", json_string_value(value));
+    return SYMO_OK;
+  }
+}
+
+/* What is no name and no value for an option is a malformed file. */
+static symo_status malformed(symo_status status) {
+  return status == SYMO_E_NAME || status == SYMO_E_ARGUMENT ? SYMO_E_FORMAT : status;
+}
+
+static symo_status set(const reader *r, const char *at, symo_method *method, const char *key,
+                       const char *text) {
+  symo_status status = symo_method_set(r->draft->context, method, key, text);
+  return malformed(symo_spec_pass_on(r->draft->context, status, r->where, at));
+}
+
+/* ---- methods ---- */
+
+static const symo_option *find_option(const char *key) {
+  for (size_t i = 0; i < symo_method_num_options(); ++i)
+    if (strcmp(symo_method_option(i)->key, key) == 0) return symo_method_option(i);
+  return NULL;
+}
+
+/* Keys that are neither options nor among `more` are refused. */
+static symo_status check_keys(const reader *r, const char *at, json_t *object, size_t num_more,
+                              const char *const *more) {
+  const char *known[MOST_KEYS], *key;
+  size_t count = 0;
+  json_t *value;
+  for (size_t i = 0; i < num_more; ++i) known[count++] = more[i];
+  for (size_t i = 0; i < symo_method_num_options() && count < MOST_KEYS; ++i)
+    known[count++] = symo_method_option(i)->key;
+  json_object_foreach(object, key, value) {
+    size_t i = 0;
+    while (i < count && strcmp(key, known[i]) != 0) ++i;
+    if (i == count)
+      return symo_fail(r->draft->context, SYMO_E_FORMAT, "%s: %s: unknown key%s (%s)", r->where,
+                       join(at, symo_quoted(key).text).text,
+                       symo_did_you_mean(key, count, known).text, lists);
+  }
+  return SYMO_OK;
+}
+
+static symo_status read_betas(const reader *r, const char *at, json_t *object,
+                              symo_method *method) {
+  static const char *const keys[] = {"momentum", "beta2"};
+  const json_t *value = json_object_get(object, "betas");
+  json_path path = join(at, "betas");
+  if (value == NULL) return SYMO_OK;
+  bool pair = json_is_array(value) && json_array_size(value) == 2;
+  for (size_t i = 0; i < 2; ++i) {
+    const json_t *item = pair ? json_array_get(value, i) : NULL;
+    char text[VALUE];
+    if (!json_is_number(item))
+      return symo_fail(r->draft->context, SYMO_E_FORMAT,
+                       "%s: %s: must be two numbers, momentum and beta2 (as in [0.9, 0.999])",
+                       r->where, path.text);
+    if (json_object_get(object, keys[i]) != NULL)
+      return symo_fail(r->draft->context, SYMO_E_FORMAT, "%s: %s: stands beside %s (give either)",
+                       r->where, path.text, keys[i]);
+    number_text(item, text);
+    symo_status status = set(r, path.text, method, keys[i], text);
+    if (status != SYMO_OK) return status;
+  }
+  return SYMO_OK;
+}
+
+/* Where the method starts: the preset, or nothing, where every option is given. */
+static symo_status read_preset(const reader *r, const char *at, json_t *object,
+                               symo_method *method) {
+  symo_context *context = r->draft->context;
+  const json_t *preset = json_object_get(object, "preset");
+  const char *missing = NULL;
+  json_path path = join(at, "preset");
+  if (preset != NULL && !json_is_string(preset))
+    return wrong_type(r, path.text, "a name", preset, lists);
+  if (preset != NULL) {
+    symo_status status = symo_method_preset(context, json_string_value(preset), method);
+    return malformed(symo_spec_pass_on(context, status, r->where, at));
+  }
+  for (size_t i = 0; i < symo_method_num_options() && missing == NULL; ++i)
+    if (json_object_get(object, symo_method_option(i)->key) == NULL)
+      missing = symo_method_option(i)->key;
+  memset(method, 0, sizeof *method);
+  if (missing == NULL) return SYMO_OK;
+  return symo_fail(context, SYMO_E_FORMAT,
+                   "%s: %s: is missing (write \"preset\": NAME, %s; without one all options must "
+                   "stand there, and %s does not)",
+                   r->where, path.text, lists, missing);
+}
+
+static symo_status read_method(const reader *r, const char *at, json_t *object,
+                               symo_method *method) {
+  const char *key;
+  json_t *value;
+  symo_status status;
+  SYMO_TRY(read_preset(r, at, object, method));
+  SYMO_TRY(read_betas(r, at, object, method));
+  json_object_foreach(object, key, value) {
+    const symo_option *option = find_option(key);
+    char text[VALUE];
+    if (option == NULL) continue;
+    SYMO_TRY(value_text(r, join(at, key).text, option, value, text));
+    SYMO_TRY(set(r, at, method, key, text));
+  }
+fail:
+  return status;
+}
+
+/* ---- rules ---- */
+
+static symo_status read_order(const reader *r, const char *at, const char *key, json_t *object,
+                              int *out) {
+  const json_t *value = json_object_get(object, key);
+  if (value == NULL) return SYMO_OK;
+  json_int_t order = json_is_integer(value) ? json_integer_value(value) : -1;
+  if (order < 0 || order > INT_MAX)
+    return symo_fail(r->draft->context, SYMO_E_FORMAT,
+                     "%s: %s: must be a whole number >= 0 (axes of a tensor, %d at most)", r->where,
+                     join(at, key).text, SYMO_MAX_ORDER);
+  *out = (int)order;
+  return SYMO_OK;
+}
+
+static symo_status read_match(const reader *r, const char *at, json_t *object, symo_rule *rule) {
+  const json_t *match = json_object_get(object, "match");
+  const char *pattern = match == NULL ? "*" : json_string_value(match);
+  if (pattern == NULL || *pattern == '\0' || strlen(pattern) >= sizeof rule->pattern)
+    return symo_fail(r->draft->context, SYMO_E_FORMAT,
+                     "%s: %s: must be a text of 1 to %d characters (such as \"*.w*\", * for any "
+                     "run of characters and ? for one)",
+                     r->where, join(at, "match").text, SYMO_MAX_NAME);
+  snprintf(rule->pattern, sizeof rule->pattern, "%s", pattern);
+  return SYMO_OK;
+}
+
+static symo_status read_rule(const reader *r, size_t index, json_t *value, symo_rule *rule) {
+  static const char *const more[] = {"match", "min_order", "max_order", "preset", "betas"};
+  char at[32];
+  symo_status status;
+  snprintf(at, sizeof at, "rules[%zu]", index);
+  SYMO_TRY(symo_json_expect(r->draft->context, r->where, at, value, JSON_OBJECT,
+                            "{\"match\": \"*\", \"preset\": \"adamw\"}"));
+  SYMO_TRY(check_keys(r, at, value, sizeof more / sizeof *more, more));
+  SYMO_TRY(read_match(r, at, value, rule));
+  SYMO_TRY(read_order(r, at, "min_order", value, &rule->min_order));
+  SYMO_TRY(read_order(r, at, "max_order", value, &rule->max_order));
+  if (rule->min_order > rule->max_order)
+    return symo_fail(r->draft->context, SYMO_E_FORMAT,
+                     "%s: %s.min_order: %d is above max_order %d (no tensor would fit)", r->where,
+                     at, rule->min_order, rule->max_order);
+  return read_method(r, at, value, &rule->method);
+fail:
+  return status;
+}
+
+static symo_status read_rules(const reader *r, json_t *list) {
+  static const char *const example = "[{\"match\": \"*\", \"preset\": \"adamw\"}]";
+  json_t *value;
+  size_t index, count;
+  symo_status status;
+  SYMO_TRY(symo_json_expect(r->draft->context, r->where, "rules", list, JSON_ARRAY, example));
+  count = json_array_size(list);
+  if (count == 0 || count > MOST_RULES)
+    return symo_fail(r->draft->context, SYMO_E_FORMAT,
+                     "%s: rules: %zu of them (write 1 to %d, as in %s)", r->where, count,
+                     MOST_RULES, example);
+  SYMO_TRY(symo_spec_draft_room(r->draft, count));
+  json_array_foreach(list, index, value)
+      SYMO_TRY(read_rule(r, index, value, &r->draft->rules[index]));
+fail:
+  return status;
+}
+
+/* ---- documents ---- */
+
+static symo_status read_common(const reader *r, json_t *root) {
+  for (size_t i = 0; i < SYMO_SPEC_COMMON_KEYS; ++i) {
+    const char *key = symo_spec_common_keys[i];
+    const json_t *value = json_object_get(root, key);
+    char text[VALUE];
+    if (value == NULL) continue;
+    if (json_is_number(value))
+      number_text(value, text);
+    else if (json_is_string(value))
+      snprintf(text, sizeof text, "%s", json_string_value(value));
+    else
+      return wrong_type(r, key, "a number or a text", value, "\"f32\", \"skip\", \"2GiB\", 1");
+    symo_status status = symo_spec_set_common(r->draft->context, &r->draft->spec, key, text);
+    status = malformed(symo_spec_pass_on(r->draft->context, status, r->where, ""));
+    if (status != SYMO_OK) return status;
+  }
+  return SYMO_OK;
+}
+
+static symo_status read_document(const reader *r, json_t *root) {
+  symo_status status;
+  SYMO_TRY(symo_json_expect(r->draft->context, r->where, "", root, JSON_OBJECT,
+                            "{\"preset\": \"adamw\", \"lr\": 0.001}"));
+  SYMO_TRY(read_common(r, root));
+  r->draft->plain = json_object_get(root, "rules") == NULL;
+  if (r->draft->plain) {
+    const char *more[SYMO_SPEC_COMMON_KEYS + 3] = {"preset", "betas", "rules"};
+    memcpy(more + 3, symo_spec_common_keys, sizeof symo_spec_common_keys);
+    SYMO_TRY(check_keys(r, "", root, SYMO_SPEC_COMMON_KEYS + 3, more));
+    SYMO_TRY(symo_spec_draft_room(r->draft, 1));
+    return read_method(r, "", root, &r->draft->rules[0].method);
+  }
+  const char *key;
+  json_t *value;
+  json_object_foreach(root, key, value) {
+    if (strcmp(key, "rules") == 0 || symo_spec_is_common(key)) continue;
+    bool option = find_option(key) != NULL || strcmp(key, "preset") == 0;
+    return symo_fail(r->draft->context, SYMO_E_FORMAT,
+                     "%s: %s: %s (known: rules, dtype, nan, budget_memory, threads)", r->where,
+                     symo_quoted(key).text,
+                     option ? "does not go beside rules, but into them" : "unknown key");
+  }
+  return read_rules(r, json_object_get(root, "rules"));
+fail:
+  return status;
+}
+
+symo_status symo_spec_draft_parse(spec_draft *draft, const char *where, const char *text,
+                                  size_t length) {
+  const reader r = {draft, where};
+  json_t *root = NULL;
+  symo_status status = symo_json_parse(draft->context, where, text, length, &root);
+  if (status == SYMO_OK) status = read_document(&r, root);
+  json_decref(root);
+  return status;
+}
+
+symo_status symo_spec_draft_read(spec_draft *draft, const char *path) {
+  char *text = NULL;
+  size_t length = 0;
+  symo_status status = symo_file_read_all(draft->context, path, LARGEST_FILE, &text, &length);
+  if (status == SYMO_OK) status = symo_spec_draft_parse(draft, path, text, length);
+  symo_free(text);
+  return status;
+}
+
+symo_status symo_optim_spec_parse(symo_context *context, const char *where, const char *text,
+                                  size_t length, symo_optim_spec **out) {
+  spec_draft draft;
+  symo_spec_draft_start(context, &draft);
+  symo_status status = symo_spec_draft_parse(&draft, where, text, length);
+  if (status == SYMO_OK) status = malformed(symo_spec_draft_expand(&draft, where));
+  if (status == SYMO_OK) status = symo_spec_draft_finish(&draft, where, out);
+  symo_spec_draft_drop(&draft);
+  return status;
+}
+
+symo_status symo_optim_spec_from_json(symo_context *context, const char *text,
+                                      symo_optim_spec **out) {
+  if (text == NULL || out == NULL)
+    return symo_fail(context, SYMO_E_ARGUMENT,
+                     "symo_optim_spec_from_json: NULL (pass text and out)");
+  return symo_optim_spec_parse(context, "optimizer", text, strlen(text), out);
+}
+
+symo_status symo_optim_spec_read_json(symo_context *context, const char *path,
+                                      symo_optim_spec **out) {
+  if (path == NULL || out == NULL)
+    return symo_fail(context, SYMO_E_ARGUMENT,
+                     "symo_optim_spec_read_json: NULL (pass path and out)");
+  spec_draft draft;
+  symo_spec_draft_start(context, &draft);
+  symo_status status = symo_spec_draft_read(&draft, path);
+  if (status == SYMO_OK) status = malformed(symo_spec_draft_expand(&draft, path));
+  if (status == SYMO_OK) status = symo_spec_draft_finish(&draft, path, out);
+  symo_spec_draft_drop(&draft);
+  return status;
+}

@@ -1,0 +1,50 @@
+#ifndef SYMO_IO_OPTIM_SPEC_H
+#define SYMO_IO_OPTIM_SPEC_H
+
+#include <symo/optim.h>
+
+/* Specs of optimizers while they are put together: by io/optim_spec.c from JSON, by
+ * io/optim_settings.c from a command line. */
+typedef struct spec_draft {
+  symo_context *context;
+  bool plain; /* one method, in rules[0], whose rules are still to be made */
+  size_t num_rules;
+  symo_rule *rules;
+  symo_optim_spec spec; /* all but the rules */
+} spec_draft;
+
+void symo_spec_draft_start(symo_context *context, spec_draft *draft);
+void symo_spec_draft_drop(spec_draft *draft);
+
+/* Room for `count` rules that fit every tensor, methods left open. */
+symo_status symo_spec_draft_room(spec_draft *draft, size_t count);
+
+/* From JSON; where: the file, and the part of it, that failures name. */
+symo_status symo_spec_draft_parse(spec_draft *draft, const char *where, const char *text,
+                                  size_t length);
+symo_status symo_spec_draft_read(spec_draft *draft, const char *path);
+
+/* plain: the rules that go with the method.  Then *out is made of the draft. */
+symo_status symo_spec_draft_expand(spec_draft *draft, const char *where);
+symo_status symo_spec_draft_finish(const spec_draft *draft, const char *where,
+                                   symo_optim_spec **out);
+
+/* The keys beside the rules: dtype, nan, budget_memory, threads. */
+enum { SYMO_SPEC_COMMON_KEYS = 4 };
+extern const char *const symo_spec_common_keys[SYMO_SPEC_COMMON_KEYS];
+bool symo_spec_is_common(const char *key);
+
+/* SYMO_E_ARGUMENT "KEY: .." with what would do. */
+symo_status symo_spec_set_common(symo_context *context, symo_optim_spec *spec, const char *key,
+                                 const char *value);
+
+/* After a failure, puts "WHERE: AT: " before the detail that the context holds (at may be ""), in
+ * the place of its "method: ", and says in any case what to do.  Gives status back. */
+symo_status symo_spec_pass_on(symo_context *context, symo_status status, const char *where,
+                              const char *at);
+
+/* From JSON text `length` long, in one go. */
+symo_status symo_optim_spec_parse(symo_context *context, const char *where, const char *text,
+                                  size_t length, symo_optim_spec **out);
+
+#endif

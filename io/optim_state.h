@@ -1,0 +1,30 @@
+#ifndef SYMO_IO_OPTIM_STATE_H
+#define SYMO_IO_OPTIM_STATE_H
+
+#include "io/safetensors.h"
+
+#include <symo/optim.h>
+
+/* Checkpoints: the state of an optimizer and whatever else belongs to the same moment (parameters,
+ * the place in the data), in one file under one checksum, so that there is never one without the
+ * other. */
+
+/* Entries of the state are named "state:" and their own name (which no tensor can be called); items
+ * and texts are the caller's, under other names than those.  Keys of texts that are taken: "format",
+ * "version", "dtype", "layout", "spec", "checksum". */
+symo_status symo_checkpoint_write(symo_optim_state *state, const char *path, size_t num_texts,
+                                  const symo_safetensors_text *texts, size_t count,
+                                  const symo_safetensors_item *items);
+
+/* Everything as in symo_optim_state_read; *file, whose checksum holds, is for the caller's items and
+ * texts (symo_safetensors_find, symo_safetensors_metadata; symo_safetensors_close).  file may be
+ * NULL: then there must be no other entries. */
+symo_status symo_checkpoint_read(symo_optim *optim, const char *path, size_t num_may_differ,
+                                 const char *const *may_differ, symo_safetensors **file,
+                                 symo_optim_state **state);
+
+/* For those who want the caller's items only (parameters, to evaluate them): any file; the checksum
+ * is checked where there is one. */
+symo_status symo_checkpoint_open(symo_context *context, const char *path, symo_safetensors **file);
+
+#endif

@@ -1,0 +1,57 @@
+/* What a block of a plan needs: entries, work space, and when its roots are taken. */
+#include "optim/block.h"
+
+#include <string.h>
+
+bool symo_block_grafts(const optim_block *b) { return strcmp(b->method.graft, "none") != 0; }
+bool symo_block_grafts_adam(const optim_block *b) { return strcmp(b->method.graft, "adam") == 0; }
+bool symo_block_in_basis(const optim_block *b) { return strcmp(b->method.basis, "none") != 0; }
+
+bool symo_block_has_momentum(const optim_block *b) {
+  bool wanted = !symo_block_in_basis(b) || symo_block_grafts(b) || symo_block_start(b) > 1;
+  return b->method.momentum > 0 && wanted;
+}
+
+size_t symo_block_graft_entry(const optim_block *b) {
+  return b->first_entry + (symo_block_has_momentum(b) ? b->num_tensors : 0);
+}
+
+size_t symo_block_curvature_entry(const optim_block *b) {
+  return symo_block_graft_entry(b) + (symo_block_grafts_adam(b) ? b->num_tensors : 0);
+}
+
+size_t symo_block_num_roots(const optim_block *b) { return b->curvature->num_roots(b->self); }
+
+static size_t take(block_work *w, size_t bytes) {
+  size_t at = w->bytes;
+  w->bytes += (bytes + 63) / 64 * 64;
+  return at;
+}
+
+block_work symo_block_work(const optim_block *b, symo_dtype dtype) {
+  const symo_method *m = &b->method;
+  size_t vector = b->layout->parameters * symo_dtype_size(dtype), n = b->num_tensors;
+  bool l2 = strcmp(m->decay, "l2") == 0 && m->weight_decay > 0;
+  block_work w = {.gradient = l2 || m->clip_norm > 0 || m->clip_value > 0,
+                  .direction =
+                      symo_block_has_momentum(b) && (m->nesterov || m->momentum_correction)};
+  w.pointers_at = take(&w, 5 * n * sizeof(void *));
+  w.strides_at = take(&w, 2 * n * sizeof(ptrdiff_t *));
+  w.norms_at = take(&w, n * sizeof(double));
+  w.gradient_at = take(&w, w.gradient ? vector : 0);
+  w.direction_at = take(&w, w.direction ? vector : 0);
+  w.out_at = take(&w, vector);
+  w.curvature_at = take(&w, b->curvature->work_bytes(b->self));
+  return w;
+}
+
+uint64_t symo_block_start(const optim_block *b) {
+  return b->method.start_step > 1 ? (uint64_t)b->method.start_step : 1;
+}
+
+/* Root r of R falls on step r T / R of every T: no step has more than ceil(R / T) of them. */
+uint64_t symo_block_phase(const optim_block *b, size_t root, size_t num_roots) {
+  double every = b->method.refresh_every;
+  if (!b->method.stagger || every <= 1 || num_roots == 0) return 0;
+  return (uint64_t)((double)root * every / (double)num_roots);
+}

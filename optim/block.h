@@ -1,0 +1,45 @@
+#ifndef SYMO_OPTIM_BLOCK_H
+#define SYMO_OPTIM_BLOCK_H
+
+#include "optim/optim.h"
+
+/* Rules (optim/rules.c): the first that fits a tensor, or num_rules. */
+bool symo_rule_fits(const symo_rule *rule, const char *name, size_t order);
+size_t symo_rule_find(size_t num_rules, const symo_rule *rules, const char *name, size_t order);
+
+/* The layout of some tensors of a layout alone, with the groups that the method says
+ * (optim/sublayout.c). */
+symo_status symo_block_layout(const symo_layout *layout, size_t num_tensors, const size_t *tensors,
+                              const symo_method *method, symo_dtype dtype, symo_layout **out);
+
+/* Entries of a block: momentum, second moments of the graft, those of the curvature, and
+ * "counters", [1 + roots]: updates of the covariances, and 1 for every root that has been taken.
+ * Second moments in a basis come with a momentum of their own: ours is then for the graft and for
+ * steps before the start. */
+bool symo_block_in_basis(const optim_block *b);
+bool symo_block_has_momentum(const optim_block *b);
+bool symo_block_grafts_adam(const optim_block *b);
+bool symo_block_grafts(const optim_block *b);
+size_t symo_block_graft_entry(const optim_block *b);
+size_t symo_block_curvature_entry(const optim_block *b);
+static inline size_t symo_block_counter_entry(const optim_block *b) {
+  return b->first_entry + b->num_entries - 1;
+}
+
+/* Which buffers a step of the block needs, and where they lie in the work space: arrays of
+ * pointers and strides, norms, the gradient after clipping and L2 decay, the direction where that
+ * is not the momentum itself, the direction after the curvature, work space of the curvature.
+ * Blocks take turns in the same memory. */
+typedef struct block_work {
+  bool gradient, direction;
+  size_t pointers_at, strides_at, norms_at, gradient_at, direction_at, out_at, curvature_at, bytes;
+} block_work;
+block_work symo_block_work(const optim_block *b, symo_dtype dtype);
+
+/* When root number r of R is taken, counted in steps since the first: t - t0 = phase mod every. */
+uint64_t symo_block_phase(const optim_block *b, size_t root, size_t num_roots);
+/* The first step that uses the curvature. */
+uint64_t symo_block_start(const optim_block *b);
+size_t symo_block_num_roots(const optim_block *b);
+
+#endif

@@ -1,0 +1,40 @@
+/* What steps cost.  Elementwise work is counted at its operations, roots and covariances as their
+ * modules say; each divided by its cadence. */
+#include "optim/cost.h"
+
+double symo_block_update_flops(const optim_block *b) {
+  double each = 2; /* the norm of the gradient */
+  if (symo_block_has_momentum(b)) each += 3;
+  if (symo_block_grafts_adam(b)) each += 10;
+  each += 4 + (b->method.weight_decay > 0 ? 3 : 0); /* norm of the direction, step */
+  return each * (double)b->layout->parameters;
+}
+
+double symo_block_accumulate_flops(const optim_block *b) {
+  const symo_curvature *c = b->curvature;
+  return c->accumulate != NULL && c->accumulate_flops != NULL ? c->accumulate_flops(b->self) : 0;
+}
+
+double symo_block_refresh_flops(const optim_block *b) {
+  double sum = 0;
+  for (size_t r = 0; r < symo_block_num_roots(b); r++)
+    if (b->curvature->refresh_flops != NULL) sum += b->curvature->refresh_flops(b->self, r);
+  return sum;
+}
+
+double symo_block_apply_flops(const optim_block *b) {
+  return b->curvature->apply_flops != NULL ? b->curvature->apply_flops(b->self) : 0;
+}
+
+symo_optim_cost symo_optim_cost_of(const symo_optim *optim) {
+  symo_optim_cost cost = {.state_bytes = (double)optim->state_bytes,
+                          .work_bytes = (double)optim->work_bytes};
+  for (size_t i = 0; i < optim->num_blocks; i++) {
+    const optim_block *b = &optim->blocks[i];
+    if (b->curvature == NULL) continue; /* products of the caller's: not known */
+    cost.flops_per_step += symo_block_update_flops(b) + symo_block_apply_flops(b) +
+                           symo_block_accumulate_flops(b) / b->method.statistics_every +
+                           symo_block_refresh_flops(b) / b->method.refresh_every;
+  }
+  return cost;
+}

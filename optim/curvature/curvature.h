@@ -1,0 +1,89 @@
+#ifndef SYMO_OPTIM_CURVATURE_H
+#define SYMO_OPTIM_CURVATURE_H
+
+#include <symo/optim.h>
+
+#include "groups/layout.h"
+#include "optim/solver/solver.h"
+
+/* What curvature a rule keeps, and how a direction is preconditioned by it.  One const table a file;
+ * one row of SYMO_CURVATURE_LIST registers it.
+ *
+ * A rule's tensors form a layout of their own (`layout`, spaces and names as in the user's), and
+ * vectors hold those tensors alone.  `create` checks, sizes and chooses; afterwards nothing
+ * allocates.  State is a list of entries, zeroed at the start, whose memory the executor owns and
+ * hands in as `state`, in the order of `entry`. */
+typedef struct curvature_task {
+  symo_context *context;
+  symo_layout *layout; /* of the rule; frozen by the first plan made from it */
+  symo_dtype dtype;
+  const symo_method *method;
+  int threads;
+} curvature_task;
+
+/* What a step knows.  t counts from 1. */
+typedef struct curvature_step {
+  uint64_t t;       /* of the rule: steps since start */
+  uint64_t updates; /* accumulate calls so far, the current one included */
+  double damping;   /* eps, times what the damping module says (1 for constant) */
+} curvature_step;
+
+typedef struct curvature_report {
+  double condition, effective_rank; /* of the root just taken; NaN unknown */
+  bool kept;                        /* good enough as it was: skipped */
+} curvature_report;
+
+typedef struct symo_curvature symo_curvature;
+struct symo_curvature {
+  const char *name, *summary;
+
+  /* NULL if it can do what the method asks for these tensors, else the reason (a static sentence). */
+  const char *(*refuse)(const symo_method *method, const symo_layout *layout);
+
+  symo_status (*create)(const curvature_task *task, void **self);
+  void (*destroy)(void *self);
+
+  size_t (*num_entries)(const void *self);
+  symo_state_entry (*entry)(const void *self, size_t index); /* data NULL; names within the rule */
+  size_t (*work_bytes)(const void *self);
+
+  /* Covariances take in a vector (gradient or momentum, as the method's source says).  NULL: none. */
+  symo_status (*accumulate)(const void *self, void *const *state, const curvature_step *step,
+                            symo_const_vector x, void *work);
+
+  /* Independent roots, refreshed one at a time on their own cadence; 0 where the curvature is used
+   * as it is or has no memory.  A positive status leaves the last root as it was. */
+  size_t (*num_roots)(const void *self);
+  symo_status (*refresh)(const void *self, void *const *state, const curvature_step *step,
+                         size_t root, curvature_report *report, void *work);
+
+  /* out := u C^{-alpha/2}, all tensors written; u and out do not overlap.  g: the gradient of this
+   * step, for what updates second moments in a basis. */
+  symo_status (*apply)(const void *self, void *const *state, const curvature_step *step,
+                       symo_const_vector g, symo_const_vector u, symo_vector out, void *work);
+
+  /* Lines for the plan: "h1: 256 x 256 root by eigh (auto), 0.2 Gflop", one a root; *text is the
+   * caller's.  Costs of one call, flops. */
+  symo_status (*describe)(const void *self, char **text);
+  double (*accumulate_flops)(const void *self);
+  double (*refresh_flops)(const void *self, size_t root);
+  double (*apply_flops)(const void *self);
+};
+
+#define SYMO_CURVATURE_LIST(X)                                                                     \
+  X(orbit)                                                                                         \
+  X(orbit_blocked)                                                                                 \
+  X(per_axis)                                                                                      \
+  X(diagonal)                                                                                      \
+  X(scalar)                                                                                        \
+  X(none)
+
+#define SYMO_CURVATURE_EXTERN(name) extern const symo_curvature symo_curvature_##name;
+SYMO_CURVATURE_LIST(SYMO_CURVATURE_EXTERN)
+#undef SYMO_CURVATURE_EXTERN
+
+const symo_curvature *symo_curvature_find(const char *name);
+size_t symo_curvature_count(void);
+const symo_curvature *symo_curvature_at(size_t index);
+
+#endif

@@ -1,0 +1,79 @@
+/* Sign flips on every coordinate: C is the diagonal of second moments v, so this is Adam (Kingma and
+ * Ba, arXiv 1412.6980, algorithm 1) when the direction is a corrected running mean m:
+ *
+ *     v <- (b v) + (1 - b) (g g),      out = u / (sqrt(v / (1 - b^n)) + eps),
+ *
+ * every operation rounded in this order to the type of the numbers, b^n and 1 - b in float64 first.
+ * With the momentum u = m / (1 - b1^t) and the step p - lr out that is the textbook's recursion to
+ * the last bit.  n counts the gradients taken in. */
+#include "optim/curvature/elementwise.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "optim/update/moments.h"
+
+static const char *refuse(const symo_method *method, const symo_layout *layout) {
+  if (strcmp(method->damping, "constant") != 0)
+    return "eps is added to every root by itself: there is no trace to measure it by";
+  return symo_elementwise_refuse(method);
+}
+
+static symo_status create(const curvature_task *task, void **self) {
+  return symo_elementwise_create(task, "second moments", self);
+}
+
+static size_t num_entries(const void *self) {
+  return ((const elementwise *)self)->task.layout->num_tensors;
+}
+
+static symo_state_entry entry(const void *self, size_t index) {
+  const elementwise *e = self;
+  const layout_tensor *t = &e->task.layout->tensors[index];
+  symo_state_entry out = {.dtype = e->task.dtype, .order = t->order};
+  snprintf(out.name, sizeof out.name, "%s.second", t->name);
+  memcpy(out.shape, t->dim, sizeof out.shape);
+  return out;
+}
+
+static symo_status accumulate(const void *self, void *const *state, const curvature_step *step,
+                              symo_const_vector x, void *work) {
+  const elementwise *e = self;
+  for (size_t t = 0; t < e->task.layout->num_tensors; t++)
+    symo_update_squares(e->task.method->beta2, symo_elementwise_view(e, x, t),
+                        symo_elementwise_dense(e, state[t], t));
+  return SYMO_OK;
+}
+
+static symo_status apply(const void *self, void *const *state, const curvature_step *step,
+                         symo_const_vector g, symo_const_vector u, symo_vector out, void *work) {
+  const elementwise *e = self;
+  const symo_method *m = e->task.method;
+  double correction = symo_update_correction(m->beta2, step->updates, m->correction);
+  for (size_t t = 0; t < e->task.layout->num_tensors; t++)
+    symo_update_divide(m->alpha, correction, step->damping, symo_elementwise_view(e, u, t),
+                       symo_elementwise_dense(e, state[t], t),
+                       symo_elementwise_view(e, symo_vector_const(out), t));
+  return SYMO_OK;
+}
+
+static double accumulate_flops(const void *self) {
+  return 4 * (double)((const elementwise *)self)->task.layout->parameters;
+}
+
+const symo_curvature symo_curvature_diagonal = {
+    .name = "diagonal",
+    .summary = "second moments of every coordinate, as in Adam",
+    .refuse = refuse,
+    .create = create,
+    .destroy = symo_elementwise_destroy,
+    .num_entries = num_entries,
+    .entry = entry,
+    .work_bytes = symo_elementwise_work,
+    .accumulate = accumulate,
+    .num_roots = symo_elementwise_roots,
+    .apply = apply,
+    .describe = symo_elementwise_describe,
+    .accumulate_flops = accumulate_flops,
+    .apply_flops = accumulate_flops,
+};

@@ -1,0 +1,38 @@
+/* Common to curvatures without matrices. */
+#include "optim/curvature/elementwise.h"
+
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "core/text.h"
+
+symo_status symo_elementwise_create(const curvature_task *task, const char *what, void **self) {
+  elementwise *e = symo_calloc(1, sizeof *e);
+  if (e == NULL) return symo_fail_memory(task->context, "optim");
+  e->task = *task;
+  e->what = what;
+  *self = e;
+  return SYMO_OK;
+}
+
+void symo_elementwise_destroy(void *self) { symo_free(self); }
+size_t symo_elementwise_work(const void *self) { return 0; }
+size_t symo_elementwise_roots(const void *self) { return 0; }
+
+symo_status symo_elementwise_describe(const void *self, char **text) {
+  const elementwise *e = self;
+  symo_text out = {0};
+  symo_text_add(&out, "%s for %zu numbers\n", e->what, e->task.layout->parameters);
+  return symo_text_finish(&out, e->task.context, text);
+}
+
+const char *symo_elementwise_refuse(const symo_method *method) {
+  if (strcmp(method->groups, "layout") != 0) return "groups mean something to orbit curvature only";
+  if (method->centered) return "centered means something to orbit curvature only";
+  if (strcmp(method->basis, "none") != 0)
+    return "there is no eigenbasis for basis adam (orbit and per-axis curvature have one)";
+  if (strcmp(method->solver, "auto") != 0)
+    return "there is no root for a solver (leave it at auto)";
+  return NULL;
+}

@@ -1,0 +1,80 @@
+#ifndef SYMO_OPTIM_ORBIT_COMMON_H
+#define SYMO_OPTIM_ORBIT_COMMON_H
+
+#include "groups/plan.h"
+#include "optim/curvature/curvature.h"
+
+/* What orbit and orbit_blocked share: see orbit_common.c. */
+
+/* How a label is preconditioned. */
+typedef enum orbit_way {
+  ORBIT_DROPPED, /* centred: no covariance */
+  ORBIT_NORMS,   /* no memory, X_i one row or one column: X_i times a number of its norm */
+  ORBIT_POLAR,   /* no memory: from the smaller side of X_i */
+  ORBIT_NUMBERS, /* memory, C_i one number */
+  ORBIT_ROOTS    /* memory, and roots that are refreshed */
+} orbit_way;
+
+enum { ORBIT_NO_ENTRY = -1 };
+
+typedef struct orbit_label {
+  const plan_label *label;
+  orbit_way way;
+  const symo_solver *solver;   /* of POLAR and ROOTS */
+  int covariance, root, basis; /* entries of the state, or ORBIT_NO_ENTRY */
+} orbit_label;
+
+typedef struct orbit {
+  symo_context *context;
+  symo_plan *plan;
+  symo_method method;
+  symo_dtype dtype;
+  int threads;
+  bool relative; /* damping in units of tr C / m */
+  double power;  /* -alpha / 2 */
+  size_t num_labels, num_entries, num_roots, work;
+  orbit_label *labels; /* [num_labels]; none for alpha 0 */
+} orbit;
+
+static inline size_t orbit_round(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+/* Numbers in one member of X, and in all of them; X'X is divided by orbit_divisor. */
+static inline size_t orbit_member_size(const plan_label *l) { return l->ambient * l->m; }
+static inline size_t orbit_size(const plan_label *l) { return l->count * orbit_member_size(l); }
+static inline double orbit_divisor(const orbit *o, const plan_label *l) {
+  return o->method.mean ? (double)l->dim : 1;
+}
+
+/* What is added to a C of this trace. */
+double symo_orbit_damping(const orbit *o, const curvature_step *step, double trace, size_t m);
+
+/* 1 / (1 - beta2^updates), or 1. */
+double symo_orbit_correction(const orbit *o, const curvature_step *step);
+
+solver_options symo_orbit_options(const orbit *o, double eps);
+
+const char *symo_orbit_refuse(const symo_method *method, const symo_layout *layout);
+symo_status symo_orbit_create(const curvature_task *task, symo_coupling coupling, void **self);
+void symo_orbit_destroy(void *self);
+size_t symo_orbit_num_entries(const void *self);
+symo_state_entry symo_orbit_entry(const void *self, size_t index);
+size_t symo_orbit_work_bytes(const void *self);
+size_t symo_orbit_num_roots(const void *self);
+symo_status symo_orbit_describe(const void *self, char **text);
+double symo_orbit_accumulate_flops(const void *self);
+double symo_orbit_refresh_flops(const void *self, size_t root);
+double symo_orbit_apply_flops(const void *self);
+
+/* orbit_root.c */
+symo_status symo_orbit_accumulate(const void *self, void *const *state, const curvature_step *step,
+                                  symo_const_vector x, void *work);
+symo_status symo_orbit_refresh(const void *self, void *const *state, const curvature_step *step,
+                               size_t root, curvature_report *report, void *work);
+size_t symo_orbit_refresh_work(const orbit *o, const orbit_label *l);
+
+/* orbit_apply.c */
+symo_status symo_orbit_apply(const void *self, void *const *state, const curvature_step *step,
+                             symo_const_vector g, symo_const_vector u, symo_vector out, void *work);
+size_t symo_orbit_apply_work(const orbit *o, const orbit_label *l);
+
+#endif

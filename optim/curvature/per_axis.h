@@ -1,0 +1,69 @@
+#ifndef SYMO_OPTIM_PER_AXIS_H
+#define SYMO_OPTIM_PER_AXIS_H
+
+#include "optim/curvature/curvature.h"
+
+/* What the files of per-axis curvature share: see per_axis.c and per_axis_basis.c. */
+
+/* An axis with a factor. */
+typedef struct axis_factor {
+  size_t tensor; /* of the rule */
+  int axis;
+  size_t dim;
+  double weight;             /* of mat(G) mat(G)' where nothing is forgotten: 1, or 1 / columns */
+  double power;              /* -alpha / (2 axes with factors) */
+  const symo_solver *solver; /* NULL with a basis */
+  int factor, root;          /* entries; root: the basis where there is one; -1 without memory */
+} axis_factor;
+
+typedef struct axis_tensor {
+  size_t size, first, num; /* axes [first, first + num) of the list */
+  int moment, second;      /* entries, with a basis */
+} axis_tensor;
+
+typedef struct per_axis {
+  symo_context *context;
+  symo_layout *layout;
+  symo_method method;
+  symo_dtype dtype;
+  bool relative, basis;
+  int progress; /* entry with a basis, float64: steps made, then for each axis whether it is due */
+  size_t num_tensors, num_axes, num_entries, largest, work; /* largest: tensor */
+  axis_tensor *tensors;
+  axis_factor *axes;
+} per_axis;
+
+static inline size_t axis_round(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+/* Tensors as arrays of at least one axis. */
+symo_nd symo_axis_view(const per_axis *p, symo_const_vector x, size_t tensor);
+symo_nd symo_axis_dense(const per_axis *p, void *at, size_t tensor);
+
+/* x as it is if BLAS can take it, else copied to room. */
+symo_nd symo_axis_source(const per_axis *p, symo_nd x, size_t tensor, void *room);
+
+/* Lower triangle of c [n, n] = alpha mat(x) mat(x)' + beta c, mat(x) the [n, rest] matrix whose rows
+ * are the slices of x along the axis. */
+void symo_axis_gram(symo_nd x, int axis, double alpha, double beta, void *c);
+
+/* y[.., i, ..] = sum_j r[i, j] x[.., j, ..]; x and y apart. */
+void symo_axis_multiply(symo_mat r, symo_nd x, int axis, symo_nd y);
+
+/* x multiplied along all axes of a tensor with factors, by matrix[axis] (transposed if so said);
+ * through buffers a and b, the last product into y if that is dense.  x may be none of these. */
+void symo_axis_multiply_all(const per_axis *p, size_t tensor, void *const *matrix, bool transpose,
+                            symo_nd x, symo_nd y, void *a, void *b);
+
+/* Factors of x, all tensors.  work: one tensor. */
+void symo_axis_accumulate(const per_axis *p, void *const *state, symo_const_vector x, double beta,
+                          void *work);
+
+/* With a basis (per_axis_basis.c). */
+const char *symo_axis_basis_refuse(const symo_method *method);
+symo_status symo_axis_basis_refresh(const per_axis *p, void *const *state, size_t root,
+                                    curvature_report *report, void *work);
+symo_status symo_axis_basis_apply(const per_axis *p, void *const *state, const curvature_step *step,
+                                  symo_const_vector g, symo_vector out, void *work);
+size_t symo_axis_basis_work(const per_axis *p, const axis_factor *a);
+
+#endif

@@ -1,0 +1,96 @@
+/* The orthogonal group on every axis: C is one number a tensor, |g|^2 (over its size with `mean`),
+ * and with memory 0 and alpha = 1 the step is the normalised gradient.  What is kept is the root r
+ * of C, in float64, so that squares neither overflow nor vanish:
+ *
+ *     r <- hypot(sqrt(b) r, sqrt(1 - b) |g|),      out = u (r^2 / (1 - b^n) + eps)^(-alpha / 2). */
+#include "optim/curvature/elementwise.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "optim/damping/damping.h"
+#include "optim/update/moments.h"
+#include "optim/update/update.h"
+
+static const char *refuse(const symo_method *method, const symo_layout *layout) {
+  return symo_elementwise_refuse(method);
+}
+
+static symo_status create(const curvature_task *task, void **self) {
+  return symo_elementwise_create(task, "one number a tensor", self);
+}
+
+static size_t num_entries(const void *self) {
+  return ((const elementwise *)self)->task.layout->num_tensors;
+}
+
+static symo_state_entry entry(const void *self, size_t index) {
+  const elementwise *e = self;
+  symo_state_entry out = {.dtype = SYMO_F64};
+  snprintf(out.name, sizeof out.name, "%s.root", e->task.layout->tensors[index].name);
+  return out;
+}
+
+static symo_status accumulate(const void *self, void *const *state, const curvature_step *step,
+                              symo_const_vector x, void *work) {
+  const elementwise *e = self;
+  const symo_method *m = e->task.method;
+  double keep = sqrt(m->beta2), take = m->beta2 == 1 ? 1 : sqrt(1 - m->beta2);
+  for (size_t t = 0; t < e->task.layout->num_tensors; t++) {
+    double norm = symo_update_norm(symo_elementwise_view(e, x, t)), *r = state[t];
+    if (m->mean) norm /= sqrt((double)e->task.layout->tensors[t].size);
+    *r = hypot(keep * *r, take * norm);
+  }
+  return SYMO_OK;
+}
+
+/* (r^2 + eps)^(-alpha/2), 0 where that has no value. */
+static double inverse_power(const symo_method *m, double r, double eps) {
+  const symo_damping *damping = symo_damping_find(m->damping);
+  if (m->alpha == 0) return 1;
+  if (damping != NULL && damping->relative)
+    r *= sqrt(1 + eps);
+  else if (eps > 0)
+    r = hypot(r, sqrt(eps));
+  return r > 0 ? pow(r, -m->alpha) : 0;
+}
+
+static symo_status apply(const void *self, void *const *state, const curvature_step *step,
+                         symo_const_vector g, symo_const_vector u, symo_vector out, void *work) {
+  const elementwise *e = self;
+  const symo_method *m = e->task.method;
+  double correction = sqrt(symo_update_correction(m->beta2, step->updates, m->correction));
+  for (size_t t = 0; t < e->task.layout->num_tensors; t++) {
+    symo_nd to = symo_elementwise_view(e, symo_vector_const(out), t);
+    double factor = inverse_power(m, *(const double *)state[t] / correction, step->damping);
+    double half = factor > 1e30 ? sqrt(factor) : 1; /* by itself it may be out of float32's range */
+    symo_nd_copy(factor / half, symo_elementwise_view(e, u, t), to);
+    if (half != 1) symo_nd_copy(half, to, to);
+  }
+  return SYMO_OK;
+}
+
+static double accumulate_flops(const void *self) {
+  return 2 * (double)((const elementwise *)self)->task.layout->parameters;
+}
+static double apply_flops(const void *self) {
+  return (double)((const elementwise *)self)->task.layout->parameters;
+}
+
+const symo_curvature symo_curvature_scalar = {
+    .name = "scalar",
+    .summary = "the norm of every tensor, as in normalised SGD",
+    .refuse = refuse,
+    .create = create,
+    .destroy = symo_elementwise_destroy,
+    .num_entries = num_entries,
+    .entry = entry,
+    .work_bytes = symo_elementwise_work,
+    .accumulate = accumulate,
+    .num_roots = symo_elementwise_roots,
+    .apply = apply,
+    .describe = symo_elementwise_describe,
+    .accumulate_flops = accumulate_flops,
+    .apply_flops = apply_flops,
+};

@@ -1,0 +1,168 @@
+/* The plan as text, for people. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "core/text.h"
+#include "optim/cost.h"
+#include "optim/precondition/precondition.h"
+
+static const char *name_of(const symo_method *m) {
+  return m->preset[0] != 0 ? m->preset : m->curvature;
+}
+
+/* "12.3 M" */
+typedef struct amount {
+  char text[24];
+} amount;
+
+static amount with_prefix(double x) {
+  static const char *const prefix[] = {"", "k", "M", "G", "T", "P"};
+  amount a;
+  size_t i = 0;
+  for (; x >= 1000 && i + 1 < sizeof prefix / sizeof *prefix; i++) x /= 1000;
+  snprintf(a.text, sizeof a.text, "%.3g %s", x, prefix[i]);
+  return a;
+}
+
+static void add_tensors(symo_text *out, const symo_optim *optim) {
+  symo_text_add(out, "tensors (%s)\n", symo_dtype_name(optim->dtype));
+  for (size_t i = 0; i < optim->layout->num_tensors; i++) {
+    const layout_tensor *t = &optim->layout->tensors[i];
+    size_t index = optim->rule_of[i];
+    const symo_rule *rule = &optim->rules[index];
+    char shape[128] = "";
+    for (size_t a = 0, used = 0; a < t->order && used < sizeof shape; a++)
+      used += (size_t)snprintf(shape + used, sizeof shape - used, "%s%zu", a > 0 ? " x " : "",
+                               t->dim[a]);
+    symo_text_add(out, "  %-20s %-16s %-14s rule %zu: \"%s\"", t->name, t->order > 0 ? shape : "1",
+                  name_of(&rule->method), index, rule->pattern);
+    if (rule->min_order == rule->max_order)
+      symo_text_add(out, ", %d axes", rule->min_order);
+    else if (rule->min_order > 0 || rule->max_order < SYMO_MAX_ORDER)
+      symo_text_add(out, ", %d to %d axes", rule->min_order, rule->max_order);
+    symo_text_add(out, "\n");
+  }
+}
+
+/* Rules that no tensor got may be a mistake in a pattern. */
+static void add_unused(symo_text *out, const symo_optim *optim) {
+  for (size_t r = 0; r < optim->spec.num_rules; r++) {
+    bool used = false;
+    for (size_t i = 0; i < optim->layout->num_tensors; i++) used = used || optim->rule_of[i] == r;
+    if (!used) symo_text_add(out, "  rule %zu: \"%s\": no tensor\n", r, optim->rules[r].pattern);
+  }
+}
+
+static void add_settings(symo_text *out, const symo_method *m) {
+  symo_text_add(out, "  lr %g %s", m->lr, m->schedule);
+  if (m->warmup_steps > 0) symo_text_add(out, ", warm-up %.0f", m->warmup_steps);
+  if (m->momentum > 0)
+    symo_text_add(out, "; momentum %g%s%s", m->momentum, m->momentum_ema ? " average" : " sum",
+                  m->nesterov ? ", Nesterov" : "");
+  symo_text_add(out, "; beta2 %g; alpha %g; eps %g %s", m->beta2, m->alpha, m->eps, m->damping);
+  if (m->weight_decay > 0) symo_text_add(out, "; decay %g %s", m->weight_decay, m->decay);
+  if (strcmp(m->graft, "none") != 0) symo_text_add(out, "; graft %s", m->graft);
+  if (strcmp(m->scale, "none") != 0) symo_text_add(out, "; scale %s", m->scale);
+  if (m->clip_norm > 0) symo_text_add(out, "; norm at most %g", m->clip_norm);
+  if (m->clip_value > 0) symo_text_add(out, "; entries at most %g", m->clip_value);
+  symo_text_add(out, "\n");
+}
+
+static void add_item(symo_text *out, const char *name, double every, uint64_t start, double flops,
+                     double bytes) {
+  char when[32];
+  snprintf(when, sizeof when, every > 1 ? "every %.0f" : "every step", every);
+  symo_text_add(out, "    %-12s %-14s from %-6llu %10sflop %10sB\n", name, when,
+                (unsigned long long)start, with_prefix(flops).text, with_prefix(bytes).text);
+}
+
+static double entry_bytes(const symo_optim *optim, size_t first, size_t end) {
+  size_t past = end < optim->num_entries ? optim->entry_offset[end] : optim->state_bytes;
+  return (double)(past - optim->entry_offset[first]);
+}
+
+/* Text of the caller's, every line indented. */
+static void add_indented(symo_text *out, const char *text) {
+  for (const char *line = text; *line != 0;) {
+    size_t n = strcspn(line, "\n");
+    symo_text_add(out, "      %.*s\n", (int)n, line);
+    line += n + (line[n] == '\n');
+  }
+}
+
+static void add_phases(symo_text *out, const optim_block *b) {
+  size_t roots = symo_block_num_roots(b);
+  if (roots == 0 || b->method.refresh_every <= 1) return;
+  symo_text_add(out, "      phases");
+  for (size_t r = 0; r < roots && r < 16; r++)
+    symo_text_add(out, " %llu", (unsigned long long)symo_block_phase(b, r, roots));
+  symo_text_add(out, "%s of %.0f\n", roots > 16 ? " .." : "", b->method.refresh_every);
+}
+
+static symo_status add_preconditioner(symo_text *out, const optim_block *b) {
+  const symo_method *m = &b->method;
+  char *text = NULL;
+  symo_status status = symo_preconditioner_describe(b->precondition, &text);
+  if (status != SYMO_OK) return status;
+  symo_text_add(out, "    preconditioned by %s, roots every %.0f\n", m->precondition,
+                m->refresh_every);
+  add_indented(out, text);
+  symo_free(text);
+  return SYMO_OK;
+}
+
+static symo_status add_block(symo_text *out, const symo_optim *optim, const optim_block *b) {
+  const symo_method *m = &b->method;
+  symo_text_add(out, "rule %zu: %s, curvature %s, %zu tensors, %zu parameters\n", b->rule,
+                name_of(m), m->curvature, b->num_tensors, b->layout->parameters);
+  add_settings(out, m);
+  if (b->curvature == NULL) {
+    symo_text_add(out, "    products of the problem by %s, at most %.0f a step\n", m->solver,
+                  m->solver_steps);
+    return b->precondition != NULL ? add_preconditioner(out, b) : SYMO_OK;
+  }
+  size_t curvature = symo_block_curvature_entry(b), end = b->first_entry + b->num_entries;
+  uint64_t start = symo_block_start(b);
+  add_item(out, "update", 1, 1, symo_block_update_flops(b),
+           entry_bytes(optim, b->first_entry, curvature));
+  if (b->curvature->accumulate != NULL)
+    add_item(out, "statistics", m->statistics_every, 1, symo_block_accumulate_flops(b),
+             entry_bytes(optim, curvature, end));
+  if (symo_block_num_roots(b) > 0)
+    add_item(out, "roots", m->refresh_every, start, symo_block_refresh_flops(b), 0);
+  add_phases(out, b);
+  add_item(out, "direction", 1, start, symo_block_apply_flops(b),
+           (double)symo_block_work(b, optim->dtype).bytes);
+  char *text = NULL;
+  if (b->curvature->describe == NULL) return SYMO_OK;
+  symo_status status = b->curvature->describe(b->self, &text);
+  if (status != SYMO_OK) return status;
+  add_indented(out, text);
+  symo_free(text);
+  return SYMO_OK;
+}
+
+symo_status symo_optim_describe(const symo_optim *optim, char **text) {
+  if (optim == NULL || text == NULL) return SYMO_E_ARGUMENT;
+  symo_text out = {0};
+  symo_status status = SYMO_OK;
+  add_tensors(&out, optim);
+  add_unused(&out, optim);
+  for (size_t i = 0; i < optim->num_blocks; i++)
+    SYMO_TRY(add_block(&out, optim, &optim->blocks[i]));
+  symo_optim_cost cost = symo_optim_cost_of(optim);
+  double parameters = (double)optim->layout->parameters;
+  symo_text_add(&out, "in all: state %sB (%.2f numbers a parameter), work space %sB, %sflop a step",
+                with_prefix(cost.state_bytes).text,
+                cost.state_bytes / (double)symo_dtype_size(optim->dtype) / parameters,
+                with_prefix(cost.work_bytes).text, with_prefix(cost.flops_per_step).text);
+  if (optim->spec.budget_bytes > 0)
+    symo_text_add(&out, ", budget %sB", with_prefix(optim->spec.budget_bytes).text);
+  symo_text_add(&out, "\n");
+  return symo_text_finish(&out, optim->context, text);
+fail:
+  symo_free(out.text);
+  return status;
+}

@@ -1,0 +1,271 @@
+/* The options of a method: one row for every field of symo_method behind `preset`, from which
+ * setting, reading back, checking and help are made.
+ *
+ * Numbers are written with as few digits as read back to the same bits; the point is a point
+ * whatever the locale says. */
+#include "optim/method.h"
+
+#include <locale.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "optim/suggest.h"
+
+typedef struct option_row {
+  symo_option option;
+  size_t offset, size;
+  bool whole; /* numbers without fraction */
+} option_row;
+
+#define FIELD(key) offsetof(symo_method, key), sizeof(((symo_method *)NULL)->key)
+#define NAME(key, values, help)                                                                    \
+  { {#key, SYMO_OPTION_NAME, 0, 0, values, help}, FIELD(key), false }
+#define FLAG(key, help)                                                                            \
+  { {#key, SYMO_OPTION_FLAG, 0, 1, NULL, help}, FIELD(key), false }
+#define NUMBER(key, min, max, help)                                                                \
+  { {#key, SYMO_OPTION_NUMBER, min, max, NULL, help}, FIELD(key), false }
+#define WHOLE(key, min, max, help)                                                                 \
+  { {#key, SYMO_OPTION_NUMBER, min, max, NULL, help}, FIELD(key), true }
+
+#define MOST_STEPS 1e15
+
+static const option_row rows[] = {
+    NAME(curvature, "orbit orbit-blocked per-axis diagonal scalar none hessian ggn",
+         "what curvature is kept"),
+    NAME(groups, NULL,
+         "of the spaces, for orbit curvature: layout, alternate, alternate GROUP, or a group"),
+    NAME(source, "gradient momentum", "what covariances are made of"),
+    NAME(solver, "auto eigh newton-schulz polar-express coupled-newton cholesky cg",
+         "how roots are taken, or systems solved"),
+    NAME(damping, "constant trace levenberg-marquardt", "how eps is added"),
+    NAME(precondition, "none diagonal orbit", "of cg"),
+    NAME(basis, "none adam", "second moments in the eigenbasis of the curvature"),
+    NAME(graft, "none sgd adam", "whose norm the direction takes, tensor by tensor"),
+    NAME(scale, "none shape match-rms unit-rms",
+         "factor of a tensor: sqrt(max(1, rows/columns)), 0.2 sqrt(max(rows, columns)), rms 1"),
+    NAME(decay, "decoupled l2", "how weight_decay acts: on parameters, or through the gradient"),
+    NAME(schedule, "constant exponential linear cosine wsd", "of the learning rate"),
+    NUMBER(lr, 0, 1e6, "learning rate"),
+    NUMBER(min_lr, 0, 1e6, "where schedules end"),
+    NUMBER(rate, 0, 1, "exponential: lr rate^t"),
+    WHOLE(warmup_steps, 0, MOST_STEPS, "the learning rate rises linearly over so many steps"),
+    WHOLE(total_steps, 0, MOST_STEPS, "linear, cosine, wsd: the step at which min_lr is reached"),
+    NUMBER(stable_fraction, 0, 1, "wsd: share of the steps behind the warm-up held constant"),
+    NUMBER(momentum, 0, 0.9999999, "memory b of gradients; 0: none"),
+    FLAG(momentum_ema, "m <- b m + (1 - b) g instead of m <- b m + g"),
+    FLAG(momentum_correction, "momentum divided by 1 - b^t"),
+    FLAG(nesterov, "the direction looks one update of the momentum ahead"),
+    NUMBER(beta2, 0, 1, "memory of covariances: 0 none, 1 a sum, else an average"),
+    FLAG(correction, "the average of covariances divided by 1 - beta2^t"),
+    NUMBER(alpha, 0, 2, "the step is u C^(-alpha/2)"),
+    FLAG(mean, "C = X'X / n instead of X'X"),
+    FLAG(centered, "the part that the group does not move is left out of C"),
+    NUMBER(eps, 0, 1e6, "added as `damping` says; diagonal: to the root"),
+    NUMBER(weight_decay, 0, 1e6, "pull towards zero"),
+    NUMBER(clip_norm, 0, 1e30, "largest norm of the gradient over all tensors; 0: any"),
+    NUMBER(clip_value, 0, 1e30, "largest entry of the gradient, after that; 0: any"),
+    WHOLE(statistics_every, 1, 1e9, "steps between gradients that covariances take in"),
+    WHOLE(refresh_every, 1, 1e9, "steps between roots"),
+    WHOLE(start_step, 0, MOST_STEPS, "before this step the grafted or plain direction is taken"),
+    FLAG(stagger, "roots of a rule are spread over refresh_every steps"),
+    NUMBER(skip_tolerance, 0, 1, "a root is kept while |off-diagonal| <= so much of |C|; 0: never"),
+    WHOLE(solver_steps, 1, 1e6, "iterations of newton-schulz and polar-express; most of others"),
+    NUMBER(solver_tolerance, 0, 1, "where iterations end"),
+    FLAG(warm_start, "cg starts from the last solution"),
+    WHOLE(max_dim, 1, 2147483647, "per-axis: longer axes are left alone"),
+};
+
+enum { NUM_ROWS = sizeof rows / sizeof *rows };
+
+size_t symo_method_num_options(void) { return NUM_ROWS; }
+
+const symo_option *symo_method_option(size_t index) {
+  return index < NUM_ROWS ? &rows[index].option : NULL;
+}
+
+/* ---- words in lists of words ---- */
+
+static bool listed(const char *values, const char *word, suggestion *s) {
+  size_t length = strlen(word);
+  for (const char *v = values; *v != 0;) {
+    size_t n = strcspn(v, " ");
+    if (n == length && memcmp(v, word, n) == 0) return true;
+    if (s != NULL) symo_suggest_known(s, v, n);
+    v += n + (v[n] == ' ');
+  }
+  return false;
+}
+
+static const option_row *find_row(symo_context *context, const char *key) {
+  suggestion s = symo_suggest_start(key);
+  for (size_t i = 0; i < NUM_ROWS; i++) {
+    if (strcmp(rows[i].option.key, key) == 0) return &rows[i];
+    symo_suggest_known(&s, rows[i].option.key, strlen(rows[i].option.key));
+  }
+  symo_fail(context, SYMO_E_NAME, "method: \"%.40s\" is no option%s", key, symo_suggest(&s).text);
+  return NULL;
+}
+
+/* ---- groups ---- */
+
+static const char alternate[] = "alternate";
+
+bool symo_method_alternates(const symo_method *method) {
+  size_t n = sizeof alternate - 1;
+  return strncmp(method->groups, alternate, n) == 0 &&
+         (method->groups[n] == 0 || method->groups[n] == ' ');
+}
+
+const char *symo_method_group(const symo_method *method) {
+  const char *name = method->groups;
+  if (symo_method_alternates(method)) {
+    name += sizeof alternate - 1;
+    return *name == 0 ? NULL : name + 1;
+  }
+  return strcmp(name, "layout") == 0 ? NULL : name;
+}
+
+static symo_status check_groups(symo_context *context, const char *where, const char *value) {
+  symo_method method;
+  snprintf(method.groups, sizeof method.groups, "%s", value);
+  const char *name = symo_method_group(&method);
+  if (name == NULL) return SYMO_OK;
+  const symo_group *group = context == NULL ? NULL : symo_context_find_group(context, name);
+  if (group == NULL) group = symo_group_find(name);
+  if (group != NULL && symo_group_has_parameters(group))
+    return symo_fail(context, SYMO_E_ARGUMENT,
+                     "%s: groups: %s has parameters (put it into the layout and say layout)", where,
+                     name);
+  if (group != NULL) return SYMO_OK;
+  suggestion s = symo_suggest_start(name);
+  symo_suggest_known(&s, "layout", 6);
+  symo_suggest_known(&s, alternate, sizeof alternate - 1);
+  for (size_t i = 0; i < symo_group_count(); i++) {
+    const char *known = symo_group_name(symo_group_at(i));
+    symo_suggest_known(&s, known, strlen(known));
+  }
+  return symo_fail(context, SYMO_E_NAME,
+                   "%s: groups: \"%.40s\" (must be layout, alternate, or a group)%s", where, name,
+                   symo_suggest(&s).text);
+}
+
+/* ---- checks ---- */
+
+static symo_status check_name(symo_context *context, const option_row *row, const char *where,
+                              const char *value) {
+  if (row->option.values == NULL) return check_groups(context, where, value);
+  suggestion s = symo_suggest_start(value);
+  if (listed(row->option.values, value, &s)) return SYMO_OK;
+  return symo_fail(context, SYMO_E_NAME, "%s: %s: \"%.40s\" (must be one of: %s)%s", where,
+                   row->option.key, value, row->option.values, symo_suggest(&s).text);
+}
+
+static symo_status check_number(symo_context *context, const option_row *row, const char *where,
+                                double x) {
+  if (x >= row->option.min && x <= row->option.max && (!row->whole || x == floor(x)))
+    return SYMO_OK;
+  return symo_fail(context, SYMO_E_ARGUMENT, "%s: %s: %g (must be a%s number from %g to %.10g)",
+                   where, row->option.key, x, row->whole ? " whole" : "", row->option.min,
+                   row->option.max);
+}
+
+static const void *field(const symo_method *method, const option_row *row) {
+  return (const char *)method + row->offset;
+}
+
+symo_status symo_method_check(symo_context *context, const symo_method *method, const char *where) {
+  for (size_t i = 0; i < NUM_ROWS; i++) {
+    const void *p = field(method, &rows[i]);
+    symo_status status = SYMO_OK;
+    if (rows[i].option.kind == SYMO_OPTION_NUMBER)
+      status = check_number(context, &rows[i], where, *(const double *)p);
+    else if (rows[i].option.kind == SYMO_OPTION_NAME)
+      status = memchr(p, 0, rows[i].size) != NULL
+                   ? check_name(context, &rows[i], where, p)
+                   : symo_fail(context, SYMO_E_NAME, "%s: %s: a name without end", where,
+                               rows[i].option.key);
+    if (status != SYMO_OK) return status;
+  }
+  return SYMO_OK;
+}
+
+/* ---- set and get ---- */
+
+static bool read_number(const char *value, double *out) {
+  char word[64], *end;
+  if (value[0] == 0 || strlen(value) >= sizeof word ||
+      strspn(value, "+-.0123456789eE") != strlen(value))
+    return false;
+  strcpy(word, value);
+  char *point = strchr(word, '.');
+  if (point != NULL) *point = localeconv()->decimal_point[0];
+  *out = strtod(word, &end);
+  return *end == 0 && isfinite(*out);
+}
+
+static void write_number(double x, char value[128]) {
+  double back;
+  for (int digits = 1; digits <= 17; digits++) {
+    snprintf(value, 128, "%.*g", digits, x);
+    char *point = strchr(value, localeconv()->decimal_point[0]);
+    if (point != NULL) *point = '.';
+    if (read_number(value, &back) && back == x) return;
+  }
+}
+
+static bool read_flag(const char *value, bool *out) {
+  *out = listed("true yes on 1", value, NULL);
+  return *out || listed("false no off 0", value, NULL);
+}
+
+symo_status symo_method_set(symo_context *context, symo_method *method, const char *key,
+                            const char *value) {
+  if (method == NULL || key == NULL || value == NULL) return SYMO_E_ARGUMENT;
+  const option_row *row = find_row(context, key);
+  if (row == NULL) return SYMO_E_NAME;
+  void *p = (char *)method + row->offset;
+  double number = 0;
+  bool flag = false;
+  symo_status status;
+  switch (row->option.kind) {
+  case SYMO_OPTION_NUMBER:
+    if (!read_number(value, &number))
+      return symo_fail(context, SYMO_E_ARGUMENT,
+                       "method: %s: \"%.40s\" (must be a%s number from %g to %.10g)", key, value,
+                       row->whole ? " whole" : "", row->option.min, row->option.max);
+    status = check_number(context, row, "method", number);
+    if (status == SYMO_OK) *(double *)p = number;
+    return status;
+  case SYMO_OPTION_FLAG:
+    if (!read_flag(value, &flag))
+      return symo_fail(context, SYMO_E_ARGUMENT, "method: %s: \"%.40s\" (must be true or false)",
+                       key, value);
+    *(bool *)p = flag;
+    return SYMO_OK;
+  default:
+    if (strlen(value) >= row->size)
+      return symo_fail(context, SYMO_E_NAME, "method: %s: \"%.40s..\" is too long for a name", key,
+                       value);
+    status = check_name(context, row, "method", value);
+    if (status == SYMO_OK) memmove(p, value, strlen(value) + 1);
+    return status;
+  }
+}
+
+symo_status symo_method_get(symo_context *context, const symo_method *method, const char *key,
+                            char value[128]) {
+  if (method == NULL || key == NULL || value == NULL) return SYMO_E_ARGUMENT;
+  const option_row *row = find_row(context, key);
+  if (row == NULL) return SYMO_E_NAME;
+  const void *p = field(method, row);
+  switch (row->option.kind) {
+  case SYMO_OPTION_NUMBER: write_number(*(const double *)p, value); break;
+  case SYMO_OPTION_FLAG: strcpy(value, *(const bool *)p ? "true" : "false"); break;
+  default: snprintf(value, 128, "%.*s", (int)row->size - 1, (const char *)p);
+  }
+  return SYMO_OK;
+}

@@ -1,0 +1,20 @@
+#ifndef SYMO_OPTIM_METHOD_H
+#define SYMO_OPTIM_METHOD_H
+
+#include <symo/optim.h>
+
+/* All names known, all numbers in their ranges; `where` begins the message ("rule 0"). */
+symo_status symo_method_check(symo_context *context, const symo_method *method, const char *where);
+
+/* Why the parts of a method do not go together, whatever the tensors; NULL if they do. */
+const char *symo_method_refuse(const symo_method *method);
+
+/* True for methods that are made for tensors of two axes and more: one factor an axis, or every
+ * matrix acted on from one side. */
+bool symo_method_is_for_matrices(const symo_method *method);
+
+/* What `groups` says.  alternate: ..; group: the name in it, NULL for that of the layout. */
+bool symo_method_alternates(const symo_method *method);
+const char *symo_method_group(const symo_method *method);
+
+#endif

@@ -1,0 +1,298 @@
+/* Plans: rules give tensors their methods, modules are paired, and everything that a state and a
+ * step will need is sized. */
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "optim/block.h"
+#include "optim/method.h"
+#include "optim/precondition/precondition.h"
+
+symo_optim_spec symo_optim_spec_default(void) {
+  return (symo_optim_spec){.dtype = SYMO_ANY, .nan = SYMO_NAN_SKIP, .threads = 1};
+}
+
+/* ---- entries and work space ---- */
+
+symo_status symo_optim_add_entry(symo_optim *optim, const symo_state_entry *entry) {
+  size_t n = optim->num_entries, size = 1, bytes = 0;
+  if ((n & (n - 1)) == 0) { /* full at every power of two */
+    size_t room = n == 0 ? 1 : 2 * n;
+    symo_state_entry *entries = symo_calloc(room, sizeof *entries);
+    size_t *offsets = symo_calloc(room, sizeof *offsets);
+    if (entries == NULL || offsets == NULL) {
+      symo_free(entries);
+      symo_free(offsets);
+      return symo_fail_memory(optim->context, "optim");
+    }
+    if (n > 0) {
+      memcpy(entries, optim->entries, n * sizeof *entries);
+      memcpy(offsets, optim->entry_offset, n * sizeof *offsets);
+    }
+    symo_free(optim->entries);
+    symo_free(optim->entry_offset);
+    optim->entries = entries;
+    optim->entry_offset = offsets;
+  }
+  for (size_t i = 0; i < n; i++)
+    if (strcmp(optim->entries[i].name, entry->name) == 0)
+      return symo_fail(optim->context, SYMO_E_NAME,
+                       "optim: two arrays of the state have the name %s (use shorter names)",
+                       entry->name);
+  bool fits = true;
+  for (size_t a = 0; a < entry->order; a++)
+    fits = fits && symo_mul_size(size, entry->shape[a], &size);
+  fits = fits && symo_mul_size(size, symo_dtype_size(entry->dtype), &bytes);
+  if (!fits || bytes > PTRDIFF_MAX / 4 || optim->state_bytes > PTRDIFF_MAX / 4)
+    return symo_fail(optim->context, SYMO_E_SIZE, "optim: %s is too large to address", entry->name);
+  optim->entries[n] = *entry;
+  optim->entries[n].data = NULL;
+  optim->entry_offset[n] = optim->state_bytes;
+  optim->state_bytes += (bytes + 63) / 64 * 64;
+  optim->num_entries++;
+  return SYMO_OK;
+}
+
+void symo_optim_need_work(symo_optim *optim, size_t bytes) {
+  if (bytes > optim->work_bytes) optim->work_bytes = bytes;
+}
+
+static symo_status add_named(symo_optim *optim, symo_state_entry entry, const char *before,
+                             const char *behind) {
+  int n = snprintf(entry.name, sizeof entry.name, "%s.%s", before, behind);
+  if (n < 0 || (size_t)n >= sizeof entry.name)
+    return symo_fail(optim->context, SYMO_E_NAME, "optim: the name %.40s.. is too long", before);
+  return symo_optim_add_entry(optim, &entry);
+}
+
+/* One array for every tensor of the block. */
+static symo_status add_vector(symo_optim *optim, const optim_block *b, const char *what) {
+  symo_status status = SYMO_OK;
+  for (size_t i = 0; i < b->num_tensors && status == SYMO_OK; i++) {
+    const layout_tensor *t = &b->layout->tensors[i];
+    symo_state_entry entry = {.dtype = optim->dtype, .order = t->order};
+    memcpy(entry.shape, t->dim, sizeof entry.shape);
+    status = add_named(optim, entry, t->name, what);
+  }
+  return status;
+}
+
+static symo_status add_counters(symo_optim *optim, const char *name, size_t length) {
+  symo_state_entry entry = {.dtype = SYMO_F64, .order = 1, .shape = {length}};
+  snprintf(entry.name, sizeof entry.name, "%s", name);
+  return symo_optim_add_entry(optim, &entry);
+}
+
+static symo_status add_block_entries(symo_optim *optim, optim_block *b) {
+  char rule[40];
+  symo_status status;
+  snprintf(rule, sizeof rule, "rule-%zu", b->rule);
+  b->first_entry = optim->num_entries;
+  if (symo_block_has_momentum(b)) SYMO_TRY(add_vector(optim, b, "momentum"));
+  if (symo_block_grafts_adam(b)) SYMO_TRY(add_vector(optim, b, "graft"));
+  for (size_t i = 0; i < b->curvature->num_entries(b->self); i++) {
+    symo_state_entry entry = b->curvature->entry(b->self, i);
+    char name[sizeof entry.name];
+    memcpy(name, entry.name, sizeof name);
+    SYMO_TRY(add_named(optim, entry, rule, name));
+  }
+  strcat(rule, ".counters");
+  SYMO_TRY(add_counters(optim, rule, 1 + symo_block_num_roots(b)));
+  b->num_entries = optim->num_entries - b->first_entry;
+fail:
+  return status;
+}
+
+/* ---- pairing ---- */
+
+static symo_status refuse(const symo_optim *optim, size_t rule, const char *reason) {
+  const symo_method *m = &optim->rules[rule].method;
+  return symo_fail(optim->context, SYMO_E_UNSUPPORTED, "optim: rule %zu (%s%scurvature %s): %s",
+                   rule, m->preset, m->preset[0] != 0 ? ", " : "", m->curvature, reason);
+}
+
+static bool has_products(const symo_method *m) {
+  return strcmp(m->curvature, "hessian") == 0 || strcmp(m->curvature, "ggn") == 0;
+}
+
+static symo_status pair_second_order(symo_optim *optim, const optim_block *b) {
+  if (b->num_tensors < optim->layout->num_tensors)
+    return refuse(optim, b->rule, "products are of all parameters together: one rule for all");
+  const char *reason = symo_second_order_refuse(&b->method);
+  return reason == NULL ? SYMO_OK : refuse(optim, b->rule, reason);
+}
+
+static symo_status pair_block(symo_optim *optim, optim_block *b) {
+  const char *reason = symo_method_refuse(&b->method);
+  if (reason != NULL) return refuse(optim, b->rule, reason);
+  b->damping = symo_damping_find(b->method.damping);
+  assert(b->damping != NULL);
+  if (has_products(&b->method)) return pair_second_order(optim, b);
+  b->curvature = symo_curvature_find(b->method.curvature);
+  if (b->curvature == NULL) return refuse(optim, b->rule, "this curvature is not built in");
+  reason = b->curvature->refuse(&b->method, b->layout);
+  if (reason != NULL) return refuse(optim, b->rule, reason);
+  curvature_task task = {optim->context, b->layout, optim->dtype, &b->method, optim->spec.threads};
+  symo_status status = b->curvature->create(&task, &b->self);
+  if (status != SYMO_OK) return status;
+  status = add_block_entries(optim, b);
+  symo_optim_need_work(optim, symo_block_work(b, optim->dtype).bytes);
+  return status;
+}
+
+/* The tensors of rule r, their layout, and all modules. */
+static symo_status make_block(symo_optim *optim, size_t rule, size_t count) {
+  optim_block *b = &optim->blocks[optim->num_blocks++];
+  symo_status status;
+  b->method = optim->rules[rule].method;
+  b->rule = rule;
+  b->tensors = symo_calloc(count, sizeof *b->tensors);
+  if (b->tensors == NULL) return symo_fail_memory(optim->context, "optim");
+  for (size_t i = 0; i < optim->layout->num_tensors; i++)
+    if (optim->rule_of[i] == rule) b->tensors[b->num_tensors++] = i;
+  SYMO_TRY(
+      symo_block_layout(optim->layout, count, b->tensors, &b->method, optim->dtype, &b->layout));
+  SYMO_TRY(pair_block(optim, b));
+fail:
+  return status;
+}
+
+static symo_status make_blocks(symo_optim *optim) {
+  for (size_t r = 0; r < optim->spec.num_rules; r++) {
+    size_t count = 0;
+    for (size_t i = 0; i < optim->layout->num_tensors; i++) count += optim->rule_of[i] == r;
+    if (count == 0) continue;
+    symo_status status = make_block(optim, r, count);
+    if (status != SYMO_OK) return status;
+  }
+  return symo_optim_needs_problem(optim) ? symo_second_order_size(optim) : SYMO_OK;
+}
+
+/* ---- checks ---- */
+
+static symo_status check_spec(symo_context *context, const symo_optim_spec *spec) {
+  if (spec->num_rules == 0 || spec->rules == NULL)
+    return symo_fail(context, SYMO_E_ARGUMENT, "optim: no rules (give one at least)");
+  if (spec->dtype != SYMO_ANY && symo_dtype_size(spec->dtype) == 0)
+    return symo_fail(context, SYMO_E_DTYPE, "optim: dtype %d (must be f32 or f64)",
+                     (int)spec->dtype);
+  if (spec->nan != SYMO_NAN_SKIP && spec->nan != SYMO_NAN_STOP)
+    return symo_fail(context, SYMO_E_ARGUMENT, "optim: nan policy %d (must be skip or stop)",
+                     (int)spec->nan);
+  if (!(spec->budget_bytes >= 0))
+    return symo_fail(context, SYMO_E_ARGUMENT, "optim: budget of %g bytes (must be >= 0)",
+                     spec->budget_bytes);
+  if (spec->threads < 1)
+    return symo_fail(context, SYMO_E_ARGUMENT, "optim: %d threads (must be >= 1)", spec->threads);
+  for (size_t i = 0; i < spec->num_rules; i++) {
+    const symo_rule *rule = &spec->rules[i];
+    char where[40];
+    snprintf(where, sizeof where, "optim: rule %zu", i);
+    if (memchr(rule->pattern, 0, sizeof rule->pattern) == NULL || rule->pattern[0] == 0)
+      return symo_fail(context, SYMO_E_NAME, "%s: the pattern is no text (\"*\" is any name)",
+                       where);
+    if (rule->min_order < 0 || rule->max_order < rule->min_order)
+      return symo_fail(context, SYMO_E_ARGUMENT,
+                       "%s: for tensors of %d to %d axes (must be 0 <= "
+                       "min <= max)",
+                       where, rule->min_order, rule->max_order);
+    symo_status status = symo_method_check(context, &rule->method, where);
+    if (status != SYMO_OK) return status;
+  }
+  return SYMO_OK;
+}
+
+static symo_status find_rules(symo_optim *optim) {
+  for (size_t i = 0; i < optim->layout->num_tensors; i++) {
+    const layout_tensor *t = &optim->layout->tensors[i];
+    size_t rule = symo_rule_find(optim->spec.num_rules, optim->rules, t->name, t->order);
+    if (rule == optim->spec.num_rules)
+      return symo_fail(optim->context, SYMO_E_ARGUMENT,
+                       "optim: no rule is for tensor %s of %zu axes (add one; \"*\" is any name)",
+                       t->name, t->order);
+    optim->rule_of[i] = rule;
+  }
+  return SYMO_OK;
+}
+
+static symo_status check_budget(const symo_optim *optim) {
+  symo_optim_cost cost = symo_optim_cost_of(optim);
+  double all = cost.state_bytes + cost.work_bytes;
+  if (optim->spec.budget_bytes == 0 || all <= optim->spec.budget_bytes) return SYMO_OK;
+  return symo_fail(optim->context, SYMO_E_SIZE,
+                   "optim: state and work space take %.0f bytes, the budget is %.0f (other methods "
+                   "or groups need less)",
+                   all, optim->spec.budget_bytes);
+}
+
+/* ---- create and destroy ---- */
+
+static symo_status take_arrays(symo_optim *optim, const symo_optim_spec *spec) {
+  optim->rules = symo_calloc(spec->num_rules, sizeof *optim->rules);
+  optim->blocks = symo_calloc(spec->num_rules, sizeof *optim->blocks);
+  optim->rule_of = symo_calloc(optim->layout->num_tensors, sizeof *optim->rule_of);
+  if (optim->rules == NULL || optim->blocks == NULL || optim->rule_of == NULL)
+    return symo_fail_memory(optim->context, "optim");
+  memcpy(optim->rules, spec->rules, spec->num_rules * sizeof *optim->rules);
+  optim->spec.rules = optim->rules;
+  return SYMO_OK;
+}
+
+symo_status symo_optim_create(symo_layout *layout, const symo_optim_spec *spec, symo_optim **out) {
+  if (layout == NULL || spec == NULL || out == NULL) return SYMO_E_ARGUMENT;
+  symo_status status = check_spec(layout->context, spec);
+  if (status != SYMO_OK) return status;
+  if (layout->num_tensors == 0)
+    return symo_fail(layout->context, SYMO_E_ARGUMENT,
+                     "optim: the layout has no tensors (add one)");
+  symo_optim *optim = symo_calloc(1, sizeof *optim);
+  if (optim == NULL) return symo_fail_memory(layout->context, "optim");
+  optim->context = layout->context;
+  optim->layout = symo_layout_retain(layout);
+  atomic_init(&optim->references, 1);
+  optim->spec = *spec;
+  optim->dtype = spec->dtype != SYMO_ANY ? spec->dtype : layout->dtype;
+  if (optim->dtype == SYMO_ANY) optim->dtype = SYMO_F64;
+  SYMO_TRY(take_arrays(optim, spec));
+  SYMO_TRY(find_rules(optim));
+  SYMO_TRY(add_counters(optim, "counters", 4));
+  SYMO_TRY(make_blocks(optim));
+  SYMO_TRY(check_budget(optim));
+  *out = optim;
+  return SYMO_OK;
+fail:
+  symo_optim_destroy(optim);
+  return status;
+}
+
+void symo_optim_destroy(symo_optim *optim) {
+  if (optim == NULL || atomic_fetch_sub(&optim->references, 1) > 1) return;
+  for (size_t i = 0; i < optim->num_blocks; i++) {
+    optim_block *b = &optim->blocks[i];
+    if (b->self != NULL) b->curvature->destroy(b->self);
+    symo_preconditioner_destroy(b->precondition);
+    symo_layout_destroy(b->layout);
+    symo_free(b->tensors);
+  }
+  symo_free(optim->blocks);
+  symo_free(optim->rules);
+  symo_free(optim->rule_of);
+  symo_free(optim->entries);
+  symo_free(optim->entry_offset);
+  symo_layout_destroy(optim->layout);
+  symo_free(optim);
+}
+
+size_t symo_optim_rule_of(const symo_optim *optim, size_t tensor) {
+  assert(tensor < optim->layout->num_tensors);
+  return optim->rule_of[tensor];
+}
+
+bool symo_optim_needs_problem(const symo_optim *optim) {
+  for (size_t i = 0; i < optim->num_blocks; i++)
+    if (has_products(&optim->blocks[i].method)) return true;
+  return false;
+}

@@ -1,0 +1,64 @@
+#ifndef SYMO_OPTIM_OPTIM_H
+#define SYMO_OPTIM_OPTIM_H
+
+#include <stdatomic.h>
+
+#include "optim/curvature/curvature.h"
+#include "optim/damping/damping.h"
+#include "optim/update/update.h"
+
+/* A rule with its tensors, and the modules it was paired with. */
+typedef struct optim_block {
+  symo_method method;
+  size_t rule, num_tensors;
+  size_t *tensors;                 /* of the user's layout, ascending */
+  symo_layout *layout;             /* of these tensors alone */
+  const symo_curvature *curvature; /* NULL for hessian and ggn */
+  const symo_damping *damping;
+  void *self;                      /* of the curvature */
+  struct cg_preconditioner *precondition; /* of hessian and ggn; NULL: none */
+  size_t first_entry, num_entries; /* of its state, in the list of all: momentum first */
+} optim_block;
+
+struct symo_optim {
+  symo_context *context;
+  symo_layout *layout;
+  atomic_size_t references;
+  symo_optim_spec spec; /* rules copied */
+  symo_rule *rules;
+  symo_dtype dtype;
+  size_t num_blocks;
+  optim_block *blocks;
+  size_t *rule_of; /* [num_tensors] */
+  size_t num_entries, state_bytes, work_bytes;
+  symo_state_entry *entries; /* data NULL */
+  size_t *entry_offset;      /* in the state's one allocation */
+};
+
+struct symo_optim_state {
+  symo_optim *optim;
+  char *store;
+  void **data; /* [num_entries] */
+  void *work;
+  uint64_t steps, refused, rejected;
+  double damping; /* of levenberg-marquardt */
+  void *gradient; /* [parameters] of symo_optim_problem_step, taken by the first one */
+};
+
+/* While a plan is made: one more entry of the state ("momentum", shape of order axes), numbered
+ * num_entries - 1; and work space, of which blocks, one after the other, share the most. */
+symo_status symo_optim_add_entry(symo_optim *optim, const symo_state_entry *entry);
+void symo_optim_need_work(symo_optim *optim, size_t bytes);
+
+/* Entry 0 of every state, "counters", [4]: steps, refused, rejected, damping.  It is what counts
+ * between steps; the fields of the state are read from it when a step begins, and put back by
+ * symo_optim_step and symo_optim_problem_step when it ends. */
+
+/* Methods on the whole vector with products of a problem (optim/second_order.c): newton-cg, ggn-cg,
+ * lm.  Called by symo_optim_problem_step when the plan has one block with curvature hessian or ggn. */
+const char *symo_second_order_refuse(const symo_method *method);
+symo_status symo_second_order_size(symo_optim *optim); /* adds its entries and work space */
+symo_status symo_second_order_step(symo_optim_state *state, const symo_problem *problem,
+                                   void *theta, double *loss, symo_step_report *report);
+
+#endif

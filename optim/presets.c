@@ -1,0 +1,132 @@
+/* Named methods with the defaults that their authors give them, as what differs from a common base.
+ *
+ *   symo             Symo of arXiv 2606.00442: rate and memory of the teacher-student notebook
+ *   muon             K. Jordan, github.com/KellerJordan/Muon
+ *   shampoo          Distributed Shampoo of Meta (arXiv 2309.06497), without grafting
+ *   soap             arXiv 2409.11321 and the authors' code: the first step only makes the basis,
+ *                    decay comes behind the step
+ *   adam, adamw      arXiv 1412.6980, 1711.05101, as in PyTorch
+ *   adagrad-full     Duchi, Hazan, Singer 2011, the full matrix
+ *   ..-cg, lm        truncated Newton (Nocedal, Wright, algorithm 7.1); Levenberg and Marquardt
+ *                    with Martens' rule for the damping */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "optim/method.h"
+#include "optim/suggest.h"
+
+typedef struct preset_row {
+  const char *name, *summary, *settings;
+} preset_row;
+
+static const symo_method base = {
+    .curvature = "none",
+    .groups = "layout",
+    .source = "gradient",
+    .solver = "auto",
+    .damping = "constant",
+    .precondition = "none",
+    .basis = "none",
+    .graft = "none",
+    .scale = "none",
+    .decay = "decoupled",
+    .schedule = "constant",
+    .lr = 1e-3,
+    .rate = 1,
+    .momentum_ema = true,
+    .alpha = 1,
+    .mean = true,
+    .statistics_every = 1,
+    .refresh_every = 1,
+    .stagger = true,
+    .solver_steps = 100,
+    .solver_tolerance = 1e-6,
+    .max_dim = 8192,
+};
+
+#define MUON                                                                                       \
+  "curvature=orbit-blocked; groups=alternate orthogonal; source=momentum; beta2=0; mean=false; "   \
+  "lr=0.02; momentum=0.95; nesterov=true; scale=shape"
+
+static const preset_row table[] = {
+    {"symo", "root of the orbit covariance of all tensors together",
+     "curvature=orbit; lr=0.09; schedule=exponential; rate=0.91; beta2=0.95; correction=true"},
+    {"symo-bd", "the same for every tensor by itself",
+     "curvature=orbit-blocked; lr=0.09; schedule=exponential; rate=0.91; beta2=0.95; "
+     "correction=true"},
+    {"muon", "momentum orthogonalised by five quintic Newton-Schulz steps",
+     MUON "; solver=newton-schulz; solver_steps=5"},
+    {"muon-exact", "the same with the exact polar factor", MUON "; solver=eigh"},
+    {"shampoo", "one factor an axis, summed, L^-1/4 G R^-1/4",
+     "curvature=per-axis; lr=0.01; momentum=0.9; momentum_correction=true; beta2=1; mean=false; "
+     "eps=1e-12; max_dim=1024"},
+    {"soap", "Adam in the eigenbasis of Shampoo's factors",
+     "curvature=per-axis; basis=adam; lr=0.003; momentum=0.95; momentum_correction=true; "
+     "beta2=0.95; correction=true; mean=false; eps=1e-8; weight_decay=0.01; refresh_every=10; "
+     "stagger=false; max_dim=10000"},
+    {"adam", "running means of gradient and squared gradient",
+     "curvature=diagonal; lr=0.001; momentum=0.9; momentum_correction=true; beta2=0.999; "
+     "correction=true; eps=1e-8; decay=l2"},
+    {"adamw", "Adam with decay of the parameters themselves",
+     "curvature=diagonal; lr=0.001; momentum=0.9; momentum_correction=true; beta2=0.999; "
+     "correction=true; eps=1e-8; weight_decay=0.01"},
+    {"normalized-sgd", "the gradient of every tensor over its norm",
+     "curvature=scalar; lr=0.01; beta2=0; mean=false"},
+    {"adagrad-full", "root of the sum of all g g', small problems only",
+     "curvature=orbit; groups=identity; lr=0.01; beta2=1; mean=false; eps=1e-10"},
+    {"sgd", "the gradient, with momentum if that is set",
+     "curvature=none; lr=0.001; alpha=0; momentum_ema=false; decay=l2"},
+    {"newton-cg", "Newton's step by truncated conjugate gradients",
+     "curvature=hessian; solver=cg; lr=1; alpha=2; solver_steps=50; solver_tolerance=1e-4"},
+    {"ggn-cg", "the same with the Gauss-Newton matrix",
+     "curvature=ggn; solver=cg; lr=1; alpha=2; eps=0.001; solver_steps=50; solver_tolerance=1e-4; "
+     "warm_start=true"},
+    {"lm", "Gauss-Newton with a damping that follows the ratio of actual to predicted reduction",
+     "curvature=ggn; solver=cg; damping=levenberg-marquardt; lr=1; alpha=2; eps=1; "
+     "solver_steps=100; solver_tolerance=1e-6"},
+};
+
+enum { NUM_PRESETS = sizeof table / sizeof *table };
+
+size_t symo_method_num_presets(void) { return NUM_PRESETS; }
+const char *symo_method_preset_name(size_t index) {
+  return index < NUM_PRESETS ? table[index].name : NULL;
+}
+const char *symo_method_preset_summary(size_t index) {
+  return index < NUM_PRESETS ? table[index].summary : NULL;
+}
+
+/* "key=value; key=value" */
+static symo_status apply_settings(symo_context *context, const char *settings,
+                                  symo_method *method) {
+  char key[32], value[128];
+  for (const char *s = settings; *s != 0;) {
+    size_t n = strcspn(s, ";"), equal = strcspn(s, "=");
+    snprintf(key, sizeof key, "%.*s", (int)equal, s);
+    snprintf(value, sizeof value, "%.*s", (int)(n - equal - 1), s + equal + 1);
+    symo_status status = symo_method_set(context, method, key, value);
+    if (status != SYMO_OK) return status;
+    s += n;
+    s += strspn(s, "; ");
+  }
+  return SYMO_OK;
+}
+
+symo_status symo_method_preset(symo_context *context, const char *name, symo_method *out) {
+  if (name == NULL || out == NULL) return SYMO_E_ARGUMENT;
+  suggestion s = symo_suggest_start(name);
+  for (size_t i = 0; i < NUM_PRESETS; i++) {
+    if (strcmp(table[i].name, name) != 0) {
+      symo_suggest_known(&s, table[i].name, strlen(table[i].name));
+      continue;
+    }
+    symo_method method = base;
+    snprintf(method.preset, sizeof method.preset, "%s", name);
+    symo_status status = apply_settings(context, table[i].settings, &method);
+    if (status == SYMO_OK) *out = method;
+    return status;
+  }
+  return symo_fail(context, SYMO_E_NAME, "method: there is no preset \"%.40s\"%s", name,
+                   symo_suggest(&s).text);
+}

@@ -1,0 +1,69 @@
+/* Steps on a problem: methods with products are called as they are; for the others the gradient is
+ * taken first. */
+#include <math.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "optim/state.h"
+
+static symo_status check_problem(const symo_optim *optim, const symo_problem *problem) {
+  if (problem->gradient == NULL)
+    return symo_fail(optim->context, SYMO_E_UNSUPPORTED, "optim: the problem has no gradient");
+  if (problem->size != optim->layout->parameters)
+    return symo_fail(optim->context, SYMO_E_SHAPE,
+                     "optim: the problem has %zu parameters, the layout %zu", problem->size,
+                     optim->layout->parameters);
+  if (problem->dtype != optim->dtype)
+    return symo_fail(optim->context, SYMO_E_DTYPE, "optim: the problem is in %s, the plan in %s",
+                     symo_dtype_name(problem->dtype), symo_dtype_name(optim->dtype));
+  return SYMO_OK;
+}
+
+/* The gradient, and pointers to its tensors and to those of theta behind it. */
+static symo_status take_room(symo_optim_state *state) {
+  const symo_optim *optim = state->optim;
+  if (state->gradient != NULL) return SYMO_OK;
+  size_t numbers = (optim->layout->parameters * symo_dtype_size(optim->dtype) + 63) / 64 * 64;
+  state->gradient = symo_malloc(numbers + 2 * optim->layout->num_tensors * sizeof(void *));
+  return state->gradient != NULL ? SYMO_OK : symo_fail_memory(optim->context, "optim");
+}
+
+static symo_status gradient_step(symo_optim_state *state, const symo_problem *problem, void *theta,
+                                 double *loss, symo_step_report *report) {
+  const symo_optim *optim = state->optim;
+  symo_status status;
+  double value = NAN;
+  SYMO_TRY(take_room(state));
+  SYMO_TRY(problem->gradient(problem->self, theta, &value, state->gradient));
+  if (loss != NULL) *loss = value;
+  if (!isfinite(value)) {
+    symo_state_load(state);
+    *report = symo_state_report(state);
+    return symo_state_refuse(state, "the loss", "", report);
+  }
+  size_t numbers = (optim->layout->parameters * symo_dtype_size(optim->dtype) + 63) / 64 * 64;
+  void **pointers = (void **)((char *)state->gradient + numbers);
+  void **params = pointers + optim->layout->num_tensors;
+  symo_layout_split(optim->layout, optim->dtype, state->gradient, pointers);
+  symo_layout_split(optim->layout, optim->dtype, theta, params);
+  symo_const_vector grad = {(const void *const *)pointers, NULL};
+  return symo_optim_step(state, grad, (symo_vector){params, NULL}, report);
+fail:
+  return status;
+}
+
+symo_status symo_optim_problem_step(symo_optim_state *state, const symo_problem *problem,
+                                    void *theta, double *loss, symo_step_report *report) {
+  if (state == NULL || problem == NULL || theta == NULL) return SYMO_E_ARGUMENT;
+  symo_step_report unused;
+  if (report == NULL) report = &unused;
+  symo_status status = check_problem(state->optim, problem);
+  if (status != SYMO_OK) return status;
+  if (!symo_optim_needs_problem(state->optim))
+    return gradient_step(state, problem, theta, loss, report);
+  symo_state_load(state);
+  *report = symo_state_report(state);
+  status = symo_second_order_step(state, problem, theta, loss, report);
+  if (status == SYMO_OK) symo_state_save(state);
+  return status;
+}

@@ -1,0 +1,41 @@
+/* What does not go together in a method, whatever the tensors. */
+#include <string.h>
+
+#include "optim/method.h"
+
+static bool is(const char *a, const char *b) { return strcmp(a, b) == 0; }
+
+bool symo_method_is_for_matrices(const symo_method *method) {
+  return is(method->curvature, "per-axis") || symo_method_alternates(method);
+}
+
+/* Settings that nothing would look at are refused: better than silence. */
+static const char *refuse_momentum(const symo_method *m) {
+  if (m->nesterov && !(m->momentum > 0)) return "nesterov needs momentum above 0";
+  if (m->momentum_correction && m->momentum > 0 && !m->momentum_ema)
+    return "momentum_correction is for averages: momentum_ema true";
+  if (is(m->source, "momentum") && !(m->momentum > 0))
+    return "source momentum needs momentum above 0";
+  return NULL;
+}
+
+static const char *refuse_schedule(const symo_method *m) {
+  bool ends = is(m->schedule, "linear") || is(m->schedule, "cosine") || is(m->schedule, "wsd");
+  if (ends && !(m->total_steps > m->warmup_steps))
+    return "schedules linear, cosine and wsd need total_steps above warmup_steps";
+  if (m->min_lr > m->lr) return "min_lr, where schedules end, is above lr";
+  return NULL;
+}
+
+const char *symo_method_refuse(const symo_method *m) {
+  bool products = is(m->curvature, "hessian") || is(m->curvature, "ggn");
+  const char *reason = refuse_momentum(m);
+  if (reason == NULL) reason = refuse_schedule(m);
+  if (reason != NULL || products) return reason;
+  if (is(m->damping, "levenberg-marquardt"))
+    return "levenberg-marquardt needs the decrease that a model predicts: curvature hessian or ggn";
+  if (is(m->solver, "cg")) return "cg solves with products: curvature hessian or ggn";
+  if (!is(m->precondition, "none")) return "precondition is of cg: curvature hessian or ggn";
+  if (m->warm_start) return "warm_start is of cg: curvature hessian or ggn";
+  return NULL;
+}

@@ -1,0 +1,87 @@
+/* Which rule gives a tensor its method, and the rules that go with a preset. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "optim/block.h"
+#include "optim/method.h"
+
+/* '*' is any run of characters, '?' any one.  On a mismatch the last '*' takes one more. */
+static bool matches(const char *pattern, const char *name) {
+  const char *star = NULL, *behind = NULL;
+  while (*name != 0) {
+    if (*pattern == '*') {
+      star = ++pattern;
+      behind = name;
+    } else if (*pattern == '?' || *pattern == *name) {
+      pattern++;
+      name++;
+    } else if (star != NULL) {
+      pattern = star;
+      name = ++behind;
+    } else {
+      return false;
+    }
+  }
+  while (*pattern == '*') pattern++;
+  return *pattern == 0;
+}
+
+bool symo_rule_fits(const symo_rule *rule, const char *name, size_t order) {
+  return (int)order >= rule->min_order && (int)order <= rule->max_order &&
+         matches(rule->pattern, name);
+}
+
+size_t symo_rule_find(size_t num_rules, const symo_rule *rules, const char *name, size_t order) {
+  size_t i = 0;
+  while (i < num_rules && !symo_rule_fits(&rules[i], name, order)) i++;
+  return i;
+}
+
+static symo_rule all_tensors(const symo_method *method, int min_order, int max_order) {
+  symo_rule rule = {.pattern = "*", .min_order = min_order, .max_order = max_order};
+  rule.method = *method;
+  return rule;
+}
+
+/* Adam for what a method for matrices leaves: as the authors of Muon have it beside that, with the
+ * rate of the method elsewhere.  Schedules go together. */
+static symo_status companion(symo_context *context, const symo_method *method, symo_method *out) {
+  symo_status status = symo_method_preset(context, "adamw", out);
+  if (status != SYMO_OK) return status;
+  out->lr = method->lr;
+  out->min_lr = method->min_lr;
+  out->weight_decay = method->weight_decay;
+  if (strncmp(method->preset, "muon", 4) == 0) {
+    out->lr = 3e-4;
+    out->min_lr = method->lr > 0 ? method->min_lr * (out->lr / method->lr) : 0;
+    out->momentum = 0.9;
+    out->beta2 = 0.95;
+    out->eps = 1e-10;
+  }
+  memcpy(out->schedule, method->schedule, sizeof out->schedule);
+  out->rate = method->rate;
+  out->warmup_steps = method->warmup_steps;
+  out->total_steps = method->total_steps;
+  out->stable_fraction = method->stable_fraction;
+  out->clip_norm = method->clip_norm;
+  out->clip_value = method->clip_value;
+  return SYMO_OK;
+}
+
+symo_status symo_optim_preset_rules(symo_context *context, const symo_method *method, size_t *num,
+                                    symo_rule rules[4]) {
+  if (method == NULL || num == NULL || rules == NULL) return SYMO_E_ARGUMENT;
+  if (!symo_method_is_for_matrices(method)) {
+    rules[0] = all_tensors(method, 0, SYMO_MAX_ORDER);
+    *num = 1;
+    return SYMO_OK;
+  }
+  symo_method rest;
+  symo_status status = companion(context, method, &rest);
+  if (status != SYMO_OK) return status;
+  rules[0] = all_tensors(method, 2, SYMO_MAX_ORDER);
+  rules[1] = all_tensors(&rest, 0, 1);
+  *num = 2;
+  return SYMO_OK;
+}

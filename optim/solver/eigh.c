@@ -1,0 +1,232 @@
+/* Any power by eigendecomposition: (C + eps I)^p = V' (diag(w) + eps)^p V.
+ *
+ * Polar factors come from the smaller side, x (x'x + eps)^p = (x x' + eps)^p x.  A Gram matrix in a
+ * type of unit roundoff u has its eigenvalues to u times the largest only, which spoils the answer
+ * by u cond, cond that of x x' + eps.  So the condition is asked for first, by a Cholesky
+ * factorisation (n^3/3 flops beside the 9 n^3 of the eigendecomposition):
+ *     cond <= accuracy / u    Gram matrix and eigenvalues in the type of x;
+ *     worse, float32          Gram matrix, eigenvalues and the product with x in float64, x being
+ *                             widened in panels: twice the time, and good for any x of float32;
+ *     worse, float64          there is no wider type: singular values of x itself (xGESDD), two to
+ *                             four times the time.
+ * accuracy is 1e-3 in float32 and 1e-10 in float64.
+ *
+ * With eps 0, singular values at most 10 n u of the largest count as zero and stay zero.  With eps
+ * above 0, no eigenvalue of C + eps I counts as less than u times the largest (roots) or u^2 times
+ * (polar factors): an eps that vanishes in rounding cannot blow the rounding up.  Power 0 is the
+ * identity, whatever C.
+ *
+ * Check: C = [[2, 1], [1, 2]], p = -1/2 gives entries (1 + 3^{-1/2})/2 and (3^{-1/2} - 1)/2. */
+#include <math.h>
+#include <string.h>
+
+#include "optim/solver/scaled.h"
+
+enum { PANEL = 256 };
+
+static const char *refuse(double power) {
+  return power <= 0 ? NULL : "eigh takes powers of 0 and below";
+}
+
+/* What is asked of a spectrum, and what there is to tell about it. */
+typedef struct spectrum {
+  double eps, power;
+  double zero;  /* eps 0: of the largest eigenvalue; up to here none */
+  double floor; /* eps > 0: of the largest of C + eps; not less than this */
+} spectrum;
+
+/* w ascending eigenvalues of C, those of the power on return. */
+static void spectrum_power(const spectrum *s, size_t n, double *w, solver_report *report) {
+  double top = fmax(w[n - 1], 0), sum = 0, squares = 0, least = top + s->eps;
+  for (size_t i = 0; i < n; i++) {
+    sum += w[i];
+    squares += w[i] * w[i];
+    double value = fmax(w[i], 0) + s->eps;
+    bool counts = s->eps > 0 || w[i] > s->zero * top;
+    if (s->eps > 0) value = fmax(value, s->floor * (top + s->eps));
+    if (counts) least = fmin(least, value);
+    w[i] = s->power == 0 ? 1 : counts ? pow(value, s->power) : 0;
+  }
+  *report = (solver_report){.condition = top + s->eps > 0 ? (top + s->eps) / least : (double)NAN,
+                            .effective_rank = squares > 0 ? sum * sum / squares : (double)NAN};
+}
+
+static symo_status eigen_status(symo_status status) {
+  return status == SYMO_E_NUMERIC ? SYMO_NO_CONVERGENCE : status;
+}
+
+/* ---- roots ---- */
+
+static size_t root_work(symo_dtype dtype, size_t m) {
+  return symo_piece_bytes(SYMO_F64, m) + symo_eigh_work(dtype, m);
+}
+
+static symo_status root(const solver_options *o, size_t m, void *c, void *out,
+                        solver_report *report, void *work) {
+  double *w = symo_piece_take(&work, symo_piece_bytes(SYMO_F64, m));
+  double largest = symo_lower_max_abs(o->dtype, m, c);
+  double unit = symo_unit_scale(o->dtype, fmax(largest, o->eps));
+  if (!isfinite(largest)) return SYMO_NO_CONVERGENCE;
+  symo_lower_scale(o->dtype, m, unit, 0, c);
+  symo_status status = symo_eigh(o->dtype, m, c, w, work);
+  if (status != SYMO_OK) return eigen_status(status);
+  spectrum s = {o->eps * unit, o->power, symo_rank_tolerance(o->dtype, m), symo_epsilon(o->dtype)};
+  spectrum_power(&s, m, w, report);
+  double back = pow(unit, -o->power);
+  for (size_t i = 0; i < m; i++) w[i] *= back;
+  symo_from_eigh(o->dtype, m, c, w, work, out);
+  return SYMO_OK;
+}
+
+static double root_flops(size_t m, int steps) {
+  double n = (double)m;
+  return 10 * n * n * n;
+}
+
+/* ---- polar factors ---- */
+
+static size_t large(size_t a, size_t b) { return a > b ? a : b; }
+
+static size_t polar_work(symo_dtype dtype, size_t rows, size_t cols) {
+  size_t n = rows < cols ? rows : cols;
+  size_t own = symo_piece_bytes(dtype, n * n) + symo_eigh_work(dtype, n);
+  size_t wide = symo_piece_bytes(SYMO_F64, n * n);
+  wide += dtype == SYMO_F32
+              ? 2 * symo_piece_bytes(SYMO_F64, n * PANEL) + symo_eigh_work(SYMO_F64, n)
+              : symo_svd_work(rows, cols);
+  return symo_piece_bytes(dtype, rows * cols) + symo_piece_bytes(SYMO_F64, n) + large(own, wide);
+}
+
+typedef struct polar_task {
+  symo_dtype dtype;
+  size_t n;
+  symo_mat z;       /* scaled x, dense, in x's own order */
+  symo_mat wide, y; /* z and the answer from the smaller side */
+  double *w;
+  double factor; /* of the answer: what the scale leaves */
+  spectrum s;
+  solver_report *report;
+} polar_task;
+
+/* Whether the type of x will do.  The factor stands in the first half of work for xSYEVD. */
+static bool well_conditioned(const polar_task *p, symo_mat gram, void *work) {
+  double accuracy = p->dtype == SYMO_F32 ? 1e-3 : 1e-10, rcond = 0;
+  size_t numbers = p->n * p->n;
+  memcpy(work, gram.p, numbers * symo_dtype_size(p->dtype));
+  symo_add_diagonal(p->dtype, p->n, p->s.eps, work);
+  return symo_cholesky(p->dtype, p->n, work, &rcond, symo_at(p->dtype, work, (ptrdiff_t)numbers)) ==
+             SYMO_OK &&
+         rcond * accuracy > symo_epsilon(p->dtype);
+}
+
+static symo_status polar_own(const polar_task *p, symo_mat gram, void *work) {
+  symo_status status = symo_eigh(p->dtype, p->n, gram.p, p->w, work);
+  if (status != SYMO_OK) return eigen_status(status);
+  spectrum_power(&p->s, p->n, p->w, p->report);
+  symo_from_eigh(p->dtype, p->n, gram.p, p->w, work, gram.p);
+  symo_gemm(p->dtype, p->factor, gram, p->wide, 0, p->y);
+  return SYMO_OK;
+}
+
+/* A float64 panel [n, k] with entries in the order of z. */
+static symo_mat panel_like(const polar_task *p, void *memory, size_t k) {
+  return p->z.rows <= p->z.cols ? symo_mat_dense(memory, p->n, k)
+                                : symo_mat_t(symo_mat_dense(memory, k, p->n));
+}
+
+/* float32 by way of float64, PANEL columns at a time. */
+static symo_status polar_widened(const polar_task *p, void *work) {
+  size_t n = p->n, m = p->wide.cols;
+  symo_mat gram = symo_mat_dense(symo_piece_take(&work, symo_piece_bytes(SYMO_F64, n * n)), n, n);
+  void *in = symo_piece_take(&work, symo_piece_bytes(SYMO_F64, n * PANEL));
+  void *out = symo_piece_take(&work, symo_piece_bytes(SYMO_F64, n * PANEL));
+  for (size_t j = 0; j < m; j += PANEL) {
+    size_t k = j + PANEL <= m ? PANEL : m - j;
+    symo_mat panel = panel_like(p, in, k);
+    symo_mat_convert(SYMO_F32, symo_mat_cols(SYMO_F32, p->wide, j, k), panel);
+    symo_syrk(SYMO_F64, 1, symo_mat_t(panel), j == 0 ? 0 : 1, gram);
+  }
+  symo_status status = symo_eigh(SYMO_F64, n, gram.p, p->w, work);
+  if (status != SYMO_OK) return eigen_status(status);
+  spectrum_power(&p->s, n, p->w, p->report);
+  symo_from_eigh(SYMO_F64, n, gram.p, p->w, work, gram.p);
+  for (size_t j = 0; j < m; j += PANEL) {
+    size_t k = j + PANEL <= m ? PANEL : m - j;
+    symo_mat panel = panel_like(p, in, k), product = panel_like(p, out, k);
+    symo_mat_convert(SYMO_F32, symo_mat_cols(SYMO_F32, p->wide, j, k), panel);
+    symo_gemm(SYMO_F64, p->factor, gram, panel, 0, product);
+    symo_mat_convert(SYMO_F64, product, symo_mat_cols(SYMO_F32, p->y, j, k));
+  }
+  return SYMO_OK;
+}
+
+/* float64 by singular values: z = U diag(s) V'. */
+static symo_status polar_svd(const polar_task *p, void *work) {
+  size_t n = p->n, rows = p->z.rows, cols = p->z.cols;
+  symo_mat small = symo_mat_dense(symo_piece_take(&work, symo_piece_bytes(SYMO_F64, n * n)), n, n);
+  symo_status status = symo_svd(rows, cols, p->z.p, p->w, small.p, work);
+  if (status != SYMO_OK) return eigen_status(status);
+  double *s = work, *f = p->w; /* spectrum_power wants them ascending */
+  for (size_t i = 0; i < n; i++) s[i] = f[n - 1 - i];
+  for (size_t i = 0; i < n; i++) f[i] = s[i] * s[i];
+  spectrum_power(&p->s, n, f, p->report);
+  for (size_t i = 0; i < n * n; i++) { /* U by columns, or V' by rows */
+    size_t k = n - 1 - (rows <= cols ? i % n : i / n);
+    ((double *)small.p)[i] *= s[k] * f[k];
+  }
+  symo_mat y = rows <= cols ? p->y : symo_mat_t(p->y);
+  if (rows <= cols)
+    symo_gemm(SYMO_F64, p->factor, small, p->z, 0, y);
+  else
+    symo_gemm(SYMO_F64, p->factor, p->z, small, 0, y);
+  return SYMO_OK;
+}
+
+static symo_status polar(const solver_options *o, symo_mat x, void *y, solver_report *report,
+                         void *work) {
+  symo_dtype t = o->dtype;
+  double largest = symo_mat_max_abs(t, x), unit = symo_unit_scale(t, fmax(largest, sqrt(o->eps)));
+  if (!isfinite(largest)) return SYMO_NO_CONVERGENCE;
+  if (largest == 0) {
+    *report = (solver_report){.condition = NAN, .effective_rank = NAN};
+    symo_mat_zero(t, x.rows * x.cols, y);
+    return SYMO_OK;
+  }
+  size_t n = symo_mat_wide(x).rows;
+  symo_mat z =
+      symo_mat_dense(symo_piece_take(&work, symo_piece_bytes(t, x.rows * x.cols)), x.rows, x.cols);
+  symo_mat_load(t, unit, x, z.p);
+  symo_mat out = symo_mat_dense(y, x.rows, x.cols);
+  double tolerance = symo_rank_tolerance(t, n), u = symo_epsilon(t);
+  polar_task p = {.dtype = t,
+                  .n = n,
+                  .z = z,
+                  .wide = symo_mat_wide(z),
+                  .y = x.rows <= x.cols ? out : symo_mat_t(out),
+                  .w = symo_piece_take(&work, symo_piece_bytes(SYMO_F64, n)),
+                  .factor = pow(unit, -1 - 2 * o->power),
+                  .s = {o->eps * unit * unit, o->power, tolerance * tolerance, u * u},
+                  .report = report};
+  symo_mat gram = symo_mat_dense(work, n, n);
+  void *rest = (char *)work + symo_piece_bytes(t, n * n);
+  symo_syrk(t, 1, symo_mat_t(p.wide), 0, gram);
+  if (well_conditioned(&p, gram, rest)) return polar_own(&p, gram, rest);
+  return t == SYMO_F32 ? polar_widened(&p, work) : polar_svd(&p, work);
+}
+
+static double polar_flops(size_t rows, size_t cols, int steps) {
+  double n = (double)(rows < cols ? rows : cols), m = (double)(rows < cols ? cols : rows);
+  return 4 * n * n * m + n * n * n / 3 + root_flops((size_t)n, steps);
+}
+
+const symo_solver symo_solver_eigh = {
+    .name = "eigh",
+    .summary = "any power, by eigendecomposition of the smaller side",
+    .refuse = refuse,
+    .root_work = root_work,
+    .root = root,
+    .polar_work = polar_work,
+    .polar = polar,
+    .root_flops = root_flops,
+    .polar_flops = polar_flops,
+};

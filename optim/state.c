@@ -1,0 +1,71 @@
+/* State: one block of memory with all entries, zero at the start, and the work space. */
+#include "optim/state.h"
+
+#include <assert.h>
+#include <math.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+
+symo_status symo_optim_state_create(symo_optim *optim, symo_optim_state **out) {
+  if (optim == NULL || out == NULL) return SYMO_E_ARGUMENT;
+  symo_optim_state *state = symo_calloc(1, sizeof *state);
+  if (state == NULL) return symo_fail_memory(optim->context, "optim");
+  state->optim = optim;
+  atomic_fetch_add(&optim->references, 1);
+  state->store = symo_calloc(optim->state_bytes, 1);
+  state->data = symo_calloc(optim->num_entries, sizeof *state->data);
+  state->work = symo_malloc(optim->work_bytes);
+  if (state->store == NULL || state->data == NULL || state->work == NULL) {
+    symo_optim_state_destroy(state);
+    return symo_fail_memory(optim->context, "optim");
+  }
+  for (size_t i = 0; i < optim->num_entries; i++)
+    state->data[i] = state->store + optim->entry_offset[i];
+  if (optim->num_blocks == 1) state->damping = optim->blocks[0].method.eps;
+  symo_state_save(state);
+  *out = state;
+  return SYMO_OK;
+}
+
+void symo_optim_state_destroy(symo_optim_state *state) {
+  if (state == NULL) return;
+  symo_free(state->store);
+  symo_free(state->data);
+  symo_free(state->work);
+  symo_free(state->gradient);
+  symo_optim_destroy(state->optim);
+  symo_free(state);
+}
+
+size_t symo_optim_state_num_entries(const symo_optim_state *state) {
+  return state->optim->num_entries;
+}
+
+symo_state_entry symo_optim_state_entry(symo_optim_state *state, size_t index) {
+  assert(index < state->optim->num_entries);
+  symo_state_entry entry = state->optim->entries[index];
+  entry.data = state->data[index];
+  return entry;
+}
+
+/* ---- counters ---- */
+
+/* A number that a checkpoint brought: whole and not negative, else 0. */
+static uint64_t count(double x) { return x >= 0 && x <= 9e15 ? (uint64_t)x : 0; }
+
+void symo_state_load(symo_optim_state *state) {
+  const double *c = state->data[0];
+  state->steps = count(c[0]);
+  state->refused = count(c[1]);
+  state->rejected = count(c[2]);
+  state->damping = c[3];
+}
+
+void symo_state_save(symo_optim_state *state) {
+  double *c = state->data[0];
+  c[0] = (double)state->steps;
+  c[1] = (double)state->refused;
+  c[2] = (double)state->rejected;
+  c[3] = state->damping;
+}

@@ -1,0 +1,333 @@
+/* One step, block after block, in the one order that makes sense:
+ *
+ *     clip -> l2 decay -> momentum -> statistics -> roots -> C^{-alpha/2} -> graft -> scale ->
+ *     decoupled decay -> step
+ *
+ * and in a basis, as published for SOAP, step -> decoupled decay, with none in the step that only
+ * makes the basis.
+ *
+ * Before anything is written the gradient is looked through for NaN and infinity.  Before the start
+ * step of a rule, and as long as one of its roots has not been found even once, the direction is
+ * that of the graft: Adam's, or the momentum as it is. */
+#include <math.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "optim/block.h"
+#include "optim/state.h"
+#include "optim/update/change.h"
+#include "optim/update/moments.h"
+
+/* What is at hand while a block steps. */
+typedef struct block_step {
+  symo_optim_state *state;
+  const optim_block *b;
+  block_work w;
+  uint64_t t;
+  double rate, norm, decay; /* of the step; of all gradients; decoupled */
+  symo_vector p;            /* the caller's, tensors of the block alone */
+  symo_const_vector g, u;   /* the gradient and the direction so far */
+  symo_vector out;          /* the direction to be */
+  double *graft_norms;
+  void *curvature_work;
+  double *counters;
+  symo_step_report *report;
+} block_step;
+
+static void *at(const block_step *s, size_t offset) { return (char *)s->state->work + offset; }
+
+static symo_nd view(const block_step *s, symo_const_vector x, size_t i) {
+  return symo_layout_view(s->b->layout, s->state->optim->dtype, x, i);
+}
+
+static symo_nd entry_view(const block_step *s, size_t entry, size_t i) {
+  const layout_tensor *t = &s->b->layout->tensors[i];
+  return symo_nd_dense(s->state->optim->dtype, s->state->data[entry], (int)t->order, t->dim);
+}
+
+/* Arrays of pointers and strides in the work space: of the caller's gradient and parameters, and of
+ * the dense buffers. */
+static void lay_out(block_step *s, symo_const_vector grad, symo_vector params) {
+  const optim_block *b = s->b;
+  size_t n = b->num_tensors;
+  void **pointers = at(s, s->w.pointers_at);
+  const ptrdiff_t **strides = at(s, s->w.strides_at);
+  const void **g = (const void **)pointers;
+  void **p = pointers + n, **out = pointers + 2 * n;
+  for (size_t i = 0; i < n; i++) {
+    size_t tensor = b->tensors[i];
+    g[i] = grad.data[tensor];
+    p[i] = params.data[tensor];
+    strides[i] = grad.strides != NULL ? grad.strides[tensor] : NULL;
+    strides[n + i] = params.strides != NULL ? params.strides[tensor] : NULL;
+  }
+  symo_layout_split(b->layout, s->state->optim->dtype, at(s, s->w.out_at), out);
+  s->g = s->u = (symo_const_vector){g, strides};
+  s->p = (symo_vector){p, strides + n};
+  s->out = (symo_vector){out, NULL};
+  s->graft_norms = at(s, s->w.norms_at);
+  s->curvature_work = at(s, s->w.curvature_at);
+  s->counters = s->state->data[symo_block_counter_entry(b)];
+}
+
+static void take_gradient(block_step *s) {
+  const symo_method *m = &s->b->method;
+  void **pointers = (void **)at(s, s->w.pointers_at) + 3 * s->b->num_tensors;
+  bool l2 = strcmp(m->decay, "l2") == 0;
+  s->decay = l2 ? 0 : m->weight_decay;
+  if (!s->w.gradient) return;
+  symo_layout_split(s->b->layout, s->state->optim->dtype, at(s, s->w.gradient_at), pointers);
+  symo_const_vector to = {(const void *const *)pointers, NULL};
+  for (size_t i = 0; i < s->b->num_tensors; i++)
+    symo_update_gradient(m, s->norm, l2 ? m->weight_decay : 0, view(s, s->g, i),
+                         view(s, symo_vector_const(s->p), i), view(s, to, i));
+  s->g = s->u = to;
+}
+
+static void take_momentum(block_step *s) {
+  const optim_block *b = s->b;
+  void **pointers = (void **)at(s, s->w.pointers_at) + 4 * b->num_tensors;
+  if (!symo_block_has_momentum(b)) return;
+  if (s->w.direction)
+    symo_layout_split(b->layout, s->state->optim->dtype, at(s, s->w.direction_at), pointers);
+  symo_const_vector to = {(const void *const *)pointers, NULL};
+  for (size_t i = 0; i < b->num_tensors; i++) {
+    size_t entry = b->first_entry + i;
+    symo_nd m = entry_view(s, entry, i), u = m;
+    if (s->w.direction)
+      u = view(s, to, i);
+    else
+      pointers[i] = s->state->data[entry];
+    symo_update_momentum(&b->method, s->t, view(s, s->g, i), m, u);
+  }
+  s->u = to;
+}
+
+/* ---- curvature ---- */
+
+static curvature_step curvature_now(const block_step *s) {
+  return (curvature_step){
+      .t = s->t, .updates = (uint64_t)s->counters[0], .damping = s->b->method.eps};
+}
+
+static void *const *curvature_state(const block_step *s) {
+  return s->state->data + symo_block_curvature_entry(s->b);
+}
+
+static symo_status accumulate(block_step *s) {
+  const optim_block *b = s->b;
+  bool due = (s->t - 1) % (uint64_t)b->method.statistics_every == 0;
+  if (b->curvature->accumulate == NULL || !due) return SYMO_OK;
+  s->counters[0]++;
+  curvature_step now = curvature_now(s);
+  bool momentum = strcmp(b->method.source, "momentum") == 0;
+  return b->curvature->accumulate(b->self, curvature_state(s), &now, momentum ? s->u : s->g,
+                                  s->curvature_work);
+}
+
+static void note_root(symo_step_report *report, const curvature_report *root) {
+  if (root->kept) {
+    report->kept_roots++;
+    return;
+  }
+  report->refreshes++;
+  report->worst_condition = fmax(report->worst_condition, root->condition);
+  report->effective_rank = fmin(report->effective_rank, root->effective_rank);
+}
+
+/* *found: every root has been taken once at least. */
+static symo_status refresh(block_step *s, bool *found) {
+  const optim_block *b = s->b;
+  size_t roots = symo_block_num_roots(b);
+  uint64_t every = (uint64_t)b->method.refresh_every, since = s->t - symo_block_start(b);
+  curvature_step now = curvature_now(s);
+  *found = true;
+  for (size_t r = 0; r < roots; r++) {
+    bool due = since % every == symo_block_phase(b, r, roots) % every;
+    if (due || s->counters[1 + r] == 0) {
+      curvature_report root = {.condition = NAN, .effective_rank = NAN};
+      symo_status status =
+          b->curvature->refresh(b->self, curvature_state(s), &now, r, &root, s->curvature_work);
+      if (status < 0) return status;
+      if (status == SYMO_OK) {
+        s->counters[1 + r] = 1;
+        note_root(s->report, &root);
+      } else {
+        s->report->failed_roots++;
+      }
+    }
+    *found = *found && s->counters[1 + r] > 0;
+  }
+  return SYMO_OK;
+}
+
+/* ---- direction ---- */
+
+/* The direction of the graft into out. */
+static void take_graft(block_step *s) {
+  const optim_block *b = s->b;
+  const symo_method *m = &b->method;
+  double memory = m->beta2 > 0 && m->beta2 < 1 ? m->beta2 : 0.999;
+  double correction = symo_update_correction(memory, s->t, true);
+  for (size_t i = 0; i < b->num_tensors; i++) {
+    symo_nd u = view(s, s->u, i), out = view(s, symo_vector_const(s->out), i);
+    if (!symo_block_grafts_adam(b)) {
+      s->graft_norms[i] = symo_block_grafts(b) ? symo_update_norm(u) : 0;
+      continue;
+    }
+    symo_nd v = entry_view(s, symo_block_graft_entry(b) + i, i);
+    symo_update_squares(memory, view(s, s->g, i), v);
+    symo_update_divide(1, correction, 1e-8, u, v, out);
+    s->graft_norms[i] = symo_update_norm(out);
+  }
+}
+
+/* Moves on from u to the direction of the curvature; true if there is one. */
+static symo_status precondition(block_step *s, bool *curved) {
+  const optim_block *b = s->b;
+  bool found;
+  *curved = false;
+  if (s->t >= symo_block_start(b)) {
+    symo_status status = refresh(s, &found);
+    if (status != SYMO_OK) return status;
+    if (found) {
+      curvature_step now = curvature_now(s);
+      status = b->curvature->apply(b->self, curvature_state(s), &now, s->g, s->u, s->out,
+                                   s->curvature_work);
+      if (status < 0) return status;
+      *curved = status == SYMO_OK;
+      if (!*curved) s->report->failed_roots++;
+    }
+  }
+  /* Without, out still holds the direction of Adam where that is the graft. */
+  if (*curved || symo_block_grafts_adam(b)) s->u = symo_vector_const(s->out);
+  return SYMO_OK;
+}
+
+/* Graft, scale, decay, step. */
+static symo_status advance(block_step *s, bool curved) {
+  const optim_block *b = s->b;
+  bool graft = symo_block_grafts(b) && curved, basis = symo_block_in_basis(b) && curved;
+  double decay = basis && s->t == symo_block_start(b) ? 0 : s->decay;
+  for (size_t i = 0; i < b->num_tensors; i++) {
+    const layout_tensor *t = &b->layout->tensors[i];
+    symo_nd d = view(s, s->u, i), p = view(s, symo_vector_const(s->p), i);
+    double norm = symo_update_norm(d), factor = 1;
+    if (!isfinite(norm))
+      return symo_fail(s->state->optim->context, SYMO_E_NUMERIC,
+                       "optim: step %llu: the direction of tensor %s is not finite (use f64, or a "
+                       "larger eps)",
+                       (unsigned long long)s->t, t->name);
+    if (graft) factor = norm > 0 ? s->graft_norms[i] / norm : 0;
+    factor *= symo_update_scale(&b->method, t->order, t->dim, norm * factor, t->size);
+    if (basis) factor *= 1 - s->rate * decay; /* (p - d) (1 - rate decay) */
+    s->report->update_norm =
+        hypot(s->report->update_norm, symo_update_change(s->rate, decay, factor, d, p));
+    symo_update_apply(s->rate, decay, factor, d, p);
+  }
+  return SYMO_OK;
+}
+
+static symo_status step_block(symo_optim_state *state, const optim_block *b, double norm,
+                              symo_const_vector grad, symo_vector params,
+                              symo_step_report *report) {
+  block_step s = {.state = state, .b = b, .t = state->steps, .norm = norm, .report = report};
+  bool curved;
+  symo_status status;
+  s.w = symo_block_work(b, state->optim->dtype);
+  s.rate = symo_schedule_rate(&b->method, s.t);
+  if (b == state->optim->blocks) report->lr = s.rate;
+  lay_out(&s, grad, params);
+  take_gradient(&s);
+  take_momentum(&s);
+  SYMO_TRY(accumulate(&s));
+  if (symo_block_grafts(b)) take_graft(&s);
+  SYMO_TRY(precondition(&s, &curved));
+  SYMO_TRY(advance(&s, curved));
+fail:
+  return status;
+}
+
+/* ---- the step ---- */
+
+symo_step_report symo_state_report(const symo_optim_state *state) {
+  return (symo_step_report){.step = state->steps,
+                            .lr = NAN,
+                            .damping = NAN,
+                            .reduction_ratio = NAN,
+                            .gradient_norm = NAN,
+                            .update_norm = NAN,
+                            .worst_condition = NAN,
+                            .effective_rank = NAN};
+}
+
+/* The norm of the gradient; not finite: *tensor is the first where. */
+static double survey(const symo_optim *optim, symo_const_vector grad, size_t *tensor) {
+  double norm = 0;
+  for (size_t i = 0; i < optim->layout->num_tensors; i++) {
+    double own = symo_update_norm(symo_layout_view(optim->layout, optim->dtype, grad, i));
+    if (!isfinite(own)) {
+      *tensor = i;
+      return own;
+    }
+    norm = hypot(norm, own);
+  }
+  return norm;
+}
+
+symo_status symo_state_refuse(symo_optim_state *state, const char *what, const char *where,
+                              symo_step_report *report) {
+  const symo_optim *optim = state->optim;
+  state->refused++;
+  symo_state_save(state);
+  report->accepted = false;
+  report->refused_steps = state->refused;
+  report->rejected_steps = state->rejected;
+  if (optim->spec.nan == SYMO_NAN_SKIP) return SYMO_OK;
+  return symo_fail(optim->context, SYMO_E_NONFINITE,
+                   "optim: step %llu: %s%s holds NaN or infinity (lower the learning rate, or say "
+                   "skip)",
+                   (unsigned long long)state->steps + 1, what, where);
+}
+
+static symo_status take_step(symo_optim_state *state, symo_const_vector grad, symo_vector params,
+                             symo_step_report *report) {
+  const symo_optim *optim = state->optim;
+  size_t tensor = 0;
+  double norm = survey(optim, grad, &tensor);
+  report->gradient_norm = norm;
+  if (!isfinite(norm))
+    return symo_state_refuse(state, "the gradient of tensor ", optim->layout->tensors[tensor].name,
+                             report);
+  report->step = ++state->steps;
+  report->update_norm = 0;
+  for (size_t i = 0; i < optim->num_blocks; i++) {
+    symo_status status = step_block(state, &optim->blocks[i], norm, grad, params, report);
+    if (status != SYMO_OK) return status;
+  }
+  report->accepted = true;
+  report->refused_steps = state->refused;
+  report->rejected_steps = state->rejected;
+  symo_state_save(state);
+  return SYMO_OK;
+}
+
+symo_status symo_optim_step(symo_optim_state *state, symo_const_vector grad, symo_vector params,
+                            symo_step_report *report) {
+  if (state == NULL) return SYMO_E_ARGUMENT;
+  const symo_optim *optim = state->optim;
+  symo_step_report unused;
+  if (report == NULL) report = &unused;
+  if (symo_optim_needs_problem(optim))
+    return symo_fail(optim->context, SYMO_E_UNSUPPORTED,
+                     "optim: curvature %s asks the problem for products (call "
+                     "symo_optim_problem_step)",
+                     optim->blocks[0].method.curvature);
+  symo_status status = symo_layout_check_arrays(optim->layout, grad, "gradient");
+  if (status == SYMO_OK)
+    status = symo_layout_check_arrays(optim->layout, symo_vector_const(params), "parameters");
+  if (status != SYMO_OK) return status;
+  symo_state_load(state);
+  *report = symo_state_report(state);
+  return take_step(state, grad, params, report);
+}

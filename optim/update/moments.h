@@ -1,0 +1,20 @@
+#ifndef SYMO_OPTIM_UPDATE_MOMENTS_H
+#define SYMO_OPTIM_UPDATE_MOMENTS_H
+
+#include <stdint.h>
+
+#include "core/nd.h"
+
+/* Second moments, elementwise, every operation rounded to the type of the numbers:
+ *     v <- (b v) + (1 - b) (g g);      b = 1:  v <- v + g g;      b = 0:  v <- g g  */
+void symo_update_squares(double b, symo_nd g, symo_nd v);
+
+/* 1 - b^n for averages that are corrected; else 1. */
+double symo_update_correction(double b, uint64_t n, bool correct);
+
+/* out := u / ((v / correction)^(alpha / 2) + eps), the root by sqrt for alpha = 1; 0 where the
+ * denominator is 0; u itself for alpha = 0. */
+void symo_update_divide(double alpha, double correction, double eps, symo_nd u, symo_nd v,
+                        symo_nd out);
+
+#endif

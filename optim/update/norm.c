@@ -1,0 +1,155 @@
+/* Norms.  Squares are summed in float64 over eight lanes, entry i in lane i mod 8: fast, and the
+ * same for every storage of the same numbers.  Where squares would overflow, or nothing but
+ * underflow is left, the entries are first divided by the largest of them. */
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "core/linalg.h"
+#include "optim/update/change.h"
+#include "optim/update/loops.h"
+#include "optim/update/update.h"
+
+enum { LANES = 8 };
+
+/* Of x0 a + x1 b; the second operand may be missing. */
+typedef struct squares {
+  double lane[LANES], a, b;
+  bool two;
+} squares;
+
+/* Lanes of its own, which stay in registers. */
+static inline void square_f64(squares *q, size_t n, size_t first, const double *x, ptrdiff_t s) {
+  double lane[LANES], a = q->a;
+  size_t i = 0;
+  memcpy(lane, q->lane, sizeof lane);
+  for (; i < n && (first + i) % LANES != 0; i++) {
+    double v = a * x[(ptrdiff_t)i * s];
+    lane[(first + i) % LANES] += v * v;
+  }
+  for (; i + LANES <= n; i += LANES)
+    for (size_t k = 0; k < LANES; k++) {
+      double v = a * x[(ptrdiff_t)(i + k) * s];
+      lane[k] += v * v;
+    }
+  for (size_t k = 0; i < n; i++, k++) {
+    double v = a * x[(ptrdiff_t)i * s];
+    lane[k] += v * v;
+  }
+  memcpy(q->lane, lane, sizeof lane);
+}
+
+static inline void square_f32(squares *q, size_t n, size_t first, const float *x, ptrdiff_t s) {
+  double lane[LANES], a = q->a;
+  size_t i = 0;
+  memcpy(lane, q->lane, sizeof lane);
+  for (; i < n && (first + i) % LANES != 0; i++) {
+    double v = a * (double)x[(ptrdiff_t)i * s];
+    lane[(first + i) % LANES] += v * v;
+  }
+  for (; i + LANES <= n; i += LANES)
+    for (size_t k = 0; k < LANES; k++) {
+      double v = a * (double)x[(ptrdiff_t)(i + k) * s];
+      lane[k] += v * v;
+    }
+  for (size_t k = 0; i < n; i++, k++) {
+    double v = a * (double)x[(ptrdiff_t)i * s];
+    lane[k] += v * v;
+  }
+  memcpy(q->lane, lane, sizeof lane);
+}
+
+static inline void square_both_f64(squares *q, size_t n, size_t first, const double *x,
+                                   ptrdiff_t xs, const double *y, ptrdiff_t ys) {
+  double lane[LANES], a = q->a, b = q->b;
+  size_t i = 0;
+  memcpy(lane, q->lane, sizeof lane);
+  for (; i < n && (first + i) % LANES != 0; i++) {
+    double v = a * x[(ptrdiff_t)i * xs] + b * y[(ptrdiff_t)i * ys];
+    lane[(first + i) % LANES] += v * v;
+  }
+  for (; i + LANES <= n; i += LANES)
+    for (size_t k = 0; k < LANES; k++) {
+      double v = a * x[(ptrdiff_t)(i + k) * xs] + b * y[(ptrdiff_t)(i + k) * ys];
+      lane[k] += v * v;
+    }
+  for (size_t k = 0; i < n; i++, k++) {
+    double v = a * x[(ptrdiff_t)i * xs] + b * y[(ptrdiff_t)i * ys];
+    lane[k] += v * v;
+  }
+  memcpy(q->lane, lane, sizeof lane);
+}
+
+static void row_f64(void *self, size_t n, size_t first, void *const *p, const ptrdiff_t *s) {
+  squares *q = self;
+  if (!q->two && s[0] == 1)
+    square_f64(q, n, first, loop_f64(p, 0), 1);
+  else if (!q->two)
+    square_f64(q, n, first, loop_f64(p, 0), s[0]);
+  else if (s[0] == 1 && s[1] == 1)
+    square_both_f64(q, n, first, loop_f64(p, 0), 1, loop_f64(p, 1), 1);
+  else
+    square_both_f64(q, n, first, loop_f64(p, 0), s[0], loop_f64(p, 1), s[1]);
+}
+
+static inline void square_both_f32(squares *q, size_t n, size_t first, const float *x, ptrdiff_t xs,
+                                   const float *y, ptrdiff_t ys) {
+  double lane[LANES], a = q->a, b = q->b;
+  size_t i = 0;
+  memcpy(lane, q->lane, sizeof lane);
+  for (; i < n && (first + i) % LANES != 0; i++) {
+    double v = a * (double)x[(ptrdiff_t)i * xs] + b * (double)y[(ptrdiff_t)i * ys];
+    lane[(first + i) % LANES] += v * v;
+  }
+  for (; i + LANES <= n; i += LANES)
+    for (size_t k = 0; k < LANES; k++) {
+      double v = a * (double)x[(ptrdiff_t)(i + k) * xs] + b * (double)y[(ptrdiff_t)(i + k) * ys];
+      lane[k] += v * v;
+    }
+  for (size_t k = 0; i < n; i++, k++) {
+    double v = a * (double)x[(ptrdiff_t)i * xs] + b * (double)y[(ptrdiff_t)i * ys];
+    lane[k] += v * v;
+  }
+  memcpy(q->lane, lane, sizeof lane);
+}
+
+static void row_f32(void *self, size_t n, size_t first, void *const *p, const ptrdiff_t *s) {
+  squares *q = self;
+  if (!q->two && s[0] == 1)
+    square_f32(q, n, first, loop_f32(p, 0), 1);
+  else if (!q->two)
+    square_f32(q, n, first, loop_f32(p, 0), s[0]);
+  else if (s[0] == 1 && s[1] == 1)
+    square_both_f32(q, n, first, loop_f32(p, 0), 1, loop_f32(p, 1), 1);
+  else
+    square_both_f32(q, n, first, loop_f32(p, 0), s[0], loop_f32(p, 1), s[1]);
+}
+
+static double root_of_squares(const symo_nd *x, bool two, double a, double b) {
+  squares q = {.a = a, .b = b, .two = two};
+  symo_loop(two ? 2 : 1, x, x[0].dtype == SYMO_F32 ? row_f32 : row_f64, &q);
+  double sum = 0;
+  for (int k = 0; k < LANES; k++) sum += q.lane[k];
+  return sqrt(sum);
+}
+
+double symo_update_norm(symo_nd x) {
+  double norm = root_of_squares(&x, false, 1, 0);
+  if (norm >= 1e-140 && norm <= DBL_MAX) return norm;
+  double largest = symo_nd_max_abs(x);
+  if (largest == 0 || !(largest <= DBL_MAX)) return largest;
+  int exponent;
+  frexp(largest, &exponent);
+  /* Two steps, as 2^-exponent by itself may be out of range. */
+  double half = ldexp(1, -exponent / 2), rest = ldexp(1, -exponent - -exponent / 2);
+  if (half * rest <= DBL_MAX && half * rest > 0)
+    return ldexp(root_of_squares(&x, false, half * rest, 0), exponent);
+  return largest * sqrt((double)symo_nd_size(&x)); /* subnormal: an upper bound does */
+}
+
+double symo_update_change(double rate, double decay, double factor, symo_nd d, symo_nd p) {
+  symo_nd both[2] = {d, p};
+  if (rate == 0) return 0;
+  if (decay == 0) return fabs(rate * factor) * symo_update_norm(d);
+  return root_of_squares(both, true, rate * factor, rate * decay);
+}

@@ -1,0 +1,31 @@
+/* Learning rates.  With w = warmup_steps, T = total_steps and s = t - 1 the steps taken before:
+ *     t <= w        lr t / w
+ *     constant      lr
+ *     exponential   max(min_lr, lr rate^(s - w))
+ *     linear        lr + (min_lr - lr) x,               x = (s - w) / (T - w), at most 1
+ *     cosine        min_lr + (lr - min_lr) (1 + cos pi x) / 2
+ *     wsd           lr while x <= stable_fraction, then linear to min_lr at x = 1
+ * so the first step behind the warm-up has the whole rate, and min_lr would be that of step T + 1. */
+#include <math.h>
+#include <string.h>
+
+#include "optim/update/update.h"
+
+double symo_schedule_rate(const symo_method *method, uint64_t t) {
+  double lr = method->lr, low = method->min_lr, w = method->warmup_steps;
+  const char *name = method->schedule;
+  if ((double)t <= w) return lr * ((double)t / w);
+  double behind = (double)(t - 1) - w;
+  if (strcmp(name, "exponential") == 0) return fmax(low, lr * pow(method->rate, behind));
+  if (strcmp(name, "constant") == 0) return lr;
+  double length = method->total_steps - w, x = behind < length ? behind / length : 1;
+  if (strcmp(name, "cosine") == 0) {
+    const double pi = 3.14159265358979323846;
+    return low + (lr - low) * (0.5 * (1 + cos(pi * x)));
+  }
+  if (strcmp(name, "wsd") == 0) {
+    double hold = method->stable_fraction;
+    x = x <= hold ? 0 : (x - hold) / (1 - hold);
+  }
+  return lr + (low - lr) * x;
+}

@@ -1,0 +1,156 @@
+#!/usr/bin/env bash
+# symo train, eval, sweep and plot from outside: tiny runs of every task, the same numbers after an
+# interruption as without, also after kill -9, sweeps that go on, and the ways to fail.
+set -u
+test=train
+# shellcheck source=tests/support/command.sh
+. "$(dirname "$0")/../support/command.sh"
+export LC_ALL=C SYMO_DATA=$root/experiments/data/files
+
+# works ARGUMENTS...: exit 0.
+works() {
+  "$symo" "$@" >out 2>err </dev/null || fail "$*: exit $?: $(cat err)"
+}
+
+# A run without what holds times.
+timeless() {
+  sed -E 's/"(optimizer_)?seconds": [0-9.e+-]+(, )?//g' "$1/metrics.jsonl"
+  grep -v seconds "$1/summary.json"
+  cat "$1/run.json" "$1/optimizer.json" "$1/checkpoint.safetensors"
+}
+
+# same_run A B: but for times.
+same_run() {
+  timeless "$1" >one
+  timeless "$2" >two
+  cmp -s one two || fail "$1 and $2 are not the same run"
+}
+
+# ---- every task ----
+works train teacher-student --net 6-5-3 --train 40 --test 30 --steps 8 --out ts
+[ "$(wc -l <ts/metrics.jsonl)" -eq 9 ] || fail "not 9 lines of metrics"
+for key in step loss val_loss lr seconds gradient_norm update_norm; do
+  head -n 1 ts/metrics.jsonl | grep -q "\"$key\": " || fail "no $key in the metrics"
+done
+tail -n 1 ts/metrics.jsonl | grep -q '"step": 8, "loss": [0-9.e-]*, "val_loss": ' || fail "last line"
+works train autoencoder --data digits --optimizer adamw --steps 5 --eval-every 2 --out ae
+works train classifier --data digits --optimizer muon --steps 5 --out cl --json
+for key in loss smooth_loss val_loss val_accuracy best_val_loss parameters directory; do
+  grep -q "\"$key\": " out || fail "no $key in the answer"
+done
+for dir in ts ae cl; do
+  for file in metrics.jsonl checkpoint.safetensors run.json optimizer.json summary.json; do
+    [ -s "$dir/$file" ] || fail "no $dir/$file"
+  done
+  works train "$(sed -n 's/.*"task": "\(.*\)".*/\1/p' $dir/run.json)" --resume $dir
+done
+works train classifier --data digits --optimizer symo --plan
+grep -q 'h1:vector' out || fail "no labels in the plan"
+[ -e symo-runs ] && fail "--plan left something"
+
+# ---- the same numbers, whole or in parts ----
+net="--data digits --optimizer adamw --net 64-12-10 --batch 50 --eval-every 20 --checkpoint-every 9"
+# shellcheck disable=SC2086 # words
+works train classifier $net --steps 60 --out whole
+# shellcheck disable=SC2086
+works train classifier $net --steps 60 --out again
+same_run whole again
+# shellcheck disable=SC2086
+works train classifier $net --steps 25 --out parts
+works train classifier --resume parts --steps 41
+works train classifier --resume parts --steps 60
+same_run whole parts
+
+# A line cut short, and lines after the checkpoint, go.
+cp -r parts cut
+sed -i '$d' cut/metrics.jsonl
+printf '{"step": 60, "lo' >>cut/metrics.jsonl
+works train classifier --resume cut
+same_run whole cut
+
+# Killed at the start and on the way, before the end: against the run that nobody stopped.
+# shellcheck disable=SC2086
+works train classifier $net --steps 4000 --out unbroken
+landed=0
+for after in 1 2 30 300; do
+  rm -rf killed
+  # shellcheck disable=SC2086
+  "$symo" train classifier $net --steps 4000 --out killed >/dev/null 2>&1 </dev/null &
+  pid=$!
+  while kill -0 $pid 2>/dev/null &&
+    [ "$( (wc -l <killed/metrics.jsonl) 2>/dev/null || echo 0)" -lt $after ]; do :; done
+  kill -9 $pid 2>/dev/null
+  wait $pid 2>/dev/null
+  [ -e killed/summary.json ] || landed=$((landed + 1))
+  works train classifier --resume killed
+  same_run unbroken killed
+done
+[ $landed -gt 0 ] || fail "no run was killed before its end"
+
+# With momentum, roots and a problem step.
+for optimizer in symo lm; do
+  tiny="--net 6-5-3 --train 40 --test 30 --optimizer $optimizer"
+  # shellcheck disable=SC2086
+  works train teacher-student $tiny --steps 12 --out w-$optimizer
+  # shellcheck disable=SC2086
+  works train teacher-student $tiny --steps 5 --out p-$optimizer
+  works train teacher-student --resume p-$optimizer --steps 12
+  same_run w-$optimizer p-$optimizer
+done
+
+# ---- eval ----
+works eval --checkpoint whole/checkpoint.safetensors --json
+loss=$(sed -n 's/.*"loss": \([0-9.e-]*\).*/\1/p' out)
+tail -n 1 whole/metrics.jsonl | grep -qF "\"val_loss\": $loss" || fail "eval says $loss"
+works eval --checkpoint whole/checkpoint.safetensors --data digits --json
+grep -q '"examples": 1797' out || fail "eval: not all digits"
+
+# ---- sweep and plot ----
+grid="--data digits --net 64-8-10 --steps 6 --grid optimizer=adam,sgd --grid lr=0.01,0.1 --seeds 2"
+# shellcheck disable=SC2086
+works sweep classifier $grid --out sw
+grep -q '^  adam .* lr=' out || fail "no row of adam in the table"
+[ "$(grep -c '"settings": ' sw/sweep.json)" -eq 4 ] || fail "not four points"
+find sw -name metrics.jsonl | sort | xargs cat >before
+rm sw/adam/lr=0.1/s2/summary.json sw/sgd/lr=0.01/s1/checkpoint.safetensors
+rm sw/sgd/lr=0.01/s1/summary.json
+touch marker
+# shellcheck disable=SC2086
+works sweep classifier $grid --out sw
+[ "$(find sw -name summary.json -newer marker | wc -l)" -eq 2 ] || fail "not two runs made again"
+find sw -name metrics.jsonl | sort | xargs cat >after
+strip='s/"(optimizer_)?seconds": [0-9.e+-]+(, )?//g'
+cmp -s <(sed -E "$strip" before) <(sed -E "$strip" after) || fail "the sweep went on otherwise"
+works sweep teacher-student --net 6-5-3 --train 40 --test 30 --steps 3 --grid lr=1e-3:1 --random 3 \
+  --out sr
+[ "$(find sr -name metrics.jsonl | wc -l)" -eq 3 ] || fail "not three random points"
+works plot sw --best --out curves
+for file in plots/curves.gp plots/curves.tsv; do [ -s $file ] || fail "no $file"; done
+if command -v gnuplot >/dev/null; then
+  [ "$(stat -c %s curves.png 2>/dev/null || stat -f %z curves.png)" -lt 200000 ] || fail "curves.png"
+fi
+grep -q '2 runs  adam lr=' out || fail "plot: $(cat out)"
+
+# ---- failing ----
+fails 2 "there is no \"nothing\"" train nothing
+fails 2 "no preset" train classifier --optimizer nothing --data digits
+fails 2 "no option" train classifier --set nothing=1 --data digits
+fails 4 "nothing" train classifier --data nothing
+fails 2 "has lr" train classifier --resume whole --lr 0.5
+fails 2 "is of classifier" train autoencoder --resume whole
+fails 3 "step 60 of 10" train classifier --resume whole --steps 10
+fails 4 "run.json" train classifier --resume nowhere
+fails 4 "no runs there" plot nowhere
+fails 2 "needs --random" sweep classifier --grid lr=0.1:1
+printf '1,2,0\n3,4,1\n5,6,0\n7,8,1\n9,10,0\n' >big.csv
+fails 3 "outside [0, 1]" train autoencoder --data big.csv --batch 0
+head -c 3000 whole/checkpoint.safetensors >short.safetensors
+fails 3 "short.safetensors" eval --checkpoint short.safetensors
+fails 5 "no longer finite" train classifier --data digits --act linear --optimizer sgd --lr 1e6 \
+  --checkpoint-every 1 --steps 300 --out diverged
+[ -s diverged/checkpoint.safetensors ] || fail "the checkpoint before the divergence is gone"
+tail -n 1 diverged/metrics.jsonl | grep -q '"loss": null' || fail "no null at the end"
+grep -q '"diverged": true' diverged/summary.json || fail "no divergence in the summary"
+
+[ $failures -eq 0 ] || exit 1
+echo "symo train works"

@@ -1,0 +1,125 @@
+/* Rules: patterns, the first that fits, those of presets. */
+#include "optim/block.h"
+#include "tests/support/stepping.h"
+
+Test(optim_rules, patterns) {
+  static const struct {
+    const char *pattern, *name;
+    bool fits;
+  } rows[] = {
+      {"*", "w1", true},
+      {"w?", "w1", true},
+      {"w?", "w", false},
+      {"w?", "w12", false},
+      {"w*", "w", true},
+      {"*.weight", "h.0.weight", true},
+      {"*.weight", "weight", false},
+      {"h.*.b*s", "h.3.bias", true},
+      {"h.*.b*s", "h.3.bia", false},
+      {"*a*b*c", "xaxxbxxbxc", true},
+      {"*a*b*c", "xaxxcxxb", false},
+      {"**", "x", true},
+      {"w1", "w1", true},
+      {"w1", "w10", false},
+      {"w10", "w1", false},
+      {"*w1", "w1w1", true},
+      {"?*", "x", true},
+      {"emb*", "w1", false},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    symo_rule rule = {.max_order = 1};
+    strcpy(rule.pattern, rows[i].pattern);
+    cr_assert(symo_rule_fits(&rule, rows[i].name, 1) == rows[i].fits, "%s %s", rows[i].pattern,
+              rows[i].name);
+    cr_assert(!symo_rule_fits(&rule, rows[i].name, 2));
+  }
+}
+
+static const char net[] = "v: identity 9; in: identity 5; h: signed-permutation 7; "
+                          "embed[v,in] w1[h,in] b1[h] w2[v,h] t[h,in,in]";
+
+Test(optim_rules, the_first_that_fits_counts) {
+  symo_test_stepper s;
+  symo_stepper_open(&s, net, SYMO_F64, 21, false);
+  symo_method adam = symo_stepper_method(&s, "adam", ""), sgd = symo_stepper_method(&s, "sgd", "");
+  symo_rule rules[4];
+  for (int i = 0; i < 4; i++) rules[i] = symo_stepper_rule(i % 2 == 0 ? &adam : &sgd);
+  strcpy(rules[0].pattern, "embed*");
+  rules[1].min_order = rules[1].max_order = 2;
+  rules[2].max_order = 1;
+  symo_stepper_plan(&s, 4, rules);
+  const size_t expected[] = {0, 1, 2, 1, 3};
+  for (size_t i = 0; i < 5; i++) cr_assert(symo_optim_rule_of(s.optim, i) == expected[i]);
+  /* Each tensor moves as its rule alone would have it. */
+  double together[512], *before = malloc(s.w.n * sizeof *before);
+  memcpy(before, s.theta, s.w.n * sizeof *before);
+  symo_test_randn(s.w.rng, s.g, s.w.n);
+  for (int t = 0; t < 3; t++) symo_stepper_step(&s);
+  memcpy(together, s.theta, s.w.n * sizeof *together);
+  for (int k = 0; k < 2; k++) {
+    symo_stepper_preset(&s, k == 0 ? "adam" : "sgd", "");
+    symo_stepper_set(&s, before);
+    for (int t = 0; t < 3; t++) symo_stepper_step(&s);
+    for (size_t i = 0; i < 5; i++) {
+      if (expected[i] % 2 != (size_t)k) continue;
+      size_t at = symo_layout_tensor_offset(s.w.layout, i);
+      cr_assert(memcmp(together + at, s.theta + at,
+                       symo_layout_tensor_size(s.w.layout, i) * sizeof *together) == 0);
+    }
+  }
+  free(before);
+  symo_stepper_close(&s);
+}
+
+Test(optim_rules, uncovered_tensors_are_named) {
+  symo_test_stepper s;
+  symo_stepper_open(&s, net, SYMO_F64, 22, false);
+  symo_method adam = symo_stepper_method(&s, "adam", "");
+  symo_rule rules[2] = {symo_stepper_rule(&adam), symo_stepper_rule(&adam)};
+  symo_optim_spec spec = symo_optim_spec_default();
+  symo_optim *optim = NULL;
+  spec.num_rules = 2;
+  spec.rules = rules;
+  rules[0].min_order = 2;
+  rules[0].max_order = 2;
+  rules[1].max_order = 1;
+  cr_fails(s.w.context, SYMO_E_ARGUMENT, "tensor t of 3 axes",
+           symo_optim_create(s.w.layout, &spec, &optim));
+  rules[0].max_order = 3;
+  strcpy(rules[0].pattern, "w*");
+  cr_fails(s.w.context, SYMO_E_ARGUMENT, "tensor embed",
+           symo_optim_create(s.w.layout, &spec, &optim));
+  cr_assert(optim == NULL);
+  symo_stepper_close(&s);
+}
+
+Test(optim_rules, presets_bring_theirs) {
+  symo_context *context = symo_test_context();
+  for (size_t p = 0; p < symo_method_num_presets(); p++) {
+    const char *name = symo_method_preset_name(p);
+    symo_method m;
+    symo_rule rules[4];
+    size_t num = 0;
+    cr_ok(context, symo_method_preset(context, name, &m));
+    strcpy(m.schedule, "cosine");
+    m.total_steps = 77;
+    cr_ok(context, symo_optim_preset_rules(context, &m, &num, rules));
+    bool matrices =
+        strncmp(name, "muon", 4) == 0 || strcmp(name, "shampoo") == 0 || strcmp(name, "soap") == 0;
+    cr_assert(num == (matrices ? 2 : 1), "%s", name);
+    cr_assert(strcmp(rules[0].method.preset, name) == 0);
+    for (size_t order = 0; order <= SYMO_MAX_ORDER; order++) {
+      size_t rule = symo_rule_find(num, rules, "x", order);
+      cr_assert(rule == (matrices && order < 2 ? 1 : 0));
+    }
+    if (!matrices) continue;
+    cr_assert_str_eq(rules[1].method.preset, "adamw");
+    cr_assert_str_eq(rules[1].method.schedule, "cosine");
+    cr_assert(rules[1].method.total_steps == 77);
+    if (strncmp(name, "muon", 4) == 0)
+      cr_assert(rules[1].method.lr == 3e-4 && rules[1].method.beta2 == 0.95);
+  }
+  cr_assert(symo_optim_preset_rules(context, NULL, NULL, NULL) == SYMO_E_ARGUMENT);
+  symo_context_destroy(context);
+  cr_no_leaks();
+}

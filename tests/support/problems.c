@@ -1,0 +1,189 @@
+/* Problems with known answers, and plans that descend on them; see problems.h. */
+#include "tests/support/problems.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/linalg.h"
+#include "tests/support/solvers.h"
+#include "tests/support/stepping.h"
+
+/* ---- problems ---- */
+
+static double loss_at(const symo_test_problem *p, const double *x) {
+  if (p->valley) {
+    double r1 = 10 * (x[1] - x[0] * x[0]), r2 = 1 - x[0];
+    return 0.5 * (r1 * r1 + r2 * r2);
+  }
+  double sum = p->c;
+  for (size_t i = 0; i < p->n; i++) {
+    double ax = 0;
+    for (size_t j = 0; j < p->n; j++) ax += p->a[i * p->n + j] * x[j];
+    sum += x[i] * (0.5 * ax - p->b[i]);
+  }
+  return sum;
+}
+
+static symo_status take_loss(void *self, const void *theta, double *loss) {
+  symo_test_problem *p = self;
+  p->losses++;
+  symo_test_unpack(p->dtype, theta, p->x, p->n);
+  *loss = p->nan_loss ? NAN : loss_at(p, p->x);
+  return SYMO_OK;
+}
+
+static symo_status take_gradient(void *self, const void *theta, double *loss, void *grad) {
+  symo_test_problem *p = self;
+  const double *x = p->x;
+  p->gradients++;
+  symo_test_unpack(p->dtype, theta, p->x, p->n);
+  if (loss != NULL) *loss = p->nan_loss ? NAN : loss_at(p, x);
+  for (size_t i = 0; i < p->n && !p->valley; i++) {
+    p->y[i] = -p->b[i];
+    for (size_t j = 0; j < p->n; j++) p->y[i] += p->a[i * p->n + j] * x[j];
+  }
+  if (p->valley) {
+    double r1 = 10 * (x[1] - x[0] * x[0]), r2 = 1 - x[0];
+    p->y[0] = -20 * x[0] * r1 - r2;
+    p->y[1] = 10 * r1;
+  }
+  if (p->nan_gradient) p->y[p->n - 1] = NAN;
+  symo_test_pack(p->dtype, p->y, grad, p->n);
+  return SYMO_OK;
+}
+
+static symo_status take_product(void *self, const void *theta, size_t k, const void *v, void *out) {
+  symo_test_problem *p = self;
+  cr_assert_eq(k, 1);
+  p->products++;
+  symo_test_unpack(p->dtype, theta, p->x, p->n);
+  double x1 = p->x[0];
+  symo_test_unpack(p->dtype, v, p->x, p->n);
+  for (size_t i = 0; i < p->n && !p->valley; i++) {
+    p->y[i] = 0;
+    for (size_t j = 0; j < p->n; j++) p->y[i] += p->a[i * p->n + j] * p->x[j];
+  }
+  if (p->valley) { /* J = (-20 x1, 10; -1, 0) */
+    double first = -20 * x1 * p->x[0] + 10 * p->x[1];
+    p->y[0] = -20 * x1 * first + p->x[0];
+    p->y[1] = 10 * first;
+  }
+  if (p->nan_product) p->y[0] = NAN;
+  symo_test_pack(p->dtype, p->y, out, p->n);
+  return SYMO_OK;
+}
+
+static void fill(symo_test_problem *p, symo_dtype dtype, size_t n) {
+  *p = (symo_test_problem){.n = n, .dtype = dtype};
+  p->a = calloc(n * n + 3 * n, sizeof *p->a);
+  cr_assert(p->a != NULL);
+  p->b = p->a + n * n;
+  p->x = p->b + n;
+  p->y = p->x + n;
+  p->problem = (symo_problem){.name = "test",
+                              .size = n,
+                              .dtype = dtype,
+                              .self = p,
+                              .loss = take_loss,
+                              .gradient = take_gradient,
+                              .hvp = take_product,
+                              .ggn = take_product};
+}
+
+void symo_test_quadratic(symo_test_problem *p, symo_rng *rng, symo_dtype dtype, size_t n,
+                         const double *w) {
+  fill(p, dtype, n);
+  solvers_spd(rng, n, w, p->a);
+  symo_test_randn(rng, p->b, n);
+}
+
+void symo_test_valley(symo_test_problem *p) {
+  fill(p, SYMO_F64, 2);
+  p->valley = true;
+  p->problem.hvp = NULL;
+}
+
+void symo_test_problem_free(symo_test_problem *p) { free(p->a); }
+
+void symo_test_solve(size_t n, double *a, double damping, double *b) {
+  void *work = malloc(symo_eigh_work(SYMO_F64, n));
+  symo_add_diagonal(SYMO_F64, n, damping, a);
+  cr_assert(work != NULL && symo_cholesky(SYMO_F64, n, a, NULL, work) == SYMO_OK);
+  symo_trsm(SYMO_F64, n, a, false, symo_mat_dense(b, n, 1));
+  symo_trsm(SYMO_F64, n, a, true, symo_mat_dense(b, n, 1));
+  free(work);
+}
+
+/* ---- descents ---- */
+
+void symo_descent_open(symo_test_descent *d, symo_context *context, const symo_problem *problem,
+                       symo_layout *layout, const char *preset, const char *settings) {
+  symo_test_stepper s = {.w = {.context = context}};
+  char text[64];
+  *d = (symo_test_descent){.context = context, .problem = *problem, .layout = layout};
+  d->dtype = problem->dtype;
+  d->n = problem->size;
+  snprintf(text, sizeof text, "x: identity %zu; w[x]", d->n);
+  if (layout == NULL) cr_ok(context, symo_layout_parse(context, text, &d->layout));
+  d->method = symo_stepper_method(&s, preset, settings);
+  d->rule = symo_stepper_rule(&d->method);
+  d->spec = symo_optim_spec_default();
+  d->spec.num_rules = 1;
+  d->spec.rules = &d->rule;
+  d->spec.dtype = d->dtype;
+  cr_ok(context, symo_optim_create(d->layout, &d->spec, &d->optim));
+  cr_ok(context, symo_optim_state_create(d->optim, &d->state));
+  d->theta = calloc(d->n, symo_dtype_size(d->dtype));
+  cr_assert(d->theta != NULL);
+  if (layout == NULL) symo_layout_destroy(d->layout);
+}
+
+void symo_descent_close(symo_test_descent *d) {
+  symo_optim_state_destroy(d->state);
+  symo_optim_destroy(d->optim);
+  free(d->theta);
+}
+
+void symo_descent_set(symo_test_descent *d, const double *theta) {
+  symo_test_pack(d->dtype, theta, d->theta, d->n);
+}
+
+void symo_descent_get(const symo_test_descent *d, double *theta) {
+  symo_test_unpack(d->dtype, d->theta, theta, d->n);
+}
+
+symo_step_report symo_descent_step(symo_test_descent *d) {
+  symo_step_report report;
+  cr_ok(d->context, symo_optim_problem_step(d->state, &d->problem, d->theta, &d->loss, &report));
+  return report;
+}
+
+static size_t entry_bytes(const symo_state_entry *e) {
+  size_t bytes = symo_dtype_size(e->dtype);
+  for (size_t a = 0; a < e->order; a++) bytes *= e->shape[a];
+  return bytes;
+}
+
+symo_test_bytes symo_descent_bytes(symo_test_descent *d, bool counters) {
+  symo_test_bytes out = {.n = d->n * symo_dtype_size(d->dtype)};
+  size_t first = counters ? 0 : 1, count = symo_optim_state_num_entries(d->state);
+  for (size_t i = first; i < count; i++) {
+    symo_state_entry e = symo_optim_state_entry(d->state, i);
+    out.n += entry_bytes(&e);
+  }
+  out.p = malloc(out.n);
+  cr_assert(out.p != NULL);
+  size_t used = d->n * symo_dtype_size(d->dtype);
+  memcpy(out.p, d->theta, used);
+  for (size_t i = first; i < count; i++) {
+    symo_state_entry e = symo_optim_state_entry(d->state, i);
+    memcpy(out.p + used, e.data, entry_bytes(&e));
+    used += entry_bytes(&e);
+  }
+  return out;
+}
+
+bool symo_test_same_bytes(symo_test_bytes a, symo_test_bytes b) {
+  return a.n == b.n && memcmp(a.p, b.p, a.n) == 0;
+}
