@@ -70,7 +70,8 @@ fail:
 }
 
 /* The preset's rate decays as suits a hundred steps.  From a coarse sweep on digits with one seed
- * and refresh_every 5: the best constant rate for both; for symo cosine from 0.03 was a little better. */
+ * and refresh_every 5: the best constant rate for both; for symo cosine from 0.03 was a little
+ * better. */
 static const train_tuned tuned[] = {
     {"symo", "schedule=constant;lr=0.01"}, {"symo-bd", "schedule=constant;lr=0.01"}, {NULL, NULL}};
 

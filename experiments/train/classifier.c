@@ -40,7 +40,8 @@ fail:
 }
 
 /* The preset's rate decays as suits a hundred steps.  From a coarse sweep on digits with one seed
- * and refresh_every 5: the best constant rate for symo; symo-bd, and symo with cosine, liked 0.03 more. */
+ * and refresh_every 5: the best constant rate for symo; symo-bd, and symo with cosine, liked 0.03
+ * more. */
 static const train_tuned tuned[] = {
     {"symo", "schedule=constant;lr=0.01"}, {"symo-bd", "schedule=constant;lr=0.01"}, {NULL, NULL}};
 
