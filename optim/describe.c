@@ -120,7 +120,7 @@ static symo_status add_block(symo_text *out, const symo_optim *optim, const opti
   add_settings(out, m);
   if (b->curvature == NULL) {
     symo_text_add(out, "    products of the problem by %s, at most %.0f a step\n", m->solver,
-                  m->solver_steps);
+                  (double)symo_solver_steps(m));
     return b->precondition != NULL ? add_preconditioner(out, b) : SYMO_OK;
   }
   size_t curvature = symo_block_curvature_entry(b), end = b->first_entry + b->num_entries;

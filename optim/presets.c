@@ -40,7 +40,6 @@ static const symo_method base = {
     .statistics_every = 1,
     .refresh_every = 1,
     .stagger = true,
-    .solver_steps = 100,
     .solver_tolerance = 1e-6,
     .max_dim = 8192,
 };

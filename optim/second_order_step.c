@@ -83,7 +83,7 @@ static symo_status solve_from(newton *s, bool preconditioned) {
       .n = s->n,
       .damping = s->report->damping,
       .tolerance = m->solver_tolerance,
-      .max_iterations = (int)m->solver_steps,
+      .max_iterations = symo_solver_steps(m),
       .self = s,
       .multiply = symo_newton_multiply,
       .precondition = preconditioned ? apply_preconditioner : NULL,

@@ -220,9 +220,10 @@ static symo_status advance(block_step *s, bool curved) {
                        (unsigned long long)s->t, t->name);
     if (graft) factor = norm > 0 ? s->graft_norms[i] / norm : 0;
     factor *= symo_update_scale(&b->method, t->order, t->dim, norm * factor, t->size);
-    if (basis) factor *= 1 - s->rate * decay; /* (p - d) (1 - rate decay) */
-    s->report->update_norm =
-        hypot(s->report->update_norm, symo_update_change(s->rate, decay, factor, d, p));
+    if (basis) factor *= 1 - s->rate * decay;                  /* (p - d) (1 - rate decay) */
+    double change = decay == 0 ? fabs(s->rate * factor) * norm /* as it would be taken again */
+                               : symo_update_change(s->rate, decay, factor, d, p);
+    s->report->update_norm = hypot(s->report->update_norm, change);
     symo_update_apply(s->rate, decay, factor, d, p);
   }
   return SYMO_OK;

@@ -46,7 +46,7 @@ typedef struct symo_method {
   double statistics_every, refresh_every, start_step; /* cadences, in steps; roots of one rule are
                                                          spread over refresh_every steps */
   double skip_tolerance; /* a basis is kept while it diagonalises C so well: |off| <= tol |C| */
-  double solver_steps;   /* iterations of newton-schulz, polar-express; most of others */
+  double solver_steps; /* iterations of newton-schulz, polar-express; most of others; 0: its own */
   double solver_tolerance;
   double max_dim; /* per-axis: longer axes are left alone */
 

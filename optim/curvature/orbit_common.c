@@ -45,7 +45,7 @@ solver_options symo_orbit_options(const orbit *o, double eps) {
   return (solver_options){.dtype = o->dtype,
                           .eps = eps,
                           .power = o->power,
-                          .steps = (int)o->method.solver_steps,
+                          .steps = symo_solver_steps(&o->method),
                           .tolerance = o->method.solver_tolerance};
 }
 
@@ -256,7 +256,7 @@ static const orbit_label *label_of_root(const orbit *o, size_t root) {
 double symo_orbit_refresh_flops(const void *self, size_t root) {
   const orbit *o = self;
   const orbit_label *l = label_of_root(o, root);
-  return l == NULL ? 0 : root_flops(l, (int)o->method.solver_steps);
+  return l == NULL ? 0 : root_flops(l, symo_solver_steps(&o->method));
 }
 
 double symo_orbit_apply_flops(const void *self) {
@@ -268,7 +268,7 @@ double symo_orbit_apply_flops(const void *self) {
     if (l->way == ORBIT_ROOTS)
       flops += 2 * size * (double)l->label->m;
     else if (l->way == ORBIT_POLAR)
-      flops += members(l) * polar_flops(l, (int)o->method.solver_steps);
+      flops += members(l) * polar_flops(l, symo_solver_steps(&o->method));
     else
       flops += 3 * size;
   }
@@ -278,7 +278,7 @@ double symo_orbit_apply_flops(const void *self) {
 symo_status symo_orbit_describe(const void *self, char **text) {
   const orbit *o = self;
   const char *how = strcmp(o->method.solver, "auto") == 0 ? " (auto)" : "";
-  int steps = (int)o->method.solver_steps;
+  int steps = symo_solver_steps(&o->method);
   symo_text out = {0};
   if (o->num_labels == 0) symo_text_add(&out, "alpha 0: directions as they are\n");
   for (size_t i = 0; i < o->num_labels; i++) {

@@ -263,7 +263,7 @@ static symo_status take_root(const per_axis *p, const axis_factor *a, const curv
                             .eps = p->relative ? step->damping * trace / (double)a->dim
                                                : step->damping,
                             .power = a->power,
-                            .steps = (int)p->method.solver_steps,
+                            .steps = symo_solver_steps(&p->method),
                             .tolerance = p->method.solver_tolerance};
   return a->solver->root(&options, a->dim, c, root, report, work);
 }
@@ -344,8 +344,9 @@ static double refresh_flops(const void *self, size_t root) {
   double n = (double)a->dim;
   /* A product, a QR decomposition, and the moments turned. */
   if (p->basis) return (2 + 8.0 / 3 + 2) * n * n * n + 2 * n * (double)p->tensors[a->tensor].size;
-  return a->solver->root_flops == NULL ? 0
-                                       : a->solver->root_flops(a->dim, (int)p->method.solver_steps);
+  return a->solver->root_flops == NULL
+             ? 0
+             : a->solver->root_flops(a->dim, symo_solver_steps(&p->method));
 }
 
 static double apply_flops(const void *self) {

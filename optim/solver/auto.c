@@ -28,11 +28,11 @@
  *      256              3.0        2.8               6.1                  0.93
  *     1024              101        175               367                    21
  *
- * Five steps leave singular values within 14 per cent of 1, eigh is exact; so the steps are taken
- * only where they are faster by half for scaled matrices: in float32 up to a smaller side below 512
- * (1.64 at 384, 1.48 at 512, but 1.59 once more at 768 x 3072).  That margin is a choice, not a
- * measurement.  Where x'x is well-conditioned, or eps makes it so, eigh is ahead from 512 on.
- * float64 is asked for by those who want accuracy: eigh.
+ * Five steps leave singular values within 14 per cent of 1, eight (SYMO_AUTO_STEPS) within the rounding of
+ * float32 unless they are below 1e-3 of the norm; eigh is exact.  `auto` is to be as good as exact,
+ * so it takes eight where they are faster by a half for scaled matrices: in float32 up to a smaller
+ * side below 256 (1.8 at 128, 1.2 at 256).  That margin is a choice, not a measurement.  float64 is
+ * asked for by those who want accuracy: eigh.
  *
  * The number of threads makes no difference yet: with two, on a machine that had other work, times
  * varied twofold and more and were above those of one, which bears no second row.
@@ -41,7 +41,7 @@
  * power -1 but does not do singular matrices, and coupled-newton is slower from 128 on. */
 #include "optim/solver/solver.h"
 
-enum { CROSSOVER_F32 = 512 }; /* smaller sides below it go to polar-express */
+enum { CROSSOVER_F32 = 256 }; /* smaller sides below it go to polar-express */
 
 const symo_solver *symo_solver_auto_root(symo_dtype dtype, double power, size_t m, int threads) {
   return &symo_solver_eigh;

@@ -165,6 +165,7 @@ static double polar_flops(size_t rows, size_t cols, int steps) {
 
 const symo_solver symo_solver_coupled_newton = {
     .name = "coupled-newton",
+    .default_steps = 100,
     .summary =
         "powers -1/p by the iteration of Distributed Shampoo; not for singular C without eps",
     .refuse = refuse,

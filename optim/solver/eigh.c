@@ -11,6 +11,12 @@
  *                             four times the time.
  * accuracy is 1e-3 in float32 and 1e-10 in float64.
  *
+ * Coordinates of permutation groups have mean 0 over their smaller side, so that x x' is singular but
+ * for no bad reason: with v = (1, .., 1)' / sqrt(n) and v'x = 0 (looked at in x itself, where rounding
+ * is u and not sqrt(u)),
+ *     f(x x') x = f(x x' + c v v') x
+ * for any c.  Before a wider type is taken for eps 0, c = tr / n is tried.
+ *
  * With eps 0, singular values at most 10 n u of the largest count as zero and stay zero.  With eps
  * above 0, no eigenvalue of C + eps I counts as less than u times the largest (roots) or u^2 times
  * (polar factors): an eps that vanishes in rounding cannot blow the rounding up.  Power 0 is the
@@ -119,6 +125,30 @@ static bool well_conditioned(const polar_task *p, symo_mat gram, void *work) {
          rcond * accuracy > symo_epsilon(p->dtype);
 }
 
+/* Whether |v'x| counts as zero beside the largest singular value, which is no less than any entry. */
+static bool has_mean_zero(symo_dtype t, symo_mat x) {
+  double sum[PANEL], squares = 0, n = (double)x.rows;
+  for (size_t j = 0; j < x.cols; j += PANEL) {
+    size_t k = j + PANEL <= x.cols ? PANEL : x.cols - j;
+    memset(sum, 0, sizeof sum);
+    for (size_t i = 0; i < x.rows; i++) {
+      const void *row = symo_at(t, x.p, (ptrdiff_t)i * x.rs + (ptrdiff_t)j * x.cs);
+      for (size_t l = 0; l < k; l++) sum[l] += symo_get(t, row, l * (size_t)x.cs);
+    }
+    for (size_t l = 0; l < k; l++) squares += sum[l] * sum[l] / n;
+  }
+  return sqrt(squares) <= symo_rank_tolerance(t, x.rows) * symo_mat_max_abs(t, x);
+}
+
+/* gram += c v v', lower triangle. */
+static void fill_mean(symo_dtype t, symo_mat gram) {
+  size_t n = gram.rows;
+  double c = symo_trace(t, n, gram.p) / (double)n / (double)n;
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j <= i; j++)
+      symo_put(t, gram.p, i * n + j, symo_get(t, gram.p, i * n + j) + c);
+}
+
 static symo_status polar_own(const polar_task *p, symo_mat gram, void *work) {
   symo_status status = symo_eigh(p->dtype, p->n, gram.p, p->w, work);
   if (status != SYMO_OK) return eigen_status(status);
@@ -211,6 +241,15 @@ static symo_status polar(const solver_options *o, symo_mat x, void *y, solver_re
   void *rest = (char *)work + symo_piece_bytes(t, n * n);
   symo_syrk(t, 1, symo_mat_t(p.wide), 0, gram);
   if (well_conditioned(&p, gram, rest)) return polar_own(&p, gram, rest);
+  if (o->eps == 0 && n > 1 && has_mean_zero(t, p.wide)) {
+    double rank = symo_lower_effective_rank(t, n, gram.p);
+    fill_mean(t, gram);
+    if (well_conditioned(&p, gram, rest)) {
+      symo_status status = polar_own(&p, gram, rest);
+      if (status == SYMO_OK) report->effective_rank = rank;
+      return status;
+    }
+  }
   return t == SYMO_F32 ? polar_widened(&p, work) : polar_svd(&p, work);
 }
 

@@ -26,6 +26,7 @@ static symo_status polar(const solver_options *o, symo_mat x, void *y, solver_re
 
 const symo_solver symo_solver_newton_schulz = {
     .name = "newton-schulz",
+    .default_steps = 5,
     .summary = "power -1/2 roughly, by Muon's quintic Newton-Schulz iteration",
     .refuse = symo_quintic_refuse,
     .root_work = symo_quintic_root_work,

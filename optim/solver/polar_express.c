@@ -39,6 +39,7 @@ static symo_status polar(const solver_options *o, symo_mat x, void *y, solver_re
 
 const symo_solver symo_solver_polar_express = {
     .name = "polar-express",
+    .default_steps = 5,
     .summary = "power -1/2 to 14 per cent in five steps, then to rounding",
     .refuse = symo_quintic_refuse,
     .root_work = symo_quintic_root_work,

@@ -20,3 +20,10 @@ const symo_solver *symo_solver_find(const char *name) {
     if (strcmp(solvers[i]->name, name) == 0) return solvers[i];
   return NULL;
 }
+
+int symo_solver_steps(const symo_method *method) {
+  const symo_solver *solver = symo_solver_find(method->solver);
+  if (strcmp(method->solver, "auto") == 0) return SYMO_AUTO_STEPS;
+  if (method->solver_steps > 0) return (int)method->solver_steps;
+  return solver != NULL ? solver->default_steps : 100;
+}

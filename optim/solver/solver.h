@@ -25,6 +25,7 @@ typedef struct solver_report {
 typedef struct symo_solver symo_solver;
 struct symo_solver {
   const char *name, *summary;
+  int default_steps; /* where the method says 0 */
 
   /* NULL if it can take C to this power, else the reason why not. */
   const char *(*refuse)(double power);
@@ -59,12 +60,16 @@ struct symo_solver {
 SYMO_SOLVER_LIST(SYMO_SOLVER_EXTERN)
 #undef SYMO_SOLVER_EXTERN
 
+/* What a method asks for: its steps, else those of its solver, SYMO_AUTO_STEPS for "auto", 100 for cg. */
+int symo_solver_steps(const symo_method *method);
+
 const symo_solver *symo_solver_find(const char *name); /* NULL: there is none; not for "auto" */
 size_t symo_solver_count(void);
 const symo_solver *symo_solver_at(size_t index);
 
 /* What `auto` takes for a root of an m x m matrix, or for a polar factor of rows x cols, with a
  * number of threads, from measured crossovers (optim/solver/auto.c says which). */
+enum { SYMO_AUTO_STEPS = 8 };
 const symo_solver *symo_solver_auto_root(symo_dtype dtype, double power, size_t m, int threads);
 const symo_solver *symo_solver_auto_polar(symo_dtype dtype, double power, size_t rows, size_t cols,
                                           int threads);

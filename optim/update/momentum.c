@@ -1,4 +1,5 @@
-/* Momentum, in this order of operations, every one rounded to the type of the numbers:
+/* Momentum, in this order of operations, every one rounded to the type of the numbers (and one loop
+ * for each case: a choice within a loop keeps it from being vectorised):
  *
  *     m <- (b m) + (1 - b) g        or        m <- (b m) + g
  *     u  = m,   with Nesterov        (1 - b) g + (b m)    or    g + (b m)
@@ -18,32 +19,52 @@ typedef struct memory {
 static inline void run_f64(const memory *o, size_t n, const double *g, ptrdiff_t gs, double *m,
                            ptrdiff_t ms, double *u, ptrdiff_t us) {
   double b = o->b, c = o->c, correction = o->correction;
-  for (size_t k = 0; k < n; k++) {
-    ptrdiff_t i = (ptrdiff_t)k;
-    double old = b * m[i * ms], new = c *g[i * gs], now = old + new;
-    m[i * ms] = now;
-    if (!o->direction) continue;
-    if (o->nesterov) {
-      double ahead = b * now;
-      now = new + ahead;
+  if (!o->direction) {
+    for (size_t k = 0; k < n; k++) {
+      ptrdiff_t i = (ptrdiff_t)k;
+      double old = b * m[i * ms], new = c *g[i * gs];
+      m[i * ms] = old + new;
     }
-    u[i * us] = now / correction;
+  } else if (o->nesterov) {
+    for (size_t k = 0; k < n; k++) {
+      ptrdiff_t i = (ptrdiff_t)k;
+      double old = b * m[i * ms], new = c *g[i * gs], now = old + new, ahead = b *now;
+      m[i * ms] = now;
+      u[i * us] = (new + ahead) / correction;
+    }
+  } else {
+    for (size_t k = 0; k < n; k++) {
+      ptrdiff_t i = (ptrdiff_t)k;
+      double old = b * m[i * ms], new = c *g[i * gs], now = old + new;
+      m[i * ms] = now;
+      u[i * us] = now / correction;
+    }
   }
 }
 
 static inline void run_f32(const memory *o, size_t n, const float *g, ptrdiff_t gs, float *m,
                            ptrdiff_t ms, float *u, ptrdiff_t us) {
   float b = (float)o->b, c = (float)o->c, correction = (float)o->correction;
-  for (size_t k = 0; k < n; k++) {
-    ptrdiff_t i = (ptrdiff_t)k;
-    float old = b * m[i * ms], new = c *g[i * gs], now = old + new;
-    m[i * ms] = now;
-    if (!o->direction) continue;
-    if (o->nesterov) {
-      float ahead = b * now;
-      now = new + ahead;
+  if (!o->direction) {
+    for (size_t k = 0; k < n; k++) {
+      ptrdiff_t i = (ptrdiff_t)k;
+      float old = b * m[i * ms], new = c *g[i * gs];
+      m[i * ms] = old + new;
     }
-    u[i * us] = now / correction;
+  } else if (o->nesterov) {
+    for (size_t k = 0; k < n; k++) {
+      ptrdiff_t i = (ptrdiff_t)k;
+      float old = b * m[i * ms], new = c *g[i * gs], now = old + new, ahead = b *now;
+      m[i * ms] = now;
+      u[i * us] = (new + ahead) / correction;
+    }
+  } else {
+    for (size_t k = 0; k < n; k++) {
+      ptrdiff_t i = (ptrdiff_t)k;
+      float old = b * m[i * ms], new = c *g[i * gs], now = old + new;
+      m[i * ms] = now;
+      u[i * us] = now / correction;
+    }
   }
 }
 
