@@ -83,3 +83,4 @@ compare groups-tanh "cost.png" "${one[@]}" --act tanh
 compare groups-relu "cost.png" "${one[@]}" --act relu
 bench bench-estimate estimate
 bench bench-hessian hessian
+bench bench-optim optim

@@ -1,15 +1,15 @@
-/* Steps of optimizers on the matrices of networks, against the rates of the machine in the same run,
- * and their memory against Adam's.
+/* Steps of optimizers on the matrices of networks, against the rates of the machine in the same
+ * run, and their memory against Adam's.
  *
- * The limit of a step is the larger of its flops, as the plan counts them, at the rate of sgemm, and of
- * the bytes that it cannot avoid (gradient read, parameters and state read and written) at the rate
- * of memory.  Both rates are taken between the steps.  Roots fall on every other step here, whatever
- * the method says, so that they are told from the rest by the difference; what is shown is
+ * The limit of a step is the larger of its flops, as the plan counts them, at the rate of sgemm,
+ * and of the bytes that it cannot avoid (gradient read, parameters and state read and written) at
+ * the rate of memory.  Both are taken between the steps.  Roots fall on every other step here,
+ * whatever the method says, so that they are told from the rest by the difference; what is shown is
  *     rest + roots / refresh_every ,
  * the mean step at the cadence of the method.  The first step (eigenvectors of SOAP) stands apart.
  *
- * Gradients are Gaussian with rows scaled from 1 down to 1e-3: solvers that look at the condition see
- * something like a gradient.  Two of them take turns. */
+ * Gradients are Gaussian with rows scaled from 1 down to 1e-3: solvers that look at the condition
+ * see something like a gradient.  Two of them take turns. */
 #include "experiments/bench/bench.h"
 
 #include <math.h>
@@ -19,12 +19,13 @@
 #include <symo/optim.h>
 
 #include "core/alloc.h"
+#include "core/linalg.h"
 #include "core/text.h"
 #include "optim/cost.h"
 #include "optim/optim.h"
 
-enum { MOST = 32, GEMM_SIDE = 1024, STREAM = 1 << 24 };
-static const double BUDGET = 1.5; /* seconds of steps, of one case */
+enum { MOST = 32, GEMM_SIDE = 1024, STREAM = 1 << 24, SELDOM = 20 };
+static const double BUDGET = 1; /* seconds of steps, of one case */
 
 /* ---- networks ---- */
 
@@ -104,57 +105,87 @@ static symo_status make_plan(symo_context *context, const model *m, const char *
 
 /* ---- one run ---- */
 
+/* What cases share: numbers to step with, for the largest network; what rates are taken of. */
+typedef struct bench_shared {
+  size_t most;
+  float *flat; /* two gradients, parameters */
+  bench_gemm gemm;
+  float *stream; /* two halves */
+} bench_shared;
+
 typedef struct bench_run {
   symo_optim *optim;
   symo_optim_state *state;
-  float *flat;    /* two gradients, parameters */
   const void **g; /* [2][num_tensors] */
   void **p;       /* [num_tensors] */
-  bench_gemm gemm;
-  float *stream; /* two halves */
 } bench_run;
+
+static void shared_destroy(bench_shared *s) {
+  symo_free(s->flat);
+  symo_free(s->stream);
+  bench_gemm_destroy(&s->gemm);
+}
+
+static int shared_create(bench_report *report, bench_shared *s) {
+  cli *c = report->c;
+  *s = (bench_shared){0};
+  for (size_t m = 0; m < MODELS; m++) {
+    symo_layout *layout = NULL;
+    symo_status status = model_layout(cli_context(c), &models[m], &layout);
+    if (status != SYMO_OK) return cli_fail_status(c, status);
+    size_t n = symo_layout_num_parameters(layout);
+    if (models[m].timed && n > s->most) s->most = n;
+    symo_layout_destroy(layout);
+  }
+  s->flat = symo_malloc(3 * s->most * sizeof *s->flat);
+  s->stream = symo_calloc(STREAM, sizeof *s->stream);
+  if (!s->flat || !s->stream) return cli_fail(c, CLI_NUMERIC, "bench: out of memory");
+  int code = bench_random(c, SYMO_F32, 3 * s->most, 1, s->flat);
+  return code == CLI_DONE ? bench_gemm_create(c, SYMO_F32, GEMM_SIDE, &s->gemm) : code;
+}
 
 static void run_destroy(bench_run *r) {
   symo_optim_state_destroy(r->state);
   symo_optim_destroy(r->optim);
-  bench_gemm_destroy(&r->gemm);
-  symo_free(r->flat);
   symo_free(r->g);
   symo_free(r->p);
-  symo_free(r->stream);
 }
 
-/* Rows from 1 down to 1e-3. */
-static void scale_rows(const symo_layout *layout, float *flat) {
-  for (size_t t = 0; t < symo_layout_num_tensors(layout); t++) {
-    size_t size = symo_layout_tensor_size(layout, t), rows = symo_layout_axis_dim(layout, t, 0);
-    float *x = flat + symo_layout_tensor_offset(layout, t);
-    for (size_t i = 0; i < size; i++)
-      x[i] *= (float)pow(1e-3, (double)(i / (size / rows)) / (double)rows);
-  }
-}
-
-static int run_create(bench_report *report, const model *m, const char *preset, bench_run *r) {
+static int run_create(bench_report *report, const bench_shared *shared, const model *m,
+                      const char *preset, bench_run *r) {
   cli *c = report->c;
   *r = (bench_run){0};
   symo_status status = make_plan(cli_context(c), m, preset, 2, symo_get_threads(), &r->optim);
   if (status == SYMO_OK) status = symo_optim_state_create(r->optim, &r->state);
   if (status != SYMO_OK) return cli_fail_status(c, status);
-  const symo_layout *layout = r->optim->layout;
-  size_t n = symo_layout_num_parameters(layout), tensors = symo_layout_num_tensors(layout);
-  r->flat = symo_malloc(3 * n * sizeof *r->flat);
+  size_t tensors = symo_layout_num_tensors(r->optim->layout);
   r->g = symo_calloc(2 * tensors, sizeof *r->g);
   r->p = symo_calloc(tensors, sizeof *r->p);
-  r->stream = symo_calloc(STREAM, sizeof *r->stream);
-  if (!r->flat || !r->g || !r->p || !r->stream)
-    return cli_fail(c, CLI_NUMERIC, "bench: out of memory");
-  int code = bench_random(c, SYMO_F32, 3 * n, 1, r->flat);
-  for (int k = 0; k < 2; k++) {
-    scale_rows(layout, r->flat + (size_t)k * n);
-    symo_layout_split_const(layout, SYMO_F32, r->flat + (size_t)k * n, r->g + (size_t)k * tensors);
+  if (!r->g || !r->p) return cli_fail(c, CLI_NUMERIC, "bench: out of memory");
+  for (size_t k = 0; k < 2; k++)
+    symo_layout_split_const(r->optim->layout, SYMO_F32, shared->flat + k * shared->most,
+                            r->g + k * tensors);
+  symo_layout_split(r->optim->layout, SYMO_F32, shared->flat + 2 * shared->most, r->p);
+  return CLI_DONE;
+}
+
+/* Rows of gradients from 1 down to 1e-3, parameters as they are. */
+static int scale_rows(bench_report *report, const bench_shared *shared, const model *m) {
+  symo_layout *layout = NULL;
+  symo_status status = model_layout(cli_context(report->c), m, &layout);
+  if (status != SYMO_OK) return cli_fail_status(report->c, status);
+  for (size_t t = 0; t < symo_layout_num_tensors(layout); t++) {
+    size_t rows = symo_layout_axis_dim(layout, t, 0);
+    size_t columns = symo_layout_tensor_size(layout, t) / rows;
+    for (size_t i = 0; i < 2 * rows; i++) {
+      float *x = shared->flat + i / rows * shared->most + symo_layout_tensor_offset(layout, t);
+      double scale = pow(1e-3, (double)(i % rows) / (double)rows);
+      x += i % rows * columns;
+      symo_scal(SYMO_F32, columns, scale / symo_nrm2(SYMO_F32, columns, x), x);
+    }
   }
-  symo_layout_split(layout, SYMO_F32, r->flat + 2 * n, r->p);
-  return code == CLI_DONE ? bench_gemm_create(c, SYMO_F32, GEMM_SIDE, &r->gemm) : code;
+  symo_layout_destroy(layout);
+  return CLI_DONE;
 }
 
 static symo_status take_step(const bench_run *r, size_t number, double *seconds) {
@@ -167,10 +198,10 @@ static symo_status take_step(const bench_run *r, size_t number, double *seconds)
 }
 
 /* Bytes per second of y = a x + y. */
-static double stream_rate(const bench_run *r) {
+static double stream_rate(const bench_shared *s) {
   size_t half = STREAM / 2;
   double start = cli_seconds();
-  symo_axpy(SYMO_F32, half, 1e-30, r->stream, r->stream + half);
+  symo_axpy(SYMO_F32, half, 1e-30, s->stream, s->stream + half);
   return 3 * (double)half * sizeof(float) / (cli_seconds() - start);
 }
 
@@ -179,24 +210,26 @@ typedef struct figures {
   double first, rest, roots, gemm, stream;
 } figures;
 
-static int measure(bench_report *report, const bench_run *r, const char *name, figures *f) {
-  double plain[MOST], full[MOST], gemm[MOST], stream[MOST], begin = 0;
+static int measure(bench_report *report, const bench_shared *shared, const bench_run *r,
+                   const char *name, figures *f) {
+  double step[2][MOST], gemm[2 * MOST], stream[2 * MOST], begin;
   size_t repeats = report->repeats > 0 ? report->repeats : 9, done = 0;
   if (repeats > MOST) repeats = MOST;
   symo_status status = take_step(r, 0, &f->first);
   for (begin = cli_seconds(); status == SYMO_OK && done < repeats; done++) {
     if (report->repeats == 0 && done > 0 && cli_seconds() - begin > BUDGET) break;
     cli_progress(report->c, "%s: %zu of %zu", name, done + 1, repeats);
-    gemm[done] = bench_gemm_rate(&r->gemm);
-    stream[done] = stream_rate(r);
-    status = take_step(r, 2 * done + 1, &plain[done]);
-    if (status == SYMO_OK) status = take_step(r, 2 * done + 2, &full[done]);
+    for (size_t k = 0; k < 2 && status == SYMO_OK; k++) { /* without roots, with roots */
+      gemm[2 * done + k] = bench_gemm_rate(&shared->gemm);
+      stream[2 * done + k] = stream_rate(shared);
+      status = take_step(r, 2 * done + k + 1, &step[k][done]);
+    }
   }
   if (status != SYMO_OK) return cli_fail_status(report->c, status);
-  f->rest = bench_median(done, plain);
-  f->roots = bench_median(done, full) - f->rest;
-  f->gemm = bench_median(done, gemm);
-  f->stream = bench_median(done, stream);
+  f->rest = bench_median(done, step[0]);
+  f->roots = bench_median(done, step[1]) - f->rest;
+  f->gemm = bench_median(2 * done, gemm);
+  f->stream = bench_median(2 * done, stream);
   return CLI_DONE;
 }
 
@@ -247,7 +280,8 @@ static bool wanted(const bench_report *report, const char *name) {
 }
 
 /* muon: seconds of its step, noted there and compared with where symo's is known; NaN before. */
-static int run_case(bench_report *report, size_t which, const char *preset, double *muon) {
+static int run_case(bench_report *report, const bench_shared *shared, size_t which,
+                    const char *preset, double *muon) {
   const model *m = &models[which];
   bool newton_schulz = strcmp(preset, "muon") == 0;
   char name[64];
@@ -259,8 +293,8 @@ static int run_case(bench_report *report, size_t which, const char *preset, doub
   figures f = {0};
   int code = count(report, m, preset, &w);
   if (code != CLI_DONE) return code;
-  code = run_create(report, m, preset, &r);
-  if (code == CLI_DONE) code = measure(report, &r, name, &f);
+  code = run_create(report, shared, m, preset, &r);
+  if (code == CLI_DONE) code = measure(report, shared, &r, name, &f);
   run_destroy(&r);
   if (code != CLI_DONE) return code;
   double step = f.rest + (w.roots > 0 ? f.roots / w.every : 0);
@@ -271,8 +305,15 @@ static int run_case(bench_report *report, size_t which, const char *preset, doub
     add_time(report, name, ": first step", f.first, NAN, 0);
   }
   if (newton_schulz) *muon = step;
-  if (strcmp(preset, "symo") == 0 && isfinite(*muon))
+  if (strcmp(preset, "symo") == 0 && isfinite(*muon)) {
+    double seldom = f.rest + f.roots / SELDOM;
     add_time(report, name, ": muon's over it", step, *muon, 2);
+    bench_add(
+        report,
+        (bench_row){
+            .figure = seldom * 1e3, .unit = "ms", .floor = *muon * 1e3, .ratio = *muon / seldom},
+        "%s: the same, roots every %d", name, SELDOM);
+  }
   return CLI_DONE;
 }
 
@@ -289,23 +330,32 @@ static int run_memory(bench_report *report, const model *m) {
               (bench_row){.figure = w.state / 1048576,
                           .unit = "MiB",
                           .floor = adam.state / 1048576,
-                          .ratio = w.state / adam.state},
+                          .ratio = round(1e4 * w.state / adam.state) / 1e4},
               "%s", name);
   }
   return code;
 }
 
-static int run(bench_report *report) {
-  int given = symo_get_threads(), code = CLI_DONE;
+static int run_times(bench_report *report) {
+  bench_shared shared;
+  int given = symo_get_threads(), code = shared_create(report, &shared);
   for (int pass = 0; pass < (given == 1 ? 1 : 2); pass++) {
     (void)symo_set_threads(pass == 0 ? 1 : given);
-    for (size_t m = 0; m < MODELS; m++) {
+    for (size_t m = 0; m < MODELS && code == CLI_DONE; m++) {
       double muon = NAN;
-      for (size_t i = 0; i < PRESETS && models[m].timed && code == CLI_DONE; i++)
-        code = run_case(report, m, presets[i], &muon);
+      if (!models[m].timed) continue;
+      code = scale_rows(report, &shared, &models[m]);
+      for (size_t i = 0; i < PRESETS && code == CLI_DONE; i++)
+        code = run_case(report, &shared, m, presets[i], &muon);
     }
   }
   (void)symo_set_threads(given);
+  shared_destroy(&shared);
+  return code;
+}
+
+static int run(bench_report *report) {
+  int code = run_times(report);
   for (size_t m = 0; m < MODELS && code == CLI_DONE; m++) code = run_memory(report, &models[m]);
   return code;
 }
