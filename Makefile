@@ -62,7 +62,10 @@ ifeq ($(NATIVE),1)
   OPT += -march=native
 endif
 ALL_CPPFLAGS = -Iinclude -I. -D_POSIX_C_SOURCE=200809L $(PACKAGE_INCLUDES) $(CPPFLAGS)
-ALL_CFLAGS   = -std=c11 $(OPT) -fPIC -pthread $(WARNINGS) $(SANITIZE) $(CFLAGS)
+# Numbers stay what they are: nothing is contracted (so that they do not depend on the instruction
+# set), but nobody reads errno or exception flags after arithmetic, which would keep loops scalar.
+MATH := -ffp-contract=off -fno-math-errno -fno-trapping-math
+ALL_CFLAGS   = -std=c11 $(OPT) $(MATH) -fPIC -pthread $(WARNINGS) $(SANITIZE) $(CFLAGS)
 ALL_LDFLAGS  = -pthread $(SANITIZE) $(LDFLAGS)
 
 CRITERION_CFLAGS = $(shell $(PKG_CONFIG) --cflags criterion 2>/dev/null)

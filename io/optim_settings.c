@@ -79,9 +79,8 @@ static symo_status set_in_rules(spec_draft *draft, const char *key, const char *
   return status;
 }
 
-/* for_rules: only what begins with "rules.", or only what does not. */
-static symo_status apply(spec_draft *draft, size_t count, const char *const *settings,
-                         bool for_rules) {
+symo_status symo_spec_draft_settings(spec_draft *draft, size_t count, const char *const *settings,
+                                     bool for_rules) {
   for (size_t i = 0; i < count; ++i) {
     char key[KEY];
     const char *value = NULL;
@@ -146,9 +145,9 @@ symo_status symo_optim_spec_open(symo_context *context, const char *name_or_path
   symo_status status;
   symo_spec_draft_start(context, &draft);
   SYMO_TRY(start(&draft, name_or_path));
-  SYMO_TRY(apply(&draft, num_settings, settings, false));
+  SYMO_TRY(symo_spec_draft_settings(&draft, num_settings, settings, false));
   SYMO_TRY(symo_spec_draft_expand(&draft, name_or_path));
-  SYMO_TRY(apply(&draft, num_settings, settings, true));
+  SYMO_TRY(symo_spec_draft_settings(&draft, num_settings, settings, true));
   SYMO_TRY(symo_spec_draft_finish(&draft, name_or_path, out));
 fail:
   symo_spec_draft_drop(&draft);

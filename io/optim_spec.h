@@ -29,6 +29,11 @@ symo_status symo_spec_draft_expand(spec_draft *draft, const char *where);
 symo_status symo_spec_draft_finish(const spec_draft *draft, const char *where,
                                    symo_optim_spec **out);
 
+/* Settings "key=value" [count]: those that begin with "rules." (for_rules), or those that do not,
+ * which are for the method of rule 0 or stand beside the rules. */
+symo_status symo_spec_draft_settings(spec_draft *draft, size_t count, const char *const *settings,
+                                     bool for_rules);
+
 /* The keys beside the rules: dtype, nan, budget_memory, threads. */
 enum { SYMO_SPEC_COMMON_KEYS = 4 };
 extern const char *const symo_spec_common_keys[SYMO_SPEC_COMMON_KEYS];

@@ -28,7 +28,7 @@ static size_t take(block_work *w, size_t bytes) {
   return at;
 }
 
-block_work symo_block_work(const optim_block *b, symo_dtype dtype) {
+block_work symo_block_work(const optim_block *b, symo_dtype dtype, int threads) {
   const symo_method *m = &b->method;
   size_t vector = b->layout->parameters * symo_dtype_size(dtype), n = b->num_tensors;
   bool l2 = strcmp(m->decay, "l2") == 0 && m->weight_decay > 0;
@@ -38,10 +38,12 @@ block_work symo_block_work(const optim_block *b, symo_dtype dtype) {
   w.pointers_at = take(&w, 5 * n * sizeof(void *));
   w.strides_at = take(&w, 2 * n * sizeof(ptrdiff_t *));
   w.norms_at = take(&w, n * sizeof(double));
+  w.roots_at = take(&w, symo_block_num_roots(b) * sizeof(block_root));
   w.gradient_at = take(&w, w.gradient ? vector : 0);
   w.direction_at = take(&w, w.direction ? vector : 0);
   w.out_at = take(&w, vector);
-  w.curvature_at = take(&w, b->curvature->work_bytes(b->self));
+  w.stride = (b->curvature->work_bytes(b->self) + 63) / 64 * 64;
+  w.curvature_at = take(&w, (size_t)threads * w.stride);
   return w;
 }
 

@@ -29,12 +29,22 @@ static inline size_t symo_block_counter_entry(const optim_block *b) {
 /* Which buffers a step of the block needs, and where they lie in the work space: arrays of
  * pointers and strides, norms, the gradient after clipping and L2 decay, the direction where that
  * is not the momentum itself, the direction after the curvature, work space of the curvature.
- * Blocks take turns in the same memory. */
+ * Blocks take turns in the same memory; the threads of a state, each `stride` bytes behind the one
+ * before, each have work space of the curvature of their own. */
 typedef struct block_work {
   bool gradient, direction;
-  size_t pointers_at, strides_at, norms_at, gradient_at, direction_at, out_at, curvature_at, bytes;
+  size_t pointers_at, strides_at, norms_at, roots_at, gradient_at, direction_at, out_at,
+      curvature_at, stride, bytes;
 } block_work;
-block_work symo_block_work(const optim_block *b, symo_dtype dtype);
+block_work symo_block_work(const optim_block *b, symo_dtype dtype, int threads);
+
+/* A root that is due in a step, and what came of it. */
+typedef struct block_root {
+  size_t root;
+  double flops;
+  symo_status status;
+  curvature_report report;
+} block_root;
 
 /* When root number r of R is taken, counted in steps since the first: t - t0 = phase mod every. */
 uint64_t symo_block_phase(const optim_block *b, size_t root, size_t num_roots);

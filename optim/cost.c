@@ -2,6 +2,8 @@
  * modules say; each divided by its cadence. */
 #include "optim/cost.h"
 
+#include "optim/precondition/precondition.h"
+
 double symo_block_update_flops(const optim_block *b) {
   double each = 2; /* the norm of the gradient */
   if (symo_block_has_momentum(b)) each += 3;
@@ -31,7 +33,13 @@ symo_optim_cost symo_optim_cost_of(const symo_optim *optim) {
                           .work_bytes = (double)optim->work_bytes};
   for (size_t i = 0; i < optim->num_blocks; i++) {
     const optim_block *b = &optim->blocks[i];
-    if (b->curvature == NULL) continue; /* products of the caller's: not known */
+    if (b->curvature == NULL) { /* products of the caller's are not known, what is round them is */
+      double iterations = (double)symo_solver_steps(&b->method), n = (double)b->layout->parameters;
+      cost.flops_per_step += 14 * n * iterations; /* four sums, three dots and norms */
+      if (b->precondition != NULL)
+        cost.flops_per_step += symo_preconditioner_flops(b->precondition, iterations + 1);
+      continue;
+    }
     cost.flops_per_step += symo_block_update_flops(b) + symo_block_apply_flops(b) +
                            symo_block_accumulate_flops(b) / b->method.statistics_every +
                            symo_block_refresh_flops(b) / b->method.refresh_every;

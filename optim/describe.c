@@ -134,7 +134,7 @@ static symo_status add_block(symo_text *out, const symo_optim *optim, const opti
     add_item(out, "roots", m->refresh_every, start, symo_block_refresh_flops(b), 0);
   add_phases(out, b);
   add_item(out, "direction", 1, start, symo_block_apply_flops(b),
-           (double)symo_block_work(b, optim->dtype).bytes);
+           (double)symo_block_work(b, optim->dtype, optim->spec.threads).bytes);
   char *text = NULL;
   if (b->curvature->describe == NULL) return SYMO_OK;
   symo_status status = b->curvature->describe(b->self, &text);

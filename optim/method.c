@@ -70,6 +70,9 @@ static const option_row rows[] = {
     NUMBER(clip_value, 0, 1e30, "largest entry of the gradient, after that; 0: any"),
     WHOLE(statistics_every, 1, 1e9, "steps between gradients that covariances take in"),
     WHOLE(refresh_every, 1, 1e9, "steps between roots"),
+    NUMBER(stale_floor, 0, 100,
+           "orbit, roots or statistics not of every step: added to C, in units of what one vector "
+           "adds to a direction it is the first to go"),
     WHOLE(start_step, 0, MOST_STEPS, "before this step the grafted or plain direction is taken"),
     FLAG(stagger, "roots of a rule are spread over refresh_every steps"),
     NUMBER(skip_tolerance, 0, 1, "a root is kept while |off-diagonal| <= so much of |C|; 0: never"),

@@ -139,7 +139,7 @@ static symo_status pair_block(symo_optim *optim, optim_block *b) {
   symo_status status = b->curvature->create(&task, &b->self);
   if (status != SYMO_OK) return status;
   status = add_block_entries(optim, b);
-  symo_optim_need_work(optim, symo_block_work(b, optim->dtype).bytes);
+  symo_optim_need_work(optim, symo_block_work(b, optim->dtype, optim->spec.threads).bytes);
   return status;
 }
 

@@ -3,6 +3,7 @@
 
 #include <stdatomic.h>
 
+#include "core/pool.h"
 #include "optim/curvature/curvature.h"
 #include "optim/damping/damping.h"
 #include "optim/update/update.h"
@@ -15,9 +16,9 @@ typedef struct optim_block {
   symo_layout *layout;             /* of these tensors alone */
   const symo_curvature *curvature; /* NULL for hessian and ggn */
   const symo_damping *damping;
-  void *self;                      /* of the curvature */
+  void *self;                             /* of the curvature */
   struct cg_preconditioner *precondition; /* of hessian and ggn; NULL: none */
-  size_t first_entry, num_entries; /* of its state, in the list of all: momentum first */
+  size_t first_entry, num_entries;        /* of its state, in the list of all: momentum first */
 } optim_block;
 
 struct symo_optim {
@@ -40,8 +41,12 @@ struct symo_optim_state {
   char *store;
   void **data; /* [num_entries] */
   void *work;
+  symo_pool *pool; /* NULL for one thread */
   uint64_t steps, refused, rejected;
-  double damping; /* of levenberg-marquardt */
+  double damping;   /* of levenberg-marquardt */
+  symo_clock clock; /* of the caller's; NULL: none */
+  void *clock_self;
+  double mark;    /* when the clock was last looked at */
   void *gradient; /* [parameters] of symo_optim_problem_step, taken by the first one */
 };
 

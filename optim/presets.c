@@ -1,14 +1,17 @@
 /* Named methods with the defaults that their authors give them, as what differs from a common base.
  *
  *   symo             Symo of arXiv 2606.00442: rate and memory of the teacher-student notebook
+ *   symo-stateless   the same without memory, for training: what did best on deep autoencoders.
+ *                    With beta2=0.8 refresh_every=5 it pays for a root every fifth step only
  *   muon             K. Jordan, github.com/KellerJordan/Muon
  *   shampoo          Distributed Shampoo of Meta (arXiv 2309.06497), without grafting
  *   soap             arXiv 2409.11321 and the authors' code: the first step only makes the basis,
  *                    decay comes behind the step
  *   adam, adamw      arXiv 1412.6980, 1711.05101, as in PyTorch
  *   adagrad-full     Duchi, Hazan, Singer 2011, the full matrix
- *   ..-cg, lm        truncated Newton (Nocedal, Wright, algorithm 7.1); Levenberg and Marquardt
- *                    with Martens' rule for the damping */
+ *   ..-cg, lm        truncated Newton (Nocedal, Wright, algorithm 7.1), newton-cg with damping for
+ *                    the line search that it has there; Levenberg and Marquardt with Martens' rule
+ *                    for the damping */
 #include <stdio.h>
 #include <string.h>
 
@@ -50,10 +53,14 @@ static const symo_method base = {
 
 static const preset_row table[] = {
     {"symo", "root of the orbit covariance of all tensors together",
-     "curvature=orbit; lr=0.09; schedule=exponential; rate=0.91; beta2=0.95; correction=true"},
+     "curvature=orbit; lr=0.09; schedule=exponential; rate=0.91; beta2=0.95; correction=true; "
+     "stale_floor=0.1"},
     {"symo-bd", "the same for every tensor by itself",
      "curvature=orbit-blocked; lr=0.09; schedule=exponential; rate=0.91; beta2=0.95; "
-     "correction=true"},
+     "correction=true; stale_floor=0.1"},
+    {"symo-stateless", "root of the momentum's own covariance, hidden spaces in turn, no memory",
+     "curvature=orbit; groups=alternate; source=momentum; beta2=0; mean=false; lr=0.003; "
+     "momentum=0.95; nesterov=true; scale=unit-rms; stale_floor=0.1"},
     {"muon", "momentum orthogonalised by five quintic Newton-Schulz steps",
      MUON "; solver=newton-schulz; solver_steps=5"},
     {"muon-exact", "the same with the exact polar factor", MUON "; solver=eigh"},
@@ -76,8 +83,9 @@ static const preset_row table[] = {
      "curvature=orbit; groups=identity; lr=0.01; beta2=1; mean=false; eps=1e-10"},
     {"sgd", "the gradient, with momentum if that is set",
      "curvature=none; lr=0.001; alpha=0; momentum_ema=false; decay=l2"},
-    {"newton-cg", "Newton's step by truncated conjugate gradients",
-     "curvature=hessian; solver=cg; lr=1; alpha=2; solver_steps=50; solver_tolerance=1e-4"},
+    {"newton-cg", "Newton's step by truncated conjugate gradients, in a trust region",
+     "curvature=hessian; solver=cg; damping=levenberg-marquardt; lr=1; alpha=2; eps=0.1; "
+     "solver_steps=100; solver_tolerance=1e-4"},
     {"ggn-cg", "the same with the Gauss-Newton matrix",
      "curvature=ggn; solver=cg; lr=1; alpha=2; eps=0.001; solver_steps=50; solver_tolerance=1e-4; "
      "warm_start=true"},

@@ -32,9 +32,11 @@ static symo_status gradient_step(symo_optim_state *state, const symo_problem *pr
                                  double *loss, symo_step_report *report) {
   const symo_optim *optim = state->optim;
   symo_status status;
-  double value = NAN;
+  double value = NAN, spent = 0;
   SYMO_TRY(take_room(state));
+  symo_state_lap(state, NULL);
   SYMO_TRY(problem->gradient(problem->self, theta, &value, state->gradient));
+  symo_state_lap(state, &spent);
   if (loss != NULL) *loss = value;
   if (!isfinite(value)) {
     symo_state_load(state);
@@ -47,7 +49,8 @@ static symo_status gradient_step(symo_optim_state *state, const symo_problem *pr
   symo_layout_split(optim->layout, optim->dtype, state->gradient, pointers);
   symo_layout_split(optim->layout, optim->dtype, theta, params);
   symo_const_vector grad = {(const void *const *)pointers, NULL};
-  return symo_optim_step(state, grad, (symo_vector){params, NULL}, report);
+  status = symo_optim_step(state, grad, (symo_vector){params, NULL}, report);
+  report->seconds.gradient = spent;
 fail:
   return status;
 }

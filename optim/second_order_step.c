@@ -174,7 +174,10 @@ static symo_status take_gradient(newton *s, double *loss, const char **what, con
 
 static symo_status run(newton *s, double *loss) {
   const char *what, *where;
+  symo_step_seconds *seconds = &s->report->seconds;
+  symo_state_lap(s->state, NULL);
   symo_status status = take_gradient(s, loss, &what, &where);
+  symo_state_lap(s->state, &seconds->gradient);
   if (status != SYMO_OK) return status;
   if (what != NULL) return symo_state_refuse(s->state, what, where, s->report);
   if (s->report->gradient_norm == 0) { /* nothing to do, and nothing to learn */
@@ -185,8 +188,11 @@ static symo_status run(newton *s, double *loss) {
   }
   keep_state(s);
   status = update_preconditioner(s, s->report->gradient_norm);
+  symo_state_lap(s->state, &seconds->roots);
   if (status == SYMO_OK) status = solve(s);
+  symo_state_lap(s->state, &seconds->solve);
   if (status == SYMO_OK) status = advance(s);
+  symo_state_lap(s->state, &seconds->trial);
   if (status == SYMO_OK) return SYMO_OK;
   put_state_back(s);
   if (status != SYMO_E_NONFINITE) return status;

@@ -20,6 +20,13 @@ symo_status symo_optim_state_create(symo_optim *optim, symo_optim_state **out) {
     symo_optim_state_destroy(state);
     return symo_fail_memory(optim->context, "optim");
   }
+  if (optim->spec.threads > 1) {
+    symo_status status = symo_pool_create(optim->context, optim->spec.threads, &state->pool);
+    if (status != SYMO_OK) {
+      symo_optim_state_destroy(state);
+      return status;
+    }
+  }
   for (size_t i = 0; i < optim->num_entries; i++)
     state->data[i] = state->store + optim->entry_offset[i];
   if (optim->num_blocks == 1) state->damping = optim->blocks[0].method.eps;
@@ -30,6 +37,7 @@ symo_status symo_optim_state_create(symo_optim *optim, symo_optim_state **out) {
 
 void symo_optim_state_destroy(symo_optim_state *state) {
   if (state == NULL) return;
+  symo_pool_destroy(state->pool);
   symo_free(state->store);
   symo_free(state->data);
   symo_free(state->work);
@@ -68,4 +76,30 @@ void symo_state_save(symo_optim_state *state) {
   c[1] = (double)state->refused;
   c[2] = (double)state->rejected;
   c[3] = state->damping;
+}
+
+/* ---- telemetry ---- */
+
+void symo_optim_state_set_clock(symo_optim_state *state, symo_clock clock, void *self) {
+  state->clock = clock;
+  state->clock_self = self;
+}
+
+void symo_state_lap(symo_optim_state *state, double *item) {
+  if (state->clock == NULL) return;
+  double now = state->clock(state->clock_self);
+  if (item != NULL) *item += now - state->mark;
+  state->mark = now;
+}
+
+void symo_report_root(symo_step_report *report, const curvature_report *root) {
+  if (root->kept) {
+    report->kept_roots++;
+    return;
+  }
+  report->refreshes++;
+  report->worst_condition = fmax(report->worst_condition, root->condition);
+  if (isnan(root->effective_rank)) return;
+  /* tr^2 >= |C|^2 for what is positive; rounding may say otherwise. */
+  report->effective_rank = fmin(report->effective_rank, fmax(root->effective_rank, 1));
 }

@@ -7,12 +7,28 @@
 void symo_state_load(symo_optim_state *state);
 void symo_state_save(symo_optim_state *state);
 
+/* The time since the last look at the clock goes to *item (NULL: to nothing). */
+void symo_state_lap(symo_optim_state *state, double *item);
+
+/* What a root that was taken or kept says goes into the report. */
+void symo_report_root(symo_step_report *report, const curvature_report *root);
+
 /* A report of nothing yet. */
 symo_step_report symo_state_report(const symo_optim_state *state);
 
-/* The loss or the gradient (`what`, and `where` in it) is not finite: counted, and SYMO_OK or
- * SYMO_E_NONFINITE as the policy says. */
+/* The largest number of a type. */
+double symo_range_of(symo_dtype dtype);
+
+/* False if a block cannot work with this finite gradient, of this norm: *tensor is the first whose
+ * squares or sums would leave the range of the numbers (optim/range.c). */
+bool symo_state_in_range(const symo_optim_state *state, symo_const_vector grad, double norm,
+                         size_t *tensor);
+
+/* A step that cannot be taken, nothing written yet: counted, and SYMO_OK or the status as the
+ * policy says.  The first: `what`, and `where` in it, is not finite. */
 symo_status symo_state_refuse(symo_optim_state *state, const char *what, const char *where,
                               symo_step_report *report);
+symo_status symo_state_refuse_large(symo_optim_state *state, const char *where,
+                                    symo_step_report *report);
 
 #endif

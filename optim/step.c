@@ -6,7 +6,8 @@
  * and in a basis, as published for SOAP, step -> decoupled decay, with none in the step that only
  * makes the basis.
  *
- * Before anything is written the gradient is looked through for NaN and infinity.  Before the start
+ * Before anything is written the gradient is looked through for NaN and infinity, and for norms
+ * whose squares or sums the method could not hold (range.c).  Before the start
  * step of a rule, and as long as one of its roots has not been found even once, the direction is
  * that of the graft: Adam's, or the momentum as it is. */
 #include <math.h>
@@ -106,8 +107,11 @@ static void take_momentum(block_step *s) {
 /* ---- curvature ---- */
 
 static curvature_step curvature_now(const block_step *s) {
-  return (curvature_step){
-      .t = s->t, .updates = (uint64_t)s->counters[0], .damping = s->b->method.eps};
+  return (curvature_step){.t = s->t,
+                          .updates = (uint64_t)s->counters[0],
+                          .damping = s->b->method.eps,
+                          .pool = s->state->pool,
+                          .stride = s->w.stride};
 }
 
 static void *const *curvature_state(const block_step *s) {
@@ -125,39 +129,58 @@ static symo_status accumulate(block_step *s) {
                                   s->curvature_work);
 }
 
-static void note_root(symo_step_report *report, const curvature_report *root) {
-  if (root->kept) {
-    report->kept_roots++;
-    return;
+/* The roots that are due, in order; with threads the longest come first, so that none is left alone
+ * at the end. */
+static size_t find_due(const block_step *s, block_root *due) {
+  const optim_block *b = s->b;
+  size_t roots = symo_block_num_roots(b), count = 0;
+  uint64_t every = (uint64_t)b->method.refresh_every, since = s->t - symo_block_start(b);
+  bool sorted = s->state->pool != NULL && b->curvature->refresh_flops != NULL;
+  for (size_t r = 0; r < roots; r++) {
+    bool now = since % every == symo_block_phase(b, r, roots) % every;
+    if (!now && s->counters[1 + r] > 0) continue;
+    block_root root = {.root = r, .report = {.condition = NAN, .effective_rank = NAN}};
+    root.flops = sorted ? b->curvature->refresh_flops(b->self, r) : 0;
+    size_t at = count++;
+    for (; at > 0 && due[at - 1].flops < root.flops; at--) due[at] = due[at - 1];
+    due[at] = root;
   }
-  report->refreshes++;
-  report->worst_condition = fmax(report->worst_condition, root->condition);
-  report->effective_rank = fmin(report->effective_rank, root->effective_rank);
+  return count;
+}
+
+typedef struct refresh_job {
+  block_step *s;
+  curvature_step now;
+  block_root *due;
+} refresh_job;
+
+static void refresh_one(void *arg, size_t index, int worker) {
+  const refresh_job *j = arg;
+  const block_step *s = j->s;
+  block_root *due = &j->due[index];
+  due->status =
+      s->b->curvature->refresh(s->b->self, curvature_state(s), &j->now, due->root, &due->report,
+                               curvature_work(&j->now, s->curvature_work, worker));
 }
 
 /* *found: every root has been taken once at least. */
 static symo_status refresh(block_step *s, bool *found) {
-  const optim_block *b = s->b;
-  size_t roots = symo_block_num_roots(b);
-  uint64_t every = (uint64_t)b->method.refresh_every, since = s->t - symo_block_start(b);
-  curvature_step now = curvature_now(s);
-  *found = true;
-  for (size_t r = 0; r < roots; r++) {
-    bool due = since % every == symo_block_phase(b, r, roots) % every;
-    if (due || s->counters[1 + r] == 0) {
-      curvature_report root = {.condition = NAN, .effective_rank = NAN};
-      symo_status status =
-          b->curvature->refresh(b->self, curvature_state(s), &now, r, &root, s->curvature_work);
-      if (status < 0) return status;
-      if (status == SYMO_OK) {
-        s->counters[1 + r] = 1;
-        note_root(s->report, &root);
-      } else {
-        s->report->failed_roots++;
-      }
+  size_t roots = symo_block_num_roots(s->b);
+  refresh_job j = {.s = s, .now = curvature_now(s), .due = at(s, s->w.roots_at)};
+  size_t count = find_due(s, j.due);
+  symo_pool_run(s->state->pool, count, refresh_one, &j);
+  for (size_t i = 0; i < count; i++) {
+    const block_root *due = &j.due[i];
+    if (due->status < 0) return due->status;
+    if (due->status == SYMO_OK) {
+      s->counters[1 + due->root] = 1;
+      symo_report_root(s->report, &due->report);
+    } else {
+      s->report->failed_roots++;
     }
-    *found = *found && s->counters[1 + r] > 0;
   }
+  *found = true;
+  for (size_t r = 0; r < roots; r++) *found = *found && s->counters[1 + r] > 0;
   return SYMO_OK;
 }
 
@@ -189,6 +212,7 @@ static symo_status precondition(block_step *s, bool *curved) {
   *curved = false;
   if (s->t >= symo_block_start(b)) {
     symo_status status = refresh(s, &found);
+    symo_state_lap(s->state, &s->report->seconds.roots);
     if (status != SYMO_OK) return status;
     if (found) {
       curvature_step now = curvature_now(s);
@@ -220,11 +244,13 @@ static symo_status advance(block_step *s, bool curved) {
                        (unsigned long long)s->t, t->name);
     if (graft) factor = norm > 0 ? s->graft_norms[i] / norm : 0;
     factor *= symo_update_scale(&b->method, t->order, t->dim, norm * factor, t->size);
-    if (basis) factor *= 1 - s->rate * decay;                  /* (p - d) (1 - rate decay) */
-    double change = decay == 0 ? fabs(s->rate * factor) * norm /* as it would be taken again */
-                               : symo_update_change(s->rate, decay, factor, d, p);
+    if (basis) factor *= 1 - s->rate * decay;      /* (p - d) (1 - rate decay) */
+    double change = fabs(s->rate * factor) * norm; /* as it would be taken again */
+    if (decay == 0)
+      symo_update_apply(s->rate, decay, factor, d, p);
+    else
+      change = symo_update_advance(s->rate, decay, factor, d, p);
     s->report->update_norm = hypot(s->report->update_norm, change);
-    symo_update_apply(s->rate, decay, factor, d, p);
   }
   return SYMO_OK;
 }
@@ -235,16 +261,21 @@ static symo_status step_block(symo_optim_state *state, const optim_block *b, dou
   block_step s = {.state = state, .b = b, .t = state->steps, .norm = norm, .report = report};
   bool curved;
   symo_status status;
-  s.w = symo_block_work(b, state->optim->dtype);
+  s.w = symo_block_work(b, state->optim->dtype, state->optim->spec.threads);
   s.rate = symo_schedule_rate(&b->method, s.t);
   if (b == state->optim->blocks) report->lr = s.rate;
   lay_out(&s, grad, params);
   take_gradient(&s);
   take_momentum(&s);
+  symo_state_lap(state, &report->seconds.update);
   SYMO_TRY(accumulate(&s));
+  symo_state_lap(state, &report->seconds.statistics);
   if (symo_block_grafts(b)) take_graft(&s);
+  symo_state_lap(state, &report->seconds.update);
   SYMO_TRY(precondition(&s, &curved));
+  symo_state_lap(state, &report->seconds.direction);
   SYMO_TRY(advance(&s, curved));
+  symo_state_lap(state, &report->seconds.update);
 fail:
   return status;
 }
@@ -276,14 +307,18 @@ static double survey(const symo_optim *optim, symo_const_vector grad, size_t *te
   return norm;
 }
 
-symo_status symo_state_refuse(symo_optim_state *state, const char *what, const char *where,
-                              symo_step_report *report) {
-  const symo_optim *optim = state->optim;
+static void count_refusal(symo_optim_state *state, symo_step_report *report) {
   state->refused++;
   symo_state_save(state);
   report->accepted = false;
   report->refused_steps = state->refused;
   report->rejected_steps = state->rejected;
+}
+
+symo_status symo_state_refuse(symo_optim_state *state, const char *what, const char *where,
+                              symo_step_report *report) {
+  const symo_optim *optim = state->optim;
+  count_refusal(state, report);
   if (optim->spec.nan == SYMO_NAN_SKIP) return SYMO_OK;
   return symo_fail(optim->context, SYMO_E_NONFINITE,
                    "optim: step %llu: %s%s holds NaN or infinity (lower the learning rate, or say "
@@ -291,15 +326,29 @@ symo_status symo_state_refuse(symo_optim_state *state, const char *what, const c
                    (unsigned long long)state->steps + 1, what, where);
 }
 
+symo_status symo_state_refuse_large(symo_optim_state *state, const char *where,
+                                    symo_step_report *report) {
+  const symo_optim *optim = state->optim;
+  count_refusal(state, report);
+  if (optim->spec.nan == SYMO_NAN_SKIP) return SYMO_OK;
+  return symo_fail(optim->context, SYMO_E_NUMERIC,
+                   "optim: step %llu: the gradient of tensor %s is too large for its squares or "
+                   "sums in %s (scale the loss down, clip, or use f64)",
+                   (unsigned long long)state->steps + 1, where, symo_dtype_name(optim->dtype));
+}
+
 static symo_status take_step(symo_optim_state *state, symo_const_vector grad, symo_vector params,
                              symo_step_report *report) {
   const symo_optim *optim = state->optim;
   size_t tensor = 0;
+  symo_state_lap(state, NULL);
   double norm = survey(optim, grad, &tensor);
   report->gradient_norm = norm;
   if (!isfinite(norm))
     return symo_state_refuse(state, "the gradient of tensor ", optim->layout->tensors[tensor].name,
                              report);
+  if (!symo_state_in_range(state, grad, norm, &tensor))
+    return symo_state_refuse_large(state, optim->layout->tensors[tensor].name, report);
   report->step = ++state->steps;
   report->update_norm = 0;
   for (size_t i = 0; i < optim->num_blocks; i++) {

@@ -45,7 +45,13 @@ typedef struct symo_method {
   double clip_norm, clip_value;                       /* of the gradient; 0: not */
   double statistics_every, refresh_every, start_step; /* cadences, in steps; roots of one rule are
                                                          spread over refresh_every steps */
-  double skip_tolerance; /* a basis is kept while it diagonalises C so well: |off| <= tol |C| */
+  double skip_tolerance; /* a basis is kept while it diagonalises C so well: |off| <= tol |C|, and
+                            beside its eigenvalues too; not before memory can have full rank */
+  double stale_floor; /* orbit, where roots or statistics are not of every step: what is added to C,
+                         in units of what one vector of mean size adds to a direction that it is
+                         the first to go.  A vector of mean size then steps at most as far as a
+                         fresh root lets any, over sqrt(stale_floor); larger ones in proportion; 0:
+                         no bound */
   double solver_steps; /* iterations of newton-schulz, polar-express; most of others; 0: its own */
   double solver_tolerance;
   double max_dim; /* per-axis: longer axes are left alone */
@@ -105,12 +111,14 @@ typedef enum symo_nan_policy { SYMO_NAN_SKIP, SYMO_NAN_STOP } symo_nan_policy;
 typedef struct symo_optim_spec {
   size_t num_rules;
   const symo_rule *rules;
-  symo_dtype dtype; /* of parameters and state; SYMO_ANY: that of the layout, else float64 */
-  symo_nan_policy
-      nan; /* gradient or loss not finite: step refused and counted; or SYMO_E_NONFINITE */
+  symo_dtype dtype;    /* of parameters and state; SYMO_ANY: that of the layout, else float64 */
+  symo_nan_policy nan; /* gradient or loss not finite or out of range: step refused and counted; or
+              SYMO_E_NONFINITE, SYMO_E_NUMERIC */
   double
       budget_bytes; /* state and work space; more is SYMO_E_SIZE with both numbers; 0: no limit */
-  int threads;      /* independent blocks in parallel, one BLAS thread each; 1 */
+  int threads;      /* roots, tensors and labels that are independent in parallel, one BLAS thread
+                       each, and each with work space; results are the same bits as with one where
+                       BLAS has one; 1 */
 } symo_optim_spec;
 
 symo_optim_spec symo_optim_spec_default(void);
@@ -138,7 +146,8 @@ symo_status symo_optim_describe(const symo_optim *optim, char **out);
 
 typedef struct symo_optim_cost {
   double state_bytes, work_bytes;
-  double flops_per_step; /* amortised over the cadences */
+  double flops_per_step; /* amortised over the cadences; cg at its most iterations, without the
+                            products of the problem */
 } symo_optim_cost;
 symo_optim_cost symo_optim_cost_of(const symo_optim *optim);
 
@@ -151,6 +160,19 @@ typedef struct symo_optim_state symo_optim_state;
 symo_status symo_optim_state_create(symo_optim *optim, symo_optim_state **out);
 void symo_optim_state_destroy(symo_optim_state *state);
 
+/* Where the time of a step went: the problem's gradient; everything elementwise, with the look for
+ * NaN; covariances; roots; directions; systems solved with products, and trials of what came out.
+ * Zeros without a clock. */
+typedef struct symo_step_seconds {
+  double gradient, update, statistics, roots, direction, solve, trial;
+} symo_step_seconds;
+
+/* The library reads no clock.  Steps of this state are timed by the one given: seconds since any
+ * fixed moment, called in the thread that calls the step, a few times for every rule.  NULL: none,
+ * as at the start. */
+typedef double (*symo_clock)(void *self);
+void symo_optim_state_set_clock(symo_optim_state *state, symo_clock clock, void *self);
+
 /* What a step did.  Fixed schema: what does not apply is NaN, or 0 for counts. */
 typedef struct symo_step_report {
   uint64_t step; /* steps taken, this one included */
@@ -159,15 +181,25 @@ typedef struct symo_step_report {
   double gradient_norm, update_norm; /* over all tensors; update: of the change of parameters */
   double worst_condition,
       effective_rank; /* over the roots refreshed in this step: largest condition
-                                             number, smallest tr^2 / |C|^2 */
+                                             number, smallest tr^2 / |C|^2, 1 at least */
   uint64_t refreshes, kept_roots, failed_roots; /* in this step: taken, skipped as good, failed and
                                                    kept at the last good one */
-  uint64_t refused_steps, rejected_steps;       /* since the start: not finite; not accepted */
+  uint64_t refused_steps, rejected_steps;       /* since the start: not finite or out of range; not
+                                                   accepted */
   uint64_t cg_iterations;
+  symo_step_seconds seconds;
 } symo_step_report;
 
 /* params := params - step, from one gradient at params.  Neither may alias the other; strides as the
- * caller likes.  Allocates nothing.  report may be NULL. */
+ * caller likes.  Allocates nothing.  report may be NULL.
+ *
+ * A gradient that the step cannot be taken with is refused before anything is written, and counted
+ * in refused_steps: NaN or infinity; and, SYMO_E_NUMERIC under the policy stop, norms whose squares
+ * or sums would leave the range of the type.  In float32 that is 1.8e19 for one tensor with memory
+ * entry by entry or axis by axis (diagonal, per-axis, graft adam), less by what a sum (beta2 1) has
+ * taken in already; for orbit curvature, whose covariances come in units of their own, 4e37 over the
+ * root of the size of the largest tensor; without curvature, and scalar, only what momentum sums
+ * up.  Entries too small for their squares take steps as if eps were what is left of these. */
 symo_status symo_optim_step(symo_optim_state *state, symo_const_vector grad, symo_vector params,
                             symo_step_report *report);
 

@@ -3,6 +3,7 @@
 
 #include <symo/optim.h>
 
+#include "core/pool.h"
 #include "groups/layout.h"
 #include "optim/solver/solver.h"
 
@@ -26,7 +27,13 @@ typedef struct curvature_step {
   uint64_t t;       /* of the rule: steps since start */
   uint64_t updates; /* accumulate calls so far, the current one included */
   double damping;   /* eps, times what the damping module says (1 for constant) */
+  symo_pool *pool;  /* for what accumulate and apply can do at once; NULL: nothing */
+  size_t stride;    /* bytes from the work space of one worker to that of the next */
 } curvature_step;
+
+static inline void *curvature_work(const curvature_step *step, void *work, int worker) {
+  return (char *)work + (size_t)worker * step->stride;
+}
 
 typedef struct curvature_report {
   double condition, effective_rank; /* of the root just taken; NaN unknown */
@@ -45,13 +52,17 @@ struct symo_curvature {
 
   size_t (*num_entries)(const void *self);
   symo_state_entry (*entry)(const void *self, size_t index); /* data NULL; names within the rule */
-  size_t (*work_bytes)(const void *self);
+  size_t (*work_bytes)(const void *self); /* of one worker; `work` is that of all */
 
   /* Covariances take in a vector (gradient or momentum, as the method's source says).  NULL: none. */
   symo_status (*accumulate)(const void *self, void *const *state, const curvature_step *step,
                             symo_const_vector x, void *work);
 
-  /* Independent roots, refreshed one at a time on their own cadence; 0 where the curvature is used
+  /* The largest norm of a tensor of x for which nothing in accumulate and apply leaves the range of
+   * the numbers; NULL: any. */
+  double (*room)(const void *self, void *const *state);
+
+  /* Independent roots, each refreshed on its own cadence, several perhaps at once; 0 where the curvature is used
    * as it is or has no memory.  A positive status leaves the last root as it was. */
   size_t (*num_roots)(const void *self);
   symo_status (*refresh)(const void *self, void *const *state, const curvature_step *step,

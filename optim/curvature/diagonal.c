@@ -8,9 +8,11 @@
  * the last bit.  n counts the gradients taken in. */
 #include "optim/curvature/elementwise.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "optim/state.h"
 #include "optim/update/moments.h"
 
 static const char *refuse(const symo_method *method, const symo_layout *layout) {
@@ -45,6 +47,15 @@ static symo_status accumulate(const void *self, void *const *state, const curvat
   return SYMO_OK;
 }
 
+/* Averages stay below the largest square; sums are as large as they are. */
+static double room(const void *self, void *const *state) {
+  const elementwise *e = self;
+  double range = symo_range_of(e->task.dtype), most = 0;
+  for (size_t t = 0; e->task.method->beta2 >= 1 && t < e->task.layout->num_tensors; t++)
+    most = fmax(most, symo_nd_max_abs(symo_elementwise_dense(e, state[t], t)));
+  return sqrt(fmax(range - most, 0));
+}
+
 static symo_status apply(const void *self, void *const *state, const curvature_step *step,
                          symo_const_vector g, symo_const_vector u, symo_vector out, void *work) {
   const elementwise *e = self;
@@ -71,6 +82,7 @@ const symo_curvature symo_curvature_diagonal = {
     .entry = entry,
     .work_bytes = symo_elementwise_work,
     .accumulate = accumulate,
+    .room = room,
     .num_roots = symo_elementwise_roots,
     .apply = apply,
     .describe = symo_elementwise_describe,

@@ -62,7 +62,7 @@ static double square_norm(const orbit *o, size_t n, const void *x) {
 
 /* In two steps where float32 may not hold the factor, but does hold the result. */
 static void multiply(const orbit *o, size_t n, double factor, void *x) {
-  bool large = o->dtype == SYMO_F32 && factor > 1e18;
+  bool large = o->dtype == SYMO_F32 && (factor > 1e18 || (factor < 1e-30 && factor > 0));
   symo_scal(o->dtype, n, large ? sqrt(factor) : factor, x);
   if (large) symo_scal(o->dtype, n, sqrt(factor), x);
 }
@@ -70,31 +70,34 @@ static void multiply(const orbit *o, size_t n, double factor, void *x) {
 /* Members that are single numbers, as with sign flips on all coordinates: x by c (or its square, c
  * NULL), corrected or over the divisor.  Returns the sum of all C. */
 static double scale_f64(const orbit *o, const curvature_step *step, size_t n, double scale,
-                        const double *c, double *x) {
+                        double back, const double *c, double *x) {
   double sum = 0;
   for (size_t i = 0; i < n; i++) {
     double trace = scale * (c != NULL ? c[i] : x[i] * x[i]);
-    x[i] *= factor_of(o, trace + symo_orbit_damping(o, step, trace, 1));
+    x[i] *= back * factor_of(o, trace + symo_orbit_damping(o, step, trace, 1));
     sum += trace;
   }
   return sum;
 }
 
 static double scale_f32(const orbit *o, const curvature_step *step, size_t n, double scale,
-                        const float *c, float *x) {
+                        double back, const float *c, float *x) {
   double sum = 0;
   for (size_t i = 0; i < n; i++) {
     double old = (double)x[i], trace = scale * (c != NULL ? (double)c[i] : old * old);
-    x[i] = (float)(old * factor_of(o, trace + symo_orbit_damping(o, step, trace, 1)));
+    x[i] = (float)(old * back * factor_of(o, trace + symo_orbit_damping(o, step, trace, 1)));
     sum += trace;
   }
   return sum;
 }
 
-/* Every member of X by a number of its own: of its covariance, or of its norm (covariance NULL). */
-static void apply_numbers(const orbit *o, const orbit_label *l, const void *covariance,
-                          const curvature_step *step, symo_const_vector u, symo_vector out,
+/* Every member of X by a number of its own: of its covariance, or, without memory, of its norm. */
+static void apply_numbers(const orbit *o, const orbit_label *l, void *const *state,
+                          const curvature_step *at, symo_const_vector u, symo_vector out,
                           spectrum_mean *mean, char *work) {
+  const void *covariance = l->covariance != ORBIT_NO_ENTRY ? state[l->covariance] : NULL;
+  double unit = symo_orbit_unit(o, state, l), back = pow(unit, -o->method.alpha);
+  const curvature_step now = symo_orbit_in_units(o, at, unit), *step = &now;
   const plan_label *label = l->label;
   size_t size = orbit_member_size(label), n = label->count;
   char *rest = work + x_bytes(o, label);
@@ -102,9 +105,9 @@ static void apply_numbers(const orbit *o, const orbit_label *l, const void *cova
   gather(o, label, u, work, rest);
   if (size == 1) {
     void *x = work;
-    double sum = o->dtype == SYMO_F32 ? scale_f32(o, step, n, scale, covariance, x)
-                                      : scale_f64(o, step, n, scale, covariance, x);
-    mean->sum += (double)label->dim * sum;
+    double sum = o->dtype == SYMO_F32 ? scale_f32(o, step, n, scale, back, covariance, x)
+                                      : scale_f64(o, step, n, scale, back, covariance, x);
+    mean->sum += (double)label->dim * sum * unit * unit;
     mean->number += (double)label->dim * (double)n;
   }
   for (size_t i = 0; size > 1 && i < n; i++) {
@@ -112,8 +115,8 @@ static void apply_numbers(const orbit *o, const orbit_label *l, const void *cova
     /* A covariance of one row X has the one eigenvalue that counts, its trace. */
     double trace =
         scale * (covariance != NULL ? symo_get(o->dtype, covariance, i) : square_norm(o, size, x));
-    multiply(o, size, factor_of(o, trace + symo_orbit_damping(o, step, trace, label->m)), x);
-    add_trace(mean, label, trace);
+    multiply(o, size, back * factor_of(o, trace + symo_orbit_damping(o, step, trace, label->m)), x);
+    add_trace(mean, label, trace * unit * unit);
   }
   scatter(o, label, work, out, rest);
 }
@@ -210,10 +213,12 @@ size_t symo_orbit_apply_work(const orbit *o, const orbit_label *l) {
   return 2 * bytes + (solver > rest ? solver : rest);
 }
 
-static void add_traces(const orbit *o, const orbit_label *l, const void *covariance,
+static void add_traces(const orbit *o, const orbit_label *l, void *const *state,
                        const curvature_step *step, spectrum_mean *mean) {
   size_t m = l->label->m;
-  double correction = symo_orbit_correction(o, step);
+  const void *covariance = state[l->covariance];
+  double unit = symo_orbit_unit(o, state, l);
+  double correction = symo_orbit_correction(o, step) * unit * unit;
   for (size_t i = 0; i < l->label->count; i++) {
     const void *c = symo_at(o->dtype, covariance, (ptrdiff_t)(i * m * m));
     add_trace(mean, l->label, correction * symo_trace(o->dtype, m, c));
@@ -224,11 +229,11 @@ static symo_status apply_label(const orbit *o, const orbit_label *l, void *const
                                const curvature_step *step, symo_const_vector u, symo_vector out,
                                spectrum_mean *mean, void *work) {
   switch (l->way) {
-  case ORBIT_NORMS: apply_numbers(o, l, NULL, step, u, out, mean, work); break;
-  case ORBIT_NUMBERS: apply_numbers(o, l, state[l->covariance], step, u, out, mean, work); break;
+  case ORBIT_NORMS:
+  case ORBIT_NUMBERS: apply_numbers(o, l, state, step, u, out, mean, work); break;
   case ORBIT_ROOTS:
     symo_label_apply(o->plan, l->label, state[l->root], u, out, work);
-    if (o->plan->centered) add_traces(o, l, state[l->covariance], step, mean);
+    if (o->plan->centered) add_traces(o, l, state, step, mean);
     break;
   case ORBIT_POLAR: return apply_polar(o, l, step, u, out, mean, work);
   case ORBIT_DROPPED: apply_dropped(o, l, step, u, out, mean, work); break;
@@ -236,13 +241,64 @@ static symo_status apply_label(const orbit *o, const orbit_label *l, void *const
   return SYMO_OK;
 }
 
+/* What a label leaves, so that sums over labels have one order whoever took which. */
+typedef struct label_result {
+  symo_status status;
+  spectrum_mean mean;
+} label_result;
+
+size_t symo_orbit_apply_head(const orbit *o) {
+  return orbit_round(o->num_labels * sizeof(label_result));
+}
+
+typedef struct apply_job {
+  const orbit *o;
+  void *const *state;
+  const curvature_step *step;
+  symo_const_vector u;
+  symo_vector out;
+  char *work;
+} apply_job;
+
+/* Tensors of one part lie in none of the others. */
+static void apply_part(void *arg, size_t part, int worker) {
+  const apply_job *j = arg;
+  const orbit *o = j->o;
+  label_result *results = (label_result *)(void *)j->work;
+  char *work = (char *)curvature_work(j->step, j->work, worker) + o->head;
+  symo_status status = SYMO_OK;
+  for (size_t i = part > 0 ? o->part_end[part - 1] : 0; i < o->part_end[part]; i++) {
+    const orbit_label *l = &o->labels[o->part_label[i]];
+    label_result *r = &results[o->part_label[i]];
+    *r = (label_result){.status = status};
+    if (status == SYMO_OK && l->way != ORBIT_DROPPED)
+      status = r->status = apply_label(o, l, j->state, j->step, j->u, j->out, &r->mean, work);
+  }
+}
+
+/* Labels that need what the others say of the mean. */
+static symo_status apply_rest(const apply_job *j) {
+  const orbit *o = j->o;
+  const label_result *results = (const label_result *)(const void *)j->work;
+  symo_status status = SYMO_OK;
+  spectrum_mean mean = {0, 0};
+  for (size_t i = 0; i < o->num_labels && status == SYMO_OK; i++) {
+    status = results[i].status;
+    mean.sum += results[i].mean.sum;
+    mean.number += results[i].mean.number;
+  }
+  for (size_t i = 0; i < o->num_labels && status == SYMO_OK; i++)
+    if (o->labels[i].way == ORBIT_DROPPED)
+      status =
+          apply_label(o, &o->labels[i], j->state, j->step, j->u, j->out, &mean, j->work + o->head);
+  return status;
+}
+
 symo_status symo_orbit_apply(const void *self, void *const *state, const curvature_step *step,
                              symo_const_vector g, symo_const_vector u, symo_vector out,
                              void *work) {
   const orbit *o = self;
   const symo_layout *layout = o->plan->layout;
-  symo_status status = SYMO_OK;
-  spectrum_mean mean = {0, 0};
   (void)g;
   for (size_t t = 0; t < layout->num_tensors; t++) {
     symo_nd to = symo_layout_view(layout, o->dtype, symo_vector_const(out), t);
@@ -251,11 +307,7 @@ symo_status symo_orbit_apply(const void *self, void *const *state, const curvatu
     else
       symo_nd_copy(1, symo_layout_view(layout, o->dtype, u, t), to);
   }
-  for (int dropped = 0; dropped < 2; dropped++) /* which need what the others say */
-    for (size_t i = 0; i < o->num_labels && status == SYMO_OK; i++) {
-      const orbit_label *l = &o->labels[i];
-      if ((l->way == ORBIT_DROPPED) == (dropped == 1))
-        status = apply_label(o, l, state, step, u, out, &mean, work);
-    }
-  return status;
+  apply_job j = {o, state, step, u, out, work};
+  symo_pool_run(step->pool, o->num_parts, apply_part, &j);
+  return apply_rest(&j);
 }

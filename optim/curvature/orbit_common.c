@@ -129,7 +129,10 @@ static symo_status set_label(orbit *o, orbit_label *l) {
       return symo_fail(o->context, SYMO_E_NAME, "orbit: no solver \"%s\" (see `symo solvers`)",
                        o->method.solver);
   }
-  if (memory && l->way != ORBIT_DROPPED) l->covariance = (int)o->num_entries++;
+  if (memory && l->way != ORBIT_DROPPED) {
+    if (o->units == ORBIT_NO_ENTRY) o->units = (int)o->num_entries++;
+    l->covariance = (int)o->num_entries++;
+  }
   if (l->way != ORBIT_ROOTS) return SYMO_OK;
   l->root = (int)o->num_entries++;
   o->num_roots++;
@@ -156,6 +159,9 @@ static symo_status set_labels(orbit *o) {
     o->work = need > o->work ? need : o->work;
     any = any || l->way != ORBIT_DROPPED;
   }
+  o->head = symo_orbit_apply_head(o);
+  o->work += o->head;
+  SYMO_TRY(symo_orbit_make_parts(o));
   if (!any)
     status = symo_fail(o->context, SYMO_E_UNSUPPORTED,
                        "orbit: no group moves any of the tensors, and centred covariances are zero "
@@ -170,6 +176,7 @@ symo_status symo_orbit_create(const curvature_task *task, symo_coupling coupling
   orbit *o = symo_calloc(1, sizeof *o);
   if (o == NULL) return symo_fail_memory(task->context, "orbit");
   o->context = task->context;
+  o->units = ORBIT_NO_ENTRY;
   o->method = *task->method;
   o->dtype = task->dtype;
   o->threads = task->threads;
@@ -192,6 +199,8 @@ void symo_orbit_destroy(void *self) {
   if (o == NULL) return;
   symo_plan_destroy(o->plan);
   symo_free(o->labels);
+  symo_free(o->part_end);
+  symo_free(o->part_label);
   symo_free(o);
 }
 
@@ -204,6 +213,8 @@ size_t symo_orbit_work_bytes(const void *self) { return ((const orbit *)self)->w
 symo_state_entry symo_orbit_entry(const void *self, size_t index) {
   const orbit *o = self;
   symo_state_entry e = {.dtype = o->dtype};
+  if (o->units == (int)index)
+    return (symo_state_entry){"units", SYMO_F64, 1, {o->num_labels}, NULL};
   for (size_t i = 0; i < o->num_labels; i++) {
     const orbit_label *l = &o->labels[i];
     const char *what = l->covariance == (int)index ? "covariance"
@@ -259,19 +270,17 @@ double symo_orbit_refresh_flops(const void *self, size_t root) {
   return l == NULL ? 0 : root_flops(l, symo_solver_steps(&o->method));
 }
 
+double symo_orbit_label_flops(const orbit *o, const orbit_label *l) {
+  double size = (double)orbit_size(l->label);
+  if (l->way == ORBIT_ROOTS) return 2 * size * (double)l->label->m;
+  if (l->way == ORBIT_POLAR) return members(l) * polar_flops(l, symo_solver_steps(&o->method));
+  return 3 * size;
+}
+
 double symo_orbit_apply_flops(const void *self) {
   const orbit *o = self;
   double flops = 0;
-  for (size_t i = 0; i < o->num_labels; i++) {
-    const orbit_label *l = &o->labels[i];
-    double size = (double)orbit_size(l->label);
-    if (l->way == ORBIT_ROOTS)
-      flops += 2 * size * (double)l->label->m;
-    else if (l->way == ORBIT_POLAR)
-      flops += members(l) * polar_flops(l, symo_solver_steps(&o->method));
-    else
-      flops += 3 * size;
-  }
+  for (size_t i = 0; i < o->num_labels; i++) flops += symo_orbit_label_flops(o, &o->labels[i]);
   return flops;
 }
 

@@ -33,7 +33,12 @@ typedef struct orbit {
   bool relative; /* damping in units of tr C / m */
   double power;  /* -alpha / 2 */
   size_t num_labels, num_entries, num_roots, work;
+  int units;           /* entry, or ORBIT_NO_ENTRY without memory */
   orbit_label *labels; /* [num_labels]; none for alpha 0 */
+  /* Labels without a tensor in common, in parts: the numbers of those of part k, ascending, end at
+   * part_end[k]; the part with most to do is the first. */
+  size_t num_parts, *part_end, *part_label;
+  size_t head; /* bytes of what apply keeps of each label, in front of the work space */
 } orbit;
 
 static inline size_t orbit_round(size_t bytes) { return (bytes + 63) / 64 * 64; }
@@ -45,8 +50,19 @@ static inline double orbit_divisor(const orbit *o, const plan_label *l) {
   return o->method.mean ? (double)l->dim : 1;
 }
 
+/* Covariances are kept in units s^2 of their label, powers of two that are 1 unless squares would
+ * leave the range of the numbers or vanish; what is said of a C in units needs eps in units. */
+double symo_orbit_unit(const orbit *o, void *const *state, const orbit_label *l);
+curvature_step symo_orbit_in_units(const orbit *o, const curvature_step *step, double unit);
+double symo_orbit_room(const void *self, void *const *state);
+
 /* What is added to a C of this trace. */
 double symo_orbit_damping(const orbit *o, const curvature_step *step, double trace, size_t m);
+
+/* What is added besides to a C whose root serves later vectors too, for directions that it has not
+ * seen: see orbit_root.c. */
+double symo_orbit_unseen(const orbit *o, const orbit_label *l, const curvature_step *step,
+                         double trace);
 
 /* 1 / (1 - beta2^updates), or 1. */
 double symo_orbit_correction(const orbit *o, const curvature_step *step);
@@ -72,9 +88,14 @@ symo_status symo_orbit_refresh(const void *self, void *const *state, const curva
                                size_t root, curvature_report *report, void *work);
 size_t symo_orbit_refresh_work(const orbit *o, const orbit_label *l);
 
+/* orbit_parts.c */
+symo_status symo_orbit_make_parts(orbit *o);
+
 /* orbit_apply.c */
 symo_status symo_orbit_apply(const void *self, void *const *state, const curvature_step *step,
                              symo_const_vector g, symo_const_vector u, symo_vector out, void *work);
 size_t symo_orbit_apply_work(const orbit *o, const orbit_label *l);
+size_t symo_orbit_apply_head(const orbit *o);
+double symo_orbit_label_flops(const orbit *o, const orbit_label *l);
 
 #endif

@@ -1,29 +1,26 @@
-/* Covariances with memory, and their roots.
+/* Roots of covariances with memory.
  *
- * The state holds C, or beta2-weighted sums of it, in lower triangles; a root is that of the
- * corrected C.  With skip_tolerance the eigenvectors V (rows) of the last eigendecomposition are
- * kept as well: while |off(V C V')| <= tolerance |C| they serve again, with the diagonal of V C V'
- * for eigenvalues.  Two products and half of one, against nine and slower ones. */
+ * The state holds C, or beta2-weighted sums of it, in lower triangles and in units
+ * (orbit_memory.c); a root is that of the corrected C.  With skip_tolerance the eigenvectors V
+ * (rows) of the last eigendecomposition are kept as well: while |off(V C V')| <= tolerance |C| they
+ * serve again, with the diagonal of V C V' for eigenvalues.  Two products and half of one, against
+ * nine and slower ones.  That is asked only when memory has taken in as many rows as C has, and
+ * D = V C V' must be diagonal beside its own eigenvalues too, |D_ij| <= tolerance sqrt(D_ii D_jj) in
+ * the mean: else small eigenvalues, where C is still growing, would belong to directions that mean
+ * nothing.
+ *
+ * A root that is fresh bounds the step: x is in C with some weight w, so x C^{-1} x' <= 1 / w, and X
+ * with n rows has |X C^{-1/2}|^2 <= n r / w, r = min(n, m).  A root that is some steps old bounds
+ * nothing: a component of x along an eigenvalue of almost 0 is multiplied by almost infinity.  What
+ * is missing there is x itself, which would have added w tr C / r to a direction that it is the
+ * first to go, if it is of mean size and spread over r directions.  So where roots are taken every
+ * T > 1 steps, that times `stale_floor` is added to C: the bound for x of mean size is then that of
+ * a fresh root over sqrt(stale_floor). */
 #include <assert.h>
 #include <math.h>
 #include <string.h>
 
 #include "optim/curvature/orbit_common.h"
-
-symo_status symo_orbit_accumulate(const void *self, void *const *state, const curvature_step *step,
-                                  symo_const_vector x, void *work) {
-  const orbit *o = self;
-  const symo_const_vector none = {NULL, NULL};
-  double beta = o->method.beta2, weight = beta >= 1 ? 1 : 1 - beta;
-  (void)step;
-  for (size_t i = 0; i < o->num_labels; i++) {
-    const orbit_label *l = &o->labels[i];
-    if (l->covariance == ORBIT_NO_ENTRY) continue;
-    symo_label_gram(o->plan, l->label, weight / orbit_divisor(o, l->label), 1, x, 1, none, beta,
-                    state[l->covariance], work);
-  }
-  return SYMO_OK;
-}
 
 /* How work is divided: C, all roots of a family (which is renewed as a whole or not at all) or the
  * product with the basis, eigenvalues, and the solver's own. */
@@ -69,9 +66,34 @@ static void root_of_spectrum(const orbit *o, size_t m, const void *v, const doub
   symo_from_eigh(o->dtype, m, v, f, scratch, root);
 }
 
+double symo_orbit_unseen(const orbit *o, const orbit_label *l, const curvature_step *step,
+                         double trace) {
+  const symo_method *q = &o->method;
+  double updates = step->updates > 0 ? (double)step->updates : 1, weight = 1 / updates;
+  if (q->refresh_every <= 1 && q->statistics_every <= 1) return 0;
+  if (q->beta2 < 1) weight = (1 - q->beta2) / (1 - pow(q->beta2, updates));
+  size_t m = l->label->m, rows = l->label->ambient;
+  return q->stale_floor * weight * trace / (double)(rows < m ? rows : m);
+}
+
+/* Whether the off-diagonal part of c, whose diagonal is w, is small beside the eigenvalues that it
+ * joins; those that count as zero weigh as much as the least that does not. */
+static bool diagonal_in_ratio(const orbit *o, size_t m, const void *c, const double *w,
+                              double eps) {
+  double top = 0, sum = 0, tolerance = o->method.skip_tolerance;
+  for (size_t i = 0; i < m; i++) top = fmax(top, w[i]);
+  double least = symo_rank_tolerance(o->dtype, m) * top;
+  for (size_t i = 0; i < m; i++)
+    for (size_t j = 0; j < i; j++) {
+      double d = symo_get(o->dtype, c, i * m + j);
+      sum += 2 * d * d / ((fmax(w[i], least) + eps) * (fmax(w[j], least) + eps));
+    }
+  return sum <= tolerance * tolerance * (double)m;
+}
+
 /* D = V C V' through `product`; false if the basis does not serve.  c holds D afterwards. */
 static bool basis_serves(const orbit *o, size_t m, const void *v, void *c, void *product,
-                         double norm, double *w) {
+                         double norm, double eps, double *w) {
   symo_mat basis = symo_mat_dense((void *)(uintptr_t)v, m, m), d = symo_mat_dense(c, m, m);
   symo_gemm(o->dtype, 1, basis, d, 0, symo_mat_dense(product, m, m));
   symo_gemm(o->dtype, 1, symo_mat_dense(product, m, m), symo_mat_t(basis), 0, d);
@@ -82,7 +104,8 @@ static bool basis_serves(const orbit *o, size_t m, const void *v, void *c, void 
   }
   double off = symo_nrm2(o->dtype, m * m, c);
   /* An unset basis is zero, and gives 0 for D. */
-  return all >= 0.5 * norm && off <= o->method.skip_tolerance * norm;
+  return all >= 0.5 * norm && off <= o->method.skip_tolerance * norm &&
+         diagonal_in_ratio(o, m, c, w, eps);
 }
 
 /* C of one member, corrected, in c; false if it left the range of numbers. */
@@ -98,15 +121,15 @@ static bool load(const orbit *o, const orbit_label *l, const void *covariance, s
 
 /* One member by its eigenbasis, kept or new. */
 static symo_status refresh_basis(const orbit *o, const orbit_label *l, const void *covariance,
-                                 size_t member, double scale, double eps, void *v, void *root,
-                                 curvature_report *one, char *work) {
+                                 size_t member, double scale, double eps, bool full, void *v,
+                                 void *root, curvature_report *one, char *work) {
   size_t m = l->label->m, item = symo_dtype_size(o->dtype);
   root_parts p = divide(o, l);
   char *c = work, *solver = work + p.c + p.roots + p.values;
   double *w = (double *)(void *)(work + p.c + p.roots), *f = w + m, trace;
   symo_symmetrize(o->dtype, m, c);
   double norm = symo_nrm2(o->dtype, m * m, c), square = norm * norm;
-  one->kept = norm > 0 && basis_serves(o, m, v, c, solver, norm, w);
+  one->kept = full && norm > 0 && basis_serves(o, m, v, c, solver, norm, eps, w);
   if (!one->kept) {
     load(o, l, covariance, member, scale, c, &trace);
     symo_status status = symo_eigh(o->dtype, m, c, w, solver);
@@ -133,15 +156,16 @@ static symo_status refresh_members(const orbit *o, const orbit_label *l, const v
   size_t m = l->label->m;
   root_parts p = divide(o, l);
   double scale = symo_orbit_correction(o, step), trace;
+  bool full = (double)step->updates * (double)l->label->ambient >= (double)m;
   report->kept = l->basis != ORBIT_NO_ENTRY;
   for (size_t i = 0; i < l->label->count; i++) {
     void *to = symo_at(o->dtype, root, (ptrdiff_t)(i * m * m));
     curvature_report one = {NAN, NAN, false};
     if (!load(o, l, covariance, i, scale, work, &trace)) return SYMO_NO_CONVERGENCE;
-    double eps = symo_orbit_damping(o, step, trace, m);
+    double eps = symo_orbit_damping(o, step, trace, m) + symo_orbit_unseen(o, l, step, trace);
     symo_status status;
     if (l->basis != ORBIT_NO_ENTRY) {
-      status = refresh_basis(o, l, covariance, i, scale, eps,
+      status = refresh_basis(o, l, covariance, i, scale, eps, full,
                              symo_at(o->dtype, v, (ptrdiff_t)(i * m * m)), to, &one, work);
     } else {
       solver_options options = symo_orbit_options(o, eps);
@@ -169,8 +193,12 @@ symo_status symo_orbit_refresh(const void *self, void *const *state, const curva
   if (basis) v = apart ? spare + orbit_round(bytes) : spare;
   if (basis) memcpy(v, state[l->basis], bytes);
   curvature_report found = {NAN, NAN, false};
-  symo_status status = refresh_members(o, l, state[l->covariance], step, v, to, &found, work);
+  double unit = symo_orbit_unit(o, state, l), back = -o->method.alpha * log2(unit);
+  curvature_step now = symo_orbit_in_units(o, step, unit);
+  if (fabs(back) > (o->dtype == SYMO_F32 ? 120 : 1020)) return SYMO_NO_CONVERGENCE;
+  symo_status status = refresh_members(o, l, state[l->covariance], &now, v, to, &found, work);
   if (status != SYMO_OK) return status;
+  if (back != 0) symo_scal(o->dtype, l->label->count * l->label->m * l->label->m, exp2(back), to);
   if (apart) memcpy(state[l->root], to, bytes);
   if (basis && !found.kept) memcpy(state[l->basis], v, bytes);
   if (report != NULL) *report = found;

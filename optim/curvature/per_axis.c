@@ -26,6 +26,7 @@
 #include "core/error.h"
 #include "core/text.h"
 #include "optim/damping/damping.h"
+#include "optim/state.h"
 
 /* ---- which axes have factors ---- */
 
@@ -151,9 +152,12 @@ static size_t roots_bytes(const per_axis *p, size_t tensor) {
   return bytes;
 }
 
-/* The matrices of all axes, for one call: pointers in the work space. */
 static size_t pointer_bytes(const per_axis *p) {
   return axis_round((p->num_axes + 1) * sizeof(void *));
+}
+
+axis_head symo_axis_head(const per_axis *p, void *work) {
+  return (axis_head){work, (symo_status *)(void *)((char *)work + pointer_bytes(p))};
 }
 
 static size_t root_bytes(const per_axis *p, const axis_factor *a) {
@@ -171,7 +175,29 @@ static size_t work_of(const per_axis *p) {
     size_t bytes = roots_bytes(p, t);
     own = bytes > own ? bytes : own;
   }
-  return pointer_bytes(p) + 3 * tensor_bytes(p) + roots + own;
+  return p->head + 3 * tensor_bytes(p) + roots + own;
+}
+
+/* Insertion: tensors are few. */
+static symo_status set_order(per_axis *p) {
+  p->order = symo_calloc(p->layout->num_tensors, sizeof *p->order);
+  double *flops = symo_calloc(p->layout->num_tensors, sizeof *flops);
+  if (p->order == NULL || flops == NULL) {
+    symo_free(flops);
+    return symo_fail_memory(p->context, "per-axis");
+  }
+  for (size_t i = 0; i < p->num_axes; i++) {
+    const axis_factor *a = &p->axes[i];
+    double n = (double)a->dim, size = (double)p->tensors[a->tensor].size;
+    flops[a->tensor] += n * size + (p->method.beta2 == 0 || p->basis ? n * n * n : 0);
+  }
+  for (size_t t = 0; t < p->layout->num_tensors; t++) {
+    size_t at = t;
+    for (; at > 0 && flops[p->order[at - 1]] < flops[t]; at--) p->order[at] = p->order[at - 1];
+    p->order[at] = t;
+  }
+  symo_free(flops);
+  return SYMO_OK;
 }
 
 static void destroy(void *self) {
@@ -180,6 +206,7 @@ static void destroy(void *self) {
   symo_layout_destroy(p->layout);
   symo_free(p->tensors);
   symo_free(p->axes);
+  symo_free(p->order);
   symo_free(p);
 }
 
@@ -195,7 +222,9 @@ static symo_status create(const curvature_task *task, void **self) {
   p->relative = damping != NULL && damping->relative;
   p->basis = strcmp(task->method->basis, "adam") == 0;
   if (p->method.alpha > 0 || p->basis) SYMO_TRY(set_tensors(p, task->threads));
+  p->head = pointer_bytes(p) + axis_round(p->layout->num_tensors * sizeof(symo_status));
   p->work = work_of(p);
+  SYMO_TRY(set_order(p));
   *self = p;
   return SYMO_OK;
 fail:
@@ -244,13 +273,40 @@ static symo_state_entry entry(const void *self, size_t index) {
   return e;
 }
 
+/* What accumulate and apply do with all tensors, each by itself. */
+typedef struct axis_job {
+  const per_axis *p;
+  void *const *state;
+  const curvature_step *step;
+  symo_const_vector x; /* of accumulate; the direction of apply */
+  symo_vector out;
+  void *work;
+} axis_job;
+
+static void accumulate_one(void *arg, size_t index, int worker) {
+  const axis_job *j = arg;
+  symo_axis_accumulate(j->p, j->state, j->p->order[index], j->x, j->p->method.beta2,
+                       curvature_work(j->step, j->work, worker));
+}
+
 static symo_status accumulate(const void *self, void *const *state, const curvature_step *step,
                               symo_const_vector x, void *work) {
   const per_axis *p = self;
-  (void)step;
+  axis_job j = {.p = p, .state = state, .step = step, .x = x, .work = work};
   /* With a basis, the gradient enters after the step that it makes: see there. */
-  if (!p->basis && p->method.beta2 > 0) symo_axis_accumulate(p, state, x, p->method.beta2, work);
+  if (!p->basis && p->method.beta2 > 0)
+    symo_pool_run(step->pool, p->num_tensors, accumulate_one, &j);
   return SYMO_OK;
+}
+
+/* Factors have traces of at most the square of the norm, averages of them too; sums have what they
+ * have. */
+static double room(const void *self, void *const *state) {
+  const per_axis *p = self;
+  double range = symo_range_of(p->dtype) / 4, most = 0;
+  for (size_t i = 0; p->method.beta2 >= 1 && i < p->num_axes; i++)
+    most = fmax(most, symo_trace(p->dtype, p->axes[i].dim, state[p->axes[i].factor]));
+  return p->num_axes == 0 && !p->basis ? INFINITY : sqrt(fmax(range - most, 0));
 }
 
 /* ---- roots and steps ---- */
@@ -303,29 +359,37 @@ static symo_status roots_of(const per_axis *p, size_t tensor, const curvature_st
   return SYMO_OK;
 }
 
+static void apply_one(void *arg, size_t index, int worker) {
+  const axis_job *j = arg;
+  const per_axis *p = j->p;
+  const size_t t = p->order[index];
+  axis_head head = symo_axis_head(p, j->work);
+  char *a = (char *)curvature_work(j->step, j->work, worker) + p->head, *b = a + tensor_bytes(p);
+  char *x = b + tensor_bytes(p), *room = x + tensor_bytes(p);
+  symo_nd from = symo_axis_view(p, j->x, t), to = symo_axis_view(p, symo_vector_const(j->out), t);
+  head.status[t] = SYMO_OK;
+  if (p->num_axes == 0) { /* alpha 0 */
+    symo_nd_copy(1, from, to);
+    return;
+  }
+  from = symo_axis_source(p, from, t, x);
+  if (p->method.beta2 == 0)
+    head.status[t] = roots_of(p, t, j->step, from, head.matrix, room, room + roots_bytes(p, t));
+  if (head.status[t] == SYMO_OK) symo_axis_multiply_all(p, t, head.matrix, false, from, to, a, b);
+}
+
 static symo_status apply(const void *self, void *const *state, const curvature_step *step,
                          symo_const_vector g, symo_const_vector u, symo_vector out, void *work) {
   const per_axis *p = self;
-  void **matrix = work;
-  char *a = (char *)work + pointer_bytes(p), *b = a + tensor_bytes(p), *x = b + tensor_bytes(p);
-  char *room = x + tensor_bytes(p);
+  axis_job j = {.p = p, .state = state, .step = step, .x = u, .out = out, .work = work};
+  axis_head head = symo_axis_head(p, work);
   if (p->basis) return symo_axis_basis_apply(p, state, step, g, out, work);
   for (size_t i = 0; i < p->num_axes && p->method.beta2 > 0; i++)
-    matrix[i] = state[p->axes[i].root];
-  for (size_t t = 0; t < p->layout->num_tensors; t++) {
-    symo_nd from = symo_axis_view(p, u, t), to = symo_axis_view(p, symo_vector_const(out), t);
-    if (p->num_axes == 0) { /* alpha 0 */
-      symo_nd_copy(1, from, to);
-      continue;
-    }
-    from = symo_axis_source(p, from, t, x);
-    if (p->method.beta2 == 0) {
-      symo_status status = roots_of(p, t, step, from, matrix, room, room + roots_bytes(p, t));
-      if (status != SYMO_OK) return status;
-    }
-    symo_axis_multiply_all(p, t, matrix, false, from, to, a, b);
-  }
-  return SYMO_OK;
+    head.matrix[i] = state[p->axes[i].root];
+  symo_pool_run(step->pool, p->layout->num_tensors, apply_one, &j);
+  symo_status status = SYMO_OK;
+  for (size_t t = 0; t < p->layout->num_tensors && status == SYMO_OK; t++) status = head.status[t];
+  return status;
 }
 
 /* ---- what it says of itself ---- */
@@ -391,6 +455,7 @@ const symo_curvature symo_curvature_per_axis = {
     .entry = entry,
     .work_bytes = work_bytes,
     .accumulate = accumulate,
+    .room = room,
     .num_roots = num_roots,
     .refresh = refresh,
     .apply = apply,

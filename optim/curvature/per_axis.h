@@ -31,7 +31,16 @@ typedef struct per_axis {
   size_t num_tensors, num_axes, num_entries, largest, work; /* largest: tensor */
   axis_tensor *tensors;
   axis_factor *axes;
+  size_t *order; /* tensors, those with most to do first */
+  size_t head;   /* bytes in front of the work space: axis_head */
 } per_axis;
+
+/* What apply keeps for all its threads: the matrices of all axes, and what became of each tensor. */
+typedef struct axis_head {
+  void **matrix;
+  symo_status *status;
+} axis_head;
+axis_head symo_axis_head(const per_axis *p, void *work);
 
 static inline size_t axis_round(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
@@ -54,9 +63,9 @@ void symo_axis_multiply(symo_mat r, symo_nd x, int axis, symo_nd y);
 void symo_axis_multiply_all(const per_axis *p, size_t tensor, void *const *matrix, bool transpose,
                             symo_nd x, symo_nd y, void *a, void *b);
 
-/* Factors of x, all tensors.  work: one tensor. */
-void symo_axis_accumulate(const per_axis *p, void *const *state, symo_const_vector x, double beta,
-                          void *work);
+/* Factors of one tensor of x.  work: one tensor. */
+void symo_axis_accumulate(const per_axis *p, void *const *state, size_t tensor, symo_const_vector x,
+                          double beta, void *work);
 
 /* With a basis (per_axis_basis.c). */
 const char *symo_axis_basis_refuse(const symo_method *method);

@@ -119,7 +119,7 @@ static void move_moments(const per_axis *p, const axis_factor *a, void *const *s
 
 /* Values v' L v from P = V L, and what they say. */
 static curvature_report judge(const per_axis *p, const axis_factor *a, const void *v,
-                              const void *product, double *value) {
+                              const void *product, double made, double *value) {
   size_t n = a->dim;
   double square = symo_nrm2(p->dtype, n * n, product), sum = 0, diagonal = 0, most = 0, least = 0;
   square *= square; /* |V L V'|^2, V being orthogonal */
@@ -132,9 +132,11 @@ static curvature_report judge(const per_axis *p, const axis_factor *a, const voi
     least = i == 0 ? value[i] : fmin(least, value[i]);
   }
   double off = sqrt(fmax(square - diagonal, 0)), tolerance = p->method.skip_tolerance;
+  size_t columns = p->tensors[a->tensor].size / n;
+  bool full = made * (double)columns >= (double)n; /* before, bases are of what is yet to come */
   return (curvature_report){.condition = least > 0 ? most / least : NAN,
                             .effective_rank = square > 0 ? sum * sum / square : NAN,
-                            .kept = square > 0 && off <= tolerance * sqrt(square)};
+                            .kept = full && square > 0 && off <= tolerance * sqrt(square)};
 }
 
 /* product = V L; l: room for both triangles of L. */
@@ -156,7 +158,7 @@ static void renew(const per_axis *p, const axis_factor *a, void *const *state, c
   size_t *order = (size_t *)(void *)(value + n);
   symo_mat old = symo_mat_dense(state[a->root], n, n), now = symo_mat_dense(fresh, n, n);
   iterate(p, a, state, l, fresh);
-  judge(p, a, state[a->root], fresh, value);
+  judge(p, a, state[a->root], fresh, 0, value);
   sort(n, value, order);
   memcpy(l, fresh, n * row);
   for (size_t i = 0; i < n; i++) memcpy(fresh + i * row, l + order[i] * row, row);
@@ -180,7 +182,7 @@ symo_status symo_axis_basis_refresh(const per_axis *p, void *const *state, size_
     if (!isfinite(symo_trace(p->dtype, a->dim, state[a->factor]))) return SYMO_NO_CONVERGENCE;
     if (p->method.skip_tolerance > 0) {
       iterate(p, a, state, l, product);
-      found = judge(p, a, state[a->root], product, (double *)(void *)values);
+      found = judge(p, a, state[a->root], product, progress[0], (double *)(void *)values);
     } else { /* the product can wait for the step */
       double rank = symo_lower_effective_rank(p->dtype, a->dim, state[a->factor]);
       found = (curvature_report){NAN, rank, false};
@@ -196,7 +198,7 @@ symo_status symo_axis_basis_refresh(const per_axis *p, void *const *state, size_
 /* Factors of the first gradient, and their eigenvectors.  Can be done again. */
 static symo_status begin(const per_axis *p, void *const *state, symo_const_vector g,
                          symo_vector out, char *work) {
-  symo_axis_accumulate(p, state, g, 0, work);
+  for (size_t t = 0; t < p->num_tensors; t++) symo_axis_accumulate(p, state, t, g, 0, work);
   for (size_t i = 0; i < p->num_axes; i++) {
     const axis_factor *a = &p->axes[i];
     size_t bytes = a->dim * a->dim * symo_dtype_size(p->dtype);
@@ -213,35 +215,53 @@ static symo_status begin(const per_axis *p, void *const *state, symo_const_vecto
   return SYMO_OK;
 }
 
-symo_status symo_axis_basis_apply(const per_axis *p, void *const *state, const curvature_step *step,
-                                  symo_const_vector g, symo_vector out, void *work) {
-  void **matrix = work;
-  size_t bytes = tensor_bytes(p);
-  char *a = (char *)work + axis_round((p->num_axes + 1) * sizeof *matrix);
-  char *b = a + bytes, *x = b + bytes;
-  double *progress = state[p->progress], made = progress[0];
-  if (made == 0) return begin(p, state, g, out, a);
-  moment_rule rule = rule_of(p, made, step->damping);
-  for (size_t i = 0; i < p->num_axes; i++) matrix[i] = state[p->axes[i].root];
-  for (size_t t = 0; t < p->num_tensors; t++) {
-    const axis_tensor *tensor = &p->tensors[t];
-    symo_nd inside = symo_axis_dense(p, x, t), to = symo_axis_view(p, symo_vector_const(out), t);
-    symo_nd from = symo_axis_source(p, symo_axis_view(p, g, t), t, b);
-    symo_axis_multiply_all(p, t, matrix, false, from, inside, a, b);
-    if (p->dtype == SYMO_F32)
-      moments_f32(&rule, tensor->size, (float *)(void *)x, state[tensor->moment],
-                  state[tensor->second]);
-    else
-      moments_f64(&rule, tensor->size, (double *)(void *)x, state[tensor->moment],
-                  state[tensor->second]);
-    symo_axis_multiply_all(p, t, matrix, true, inside, to, a, b);
-  }
-  double every = p->method.statistics_every;
-  if (!(every > 1) || fmod(made, every) == 0) symo_axis_accumulate(p, state, g, p->method.beta2, a);
-  for (size_t i = 0; i < p->num_axes; i++) {
-    if (progress[1 + i] > 0) renew(p, &p->axes[i], state, a);
+typedef struct basis_job {
+  const per_axis *p;
+  void *const *state;
+  const curvature_step *step;
+  symo_const_vector g;
+  symo_vector out;
+  char *work;
+  moment_rule rule;
+  bool statistics; /* are due */
+} basis_job;
+
+static void apply_one(void *arg, size_t index, int worker) {
+  const basis_job *j = arg;
+  const per_axis *p = j->p;
+  const size_t t = p->order[index], bytes = tensor_bytes(p);
+  const axis_tensor *tensor = &p->tensors[t];
+  void *const *matrix = symo_axis_head(p, j->work).matrix;
+  double *progress = j->state[p->progress];
+  char *a = (char *)curvature_work(j->step, j->work, worker) + p->head, *b = a + bytes;
+  char *x = b + bytes;
+  symo_nd inside = symo_axis_dense(p, x, t), to = symo_axis_view(p, symo_vector_const(j->out), t);
+  symo_nd from = symo_axis_source(p, symo_axis_view(p, j->g, t), t, b);
+  symo_axis_multiply_all(p, t, matrix, false, from, inside, a, b);
+  if (p->dtype == SYMO_F32)
+    moments_f32(&j->rule, tensor->size, (float *)(void *)x, j->state[tensor->moment],
+                j->state[tensor->second]);
+  else
+    moments_f64(&j->rule, tensor->size, (double *)(void *)x, j->state[tensor->moment],
+                j->state[tensor->second]);
+  symo_axis_multiply_all(p, t, matrix, true, inside, to, a, b);
+  if (j->statistics) symo_axis_accumulate(p, j->state, t, j->g, p->method.beta2, a);
+  for (size_t i = tensor->first; i < tensor->first + tensor->num; i++) {
+    if (progress[1 + i] > 0) renew(p, &p->axes[i], j->state, a);
     progress[1 + i] = 0;
   }
+}
+
+symo_status symo_axis_basis_apply(const per_axis *p, void *const *state, const curvature_step *step,
+                                  symo_const_vector g, symo_vector out, void *work) {
+  double *progress = state[p->progress], made = progress[0], every = p->method.statistics_every;
+  if (made == 0) return begin(p, state, g, out, (char *)work + p->head);
+  basis_job j = {.p = p, .state = state, .step = step, .g = g, .out = out, .work = work};
+  j.rule = rule_of(p, made, step->damping);
+  j.statistics = !(every > 1) || fmod(made, every) == 0;
+  axis_head head = symo_axis_head(p, work);
+  for (size_t i = 0; i < p->num_axes; i++) head.matrix[i] = state[p->axes[i].root];
+  symo_pool_run(step->pool, p->num_tensors, apply_one, &j);
   progress[0] = made + 1;
   return SYMO_OK;
 }

@@ -103,16 +103,14 @@ void symo_axis_multiply_all(const per_axis *p, size_t tensor, void *const *matri
   if (x.p != y.p) symo_nd_copy(1, x, y);
 }
 
-void symo_axis_accumulate(const per_axis *p, void *const *state, symo_const_vector x, double beta,
-                          void *work) {
+void symo_axis_accumulate(const per_axis *p, void *const *state, size_t tensor, symo_const_vector x,
+                          double beta, void *work) {
   double weight = p->method.beta2 >= 1 ? 1 : 1 - p->method.beta2;
-  for (size_t t = 0; t < p->num_tensors; t++) {
-    const axis_tensor *tensor = &p->tensors[t];
-    if (tensor->num == 0) continue;
-    symo_nd from = symo_axis_source(p, symo_axis_view(p, x, t), t, work);
-    for (size_t i = tensor->first; i < tensor->first + tensor->num; i++) {
-      const axis_factor *f = &p->axes[i];
-      symo_axis_gram(from, f->axis, weight * f->weight, beta, state[f->factor]);
-    }
+  const axis_tensor *t = &p->tensors[tensor];
+  if (t->num == 0) return;
+  symo_nd from = symo_axis_source(p, symo_axis_view(p, x, tensor), tensor, work);
+  for (size_t i = t->first; i < t->first + t->num; i++) {
+    const axis_factor *f = &p->axes[i];
+    symo_axis_gram(from, f->axis, weight * f->weight, beta, state[f->factor]);
   }
 }

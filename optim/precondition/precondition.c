@@ -12,6 +12,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "optim/block.h"
+#include "optim/state.h"
 
 #define NO_MEMORY 1e-300
 
@@ -89,16 +90,6 @@ static curvature_step curvature_now(const cg_preconditioner *p, const preconditi
       .t = step->t, .updates = (uint64_t)counters[0], .damping = p->module->eps(step->damping)};
 }
 
-static void note_root(symo_step_report *report, const curvature_report *root) {
-  if (root->kept) {
-    report->kept_roots++;
-    return;
-  }
-  report->refreshes++;
-  report->worst_condition = fmax(report->worst_condition, root->condition);
-  report->effective_rank = fmin(report->effective_rank, root->effective_rank);
-}
-
 static symo_status refresh(const cg_preconditioner *p, const preconditioner_step *step,
                            uint64_t start, bool *ready, symo_step_report *report) {
   const optim_block as_block = {.method = p->method};
@@ -115,7 +106,7 @@ static symo_status refresh(const cg_preconditioner *p, const preconditioner_step
       if (status < 0) return status;
       if (status == SYMO_OK) {
         counters[1 + r] = 1;
-        note_root(report, &root);
+        symo_report_root(report, &root);
       } else {
         report->failed_roots++;
       }
@@ -145,4 +136,14 @@ symo_status symo_preconditioner_apply(const cg_preconditioner *p, const precondi
                                       symo_const_vector r, symo_vector z) {
   curvature_step now = curvature_now(p, step);
   return p->module->curvature->apply(p->self, step->state, &now, r, r, z, step->work);
+}
+
+double symo_preconditioner_flops(const cg_preconditioner *p, double applications) {
+  const symo_curvature *c = p->module->curvature;
+  double flops = 0;
+  if (c->accumulate_flops != NULL)
+    flops += c->accumulate_flops(p->self) / p->method.statistics_every;
+  for (size_t r = 0; r < p->num_roots && c->refresh_flops != NULL; r++)
+    flops += c->refresh_flops(p->self, r) / p->method.refresh_every;
+  return c->apply_flops != NULL ? flops + applications * c->apply_flops(p->self) : flops;
 }

@@ -58,6 +58,9 @@ typedef struct preconditioner_step {
 symo_status symo_preconditioner_update(const cg_preconditioner *p, const preconditioner_step *step,
                                        symo_const_vector g, bool *ready, symo_step_report *report);
 
+/* Flops a step, its cadences seen to, with `applications` of it. */
+double symo_preconditioner_flops(const cg_preconditioner *p, double applications);
+
 /* z := (M + damping I)^-1 r. */
 symo_status symo_preconditioner_apply(const cg_preconditioner *p, const preconditioner_step *step,
                                       symo_const_vector r, symo_vector z);

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "core/vector.h"
 #include "optim/update/loops.h"
 
 typedef struct squares {
@@ -10,9 +11,10 @@ typedef struct squares {
   bool sum;
 } squares;
 
-static inline void square_f64(const squares *o, size_t n, const double *g, ptrdiff_t gs, double *v,
-                              ptrdiff_t vs) {
+SYMO_INLINE void square_f64(const squares *o, size_t n, const double *g, ptrdiff_t gs, double *v,
+                            ptrdiff_t vs) {
   double b = o->b, c = o->c;
+  SYMO_ENTRIES
   for (size_t k = 0; k < n; k++) {
     ptrdiff_t i = (ptrdiff_t)k;
     double old = o->sum ? v[i * vs] : b * v[i * vs], square = g[i * gs] * g[i * gs];
@@ -21,9 +23,10 @@ static inline void square_f64(const squares *o, size_t n, const double *g, ptrdi
   }
 }
 
-static inline void square_f32(const squares *o, size_t n, const float *g, ptrdiff_t gs, float *v,
-                              ptrdiff_t vs) {
+SYMO_INLINE void square_f32(const squares *o, size_t n, const float *g, ptrdiff_t gs, float *v,
+                            ptrdiff_t vs) {
   float b = (float)o->b, c = (float)o->c;
+  SYMO_ENTRIES
   for (size_t k = 0; k < n; k++) {
     ptrdiff_t i = (ptrdiff_t)k;
     float old = o->sum ? v[i * vs] : b * v[i * vs], square = g[i * gs] * g[i * gs];
@@ -32,14 +35,16 @@ static inline void square_f32(const squares *o, size_t n, const float *g, ptrdif
   }
 }
 
-static void square_row_f64(void *self, size_t n, size_t first, void *const *p, const ptrdiff_t *s) {
+SYMO_VECTOR static void square_row_f64(void *self, size_t n, size_t first, void *const *p,
+                                       const ptrdiff_t *s) {
   if (s[0] == 1 && s[1] == 1)
     square_f64(self, n, loop_f64(p, 0), 1, loop_f64(p, 1), 1);
   else
     square_f64(self, n, loop_f64(p, 0), s[0], loop_f64(p, 1), s[1]);
 }
 
-static void square_row_f32(void *self, size_t n, size_t first, void *const *p, const ptrdiff_t *s) {
+SYMO_VECTOR static void square_row_f32(void *self, size_t n, size_t first, void *const *p,
+                                       const ptrdiff_t *s) {
   if (s[0] == 1 && s[1] == 1)
     square_f32(self, n, loop_f32(p, 0), 1, loop_f32(p, 1), 1);
   else
@@ -62,9 +67,10 @@ typedef struct quotient {
   double correction, eps, power;
 } quotient;
 
-static inline void root_f64(const quotient *o, size_t n, const double *u, ptrdiff_t us,
-                            const double *v, ptrdiff_t vs, double *out, ptrdiff_t os) {
+SYMO_INLINE void root_f64(const quotient *o, size_t n, const double *u, ptrdiff_t us,
+                          const double *v, ptrdiff_t vs, double *out, ptrdiff_t os) {
   double correction = o->correction, eps = o->eps;
+  SYMO_ENTRIES
   for (size_t k = 0; k < n; k++) {
     ptrdiff_t i = (ptrdiff_t)k;
     double mean = v[i * vs] / correction, root = sqrt(mean), below = root + eps;
@@ -73,9 +79,10 @@ static inline void root_f64(const quotient *o, size_t n, const double *u, ptrdif
   }
 }
 
-static inline void root_f32(const quotient *o, size_t n, const float *u, ptrdiff_t us,
-                            const float *v, ptrdiff_t vs, float *out, ptrdiff_t os) {
+SYMO_INLINE void root_f32(const quotient *o, size_t n, const float *u, ptrdiff_t us, const float *v,
+                          ptrdiff_t vs, float *out, ptrdiff_t os) {
   float correction = (float)o->correction, eps = (float)o->eps;
+  SYMO_ENTRIES
   for (size_t k = 0; k < n; k++) {
     ptrdiff_t i = (ptrdiff_t)k;
     float mean = v[i * vs] / correction, root = sqrtf(mean), below = root + eps;
@@ -84,7 +91,8 @@ static inline void root_f32(const quotient *o, size_t n, const float *u, ptrdiff
   }
 }
 
-static void root_row_f64(void *self, size_t n, size_t first, void *const *p, const ptrdiff_t *s) {
+SYMO_VECTOR static void root_row_f64(void *self, size_t n, size_t first, void *const *p,
+                                     const ptrdiff_t *s) {
   double *u = loop_f64(p, 0), *v = loop_f64(p, 1), *out = loop_f64(p, 2);
   if (s[0] == 1 && s[1] == 1 && s[2] == 1)
     root_f64(self, n, u, 1, v, 1, out, 1);
@@ -92,7 +100,8 @@ static void root_row_f64(void *self, size_t n, size_t first, void *const *p, con
     root_f64(self, n, u, s[0], v, s[1], out, s[2]);
 }
 
-static void root_row_f32(void *self, size_t n, size_t first, void *const *p, const ptrdiff_t *s) {
+SYMO_VECTOR static void root_row_f32(void *self, size_t n, size_t first, void *const *p,
+                                     const ptrdiff_t *s) {
   float *u = loop_f32(p, 0), *v = loop_f32(p, 1), *out = loop_f32(p, 2);
   if (s[0] == 1 && s[1] == 1 && s[2] == 1)
     root_f32(self, n, u, 1, v, 1, out, 1);

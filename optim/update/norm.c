@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/linalg.h"
+#include "core/vector.h"
 #include "optim/update/change.h"
 #include "optim/update/loops.h"
 #include "optim/update/update.h"
@@ -19,7 +20,7 @@ typedef struct squares {
 } squares;
 
 /* Lanes of its own, which stay in registers. */
-static inline void square_f64(squares *q, size_t n, size_t first, const double *x, ptrdiff_t s) {
+SYMO_INLINE void square_f64(squares *q, size_t n, size_t first, const double *x, ptrdiff_t s) {
   double lane[LANES], a = q->a;
   size_t i = 0;
   memcpy(lane, q->lane, sizeof lane);
@@ -39,7 +40,7 @@ static inline void square_f64(squares *q, size_t n, size_t first, const double *
   memcpy(q->lane, lane, sizeof lane);
 }
 
-static inline void square_f32(squares *q, size_t n, size_t first, const float *x, ptrdiff_t s) {
+SYMO_INLINE void square_f32(squares *q, size_t n, size_t first, const float *x, ptrdiff_t s) {
   double lane[LANES], a = q->a;
   size_t i = 0;
   memcpy(lane, q->lane, sizeof lane);
@@ -59,8 +60,8 @@ static inline void square_f32(squares *q, size_t n, size_t first, const float *x
   memcpy(q->lane, lane, sizeof lane);
 }
 
-static inline void square_both_f64(squares *q, size_t n, size_t first, const double *x,
-                                   ptrdiff_t xs, const double *y, ptrdiff_t ys) {
+SYMO_INLINE void square_both_f64(squares *q, size_t n, size_t first, const double *x, ptrdiff_t xs,
+                                 const double *y, ptrdiff_t ys) {
   double lane[LANES], a = q->a, b = q->b;
   size_t i = 0;
   memcpy(lane, q->lane, sizeof lane);
@@ -80,7 +81,8 @@ static inline void square_both_f64(squares *q, size_t n, size_t first, const dou
   memcpy(q->lane, lane, sizeof lane);
 }
 
-static void row_f64(void *self, size_t n, size_t first, void *const *p, const ptrdiff_t *s) {
+SYMO_VECTOR static void row_f64(void *self, size_t n, size_t first, void *const *p,
+                                const ptrdiff_t *s) {
   squares *q = self;
   if (!q->two && s[0] == 1)
     square_f64(q, n, first, loop_f64(p, 0), 1);
@@ -92,8 +94,8 @@ static void row_f64(void *self, size_t n, size_t first, void *const *p, const pt
     square_both_f64(q, n, first, loop_f64(p, 0), s[0], loop_f64(p, 1), s[1]);
 }
 
-static inline void square_both_f32(squares *q, size_t n, size_t first, const float *x, ptrdiff_t xs,
-                                   const float *y, ptrdiff_t ys) {
+SYMO_INLINE void square_both_f32(squares *q, size_t n, size_t first, const float *x, ptrdiff_t xs,
+                                 const float *y, ptrdiff_t ys) {
   double lane[LANES], a = q->a, b = q->b;
   size_t i = 0;
   memcpy(lane, q->lane, sizeof lane);
@@ -113,7 +115,8 @@ static inline void square_both_f32(squares *q, size_t n, size_t first, const flo
   memcpy(q->lane, lane, sizeof lane);
 }
 
-static void row_f32(void *self, size_t n, size_t first, void *const *p, const ptrdiff_t *s) {
+SYMO_VECTOR static void row_f32(void *self, size_t n, size_t first, void *const *p,
+                                const ptrdiff_t *s) {
   squares *q = self;
   if (!q->two && s[0] == 1)
     square_f32(q, n, first, loop_f32(p, 0), 1);
@@ -125,16 +128,20 @@ static void row_f32(void *self, size_t n, size_t first, void *const *p, const pt
     square_both_f32(q, n, first, loop_f32(p, 0), s[0], loop_f32(p, 1), s[1]);
 }
 
-static double root_of_squares(const symo_nd *x, bool two, double a, double b) {
-  squares q = {.a = a, .b = b, .two = two};
-  symo_loop(two ? 2 : 1, x, x[0].dtype == SYMO_F32 ? row_f32 : row_f64, &q);
+static double root_of_lanes(const squares *q) {
   double sum = 0;
-  for (int k = 0; k < LANES; k++) sum += q.lane[k];
+  for (int k = 0; k < LANES; k++) sum += q->lane[k];
   return sqrt(sum);
 }
 
+static double root_of_squares(symo_nd x, double a) {
+  squares q = {.a = a};
+  symo_loop(1, &x, x.dtype == SYMO_F32 ? row_f32 : row_f64, &q);
+  return root_of_lanes(&q);
+}
+
 double symo_update_norm(symo_nd x) {
-  double norm = root_of_squares(&x, false, 1, 0);
+  double norm = root_of_squares(x, 1);
   if (norm >= 1e-140 && norm <= DBL_MAX) return norm;
   double largest = symo_nd_max_abs(x);
   if (largest == 0 || !(largest <= DBL_MAX)) return largest;
@@ -143,13 +150,40 @@ double symo_update_norm(symo_nd x) {
   /* Two steps, as 2^-exponent by itself may be out of range. */
   double half = ldexp(1, -exponent / 2), rest = ldexp(1, -exponent - -exponent / 2);
   if (half * rest <= DBL_MAX && half * rest > 0)
-    return ldexp(root_of_squares(&x, false, half * rest, 0), exponent);
+    return ldexp(root_of_squares(x, half * rest), exponent);
   return largest * sqrt((double)symo_nd_size(&x)); /* subnormal: an upper bound does */
 }
 
-double symo_update_change(double rate, double decay, double factor, symo_nd d, symo_nd p) {
+/* ---- a step and its length ---- */
+
+typedef struct advance {
+  squares squares;
+  update_factors factors;
+  loop_row square, apply;
+} advance;
+
+enum { STRETCH = 1024 }; /* what the first loop reads is still at hand for the second */
+
+static void advance_row(void *self, size_t n, size_t first, void *const *p, const ptrdiff_t *s) {
+  advance *a = self;
+  const bool narrow = a->apply == symo_update_apply_f32;
+  const ptrdiff_t size = narrow ? (ptrdiff_t)sizeof(float) : (ptrdiff_t)sizeof(double);
+  for (size_t from = 0; from < n; from += STRETCH) {
+    const size_t count = n - from < STRETCH ? n - from : STRETCH;
+    const ptrdiff_t by = (ptrdiff_t)from * size;
+    void *const here[2] = {(char *)p[0] + by * s[0], (char *)p[1] + by * s[1]};
+    a->square(&a->squares, count, first + from, here, s);
+    a->apply(&a->factors, count, first + from, here, s);
+  }
+}
+
+double symo_update_advance(double rate, double decay, double factor, symo_nd d, symo_nd p) {
+  const bool narrow = d.dtype == SYMO_F32;
   symo_nd both[2] = {d, p};
-  if (rate == 0) return 0;
-  if (decay == 0) return fabs(rate * factor) * symo_update_norm(d);
-  return root_of_squares(both, true, rate * factor, rate * decay);
+  advance a = {.squares = {.a = rate * factor, .b = rate * decay, .two = true},
+               .factors = symo_update_factors(rate, decay, factor),
+               .square = narrow ? row_f32 : row_f64,
+               .apply = narrow ? symo_update_apply_f32 : symo_update_apply_f64};
+  symo_loop(2, both, advance_row, &a);
+  return rate == 0 ? 0 : root_of_lanes(&a.squares);
 }

@@ -108,7 +108,7 @@ Test(orbit_memory, sign_flips_on_all_coordinates_are_the_second_moments_of_adam)
     method.beta2 = 0.99;
     method.correction = true;
     symo_rig rig = symo_rig_make(&w, &symo_curvature_orbit, &method, dtype);
-    cr_assert(rig.num_entries == 1 && rig.curvature->num_roots(rig.self) == 0);
+    cr_assert(rig.num_entries == 2 && rig.curvature->num_roots(rig.self) == 0);
     double *u = symo_dense_new(3, w.n), *found = u + w.n, *v = found + w.n;
     for (int t = 1; t <= 20; t++) {
       symo_test_randn(w.rng, u, w.n);
@@ -232,8 +232,9 @@ Test(orbit_memory, a_root_that_fails_leaves_the_last_one) {
     symo_test_randn(w.rng, u, w.n);
     symo_rig_step(&rig, true, u, found);
     double *root = symo_rig_entry(&rig, "a:character/root");
-    u[5] = 1e30; /* its square is infinite in float32 */
-    symo_rig_step(&rig, false, u, found);
+    for (size_t i = 0; i < rig.num_entries; i++) /* as a checkpoint may have it */
+      if (strcmp(rig.entries[i].name, "a:character/covariance") == 0)
+        ((float *)rig.state[i])[0] = INFINITY;
     cr_assert(symo_rig_refresh(&rig) == SYMO_NO_CONVERGENCE);
     double *after = symo_rig_entry(&rig, "a:character/root");
     cr_assert(memcmp(root, after, 3 * 16 * sizeof *root) == 0);

@@ -57,8 +57,8 @@ static void minimum(const fixture *f, double shift, double *x) {
 Test(second_order, a_quadratic_takes_one_step) {
   static const char *const presets[] = {"newton-cg", "ggn-cg", "newton-cg", "ggn-cg"};
   static const char *const settings[] = {
-      "solver_tolerance=1e-14", "solver_tolerance=1e-14 eps=0",
-      "solver_tolerance=1e-14 precondition=diagonal",
+      "damping=constant eps=0 solver_tolerance=1e-14", "solver_tolerance=1e-14 eps=0",
+      "damping=constant eps=0 solver_tolerance=1e-14 precondition=diagonal",
       "solver_tolerance=1e-14 eps=0 precondition=orbit beta2=0.9"};
   for (size_t i = 0; i < 8; i++) {
     symo_dtype dtype = i < 4 ? SYMO_F64 : SYMO_F32;
@@ -85,7 +85,8 @@ Test(second_order, indefinite_quadratics_go_down) {
     definite(w);
     for (size_t i = 0; i < seed % N; i++) w[i] = -w[i];
     open_quadratic(&f, SYMO_F64, seed, w, "newton-cg",
-                   seed % 2 == 0 ? "warm_start=true" : "warm_start=false");
+                   seed % 2 == 0 ? "damping=constant eps=0 warm_start=true"
+                                 : "damping=constant eps=0 warm_start=false");
     for (int step = 0; step < 5; step++) {
       symo_descent_step(&f.d);
       cr_assert(f.d.loss <= last + 1e-12 * fabs(f.d.loss), "seed %llu, step %d",
@@ -117,7 +118,7 @@ Test(second_order, l2_decay_is_in_the_model) {
   fixture f;
   definite(w);
   open_quadratic(&f, SYMO_F64, 6, w, "newton-cg",
-                 "solver_tolerance=1e-14 decay=l2 weight_decay=0.2");
+                 "damping=constant eps=0 solver_tolerance=1e-14 decay=l2 weight_decay=0.2");
   symo_descent_step(&f.d);
   minimum(&f, 0.2, x);
   symo_descent_get(&f.d, theta);
@@ -134,7 +135,8 @@ Test(second_order, warm_starts_and_schedules) {
   cr_assert_eq(symo_descent_step(&f.d).cg_iterations, 0); /* the solution is there already */
   close_all(&f);
   open_quadratic(&f, SYMO_F64, 7, w, "newton-cg",
-                 "schedule=exponential rate=0.5 lr=0.25 solver_tolerance=1e-14");
+                 "damping=constant eps=0 schedule=exponential rate=0.5 lr=0.25 "
+                 "solver_tolerance=1e-14");
   symo_step_report a = symo_descent_step(&f.d), b = symo_descent_step(&f.d);
   cr_assert(a.lr == 0.25 && b.lr == 0.125);
   /* 3/4 of the way is left, and an eighth of that goes. */
@@ -162,7 +164,8 @@ Test(second_order, units_of_the_loss_do_not_matter) {
     double w[N], x[N], theta[N], unit = k == 0 ? 1e-60 : 1e60;
     fixture f;
     definite(w);
-    open_quadratic(&f, SYMO_F64, 9, w, "newton-cg", "solver_tolerance=1e-14");
+    open_quadratic(&f, SYMO_F64, 9, w, "newton-cg",
+                   "damping=constant eps=0 solver_tolerance=1e-14");
     minimum(&f, 0, x);
     for (size_t i = 0; i < N * N; i++) f.p.a[i] *= unit;
     for (size_t i = 0; i < N; i++) f.p.b[i] *= unit;

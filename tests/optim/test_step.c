@@ -190,7 +190,8 @@ Test(optim_step, zero_and_tiny_gradients_give_finite_steps) {
         memcpy(before, s.theta, s.w.n * sizeof *before);
         for (int t = 0; t < 3; t++) {
           symo_step_report report = symo_stepper_random(&s, scales[j]);
-          cr_assert(report.accepted && isfinite(report.update_norm));
+          bool refused = scales[j] > 1 && k == 1 && p < 2; /* squares of 1e30 in float32 */
+          cr_assert(report.accepted == !refused && isfinite(report.update_norm) == !refused);
           for (size_t i = 0; i < s.w.n; i++) cr_assert(isfinite(s.theta[i]));
         }
         if (j == 0 && p != 1)

@@ -186,8 +186,10 @@ Test(optim_updates, the_step_and_its_length) {
     fill(p, 5);
     memcpy(q, p, sizeof q);
     symo_nd dv = view_of(d, k & 1), pv = view_of(p, (k & 2) != 0);
-    double length = symo_update_change(0.1, decay, 2, dv, pv);
-    symo_update_apply(0.1, decay, 2, dv, pv);
+    double length = symo_update_advance(0.1, decay, 2, dv, pv), r[N];
+    memcpy(r, q, sizeof q);
+    symo_update_apply(0.1, decay, 2, dv, view_of(r, (k & 2) != 0));
+    cr_assert(memcmp(p, r, sizeof r) == 0);
     for (int i = 0; i < N; i++) {
       double old = entry(q, (k & 2) != 0, i), now = entry(p, (k & 2) != 0, i);
       double expected = (1 - 0.1 * decay) * old - 0.2 * entry(d, k & 1, i);

@@ -1,0 +1,122 @@
+/* Covariances with memory.
+ *
+ * C, or beta2-weighted sums of it, stands in lower triangles, in units s^2: vectors are taken in over
+ * s, so that their squares neither overflow nor vanish, and roots are multiplied by s^{-alpha}.  s is
+ * 1, or for numbers far out a power of two, which rounds nothing; a change of unit changes C to the
+ * new one. */
+#include <math.h>
+
+#include "optim/curvature/orbit_common.h"
+#include "optim/state.h"
+#include "optim/update/update.h"
+
+/* Exponents of two that norms in units of their label may have, squares of which are then far from
+ * both ends of the range; and those that units themselves may have. */
+typedef struct unit_range {
+  double low, high, most;
+} unit_range;
+
+static unit_range range_of(const orbit *o) {
+  return o->dtype == SYMO_F32 ? (unit_range){-45, 50, 120} : (unit_range){-400, 480, 510};
+}
+
+double symo_orbit_unit(const orbit *o, void *const *state, const orbit_label *l) {
+  double most = range_of(o).most;
+  if (o->units == ORBIT_NO_ENTRY) return 1;
+  double unit = ((const double *)state[o->units])[l - o->labels];
+  return unit >= ldexp(1, -(int)most) && unit <= ldexp(1, (int)most) ? unit : 1; /* 0: not yet */
+}
+
+curvature_step symo_orbit_in_units(const orbit *o, const curvature_step *step, double unit) {
+  curvature_step now = *step;
+  if (!o->relative) now.damping /= unit * unit;
+  return now;
+}
+
+/* Coordinates are sums over axes; powers above 1 need units that their roots can undo. */
+double symo_orbit_room(const void *self, void *const *state) {
+  const orbit *o = self;
+  double largest = 1;
+  if (o->num_labels == 0) return INFINITY;
+  for (size_t t = 0; t < o->plan->layout->num_tensors; t++)
+    largest = fmax(largest, (double)o->plan->layout->tensors[t].size);
+  double room = symo_range_of(o->dtype) / 8 / sqrt(largest);
+  if (o->method.alpha > 1) room = pow(room, 1 / o->method.alpha);
+  return o->dtype == SYMO_F64 ? fmin(room, 1e150) : room;
+}
+
+static double trace_of(const orbit *o, const orbit_label *l, const void *covariance) {
+  size_t m = l->label->m;
+  double sum = 0;
+  for (size_t i = 0; i < l->label->count; i++)
+    sum += symo_trace(o->dtype, m, symo_at(o->dtype, covariance, (ptrdiff_t)(i * m * m)));
+  return sum;
+}
+
+/* The norm of all tensors that lie in the label, no less than that of its coordinates. */
+static double norm_of(const orbit *o, const orbit_label *l, symo_const_vector x) {
+  double norm = 0;
+  for (size_t i = 0; i < l->label->num_pieces; i++)
+    norm = fmax(norm, symo_update_norm(symo_layout_view(o->plan->layout, o->dtype, x,
+                                                        l->label->pieces[i].tensor)));
+  return norm * sqrt((double)l->label->num_pieces);
+}
+
+/* C times 2^exponent, in steps that the type can hold. */
+static void shift(const orbit *o, size_t n, int exponent, void *c) {
+  for (int step; exponent != 0; exponent -= step) {
+    step = exponent > 100 ? 100 : exponent < -100 ? -100 : exponent;
+    symo_scal(o->dtype, n, ldexp(1, step), c);
+  }
+}
+
+/* The unit in which both the covariance so far and x, of norm `all`, can be held.  A look at the
+ * trace settles it unless the numbers are far out. */
+static double choose_unit(const orbit *o, const orbit_label *l, symo_const_vector x, double all,
+                          double eps, void *const *state) {
+  unit_range r = range_of(o);
+  void *c = state[l->covariance];
+  double unit = symo_orbit_unit(o, state, l), old = log2(unit);
+  double kept = o->method.beta2 > 0 ? 0.5 * log2(o->method.beta2 * trace_of(o, l, c)) : -INFINITY;
+  if (log2(all) - old <= r.high && kept >= r.low && kept <= r.high) return unit;
+  double want = fmax(kept, log2(norm_of(o, l, x)) - old);
+  if (eps > 0) want = fmax(want, 0.5 * log2(eps) - old); /* beside which less is nothing */
+  if (!isfinite(want) || (want >= r.low && want <= r.high)) return unit;
+  double to = fmin(fmax(round(old + want), -r.most), r.most);
+  size_t m = l->label->m;
+  if (kept > -INFINITY) shift(o, l->label->count * m * m, (int)(2 * (old - to)), c);
+  return ldexp(1, (int)to);
+}
+
+typedef struct gram_job {
+  const orbit *o;
+  void *const *state;
+  const curvature_step *step;
+  symo_const_vector x;
+  double all; /* norm of x */
+  void *work;
+} gram_job;
+
+static void take_gram(void *arg, size_t index, int worker) {
+  const gram_job *j = arg;
+  const orbit *o = j->o;
+  const symo_const_vector none = {NULL, NULL};
+  const orbit_label *l = &o->labels[o->part_label[index]];
+  double beta = o->method.beta2, weight = beta >= 1 ? 1 : 1 - beta;
+  if (l->covariance == ORBIT_NO_ENTRY) return;
+  double unit = choose_unit(o, l, j->x, j->all, o->relative ? 0 : j->step->damping, j->state);
+  ((double *)j->state[o->units])[o->part_label[index]] = unit;
+  symo_label_gram(o->plan, l->label, weight / orbit_divisor(o, l->label), 1 / unit, j->x, 1, none,
+                  beta, j->state[l->covariance], curvature_work(j->step, j->work, worker));
+}
+
+symo_status symo_orbit_accumulate(const void *self, void *const *state, const curvature_step *step,
+                                  symo_const_vector x, void *work) {
+  const orbit *o = self;
+  gram_job j = {o, state, step, x, 0, work};
+  if (o->units == ORBIT_NO_ENTRY) return SYMO_OK; /* without memory */
+  for (size_t t = 0; t < o->plan->layout->num_tensors; t++)
+    j.all = hypot(j.all, symo_update_norm(symo_layout_view(o->plan->layout, o->dtype, x, t)));
+  symo_pool_run(step->pool, o->num_labels, take_gram, &j);
+  return SYMO_OK;
+}

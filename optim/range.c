@@ -1,0 +1,48 @@
+/* Gradients that are finite, but too large for what a method makes of them in the type of its
+ * numbers: squares of second moments, sums of momentum.  They are found before anything is written,
+ * so that no state ever holds an infinity.
+ *
+ * With all norms at most R an average of squares stays below R^2, a running sum of gradients below
+ * R / (1 - b).  What memory holds already is asked of the curvature where it only grows. */
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "optim/block.h"
+#include "optim/state.h"
+
+double symo_range_of(symo_dtype dtype) { return dtype == SYMO_F32 ? FLT_MAX : DBL_MAX; }
+
+/* The largest norm of a tensor's gradient that the block can work with. */
+static double room_of(const symo_optim_state *state, const optim_block *b) {
+  const symo_method *m = &b->method;
+  double range = symo_range_of(state->optim->dtype), room = INFINITY;
+  bool sum = m->momentum > 0 && !m->momentum_ema;
+  if (b->curvature != NULL && b->curvature->room != NULL)
+    room = b->curvature->room(b->self, state->data + symo_block_curvature_entry(b));
+  if (symo_block_grafts_adam(b)) room = fmin(room, sqrt(range));
+  if (sum) room = fmin(room, range / 4) * (1 - m->momentum);
+  return room;
+}
+
+/* What clipping leaves of the norm of a tensor, `all` being that of all gradients. */
+static double clipped(const symo_method *m, double norm, double all, size_t size) {
+  if (m->clip_norm > 0 && all > m->clip_norm) norm *= m->clip_norm / all;
+  return m->clip_value > 0 ? fmin(norm, m->clip_value * sqrt((double)size)) : norm;
+}
+
+bool symo_state_in_range(const symo_optim_state *state, symo_const_vector grad, double norm,
+                         size_t *tensor) {
+  const symo_optim *optim = state->optim;
+  for (size_t i = 0; i < optim->num_blocks; i++) {
+    const optim_block *b = &optim->blocks[i];
+    double room = room_of(state, b);
+    for (size_t k = 0; norm > room && k < b->num_tensors; k++) {
+      size_t t = b->tensors[k], size = optim->layout->tensors[t].size;
+      double own = symo_update_norm(symo_layout_view(optim->layout, optim->dtype, grad, t));
+      *tensor = t;
+      if (clipped(&b->method, own, norm, size) > room) return false;
+    }
+  }
+  return true;
+}

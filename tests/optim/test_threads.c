@@ -1,0 +1,108 @@
+/* Any number of threads gives the same bits, allocates nothing in steps, and leaks nothing. */
+#include <math.h>
+
+#include "tests/support/stepping.h"
+
+static const char wide[] = "in: identity 6; a: signed-permutation 9; b: permutation 8; "
+                           "c: orthogonal 5; out: identity 3; w1[a,in] b1[a] w2[b,a] b2[b] w3[c,b] "
+                           "w4[c,c] w5[out,c] b5[out]";
+
+enum { STEPS = 7, THREADS = 3 };
+
+typedef struct trace {
+  double *theta; /* after each step */
+  symo_step_report last;
+  uint64_t refreshes;
+} trace;
+
+static trace follow(const char *preset, const char *settings, symo_dtype dtype, int threads) {
+  symo_test_stepper s;
+  trace t = {0};
+  symo_stepper_open(&s, wide, dtype, 5, true);
+  symo_method method = symo_stepper_method(&s, preset, settings);
+  symo_rule rules[4];
+  symo_optim_spec spec = symo_optim_spec_default();
+  cr_ok(s.w.context, symo_optim_preset_rules(s.w.context, &method, &spec.num_rules, rules));
+  spec.rules = rules, spec.dtype = dtype, spec.threads = threads;
+  cr_ok(s.w.context, symo_optim_create(s.w.layout, &spec, &s.optim));
+  cr_ok(s.w.context, symo_optim_state_create(s.optim, &s.state));
+  t.theta = malloc(STEPS * s.w.n * sizeof *t.theta);
+  cr_assert(t.theta != NULL);
+  for (int step = 0; step < STEPS; step++) {
+    const size_t calls = symo_alloc_calls();
+    t.last = symo_stepper_random(&s, 1);
+    cr_assert_eq(symo_alloc_calls(), calls, "%s allocates", preset);
+    cr_assert(t.last.accepted);
+    t.refreshes += t.last.refreshes;
+    memcpy(t.theta + (size_t)step * s.w.n, s.theta, s.w.n * sizeof *t.theta);
+  }
+  symo_stepper_close(&s);
+  return t;
+}
+
+static bool same(double a, double b) { return a == b || (isnan(a) && isnan(b)); }
+
+static void compare(const char *preset, const char *settings) {
+  static const symo_dtype both[] = {SYMO_F64, SYMO_F32};
+  const size_t n = 54 + 9 + 72 + 8 + 40 + 25 + 15 + 3;
+  for (size_t d = 0; d < 2; d++) {
+    trace one = follow(preset, settings, both[d], 1);
+    for (int threads = 2; threads <= THREADS; threads++) {
+      trace many = follow(preset, settings, both[d], threads);
+      for (size_t i = 0; i < STEPS * n; i++)
+        cr_assert(one.theta[i] == many.theta[i], "%s, %s, %d threads, step %zu, entry %zu", preset,
+                  settings, threads, i / n, i % n);
+      cr_assert(one.refreshes == many.refreshes);
+      cr_assert(same(one.last.worst_condition, many.last.worst_condition));
+      cr_assert(same(one.last.effective_rank, many.last.effective_rank));
+      cr_assert(one.last.update_norm == many.last.update_norm);
+      free(many.theta);
+    }
+    free(one.theta);
+  }
+}
+
+Test(optim_threads, give_the_same_bits) {
+  cr_assert_eq(symo_set_threads(1), SYMO_OK);
+  compare("symo", "");
+  compare("symo", "centered=true damping=trace eps=0.01");
+  compare("symo", "refresh_every=3 stagger=true");
+  compare("symo-bd", "skip_tolerance=0.5");
+  compare("symo-stateless", "");
+  compare("muon", "");
+  compare("muon-exact", "");
+  compare("shampoo", "refresh_every=2");
+  compare("shampoo", "beta2=0 source=momentum");
+  compare("soap", "refresh_every=2");
+  compare("adamw", "");
+}
+
+/* ---- memory ---- */
+
+static symo_status make_state(void *self) {
+  symo_optim_state *state = NULL;
+  symo_status status = symo_optim_state_create(self, &state);
+  symo_optim_state_destroy(state);
+  return status;
+}
+
+Test(optim_threads, cost_and_failing_allocations) {
+  symo_test_stepper s;
+  symo_stepper_open(&s, wide, SYMO_F64, 6, false);
+  symo_method method = symo_stepper_method(&s, "symo", "");
+  symo_rule rule = symo_stepper_rule(&method);
+  symo_optim_spec spec = symo_optim_spec_default();
+  double work[2];
+  spec.num_rules = 1, spec.rules = &rule;
+  for (int threads = 1; threads <= 2; threads++) {
+    symo_optim *optim = NULL;
+    spec.threads = threads;
+    cr_ok(s.w.context, symo_optim_create(s.w.layout, &spec, &optim));
+    work[threads - 1] = symo_optim_cost_of(optim).work_bytes;
+    const size_t took = symo_test_allocations(make_state, optim);
+    cr_assert_eq(took, threads == 1 ? 4 : 6);
+    symo_optim_destroy(optim);
+  }
+  cr_assert(work[1] > work[0] && work[1] < 2 * work[0]);
+  symo_stepper_close(&s);
+}
