@@ -41,6 +41,14 @@ void bench_add(bench_report *report, bench_row row, const char *format, ...) {
   report->rows[report->count++] = row;
 }
 
+void bench_figure(bench_report *report, const char *key, double value) {
+  size_t i = 0;
+  while (i < report->num_figures && strcmp(report->keys[i], key) != 0) i++;
+  if (i == BENCH_MOST_FIGURES) return;
+  report->keys[i] = key, report->figures[i] = value;
+  if (i == report->num_figures) report->num_figures++;
+}
+
 static int ascending(const void *a, const void *b) {
   double x = *(const double *)a, y = *(const double *)b;
   return (x > y) - (x < y);
@@ -123,6 +131,8 @@ static int print_json(cli *c, const bench_report *report) {
   cli_set(c, out, "what", json_string(cli_str(c, "what")));
   cli_set(c, out, "threads", json_integer(symo_get_threads()));
   cli_set(c, out, "machine", json_string(symo_build_info()));
+  for (size_t i = 0; i < report->num_figures; i++)
+    cli_set(c, out, report->keys[i], cli_number(report->figures[i]));
   for (size_t i = 0; i < report->count; i++) cli_push(c, rows, row_json(c, &report->rows[i]));
   cli_set(c, out, "rows", rows);
   return cli_print_json(c, out);
@@ -186,6 +196,8 @@ const cli_command cli_command_bench = {
         "          the gemm rate\n"
         "optim     a step of every optimizer on the matrices of two GPTs and an\n"
         "          autoencoder, against the sgemm rate, and state against Adam's\n"
+        "gpt       training steps of GPTs 128 and 768 wide by their parts, against the\n"
+        "          sgemm rate\n"
         "gemm      the rates of the machine\n"
         "all       all of these",
     .example = "symo bench estimate --only mlp\nsymo bench hessian --check --json",

@@ -19,7 +19,7 @@ typedef struct bench_row {
   bench_sense sense; /* BENCH_NONE: no target */
 } bench_row;
 
-enum { BENCH_MOST_ROWS = 512 };
+enum { BENCH_MOST_ROWS = 512, BENCH_MOST_FIGURES = 8 };
 
 typedef struct bench_report {
   cli *c;
@@ -27,6 +27,9 @@ typedef struct bench_report {
   const char *only;
   bench_row rows[BENCH_MOST_ROWS];
   size_t count;
+  const char *keys[BENCH_MOST_FIGURES]; /* beside the rows, in JSON */
+  double figures[BENCH_MOST_FIGURES];
+  size_t num_figures;
 } bench_report;
 
 typedef struct bench_subject {
@@ -39,9 +42,10 @@ typedef struct bench_subject {
   X(hessian)                                                                                       \
   X(solvers)                                                                                       \
   X(optim)                                                                                         \
+  X(gpt)                                                                                           \
   X(gemm)
 
-#define BENCH_SUBJECT_CHOICES "estimate|hessian|solvers|optim|gemm|all"
+#define BENCH_SUBJECT_CHOICES "estimate|hessian|solvers|optim|gpt|gemm|all"
 
 bool bench_row_ok(const bench_row *row);
 
@@ -50,6 +54,9 @@ bool bench_row_ok(const bench_row *row);
 __attribute__((format(printf, 3, 4)))
 #endif
 void bench_add(bench_report *report, bench_row row, const char *format, ...);
+
+/* Sets a figure that stands at the top of the JSON. */
+void bench_figure(bench_report *report, const char *key, double value);
 
 /* The middle of n >= 1 numbers, which are sorted. */
 double bench_median(size_t n, double *values);

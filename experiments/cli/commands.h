@@ -16,6 +16,8 @@
   X(compare)                                                                                       \
   X(train)                                                                                         \
   X(eval)                                                                                          \
+  X(sample)                                                                                        \
+  X(export)                                                                                        \
   X(sweep)                                                                                         \
   X(plot)                                                                                          \
   X(optimizers)                                                                                    \

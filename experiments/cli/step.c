@@ -149,7 +149,10 @@ static int take_step(cli *c, job *j) {
                                        cli_mutable_vector(&j->param), &j->report);
   if (status != SYMO_OK) return cli_fail_status(c, status);
   if (!j->report.accepted)
-    cli_note(c, "%s: holds NaN or infinity: the parameters stay as they are", cli_str(c, "grad"));
+    cli_note(c,
+             "%s: NaN, infinity, or numbers whose squares are too large for the type: the "
+             "parameters stay as they are",
+             cli_str(c, "grad"));
   return CLI_DONE;
 }
 

@@ -31,9 +31,11 @@ const compare_competitor *compare_competitor_find(const char *name) {
 
 /* ---- tensors ---- */
 
-/* Whether weight `index`, as symo_net_get_weight counts, is that of a dense layer. */
+/* Whether weight `index`, as symo_net_get_weight counts, is that of a dense layer, and perhaps no
+ * matrix in the layout.  The tensors of transformers are matrices and vectors as they are. */
 static bool is_dense(const symo_net_spec *spec, size_t index) {
   size_t at = 0;
+  if (spec->loss == SYMO_LOSS_TOKENS) return false;
   for (size_t l = 0; l < spec->num_layers; l++) {
     symo_net_kind kind = spec->layers[l].kind;
     if (kind != SYMO_NET_DENSE && kind != SYMO_NET_CONV && kind != SYMO_NET_RECURRENT) continue;
@@ -80,7 +82,7 @@ symo_status compare_tensors(const compare_input *input, size_t *count, compare_t
 
 symo_status compare_squares(const compare_input *input, const double *labels, double *out) {
   const symo_net_spec *spec = symo_net_get_spec(input->net);
-  size_t inputs = symo_net_inputs(spec), outputs = symo_net_outputs(spec);
+  size_t inputs = symo_net_inputs(spec), targets = symo_net_targets(spec);
   size_t count = symo_net_num_parameters(input->net);
   const double *y = labels != NULL ? labels : input->y;
   symo_net *net = NULL;
@@ -92,7 +94,7 @@ symo_status compare_squares(const compare_input *input, const double *labels, do
   symo_problem problem = symo_net_problem(net);
   for (size_t n = 0; n < input->examples; n++) {
     double loss;
-    SYMO_TRY(symo_net_set_data(net, 1, input->x + n * inputs, y + n * outputs));
+    SYMO_TRY(symo_net_set_data(net, 1, input->x + n * inputs, y + n * targets));
     SYMO_TRY(problem.gradient(problem.self, input->theta, &loss, grad));
     for (size_t i = 0; i < count; i++) {
       double g = symo_get(spec->dtype, grad, i);

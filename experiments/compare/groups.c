@@ -73,7 +73,9 @@ int compare_groups_make(cli *c, compare_setup *s) {
   (void)snprintf(name, sizeof name, "%.*s", (int)(n < sizeof name ? n : sizeof name - 1), text);
   (void)snprintf(where, sizeof where, "--%s", flag);
   s->auto_groups = strcmp(text, "auto") == 0;
-  if (s->auto_groups || (n > 0 && symo_group_lookup(context, name) != NULL)) {
+  /* "qk=orthogonal; mlp=identity" */
+  const bool kinds = compare_reads_tokens(&s->spec.net) && strchr(text, '=') != NULL;
+  if (s->auto_groups || kinds || (n > 0 && symo_group_lookup(context, name) != NULL)) {
     symo_status status =
         symo_net_layout(context, &s->spec.net, s->auto_groups ? NULL : text, &s->layout);
     return status == SYMO_OK ? CLI_DONE : cli_fail_flag(c, status, flag);

@@ -9,7 +9,8 @@
  * layer, has R pairs (a, d) in each example, taken as if independent: the sum over positions of
  * E[d d'] (x) the mean over positions of E[a a'] (Grosse, Martens 2016, arXiv 1602.01407; the
  * expand form of Eschenhagen et al. 2023, arXiv 2311.00636).  Of a recurrent layer Wx and [Wh b]
- * are two weights.  Gains and biases of norms have the diagonal of the Fisher.
+ * are two weights; of attention query, key and value are one.  Gains and biases of norms,
+ * embeddings, and with them a tied head have the diagonal of the Fisher.
  *
  *   kfac            d at labels drawn from the model, averaged over `samples` draws per example:
  *                   the Fisher, for these losses the Gauss-Newton matrix
@@ -83,9 +84,9 @@ static symo_status add_weight(const compare_input *in, size_t index, size_t draw
   return status;
 }
 
-/* ---- norms ---- */
+/* ---- the rest ---- */
 
-/* Parameters that no weight holds, marked: those of norms. */
+/* Parameters that no weight holds, marked: those of norms and embeddings. */
 static size_t mark_rest(const symo_net *net, bool *rest) {
   size_t size = symo_net_num_parameters(net), count = 0;
   for (size_t i = 0; i < size; i++) rest[i] = true;
@@ -145,7 +146,7 @@ static symo_status build_empirical(const compare_input *in, compare_approx **out
 
 static symo_status build_sampled(const compare_input *in, compare_approx **out) {
   const symo_net_spec *spec = symo_net_get_spec(in->net);
-  size_t each = in->examples * symo_net_outputs(spec);
+  size_t each = in->examples * symo_net_targets(spec);
   symo_status status = SYMO_OK;
   const double **labels = symo_calloc(in->samples, sizeof *labels);
   double *drawn = NULL;

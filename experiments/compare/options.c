@@ -16,10 +16,13 @@ static int read_net(cli *c, compare_spec *spec) {
   } else {
     spec->net.num_layers = 0;
   }
-  spec->any_loss = loss == NULL && !teacher;
-  if (loss == NULL) loss = teacher ? "mse" : "cross-entropy";
-  if (!symo_loss_find(loss, &spec->net.loss) ||
-      !symo_activation_find(cli_str(c, "act"), &spec->net.activation))
+  const bool tokens = compare_reads_tokens(&spec->net);
+  const char *act = tokens && !cli_given(c, "act") ? "gelu" : cli_str(c, "act");
+  if (tokens && loss != NULL)
+    return cli_fail(c, CLI_USAGE, "--loss: a transformer has that of tokens (leave it out)");
+  spec->any_loss = loss == NULL && !teacher && !tokens;
+  if (loss == NULL) loss = tokens ? "tokens" : teacher ? "mse" : "cross-entropy";
+  if (!symo_loss_find(loss, &spec->net.loss) || !symo_activation_find(act, &spec->net.activation))
     return cli_fail(c, CLI_USAGE, "--loss, --act: unknown loss or activation (--help lists them)");
   spec->net.bias = !cli_flag(c, "no-bias");
   spec->net.dtype = strcmp(cli_str(c, "dtype"), "f32") == 0 ? SYMO_F32 : SYMO_F64;

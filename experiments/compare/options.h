@@ -15,13 +15,14 @@
            "outputs "                                                                              \
            "from the last step; conv:8x8x1-c8k3-p2-10: image, 8 channels with kernel 3 (k3c: "     \
            "circular), average over 2 x 2 (m2: maximum), outputs; ln, rms, res-...-add anywhere; " \
+           "gpt:v65-t8-c8-h2-l1: a transformer (vocabulary, positions, width, heads, blocks); "    \
            "default: 64-32-10 for digits, 3-64-2 for teacher, else one hidden layer of 32"},       \
       {.name = "act",                                                                              \
        .kind = CLI_CHOICE,                                                                         \
        .arg = "NAME",                                                                              \
-       .choices = "tanh|relu|gelu|linear",                                                         \
+       .choices = "tanh|relu|gelu|gelu-tanh|linear",                                               \
        .fallback = "tanh",                                                                         \
-       .help = "Activation between the layers"},                                                   \
+       .help = "Activation between the layers; of a transformer, where none is given: gelu"},      \
       {.name = "loss",                                                                             \
        .kind = CLI_CHOICE,                                                                         \
        .arg = "NAME",                                                                              \
@@ -33,7 +34,8 @@
        .kind = CLI_STRING,                                                                         \
        .arg = "DATA",                                                                              \
        .fallback = "digits",                                                                       \
-       .help = "digits, teacher, teacher:WIDTHS, a CSV file, or an MNIST idx file or directory"},  \
+       .help = "digits, teacher, teacher:WIDTHS, a CSV file, or an MNIST idx file or directory; "  \
+               "for a transformer a text, or teacher: a random Markov chain"},                     \
       {.name = "label",                                                                            \
        .kind = CLI_STRING,                                                                         \
        .arg = "COLUMN",                                                                            \
@@ -51,7 +53,9 @@
        .arg = "N",                                                                                 \
        .min = 1,                                                                                   \
        .max = 1e9,                                                                                 \
-       .help = "Take N examples at random (teacher: make N; default 1000)"},                       \
+       .help =                                                                                     \
+           "Take N examples at random (teacher: make N; of tokens the first N windows; default "   \
+           "1000)"},                                                                               \
       {.name = "init-scale",                                                                       \
        .kind = CLI_DOUBLE,                                                                         \
        .arg = "S",                                                                                 \

@@ -175,7 +175,7 @@ int compare_write_arrays(cli *c, const char *directory, const compare_run *run) 
   write_npy(&t, "hessian.npy", run->h, s->parameters, s->parameters);
   write_npy(&t, "hessian-star.npy", run->star, s->parameters, s->parameters);
   write_npy(&t, "data-x.npy", s->x, s->examples, symo_net_inputs(net));
-  write_npy(&t, "data-y.npy", s->y, s->examples, symo_net_outputs(net));
+  write_npy(&t, "data-y.npy", s->y, s->examples, symo_net_targets(net));
   symo_free(grad);
   return t.code;
 }

@@ -46,7 +46,24 @@ static symo_data_task task_of(const compare_setup *s) {
   return single ? SYMO_DATA_REGRESSION : SYMO_DATA_AUTO;
 }
 
+/* Windows of tokens are classes in that no scale means anything. */
+static int load_tokens(cli *c, compare_setup *s) {
+  symo_dataset data = {0};
+  symo_data_options options = symo_data_options_default();
+  options.max_examples = s->spec.examples;
+  options.seed = s->spec.seed;
+  symo_status status =
+      symo_data_load_tokens(cli_context(c), s->spec.data, &options, &s->spec.net, &data);
+  if (status != SYMO_OK) return cli_fail_status(c, status);
+  s->x = data.x, s->y = data.y;
+  s->examples = data.examples;
+  s->classes = true;
+  s->data_name = symo_strdup(s->spec.data);
+  return s->data_name != NULL ? CLI_DONE : cli_fail(c, CLI_NUMERIC, "network: out of memory");
+}
+
 int compare_load(cli *c, compare_setup *s) {
+  if (compare_reads_tokens(&s->spec.net)) return load_tokens(c, s);
   symo_dataset data = {0};
   symo_data_options options = symo_data_options_default();
   symo_net_spec teacher = s->spec.net;

@@ -27,6 +27,9 @@ typedef struct compare_spec {
 /* "20-64-5" of the widths; text [size]. */
 void compare_net_text(const symo_net_spec *net, char *text, size_t size);
 
+/* Its data are tokens, its loss is theirs. */
+bool compare_reads_tokens(const symo_net_spec *net);
+
 /* Indices into P x P entries must fit BLAS's 32-bit integers. */
 #define COMPARE_MOST_PARAMETERS 46340.0
 

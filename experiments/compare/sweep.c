@@ -30,7 +30,7 @@ static bool apply_width(compare_spec *spec, const char *value) {
   if (!number(value, 1, 1e6, &width) || width != floor(width)) return false;
   for (size_t l = 0; l + 1 < spec->net.num_layers; l++) {
     symo_net_layer *layer = &spec->net.layers[l];
-    if (layer->kind == SYMO_NET_DENSE || layer->kind == SYMO_NET_RECURRENT ||
+    if ((layer->kind == SYMO_NET_DENSE && !layer->linear) || layer->kind == SYMO_NET_RECURRENT ||
         layer->kind == SYMO_NET_CONV)
       layer->width = (size_t)width;
   }

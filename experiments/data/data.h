@@ -51,6 +51,16 @@ symo_data_options symo_data_options_default(void);
 symo_status symo_data_load(symo_context *context, const char *what,
                            const symo_data_options *options, symo_dataset *out);
 
+/* Tokens for a network that reads them, whose vocabulary is set if it was open: `teacher`, a random
+ * Markov chain (8 tokens if the network leaves it open), or a text file by its characters.
+ * Consecutive windows, options->max_examples of them (0: teacher_examples), as many as there are;
+ * outputs is the number of targets.  Of the other options only `seed` counts.  SYMO_E_IO,
+ * SYMO_E_FORMAT, SYMO_E_ARGUMENT, SYMO_E_SHAPE where the network has fewer tokens, SYMO_E_SIZE,
+ * SYMO_E_MEMORY. */
+symo_status symo_data_load_tokens(symo_context *context, const char *what,
+                                  const symo_data_options *options, symo_net_spec *net,
+                                  symo_dataset *out);
+
 /* Whether `what` names a CSV file, by elimination: it may not be there. */
 bool symo_data_is_csv(const char *what);
 

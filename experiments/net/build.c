@@ -54,6 +54,45 @@ static void add_dense(builder *b, size_t width, bool bias) {
   add_parameters(b, add_node(b, &symo_op_dense, net->positions[b->at], width), width, in, bias);
 }
 
+/* The table of tokens is the weight, that of positions stands as the bias does, behind it. */
+static void add_embedding(builder *b, const symo_net_layer *layer, size_t positions) {
+  symo_net *net = b->net;
+  symo_node *node = add_node(b, &symo_op_embedding, positions, layer->width);
+  add_parameters(b, node, layer->count, layer->width, false);
+  net->parameters += positions * layer->width;
+}
+
+static void add_dropout(builder *b, double rate) {
+  symo_net *net = b->net;
+  const uint64_t salt = net->num_nodes;
+  symo_node *node = add_node(b, &symo_op_dropout, net->positions[b->at], net->widths[b->at]);
+  node->rate = rate, node->salt = salt;
+}
+
+static void add_attention(builder *b, const symo_net_layer *layer) {
+  symo_net *net = b->net;
+  const size_t positions = net->positions[b->at], width = net->widths[b->at];
+  add_dense(b, 3 * width, net->spec.bias);
+  const uint64_t salt = net->num_nodes;
+  symo_node *node = add_node(b, &symo_op_attention, positions, width);
+  node->heads = layer->count, node->rate = layer->rate, node->salt = salt;
+  node->saved[0] = save(b, positions, layer->count);
+  add_dense(b, width, net->spec.bias);
+}
+
+/* A tied one has the parameters of the embedding, the first there are. */
+static void add_head(builder *b, const symo_net_layer *layer) {
+  symo_net *net = b->net;
+  const size_t in = net->widths[b->at];
+  if (!layer->tied) {
+    add_dense(b, layer->width, false);
+    return;
+  }
+  symo_node *node = add_node(b, &symo_op_dense, net->positions[b->at], layer->width);
+  node->weight = net->nodes[0].weight, node->bias = node->weight + layer->width * in;
+  node->weight_rows = layer->width, node->weight_columns = in;
+}
+
 static void add_activation(builder *b) {
   const size_t positions = b->net->positions[b->at], width = b->net->widths[b->at];
   if (b->net->spec.activation == SYMO_ACT_LINEAR) return;
@@ -127,7 +166,7 @@ static void add_layer(builder *b, const symo_net_layer *layer, const symo_net_sh
   switch (layer->kind) {
   case SYMO_NET_DENSE:
     add_dense(b, layer->width, bias);
-    if (!last) add_activation(b);
+    if (!last && !layer->linear) add_activation(b);
     break;
   case SYMO_NET_RECURRENT: add_recurrent(b, layer->width); break;
   case SYMO_NET_CONV: add_conv(b, layer); break;
@@ -139,7 +178,30 @@ static void add_layer(builder *b, const symo_net_layer *layer, const symo_net_sh
   case SYMO_NET_RMS_NORM: add_norm(b, false); break;
   case SYMO_NET_FORK: add_fork(b); break;
   case SYMO_NET_ADD: add_sum(b); break;
+  case SYMO_NET_EMBEDDING: add_embedding(b, layer, symo_net_positions(after)); break;
+  case SYMO_NET_ATTENTION: add_attention(b, layer); break;
+  case SYMO_NET_DROPOUT: add_dropout(b, layer->rate); break;
+  case SYMO_NET_HEAD: add_head(b, layer); break;
   }
+}
+
+static void add_loss(builder *b) {
+  static const symo_op *const losses[] = {[SYMO_LOSS_MSE] = &symo_op_mse,
+                                          [SYMO_LOSS_CROSS_ENTROPY] = &symo_op_cross_entropy,
+                                          [SYMO_LOSS_BERNOULLI] = &symo_op_bernoulli,
+                                          [SYMO_LOSS_TOKENS] = &symo_op_tokens};
+  symo_net *net = b->net;
+  const symo_loss kind = net->spec.loss;
+  const size_t positions = net->positions[b->at], width = net->widths[b->at];
+  symo_node *loss = &net->nodes[net->num_nodes++];
+  *loss = (symo_node){.op = losses[kind],
+                      .in = {b->at, -1},
+                      .out = {-1, -1},
+                      .saved = {-1, -1},
+                      .in_width = width,
+                      .in_rows = positions};
+  if (kind != SYMO_LOSS_MSE)
+    loss->saved[0] = save(b, positions, kind == SYMO_LOSS_TOKENS ? 1 : width);
 }
 
 void symo_net_build(symo_net *net, const symo_net_shape *shapes) {
@@ -148,21 +210,13 @@ void symo_net_build(symo_net *net, const symo_net_shape *shapes) {
   const size_t positions = symo_net_positions(&shapes[0]);
   net->plain = symo_net_is_plain(spec);
   net->inputs = symo_net_inputs(spec), net->outputs = symo_net_outputs(spec);
+  net->targets = symo_net_targets(spec);
   b.at = add_buffer(net, 1, net->inputs, false);
-  if (shapes[0].axes > 0) add_node(&b, &symo_op_arrange, positions, shapes[0].features);
+  if (shapes[0].axes > 0 && spec->layers[0].kind != SYMO_NET_EMBEDDING)
+    add_node(&b, &symo_op_arrange, positions, shapes[0].features);
   for (size_t l = 0; l < spec->num_layers; l++) {
     b.shape = shapes[l];
     add_layer(&b, &spec->layers[l], &shapes[l + 1], l + 1 == spec->num_layers);
   }
-  static const symo_op *const losses[] = {[SYMO_LOSS_MSE] = &symo_op_mse,
-                                          [SYMO_LOSS_CROSS_ENTROPY] = &symo_op_cross_entropy,
-                                          [SYMO_LOSS_BERNOULLI] = &symo_op_bernoulli};
-  symo_node *loss = &net->nodes[net->num_nodes++];
-  *loss = (symo_node){.op = losses[spec->loss],
-                      .in = {b.at, -1},
-                      .out = {-1, -1},
-                      .saved = {-1, -1},
-                      .in_width = net->widths[b.at],
-                      .in_rows = 1};
-  if (spec->loss != SYMO_LOSS_MSE) loss->saved[0] = save(&b, 1, net->widths[b.at]);
+  add_loss(&b);
 }

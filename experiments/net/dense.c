@@ -23,10 +23,11 @@ static void forward(const symo_node *node, symo_pass *pass, int order) {
   const size_t n = examples(node, pass);
   void *z = pass->value[node->out[0]];
   symo_mat a = symo_mat_dense(pass->value[node->in[0]], n, node->in_width);
-  symo_gemm(d, 1.0, a, symo_mat_t(symo_param_weight(node, d, pass->theta)), 0.0,
-            symo_mat_dense(z, n, node->out_width));
+  /* gemm reads what it adds to while it writes it: cheaper than a pass of its own. */
   if (node->has_bias)
-    symo_kernel_add_row(d, n, node->out_width, symo_at(d, pass->theta, (ptrdiff_t)node->bias), z);
+    symo_kernel_fill_rows(d, n, node->out_width, symo_at(d, pass->theta, (ptrdiff_t)node->bias), z);
+  symo_gemm(d, 1.0, a, symo_mat_t(symo_param_weight(node, d, pass->theta)),
+            node->has_bias ? 1.0 : 0.0, symo_mat_dense(z, n, node->out_width));
 }
 
 static void backward(const symo_node *node, symo_pass *pass) {

@@ -129,6 +129,7 @@ static void fill_block(const symo_node *p, size_t size, double *hessian) {
 symo_status symo_net_dense_hessian(void *self, const void *theta, double *hessian) {
   symo_net *net = self;
   symo_status status = symo_net_ready(net, theta, "network hessian");
+  if (status == SYMO_OK) status = symo_net_take_products(net);
   if (status != SYMO_OK) return status;
   symo_hessian_job j = {.net = net, .dtype = net->spec.dtype, .hessian = hessian, .first = true};
   share_workspace(&j);
@@ -149,8 +150,9 @@ symo_status symo_net_dense_hessian(void *self, const void *theta, double *hessia
  * them. */
 static double product_flops(const symo_net *net) {
   double flops = 0.0;
-  for (size_t l = 0; l < net->num_weights; l++) {
-    const symo_node *node = &net->nodes[net->weights[l]];
+  for (size_t i = 0; i < net->num_nodes; i++) {
+    const symo_node *node = &net->nodes[i];
+    if (node->op != &symo_op_dense && node->op != &symo_op_recurrent) continue;
     flops +=
         12.0 * (double)node->weight_rows * (double)node->weight_columns * (double)node->in_rows;
   }

@@ -7,6 +7,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "experiments/net/gpt.h"
 #include "experiments/net/kernels.h"
 
 /* ---- create ---- */
@@ -19,6 +20,10 @@ symo_status symo_net_create(symo_context *context, const symo_net_spec *spec, sy
     return symo_fail(context, SYMO_E_ARGUMENT,
                      "network: the number of steps is open (write rnn:STEPSxINPUTS-..., or fit the "
                      "spec to the data)");
+  if (spec->layers[0].kind == SYMO_NET_EMBEDDING && spec->layers[0].count == 0)
+    return symo_fail(
+        context, SYMO_E_ARGUMENT,
+        "network: the vocabulary is open (write gpt:v65-..., or set it from the data)");
   symo_net *net = symo_calloc(1, sizeof *net);
   if (net == NULL) return symo_fail_memory(context, "symo_net_create");
   net->context = context;
@@ -34,16 +39,20 @@ fail:
 
 void symo_net_destroy(symo_net *net) {
   if (net == NULL) return;
-  void *owned[] = {
-      net->values, net->cotangents, net->tangents, net->cotangent_tangents,          net->packs,
-      net->panels, net->labels,     net->x,        net->y == net->x ? NULL : net->y, net->batch_x,
-      net->batch_y};
+  symo_net_drop_lanes(net);
+  void *owned[] = {net->whole,  net->tangents, net->cotangent_tangents,         net->packs,
+                   net->panels, net->x,        net->y == net->x ? NULL : net->y};
   for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) symo_free(owned[i]);
   symo_free(net);
 }
 
 const symo_net_spec *symo_net_get_spec(const symo_net *net) { return &net->spec; }
 size_t symo_net_num_parameters(const symo_net *net) { return net->parameters; }
+
+void symo_net_set_dropout(symo_net *net, bool on, uint64_t seed) {
+  net->dropping = on;
+  net->seed = seed;
+}
 
 /* ---- parameters ---- */
 
@@ -87,6 +96,14 @@ void symo_net_init_fan_in(const symo_net *net, symo_rng *rng, void *theta) {
       symo_put(dtype, theta, node->weight + i, scale * symo_rng_normal(rng));
     for (size_t i = 0; node->has_bias && i < node->weight_rows; i++)
       symo_put(dtype, theta, node->bias + i, scale * symo_rng_normal(rng));
+  }
+  for (size_t i = 0; i < net->num_nodes; i++) {
+    const symo_node *node = &net->nodes[i];
+    if (node->op != &symo_op_embedding) continue;
+    const size_t rows = node->weight_rows + node->out_rows;
+    for (size_t j = 0; j < rows * node->out_width; j++)
+      symo_put(dtype, theta, node->weight + j,
+               symo_rng_normal(rng) / sqrt((double)node->out_width));
   }
   add_gains(net, theta);
 }

@@ -21,7 +21,8 @@ void symo_kernel_scale(symo_dtype dtype, size_t n, size_t k, size_t w, const voi
 void symo_kernel_curve(symo_dtype dtype, size_t n, size_t k, size_t w, const void *d, const void *c,
                        const void *t, void *out);
 
-/* x[n,w] += row[w];  sum[w] += sum_n x[n,w]. */
+/* x[n,w] = row[w];  x[n,w] += row[w];  sum[w] += sum_n x[n,w]. */
+void symo_kernel_fill_rows(symo_dtype dtype, size_t n, size_t w, const void *row, void *x);
 void symo_kernel_add_row(symo_dtype dtype, size_t n, size_t w, const void *row, void *x);
 void symo_kernel_sum_rows(symo_dtype dtype, size_t n, size_t w, const void *x, void *sum);
 

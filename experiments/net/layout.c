@@ -11,6 +11,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "experiments/net/gpt_layout.h"
 #include "experiments/net/shape.h"
 
 typedef struct place {
@@ -156,36 +157,33 @@ static void draft_layer(draft *d, const symo_net_layer *layer, const symo_net_sh
   case SYMO_NET_RMS_NORM: draft_norm(d, layer->kind == SYMO_NET_LAYER_NORM); break;
   case SYMO_NET_FORK: d->forks[d->depth++] = d->now; break;
   case SYMO_NET_ADD: unite(d, d->forks[--d->depth], d->now); break;
-  case SYMO_NET_MEAN_POOL:
-  case SYMO_NET_LAST: break;
+  default: break; /* pools, the last step, dropout */
   }
 }
 
-/* A hidden space with the group of a text: a name, or the notation of symo_layout_parse without its
- * dimension, which is that of the space. */
-static symo_status add_hidden(symo_context *context, const place *p, const char *text,
-                              symo_layout *layout) {
+symo_status symo_net_add_space(symo_context *context, const char *name, size_t dim,
+                               const char *text, symo_layout *layout) {
   const symo_group *group = symo_context_find_group(context, text);
   if (group == NULL) group = symo_group_find(text);
   if (group != NULL && !(symo_group_has_parameters(group) && symo_group_find(text) == group))
-    return symo_layout_add_space(layout, p->name, p->dim, group);
+    return symo_layout_add_space(layout, name, dim, group);
   if (group == NULL && strchr(text, '(') == NULL)
     return symo_fail(context, SYMO_E_NAME,
                      "network layout: unknown group '%s' (symo groups lists them)", text);
   symo_layout *alone = NULL;
-  size_t room = strlen(text) + 2 * sizeof p->name + 40;
+  size_t room = strlen(text) + 2 * strlen(name) + 40;
   char *whole = symo_malloc(room);
   if (whole == NULL) return symo_fail_memory(context, "network layout");
-  (void)snprintf(whole, room, "%s: %s %zu; x[%s]", p->name, text, p->dim, p->name);
+  (void)snprintf(whole, room, "%s: %s %zu; x[%s]", name, text, dim, name);
   symo_status status = symo_layout_parse(context, whole, &alone);
   symo_free(whole);
   if (status == SYMO_E_SHAPE)
     return symo_fail(context, status,
                      "network layout: space %s has dimension %zu, and %s acts on another (choose "
                      "another group or width)",
-                     p->name, p->dim, text);
+                     name, dim, text);
   if (status == SYMO_OK)
-    status = symo_layout_add_space(layout, p->name, p->dim, symo_layout_space_group(alone, 0));
+    status = symo_layout_add_space(layout, name, dim, symo_layout_space_group(alone, 0));
   symo_layout_destroy(alone);
   return status;
 }
@@ -200,18 +198,18 @@ static symo_status add_spaces(symo_context *context, const draft *d, const char 
     if (p->fixed)
       status = symo_layout_add_space(layout, p->name, p->dim, symo_group_find("identity"));
     else
-      status = add_hidden(context, p,
-                          group != NULL ? group
-                          : p->reduced  ? "permutation"
-                                        : exact,
-                          layout);
+      status = symo_net_add_space(context, p->name, p->dim,
+                                  group != NULL ? group
+                                  : p->reduced  ? "permutation"
+                                                : exact,
+                                  layout);
   }
   return status;
 }
 
 /* Where scales act, the weights behind a unit go over what those before it are multiplied by; for
  * orthogonal groups that is all the same, and no star is written. */
-static bool scales(const symo_layout *layout, const char *space) {
+bool symo_net_scales(const symo_layout *layout, const char *space) {
   size_t index = 0;
   return symo_layout_find_space(layout, space, &index) &&
          strcmp(symo_group_name(symo_layout_space_group(layout, index)), "scaling") == 0;
@@ -226,7 +224,7 @@ static symo_status fill(symo_context *context, const draft *d, const char *group
     char dual[40];
     for (size_t a = 0; a < t->order; a++) {
       axes[a] = d->places[root(d, t->axes[a])].name;
-      if (t->reads != (int)a || !scales(layout, axes[a])) continue;
+      if (t->reads != (int)a || !symo_net_scales(layout, axes[a])) continue;
       (void)snprintf(dual, sizeof dual, "%s*", axes[a]);
       axes[a] = dual;
     }
@@ -235,21 +233,39 @@ static symo_status fill(symo_context *context, const draft *d, const char *group
   return status;
 }
 
+/* Large, so not on the stack. */
+static symo_status fill_drafted(symo_context *context, const symo_net_spec *spec,
+                                const symo_net_shape *shapes, const char *group,
+                                symo_layout *layout) {
+  draft *d = symo_calloc(1, sizeof *d);
+  if (d == NULL) return symo_fail_memory(context, "network layout");
+  d->spec = spec;
+  d->positions = -1;
+  for (size_t l = 0; l < spec->num_layers; l++) {
+    if (symo_net_kind_weighs(spec->layers[l].kind)) d->total++;
+    if (spec->layers[l].kind == SYMO_NET_RECURRENT) d->recurrent = true;
+  }
+  d->now = add_place(d, "in", 0, spec->input.features, true);
+  for (size_t l = 0; l < spec->num_layers; l++) draft_layer(d, &spec->layers[l], &shapes[l]);
+  symo_status status = fill(context, d, group, layout);
+  symo_free(d);
+  return status;
+}
+
 symo_status symo_net_layout(symo_context *context, const symo_net_spec *spec, const char *group,
                             symo_layout **out) {
   symo_net_shape shapes[SYMO_NET_MAX_LAYERS + 1];
-  draft d = {.spec = spec, .positions = -1};
+  symo_gpt_spec gpt;
   symo_layout *layout = NULL;
   symo_status status = symo_net_shapes(context, spec, shapes);
-  if (status == SYMO_OK) status = symo_layout_create(context, &layout);
   if (status != SYMO_OK) return status;
-  for (size_t l = 0; l < spec->num_layers; l++) {
-    if (symo_net_kind_weighs(spec->layers[l].kind)) d.total++;
-    if (spec->layers[l].kind == SYMO_NET_RECURRENT) d.recurrent = true;
-  }
-  d.now = add_place(&d, "in", 0, spec->input.features, true);
-  for (size_t l = 0; l < spec->num_layers; l++) draft_layer(&d, &spec->layers[l], &shapes[l]);
-  SYMO_TRY(fill(context, &d, group, layout));
+  const bool known = symo_gpt_of_net(spec, &gpt);
+  if (!known && spec->layers[0].kind == SYMO_NET_EMBEDDING)
+    return symo_fail(context, SYMO_E_ARGUMENT,
+                     "network layout: of tokens only networks of gpt.h have one");
+  SYMO_TRY(symo_layout_create(context, &layout));
+  SYMO_TRY(known ? symo_gpt_fill_layout(context, &gpt, group, layout)
+                 : fill_drafted(context, spec, shapes, group, layout));
   SYMO_TRY(symo_layout_set_dtype(layout, spec->dtype));
   *out = layout;
   return SYMO_OK;

@@ -27,7 +27,8 @@ typedef struct symo_node {
   const struct symo_op *op;
   int in[SYMO_OP_PORTS], out[SYMO_OP_PORTS]; /* buffers; -1: none.  Some have a buffer that they
                                                 alone use as out[1] */
-  int saved[2];                              /* value buffers kept from forward; -1: none */
+  int saved[2];                              /* value buffers kept from forward, the second only
+                                                where order is 2; -1: none */
   size_t in_width, out_width;                /* of in[0] and out[0] */
   size_t in_rows, out_rows;                  /* positions */
   symo_net_shape shape;                      /* of what it reads */
@@ -37,6 +38,9 @@ typedef struct symo_node {
   size_t weight_rows, weight_columns;
   bool has_bias;
   symo_activation activation;
+  size_t heads;  /* attention */
+  double rate;   /* dropout: what share is left out; 0: none */
+  uint64_t salt; /* dropout: which of the network's places this is */
 } symo_node;
 
 /* One run over one chunk.  Packed directions and packed products of a node stand at k times the
@@ -45,6 +49,11 @@ typedef struct symo_node {
 typedef struct symo_pass {
   symo_dtype dtype;
   size_t n, k;
+  size_t first;  /* the chunk's first example among those that the loss is on */
+  bool dropping; /* dropout is on: entries are left out as a function of seed, salt, example and
+                      place alone, whatever the chunks */
+  uint64_t seed; /* of dropout */
+  void *scratch; /* symo_op.scratch numbers, at least, for whatever operation runs */
   const void *theta;
   const void *targets; /* [n, outputs] */
   void **value, **cot, **tan, **ctan;
@@ -82,6 +91,9 @@ typedef struct symo_op {
   void (*apply)(const symo_node *node, const symo_pass *pass, size_t k, const void *from, void *to);
   void (*adjoint)(const symo_node *node, const symo_pass *pass, size_t k, const void *from,
                   void *to);
+  size_t (*scratch)(const symo_node *node, size_t k); /* numbers of the dtype that it works with
+                                                         beside its buffers, however many examples;
+                                                         k 0: without tangents.  NULL: none */
 } symo_op;
 
 extern const symo_op symo_op_dense;      /* at each position */
@@ -100,5 +112,9 @@ extern const symo_op symo_op_add;  /* in[0] + in[1] */
 extern const symo_op symo_op_layer_norm;
 extern const symo_op symo_op_rms_norm;
 extern const symo_op symo_op_recurrent;
+extern const symo_op symo_op_embedding; /* rows of a table by token, plus rows by position */
+extern const symo_op symo_op_attention; /* causal, many heads: of [p, n, 3 w] = query, key, value */
+extern const symo_op symo_op_dropout;
+extern const symo_op symo_op_tokens; /* cross-entropy of the next token, mean over positions */
 
 #endif

@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "experiments/net/gpt.h"
 #include "experiments/net/shape.h"
 
-typedef enum family { DENSE, RNN, CONV } family;
+typedef enum family { DENSE, RNN, CONV, GPT } family;
 
 /* Under way: the whole text, and the part at hand, which ends before '-' or the end. */
 typedef struct reader {
@@ -161,14 +162,62 @@ static symo_status read_all(reader *r) {
   return SYMO_OK;
 }
 
+/* ---- transformers ---- */
+
+static const char gpt_letters[] = "vtchlf";
+
+static size_t *gpt_number(symo_gpt_spec *gpt, char name) {
+  switch (name) {
+  case 'v': return &gpt->vocabulary;
+  case 't': return &gpt->block;
+  case 'c': return &gpt->width;
+  case 'h': return &gpt->heads;
+  case 'l': return &gpt->layers;
+  default: return &gpt->hidden;
+  }
+}
+
+static symo_status read_gpt_part(reader *r, symo_gpt_spec *gpt) {
+  const char name = *r->part;
+  if (r->end - r->part == 6 && strncmp(r->part, "untied", 6) == 0) {
+    gpt->tied = false;
+    return SYMO_OK;
+  }
+  size_t value;
+  r->at++;
+  if (name == '\0' || strchr(gpt_letters, name) == NULL || !number(r, &value) || r->at != r->end)
+    return wrong(r, "no part of a transformer (write gpt:v65-t64-c128-h4-l4)");
+  if (*gpt_number(gpt, name) != 0) return wrong(r, "said twice");
+  *gpt_number(gpt, name) = value;
+  return SYMO_OK;
+}
+
+/* Bias, activation and number type stay those of the spec; the loss becomes that of tokens. */
+static symo_status read_gpt(reader *r) {
+  symo_gpt_spec gpt = {
+      .bias = r->spec.bias, .tied = true, .activation = r->spec.activation, .dtype = r->spec.dtype};
+  for (;;) {
+    symo_status status = read_gpt_part(r, &gpt);
+    if (status != SYMO_OK) return status;
+    if (*r->end == '\0') break;
+    take_part(r, r->end + 1);
+  }
+  if (gpt.block == 0 || gpt.width == 0 || gpt.heads == 0 || gpt.layers == 0)
+    return symo_fail(r->context, SYMO_E_ARGUMENT,
+                     "network '%s': it needs t, c, h and l (write gpt:v65-t64-c128-h4-l4)",
+                     r->text);
+  return symo_gpt_to_net(r->context, &gpt, &r->spec);
+}
+
 symo_status symo_net_parse(symo_context *context, const char *text, symo_net_spec *spec) {
   reader r = {.context = context, .text = text, .spec = *spec};
   r.spec.num_layers = 0;
   const char *start = text;
   if (strncmp(text, "rnn:", 4) == 0) r.family = RNN, start += 4;
   if (strncmp(text, "conv:", 5) == 0) r.family = CONV, start += 5;
+  if (strncmp(text, "gpt:", 4) == 0) r.family = GPT, start += 4;
   take_part(&r, start);
-  symo_status status = read_all(&r);
+  symo_status status = r.family == GPT ? read_gpt(&r) : read_all(&r);
   if (status == SYMO_OK) *spec = r.spec;
   return status;
 }
@@ -212,10 +261,26 @@ static void put_layer(writer *w, const symo_net_layer *layer) {
   }
 }
 
+static void put_gpt(writer *w, symo_gpt_spec *gpt) {
+  const char *before = "gpt:";
+  for (const char *name = gpt_letters; *name != '\0'; name++) {
+    const size_t value = *gpt_number(gpt, *name);
+    if (value == 0) continue;
+    put(w, before, (char[]){*name, '\0'}, value);
+    before = "-";
+  }
+  if (!gpt->tied) put(w, "-", "untied", 0);
+}
+
 void symo_net_text(const symo_net_spec *spec, char *text, size_t size) {
   writer w = {text, size, 0};
   bool sequence = false;
+  symo_gpt_spec gpt;
   text[0] = '\0';
+  if (symo_gpt_of_net(spec, &gpt)) {
+    put_gpt(&w, &gpt);
+    return;
+  }
   for (size_t l = 0; l < spec->num_layers; l++)
     if (spec->layers[l].kind == SYMO_NET_LAST) sequence = true;
   const symo_net_shape *in = &spec->input;

@@ -12,6 +12,9 @@ symo_pass symo_net_pass_on(symo_net *net, const void *theta, size_t n) {
   assert(n <= net->sizes.rows);
   return (symo_pass){.dtype = net->spec.dtype,
                      .n = n,
+                     .dropping = net->dropping,
+                     .seed = net->seed,
+                     .scratch = net->scratch,
                      .theta = theta,
                      .value = net->value_now,
                      .cot = net->cot,
@@ -22,8 +25,9 @@ symo_pass symo_net_pass_on(symo_net *net, const void *theta, size_t n) {
 symo_pass symo_net_pass(symo_net *net, const void *theta, size_t first, size_t n) {
   memcpy(net->value_now, net->value, sizeof net->value_now);
   const void *targets;
-  symo_net_chunk_data(net, first, n, &net->value_now[0], &targets);
+  symo_net_chunk_data(net, first, n, net->value[0], net->labels, &net->value_now[0], &targets);
   symo_pass pass = symo_net_pass_on(net, theta, n);
+  pass.first = first;
   pass.targets = targets;
   return pass;
 }
@@ -35,6 +39,17 @@ void symo_net_forward(symo_net *net, symo_pass *pass, int order, bool loss) {
 
 void symo_net_backward(symo_net *net, symo_pass *pass) {
   for (size_t i = net->num_nodes; i-- > 0;) net->nodes[i].op->backward(&net->nodes[i], pass);
+}
+
+/* The last segment is as forward left it. */
+void symo_net_backward_again(symo_net *net, symo_pass *pass) {
+  size_t end = net->num_nodes;
+  for (size_t s = net->num_segments; s-- > 0; end = net->segments[s]) {
+    const size_t first = net->segments[s];
+    for (size_t i = first; s + 1 < net->num_segments && i < end; i++)
+      net->nodes[i].op->forward(&net->nodes[i], pass, 1);
+    for (size_t i = end; i-- > first;) net->nodes[i].op->backward(&net->nodes[i], pass);
+  }
 }
 
 void symo_net_tangent(symo_net *net, symo_pass *pass, size_t first, bool seeded) {
@@ -67,23 +82,11 @@ symo_status symo_net_ready(symo_net *net, const void *theta, const char *where) 
 /* ---- loss and gradient ---- */
 
 static symo_status loss_and_gradient(symo_net *net, const void *theta, double *loss, void *grad) {
-  symo_status status = symo_net_ready(net, theta, "network loss");
-  if (status != SYMO_OK) return status;
-  const symo_dtype dtype = net->spec.dtype;
-  const size_t step = symo_net_chunk(net->examples, net->sizes.rows);
   double sum = 0.0;
-  if (grad != NULL) memset(grad, 0, net->parameters * symo_dtype_size(dtype));
-  for (size_t first = 0; first < net->examples; first += step) {
-    size_t n = net->examples - first < step ? net->examples - first : step;
-    symo_pass pass = symo_net_pass(net, theta, first, n);
-    pass.gradient = grad;
-    symo_net_forward(net, &pass, grad != NULL ? 1 : 0, true);
-    if (grad != NULL) symo_net_backward(net, &pass);
-    sum += pass.loss;
-  }
-  if (grad != NULL) symo_scal(dtype, net->parameters, 1.0 / (double)net->examples, grad);
-  if (loss != NULL) *loss = sum / (double)net->examples;
-  return SYMO_OK;
+  symo_status status = symo_net_ready(net, theta, "network loss");
+  if (status == SYMO_OK) status = symo_net_run_lanes(net, theta, grad, NULL, &sum, NULL);
+  if (status == SYMO_OK && loss != NULL) *loss = sum / (double)net->examples;
+  return status;
 }
 
 static symo_status slot_loss(void *self, const void *theta, double *loss) {
@@ -141,6 +144,7 @@ static void product_block(symo_net *net, const void *theta, size_t k, bool gauss
 static symo_status products(symo_net *net, const void *theta, size_t k, bool gauss_newton,
                             const void *v, void *hv) {
   symo_status status = symo_net_ready(net, theta, gauss_newton ? "network ggn" : "network hvp");
+  if (status == SYMO_OK) status = symo_net_take_products(net);
   if (status != SYMO_OK) return status;
   const symo_dtype dtype = net->spec.dtype;
   for (size_t first = 0; first < k; first += net->sizes.block) {

@@ -1,12 +1,15 @@
 /* Loops over positions, windows and parameters that are vectors; see kernels.h. */
 #include "experiments/net/kernels.h"
 
-static void spread_f64(size_t count, size_t stride, const double *restrict x,
-                       double *restrict out) {
+#include "core/vector.h"
+
+SYMO_VECTOR static void spread_f64(size_t count, size_t stride, const double *restrict x,
+                                   double *restrict out) {
   for (size_t i = 0; i < count; i++) out[i * stride] = x != NULL ? x[i] : 0;
 }
 
-static void spread_f32(size_t count, size_t stride, const float *restrict x, float *restrict out) {
+SYMO_VECTOR static void spread_f32(size_t count, size_t stride, const float *restrict x,
+                                   float *restrict out) {
   for (size_t i = 0; i < count; i++) out[i * stride] = x != NULL ? x[i] : 0;
 }
 
@@ -17,12 +20,13 @@ void symo_kernel_spread(symo_dtype dtype, size_t count, size_t stride, const voi
     spread_f32(count, stride, x, out);
 }
 
-static void collect_f64(size_t count, size_t stride, const double *restrict x,
-                        double *restrict out) {
+SYMO_VECTOR static void collect_f64(size_t count, size_t stride, const double *restrict x,
+                                    double *restrict out) {
   for (size_t i = 0; i < count; i++) out[i] += x[i * stride];
 }
 
-static void collect_f32(size_t count, size_t stride, const float *restrict x, float *restrict out) {
+SYMO_VECTOR static void collect_f32(size_t count, size_t stride, const float *restrict x,
+                                    float *restrict out) {
   for (size_t i = 0; i < count; i++) out[i] += x[i * stride];
 }
 
@@ -33,14 +37,14 @@ void symo_kernel_collect(symo_dtype dtype, size_t count, size_t stride, const vo
     collect_f32(count, stride, x, out);
 }
 
-static void raise_f64(size_t count, size_t entry, const double *restrict x, double *restrict y,
-                      double *restrict chosen) {
+SYMO_VECTOR static void raise_f64(size_t count, size_t entry, const double *restrict x,
+                                  double *restrict y, double *restrict chosen) {
   for (size_t i = 0; i < count; i++)
     if (entry == 0 || x[i] > y[i] || x[i] != x[i]) y[i] = x[i], chosen[i] = (double)entry;
 }
 
-static void raise_f32(size_t count, size_t entry, const float *restrict x, float *restrict y,
-                      float *restrict chosen) {
+SYMO_VECTOR static void raise_f32(size_t count, size_t entry, const float *restrict x,
+                                  float *restrict y, float *restrict chosen) {
   for (size_t i = 0; i < count; i++)
     if (entry == 0 || x[i] > y[i] || x[i] != x[i]) y[i] = x[i], chosen[i] = (float)entry;
 }
@@ -53,8 +57,9 @@ void symo_kernel_raise(symo_dtype dtype, size_t count, size_t entry, const void 
     raise_f32(count, entry, x, y, chosen);
 }
 
-static void choose_f64(size_t n, size_t k, size_t w, const double *restrict chosen, size_t entry,
-                       const double *restrict x, bool clear, double *restrict out) {
+SYMO_VECTOR static void choose_f64(size_t n, size_t k, size_t w, const double *restrict chosen,
+                                   size_t entry, const double *restrict x, bool clear,
+                                   double *restrict out) {
   const double wanted = (double)entry;
   for (size_t r = 0; r < n; r++, chosen += w)
     for (size_t s = 0; s < k; s++, x += w, out += w)
@@ -64,8 +69,9 @@ static void choose_f64(size_t n, size_t k, size_t w, const double *restrict chos
       }
 }
 
-static void choose_f32(size_t n, size_t k, size_t w, const float *restrict chosen, size_t entry,
-                       const float *restrict x, bool clear, float *restrict out) {
+SYMO_VECTOR static void choose_f32(size_t n, size_t k, size_t w, const float *restrict chosen,
+                                   size_t entry, const float *restrict x, bool clear,
+                                   float *restrict out) {
   const float wanted = (float)entry;
   for (size_t r = 0; r < n; r++, chosen += w)
     for (size_t s = 0; s < k; s++, x += w, out += w)
@@ -83,15 +89,15 @@ void symo_kernel_choose(symo_dtype dtype, size_t n, size_t k, size_t w, const vo
     choose_f32(n, k, w, chosen, entry, x, clear, out);
 }
 
-static void outer_f64(size_t n, size_t k, size_t w, const double *restrict x,
-                      const double *restrict v, double *restrict out) {
+SYMO_VECTOR static void outer_f64(size_t n, size_t k, size_t w, const double *restrict x,
+                                  const double *restrict v, double *restrict out) {
   for (size_t r = 0; r < n; r++, x += w)
     for (size_t s = 0; s < k; s++, out += w)
       for (size_t i = 0; i < w; i++) out[i] += x[i] * v[s * w + i];
 }
 
-static void outer_f32(size_t n, size_t k, size_t w, const float *restrict x,
-                      const float *restrict v, float *restrict out) {
+SYMO_VECTOR static void outer_f32(size_t n, size_t k, size_t w, const float *restrict x,
+                                  const float *restrict v, float *restrict out) {
   for (size_t r = 0; r < n; r++, x += w)
     for (size_t s = 0; s < k; s++, out += w)
       for (size_t i = 0; i < w; i++) out[i] += x[i] * v[s * w + i];
@@ -105,15 +111,15 @@ void symo_kernel_outer(symo_dtype dtype, size_t n, size_t k, size_t w, const voi
     outer_f32(n, k, w, x, v, out);
 }
 
-static void inner_f64(size_t n, size_t k, size_t w, const double *restrict x,
-                      const double *restrict t, double *restrict sum) {
+SYMO_VECTOR static void inner_f64(size_t n, size_t k, size_t w, const double *restrict x,
+                                  const double *restrict t, double *restrict sum) {
   for (size_t r = 0; r < n; r++, x += w)
     for (size_t s = 0; s < k; s++, t += w)
       for (size_t i = 0; i < w; i++) sum[s * w + i] += x[i] * t[i];
 }
 
-static void inner_f32(size_t n, size_t k, size_t w, const float *restrict x,
-                      const float *restrict t, float *restrict sum) {
+SYMO_VECTOR static void inner_f32(size_t n, size_t k, size_t w, const float *restrict x,
+                                  const float *restrict t, float *restrict sum) {
   for (size_t r = 0; r < n; r++, x += w)
     for (size_t s = 0; s < k; s++, t += w)
       for (size_t i = 0; i < w; i++) sum[s * w + i] += x[i] * t[i];

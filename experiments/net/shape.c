@@ -7,7 +7,8 @@
 #include "core/alloc.h"
 #include "core/error.h"
 
-enum { MOST_NUMBERS = 1 << 24 }; /* features at all positions together, where there are positions */
+/* Features at all positions together, where there are positions; logits of long texts are many. */
+enum { MOST_NUMBERS = 1 << 24, MOST_TOKEN_NUMBERS = 1 << 30 };
 
 static const char *const names[] = {[SYMO_NET_DENSE] = "dense",
                                     [SYMO_NET_RECURRENT] = "recurrent",
@@ -19,14 +20,19 @@ static const char *const names[] = {[SYMO_NET_DENSE] = "dense",
                                     [SYMO_NET_LAYER_NORM] = "LayerNorm",
                                     [SYMO_NET_RMS_NORM] = "RMSNorm",
                                     [SYMO_NET_FORK] = "residual block",
-                                    [SYMO_NET_ADD] = "end of a residual block"};
+                                    [SYMO_NET_ADD] = "end of a residual block",
+                                    [SYMO_NET_EMBEDDING] = "embedding",
+                                    [SYMO_NET_ATTENTION] = "attention",
+                                    [SYMO_NET_DROPOUT] = "dropout",
+                                    [SYMO_NET_HEAD] = "head"};
 
 const char *symo_net_kind_name(symo_net_kind kind) {
   return (size_t)kind < sizeof names / sizeof *names ? names[kind] : "unknown";
 }
 
 bool symo_net_kind_weighs(symo_net_kind kind) {
-  return kind == SYMO_NET_DENSE || kind == SYMO_NET_RECURRENT || kind == SYMO_NET_CONV;
+  return kind == SYMO_NET_DENSE || kind == SYMO_NET_RECURRENT || kind == SYMO_NET_CONV ||
+         kind == SYMO_NET_HEAD;
 }
 
 bool symo_net_kind_norms(symo_net_kind kind) {
@@ -65,14 +71,14 @@ static bool check_width(size_t width, char why[SYMO_NET_MAX_REASON]) {
   return false;
 }
 
-static bool check_room(const symo_net_shape *shape, size_t times, char why[SYMO_NET_MAX_REASON]) {
+static bool check_room(const symo_net_shape *shape, size_t times, size_t most,
+                       char why[SYMO_NET_MAX_REASON]) {
   if (shape->axes == 0) return true;
   size_t count = shape->features;
   for (size_t a = 0; a < shape->axes; a++)
     if (!symo_mul_size(count, shape->size[a], &count)) count = SIZE_MAX;
-  if (symo_mul_size(count, times, &count) && count <= MOST_NUMBERS) return true;
-  (void)snprintf(why, SYMO_NET_MAX_REASON, "too many numbers in an example (at most %d)",
-                 (int)MOST_NUMBERS);
+  if (symo_mul_size(count, times, &count) && count <= most) return true;
+  (void)snprintf(why, SYMO_NET_MAX_REASON, "too many numbers in an example (at most %zu)", most);
   return false;
 }
 
@@ -81,7 +87,7 @@ bool symo_net_walk_input(const symo_net_shape *input, char why[SYMO_NET_MAX_REAS
   if (!check_width(input->features, why)) return false;
   for (size_t a = 0; a < input->axes; a++)
     if (input->size[a] == 0 && input->axes > 1) return refuse(why, "an image of no positions");
-  return check_room(input, 1, why);
+  return check_room(input, 1, MOST_NUMBERS, why);
 }
 
 static bool check_conv(const symo_net_walk *walk, const symo_net_layer *layer,
@@ -98,7 +104,7 @@ static bool check_conv(const symo_net_walk *walk, const symo_net_layer *layer,
     }
     entries *= kernel;
   }
-  return check_room(&walk->now, entries, why);
+  return check_room(&walk->now, entries, MOST_NUMBERS, why);
 }
 
 static bool check_pool(const symo_net_walk *walk, const symo_net_layer *layer,
@@ -113,13 +119,49 @@ static bool check_pool(const symo_net_walk *walk, const symo_net_layer *layer,
   return true;
 }
 
-/* What a layer reads: a vector, a sequence, an image. */
+static bool check_embedding(symo_net_walk *walk, const symo_net_layer *layer,
+                            char why[SYMO_NET_MAX_REASON]) {
+  if (walk->taken > 0 || walk->now.axes != 1 || walk->now.features != 1)
+    return refuse(why, "it comes first, of numbers of tokens (write gpt:t64-c128-h4-l4)");
+  if (layer->count > INT32_MAX) return refuse(why, "too many tokens (use at most 2147483647)");
+  walk->tokens = true;
+  walk->vocabulary = layer->count, walk->embedded = layer->width;
+  return check_width(layer->width, why);
+}
+
+static bool check_attention(const symo_net_walk *walk, const symo_net_layer *layer,
+                            char why[SYMO_NET_MAX_REASON]) {
+  if (layer->count == 0 || walk->now.features % layer->count != 0) {
+    (void)snprintf(why, SYMO_NET_MAX_REASON, "%zu heads do not divide width %zu (use a divisor)",
+                   layer->count, walk->now.features);
+    return false;
+  }
+  return check_room(&walk->now, 3, MOST_TOKEN_NUMBERS, why);
+}
+
+static bool check_rate(double rate, char why[SYMO_NET_MAX_REASON]) {
+  if (rate >= 0.0 && rate < 1.0) return true;
+  (void)snprintf(why, SYMO_NET_MAX_REASON, "dropout %g (it lies in [0, 1))", rate);
+  return false;
+}
+
+static bool check_head(symo_net_walk *walk, const symo_net_layer *layer,
+                       char why[SYMO_NET_MAX_REASON]) {
+  walk->ended = true;
+  if (layer->width != walk->vocabulary)
+    return refuse(why, "it has not as many logits as there are tokens");
+  return !layer->tied || walk->now.features == walk->embedded ||
+         refuse(why, "tied to an embedding of another width");
+}
+
+/* What a layer reads: a vector, a sequence, an image, tokens. */
 static bool check_axes(const symo_net_walk *walk, symo_net_kind kind,
                        char why[SYMO_NET_MAX_REASON]) {
   const size_t axes = walk->now.axes;
   switch (kind) {
   case SYMO_NET_DENSE:
-    return axes == 0 || refuse(why, "it takes vectors (flatten first, or take the last step)");
+    return axes == 0 || walk->tokens ||
+           refuse(why, "it takes vectors (flatten first, or take the last step)");
   case SYMO_NET_RECURRENT:
   case SYMO_NET_LAST:
     return axes == 1 || refuse(why, "it takes sequences (write rnn:INPUTS-HIDDEN-OUTPUTS)");
@@ -131,6 +173,9 @@ static bool check_axes(const symo_net_walk *walk, symo_net_kind kind,
       return refuse(why, "it takes an image, not a vector (write conv:8x8x1-..., before the first "
                          "dense layer)");
     return symo_net_positions(&walk->now) > 0 || refuse(why, "the number of steps is open");
+  case SYMO_NET_ATTENTION:
+  case SYMO_NET_HEAD:
+    return (walk->tokens && axes == 1) || refuse(why, "it takes tokens (write gpt:t64-c128-h4-l4)");
   default: return true;
   }
 }
@@ -154,6 +199,7 @@ static bool close_block(symo_net_walk *walk, char why[SYMO_NET_MAX_REASON]) {
 
 bool symo_net_walk_layer(symo_net_walk *walk, const symo_net_layer *layer,
                          char why[SYMO_NET_MAX_REASON]) {
+  if (walk->ended) return refuse(why, "nothing follows a head");
   if (!check_axes(walk, layer->kind, why)) return false;
   symo_net_shape *now = &walk->now;
   bool fork = layer->kind == SYMO_NET_FORK, fine = true;
@@ -180,29 +226,55 @@ bool symo_net_walk_layer(symo_net_walk *walk, const symo_net_layer *layer,
   case SYMO_NET_ADD: fine = close_block(walk, why); break;
   case SYMO_NET_LAYER_NORM:
   case SYMO_NET_RMS_NORM: break;
+  case SYMO_NET_EMBEDDING:
+    fine = check_embedding(walk, layer, why);
+    now->features = layer->width;
+    break;
+  case SYMO_NET_ATTENTION:
+    fine = check_attention(walk, layer, why) && check_rate(layer->rate, why);
+    break;
+  case SYMO_NET_DROPOUT: fine = check_rate(layer->rate, why); break;
+  case SYMO_NET_HEAD:
+    fine = check_head(walk, layer, why);
+    now->features = layer->width;
+    break;
   default: return refuse(why, "unknown kind of layer (use those of net.h)");
   }
   walk->fresh = fork;
-  return fine && check_room(now, 1, why);
+  walk->taken++;
+  return fine && check_room(now, 1, walk->tokens ? MOST_TOKEN_NUMBERS : MOST_NUMBERS, why);
 }
 
 /* ---- whole specs ---- */
 
+/* As a double: sizes from a command line may multiply to anything. */
+static double count_layer(const symo_net_spec *spec, const symo_net_layer *layer,
+                          const symo_net_shape *before) {
+  const double in = (double)before->features, width = (double)layer->width;
+  const double bias = spec->bias ? 1.0 : 0.0;
+  switch (layer->kind) {
+  case SYMO_NET_DENSE: return width * (in + bias);
+  case SYMO_NET_CONV: return width * (in * (double)symo_net_kernel(layer, before) + bias);
+  case SYMO_NET_RECURRENT: return width * (in + width + bias);
+  case SYMO_NET_EMBEDDING:
+    return width * ((double)layer->count + (double)symo_net_positions(before));
+  case SYMO_NET_ATTENTION: return 4.0 * in * (in + bias);
+  case SYMO_NET_HEAD: return layer->tied ? 0.0 : width * in;
+  case SYMO_NET_LAYER_NORM: return in * (1.0 + bias);
+  case SYMO_NET_RMS_NORM: return in;
+  default: return 0.0;
+  }
+}
+
 /* Every later product of sizes is bounded by a small multiple of these. */
 static symo_status check_parameters(symo_context *context, const symo_net_spec *spec,
                                     const symo_net_shape *shapes) {
-  size_t total = 0;
+  double total = 0.0;
   for (size_t l = 0; l < spec->num_layers; l++) {
-    const symo_net_layer *layer = &spec->layers[l];
-    if (!symo_net_kind_weighs(layer->kind)) continue;
-    size_t size, inputs = shapes[l].features;
-    if (layer->kind == SYMO_NET_CONV) inputs *= symo_net_kernel(layer, &shapes[l]);
-    if (layer->kind == SYMO_NET_RECURRENT) inputs += layer->width;
-    if (!symo_mul_size(inputs + 1, layer->width, &size) || size > SIZE_MAX >> 16 ||
-        total > SIZE_MAX >> 16)
+    total += count_layer(spec, &spec->layers[l], &shapes[l]);
+    if (!(total <= (double)(SIZE_MAX >> 16)))
       return symo_fail(context, SYMO_E_SIZE,
                        "network: too many parameters in layer %zu (narrow it)", l + 1);
-    total += size;
   }
   return SYMO_OK;
 }
@@ -216,8 +288,7 @@ symo_status symo_net_shapes(symo_context *context, const symo_net_spec *spec,
   if (spec->dtype != SYMO_F32 && spec->dtype != SYMO_F64)
     return symo_fail(context, SYMO_E_DTYPE, "network: number type %s (use f32 or f64)",
                      symo_dtype_name(spec->dtype));
-  if ((unsigned)spec->activation > SYMO_ACT_LINEAR ||
-      (unsigned)spec->loss > SYMO_LOSS_BERNOULLI)
+  if ((unsigned)spec->activation > SYMO_ACT_GELU_TANH || (unsigned)spec->loss > SYMO_LOSS_TOKENS)
     return symo_fail(context, SYMO_E_ARGUMENT,
                      "network: unknown activation or loss (use those of net.h)");
   if (!symo_net_walk_input(&spec->input, why))
@@ -229,7 +300,12 @@ symo_status symo_net_shapes(symo_context *context, const symo_net_spec *spec,
                        symo_net_kind_name(spec->layers[l].kind), why);
     shapes[l + 1] = walk.now;
   }
-  if (walk.depth > 0 || spec->layers[spec->num_layers - 1].kind != SYMO_NET_DENSE)
+  const symo_net_kind last = spec->layers[spec->num_layers - 1].kind;
+  if ((last == SYMO_NET_HEAD) != (spec->loss == SYMO_LOSS_TOKENS))
+    return symo_fail(context, SYMO_E_ARGUMENT,
+                     "network: loss %s and last layer %s (tokens and a head belong together)",
+                     symo_loss_name(spec->loss), symo_net_kind_name(last));
+  if (walk.depth > 0 || (last != SYMO_NET_DENSE && last != SYMO_NET_HEAD))
     return symo_fail(context, SYMO_E_ARGUMENT, "network: %s (end with a dense layer)",
                      walk.depth > 0 ? "a residual block is open" : "the last layer has no outputs");
   return check_parameters(context, spec, shapes);
@@ -240,14 +316,8 @@ double symo_net_count(const symo_net_spec *spec) {
   char why[SYMO_NET_MAX_REASON];
   symo_net_walk walk = {.now = spec->input};
   for (size_t l = 0; l < spec->num_layers; l++) {
-    const symo_net_layer *layer = &spec->layers[l];
-    double inputs = (double)walk.now.features, width = (double)layer->width;
-    if (layer->kind == SYMO_NET_CONV) inputs *= (double)symo_net_kernel(layer, &walk.now);
-    if (layer->kind == SYMO_NET_RECURRENT) inputs += width;
-    if (symo_net_kind_weighs(layer->kind)) sum += width * (inputs + (spec->bias ? 1 : 0));
-    if (layer->kind == SYMO_NET_LAYER_NORM && spec->bias) sum += inputs;
-    if (symo_net_kind_norms(layer->kind)) sum += inputs;
-    if (!symo_net_walk_layer(&walk, layer, why)) break;
+    sum += count_layer(spec, &spec->layers[l], &walk.now);
+    if (!symo_net_walk_layer(&walk, &spec->layers[l], why)) break;
   }
   return sum;
 }

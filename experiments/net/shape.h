@@ -8,7 +8,10 @@ typedef struct symo_net_walk {
   symo_net_shape now;
   size_t depth; /* residual blocks that are open */
   symo_net_shape forks[SYMO_NET_MAX_LAYERS];
-  bool fresh; /* nothing yet in the innermost block */
+  bool fresh;                  /* nothing yet in the innermost block */
+  size_t taken;                /* layers so far */
+  bool tokens, ended;          /* there was an embedding; a head */
+  size_t vocabulary, embedded; /* its tokens and width */
 } symo_net_walk;
 
 enum { SYMO_NET_MAX_REASON = 192 };

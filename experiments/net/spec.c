@@ -11,10 +11,12 @@ static const struct {
 } activations[] = {[SYMO_ACT_TANH] = {"tanh", "signed-permutation"},
                    [SYMO_ACT_RELU] = {"relu", "permutation"},
                    [SYMO_ACT_GELU] = {"gelu", "permutation"},
-                   [SYMO_ACT_LINEAR] = {"linear", "orthogonal"}};
+                   [SYMO_ACT_LINEAR] = {"linear", "orthogonal"},
+                   [SYMO_ACT_GELU_TANH] = {"gelu-tanh", "permutation"}};
 static const char *const losses[] = {[SYMO_LOSS_MSE] = "mse",
                                      [SYMO_LOSS_CROSS_ENTROPY] = "cross-entropy",
-                                     [SYMO_LOSS_BERNOULLI] = "bernoulli"};
+                                     [SYMO_LOSS_BERNOULLI] = "bernoulli",
+                                     [SYMO_LOSS_TOKENS] = "tokens"};
 enum {
   NUM_ACTIVATIONS = sizeof activations / sizeof *activations,
   NUM_LOSSES = sizeof losses / sizeof *losses
@@ -67,7 +69,34 @@ size_t symo_net_inputs(const symo_net_spec *spec) {
 }
 
 size_t symo_net_outputs(const symo_net_spec *spec) {
-  return spec->num_layers > 0 ? spec->layers[spec->num_layers - 1].width : 0;
+  if (spec->num_layers == 0) return 0;
+  const symo_net_layer *last = &spec->layers[spec->num_layers - 1];
+  return last->width * (last->kind == SYMO_NET_HEAD ? symo_net_positions(&spec->input) : 1);
+}
+
+size_t symo_net_targets(const symo_net_spec *spec) {
+  return spec->loss == SYMO_LOSS_TOKENS ? symo_net_positions(&spec->input) : symo_net_outputs(spec);
+}
+
+size_t symo_net_vocabulary(const symo_net_spec *spec) {
+  bool tokens = spec->num_layers > 0 && spec->layers[0].kind == SYMO_NET_EMBEDDING;
+  return tokens ? spec->layers[0].count : 0;
+}
+
+symo_status symo_net_set_vocabulary(symo_context *context, symo_net_spec *spec, size_t tokens) {
+  if (spec->num_layers == 0 || spec->layers[0].kind != SYMO_NET_EMBEDDING)
+    return symo_fail(context, SYMO_E_SHAPE,
+                     "network: it reads no tokens (write gpt:t64-c128-h4-l4)");
+  const size_t now = spec->layers[0].count;
+  if (now != 0 && now < tokens)
+    return symo_fail(context, SYMO_E_SHAPE,
+                     "network: it has %zu tokens, the data have %zu (write v%zu)", now, tokens,
+                     tokens);
+  if (now != 0) return SYMO_OK;
+  spec->layers[0].count = tokens;
+  symo_net_layer *last = &spec->layers[spec->num_layers - 1];
+  if (last->kind == SYMO_NET_HEAD) last->width = tokens;
+  return SYMO_OK;
 }
 
 bool symo_net_is_plain(const symo_net_spec *spec) {

@@ -10,26 +10,6 @@
 
 static int output_buffer(const symo_net *net) { return net->nodes[net->num_nodes - 1].in[0]; }
 
-static size_t outputs(const symo_net *net) { return net->outputs; }
-
-symo_status symo_net_predict(symo_net *net, const void *theta, size_t n, const double *x,
-                             double *out) {
-  const size_t in = net->inputs, width = outputs(net);
-  if (!symo_all_finite(net->spec.dtype, net->parameters, theta))
-    return symo_fail(net->context, SYMO_E_NONFINITE,
-                     "network outputs: the parameters hold NaN or infinity (train less boldly)");
-  memcpy(net->value_now, net->value, sizeof net->value_now);
-  for (size_t first = 0, rows; first < n; first += rows) {
-    rows = n - first < net->sizes.rows ? n - first : net->sizes.rows;
-    symo_kernel_from_double(net->spec.dtype, rows * in, x + first * in, net->value[0]);
-    symo_pass pass = symo_net_pass_on(net, theta, rows);
-    symo_net_forward(net, &pass, 0, false);
-    symo_kernel_to_double(net->spec.dtype, rows * width, net->value[output_buffer(net)],
-                          out + first * width);
-  }
-  return SYMO_OK;
-}
-
 /* The rows of a chunk from [p, n, w] to [n, p, w] at `out`; `late`: each a step later, the first
  * zero. */
 static void take_rows(const symo_pass *pass, size_t positions, size_t width, bool late,
@@ -47,6 +27,28 @@ static void take_rows(const symo_pass *pass, size_t positions, size_t width, boo
     }
 }
 
+symo_status symo_net_predict(symo_net *net, const void *theta, size_t n, const double *x,
+                             double *out) {
+  const size_t in = net->inputs, width = net->outputs;
+  const int at = output_buffer(net);
+  if (!symo_all_finite(net->spec.dtype, net->parameters, theta))
+    return symo_fail(net->context, SYMO_E_NONFINITE,
+                     "network outputs: the parameters hold NaN or infinity (train less boldly)");
+  symo_status status = symo_net_take_whole(net);
+  if (status != SYMO_OK) return status;
+  memcpy(net->value_now, net->value, sizeof net->value_now);
+  for (size_t first = 0, rows; first < n; first += rows) {
+    rows = n - first < net->sizes.rows ? n - first : net->sizes.rows;
+    symo_kernel_from_double(net->spec.dtype, rows * in, x + first * in, net->value[0]);
+    symo_pass pass = symo_net_pass_on(net, theta, rows);
+    pass.first = first, pass.dropping = false;
+    symo_net_forward(net, &pass, 0, false);
+    take_rows(&pass, net->positions[at], net->widths[at], false, pass.value[at],
+              out + first * width);
+  }
+  return SYMO_OK;
+}
+
 /* Wh of a recurrent node meets what the node wrote a step before, and what left it is z, as the
  * node's input. */
 static void take_statistics(const symo_node *node, const symo_pass *pass, double *inputs,
@@ -61,6 +63,7 @@ static void take_statistics(const symo_node *node, const symo_pass *pass, double
 symo_status symo_net_statistics(symo_net *net, const void *theta, const double *labels,
                                 size_t index, double *inputs, double *deltas) {
   symo_status status = symo_net_ready(net, theta, "network statistics");
+  if (status == SYMO_OK) status = symo_net_take_whole(net);
   if (status != SYMO_OK) return status;
   if (index >= net->num_weights)
     return symo_fail(net->context, SYMO_E_ARGUMENT,
@@ -72,7 +75,7 @@ symo_status symo_net_statistics(symo_net *net, const void *theta, const double *
     n = net->examples - first < step ? net->examples - first : step;
     symo_pass pass = symo_net_pass(net, theta, first, n);
     if (labels != NULL) {
-      symo_kernel_from_double(dtype, n * outputs(net), labels + first * outputs(net), net->labels);
+      symo_kernel_from_double(dtype, n * net->targets, labels + first * net->targets, net->labels);
       pass.targets = net->labels;
     }
     symo_net_forward(net, &pass, 1, true);
@@ -98,16 +101,42 @@ static void draw_class(size_t width, symo_rng *rng, double *f) {
   for (size_t i = 0; i < width; i++) f[i] = i == class ? 1.0 : 0.0;
 }
 
+/* A token at each position of each example, from softmax of its logits [p, n, w]. */
+static void draw_tokens(const symo_pass *pass, size_t positions, size_t width, const void *logits,
+                        symo_rng *rng, double *labels) {
+  for (size_t r = 0; r < pass->n; r++)
+    for (size_t p = 0; p < positions; p++) {
+      const size_t row = (p * pass->n + r) * width;
+      double top = symo_get(pass->dtype, logits, row), sum = 0.0;
+      for (size_t i = 1; i < width; i++) top = fmax(top, symo_get(pass->dtype, logits, row + i));
+      for (size_t i = 0; i < width; i++) sum += exp(symo_get(pass->dtype, logits, row + i) - top);
+      double left = symo_rng_uniform(rng) * sum;
+      size_t token = 0;
+      for (size_t i = 0; i < width && left >= 0.0; i++) {
+        const double mass = exp(symo_get(pass->dtype, logits, row + i) - top);
+        if (mass > 0.0) token = i;
+        left -= mass;
+      }
+      labels[r * positions + p] = (double)token;
+    }
+}
+
 symo_status symo_net_sample_labels(symo_net *net, const void *theta, symo_rng *rng,
                                    double *labels) {
   symo_status status = symo_net_ready(net, theta, "network labels");
+  if (status == SYMO_OK) status = symo_net_take_whole(net);
   if (status != SYMO_OK) return status;
-  const size_t width = outputs(net), step = symo_net_chunk(net->examples, net->sizes.rows);
+  const size_t width = net->targets, step = symo_net_chunk(net->examples, net->sizes.rows);
   for (size_t first = 0, n; first < net->examples; first += n) {
     n = net->examples - first < step ? net->examples - first : step;
     symo_pass pass = symo_net_pass(net, theta, first, n);
     symo_net_forward(net, &pass, 0, false);
     double *f = labels + first * width;
+    if (net->spec.loss == SYMO_LOSS_TOKENS) {
+      const int at = output_buffer(net);
+      draw_tokens(&pass, net->positions[at], net->widths[at], pass.value[at], rng, f);
+      continue;
+    }
     symo_kernel_to_double(net->spec.dtype, n * width, pass.value[output_buffer(net)], f);
     if (net->spec.loss == SYMO_LOSS_CROSS_ENTROPY)
       for (size_t r = 0; r < n; r++) draw_class(width, rng, f + r * width);

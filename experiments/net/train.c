@@ -54,7 +54,7 @@ static symo_status take(trainer *t) {
   if (batch == 0 || batch == t->examples) return SYMO_OK;
   t->order = symo_calloc(t->examples, sizeof *t->order);
   t->batch_x = symo_calloc(batch * net->inputs, sizeof *t->batch_x);
-  t->batch_y = symo_calloc(batch * net->outputs, sizeof *t->batch_y);
+  t->batch_y = symo_calloc(batch * net->targets, sizeof *t->batch_y);
   if (t->order == NULL || t->batch_x == NULL || t->batch_y == NULL)
     return symo_fail_memory(net->context, "training");
   for (size_t i = 0; i < t->examples; i++) t->order[i] = i;
@@ -65,7 +65,7 @@ static symo_status take(trainer *t) {
 /* The next minibatch as the network's data.  What is left over at the end of an order goes unused.
  */
 static symo_status next_batch(trainer *t) {
-  const size_t in = t->net->inputs, out = t->net->outputs, batch = t->spec->batch;
+  const size_t in = t->net->inputs, out = t->net->targets, batch = t->spec->batch;
   if (t->at + batch > t->examples) {
     for (size_t i = t->examples; i-- > 1;) { /* Fisher and Yates */
       size_t other = (size_t)symo_rng_below(t->rng, i + 1), keep = t->order[i];

@@ -18,7 +18,7 @@ typedef struct symo_train_spec {
 symo_train_spec symo_train_spec_default(void);
 
 /* Trains theta (numbers of the network's dtype) in place on x [examples, inputs] and y [examples,
- * outputs], which become the network's data again at the end.  history: NULL, or [steps] losses,
+ * targets], which become the network's data again at the end.  history: NULL, or [steps] losses,
  * each before its step and over its batch.  progress: NULL, or called with (user, step, loss) after
  * each step; when it returns false training ends there. SYMO_E_ARGUMENT for lr or eps not above 0,
  * betas outside [0, 1), batch > examples; SYMO_E_NUMERIC where the loss is no longer finite: theta

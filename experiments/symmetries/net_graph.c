@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/error.h"
+
 enum { NAME = 48 };
 
 typedef struct builder {
@@ -181,6 +183,11 @@ static symo_status add_input(builder *b) {
 
 static symo_status add_all(builder *b) {
   symo_net_shape shapes[SYMO_NET_MAX_LAYERS + 1];
+  if (b->spec->loss == SYMO_LOSS_TOKENS)
+    return symo_fail(b->g->context, SYMO_E_ARGUMENT,
+                     "network: a transformer is not taken apart here (its layout is known: symo "
+                     "verify --net measures it; or describe a block by --graph, as "
+                     "experiments/examples/graph-gpt-block.json does)");
   symo_status status = symo_net_shapes(b->g->context, b->spec, shapes);
   for (size_t l = 0; l < b->spec->num_layers; l++) {
     symo_net_kind kind = b->spec->layers[l].kind;

@@ -17,6 +17,6 @@ symo_status train_checkpoint_read(symo_context *context, const char *path, const
 symo_status train_checkpoint_spec(symo_context *context, const char *path, train_spec *out,
                                   char net[TRAIN_TEXT], uint64_t *step);
 symo_status train_checkpoint_parameters(symo_context *context, const char *path,
-                                        const symo_layout *layout, symo_dtype dtype, void *theta);
+                                        const train_model *model, void *theta);
 
 #endif

@@ -17,6 +17,7 @@ static const cli_option options[] = {
              "..}; default: symo"},
     TRAIN_SET_ROW,
     TRAIN_ROWS,
+    TRAIN_GPT_ROWS,
     {.name = "out",
      .arg = "DIR",
      .kind = CLI_STRING,
@@ -32,58 +33,6 @@ static const cli_option options[] = {
      .help = "Print what the optimizer would do, tensor by tensor, and stop"},
     {.name = NULL}};
 
-/* ---- options ---- */
-
-static symo_status set_from(cli *c, train_spec *spec, const char *key) {
-  if (strcmp(key, "bias") == 0)
-    return cli_flag(c, "no-bias") ? train_spec_set(cli_context(c), spec, key, "false") : SYMO_OK;
-  if (strcmp(key, "settings") == 0) {
-    symo_status status = SYMO_OK;
-    size_t count;
-    const char *const *items = cli_list(c, "set", &count);
-    for (size_t i = 0; i < count && status == SYMO_OK; i++)
-      status = train_spec_set(cli_context(c), spec, "set", items[i]);
-    return status;
-  }
-  return cli_given(c, key) ? train_spec_set(cli_context(c), spec, key, cli_str(c, key)) : SYMO_OK;
-}
-
-int train_read_options(cli *c, train_spec *spec) {
-  for (size_t i = 0; train_spec_key(i) != NULL; i++) {
-    const char *key = train_spec_key(i);
-    symo_status status = set_from(c, spec, key);
-    if (status != SYMO_OK)
-      return cli_fail_flag(c, status, strcmp(key, "settings") == 0 ? "set" : key);
-  }
-  return CLI_DONE;
-}
-
-int train_check_options(cli *c, const char *directory, train_spec *spec) {
-  static const char *const free_keys[] = {"steps", "eval-every", "checkpoint-every"};
-  char ours[TRAIN_SETTINGS], theirs[TRAIN_SETTINGS];
-  train_spec given = *spec;
-  given.settings[0] = '\0';
-  int code = train_read_options(c, &given);
-  if (code != CLI_DONE) return code;
-  size_t settings;
-  (void)cli_list(c, "set", &settings);
-  if (settings == 0) memcpy(given.settings, spec->settings, sizeof given.settings);
-  for (size_t i = 0; train_spec_key(i) != NULL; i++) {
-    const char *key = train_spec_key(i);
-    bool may = false;
-    for (size_t k = 0; k < 3; k++) may = may || strcmp(key, free_keys[k]) == 0;
-    train_spec_text(spec, key, ours);
-    train_spec_text(&given, key, theirs);
-    if (!may && strcmp(ours, theirs) != 0)
-      return cli_fail(c, CLI_USAGE,
-                      "--resume: the run in %s has %s \"%s\", not \"%s\" (leave the option out, or "
-                      "start a new run)",
-                      directory, key, ours, theirs);
-  }
-  *spec = given;
-  return CLI_DONE;
-}
-
 /* ---- answers ---- */
 
 static int answer(cli *c, const train_spec *spec, const char *directory, const train_result *r) {
@@ -98,6 +47,12 @@ static int answer(cli *c, const train_spec *spec, const char *directory, const t
   printf("loss %.6g (last tenth %.6g)", r->loss, r->smooth_loss);
   if (!isnan(r->val_loss)) printf("  held back %.6g (best %.6g)", r->val_loss, r->best_val_loss);
   if (!isnan(r->val_accuracy)) printf("  accuracy %.2f %%", 100 * r->val_accuracy);
+  if (!isnan(r->train_loss)) printf("  trained on %.6g", r->train_loss);
+  if (r->speeds[0] > 0) {
+    printf("\n%.0f tokens/s  ms", r->speeds[0]);
+    if (!isnan(r->speeds[1])) printf(" %.1f forward %.1f backward", r->speeds[1], r->speeds[2]);
+    printf(" %.1f optimizer", r->speeds[3]);
+  }
   printf("\n%s\n", directory);
   return CLI_DONE;
 }
@@ -157,6 +112,13 @@ const cli_command cli_command_train = {
         "  autoencoder      images through a narrow layer and back; cross-entropy of the\n"
         "                   pixels, summed over an image\n"
         "  classifier       images to classes\n"
+        "  gpt              nanoGPT: GPT-2 on the characters (or byte pairs) of a text, the\n"
+        "                   first 90 % of it; options marked gpt: are named as there\n"
+        "\n"
+        "gpt: methods that adapt by matrices (symo, symo-bd, muon, shampoo, soap) take\n"
+        "the hidden ones, h.*.weight; the rest is adamw's.  --lr, --min-lr and --set are\n"
+        "of the method; warm-up, cosine, --weight-decay and --grad-clip of all rules; an\n"
+        "optimizer from a file is taken as it is.\n"
         "\n"
         "DIR gets metrics.jsonl (a line for the parameters before every step, and for\n"
         "the last), checkpoint.safetensors (parameters, state of the optimizer, place in\n"
@@ -166,6 +128,8 @@ const cli_command cli_command_train = {
     .example = "symo train teacher-student --optimizer symo --out runs/symo\n"
                "symo train autoencoder --optimizer muon --lr 0.02 --steps 1000 --out runs/muon\n"
                "symo train autoencoder --resume runs/muon --steps 2000\n"
+               "symo train gpt --optimizer adamw --data input.txt --out runs/gpt\n"
+               "symo train gpt --preset shakespeare-char --max-iters 200 --dropout 0\n"
                "symo plot runs/symo runs/muon",
     .options = options,
     .json = true,

@@ -5,7 +5,9 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "experiments/net/net.h"
 #include "experiments/train/checkpoint.h"
+#include "experiments/train/options.h"
 
 static const cli_option options[] = {
     {.name = "checkpoint",
@@ -15,23 +17,33 @@ static const cli_option options[] = {
      .help = "What symo train wrote: DIR/checkpoint.safetensors"},
     {.name = "data",
      .arg = "DATA",
-     .kind = CLI_STRING,
+     .kind = CLI_LIST,
      .help = "As in symo train, all examples in their order; a folder in idx format: its training "
-             "images; default: the examples that the run held back"},
+             "images; gpt: windows of block size one behind the other, without the last incomplete "
+             "one; default: the examples that the run held back"},
     {.name = NULL}};
+
+/* Weights may have more than there are tokens in the text, or in the tokenizer. */
+static size_t vocabulary_of(symo_context *context, const char *net) {
+  symo_net_spec spec = symo_net_spec_default();
+  return symo_net_parse(context, net, &spec) == SYMO_OK ? symo_net_vocabulary(&spec) : 0;
+}
 
 /* The network is that of the checkpoint, whatever the data would have suggested. */
 static symo_status make_model(cli *c, const char *path, train_spec *spec, uint64_t *step,
                               train_model *model) {
   char net[TRAIN_TEXT];
-  const char *data = cli_str(c, "data");
   symo_status status = train_checkpoint_spec(cli_context(c), path, spec, net, step);
   if (status != SYMO_OK) return status;
   snprintf(spec->net, sizeof spec->net, "%s", net);
-  if (data != NULL) {
+  snprintf(spec->checkpoint, sizeof spec->checkpoint, "%s", path);
+  spec->memory = cli_memory_available();
+  spec->gpt.vocabulary = vocabulary_of(cli_context(c), net);
+  if (cli_given(c, "data")) {
     spec->whole = true;
-    spec->batch = spec->train = 0;
-    status = train_spec_set(cli_context(c), spec, "data", data);
+    spec->train = 0;
+    if (train_spec_has(spec->task, "train")) spec->batch = 0;
+    status = train_read_data(c, spec);
   }
   return status == SYMO_OK ? spec->task->create(cli_context(c), spec, model) : status;
 }
@@ -47,7 +59,7 @@ static int answer(cli *c, const train_model *model, uint64_t step, double loss, 
   }
   json_t *o = json_object();
   cli_set(c, o, "loss", cli_number(loss));
-  cli_set(c, o, "accuracy", cli_number(accuracy));
+  if (!isnan(accuracy) || model->tokens == 0) cli_set(c, o, "accuracy", cli_number(accuracy));
   cli_set(c, o, "examples", json_integer((json_int_t)examples));
   cli_set(c, o, "data", json_string(model->data));
   cli_set(c, o, "net", json_string(model->net));
@@ -62,8 +74,13 @@ static int run(cli *c) {
   uint64_t step = 0;
   double loss = NAN, accuracy = NAN;
   void *theta = NULL;
+  symo_pool *pool = NULL;
   symo_status status = SYMO_OK;
+  const int threads = symo_get_threads();
+  SYMO_TRY(symo_pool_create(cli_context(c), threads, &pool));
   SYMO_TRY(make_model(c, path, &spec, &step, &model));
+  if (model.set_pool != NULL) model.set_pool(model.self, pool);
+  SYMO_TRY(symo_set_threads(1));
   if (!cli_given(c, "data") && model.evaluate == NULL) {
     status = symo_fail(cli_context(c), SYMO_E_ARGUMENT,
                        "eval: the run held no examples back (give --data)");
@@ -74,8 +91,7 @@ static int run(cli *c) {
     status = symo_fail_memory(cli_context(c), "eval");
     goto fail;
   }
-  SYMO_TRY(
-      train_checkpoint_parameters(cli_context(c), path, model.layout, model.problem.dtype, theta));
+  SYMO_TRY(train_checkpoint_parameters(cli_context(c), path, &model, theta));
   SYMO_TRY(
       (cli_given(c, "data") ? model.score : model.evaluate)(model.self, theta, &loss, &accuracy));
 fail:;
@@ -83,6 +99,8 @@ fail:;
       status == SYMO_OK ? answer(c, &model, step, loss, accuracy) : cli_fail_status(c, status);
   symo_free(theta);
   train_model_destroy(&model);
+  symo_pool_destroy(pool);
+  (void)symo_set_threads(threads);
   return code;
 }
 

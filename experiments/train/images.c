@@ -30,6 +30,8 @@ static bool find_set(const char *name, char folder[TRAIN_TEXT]) {
 }
 
 static symo_status find_data(symo_context *context, const char *data, char name[TRAIN_TEXT]) {
+  if (strchr(data, '\n') != NULL)
+    return symo_fail(context, SYMO_E_ARGUMENT, "data: more than one (several are for texts)");
   if (data[0] == '\0') {
     if (!find_set("mnist", name)) snprintf(name, TRAIN_TEXT, "digits");
   } else if (strcmp(data, "mnist") != 0 && strcmp(data, "fashion-mnist") != 0) {

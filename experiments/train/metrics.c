@@ -16,13 +16,12 @@ enum { LARGEST = 1 << 30 };
 
 /* ---- reading ---- */
 
-static double number_of(const json_t *line, const char *key) {
+double train_line_number(const json_t *line, const char *key) {
   const json_t *value = json_object_get(line, key);
   return json_is_number(value) ? json_number_value(value) : (double)NAN;
 }
 
-/* The next whole line of text as an object; NULL at the end or where it is none. */
-static json_t *next_line(const char **at) {
+json_t *train_line_next(const char **at) {
   const char *end = strchr(*at, '\n');
   if (end == NULL) return NULL;
   json_t *line = json_loadb(*at, (size_t)(end - *at), 0, NULL);
@@ -40,10 +39,10 @@ static symo_status kept_bytes(symo_context *context, const char *path, const cha
                               double *optimizer_seconds) {
   const char *at = text, *good = text;
   uint64_t lines = 0;
-  for (json_t *line; lines < step && (line = next_line(&at)) != NULL; lines++) {
-    const double now = number_of(line, "seconds");
-    const double optimizer = number_of(line, "optimizer_seconds");
-    const bool fits = number_of(line, "step") == (double)lines;
+  for (json_t *line; lines < step && (line = train_line_next(&at)) != NULL; lines++) {
+    const double now = train_line_number(line, "seconds");
+    const double optimizer = train_line_number(line, "optimizer_seconds");
+    const bool fits = train_line_number(line, "step") == (double)lines;
     json_decref(line);
     if (!fits) break;
     if (!isnan(now)) *seconds = now;
@@ -85,49 +84,6 @@ fail:
   return status;
 }
 
-symo_status train_curve_read(symo_context *context, const char *directory, train_curve *out) {
-  char *path = cli_join(directory, "metrics.jsonl"), *text = NULL;
-  size_t length = 0, lines = 0, r = 0;
-  train_curve curve = {0};
-  symo_status status = SYMO_OK;
-  if (path == NULL) return symo_fail_memory(context, "metrics");
-  SYMO_TRY(symo_file_read_all(context, path, LARGEST, &text, &length));
-  for (const char *p = text; (p = strchr(p, '\n')) != NULL; p++) lines++;
-  curve.step = symo_calloc(4 * (lines + 1), sizeof *curve.step);
-  if (curve.step == NULL) {
-    status = symo_fail_memory(context, path);
-    goto fail;
-  }
-  curve.loss = curve.step + lines, curve.val_loss = curve.loss + lines;
-  curve.seconds = curve.val_loss + lines;
-  const char *at = text;
-  for (json_t *line; r < lines && (line = next_line(&at)) != NULL; r++) {
-    curve.step[r] = number_of(line, "step");
-    curve.loss[r] = number_of(line, "loss");
-    curve.val_loss[r] = number_of(line, "val_loss");
-    curve.seconds[r] = number_of(line, "seconds");
-    json_decref(line);
-  }
-  if (r < lines) {
-    status = symo_fail(context, SYMO_E_FORMAT, "%s: line %zu is not an object (was it edited?)",
-                       path, r + 1);
-    goto fail;
-  }
-  curve.count = lines;
-  *out = curve;
-  curve.step = NULL;
-fail:
-  symo_free(curve.step);
-  symo_free(text);
-  symo_free(path);
-  return status;
-}
-
-void train_curve_drop(train_curve *curve) {
-  symo_free(curve->step);
-  *curve = (train_curve){0};
-}
-
 /* ---- writing ---- */
 
 static void add_number(symo_text *line, const char *key, double value) {
@@ -157,6 +113,32 @@ static void add_report(symo_text *line, const symo_step_report *r) {
   add_count(line, "rejected_steps", r->rejected_steps);
 }
 
+/* Where the optimizer's time went, what is not zero. */
+static void add_items(symo_text *line, const symo_step_seconds *s) {
+  const struct {
+    const char *name;
+    double seconds;
+  } items[] = {
+      {"gradient", s->gradient}, {"update", s->update},       {"statistics", s->statistics},
+      {"roots", s->roots},       {"direction", s->direction}, {"solve", s->solve},
+      {"trial", s->trial}};
+  size_t written = 0;
+  for (size_t i = 0; i < sizeof items / sizeof *items; i++)
+    if (items[i].seconds > 0)
+      symo_text_add(line, "%s\"%s\": %.3g", written++ == 0 ? ", \"optimizer_items\": {" : ", ",
+                    items[i].name, items[i].seconds);
+  if (written > 0) symo_text_add(line, "}");
+}
+
+static void add_times(symo_text *line, const train_row *row) {
+  const train_times *t = row->times;
+  add_short(line, "tokens_per_s", (double)row->tokens / t->step);
+  add_short(line, "gradient_ms", 1e3 * t->gradient);
+  add_short(line, "optimizer_ms", 1e3 * row->optimizer_seconds);
+  add_short(line, "forward_ms", 1e3 * t->forward);
+  add_short(line, "backward_ms", 1e3 * (t->gradient - t->forward));
+}
+
 symo_status train_metrics_write(train_metrics *metrics, const train_row *row) {
   symo_text line = {0};
   char *text = NULL;
@@ -167,11 +149,14 @@ symo_status train_metrics_write(train_metrics *metrics, const train_row *row) {
     symo_text_add(&line, ", \"loss\": null");
   add_number(&line, "val_loss", row->val_loss);
   add_number(&line, "val_accuracy", row->val_accuracy);
+  add_number(&line, "train_loss", row->train_loss);
   if (row->report != NULL) add_number(&line, "lr", row->report->lr);
   add_short(&line, "seconds", row->seconds);
   if (row->report != NULL) {
     add_report(&line, row->report);
     add_short(&line, "optimizer_seconds", row->optimizer_seconds);
+    add_items(&line, &row->report->seconds);
+    if (row->times != NULL) add_times(&line, row);
   }
   symo_text_add(&line, "}\n");
   symo_status status = symo_text_finish(&line, metrics->context, &text);

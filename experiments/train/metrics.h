@@ -10,23 +10,34 @@
  *   step      steps taken so far
  *   loss      of the examples of the next step
  *   val_loss, val_accuracy   of the examples held back, where they were looked at
+ *   train_loss  of as many examples to train on, where the task asks for it
  *   lr        of the next step
  *   seconds   of training until there, without evaluations and files
  *
  * and of the next step what applies (symo_step_report): gradient_norm, update_norm, damping,
  * reduction_ratio, condition, effective_rank, refreshes, kept_roots, failed_roots, cg_iterations;
- * refused_steps and rejected_steps since the start; optimizer_seconds.  What is not a number is
- * left out, but for loss: null. */
+ * refused_steps and rejected_steps since the start; optimizer_seconds, and optimizer_items, an
+ * object: the same by item (symo_step_seconds).  Of tasks with tokens also
+ * tokens_per_s, gradient_ms, optimizer_ms and, in some lines, forward_ms (of a pass by itself) and
+ * backward_ms (what is left of gradient_ms).  What is not a number is left out, but for loss: null. */
 typedef struct train_metrics {
   symo_context *context;
   char *path;
   FILE *file;
 } train_metrics;
 
+/* Seconds of a step; forward NaN: not measured.  last_..: of the last probe, 0 before it. */
+typedef struct train_times {
+  double step, gradient, forward, last_forward, last_backward;
+} train_times;
+
 typedef struct train_row {
   uint64_t step;
   double loss, val_loss, val_accuracy, seconds, optimizer_seconds; /* NaN: none */
-  const symo_step_report *report;                                  /* NULL: no step */
+  double train_loss;                                               /* NaN: none */
+  const train_times *times; /* NULL: they are not asked for */
+  size_t tokens;
+  const symo_step_report *report; /* NULL: no step */
 } train_row;
 
 /* Opens DIR/metrics.jsonl with the lines before step `step` that are there already; what follows
@@ -38,6 +49,11 @@ symo_status train_metrics_write(train_metrics *metrics, const train_row *row);
 symo_status train_metrics_sync(train_metrics *metrics); /* onto the disk */
 void train_metrics_close(train_metrics *metrics);       /* {0} is accepted */
 
+/* A figure of a line, NaN where there is none; and the next whole line of text as an object, NULL at
+ * the end or where it is none. */
+double train_line_number(const json_t *line, const char *key);
+json_t *train_line_next(const char **at);
+
 /* Curves: what plots and summaries read. */
 typedef struct train_curve {
   size_t count;
@@ -47,5 +63,9 @@ typedef struct train_curve {
 
 symo_status train_curve_read(symo_context *context, const char *directory, train_curve *out);
 void train_curve_drop(train_curve *curve);
+
+/* Medians of figures over the lines that have them, NaN where none has: out [count]. */
+symo_status train_metrics_medians(symo_context *context, const char *directory, size_t count,
+                                  const char *const *keys, double *out);
 
 #endif

@@ -10,6 +10,8 @@
 #include "core/error.h"
 #include "core/linalg.h"
 
+#include <symo/io.h>
+
 typedef struct net_model {
   symo_net *net;
   train_order order;
@@ -59,6 +61,11 @@ static symo_status score(void *self, const void *theta, double *loss, double *ac
   return status == SYMO_OK ? symo_net_evaluate(m->net, theta, loss, accuracy) : status;
 }
 
+static void set_pool(void *self, symo_pool *pool) {
+  net_model *m = self;
+  symo_net_set_pool(m->net, pool);
+}
+
 /* The data go to the network one part at a time, so that there are never three copies. */
 static symo_status take_data(net_model *m, symo_dataset *train, symo_dataset *test) {
   m->examples = train->examples, m->tests = test->examples;
@@ -84,10 +91,63 @@ static symo_status fill(symo_context *context, const train_spec *spec, const sym
   return SYMO_OK;
 }
 
+/* Names, axes and sizes are those that the network has: its parameters lie in that order. */
+static symo_status check_layout(symo_context *context, const char *where, const symo_layout *ours,
+                                const symo_layout *given) {
+  const size_t count = symo_layout_num_tensors(ours);
+  for (size_t t = 0; t < count && t < symo_layout_num_tensors(given); t++) {
+    const char *name = symo_layout_tensor_name(ours, t);
+    const size_t order = symo_layout_tensor_order(ours, t);
+    bool same = strcmp(name, symo_layout_tensor_name(given, t)) == 0 &&
+                order == symo_layout_tensor_order(given, t);
+    for (size_t a = 0; same && a < order; a++)
+      same = symo_layout_axis_dim(ours, t, a) == symo_layout_axis_dim(given, t, a);
+    if (!same)
+      return symo_fail(context, SYMO_E_SHAPE,
+                       "%s: tensor %zu is not the network's %s, or of another shape (symo layout "
+                       "shows its tensors)",
+                       where, t, name);
+  }
+  if (count != symo_layout_num_tensors(given))
+    return symo_fail(context, SYMO_E_SHAPE, "%s: %zu tensors, not %zu (name those of the network)",
+                     where, symo_layout_num_tensors(given), count);
+  return SYMO_OK;
+}
+
+symo_status train_layout(symo_context *context, const train_spec *spec, const symo_net_spec *net,
+                         symo_layout **out) {
+  const char *groups = strcmp(spec->groups, "auto") == 0 ? NULL : spec->groups;
+  symo_layout *layout = NULL, *given = NULL;
+  symo_status status = SYMO_OK;
+  SYMO_TRY(symo_net_layout(context, net, groups, &layout));
+  if (spec->layout[0] != '\0') {
+    SYMO_TRY(symo_layout_open(context, spec->layout, &given));
+    SYMO_TRY(check_layout(context, spec->layout, layout, given));
+    symo_layout_destroy(layout);
+    layout = given, given = NULL;
+  }
+  SYMO_TRY(symo_layout_set_dtype(layout, net->dtype));
+  *out = layout, layout = NULL;
+fail:
+  symo_layout_destroy(layout);
+  symo_layout_destroy(given);
+  return status;
+}
+
+/* As they were read, in float64, and in the network. */
+static double data_bytes(const symo_net_spec *net, const symo_dataset *train,
+                         const symo_dataset *test) {
+  const double numbers = (double)(train->inputs + train->outputs);
+  const double examples = (double)(train->examples + test->examples);
+  return numbers * examples * ((double)symo_dtype_size(net->dtype) + sizeof(double));
+}
+
 symo_status train_net_model(symo_context *context, const train_spec *spec, const symo_net_spec *net,
                             symo_dataset *train, symo_dataset *test, train_model *out) {
-  train_model model = {.init = init, .batch_of = batch_of, .score = score, .destroy = destroy};
+  train_model model = {
+      .init = init, .batch_of = batch_of, .score = score, .destroy = destroy, .set_pool = set_pool};
   symo_status status = SYMO_OK;
+  bool recompute = false;
   net_model *m = symo_calloc(1, sizeof *m);
   model.self = m;
   if (m == NULL) {
@@ -95,10 +155,11 @@ symo_status train_net_model(symo_context *context, const train_spec *spec, const
     model.destroy = NULL;
     goto fail;
   }
+  SYMO_TRY(train_layout(context, spec, net, &model.layout));
+  SYMO_TRY(train_bytes(context, spec, net, model.layout, data_bytes(net, train, test), &model.bytes,
+                       &recompute));
   SYMO_TRY(fill(context, spec, net, train, test, m));
-  const char *groups = strcmp(spec->groups, "auto") == 0 ? NULL : spec->groups;
-  SYMO_TRY(symo_net_layout(context, net, groups, &model.layout));
-  SYMO_TRY(symo_layout_set_dtype(model.layout, net->dtype));
+  symo_net_set_recompute(m->net, recompute);
   model.problem = symo_net_problem(m->net);
   model.examples = m->examples, model.test_examples = m->tests, model.batch = m->order.batch;
   if (m->tests > 0) model.evaluate = evaluate;

@@ -11,6 +11,16 @@
 symo_status train_net_model(symo_context *context, const train_spec *spec, const symo_net_spec *net,
                             symo_dataset *train, symo_dataset *test, train_model *out);
 
+/* Of --groups, or the one of --layout where it has the network's tensors. */
+symo_status train_layout(symo_context *context, const train_spec *spec, const symo_net_spec *net,
+                         symo_layout **out);
+
+/* What network, optimizer and `data` bytes of examples will take; *recompute: that is with activations
+ * made once more on the way back, since otherwise it would be more than spec->memory.  SYMO_E_SIZE
+ * when it is more even so. */
+symo_status train_bytes(symo_context *context, const train_spec *spec, const symo_net_spec *net,
+                        symo_layout *layout, double data, double *bytes, bool *recompute);
+
 /* Activation, bias and dtype of the spec into a network; the layers are left open. */
 symo_status train_net_spec(symo_context *context, const train_spec *spec, symo_net_spec *net);
 

@@ -104,7 +104,7 @@ static int draw(cli *c, const plot_runs *runs, const plot_view *view) {
 }
 
 static void print_groups(const plot_runs *runs, const plot_view *view) {
-  char title[256];
+  char title[PLOT_TITLE];
   for (size_t g = 0; g < runs->num_groups; g++) {
     const plot_group *group = &runs->groups[g];
     if (!group->shown) continue;
@@ -115,7 +115,7 @@ static void print_groups(const plot_runs *runs, const plot_view *view) {
 }
 
 static json_t *groups_json(cli *c, const plot_runs *runs, const plot_view *view) {
-  char title[256];
+  char title[PLOT_TITLE];
   json_t *o = json_object(), *list = json_array();
   cli_set(c, o, "metric", json_string(view->metric));
   for (size_t g = 0; g < runs->num_groups; g++) {

@@ -42,8 +42,16 @@ size_t plot_points(const plot_runs *runs, const plot_group *group, const plot_vi
                    size_t most, double *points, double *scratch);
 size_t plot_longest(const plot_runs *runs, const plot_group *group);
 
-/* What tells a group from the others: "symo lr=0.1". */
-void plot_title(const plot_runs *runs, const plot_group *group, char title[256]);
+/* All but seeds, and what does not change the numbers; and whether two specs differ in it. */
+bool plot_key_counts(const char *key);
+bool plot_differ(const train_spec *a, const train_spec *b, const char *key);
+
+/* What tells a group that is drawn from the others: "symo lr=0.1"; and the settings of optimizers
+ * that all have.  Both may be long: plot_cut leaves `most` bytes at most, an ellipsis at the end. */
+enum { PLOT_TITLE = 512 };
+void plot_title(const plot_runs *runs, const plot_group *group, char title[PLOT_TITLE]);
+void plot_common(const plot_runs *runs, char text[PLOT_TITLE]);
+void plot_cut(char *text, size_t most);
 
 /* Script and data of the picture into plots/.  An exit code. */
 int plot_write(cli *c, const plot_runs *runs, const plot_view *view, const char *plots,

@@ -143,14 +143,14 @@ size_t plot_points(const plot_runs *runs, const plot_group *group, const plot_vi
 /* ---- groups ---- */
 
 /* All but seeds, and what does not change the numbers. */
-static bool counts(const char *key) {
+bool plot_key_counts(const char *key) {
   static const char *const without[] = {"seed", "data-seed", "checkpoint-every", "eval-every"};
   for (size_t i = 0; i < 4; i++)
     if (strcmp(key, without[i]) == 0) return false;
   return true;
 }
 
-static bool differ(const train_spec *a, const train_spec *b, const char *key) {
+bool plot_differ(const train_spec *a, const train_spec *b, const char *key) {
   char one[TRAIN_SETTINGS], two[TRAIN_SETTINGS];
   train_spec_text(a, key, one);
   train_spec_text(b, key, two);
@@ -160,7 +160,7 @@ static bool differ(const train_spec *a, const train_spec *b, const char *key) {
 static bool same(const train_spec *a, const train_spec *b) {
   if (a->task != b->task) return false;
   for (size_t i = 0; train_spec_key(i) != NULL; i++)
-    if (counts(train_spec_key(i)) && differ(a, b, train_spec_key(i))) return false;
+    if (plot_key_counts(train_spec_key(i)) && plot_differ(a, b, train_spec_key(i))) return false;
   return true;
 }
 
@@ -206,39 +206,10 @@ symo_status plot_group_runs(symo_context *context, plot_runs *runs, const plot_v
   for (size_t g = 0; g < runs->num_groups && best && status == SYMO_OK; g++)
     for (size_t k = 0; k < runs->num_groups; k++) {
       const plot_group *other = &runs->groups[k];
-      if (k == g || differ(&other->spec, &runs->groups[g].spec, "optimizer")) continue;
+      if (k == g || plot_differ(&other->spec, &runs->groups[g].spec, "optimizer")) continue;
       if (other->final < runs->groups[g].final || (other->final == runs->groups[g].final && k < g))
         runs->groups[g].shown = false;
     }
   symo_free(scratch);
   return status;
-}
-
-/* "key=value" of the options of the optimizer that not all groups share, "lr" among them. */
-void plot_title(const plot_runs *runs, const plot_group *group, char title[256]) {
-  char text[TRAIN_SETTINGS];
-  const char *slash = strrchr(group->spec.optimizer, '/');
-  size_t used =
-      (size_t)snprintf(title, 256, "%s", slash != NULL ? slash + 1 : group->spec.optimizer);
-  for (size_t i = 0; train_spec_key(i) != NULL; i++) {
-    const char *key = train_spec_key(i);
-    bool tells = false;
-    for (size_t g = 0; g < runs->num_groups; g++)
-      tells = tells || differ(&runs->groups[g].spec, &group->spec, key);
-    if (!tells || !counts(key) || strcmp(key, "optimizer") == 0) continue;
-    train_spec_text(&group->spec, key, text);
-    if (strcmp(key, "lr") == 0 && text[0] != '\0')
-      (void)snprintf(text, sizeof text, "%.6g", group->spec.lr);
-    if (text[0] == '\0' || used >= 255) continue;
-    if (strcmp(key, "settings") == 0) {
-      text[strlen(text) - 1] = '\0'; /* they end with a semicolon */
-      for (char *p = text; *p != '\0'; p++)
-        if (*p == ';') *p = ' ';
-      used += (size_t)snprintf(title + used, 256 - used, " %s", text);
-    } else {
-      used += (size_t)snprintf(title + used, 256 - used, " %s=%s", key, text);
-    }
-    if (used > 255) used = 255;
-  }
-  while (used > 0 && title[used - 1] == ' ') title[--used] = '\0';
 }

@@ -8,14 +8,17 @@
 #include "experiments/compare/plot.h"
 #include "experiments/train/plot.h"
 
+enum { LEGEND = 58, CAPTION = 84 }; /* bytes that fit */
+
 /* Colours of Okabe and Ito (2008), which the colour-blind can tell apart; relatives share one. */
 static const struct {
   const char *optimizer, *colour;
-} colours[] = {{"symo", "#0072b2"},           {"symo-bd", "#56b4e9"},     {"muon", "#d55e00"},
-               {"muon-exact", "#a0522d"},     {"shampoo", "#009e73"},     {"soap", "#cc79a7"},
-               {"adamw", "#000000"},          {"adam", "#5f5f5f"},        {"sgd", "#e69f00"},
-               {"normalized-sgd", "#999933"}, {"lm", "#882255"},          {"ggn-cg", "#44aa99"},
-               {"newton-cg", "#332288"},      {"adagrad-full", "#7f7f7f"}};
+} colours[] = {
+    {"symo", "#0072b2"},           {"symo-bd", "#56b4e9"},      {"muon", "#d55e00"},
+    {"muon-exact", "#a0522d"},     {"shampoo", "#009e73"},      {"soap", "#cc79a7"},
+    {"adamw", "#000000"},          {"adam", "#5f5f5f"},         {"sgd", "#e69f00"},
+    {"normalized-sgd", "#999933"}, {"lm", "#882255"},           {"ggn-cg", "#44aa99"},
+    {"newton-cg", "#332288"},      {"adagrad-full", "#7f7f7f"}, {"symo-stateless", "#117733"}};
 
 static const char *colour_of(const char *optimizer, size_t index) {
   const size_t n = sizeof colours / sizeof *colours;
@@ -61,6 +64,12 @@ static int write_data(cli *c, const plot_runs *runs, const plot_view *view, cons
   return good ? code : cli_fail_status(c, symo_fail_memory(cli_context(c), "plot"));
 }
 
+/* Without what ends a text of gnuplot's. */
+static void quotable(char *text) {
+  for (char *p = text; *p != '\0'; p++)
+    if (*p == '"' || *p == '\\') *p = ' ';
+}
+
 static void write_curves(FILE *out, const plot_runs *runs, const char *name, int column,
                          bool titles) {
   size_t block = 0;
@@ -77,11 +86,11 @@ static void write_curves(FILE *out, const plot_runs *runs, const char *name, int
   block = 0;
   for (size_t g = 0; g < runs->num_groups; g++) {
     const plot_group *group = &runs->groups[g];
-    char title[256] = "";
+    char title[PLOT_TITLE] = "";
     if (!group->shown) continue;
     plot_title(runs, group, title);
-    for (char *p = title; *p != '\0'; p++)
-      if (*p == '"' || *p == '\\') *p = ' ';
+    plot_cut(title, LEGEND);
+    quotable(title);
     fprintf(out, "%s\"%s.tsv\" index %zu using %d:3 with lines lc rgb \"%s\" lw 2 dt %d ",
             block > 0 ? ", \\\n  " : "", name, block, column, colour_of(group->spec.optimizer, g),
             dash_of(runs, g));
@@ -103,9 +112,19 @@ static void write_script(FILE *out, const plot_runs *runs, const plot_view *view
   const size_t rows = (shown(runs) + 1) / 2;
   const int height = 470 + 17 * (int)(rows > 40 ? 40 : rows);
   const double bottom = (50.0 + 17.0 * (double)rows) / height + 0.06;
+  char common[PLOT_TITLE];
+  plot_common(runs, common);
+  plot_cut(common, CAPTION);
+  quotable(common);
   compare_plot_begin(out, name, 1100, height);
+  if (common[0] != '\0')
+    fprintf(out,
+            "set label 2 \"all: %s\" at screen 0.99, screen 0.965 right font \",9\" "
+            "tc rgb \"#555555\"\n",
+            common);
   fprintf(out,
-          "set multiplot\nset logscale y\nset format y \"%%g\"\nset border 3\nset tics nomirror\n"
+          "set encoding utf8\nset multiplot\nset logscale y\nset format y \"%%g\"\nset border "
+          "3\nset tics nomirror\n"
           "set grid xtics ytics lc rgb \"#e4e4e4\" lt 1 lw 0.6\n"
           "set label 1 \"%s: %s\" at screen 0.01, screen 0.965 font \",13\"\n"
           "set bmargin at screen %.4f\nset tmargin at screen 0.92\n",
@@ -118,7 +137,7 @@ static void write_script(FILE *out, const plot_runs *runs, const plot_view *view
           "spacing 1.1 font \",10\"\n",
           rows > 0 ? rows : 1);
   write_curves(out, runs, name, 1, true);
-  fprintf(out, "unset label 1\nset lmargin at screen 0.565\nset rmargin at screen 0.98\n"
+  fprintf(out, "unset label\nset lmargin at screen 0.565\nset rmargin at screen 0.98\n"
                "set xlabel \"seconds of training\"\nunset key\n");
   write_curves(out, runs, name, 2, false);
   fprintf(out, "unset multiplot\n");

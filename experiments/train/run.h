@@ -12,12 +12,18 @@
  * with the same bytes as if it had never stopped, but for times. */
 typedef enum train_start { TRAIN_NEW, TRAIN_RESUME } train_start;
 
+/* Medians over the steps, of tasks with tokens. */
+enum { TRAIN_SPEEDS = 4 };
+extern const char *const train_speed_keys[TRAIN_SPEEDS];
+
 typedef struct train_result {
   bool diverged;
   uint64_t steps, checkpoint;          /* steps taken, and those of the checkpoint */
   double loss, val_loss, val_accuracy; /* at the end; NaN: none */
   double smooth_loss;                  /* mean over the last tenth of the lines, at least one */
   double best_val_loss;
+  double train_loss; /* as val_loss, of what is trained on; NaN: not asked for */
+  double speeds[TRAIN_SPEEDS];
   double seconds, optimizer_seconds;
   size_t parameters;
 } train_result;

@@ -9,49 +9,87 @@
 
 #include "core/error.h"
 #include "experiments/train/tasks.h"
-#include "io/json.h"
 #include "io/names.h"
 
 typedef enum field_kind { TEXT, FLAG, COUNT, NUMBER } field_kind;
 
+/* tasks: those that have it, "!" before those that have not; NULL: all have it. */
 typedef struct field {
-  const char *key;
+  const char *key, *alias, *tasks;
   field_kind kind;
   size_t offset, size; /* size: of texts */
   double min, max;
 } field;
 
-#define TEXT_FIELD(key, member)                                                                    \
-  { key, TEXT, offsetof(train_spec, member), sizeof(((train_spec *)0)->member), 0, 0 }
+#define TEXT_FIELD(key, tasks, member)                                                             \
+  { key, NULL, tasks, TEXT, offsetof(train_spec, member), sizeof(((train_spec *)0)->member), 0, 0 }
+#define FIELD(key, alias, tasks, kind, member, min, max)                                           \
+  { key, alias, tasks, kind, offsetof(train_spec, member), 0, min, max }
 
+/* "preset" comes first: what it sets may be set otherwise behind it. */
 static const field fields[] = {
-    TEXT_FIELD("net", net),
-    TEXT_FIELD("act", act),
-    TEXT_FIELD("data", data),
-    TEXT_FIELD("groups", groups),
-    TEXT_FIELD("optimizer", optimizer),
-    TEXT_FIELD("settings", settings),
-    TEXT_FIELD("dtype", dtype),
-    {"bias", FLAG, offsetof(train_spec, bias), 0, 0, 0},
-    {"data-exponent", NUMBER, offsetof(train_spec, data_exponent), 0, 0, 300},
-    {"lr", NUMBER, offsetof(train_spec, lr), 0, 0, 1e6},
-    {"train", COUNT, offsetof(train_spec, train), 0, 0, 1e9},
-    {"test", COUNT, offsetof(train_spec, test), 0, 0, 1e9},
-    {"batch", COUNT, offsetof(train_spec, batch), 0, 0, 1e9},
-    {"steps", COUNT, offsetof(train_spec, steps), 0, 0, 1e12},
-    {"eval-every", COUNT, offsetof(train_spec, eval_every), 0, 0, 1e12},
-    {"checkpoint-every", COUNT, offsetof(train_spec, checkpoint_every), 0, 0, 1e12},
-    {"seed", COUNT, offsetof(train_spec, seed), 0, 0, 9e15},
-    {"data-seed", COUNT, offsetof(train_spec, data_seed), 0, 0, 9e15}};
+    TEXT_FIELD("preset", "gpt", gpt.preset),
+    TEXT_FIELD("net", "!gpt", net),
+    TEXT_FIELD("act", NULL, act),
+    TEXT_FIELD("data", NULL, data),
+    TEXT_FIELD("groups", NULL, groups),
+    TEXT_FIELD("layout", NULL, layout),
+    TEXT_FIELD("optimizer", NULL, optimizer),
+    TEXT_FIELD("settings", NULL, settings),
+    TEXT_FIELD("dtype", NULL, dtype),
+    FIELD("bias", NULL, NULL, FLAG, bias, 0, 0),
+    FIELD("data-exponent", NULL, "teacher-student", NUMBER, data_exponent, 0, 300),
+    FIELD("lr", "learning-rate", NULL, NUMBER, lr, 0, 1e6),
+    FIELD("train", NULL, "!gpt", COUNT, train, 0, 1e9),
+    FIELD("test", NULL, "!gpt", COUNT, test, 0, 1e9),
+    FIELD("batch", "batch-size", NULL, COUNT, batch, 0, 1e9),
+    FIELD("steps", "max-iters", NULL, COUNT, steps, 0, 1e12),
+    FIELD("eval-every", "eval-interval", NULL, COUNT, eval_every, 0, 1e12),
+    FIELD("checkpoint-every", NULL, NULL, COUNT, checkpoint_every, 0, 1e12),
+    FIELD("seed", NULL, NULL, COUNT, seed, 0, 9e15),
+    FIELD("data-seed", NULL, NULL, COUNT, data_seed, 0, 9e15),
+    FIELD("n-layer", NULL, "gpt", COUNT, gpt.layers, 1, 1e4),
+    FIELD("n-head", NULL, "gpt", COUNT, gpt.heads, 1, 1e5),
+    FIELD("n-embd", NULL, "gpt", COUNT, gpt.width, 1, 1e6),
+    FIELD("block-size", NULL, "gpt", COUNT, gpt.block, 1, 1e7),
+    FIELD("gradient-accumulation-steps", NULL, "gpt", COUNT, gpt.accumulation, 1, 1e6),
+    FIELD("dropout", NULL, "gpt", NUMBER, gpt.dropout, 0, 0.999),
+    FIELD("tied", NULL, "gpt", FLAG, gpt.tied, 0, 0),
+    TEXT_FIELD("vocab", "gpt", gpt.vocab),
+    TEXT_FIELD("merges", "gpt", gpt.merges),
+    TEXT_FIELD("init-from", "gpt", gpt.init_from),
+    FIELD("eval-iters", NULL, "gpt", COUNT, gpt.eval_iters, 1, 1e9),
+    FIELD("warmup-iters", NULL, "gpt", COUNT, gpt.warmup, 0, 1e12),
+    FIELD("lr-decay-iters", NULL, "gpt", COUNT, gpt.decay, 0, 1e12),
+    FIELD("min-lr", NULL, "gpt", NUMBER, gpt.min_lr, 0, 1e6),
+    FIELD("adamw-lr", NULL, "gpt", NUMBER, gpt.adamw_lr, 0, 1e6),
+    FIELD("beta1", NULL, "gpt", NUMBER, gpt.beta1, 0, 0.9999999),
+    FIELD("beta2", NULL, "gpt", NUMBER, gpt.beta2, 0, 0.9999999),
+    FIELD("weight-decay", NULL, "gpt", NUMBER, gpt.weight_decay, 0, 1e6),
+    FIELD("grad-clip", NULL, "gpt", NUMBER, gpt.grad_clip, 0, 1e30)};
 enum { NUM_FIELDS = sizeof fields / sizeof *fields };
 
 static const field *field_of(const char *key) {
   for (size_t i = 0; i < NUM_FIELDS; i++)
-    if (strcmp(fields[i].key, key) == 0) return &fields[i];
+    if (strcmp(fields[i].key, key) == 0 ||
+        (fields[i].alias != NULL && strcmp(fields[i].alias, key) == 0))
+      return &fields[i];
   return NULL;
 }
 
 const char *train_spec_key(size_t index) { return index < NUM_FIELDS ? fields[index].key : NULL; }
+
+const char *train_spec_alias(const char *key) {
+  const field *f = field_of(key);
+  return f != NULL ? f->alias : NULL;
+}
+
+bool train_spec_has(const train_task *task, const char *key) {
+  const field *f = field_of(key);
+  if (f == NULL || f->tasks == NULL) return f != NULL;
+  const bool without = f->tasks[0] == '!';
+  return (strcmp(f->tasks + without, task->name) == 0) != without;
+}
 
 /* ---- tasks ---- */
 
@@ -72,6 +110,12 @@ const train_task *train_task_find(const char *name) {
 void train_model_destroy(train_model *model) {
   if (model->destroy != NULL) model->destroy(model->self);
   symo_layout_destroy(model->layout);
+  for (size_t i = 0; i < model->num_texts; i++) {
+    symo_free(model->texts[i][0]);
+    symo_free(model->texts[i][1]);
+  }
+  symo_free(model->texts);
+  symo_free(model->items);
   *model = (train_model){0};
 }
 
@@ -108,6 +152,42 @@ static symo_status add_setting(symo_context *context, train_spec *spec, const ch
   return SYMO_OK;
 }
 
+/* "a=1;b=2": fields. */
+static symo_status set_all(symo_context *context, train_spec *spec, const char *settings) {
+  char key[64], value[256];
+  symo_status status = SYMO_OK;
+  for (const char *s = settings; *s != '\0' && status == SYMO_OK;) {
+    const size_t equal = strcspn(s, "="), end = strcspn(s, ";");
+    snprintf(key, sizeof key, "%.*s", (int)equal, s);
+    snprintf(value, sizeof value, "%.*s", (int)(end - equal - 1), s + equal + 1);
+    status = train_spec_set(context, spec, key, value);
+    s += end + (s[end] == ';');
+  }
+  return status;
+}
+
+/* The fields of a preset; its name itself is set by the caller. */
+static symo_status set_preset(symo_context *context, train_spec *spec, const char *name) {
+  enum { MOST = 16 };
+  const char *known[MOST];
+  char list[256] = "";
+  size_t count = 0;
+  for (const train_preset *p = spec->task->presets; p != NULL && p->name != NULL; p++) {
+    if (strcmp(p->name, name) == 0) return set_all(context, spec, p->settings);
+    const size_t used = strlen(list);
+    snprintf(list + used, sizeof list - used, "%s%s", used > 0 ? ", " : "", p->name);
+    if (count < MOST) known[count++] = p->name;
+  }
+  return symo_fail(context, SYMO_E_ARGUMENT, "preset: there is no \"%s\"%s (one of %s)",
+                   symo_quoted(name).text, symo_did_you_mean(name, count, known).text, list);
+}
+
+static symo_status refuse_foreign(symo_context *context, const field *f, const char *key) {
+  const bool without = f->tasks[0] == '!';
+  return symo_fail(context, SYMO_E_ARGUMENT, "%s: %s for %s (leave it out)", key,
+                   without ? "not" : "only", f->tasks + without);
+}
+
 symo_status train_spec_set(symo_context *context, train_spec *spec, const char *key,
                            const char *value) {
   const field *f = field_of(key);
@@ -118,6 +198,7 @@ symo_status train_spec_set(symo_context *context, train_spec *spec, const char *
     return symo_fail(context, SYMO_E_NAME, "%s: there is no such option%s (see symo train --help)",
                      symo_quoted(key).text, symo_did_you_mean(key, NUM_FIELDS, known).text);
   }
+  if (!train_spec_has(spec->task, f->key)) return refuse_foreign(context, f, key);
   void *place = (char *)spec + f->offset;
   if (f->kind == FLAG) {
     if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
@@ -134,8 +215,21 @@ symo_status train_spec_set(symo_context *context, train_spec *spec, const char *
   if (strlen(value) >= f->size)
     return symo_fail(context, SYMO_E_ARGUMENT, "%s: longer than %zu characters (shorten it)", key,
                      f->size - 1);
+  if (f == &fields[0]) {
+    symo_status status = set_preset(context, spec, value);
+    if (status != SYMO_OK) return status;
+  }
   memcpy(place, value, strlen(value) + 1);
   return SYMO_OK;
+}
+
+/* The fewest digits that read back to the same number. */
+static void number_text(double x, char text[TRAIN_SETTINGS]) {
+  text[0] = '\0';
+  for (int digits = 1; digits <= 17 && !isnan(x); digits++) {
+    snprintf(text, TRAIN_SETTINGS, "%.*g", digits, x);
+    if (strtod(text, NULL) == x) return;
+  }
 }
 
 void train_spec_text(const train_spec *spec, const char *key, char text[TRAIN_SETTINGS]) {
@@ -147,20 +241,8 @@ void train_spec_text(const train_spec *spec, const char *key, char text[TRAIN_SE
     snprintf(text, TRAIN_SETTINGS, "%s", *(const bool *)place ? "true" : "false");
   else if (f->kind == COUNT)
     snprintf(text, TRAIN_SETTINGS, "%zu", *(const size_t *)place);
-  else if (isnan(*(const double *)place))
-    text[0] = '\0';
   else
-    snprintf(text, TRAIN_SETTINGS, "%.17g", *(const double *)place);
-}
-
-/* The fewest digits that read back to the same number, for people. */
-static void tidy(const field *f, const train_spec *spec, char text[TRAIN_SETTINGS]) {
-  if (f->kind != NUMBER) return;
-  const double x = *(const double *)(const void *)((const char *)spec + f->offset);
-  for (int digits = 1; digits < 17 && !isnan(x); digits++) {
-    snprintf(text, TRAIN_SETTINGS, "%.*g", digits, x);
-    if (strtod(text, NULL) == x) return;
-  }
+    number_text(*(const double *)place, text);
 }
 
 train_spec train_spec_default(const train_task *task) {
@@ -175,55 +257,8 @@ train_spec train_spec_default(const train_task *task) {
                      .steps = 500,
                      .eval_every = 50,
                      .checkpoint_every = 100,
+                     .gpt = {.min_lr = NAN, .adamw_lr = NAN},
                      .seed = 1};
-  char key[64], value[256];
-  for (const char *s = task->defaults; *s != '\0';) {
-    const size_t equal = strcspn(s, "="), end = strcspn(s, ";");
-    snprintf(key, sizeof key, "%.*s", (int)equal, s);
-    snprintf(value, sizeof value, "%.*s", (int)(end - equal - 1), s + equal + 1);
-    (void)train_spec_set(NULL, &spec, key, value); /* the tests look at all tables */
-    s += end + (s[end] == ';');
-  }
+  (void)set_all(NULL, &spec, task->defaults); /* the tests look at all tables */
   return spec;
-}
-
-/* ---- files ---- */
-
-json_t *train_spec_to_json(const train_spec *spec) {
-  char text[TRAIN_SETTINGS];
-  json_t *options = json_object();
-  for (size_t i = 0; i < NUM_FIELDS; i++) {
-    train_spec_text(spec, fields[i].key, text);
-    tidy(&fields[i], spec, text);
-    json_object_set_new(options, fields[i].key, json_string(text));
-  }
-  return json_pack("{s:i, s:s, s:o}", "format", 1, "task", spec->task->name, "options", options);
-}
-
-symo_status train_spec_from_json(symo_context *context, const char *where, json_t *object,
-                                 train_spec *out) {
-  static const char *const known[] = {"format", "task", "options"};
-  const char *key;
-  json_t *value, *options = json_object_get(object, "options");
-  symo_status status = SYMO_OK;
-  SYMO_TRY(symo_json_expect(context, where, "", object, JSON_OBJECT, "as symo train writes it"));
-  SYMO_TRY(symo_json_check_keys(context, where, "", object, 3, known));
-  SYMO_TRY(symo_json_expect(context, where, "options", options, JSON_OBJECT, "of the run"));
-  SYMO_TRY(symo_json_expect(context, where, "task", json_object_get(object, "task"), JSON_STRING,
-                            "the name of a task"));
-  if (json_integer_value(json_object_get(object, "format")) != 1)
-    return symo_fail(context, SYMO_E_FORMAT, "%s: format: not 1 (take the symo that wrote it)",
-                     where);
-  const train_task *task = train_task_find(json_string_value(json_object_get(object, "task")));
-  if (task == NULL)
-    return symo_fail(context, SYMO_E_NAME, "%s: task: there is no such task (symo train --help)",
-                     where);
-  train_spec spec = train_spec_default(task);
-  json_object_foreach(options, key, value) {
-    SYMO_TRY(symo_json_expect(context, where, key, value, JSON_STRING, "a text"));
-    SYMO_TRY(train_spec_set(context, &spec, key, json_string_value(value)));
-  }
-  *out = spec;
-fail:
-  return status;
 }

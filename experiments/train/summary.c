@@ -11,6 +11,9 @@
 
 enum { LARGEST = 1 << 20 };
 
+const char *const train_speed_keys[TRAIN_SPEEDS] = {"tokens_per_s", "forward_ms", "backward_ms",
+                                                    "optimizer_ms"};
+
 static symo_status read_object(symo_context *context, const char *path, json_t **out) {
   char *text = NULL;
   size_t length = 0;
@@ -49,9 +52,12 @@ int train_read_summary(cli *c, const char *directory, bool *there, train_result 
                           .val_loss = real(o, "val_loss"),
                           .val_accuracy = real(o, "val_accuracy"),
                           .best_val_loss = real(o, "best_val_loss"),
+                          .train_loss = real(o, "train_loss"),
                           .seconds = real(o, "seconds"),
                           .optimizer_seconds = real(o, "optimizer_seconds"),
                           .parameters = (size_t)real(o, "parameters")};
+  for (size_t i = 0; o != NULL && i < TRAIN_SPEEDS; i++)
+    out->speeds[i] = real(o, train_speed_keys[i]);
   json_decref(o);
   symo_free(path);
   return status == SYMO_OK ? CLI_DONE : cli_fail_status(c, status);
@@ -72,5 +78,8 @@ json_t *train_result_json(const train_spec *spec, const train_result *r) {
   json_object_set_new(o, "best_val_loss", cli_number(r->best_val_loss));
   json_object_set_new(o, "seconds", cli_number(r->seconds));
   json_object_set_new(o, "optimizer_seconds", cli_number(r->optimizer_seconds));
+  if (!isnan(r->train_loss)) json_object_set_new(o, "train_loss", cli_number(r->train_loss));
+  for (size_t i = 0; i < TRAIN_SPEEDS; i++)
+    if (!isnan(r->speeds[i])) json_object_set_new(o, train_speed_keys[i], cli_number(r->speeds[i]));
   return o;
 }

@@ -42,6 +42,7 @@ static const cli_option options[] = {
      .help = "Where --grid optimizer=.. is not given; default: symo"},
     TRAIN_SET_ROW,
     TRAIN_ROWS,
+    TRAIN_GPT_ROWS,
     {.name = "out",
      .arg = "DIR",
      .kind = CLI_STRING,

@@ -130,12 +130,31 @@ static symo_status value_of(symo_context *context, const sweep_grid *grid, const
   return SYMO_OK;
 }
 
-/* Fields of the spec by their names; what is none is an option of the optimizer. */
+static bool is_field(const char *key, bool *general) {
+  const train_task *task;
+  bool any = false;
+  *general = true;
+  for (size_t t = 0; (task = train_task_at(t)) != NULL; t++) {
+    const bool has = train_spec_has(task, key);
+    any = any || has, *general = *general && has;
+  }
+  return any;
+}
+
+static bool is_option(const char *key) {
+  for (size_t i = 0; i < symo_method_num_options(); i++)
+    if (strcmp(symo_method_option(i)->key, key) == 0) return true;
+  return false;
+}
+
+/* Fields of the spec by their names; what is none is an option of the optimizer, as are the few that
+ * are both but fields of single tasks only. */
 static symo_status set_value(symo_context *context, train_spec *spec, const char *key,
                              const char *value) {
   char text[SWEEP_VALUE + 80];
-  for (size_t i = 0; train_spec_key(i) != NULL; i++)
-    if (strcmp(train_spec_key(i), key) == 0) return train_spec_set(context, spec, key, value);
+  bool general = false;
+  if (is_field(key, &general) && (general || !is_option(key)))
+    return train_spec_set(context, spec, key, value);
   snprintf(text, sizeof text, "%s=%s", key, value);
   return train_spec_set(context, spec, "set", text);
 }

@@ -8,7 +8,8 @@
 #define TRAIN_TASK_LIST(X)                                                                         \
   X(teacher_student)                                                                               \
   X(autoencoder)                                                                                   \
-  X(classifier)
+  X(classifier)                                                                                    \
+  X(gpt)
 
 #define TRAIN_TASK_EXTERN(name) extern const train_task train_task_##name;
 TRAIN_TASK_LIST(TRAIN_TASK_EXTERN)

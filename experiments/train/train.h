@@ -1,6 +1,7 @@
 #ifndef SYMO_EXPERIMENTS_TRAIN_TRAIN_H
 #define SYMO_EXPERIMENTS_TRAIN_TRAIN_H
 
+#include "core/pool.h"
 #include "experiments/cli/cli.h"
 
 /* Training.  A task (one file and one row in tasks.h) makes a model of a spec: a layout, a problem
@@ -9,7 +10,24 @@
 
 typedef struct train_task train_task;
 
-enum { TRAIN_TEXT = 1024, TRAIN_SETTINGS = 4096 };
+enum { TRAIN_TEXT = 1024, TRAIN_SETTINGS = 4096, TRAIN_MOST_RULES = 4 };
+
+/* Fields of the task gpt, named as in nanoGPT. */
+typedef struct train_gpt {
+  char preset[32];
+  size_t layers, heads, width, block;
+  size_t accumulation; /* batches of `batch` windows in a step */
+  double dropout;
+  bool tied;
+  char vocab[TRAIN_TEXT], merges[TRAIN_TEXT]; /* files of byte-pair tokens; "": characters */
+  char init_from[TRAIN_TEXT];                 /* weights to start from; "": none */
+  size_t eval_iters;                          /* batches in an evaluation */
+  size_t warmup, decay;                       /* in steps; decay 0: as many as there are steps */
+  double min_lr;                              /* NaN: a tenth of lr */
+  double adamw_lr; /* of what adamw does, beside a method for matrices too */
+  double beta1, beta2, weight_decay, grad_clip;
+  size_t vocabulary; /* no field: of a checkpoint, at least; 0: that of the tokens */
+} train_gpt;
 
 /* What is to be trained, and how.  Fields are set from texts by their names (train_spec_set); the
  * table in spec.c says which there are. */
@@ -30,8 +48,20 @@ typedef struct train_spec {
   size_t steps, eval_every; /* eval_every 0: at the end only */
   size_t checkpoint_every;  /* 0: at the end only */
   size_t seed, data_seed;   /* data_seed 0: seed */
-  bool whole;               /* no field: nothing is held back, for those who want the loss of all */
+  train_gpt gpt;
+  char layout[TRAIN_TEXT]; /* file that takes the place of groups; "": none */
+  /* No fields, since they say nothing about what comes out: */
+  bool whole;                  /* nothing is held back, for those who want the loss of all */
+  char checkpoint[TRAIN_TEXT]; /* whose network and tokens are taken; "": made of the data */
+  double memory;               /* bytes that may be taken; 0: any number */
+  int threads;                 /* 0: not known yet */
 } train_spec;
+
+/* A stretch of the parameters under the name that it has in files. */
+typedef struct train_item {
+  const char *name; /* kept by the layout, or by whoever made the item */
+  size_t order, shape[SYMO_MAX_ORDER], offset;
+} train_item;
 
 /* A model and its examples.  theta: numbers of problem.dtype in the order of the layout.
  *   init      the parameters at the start
@@ -40,17 +70,28 @@ typedef struct train_spec {
  *   evaluate  loss and, for classes, accuracy (else NaN) on the examples held back; the problem is
  *             on others after that until the next batch.  NULL: there are none
  *   score     the same on all examples that were loaded for training, in their order
+ *   evaluate_train  the loss on examples to train on, as evaluate has it for those held back; NULL:
+ *             it is not asked for
+ *   set_pool  lets the network work on several threads; NULL: it cannot
  * Functions return a status with its detail in the context. */
 typedef struct train_model {
   symo_layout *layout;
   symo_problem problem;
   void *self;
-  size_t examples, test_examples, batch;  /* batch: examples in a step */
+  size_t examples, test_examples, batch; /* batch: examples in a step */
+  size_t tokens;                         /* in a step; 0: the examples have none */
+  double bytes;                          /* that the network and the data take; 0: not known */
+  size_t num_items;                      /* how checkpoints name the parameters; 0: as the layout */
+  train_item *items;                     /* [num_items] */
+  size_t num_texts;                      /* what checkpoints hold beside them, key and text */
+  char *(*texts)[2];                     /* [num_texts] */
   char net[TRAIN_TEXT], data[TRAIN_TEXT]; /* what was chosen */
   symo_status (*init)(void *self, symo_rng *rng, void *theta);
   symo_status (*batch_of)(void *self, uint64_t step);
   symo_status (*evaluate)(void *self, const void *theta, double *loss, double *accuracy);
   symo_status (*score)(void *self, const void *theta, double *loss, double *accuracy);
+  symo_status (*evaluate_train)(void *self, const void *theta, double *loss);
+  void (*set_pool)(void *self, symo_pool *pool);
   void (*destroy)(void *self);
 } train_model;
 
@@ -61,10 +102,22 @@ typedef struct train_tuned {
   const char *optimizer, *settings; /* optimizer NULL ends the list */
 } train_tuned;
 
+/* A configuration by its name, as what differs from the defaults of the task. */
+typedef struct train_preset {
+  const char *name, *settings; /* name NULL ends the list */
+} train_preset;
+
 struct train_task {
   const char *name, *summary;
   const char *defaults; /* "steps=100;bias=false;": fields that differ from the general defaults */
-  const train_tuned *tuned; /* or NULL */
+  const train_tuned *tuned;    /* or NULL */
+  const train_preset *presets; /* or NULL */
+  /* Rules of the task's own for presets of optimizers: what the method begins with, under --lr and
+   * settings, and the rules that are made of it in the end, rules [TRAIN_MOST_RULES].  NULL: those of
+   * the library. */
+  symo_status (*method)(symo_context *context, const train_spec *spec, symo_method *method);
+  symo_status (*rules)(symo_context *context, const train_spec *spec, const symo_method *method,
+                       size_t *num, symo_rule *rules);
   symo_status (*create)(symo_context *context, const train_spec *spec, train_model *out);
 };
 
@@ -76,7 +129,9 @@ const train_task *train_task_find(const char *name);
 /* General defaults, then the task's. */
 train_spec train_spec_default(const train_task *task);
 
-/* A field by its name; SYMO_E_NAME, SYMO_E_ARGUMENT.  "set" adds a setting of the optimizer. */
+/* A field by its name, or its other name; SYMO_E_NAME, SYMO_E_ARGUMENT, also for one that the task
+ * does not have.  "set" adds a setting of the optimizer, "preset" sets
+ * all that the task's preset of that name does. */
 symo_status train_spec_set(symo_context *context, train_spec *spec, const char *key,
                            const char *value);
 
@@ -85,15 +140,25 @@ json_t *train_spec_to_json(const train_spec *spec);
 symo_status train_spec_from_json(symo_context *context, const char *where, json_t *object,
                                  train_spec *out);
 
-/* The names of the fields; NULL past the end. */
+/* The names of the fields; NULL past the end.  The other name of a field; NULL: it has none. */
 const char *train_spec_key(size_t index);
+const char *train_spec_alias(const char *key);
+/* Whether a task has it. */
+bool train_spec_has(const train_task *task, const char *key);
 /* The field as text that train_spec_set reads back to the same bits. */
 void train_spec_text(const train_spec *spec, const char *key, char text[TRAIN_SETTINGS]);
 
 /* ---- random numbers ---- */
 
 /* What random numbers are for: each use has its own stream of the seed. */
-typedef enum train_stream { TRAIN_DATA = 1, TRAIN_TEACHER, TRAIN_INIT, TRAIN_ORDER } train_stream;
+typedef enum train_stream {
+  TRAIN_DATA = 1,
+  TRAIN_TEACHER,
+  TRAIN_INIT,
+  TRAIN_ORDER,
+  TRAIN_DROPOUT,
+  TRAIN_EVAL
+} train_stream;
 uint64_t train_seed(uint64_t seed, train_stream stream, uint64_t index);
 
 /* Which examples a step takes: a new random order each time through the data, and what is left over

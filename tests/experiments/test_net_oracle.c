@@ -17,7 +17,7 @@ static long double phi(symo_activation activation, long double z) {
   case SYMO_ACT_TANH: return tanhl(z);
   case SYMO_ACT_RELU: return z > 0.0L ? z : 0.0L;
   case SYMO_ACT_GELU: return z * 0.5L * (1.0L + erfl(z / sqrtl(2.0L)));
-  case SYMO_ACT_LINEAR: break;
+  default: break;
   }
   return z;
 }
@@ -161,6 +161,7 @@ void net_oracle_outputs(const symo_net_spec *spec, const double *theta, long dou
       depth--;
       for (size_t i = 0; i < m.height * m.width * m.features; i++) a[i] += skips[depth][i];
       break;
+    default: cr_assert_fail("of tokens there is another oracle"); break;
     }
   }
 }

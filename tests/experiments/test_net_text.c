@@ -206,6 +206,8 @@ Test(net_text, calls_allocate_nothing) {
     size_t n = c.size;
     double loss, *v = net_random(&c, 20 * n), *out = net_vector(20 * n);
     double *labels = net_vector(33 * c.outputs);
+    cr_ok(c.context, c.problem.gradient(c.problem.self, c.theta, &loss, out));
+    cr_ok(c.context, c.problem.hvp(c.problem.self, c.theta, 1, v, out));
     size_t calls = symo_alloc_calls();
     cr_ok(c.context, c.problem.gradient(c.problem.self, c.theta, &loss, out));
     cr_ok(c.context, c.problem.hvp(c.problem.self, c.theta, 20, v, out));
@@ -236,7 +238,7 @@ Test(net_text, allocation_failures) {
   for (size_t i = 0; i < NUM_NETS; i++) {
     symo_net_spec spec = net_combination(0, nets[i]);
     net_case c = net_case_create(&spec, 5, 0.5, 74);
-    cr_assert(symo_test_allocations(create_and_drop, &c) >= 8);
+    cr_assert(symo_test_allocations(create_and_drop, &c) >= 7);
     net_case_destroy(&c);
   }
 }

@@ -39,7 +39,7 @@ Test(train, defaults_of_tasks_are_fields) {
 
 Test(train, specs_survive_json) {
   symo_context *context = symo_test_context();
-  train_spec spec = train_spec_default(train_task_find("classifier")), back;
+  train_spec spec = train_spec_default(train_task_find("teacher-student")), back;
   const char *const set[][2] = {{"lr", "0.1"},
                                 {"net", "4-3"},
                                 {"bias", "false"},
@@ -279,6 +279,7 @@ Test(train, memory_runs_out) {
   creation c = {.context = symo_test_context()};
   for (size_t t = 0; train_task_at(t) != NULL; t++) {
     c.spec = train_spec_default(train_task_at(t));
+    if (strcmp(c.spec.task->name, "gpt") == 0) continue; /* has its own tests */
     const bool made = strcmp(c.spec.task->name, "teacher-student") == 0;
     if (made) {
       c.spec.train = c.spec.test = 5;

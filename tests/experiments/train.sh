@@ -14,7 +14,7 @@ works() {
 
 # A run without what holds times.
 timeless() {
-  sed -E 's/"(optimizer_)?seconds": [0-9.e+-]+(, )?//g' "$1/metrics.jsonl"
+  sed -E 's/"optimizer_items": \{[^}]*\}(, )?//g; s/"(optimizer_)?seconds": [0-9.e+-]+(, )?//g' "$1/metrics.jsonl"
   grep -v seconds "$1/summary.json"
   cat "$1/run.json" "$1/optimizer.json" "$1/checkpoint.safetensors"
 }
@@ -119,7 +119,7 @@ touch marker
 works sweep classifier $grid --out sw
 [ "$(find sw -name summary.json -newer marker | wc -l)" -eq 2 ] || fail "not two runs made again"
 find sw -name metrics.jsonl | sort | xargs cat >after
-strip='s/"(optimizer_)?seconds": [0-9.e+-]+(, )?//g'
+strip='s/"optimizer_items": \{[^}]*\}(, )?//g; s/"(optimizer_)?seconds": [0-9.e+-]+(, )?//g'
 cmp -s <(sed -E "$strip" before) <(sed -E "$strip" after) || fail "the sweep went on otherwise"
 works sweep teacher-student --net 6-5-3 --train 40 --test 30 --steps 3 --grid lr=1e-3:1 --random 3 \
   --out sr
@@ -130,6 +130,23 @@ if command -v gnuplot >/dev/null; then
   [ "$(stat -c %s curves.png 2>/dev/null || stat -f %z curves.png)" -lt 200000 ] || fail "curves.png"
 fi
 grep -q '2 runs  adam lr=' out || fail "plot: $(cat out)"
+
+# Legends hold what differs, and are cut; what all runs share stands once.
+long="schedule=constant momentum=0.95 nesterov=true source=momentum beta2=0 scale=unit-rms mean=false"
+for groups in layout alternate sign-flip; do
+  set --
+  for setting in $long "groups=$groups"; do set -- "$@" --set "$setting"; done
+  works train teacher-student --net 6-5-3 --train 40 --test 30 --steps 2 --optimizer symo "$@" \
+    --out "long/$groups"
+done
+works train teacher-student --net 6-5-3 --train 40 --test 30 --steps 2 --optimizer adamw \
+  --set schedule=constant --out long/adamw
+works plot long --out long-curves
+grep -q 'symo groups=alternate momentum=0.95 .* mean=false$' out || fail "plot: $(cat out)"
+grep -q '"all: schedule=constant"' plots/long-curves.gp || fail "no caption"
+[ "$(grep -c 'title "symo groups=[a-z-]* momentum=.*…"' plots/long-curves.gp)" -eq 3 ] ||
+  fail "legend: $(grep title plots/long-curves.gp)"
+grep -o 'title "[^"]*"' plots/long-curves.gp | awk 'length > 70 { exit 1 }' || fail "long titles"
 
 # ---- failing ----
 fails 2 "there is no \"nothing\"" train nothing

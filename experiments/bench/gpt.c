@@ -1,0 +1,324 @@
+/* A training step of GPTs by its parts, against the rate of sgemm in the same run.
+ *
+ * The limit is what no way of computing it can do without: with P numbers in matrices (embeddings not
+ * counted, but the head is, tied or not), t tokens, c features and block T,
+ *     6 P t + 12 layers c T t / 2
+ * flops: two for a weight and a token forward, four backward; the two products of attention forward
+ * and the four backward, of which the causal mask leaves half.  A third of it is forward.  The rate
+ * is that of a square sgemm of side 1024; the best of the model's own shapes stands beside it.
+ *
+ * A step is a gradient and the step of an optimizer by the rules of symo train gpt.  Optimizers are
+ * measured over as many steps as lie between two roots of one matrix, and the mean of these is taken.
+ * Forward is a pass by itself, backward what is left of the gradient. */
+#include "experiments/bench/bench.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "core/linalg.h"
+#include "experiments/net/gpt.h"
+#include "experiments/train/train.h"
+
+#include <symo/io.h>
+
+enum { GEMM_SIDE = 1024, CADENCE = 5, MOST = 64, OPTIMIZERS = 3, VOCABULARY = 65 };
+
+typedef struct gpt_case {
+  size_t layers, width, heads, block, batch, groups; /* groups: of CADENCE steps */
+  double one, more;                                  /* targets of the fraction by threads */
+} gpt_case;
+
+static const gpt_case cases[] = {{4, 128, 4, 64, 12, 3, 0.80, 0.75},
+                                 {1, 768, 12, 256, 4, 1, 0.85, 0.75}};
+enum { CASES = sizeof cases / sizeof cases[0] };
+
+static const struct {
+  const char *name;
+  double share; /* of a step, at most; 0: any */
+} optimizers[OPTIMIZERS] = {{"adamw", 0.05}, {"muon", 0}, {"symo", 0.10}};
+
+/* ---- a case ---- */
+
+typedef struct gpt_bench {
+  const gpt_case *of;
+  int threads;
+  symo_pool *pool;
+  symo_net *net;
+  symo_layout *layout;
+  symo_problem problem;
+  symo_optim *optim[OPTIMIZERS];
+  symo_optim_state *state[OPTIMIZERS];
+  float *numbers, *theta, *moved, *grad; /* in one block */
+  void **params;
+  const void **grads;
+  bench_gemm gemm, own; /* own: room for the model's shapes */
+} gpt_bench;
+
+static void drop(gpt_bench *b) {
+  for (size_t i = 0; i < OPTIMIZERS; i++) {
+    symo_optim_state_destroy(b->state[i]);
+    symo_optim_destroy(b->optim[i]);
+  }
+  symo_net_destroy(b->net);
+  symo_pool_destroy(b->pool);
+  symo_layout_destroy(b->layout);
+  symo_free(b->numbers);
+  symo_free(b->params);
+  symo_free((void *)(uintptr_t)b->grads);
+  bench_gemm_destroy(&b->gemm);
+  bench_gemm_destroy(&b->own);
+}
+
+static symo_status make_net(symo_context *context, gpt_bench *b) {
+  symo_gpt_spec gpt = symo_gpt_spec_default();
+  symo_net_spec spec;
+  symo_status status = SYMO_OK;
+  const size_t numbers = b->of->batch * b->of->block;
+  double *x = symo_calloc(2 * numbers, sizeof *x);
+  if (x == NULL) return symo_fail_memory(context, "bench");
+  gpt.vocabulary = VOCABULARY, gpt.block = b->of->block, gpt.width = b->of->width;
+  gpt.heads = b->of->heads, gpt.layers = b->of->layers;
+  for (size_t i = 0; i < 2 * numbers; i++)
+    x[i] = (double)(train_seed(1, TRAIN_DATA, i) % VOCABULARY);
+  SYMO_TRY(symo_gpt_to_net(context, &gpt, &spec));
+  SYMO_TRY(symo_net_layout(context, &spec, NULL, &b->layout));
+  SYMO_TRY(symo_layout_set_dtype(b->layout, spec.dtype));
+  SYMO_TRY(symo_net_create(context, &spec, &b->net));
+  SYMO_TRY(symo_net_set_data(b->net, b->of->batch, x, x + numbers));
+  SYMO_TRY(symo_pool_create(context, b->threads, &b->pool));
+  symo_net_set_pool(b->net, b->pool);
+  b->problem = symo_net_problem(b->net);
+fail:
+  symo_free(x);
+  return status;
+}
+
+static symo_status make_optimizer(symo_context *context, gpt_bench *b, size_t index) {
+  train_spec spec = train_spec_default(train_task_find("gpt"));
+  symo_optim_spec *made = NULL;
+  symo_status status = SYMO_OK;
+  SYMO_TRY(train_spec_set(context, &spec, "optimizer", optimizers[index].name));
+  SYMO_TRY(train_optimizer_spec(context, &spec, &made));
+  made->threads = b->threads;
+  SYMO_TRY(symo_optim_create(b->layout, made, &b->optim[index]));
+  SYMO_TRY(symo_optim_state_create(b->optim[index], &b->state[index]));
+fail:
+  symo_optim_spec_destroy(made);
+  return status;
+}
+
+static symo_status take(symo_context *context, gpt_bench *b) {
+  const size_t n = b->problem.size, tensors = symo_layout_num_tensors(b->layout);
+  symo_rng *rng = NULL;
+  b->numbers = symo_calloc(3 * n, sizeof *b->numbers);
+  b->params = symo_calloc(tensors, sizeof *b->params);
+  b->grads = symo_calloc(tensors, sizeof *b->grads);
+  if (b->numbers == NULL || b->params == NULL || b->grads == NULL)
+    return symo_fail_memory(context, "bench");
+  b->theta = b->numbers, b->moved = b->theta + n, b->grad = b->moved + n;
+  symo_status status = symo_rng_create(context, 1, &rng);
+  if (status != SYMO_OK) return status;
+  symo_gpt_init(b->net, rng, b->theta);
+  symo_rng_destroy(rng);
+  memcpy(b->moved, b->theta, n * sizeof *b->theta);
+  symo_layout_split(b->layout, SYMO_F32, b->moved, b->params);
+  symo_layout_split_const(b->layout, SYMO_F32, b->grad, b->grads);
+  return SYMO_OK;
+}
+
+static int create(cli *c, const gpt_case *of, int threads, gpt_bench *b) {
+  *b = (gpt_bench){.of = of, .threads = threads};
+  symo_status status = make_net(cli_context(c), b);
+  if (status == SYMO_OK) status = take(cli_context(c), b);
+  for (size_t i = 0; i < OPTIMIZERS && status == SYMO_OK; i++)
+    status = make_optimizer(cli_context(c), b, i);
+  if (status != SYMO_OK) return cli_fail_status(c, status);
+  int code = bench_gemm_create(c, SYMO_F32, GEMM_SIDE, &b->gemm);
+  const size_t side = 2 * of->width > GEMM_SIDE ? 2 * of->width : GEMM_SIDE;
+  return code == CLI_DONE ? bench_gemm_create(c, SYMO_F32, side, &b->own) : code;
+}
+
+/* ---- measuring ---- */
+
+/* Seconds: forward, the whole gradient, a mean step of each optimizer.  Flops per second. */
+typedef struct figures {
+  double forward, gradient, step[OPTIMIZERS], square, own;
+} figures;
+
+/* The best rate of [t, k] times [k, n], with the shapes that the blocks have. */
+static double own_rate(const gpt_bench *b) {
+  const size_t c = b->of->width, tokens = b->of->batch * b->of->block;
+  const size_t room = b->own.n * b->own.n / (4 * c), t = tokens < room ? tokens : room;
+  const size_t ways[][2] = {{c, 3 * c}, {c, c}, {c, 4 * c}, {4 * c, c}};
+  double best = 0;
+  for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+    const size_t k = ways[i][0], n = ways[i][1];
+    const double start = cli_seconds();
+    symo_gemm(SYMO_F32, 1, symo_mat_dense(b->own.a, t, k),
+              symo_mat_t(symo_mat_dense(b->own.b, n, k)), 0, symo_mat_dense(b->own.c, t, n));
+    const double rate = 2 * (double)t * (double)k * (double)n / (cli_seconds() - start);
+    if (rate > best) best = rate;
+  }
+  return best;
+}
+
+static symo_status one_turn(gpt_bench *b, figures *f) {
+  const symo_const_vector grad = {b->grads, NULL};
+  const symo_vector params = {b->params, NULL};
+  double loss, start;
+  (void)symo_set_threads(b->threads);
+  f->square = bench_gemm_rate(&b->gemm);
+  f->own = own_rate(b);
+  (void)symo_set_threads(1);
+  start = cli_seconds();
+  symo_status status = b->problem.loss(b->problem.self, b->theta, &loss);
+  f->forward = cli_seconds() - start;
+  start = cli_seconds();
+  if (status == SYMO_OK) status = b->problem.gradient(b->problem.self, b->theta, &loss, b->grad);
+  f->gradient = cli_seconds() - start;
+  for (size_t i = 0; i < OPTIMIZERS && status == SYMO_OK; i++) {
+    start = cli_seconds();
+    status = symo_optim_step(b->state[i], grad, params, NULL);
+    f->step[i] = cli_seconds() - start;
+  }
+  return status;
+}
+
+/* The middle of turns; of optimizers the middle of the means over CADENCE turns. */
+static double middle(const figures *turns, size_t count, size_t offset, bool means) {
+  double values[MOST] = {0};
+  const size_t part = means ? CADENCE : 1;
+  for (size_t i = 0; i < count; i++) {
+    double x;
+    memcpy(&x, (const char *)&turns[i] + offset, sizeof x);
+    values[i / part] += x / (double)part;
+  }
+  return bench_median(count / part, values);
+}
+
+static int measure(bench_report *report, gpt_bench *b, const char *name, figures *out) {
+  figures turns[MOST + 1];
+  size_t groups = report->repeats > 0 ? (report->repeats + CADENCE - 1) / CADENCE : b->of->groups;
+  if (groups > MOST / CADENCE) groups = MOST / CADENCE;
+  const size_t count = groups * CADENCE;
+  for (size_t i = 0; i < count + 1; i++) { /* the first is slow */
+    cli_progress(report->c, "%s: %zu of %zu", name, i, count);
+    symo_status status = one_turn(b, &turns[i > 0 ? i - 1 : 0]);
+    if (status != SYMO_OK) return cli_fail_status(report->c, status);
+  }
+  *out = (figures){.forward = middle(turns, count, offsetof(figures, forward), false),
+                   .gradient = middle(turns, count, offsetof(figures, gradient), false),
+                   .square = middle(turns, count, offsetof(figures, square), false),
+                   .own = middle(turns, count, offsetof(figures, own), false)};
+  for (size_t i = 0; i < OPTIMIZERS; i++)
+    out->step[i] = middle(turns, count, offsetof(figures, step) + i * sizeof(double), true);
+  return CLI_DONE;
+}
+
+/* ---- rows ---- */
+
+static double flops(const gpt_bench *b) {
+  const gpt_case *of = b->of;
+  const double tokens = (double)(of->batch * of->block);
+  const double c = (double)of->width, layers = (double)of->layers, block = (double)of->block;
+  const double matrices = layers * 12 * c * c + VOCABULARY * c;
+  return 6 * matrices * tokens + 12 * layers * c * block * tokens / 2;
+}
+
+static void add_ms(bench_report *report, const char *name, const char *what, double seconds,
+                   double floor, double target) {
+  bench_add(report,
+            (bench_row){.figure = 1e3 * seconds,
+                        .unit = "ms",
+                        .floor = 1e3 * floor,
+                        .ratio = floor / seconds,
+                        .target = target,
+                        .sense = target > 0 ? BENCH_AT_LEAST : BENCH_NONE},
+            "%s: %s", name, what);
+}
+
+/* single: tokens per second on one thread, NaN there. */
+static void add_rows(bench_report *report, const gpt_bench *b, const char *name, const figures *f,
+                     double single) {
+  const double work = flops(b), tokens = (double)(b->of->batch * b->of->block);
+  const double floor = work / f->square, step = f->gradient + f->step[0];
+  const double target = b->threads == 1 ? b->of->one : b->of->more;
+  bench_add(report,
+            (bench_row){.figure = f->square / 1e9, .unit = "Gflop/s", .floor = NAN, .ratio = NAN},
+            "%s: sgemm, %d square", name, (int)GEMM_SIDE);
+  bench_add(report,
+            (bench_row){.figure = f->own / 1e9,
+                        .unit = "Gflop/s",
+                        .floor = f->square / 1e9,
+                        .ratio = f->own / f->square},
+            "%s: sgemm, best own shape", name);
+  add_ms(report, name, "forward", f->forward, floor / 3, 0);
+  add_ms(report, name, "backward", f->gradient - f->forward, 2 * floor / 3, 0);
+  add_ms(report, name, "gradient", f->gradient, floor, 0);
+  add_ms(report, name, "step with adamw", step, floor, target);
+  for (size_t i = 0; i < OPTIMIZERS; i++)
+    bench_add(report,
+              (bench_row){.figure = 1e3 * f->step[i],
+                          .unit = "ms",
+                          .floor = 1e3 * (f->gradient + f->step[i]),
+                          .ratio = f->step[i] / (f->gradient + f->step[i]),
+                          .target = optimizers[i].share,
+                          .sense = optimizers[i].share > 0 ? BENCH_AT_MOST : BENCH_NONE},
+              "%s: %s, of its step", name, optimizers[i].name);
+  bench_add(report,
+            (bench_row){.figure = tokens / step,
+                        .unit = "token/s",
+                        .floor = tokens / floor,
+                        .ratio = floor / step},
+            "%s: tokens", name);
+  if (isfinite(single))
+    bench_add(report,
+              (bench_row){.figure = tokens / step,
+                          .unit = "token/s",
+                          .floor = single,
+                          .ratio = tokens / step / single,
+                          .target = 1.8 * (double)b->threads / 2,
+                          .sense = BENCH_AT_LEAST},
+              "%s: over one thread", name);
+}
+
+static int run_case(bench_report *report, const gpt_case *of, int threads, double *single) {
+  gpt_bench b;
+  figures f = {0};
+  char name[64];
+  (void)snprintf(name, sizeof name, "gpt %zu x %zu, %d thread%s", of->layers, of->width, threads,
+                 threads == 1 ? "" : "s");
+  if (report->only != NULL && strstr(name, report->only) == NULL) return CLI_DONE;
+  int code = create(report->c, of, threads, &b);
+  if (code == CLI_DONE) code = measure(report, &b, name, &f);
+  if (code == CLI_DONE) {
+    const double step = f.gradient + f.step[0], tokens = (double)(of->batch * of->block);
+    add_rows(report, &b, name, &f, threads > 1 ? *single : (double)NAN);
+    if (threads == 1) *single = tokens / step;
+    if (of == cases) {
+      bench_figure(report, "tokens_per_s", tokens / step);
+      bench_figure(report, "fraction_of_sgemm", flops(&b) / f.square / step);
+      bench_figure(report, "optimizer_share", f.step[0] / step);
+      bench_figure(report, "optimizer_share_symo", f.step[2] / (f.gradient + f.step[2]));
+    }
+  }
+  drop(&b);
+  return code;
+}
+
+static int run(bench_report *report) {
+  int given = symo_get_threads(), code = CLI_DONE;
+  for (size_t i = 0; i < CASES && code == CLI_DONE; i++) {
+    double single = NAN;
+    code = run_case(report, &cases[i], 1, &single);
+    if (given > 1 && code == CLI_DONE) code = run_case(report, &cases[i], given, &single);
+  }
+  (void)symo_set_threads(given);
+  return code;
+}
+
+const bench_subject bench_subject_gpt = {
+    .name = "gpt", .summary = "training steps of GPTs against the rate of sgemm", .run = run};

@@ -1,0 +1,92 @@
+/* symo export: parameters of a transformer for other programs. */
+#include <stdio.h>
+#include <string.h>
+
+#include "experiments/cli/cli.h"
+#include "experiments/gpt/weights.h"
+
+static const cli_option options[] = {
+    {.name = "checkpoint",
+     .arg = "FILE",
+     .kind = CLI_STRING,
+     .required = true,
+     .help = "What symo train gpt wrote, or any GPT-2 in nanoGPT's or Hugging Face's names"},
+    {.name = "format",
+     .arg = "FORM",
+     .kind = CLI_CHOICE,
+     .choices = "nanogpt|hf",
+     .fallback = "nanogpt",
+     .help = "Names and shapes as in nanoGPT or in Hugging Face's GPT-2"},
+    {.name = "out",
+     .arg = "FILE",
+     .kind = CLI_STRING,
+     .required = true,
+     .help = "The safetensors file to write"},
+    {.name = "n-head",
+     .arg = "N",
+     .kind = CLI_INT,
+     .min = 1,
+     .max = 1 << 20,
+     .help = "Heads, where the file does not say; default: one for 64 features"},
+    {.name = "block-size",
+     .arg = "N",
+     .kind = CLI_INT,
+     .min = 1,
+     .max = 1 << 28,
+     .help = "Keeps the first N positions; default: all"},
+    {.name = "dtype",
+     .arg = "TYPE",
+     .kind = CLI_CHOICE,
+     .choices = "f32|f64",
+     .help = "Type of the numbers; default: f64 where one of the file is, else f32"},
+    {.name = NULL}};
+
+static int answer(cli *c, const gpt_weights *weights) {
+  const symo_gpt_spec *spec = &weights->spec;
+  if (!cli_json(c)) {
+    printf("%zu parameters: vocabulary %zu, %zu positions, width %zu, %zu heads, %zu blocks\n",
+           weights->count, spec->vocabulary, spec->block, spec->width, spec->heads, spec->layers);
+    return CLI_DONE;
+  }
+  json_t *o = json_object();
+  cli_set(c, o, "parameters", json_integer((json_int_t)weights->count));
+  cli_set(c, o, "vocab_size", json_integer((json_int_t)spec->vocabulary));
+  cli_set(c, o, "block_size", json_integer((json_int_t)spec->block));
+  cli_set(c, o, "n_embd", json_integer((json_int_t)spec->width));
+  cli_set(c, o, "n_head", json_integer((json_int_t)spec->heads));
+  cli_set(c, o, "n_layer", json_integer((json_int_t)spec->layers));
+  cli_set(c, o, "bias", json_boolean(spec->bias));
+  cli_set(c, o, "tied", json_boolean(spec->tied));
+  cli_set(c, o, "activation", json_string(symo_activation_name(spec->activation)));
+  cli_set(c, o, "dtype", json_string(symo_dtype_name(spec->dtype)));
+  return cli_print_json(c, o);
+}
+
+static int run(cli *c) {
+  const char *dtype = cli_str(c, "dtype");
+  const gpt_form form = strcmp(cli_str(c, "format"), "hf") == 0 ? GPT_HUGGING_FACE : GPT_NANOGPT;
+  gpt_weights_options how = {.heads = (size_t)cli_int(c, "n-head"),
+                             .block = (size_t)cli_int(c, "block-size")};
+  gpt_weights weights = {0};
+  if (dtype != NULL) how.dtype = strcmp(dtype, "f64") == 0 ? SYMO_F64 : SYMO_F32;
+  symo_status status = gpt_weights_read(cli_context(c), cli_str(c, "checkpoint"), &how, &weights);
+  if (status == SYMO_OK && weights.remark[0] != '\0') cli_note(c, "%s", weights.remark);
+  if (status == SYMO_OK)
+    status = gpt_weights_write(cli_context(c), cli_str(c, "out"), form, &weights.spec,
+                               weights.theta, weights.tokenizer);
+  const int code = status == SYMO_OK ? answer(c, &weights) : cli_fail_status(c, status);
+  gpt_weights_drop(&weights);
+  return code;
+}
+
+const cli_command cli_command_export = {
+    .name = "export",
+    .summary = "a transformer's parameters for other programs",
+    .description = "Reads a transformer from a checkpoint of symo train gpt, of nanoGPT or of\n"
+                   "Hugging Face's GPT-2 (safetensors) and writes it under the names and in the\n"
+                   "shapes of one of the latter two, without the optimizer's state.",
+    .example = "symo export --checkpoint runs/gpt/checkpoint.safetensors --format hf \\\n"
+               "  --out model.safetensors",
+    .options = options,
+    .json = true,
+    .run = run};

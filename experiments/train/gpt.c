@@ -1,0 +1,274 @@
+/* GPT-2 on a text, as nanoGPT trains it: a step takes windows of `block` tokens from random places of
+ * the first nine tenths of the text and predicts the next token at each place; an evaluation takes
+ * batches of such windows from either part, the same ones each time and whatever the seed of the run.
+ *
+ * Which windows step s takes is a function of seed and s, and so is what dropout leaves out. */
+#include "experiments/train/gpt.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "experiments/train/net_model.h"
+
+enum { TRAINED, HELD, PARTS };
+
+typedef struct gpt_model {
+  symo_context *context;
+  symo_net *net;
+  train_gpt_text text;
+  size_t block, slots, eval_rows; /* slots: windows in the network's data */
+  uint64_t seed, eval_seed;
+  bool drops;
+  double *x, *y; /* [slots, block] */
+  size_t *rows;  /* [slots]: 0, 1, .. */
+  symo_gpt_spec gpt;
+  char start[TRAIN_TEXT]; /* file of weights; "": they are drawn */
+} gpt_model;
+
+static void destroy(void *self) {
+  gpt_model *m = self;
+  symo_net_destroy(m->net);
+  train_gpt_text_drop(&m->text);
+  symo_free(m->x);
+  symo_free(m->y);
+  symo_free(m->rows);
+  symo_free(m);
+}
+
+static symo_status init(void *self, symo_rng *rng, void *theta) {
+  gpt_model *m = self;
+  if (m->start[0] != '\0') return gpt_weights_load(m->context, m->start, &m->gpt, theta);
+  symo_gpt_init(m->net, rng, theta);
+  return SYMO_OK;
+}
+
+/* ---- windows ---- */
+
+static void put_window(gpt_model *m, size_t slot, const uint32_t *from) {
+  for (size_t t = 0; t < m->block; t++) {
+    m->x[slot * m->block + t] = (double)from[t];
+    m->y[slot * m->block + t] = (double)from[t + 1];
+  }
+}
+
+/* The first `count` slots become what the loss is on. */
+static symo_status use_slots(gpt_model *m, size_t count, bool dropping, uint64_t dropout_seed) {
+  symo_status status = symo_net_replace_data(m->net, 0, count, m->x, m->y);
+  if (status == SYMO_OK) status = symo_net_select(m->net, count, m->rows);
+  if (status == SYMO_OK) symo_net_set_dropout(m->net, dropping, dropout_seed);
+  return status;
+}
+
+static const uint32_t *random_window(const gpt_model *m, int part, uint64_t seed,
+                                     train_stream stream, uint64_t index) {
+  const size_t places = m->text.count[part] - m->block;
+  return m->text.ids[part] + train_seed(seed, stream, index) % places;
+}
+
+static symo_status batch_of(void *self, uint64_t step) {
+  gpt_model *m = self;
+  for (size_t i = 0; i < m->slots; i++)
+    put_window(m, i, random_window(m, TRAINED, m->seed, TRAIN_ORDER, step * m->slots + i));
+  return use_slots(m, m->slots, m->drops, train_seed(m->seed, TRAIN_DROPOUT, step));
+}
+
+/* ---- losses ---- */
+
+/* Mean over `count` windows, window i by `place`, as many at a time as there are slots. */
+static symo_status mean_loss(gpt_model *m, size_t count, int part, bool in_order, const void *theta,
+                             double *loss) {
+  double sum = 0, some;
+  for (size_t first = 0; first < count; first += m->slots) {
+    const size_t n = count - first < m->slots ? count - first : m->slots;
+    for (size_t i = 0; i < n; i++)
+      put_window(m, i,
+                 in_order ? m->text.ids[part] + (first + i) * m->block
+                          : random_window(m, part, m->eval_seed, TRAIN_EVAL,
+                                          ((uint64_t)part << 40) + first + i));
+    symo_status status = use_slots(m, n, false, 0);
+    if (status == SYMO_OK) status = symo_net_evaluate(m->net, theta, &some, NULL);
+    if (status != SYMO_OK) return status;
+    sum += some * (double)n;
+  }
+  *loss = sum / (double)count;
+  return SYMO_OK;
+}
+
+static symo_status evaluate(void *self, const void *theta, double *loss, double *accuracy) {
+  gpt_model *m = self;
+  *accuracy = NAN;
+  return mean_loss(m, m->eval_rows, HELD, false, theta, loss);
+}
+
+static symo_status evaluate_train(void *self, const void *theta, double *loss) {
+  gpt_model *m = self;
+  return mean_loss(m, m->eval_rows, TRAINED, false, theta, loss);
+}
+
+/* The target of a window's last token is the token behind it. */
+static size_t whole_windows(const gpt_model *m) { return (m->text.count[TRAINED] - 1) / m->block; }
+
+static symo_status score(void *self, const void *theta, double *loss, double *accuracy) {
+  gpt_model *m = self;
+  *accuracy = NAN;
+  return mean_loss(m, whole_windows(m), TRAINED, true, theta, loss);
+}
+
+static void set_pool(void *self, symo_pool *pool) {
+  gpt_model *m = self;
+  symo_net_set_pool(m->net, pool);
+}
+
+/* ---- making it ---- */
+
+static symo_status check(symo_context *context, const train_spec *spec, const gpt_model *m) {
+  static const char *const names[PARTS] = {"to train on", "held back"};
+  if (spec->batch == 0)
+    return symo_fail(context, SYMO_E_ARGUMENT, "batch: 0 windows of a text (take at least one)");
+  for (int part = TRAINED; part < PARTS && !(part == HELD && spec->whole); part++)
+    if (m->text.count[part] <= m->block)
+      return symo_fail(
+          context, SYMO_E_ARGUMENT,
+          "%s: %zu tokens %s, but a window takes %zu (give a longer text, or a smaller "
+          "--block-size)",
+          m->text.what, m->text.count[part], names[part], m->block + 1);
+  return SYMO_OK;
+}
+
+symo_status train_gpt_spec(symo_context *context, const train_spec *spec, size_t vocabulary,
+                           symo_gpt_spec *gpt) {
+  symo_net_spec net;
+  symo_status status = train_net_spec(context, spec, &net);
+  if (status != SYMO_OK) return status;
+  *gpt = symo_gpt_spec_default();
+  gpt->vocabulary = vocabulary;
+  gpt->block = spec->gpt.block, gpt->width = spec->gpt.width;
+  gpt->heads = spec->gpt.heads, gpt->layers = spec->gpt.layers;
+  gpt->bias = spec->bias, gpt->tied = spec->gpt.tied;
+  gpt->dropout = spec->gpt.dropout;
+  gpt->activation = net.activation;
+  gpt->dtype = net.dtype;
+  return SYMO_OK;
+}
+
+/* Slots for the windows of a step; what stands in them comes later. */
+static symo_status take_slots(symo_context *context, gpt_model *m) {
+  const size_t numbers = m->slots * m->block;
+  m->x = symo_calloc(numbers, sizeof *m->x);
+  m->y = symo_calloc(numbers, sizeof *m->y);
+  m->rows = symo_calloc(m->slots, sizeof *m->rows);
+  if (m->x == NULL || m->y == NULL || m->rows == NULL)
+    return symo_fail_memory(context, "training data");
+  for (size_t i = 0; i < m->slots; i++) m->rows[i] = i;
+  return symo_net_set_data(m->net, m->slots, m->x, m->y);
+}
+
+/* Text, tokens and sizes.  nanoGPT rounds the vocabulary of GPT-2 up: weights may have more than there
+ * are tokens. */
+static symo_status read_all(symo_context *context, const train_spec *spec, gpt_model *m) {
+  size_t vocabulary = spec->gpt.vocabulary;
+  char *kept = NULL;
+  symo_status status = SYMO_OK;
+  if (spec->gpt.init_from[0] != '\0' && spec->checkpoint[0] == '\0')
+    SYMO_TRY(train_gpt_start(context, spec, &vocabulary, &kept));
+  SYMO_TRY(train_gpt_text_read(context, spec, kept, &m->text));
+  const size_t tokens = gpt_tokenizer_size(m->text.tokens);
+  SYMO_TRY(train_gpt_spec(context, spec, tokens > vocabulary ? tokens : vocabulary, &m->gpt));
+  SYMO_TRY(check(context, spec, m));
+fail:
+  symo_free(kept);
+  return status;
+}
+
+/* Windows stand in the network in its numbers, and here in float64, beside the tokens. */
+static double data_bytes(const gpt_model *m, const symo_net_spec *net) {
+  const double number = (double)symo_dtype_size(net->dtype) + sizeof(double);
+  return 2 * (double)m->slots * (double)m->block * number +
+         ((double)m->text.count[TRAINED] + (double)m->text.count[HELD]) * sizeof(uint32_t);
+}
+
+static symo_status fill(symo_context *context, const train_spec *spec, gpt_model *m,
+                        train_model *model) {
+  symo_net_spec net;
+  bool recompute = false;
+  symo_status status = SYMO_OK;
+  m->context = context;
+  m->block = spec->gpt.block, m->slots = spec->batch * spec->gpt.accumulation;
+  m->eval_rows = spec->gpt.eval_iters * spec->batch;
+  m->seed = spec->seed, m->eval_seed = spec->data_seed > 0 ? spec->data_seed : 1;
+  m->drops = spec->gpt.dropout > 0;
+  memcpy(m->start, spec->gpt.init_from, sizeof m->start);
+  SYMO_TRY(read_all(context, spec, m));
+  SYMO_TRY(symo_gpt_to_net(context, &m->gpt, &net));
+  SYMO_TRY(train_layout(context, spec, &net, &model->layout));
+  SYMO_TRY(train_bytes(context, spec, &net, model->layout, data_bytes(m, &net), &model->bytes,
+                       &recompute));
+  SYMO_TRY(symo_net_create(context, &net, &m->net));
+  symo_net_set_recompute(m->net, recompute);
+  SYMO_TRY(take_slots(context, m));
+  SYMO_TRY(train_gpt_file(context, &m->gpt, m->text.tokens, model));
+  symo_net_text(&net, model->net, sizeof model->net);
+fail:
+  return status;
+}
+
+static symo_status create(symo_context *context, const train_spec *spec, train_model *out) {
+  train_model model = {
+      .init = init, .batch_of = batch_of, .score = score, .set_pool = set_pool, .destroy = destroy};
+  gpt_model *m = symo_calloc(1, sizeof *m);
+  if (m == NULL) return symo_fail_memory(context, "training");
+  model.self = m;
+  symo_status status = fill(context, spec, m, &model);
+  if (status != SYMO_OK) {
+    train_model_destroy(&model);
+    return status;
+  }
+  model.problem = symo_net_problem(m->net);
+  model.examples = spec->whole ? whole_windows(m) : m->text.count[TRAINED] - m->block;
+  model.batch = m->slots;
+  model.tokens = m->slots * m->block;
+  if (!spec->whole) {
+    model.evaluate = evaluate, model.evaluate_train = evaluate_train;
+    model.test_examples = m->eval_rows;
+  }
+  snprintf(model.data, sizeof model.data, "%s", m->text.what);
+  *out = model;
+  return SYMO_OK;
+}
+
+/* ---- the task ---- */
+
+#define COMMON                                                                                     \
+  "gradient-accumulation-steps=1;bias=false;tied=true;lr-decay-iters=0;min-lr=;beta1=0.9;"         \
+  "weight-decay=0.1;grad-clip=1;warmup-iters=100;adamw-lr=0.001;beta2=0.99;eval-every=250;"        \
+  "checkpoint-every=250;"
+
+/* config/train_shakespeare_char.py, with the README's changes for a CPU; as it is; and
+ * config/train_gpt2.py.  Their min_lr is a tenth of learning_rate, and the cosine ends with the run. */
+static const train_preset presets[] = {
+    {"cpu", COMMON "n-layer=4;n-head=4;n-embd=128;block-size=64;batch=12;dropout=0;steps=2000;"
+                   "eval-iters=20"},
+    {"shakespeare-char", COMMON "n-layer=6;n-head=6;n-embd=384;block-size=256;batch=64;dropout=0.2;"
+                                "steps=5000;eval-iters=200"},
+    {"gpt2", COMMON "n-layer=12;n-head=12;n-embd=768;block-size=1024;batch=12;dropout=0;"
+                    "steps=600000;eval-iters=200;eval-every=1000;gradient-accumulation-steps=40;"
+                    "adamw-lr=0.0006;beta2=0.95;warmup-iters=2000"},
+    {NULL, NULL}};
+
+static const train_tuned tuned[] = {
+    {"symo", "lr=0.003;source=momentum;momentum=0.95;beta2=0.8;refresh_every=5;scale=unit-rms"},
+    {"symo-bd", "lr=0.003;source=momentum;momentum=0.95;beta2=0.8;refresh_every=5;scale=unit-rms"},
+    {NULL, NULL}};
+
+const train_task train_task_gpt = {
+    .name = "gpt",
+    .summary = "GPT-2 on the characters or byte pairs of a text, as nanoGPT trains it",
+    .defaults = "act=gelu;dtype=f32;preset=cpu",
+    .tuned = tuned,
+    .presets = presets,
+    .method = train_gpt_method,
+    .rules = train_gpt_rules,
+    .create = create};

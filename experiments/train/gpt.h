@@ -1,0 +1,42 @@
+#ifndef SYMO_EXPERIMENTS_TRAIN_GPT_H
+#define SYMO_EXPERIMENTS_TRAIN_GPT_H
+
+#include "experiments/gpt/tokens.h"
+#include "experiments/gpt/weights.h"
+#include "experiments/net/gpt.h"
+#include "experiments/train/train.h"
+
+/* The parts of the task gpt. */
+
+/* train_task.method and .rules. */
+symo_status train_gpt_method(symo_context *context, const train_spec *spec, symo_method *method);
+symo_status train_gpt_rules(symo_context *context, const train_spec *spec,
+                            const symo_method *method, size_t *num, symo_rule *rules);
+
+/* The network of a spec. */
+symo_status train_gpt_spec(symo_context *context, const train_spec *spec, size_t vocabulary,
+                           symo_gpt_spec *gpt);
+
+/* A text as tokens: [0] what is trained on (all of it where spec->whole), [1] what is held back. */
+typedef struct train_gpt_text {
+  gpt_tokenizer *tokens;
+  uint32_t *ids[2]; /* [count] */
+  size_t count[2];
+  char what[512];
+} train_gpt_text;
+
+/* Tokens are those of spec->checkpoint where that is set; else of kept, JSON, where that is not
+ * NULL. */
+symo_status train_gpt_text_read(symo_context *context, const train_spec *spec, const char *kept,
+                                train_gpt_text *out);
+void train_gpt_text_drop(train_gpt_text *text); /* {0} is accepted */
+
+/* Names and texts for checkpoints, into *model. */
+symo_status train_gpt_file(symo_context *context, const symo_gpt_spec *gpt,
+                           const gpt_tokenizer *tokens, train_model *model);
+
+/* Of spec->gpt.init_from: tokens, and JSON (symo_free) or NULL. */
+symo_status train_gpt_start(symo_context *context, const train_spec *spec, size_t *vocabulary,
+                            char **tokenizer);
+
+#endif

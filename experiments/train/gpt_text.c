@@ -1,0 +1,77 @@
+/* Texts to tokens. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "experiments/gpt/text.h"
+#include "experiments/train/gpt.h"
+#include "io/optim_state.h"
+
+void train_gpt_text_drop(train_gpt_text *text) {
+  gpt_tokenizer_destroy(text->tokens);
+  symo_free(text->ids[0]);
+  symo_free(text->ids[1]);
+  *text = (train_gpt_text){0};
+}
+
+/* spec->data: one file a line. */
+static symo_status read_files(symo_context *context, const train_spec *spec, gpt_text *out) {
+  char lines[TRAIN_TEXT];
+  const char *files[TRAIN_TEXT];
+  size_t count = 0;
+  memcpy(lines, spec->data, sizeof lines);
+  for (char *p = lines; *p != '\0' && count < TRAIN_TEXT;) {
+    files[count++] = p;
+    p += strcspn(p, "\n");
+    if (*p == '\n') *p++ = '\0';
+  }
+  return gpt_text_read(context, count, files, out);
+}
+
+/* The one that a checkpoint was trained with. */
+static symo_status kept_tokens(symo_context *context, const char *path, gpt_tokenizer **out) {
+  symo_safetensors *file = NULL;
+  symo_status status = symo_checkpoint_open(context, path, &file);
+  if (status != SYMO_OK) return status;
+  const char *json = symo_safetensors_metadata(file, "tokenizer");
+  status = json != NULL
+               ? gpt_tokenizer_from_json(context, path, json, out)
+               : symo_fail(context, SYMO_E_FORMAT,
+                           "%s: no tokenizer in its metadata (is it of symo train gpt?)", path);
+  symo_safetensors_close(file);
+  return status;
+}
+
+static symo_status make_tokens(symo_context *context, const train_spec *spec, const char *kept,
+                               const gpt_text *text, gpt_tokenizer **out) {
+  const bool vocab = spec->gpt.vocab[0] != '\0', merges = spec->gpt.merges[0] != '\0';
+  if (spec->checkpoint[0] != '\0') return kept_tokens(context, spec->checkpoint, out);
+  if (vocab != merges)
+    return symo_fail(context, SYMO_E_ARGUMENT,
+                     "%s: without the other file (give --vocab and "
+                     "--merges, or neither)",
+                     vocab ? "vocab" : "merges");
+  if (vocab) return gpt_tokenizer_create_bpe(context, spec->gpt.vocab, spec->gpt.merges, out);
+  if (kept != NULL) return gpt_tokenizer_from_json(context, spec->gpt.init_from, kept, out);
+  return gpt_tokenizer_create_characters(context, text->what, text->bytes, text->length, out);
+}
+
+symo_status train_gpt_text_read(symo_context *context, const train_spec *spec, const char *kept,
+                                train_gpt_text *out) {
+  gpt_text text = {0};
+  symo_status status = SYMO_OK;
+  SYMO_TRY(read_files(context, spec, &text));
+  SYMO_TRY(make_tokens(context, spec, kept, &text, &out->tokens));
+  const size_t split = spec->whole ? text.length : gpt_text_split(text.bytes, text.length);
+  SYMO_TRY(gpt_tokenizer_encode(context, out->tokens, text.what, text.bytes, split, &out->ids[0],
+                                &out->count[0]));
+  if (!spec->whole)
+    SYMO_TRY(gpt_tokenizer_encode(context, out->tokens, text.what, text.bytes + split,
+                                  text.length - split, &out->ids[1], &out->count[1]));
+  snprintf(out->what, sizeof out->what, "%s", text.what);
+fail:
+  gpt_text_drop(&text);
+  if (status != SYMO_OK) train_gpt_text_drop(out);
+  return status;
+}

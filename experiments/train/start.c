@@ -1,0 +1,208 @@
+/* A run before its first step. */
+#include "experiments/train/runner.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "core/linalg.h"
+#include "experiments/cli/data.h"
+#include "experiments/train/checkpoint.h"
+
+#include <symo/io.h>
+
+/* The network's chunks and the optimizer's blocks are what runs side by side; BLAS keeps to one
+ * thread, since two for every small product are slower than one, and far slower on a machine that
+ * others use too. */
+static symo_status take_threads(train_runner *r) {
+  r->threads = r->spec->threads > 0 ? r->spec->threads : r->blas_threads;
+  symo_status status = symo_set_threads(1);
+  if (status == SYMO_OK && r->model.set_pool != NULL)
+    status = symo_pool_create(r->context, r->threads, &r->pool);
+  if (r->pool != NULL) r->model.set_pool(r->model.self, r->pool);
+  return status;
+}
+
+void train_runner_drop(train_runner *r) {
+  if (r->pool != NULL) r->model.set_pool(r->model.self, NULL);
+  symo_pool_destroy(r->pool);
+  (void)symo_set_threads(r->blas_threads);
+  train_metrics_close(&r->metrics);
+  symo_optim_state_destroy(r->state);
+  symo_optim_destroy(r->optim);
+  if (r->cache == NULL) train_model_destroy(&r->model);
+  symo_free(r->checkpoint);
+  symo_free(r->theta);
+  symo_free(r->grad);
+  symo_free(r->params);
+  symo_free((void *)(uintptr_t)r->grads);
+}
+
+/* Fields that the model does not depend on. */
+static bool is_of_run(const char *key) {
+  static const char *const of_run[] = {"optimizer", "settings",   "lr",
+                                       "steps",     "eval-every", "checkpoint-every"};
+  for (size_t i = 0; i < sizeof of_run / sizeof *of_run; i++)
+    if (strcmp(of_run[i], key) == 0) return true;
+  return false;
+}
+
+static bool fits(const train_cache *cache, const train_spec *spec) {
+  char old[TRAIN_SETTINGS], new[TRAIN_SETTINGS];
+  if (!cache->full || cache->spec.task != spec->task) return false;
+  for (size_t i = 0; train_spec_key(i) != NULL; i++) {
+    if (is_of_run(train_spec_key(i))) continue;
+    train_spec_text(&cache->spec, train_spec_key(i), old);
+    train_spec_text(spec, train_spec_key(i), new);
+    if (strcmp(old, new) != 0) return false;
+  }
+  return true;
+}
+
+void train_cache_drop(train_cache *cache) {
+  if (cache->full) train_model_destroy(&cache->model);
+  cache->full = false;
+}
+
+static symo_status make_model(train_runner *r) {
+  train_cache *cache = r->cache;
+  if (cache == NULL) return r->spec->task->create(r->context, r->spec, &r->model);
+  if (!fits(cache, r->spec)) {
+    train_cache_drop(cache);
+    cache->model = (train_model){0};
+    symo_status status = r->spec->task->create(r->context, r->spec, &cache->model);
+    if (status != SYMO_OK) return status;
+    cache->full = true, cache->spec = *r->spec;
+  }
+  r->model = cache->model;
+  return SYMO_OK;
+}
+
+static int make_optimizer(cli *c, const train_spec *spec, const train_model *model, int threads,
+                          symo_optim_spec **made, symo_optim **out) {
+  symo_status status = train_optimizer_spec(cli_context(c), spec, made);
+  if (status != SYMO_OK) return cli_fail_flag(c, status, "optimizer");
+  if (threads > 0) (*made)->threads = threads;
+  status = symo_optim_create(model->layout, *made, out);
+  return status == SYMO_OK ? CLI_DONE : cli_fail_flag(c, status, "optimizer");
+}
+
+static symo_status take(train_runner *r) {
+  const size_t bytes = symo_dtype_size(r->model.problem.dtype);
+  const size_t tensors = symo_layout_num_tensors(r->model.layout);
+  r->theta = symo_calloc(r->model.problem.size, bytes);
+  r->grad = symo_calloc(r->model.problem.size, bytes);
+  r->params = symo_calloc(tensors, sizeof *r->params);
+  r->grads = symo_calloc(tensors, sizeof *r->grads);
+  r->checkpoint = cli_join(r->directory, "checkpoint.safetensors");
+  if (r->theta == NULL || r->grad == NULL || r->params == NULL || r->grads == NULL ||
+      r->checkpoint == NULL)
+    return symo_fail_memory(r->context, "training");
+  symo_layout_split(r->model.layout, r->model.problem.dtype, r->theta, r->params);
+  symo_layout_split_const(r->model.layout, r->model.problem.dtype, r->grad, r->grads);
+  return SYMO_OK;
+}
+
+static symo_status init(train_runner *r) {
+  symo_rng *rng = NULL;
+  symo_status status = symo_rng_create(r->context, train_seed(r->spec->seed, TRAIN_INIT, 0), &rng);
+  if (status == SYMO_OK) status = r->model.init(r->model.self, rng, r->theta);
+  if (status == SYMO_OK) status = symo_optim_state_create(r->optim, &r->state);
+  symo_rng_destroy(rng);
+  return status;
+}
+
+/* run.json and optimizer.json; what an earlier run left in the folder goes first, so that a kill
+ * leaves no checkpoint or summary that is another's. */
+static int write_files(train_runner *r, const symo_optim_spec *optim, bool resume) {
+  static const char *const old[] = {"summary.json", "checkpoint.safetensors"};
+  char *text = NULL;
+  for (size_t i = 0; i < (resume ? 1 : 2); i++) {
+    char *path = cli_join(r->directory, old[i]);
+    if (path != NULL) (void)unlink(path);
+    symo_free(path);
+  }
+  symo_status status = symo_optim_spec_to_json(r->context, optim, &text);
+  if (status != SYMO_OK) return cli_fail_status(r->c, status);
+  char *path = cli_join(r->directory, "optimizer.json");
+  int code = path != NULL ? cli_write_file(r->c, path, text, strlen(text))
+                          : cli_fail_status(r->c, SYMO_E_MEMORY);
+  symo_free(path);
+  symo_free(text);
+  if (code != CLI_DONE) return code;
+  path = cli_join(r->directory, "run.json");
+  code = path != NULL ? cli_write_json(r->c, path, train_spec_to_json(r->spec))
+                      : cli_fail_status(r->c, SYMO_E_MEMORY);
+  symo_free(path);
+  return code;
+}
+
+static int check_step(train_runner *r) {
+  if (r->step <= r->spec->steps) return CLI_DONE;
+  return cli_fail(r->c, CLI_DATA, "%s: the checkpoint is at step %llu of %zu (give more --steps)",
+                  r->checkpoint, (unsigned long long)r->step, r->spec->steps);
+}
+
+/* What will be taken; the network's lanes, most of it, are made by the first step. */
+static void say_bytes(const train_runner *r) {
+  if (r->model.tokens == 0 || !(r->model.bytes > 0) || r->label != NULL) return;
+  cli_note(r->c, "%s: %zu parameters, about %s of memory", r->model.net, r->model.problem.size,
+           cli_format_bytes(r->model.bytes).text);
+}
+
+static double clock_of(void *self) {
+  (void)self;
+  return cli_seconds();
+}
+
+int train_runner_start(train_runner *r, train_start how) {
+  symo_optim_spec *optim = NULL;
+  symo_status status = make_model(r);
+  if (status != SYMO_OK) return cli_fail_status(r->c, status);
+  status = take_threads(r);
+  if (status != SYMO_OK) return cli_fail_status(r->c, status);
+  int code = make_optimizer(r->c, r->spec, &r->model, r->threads, &optim, &r->optim);
+  if (code == CLI_DONE) code = cli_make_directory(r->c, r->directory);
+  if (code == CLI_DONE) {
+    status = take(r);
+    const bool resume =
+        how == TRAIN_RESUME && status == SYMO_OK && access(r->checkpoint, F_OK) == 0;
+    if (status == SYMO_OK)
+      status = resume ? train_checkpoint_read(r->context, r->checkpoint, &r->model, r->optim,
+                                              &r->state, r->theta, &r->step)
+                      : init(r);
+    if (status == SYMO_OK) symo_optim_state_set_clock(r->state, clock_of, NULL);
+    if (status == SYMO_OK) code = check_step(r);
+    if (status == SYMO_OK && code == CLI_DONE) say_bytes(r);
+    if (status == SYMO_OK && code == CLI_DONE) code = write_files(r, optim, resume);
+    if (status == SYMO_OK && code == CLI_DONE)
+      status = train_metrics_open(r->context, r->directory, r->step, &r->metrics, &r->seconds,
+                                  &r->result->optimizer_seconds);
+    if (status != SYMO_OK) code = cli_fail_status(r->c, status);
+  }
+  r->result->checkpoint = r->step;
+  symo_optim_spec_destroy(optim);
+  return code;
+}
+
+int train_print_plan(cli *c, const train_spec *spec) {
+  train_model model = {0};
+  symo_optim_spec *made = NULL;
+  symo_optim *optim = NULL;
+  char *text = NULL;
+  symo_status status = spec->task->create(cli_context(c), spec, &model);
+  int code = status == SYMO_OK ? make_optimizer(c, spec, &model, spec->threads, &made, &optim)
+                               : cli_fail_status(c, status);
+  if (code == CLI_DONE) {
+    status = symo_optim_describe(optim, &text);
+    if (status == SYMO_OK) printf("%s", text);
+    if (status != SYMO_OK) code = cli_fail_status(c, status);
+  }
+  symo_free(text);
+  symo_optim_destroy(optim);
+  symo_optim_spec_destroy(made);
+  train_model_destroy(&model);
+  return code;
+}

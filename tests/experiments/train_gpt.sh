@@ -1,0 +1,167 @@
+#!/usr/bin/env bash
+# symo train gpt from outside: a loss that falls, metrics, the same bytes after kill -9 as without,
+# accumulation, evaluation of a text, weights to start from, sweeps, and the ways to fail.
+set -u
+test=train-gpt
+# shellcheck source=tests/support/command.sh
+. "$(dirname "$0")/../support/command.sh"
+export LC_ALL=C
+
+# works ARGUMENTS...: exit 0.
+works() {
+  "$symo" "$@" >out 2>err </dev/null || fail "$*: exit $?: $(cat err)"
+}
+
+strip='s/"optimizer_items": \{[^}]*\}(, )?//g; s/"((optimizer_)?seconds|tokens_per_s|[a-z]*_ms)": -?[0-9.e+-]+(, )?//g; s/, }/}/'
+timeless() {
+  sed -E "$strip" "$1/metrics.jsonl"
+  grep -vE 'seconds|tokens_per_s|_ms' "$1/summary.json"
+  cat "$1/run.json" "$1/optimizer.json" "$1/checkpoint.safetensors"
+}
+
+# same_run A B: but for times.
+same_run() {
+  timeless "$1" >one
+  timeless "$2" >two
+  cmp -s one two || fail "$1 and $2 are not the same run"
+}
+
+# number KEY: of the answer in JSON.
+number() { sed -n "s/.*\"$1\": \([0-9.e-]*\).*/\1/p" out | head -n 1; }
+
+# close A B TOLERANCE
+close() {
+  awk -v a="$1" -v b="$2" -v t="$3" 'BEGIN { d = a - b; if (d < 0) d = -d; exit !(d <= t) }' ||
+    fail "$1 is not $2"
+}
+
+# A text that can be learned: sentences of a few words.
+awk 'BEGIN { split("the a cat dog sees hears one big small bird", w, " ");
+  for (i = 0; i < 900; i++) printf "%s%s", w[1 + (i * i * 7 + int(i / 3) * 5) % 10],
+    i % 9 == 8 ? ".\n" : " " }' >text.txt
+net="--data text.txt --n-layer 2 --n-head 2 --n-embd 16 --block-size 12 --batch-size 4 --eval-iters 3"
+run="$net --optimizer adamw --learning-rate 0.01 --warmup-iters 5 --eval-interval 40"
+
+# ---- learning ----
+# shellcheck disable=SC2086 # words
+works train gpt $run --max-iters 150 --out a
+for key in step loss val_loss train_loss lr seconds gradient_norm tokens_per_s gradient_ms \
+  optimizer_ms; do
+  head -n 1 a/metrics.jsonl | grep -q "\"$key\": " || fail "no $key in the metrics"
+done
+grep -q '"forward_ms": .*"backward_ms": ' a/metrics.jsonl || fail "no forward and backward"
+for key in tokens_per_s forward_ms backward_ms optimizer_ms train_loss val_loss; do
+  grep -q "\"$key\": [0-9-]" a/summary.json || fail "no $key in the summary"
+done
+[ "$(grep -c val_loss a/metrics.jsonl)" -eq 5 ] || fail "not evaluated at 0, 40, .., 120 and 150"
+first=$(head -n 1 a/metrics.jsonl | sed 's/.*"val_loss": \([0-9.]*\).*/\1/')
+last=$(tail -n 1 a/metrics.jsonl | sed 's/.*"val_loss": \([0-9.]*\).*/\1/')
+awk -v a="$first" -v b="$last" 'BEGIN { exit !(b < a - 0.5) }' || fail "loss from $first to $last"
+grep -q 'about .* of memory' err || fail "memory is not said: $(cat err)"
+for name in transformer.wte.weight transformer.h.1.attn.c_attn.weight lm_head.weight tokenizer; do
+  head -c 20000 a/checkpoint.safetensors | grep -qaF "$name" || fail "no $name in the checkpoint"
+done
+
+# ---- the same bytes, whole or in parts ----
+# shellcheck disable=SC2086
+works train gpt $run --max-iters 150 --out again
+same_run a again
+for optimizer in adamw symo muon; do
+  part="$net --optimizer $optimizer --dropout 0.2 --gradient-accumulation-steps 2 --warmup-iters 3"
+  # shellcheck disable=SC2086
+  works train gpt $part --max-iters 24 --out w-$optimizer
+  # shellcheck disable=SC2086
+  works train gpt $part --max-iters 24 --lr-decay-iters 24 --out whole-$optimizer
+  # shellcheck disable=SC2086
+  works train gpt $part --max-iters 9 --lr-decay-iters 24 --out p-$optimizer
+  works train gpt --resume p-$optimizer --max-iters 24
+  same_run whole-$optimizer p-$optimizer
+done
+# shellcheck disable=SC2086
+works train gpt $run --max-iters 1500 --checkpoint-every 9 --out unbroken
+landed=0
+for after in 1 30 400; do
+  rm -rf killed
+  # shellcheck disable=SC2086
+  "$symo" train gpt $run --max-iters 1500 --checkpoint-every 9 --out killed >/dev/null 2>&1 \
+    </dev/null &
+  pid=$!
+  while kill -0 $pid 2>/dev/null &&
+    [ "$( (wc -l <killed/metrics.jsonl) 2>/dev/null || echo 0)" -lt $after ]; do :; done
+  kill -9 $pid 2>/dev/null
+  wait $pid 2>/dev/null
+  [ -e killed/summary.json ] || landed=$((landed + 1))
+  works train gpt --resume killed
+  same_run unbroken killed
+done
+[ $landed -gt 0 ] || fail "no run was killed before its end"
+
+# On two threads a run is another, up to rounding, and always the same.
+# shellcheck disable=SC2086
+works train gpt $run --max-iters 20 --threads 2 --out t2
+# shellcheck disable=SC2086
+works train gpt $run --max-iters 20 --threads 2 --out t2-again
+same_run t2 t2-again
+
+# ---- eval ----
+works eval --checkpoint a/checkpoint.safetensors --json
+tail -n 1 a/metrics.jsonl | grep -qF "\"val_loss\": $(number loss)" || fail "eval: $(number loss)"
+# 26 characters are two windows of 12 and the first target behind them; 24 are one.
+head -c 26 text.txt >short.txt
+head -c 24 text.txt >shorter.txt
+works eval --checkpoint a/checkpoint.safetensors --data short.txt --json
+[ "$(number examples)" -eq 2 ] || fail "not two windows"
+both=$(number loss)
+works eval --checkpoint a/checkpoint.safetensors --data shorter.txt --json
+[ "$(number examples)" -eq 1 ] || fail "not one window"
+one=$(number loss)
+tail -c +13 short.txt >tail.txt
+works eval --checkpoint a/checkpoint.safetensors --data tail.txt --json
+close "$both" "$(awk -v a="$one" -v b="$(number loss)" 'BEGIN { printf "%.9g", (a + b) / 2 }')" 1e-6
+works eval --checkpoint a/checkpoint.safetensors --data shorter.txt --data tail.txt
+
+# ---- weights to start from ----
+# shellcheck disable=SC2086
+works train gpt $run --max-iters 6 --init-from a/checkpoint.safetensors --out from
+head -n 1 from/metrics.jsonl | grep -qF "\"val_loss\": $last" || fail "does not begin where a ended"
+
+# ---- the optimizer, the layout ----
+# shellcheck disable=SC2086
+works train gpt $net --optimizer symo --plan
+grep -q 'h.0.attn.q.weight .*symo' out || fail "plan: $(cat out)"
+grep -q 'wte.weight .*adamw' out || fail "plan: $(cat out)"
+printf '{"preset": "sgd", "lr": 0.1}' >mine.json
+# shellcheck disable=SC2086
+works train gpt $net --optimizer mine.json --max-iters 3 --out mine
+grep -q '"clip_norm": 0[,.}]' mine/optimizer.json || fail "a spec file is not taken as it is"
+
+# ---- sweep and plot ----
+# shellcheck disable=SC2086
+works sweep gpt $net --max-iters 6 --warmup-iters 2 --grid optimizer=adamw,symo \
+  --grid learning-rate=0.01,0.1 --grid symo:momentum=0.8 --out sw
+[ "$(find sw -name metrics.jsonl | wc -l)" -eq 4 ] || fail "not four runs"
+works plot sw --best --metric val_loss --out curves
+[ -s plots/curves.tsv ] || fail "no curves"
+
+# ---- failing ----
+fails 2 "--n-layer: only for gpt" train classifier --n-layer 3 --data digits
+fails 2 "--tied: only for gpt" train classifier --untied --data digits
+fails 2 "--net: not for gpt" train gpt --net 3-4
+fails 2 "give one" train gpt --bias --no-bias
+fails 2 "--learning-rate says 0.2" train gpt --lr 0.1 --learning-rate 0.2
+fails 2 "--memory" train gpt --memory lots
+# shellcheck disable=SC2086
+fails 3 "may be taken" train gpt $net --memory 10kB
+fails 4 "nothing.txt" train gpt --data nothing.txt
+fails 3 "other file" train gpt --data text.txt --vocab text.txt
+printf 'Zebra' >strange.txt
+cat text.txt strange.txt >strangest.txt
+fails 3 "strangest.txt" eval --checkpoint a/checkpoint.safetensors --data strangest.txt
+head -c 12 text.txt >scant.txt
+fails 3 "window" eval --checkpoint a/checkpoint.safetensors --data scant.txt
+fails 3 "positions" train gpt --data text.txt --n-layer 2 --n-head 2 --n-embd 16 --block-size 13 \
+  --init-from a/checkpoint.safetensors --out never
+fails 2 "has n-layer" train gpt --resume a --n-layer 3
+
+[ $failures -eq 0 ] || exit 1
+echo "symo train gpt works"
