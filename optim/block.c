@@ -5,7 +5,9 @@
 
 bool symo_block_grafts(const optim_block *b) { return strcmp(b->method.graft, "none") != 0; }
 bool symo_block_grafts_adam(const optim_block *b) { return strcmp(b->method.graft, "adam") == 0; }
-bool symo_block_in_basis(const optim_block *b) { return strcmp(b->method.basis, "none") != 0; }
+bool symo_block_in_basis(const optim_block *b) {
+  return strcmp(b->method.basis, "none") != 0 && strcmp(b->method.curvature, "per-axis") == 0;
+}
 
 bool symo_block_has_momentum(const optim_block *b) {
   bool wanted = !symo_block_in_basis(b) || symo_block_grafts(b) || symo_block_start(b) > 1;

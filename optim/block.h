@@ -14,7 +14,7 @@ symo_status symo_block_layout(const symo_layout *layout, size_t num_tensors, con
 
 /* Entries of a block: momentum, second moments of the graft, those of the curvature, and
  * "counters", [1 + roots]: updates of the covariances, and 1 for every root that has been taken.
- * Second moments in a basis come with a momentum of their own: ours is then for the graft and for
+ * Second moments in a per-axis basis come with a momentum of their own: ours is then for the graft and for
  * steps before the start. */
 bool symo_block_in_basis(const optim_block *b);
 bool symo_block_has_momentum(const optim_block *b);

@@ -29,11 +29,18 @@ typedef struct block_step {
   symo_vector p;            /* the caller's, tensors of the block alone */
   symo_const_vector g, u;   /* the gradient and the direction so far */
   symo_vector out;          /* the direction to be */
-  double *graft_norms;
+  double *norms;            /* of each tensor: of the graft, then of the change */
+  bool due;                 /* second moments take this gradient in */
+  bool curved;              /* the direction is that of the curvature */
   void *curvature_work;
   double *counters;
   symo_step_report *report;
 } block_step;
+
+/* Numbers [first, first + n) of a dense array. */
+static symo_nd strip(symo_dtype dtype, const void *p, size_t first, size_t n) {
+  return symo_nd_dense(dtype, symo_at(dtype, p, (ptrdiff_t)first), 1, &n);
+}
 
 static void *at(const block_step *s, size_t offset) { return (char *)s->state->work + offset; }
 
@@ -66,7 +73,7 @@ static void lay_out(block_step *s, symo_const_vector grad, symo_vector params) {
   s->g = s->u = (symo_const_vector){g, strides};
   s->p = (symo_vector){p, strides + n};
   s->out = (symo_vector){out, NULL};
-  s->graft_norms = at(s, s->w.norms_at);
+  s->norms = at(s, s->w.norms_at);
   s->curvature_work = at(s, s->w.curvature_at);
   s->counters = s->state->data[symo_block_counter_entry(b)];
 }
@@ -120,8 +127,7 @@ static void *const *curvature_state(const block_step *s) {
 
 static symo_status accumulate(block_step *s) {
   const optim_block *b = s->b;
-  bool due = (s->t - 1) % (uint64_t)b->method.statistics_every == 0;
-  if (b->curvature->accumulate == NULL || !due) return SYMO_OK;
+  if (b->curvature->accumulate == NULL || !s->due) return SYMO_OK;
   s->counters[0]++;
   curvature_step now = curvature_now(s);
   bool momentum = strcmp(b->method.source, "momentum") == 0;
@@ -195,21 +201,20 @@ static void take_graft(block_step *s) {
   for (size_t i = 0; i < b->num_tensors; i++) {
     symo_nd u = view(s, s->u, i), out = view(s, symo_vector_const(s->out), i);
     if (!symo_block_grafts_adam(b)) {
-      s->graft_norms[i] = symo_block_grafts(b) ? symo_update_norm(u) : 0;
+      s->norms[i] = symo_block_grafts(b) ? symo_update_norm(u) : 0;
       continue;
     }
     symo_nd v = entry_view(s, symo_block_graft_entry(b) + i, i);
     symo_update_squares(memory, view(s, s->g, i), v);
     symo_update_divide(1, correction, 1e-8, u, v, out);
-    s->graft_norms[i] = symo_update_norm(out);
+    s->norms[i] = symo_update_norm(out);
   }
 }
 
-/* Moves on from u to the direction of the curvature; true if there is one. */
-static symo_status precondition(block_step *s, bool *curved) {
+/* Moves on from u to the direction of the curvature if there is one. */
+static symo_status precondition(block_step *s) {
   const optim_block *b = s->b;
   bool found;
-  *curved = false;
   if (s->t >= symo_block_start(b)) {
     symo_status status = refresh(s, &found);
     symo_state_lap(s->state, &s->report->seconds.roots);
@@ -219,52 +224,126 @@ static symo_status precondition(block_step *s, bool *curved) {
       status = b->curvature->apply(b->self, curvature_state(s), &now, s->g, s->u, s->out,
                                    s->curvature_work);
       if (status < 0) return status;
-      *curved = status == SYMO_OK;
-      if (!*curved) s->report->failed_roots++;
+      s->curved = status == SYMO_OK;
+      if (!s->curved) s->report->failed_roots++;
     }
   }
   /* Without, out still holds the direction of Adam where that is the graft. */
-  if (*curved || symo_block_grafts_adam(b)) s->u = symo_vector_const(s->out);
+  if (s->curved || symo_block_grafts_adam(b)) s->u = symo_vector_const(s->out);
   return SYMO_OK;
 }
 
-/* Graft, scale, decay, step. */
-static symo_status advance(block_step *s, bool curved) {
+/* Graft, scale, decay, step of a tensor.  Its norm becomes that of the change, or -1 if the
+ * direction is not finite. */
+static void advance_tensor(const block_step *s, size_t i, symo_nd d) {
   const optim_block *b = s->b;
-  bool graft = symo_block_grafts(b) && curved, basis = symo_block_in_basis(b) && curved;
-  double decay = basis && s->t == symo_block_start(b) ? 0 : s->decay;
-  for (size_t i = 0; i < b->num_tensors; i++) {
-    const layout_tensor *t = &b->layout->tensors[i];
-    symo_nd d = view(s, s->u, i), p = view(s, symo_vector_const(s->p), i);
-    double norm = symo_update_norm(d), factor = 1;
-    if (!isfinite(norm))
+  const bool graft = symo_block_grafts(b) && s->curved, basis = symo_block_in_basis(b) && s->curved;
+  const double decay = basis && s->t == symo_block_start(b) ? 0 : s->decay;
+  const layout_tensor *t = &b->layout->tensors[i];
+  const symo_nd p = view(s, symo_vector_const(s->p), i);
+  double norm = symo_update_norm(d), factor = 1;
+  if (!isfinite(norm)) {
+    s->norms[i] = -1;
+    return;
+  }
+  if (graft) factor = norm > 0 ? s->norms[i] / norm : 0;
+  factor *= symo_update_scale(&b->method, t->order, t->dim, norm * factor, t->size);
+  if (basis) factor *= 1 - s->rate * decay;    /* (p - d) (1 - rate decay) */
+  s->norms[i] = fabs(s->rate * factor) * norm; /* as it would be taken again */
+  if (decay == 0)
+    symo_update_apply(s->rate, decay, factor, d, p);
+  else
+    s->norms[i] = symo_update_advance(s->rate, decay, factor, d, p);
+}
+
+static void advance_one(void *arg, size_t i, int worker) {
+  const block_step *s = arg;
+  (void)worker;
+  advance_tensor(s, i, view(s, s->u, i));
+}
+
+/* What the tensors have come to, in order. */
+static symo_status add_changes(block_step *s) {
+  for (size_t i = 0; i < s->b->num_tensors; i++) {
+    if (s->norms[i] == -1)
       return symo_fail(s->state->optim->context, SYMO_E_NUMERIC,
                        "optim: step %llu: the direction of tensor %s is not finite (use f64, or a "
                        "larger eps)",
-                       (unsigned long long)s->t, t->name);
-    if (graft) factor = norm > 0 ? s->graft_norms[i] / norm : 0;
-    factor *= symo_update_scale(&b->method, t->order, t->dim, norm * factor, t->size);
-    if (basis) factor *= 1 - s->rate * decay;      /* (p - d) (1 - rate decay) */
-    double change = fabs(s->rate * factor) * norm; /* as it would be taken again */
-    if (decay == 0)
-      symo_update_apply(s->rate, decay, factor, d, p);
-    else
-      change = symo_update_advance(s->rate, decay, factor, d, p);
-    s->report->update_norm = hypot(s->report->update_norm, change);
+                       (unsigned long long)s->t, s->b->layout->tensors[i].name);
+    s->report->update_norm = hypot(s->report->update_norm, s->norms[i]);
   }
   return SYMO_OK;
+}
+
+/* ---- Adam ---- */
+
+/* Second moments of every number by itself: all that a step does to a tensor can be done at once,
+ * in strips that stay in the first caches, for dense arrays. */
+static bool is_adam(const block_step *s) {
+  const optim_block *b = s->b;
+  bool dense = true;
+  for (size_t i = 0; i < b->num_tensors; i++)
+    dense = dense && s->g.strides[i] == NULL && s->p.strides[i] == NULL;
+  return dense && b->curvature == &symo_curvature_diagonal && !symo_block_grafts(b) &&
+         s->t >= symo_block_start(b);
+}
+
+enum { STRIP = 2048 };
+
+static void adam_one(void *arg, size_t i, int worker) {
+  const block_step *s = arg;
+  const optim_block *b = s->b;
+  const symo_method *m = &b->method;
+  const symo_dtype dtype = s->state->optim->dtype;
+  const double correction =
+      symo_update_correction(m->beta2, (uint64_t)s->counters[0], m->correction);
+  const bool momentum = symo_block_has_momentum(b), of_u = strcmp(m->source, "momentum") == 0;
+  const bool l2 = strcmp(m->decay, "l2") == 0;
+  double room[2][STRIP]; /* the gradient as it is taken, and its momentum */
+  (void)worker;
+  for (size_t first = 0; first < b->layout->tensors[i].size; first += STRIP) {
+    const size_t left = b->layout->tensors[i].size - first, n = left < STRIP ? left : STRIP;
+    symo_nd g = strip(dtype, s->g.data[i], first, n), u;
+    if (s->w.gradient) {
+      const symo_nd to = symo_nd_dense(dtype, room[0], 1, &n);
+      symo_update_gradient(m, s->norm, l2 ? m->weight_decay : 0, g,
+                           strip(dtype, s->p.data[i], first, n), to);
+      g = to;
+    }
+    u = g;
+    if (momentum) {
+      const symo_nd mean = strip(dtype, s->state->data[b->first_entry + i], first, n);
+      u = s->w.direction ? symo_nd_dense(dtype, room[1], 1, &n) : mean;
+      symo_update_momentum(m, s->t, g, mean, u);
+    }
+    const symo_nd v = strip(dtype, s->state->data[symo_block_curvature_entry(b) + i], first, n);
+    if (s->due) symo_update_squares(m->beta2, of_u ? u : g, v);
+    symo_update_divide(m->alpha, correction, m->eps, u, v, strip(dtype, s->out.data[i], first, n));
+  }
+  advance_tensor(s, i, view(s, symo_vector_const(s->out), i));
+}
+
+static symo_status step_adam(block_step *s) {
+  s->decay = strcmp(s->b->method.decay, "l2") == 0 ? 0 : s->b->method.weight_decay;
+  if (s->due) s->counters[0]++;
+  s->curved = true;
+  symo_pool_run(s->state->pool, s->b->num_tensors, adam_one, s);
+  const symo_status status = add_changes(s);
+  symo_state_lap(s->state, &s->report->seconds.update);
+  return status;
 }
 
 static symo_status step_block(symo_optim_state *state, const optim_block *b, double norm,
                               symo_const_vector grad, symo_vector params,
                               symo_step_report *report) {
   block_step s = {.state = state, .b = b, .t = state->steps, .norm = norm, .report = report};
-  bool curved;
   symo_status status;
   s.w = symo_block_work(b, state->optim->dtype, state->optim->spec.threads);
   s.rate = symo_schedule_rate(&b->method, s.t);
   if (b == state->optim->blocks) report->lr = s.rate;
+  s.due = (s.t - 1) % (uint64_t)b->method.statistics_every == 0;
   lay_out(&s, grad, params);
+  if (is_adam(&s)) return step_adam(&s);
   take_gradient(&s);
   take_momentum(&s);
   symo_state_lap(state, &report->seconds.update);
@@ -272,9 +351,10 @@ static symo_status step_block(symo_optim_state *state, const optim_block *b, dou
   symo_state_lap(state, &report->seconds.statistics);
   if (symo_block_grafts(b)) take_graft(&s);
   symo_state_lap(state, &report->seconds.update);
-  SYMO_TRY(precondition(&s, &curved));
+  SYMO_TRY(precondition(&s));
   symo_state_lap(state, &report->seconds.direction);
-  SYMO_TRY(advance(&s, curved));
+  symo_pool_run(state->pool, b->num_tensors, advance_one, &s);
+  SYMO_TRY(add_changes(&s));
   symo_state_lap(state, &report->seconds.update);
 fail:
   return status;

@@ -65,7 +65,7 @@ static int run(cli *c) {
                       samples, VERIFY_LAYOUT_LEAST);
     return verify_layout(c);
   }
-  if (!cli_given(c, "net") && !cli_given(c, "data"))
+  if (!cli_given(c, "net") && !cli_given(c, "data") && !cli_given(c, "weights"))
     return cli_fail(c, CLI_USAGE,
                     "symo verify: there is nothing to verify (give --layout, or --net and --data)");
   return verify_net(c);
@@ -86,9 +86,12 @@ const cli_command cli_command_verify = {
         "at a time and at last of all together, and compares loss and gradient at the\n"
         "moved weights with what a symmetry predicts.  Defects are relative to that;\n"
         "exact: at most 1e-9 (f64) or 1e-4 (f32), approximate: at most 0.3, else wrong.\n"
-        "The defect of a tensor is that of its own part of the gradient.",
+        "The defect of a tensor is that of its own part of the gradient.  Of transformers\n"
+        "auto moves heads in all tensors at once, with one rotation in all heads.",
     .example = "symo verify --layout net.json --samples 5000 --seed 3\n"
-               "symo verify --data teacher --net 3-16-2 --act relu --groups signed-permutation",
+               "symo verify --data teacher --net 3-16-2 --act relu --groups signed-permutation\n"
+               "symo verify --weights checkpoint.safetensors --data text.txt --examples 64 \\\n"
+               "  --groups 'heads=permutation; embd=orthogonal'",
     .no = "a closed form is off by more than 5 standard errors; a group is no exact symmetry",
     .options = options,
     .json = true,

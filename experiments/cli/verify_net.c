@@ -77,7 +77,9 @@ static void set_network(cli *c, json_t *o, const inquiry *q) {
   cli_set(c, o, "data", json_string(s->data_name));
   cli_set(c, o, "examples", cli_count((double)s->examples));
   cli_set(c, o, "parameters", cli_count((double)s->parameters));
-  cli_set(c, o, "init_scale", cli_number(s->spec.init_scale));
+  if (s->spec.weights != NULL) cli_set(c, o, "weights", json_string(s->spec.weights));
+  cli_set(c, o, "init_scale",
+          s->spec.weights != NULL ? json_null() : cli_number(s->spec.init_scale));
   cli_set(c, o, "train_steps", cli_count((double)s->spec.train_steps));
   cli_set(c, o, "seed", cli_count((double)s->spec.seed));
 }
@@ -115,7 +117,10 @@ static void print_header(const inquiry *q) {
          symo_activation_name(s->spec.net.activation), symo_loss_name(s->spec.net.loss),
          s->spec.net.bias ? "" : ", no biases", s->parameters, symo_dtype_name(s->spec.net.dtype));
   printf("data     %s, %zu examples\n", s->data_name, s->examples);
-  printf("point    weights of scale %g, ", s->spec.init_scale);
+  if (s->spec.weights != NULL)
+    printf("point    weights of %s, ", s->spec.weights);
+  else
+    printf("point    weights of scale %g, ", s->spec.init_scale);
   if (s->spec.train_steps > 0)
     printf("%zu steps of Adam (lr %g), ", s->spec.train_steps, s->spec.train_lr);
   printf("seed %llu", (unsigned long long)s->spec.seed);
@@ -219,6 +224,7 @@ int verify_net(cli *c) {
   compare_spec spec;
   int code = compare_read_network(c, &spec);
   if (code != CLI_DONE) return code;
+  spec.heads_at_once = true;
   if (q.samples > SYMO_SYMMETRY_MAX_SAMPLES)
     return cli_fail(c, CLI_USAGE, "--samples: %zu is out of range (with --net: at most %d)",
                     q.samples, SYMO_SYMMETRY_MAX_SAMPLES);

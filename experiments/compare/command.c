@@ -108,6 +108,11 @@ static int prepare(cli *c, job *j) {
   if (sweep != NULL) j->kind = compare_sweep_find(sweep);
   if (sweep == NULL && cli_given(c, "sweep-values"))
     return cli_fail(c, CLI_USAGE, "--sweep-values: there is no sweep (give --sweep WHAT too)");
+  if (sweep != NULL && j->spec.weights != NULL && strcmp(sweep, "groups") != 0 &&
+      strcmp(sweep, "activation") != 0)
+    return cli_fail(c, CLI_USAGE,
+                    "--sweep: with --weights only groups and activation (leave "
+                    "--weights out)");
   j->seeds = (size_t)cli_int(c, "seeds");
   j->runs = symo_calloc(j->seeds, sizeof *j->runs);
   j->directory = out != NULL ? symo_strdup(out) : default_directory(j->spec.data);

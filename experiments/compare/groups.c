@@ -6,10 +6,26 @@
 
 #include "core/alloc.h"
 #include "experiments/cli/plugin.h"
+#include "experiments/net/gpt.h"
 #include "groups/group_text.h"
 #include <symo/io.h>
 
 /* ---- layouts of the user's ---- */
+
+/* Axes of the layout, one or several for each of the network's: features may be heads and what is in
+ * them. */
+static bool same_shape(const symo_layout *own, const symo_layout *layout, size_t t) {
+  const size_t order = symo_layout_tensor_order(layout, t);
+  size_t next = 0;
+  for (size_t a = 0; a < symo_layout_tensor_order(own, t); a++) {
+    const size_t dim = symo_layout_axis_dim(own, t, a);
+    size_t product = next < order ? symo_layout_axis_dim(layout, t, next++) : 0;
+    while (product < dim && next < order && product > 0)
+      product *= symo_layout_axis_dim(layout, t, next++);
+    if (product != dim) return false;
+  }
+  return next == order;
+}
 
 /* The tensors of the layout are those of the network, in order. */
 static int check_layout(cli *c, const compare_setup *s, const char *source) {
@@ -32,10 +48,7 @@ static int check_layout(cli *c, const compare_setup *s, const char *source) {
                       "%s: tensor %zu is %s, but the network's is %s (use its names and "
                       "order)",
                       source, t + 1, name, want);
-    bool equal = symo_layout_tensor_order(own, t) == symo_layout_tensor_order(s->layout, t);
-    for (size_t a = 0; equal && a < symo_layout_tensor_order(own, t); a++)
-      equal = symo_layout_axis_dim(own, t, a) == symo_layout_axis_dim(s->layout, t, a);
-    if (code == CLI_DONE && !equal)
+    if (code == CLI_DONE && !same_shape(own, s->layout, t))
       code = cli_fail(c, CLI_DATA,
                       "%s: tensor %s has not the shape of the network's (compare it with "
                       "--net)",
@@ -73,11 +86,14 @@ int compare_groups_make(cli *c, compare_setup *s) {
   (void)snprintf(name, sizeof name, "%.*s", (int)(n < sizeof name ? n : sizeof name - 1), text);
   (void)snprintf(where, sizeof where, "--%s", flag);
   s->auto_groups = strcmp(text, "auto") == 0;
-  /* "qk=orthogonal; mlp=identity" */
+  /* "qk=orthogonal; mlp=identity"; a layout has no '=' */
   const bool kinds = compare_reads_tokens(&s->spec.net) && strchr(text, '=') != NULL;
   if (s->auto_groups || kinds || (n > 0 && symo_group_lookup(context, name) != NULL)) {
-    symo_status status =
-        symo_net_layout(context, &s->spec.net, s->auto_groups ? NULL : text, &s->layout);
+    symo_gpt_spec gpt;
+    const bool apart =
+        s->spec.heads_at_once && symo_gpt_of_net(&s->spec.net, &gpt) && gpt.heads > 1;
+    if (s->auto_groups) text = apart ? "heads=permutation" : NULL;
+    symo_status status = symo_net_layout(context, &s->spec.net, text, &s->layout);
     return status == SYMO_OK ? CLI_DONE : cli_fail_flag(c, status, flag);
   }
   if (n > 0) return unknown_group(c, where, name);

@@ -4,10 +4,28 @@
 #include <string.h>
 
 #include "experiments/compare/source.h"
+#include "experiments/compare/weights.h"
+
+/* A file that says the point leaves nothing to draw or train. */
+static int check_weights(cli *c) {
+  static const char *const others[] = {"init-scale", "train-steps", "train-lr"};
+  for (size_t i = 0; cli_given(c, "weights") && i < sizeof others / sizeof *others; i++)
+    if (cli_given(c, others[i]))
+      return cli_fail(c, CLI_USAGE, "--%s: means nothing with --weights (leave one out)",
+                      others[i]);
+  return CLI_DONE;
+}
 
 static int read_net(cli *c, compare_spec *spec) {
   const char *loss = cli_str(c, "loss"), *net = cli_str(c, "net");
   bool teacher = compare_is_teacher(spec->data);
+  bool found = false;
+  if (net == NULL && spec->weights != NULL) {
+    int code = compare_weights_has_gpt(c, spec->weights, &found);
+    if (code != CLI_DONE) return code;
+    /* What is about to be read says all of this. */
+    if (found) net = "gpt:t1-c1-h1-l1";
+  }
   if (net == NULL && strcmp(spec->data, "digits") == 0) net = "64-32-10";
   if (net == NULL && strcmp(spec->data, "teacher") == 0) net = "3-64-2";
   if (net != NULL) {
@@ -26,7 +44,7 @@ static int read_net(cli *c, compare_spec *spec) {
     return cli_fail(c, CLI_USAGE, "--loss, --act: unknown loss or activation (--help lists them)");
   spec->net.bias = !cli_flag(c, "no-bias");
   spec->net.dtype = strcmp(cli_str(c, "dtype"), "f32") == 0 ? SYMO_F32 : SYMO_F64;
-  return CLI_DONE;
+  return tokens && spec->weights != NULL ? compare_weights_fit(c, !found, spec) : CLI_DONE;
 }
 
 int compare_read_network(cli *c, compare_spec *spec) {
@@ -37,9 +55,11 @@ int compare_read_network(cli *c, compare_spec *spec) {
                          .target_scale = cli_double(c, "target-scale"),
                          .groups = cli_str(c, "groups"),
                          .examples = (size_t)cli_int(c, "examples"),
+                         .weights = cli_str(c, "weights"),
                          .init_scale = cli_double(c, "init-scale"),
                          .train_steps = (size_t)cli_int(c, "train-steps"),
                          .train_lr = cli_double(c, "train-lr"),
                          .seed = (uint64_t)cli_int(c, "seed")};
-  return read_net(c, spec);
+  int code = check_weights(c);
+  return code == CLI_DONE ? read_net(c, spec) : code;
 }

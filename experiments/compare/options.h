@@ -63,6 +63,13 @@
        .max = 1e6,                                                                                 \
        .fallback = "0.1",                                                                          \
        .help = "Standard deviation of the initial weights and biases"},                            \
+      {.name = "weights",                                                                          \
+       .kind = CLI_STRING,                                                                         \
+       .arg = "FILE",                                                                              \
+       .help =                                                                                     \
+           "Weights and biases of this safetensors file (theta.safetensors, a checkpoint of symo " \
+           "train, a GPT-2 in nanoGPT's or Hugging Face's names, which needs no --net) in place "  \
+           "of random ones"},                                                                      \
       {.name = "train-steps",                                                                      \
        .kind = CLI_INT,                                                                            \
        .arg = "N",                                                                                 \
@@ -80,9 +87,9 @@
     .name = "groups", .kind = CLI_STRING, .arg = "GROUPS", .fallback = "auto",                     \
     .help =                                                                                        \
         "auto (what is exact for the activation), one group for all hidden spaces (a name, or "    \
-        "with parameters: \"scaling(1, permute)\", \"wreath(4, orthogonal 4)\"), or a layout "     \
-        "file "                                                                                    \
-        "or text"                                                                                  \
+        "with parameters: \"scaling(1, permute)\", \"wreath(4, orthogonal 4)\"), for a "           \
+        "transformer several by kind of space (\"heads=permutation; qk=orthogonal; "               \
+        "mlp=identity\"), or a layout file or text"                                                \
   }
 
 #define COMPARE_DTYPE_ROW                                                                          \

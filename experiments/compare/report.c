@@ -99,10 +99,13 @@ void compare_print_header(const compare_run *run, size_t seeds) {
          s->spec.net.bias ? "" : ", no biases", s->parameters, symo_dtype_name(s->spec.net.dtype));
   printf("data     %s, %zu examples\n", s->data_name, s->examples);
   print_groups(s);
-  printf("point    weights of scale %g, ", s->spec.init_scale);
+  if (s->spec.weights != NULL)
+    printf("point    weights of %s, ", s->spec.weights);
+  else
+    printf("point    weights of scale %g, ", s->spec.init_scale);
   if (s->spec.train_steps > 0)
     printf("%zu steps of Adam (lr %g), ", s->spec.train_steps, s->spec.train_lr);
-  else
+  else if (s->spec.weights == NULL)
     printf("untrained, ");
   printf("seed %llu", (unsigned long long)s->spec.seed);
   if (seeds > 1) printf(" to %llu", (unsigned long long)(s->spec.seed + seeds - 1));

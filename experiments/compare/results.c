@@ -64,7 +64,9 @@ static void set_network(cli *c, json_t *out, const compare_setup *s) {
   cli_set(c, out, "data", json_string(s->data_name));
   cli_set(c, out, "examples", json_integer((json_int_t)s->examples));
   cli_set(c, out, "target_scale", cli_number(s->spec.target_scale));
-  cli_set(c, out, "init_scale", cli_number(s->spec.init_scale));
+  if (s->spec.weights != NULL) cli_set(c, out, "weights", json_string(s->spec.weights));
+  cli_set(c, out, "init_scale",
+          s->spec.weights != NULL ? json_null() : cli_number(s->spec.init_scale));
   cli_set(c, out, "train_steps", json_integer((json_int_t)s->spec.train_steps));
   cli_set(c, out, "train_lr", cli_number(s->spec.train_lr));
   cli_set(c, out, "damping", cli_number(s->spec.damping));

@@ -10,6 +10,7 @@
 #include "core/linalg.h"
 #include "experiments/compare/groups.h"
 #include "experiments/compare/source.h"
+#include "experiments/compare/weights.h"
 
 /* Streams of random numbers, one for each purpose: changing one does not move the others. */
 enum { STREAM_WEIGHTS = 0x77, STREAM_GROUP = 0x67 };
@@ -126,22 +127,32 @@ fail:
   return status;
 }
 
-static int make_point(cli *c, compare_setup *s) {
+static int draw_weights(cli *c, compare_setup *s) {
   symo_rng *rng = NULL;
-  symo_dtype dtype = s->spec.net.dtype;
-  s->theta = symo_calloc(s->parameters, symo_dtype_size(dtype));
-  if (s->theta == NULL) return cli_fail(c, CLI_NUMERIC, "network: out of memory");
   symo_status status =
       symo_rng_create(cli_context(c), s->spec.seed + ((uint64_t)STREAM_WEIGHTS << 32), &rng);
   if (status != SYMO_OK) return cli_fail_status(c, status);
   symo_net_init(s->net, s->spec.init_scale, rng, s->theta);
   symo_rng_destroy(rng);
-  int code = compare_train(c, s);
+  return compare_train(c, s);
+}
+
+static int make_point(cli *c, compare_setup *s) {
+  const bool file = s->spec.weights != NULL;
+  symo_dtype dtype = s->spec.net.dtype;
+  symo_status status = SYMO_OK;
+  s->theta = symo_calloc(s->parameters, symo_dtype_size(dtype));
+  if (s->theta == NULL) return cli_fail(c, CLI_NUMERIC, "network: out of memory");
+  int code = file ? compare_weights_load(c, s) : draw_weights(c, s);
   if (code != CLI_DONE) return code;
   double loss = NAN;
   if (symo_all_finite(dtype, s->parameters, s->theta))
     status = s->problem.loss(s->problem.self, s->theta, &loss);
   if (status != SYMO_OK) return cli_fail_status(c, status);
+  if (!isfinite(loss) && file)
+    return cli_fail(c, CLI_NUMERIC,
+                    "%s: the loss is not finite at these weights (look for NaN in the file)",
+                    s->spec.weights);
   if (!isfinite(loss))
     return cli_fail(c, CLI_NUMERIC,
                     "network: the loss is not finite at the weights (take a smaller "

@@ -1,5 +1,6 @@
 /* Data sets and training, for setups. */
 #include "experiments/compare/source.h"
+#include "experiments/compare/weights.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -52,8 +53,14 @@ static int load_tokens(cli *c, compare_setup *s) {
   symo_data_options options = symo_data_options_default();
   options.max_examples = s->spec.examples;
   options.seed = s->spec.seed;
+  char *tokenizer = NULL;
+  int code = s->spec.weights != NULL ? compare_weights_tokenizer(c, s->spec.weights, &tokenizer)
+                                     : CLI_DONE;
+  if (code != CLI_DONE) return code;
+  options.tokenizer = tokenizer, options.tokenizer_from = s->spec.weights;
   symo_status status =
       symo_data_load_tokens(cli_context(c), s->spec.data, &options, &s->spec.net, &data);
+  symo_free(tokenizer);
   if (status != SYMO_OK) return cli_fail_status(c, status);
   s->x = data.x, s->y = data.y;
   s->examples = data.examples;

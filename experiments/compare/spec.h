@@ -10,6 +10,8 @@ typedef struct compare_spec {
   const char *data;        /* digits, teacher, or a file */
   const char *label;       /* of a CSV file: the column with the labels; NULL: the last */
   const char *groups;      /* auto, a group as compare_groups_make takes it, or a layout */
+  bool heads_at_once;      /* auto: the form of transformers that is exact space by space */
+  const char *weights;     /* a file with the point; NULL: init_scale and train_steps say it */
   const char *groups_flag; /* the option that said so, for failures; NULL: groups */
   bool standardize;        /* the inputs */
   double target_scale;     /* multiplies targets that are numbers */

@@ -29,6 +29,9 @@ typedef struct symo_data_options {
   const symo_net_spec *teacher; /* network of `teacher`; its loss says whether the targets are
                                    classes (unless task does); NULL where no teacher is asked for */
   size_t teacher_examples;      /* default 1000; max_examples goes first */
+  const char *tokenizer; /* of texts, as gpt_tokenizer_to_json makes it; NULL: the characters of the
+                            text itself */
+  const char *tokenizer_from; /* the file that it is from, for failures */
   double target_scale; /* standard deviation of a teacher's targets that are numbers; default 3 */
 } symo_data_options;
 
@@ -52,10 +55,11 @@ symo_status symo_data_load(symo_context *context, const char *what,
                            const symo_data_options *options, symo_dataset *out);
 
 /* Tokens for a network that reads them, whose vocabulary is set if it was open: `teacher`, a random
- * Markov chain (8 tokens if the network leaves it open), or a text file by its characters.
+ * Markov chain (8 tokens if the network leaves it open), or a text file by its characters or by
+ * options->tokenizer.
  * Consecutive windows, options->max_examples of them (0: teacher_examples), as many as there are;
  * outputs is the number of targets.  Of the other options only `seed` counts.  SYMO_E_IO,
- * SYMO_E_FORMAT, SYMO_E_ARGUMENT, SYMO_E_SHAPE where the network has fewer tokens, SYMO_E_SIZE,
+ * SYMO_E_FORMAT, SYMO_E_NAME for a character that the tokenizer does not have, SYMO_E_ARGUMENT, SYMO_E_SHAPE where the network has fewer tokens, SYMO_E_SIZE,
  * SYMO_E_MEMORY. */
 symo_status symo_data_load_tokens(symo_context *context, const char *what,
                                   const symo_data_options *options, symo_net_spec *net,

@@ -1,4 +1,4 @@
-/* Windows of tokens: of a text by its characters, or of a Markov chain.
+/* Windows of tokens: of a text by its characters or a tokenizer, or of a Markov chain.
  *
  * Window r has the tokens [r t, (r + 1) t), and as targets those one further on.  The chain goes
  * from a token to the next by softmax(2 z) with one row of normal z for each token, so that the
@@ -74,15 +74,23 @@ fail:
 
 /* ---- a text ---- */
 
-static symo_status read_text(symo_context *context, const char *path, size_t wanted,
-                             symo_net_spec *net, symo_dataset *out) {
+static symo_status make_tokenizer(symo_context *context, const char *path, const gpt_text *text,
+                                  const symo_data_options *options, gpt_tokenizer **out) {
+  if (options->tokenizer == NULL)
+    return gpt_tokenizer_create_characters(context, path, text->bytes, text->length, out);
+  return gpt_tokenizer_from_json(context, options->tokenizer_from, options->tokenizer, out);
+}
+
+static symo_status read_text(symo_context *context, const char *path,
+                             const symo_data_options *options, size_t wanted, symo_net_spec *net,
+                             symo_dataset *out) {
   gpt_text text = {0};
   gpt_tokenizer *tokenizer = NULL;
   uint32_t *ids = NULL;
   size_t count = 0;
   symo_status status = SYMO_OK;
   SYMO_TRY(gpt_text_read(context, 1, &path, &text));
-  SYMO_TRY(gpt_tokenizer_create_characters(context, path, text.bytes, text.length, &tokenizer));
+  SYMO_TRY(make_tokenizer(context, path, &text, options, &tokenizer));
   SYMO_TRY(symo_net_set_vocabulary(context, net, gpt_tokenizer_size(tokenizer)));
   SYMO_TRY(gpt_tokenizer_encode(context, tokenizer, path, text.bytes, text.length, &ids, &count));
   SYMO_TRY(cut(context, count, ids, wanted, out));
@@ -108,7 +116,7 @@ symo_status symo_data_load_tokens(symo_context *context, const char *what,
     status = symo_net_set_vocabulary(context, net, CHAIN_TOKENS);
   if (status == SYMO_OK)
     status = chain ? make_chain(context, symo_net_vocabulary(net), wanted, options->seed, &made)
-                   : read_text(context, what, wanted, net, &made);
+                   : read_text(context, what, options, wanted, net, &made);
   if (status == SYMO_OK)
     *out = made;
   else

@@ -1,8 +1,20 @@
 /* The layout of a transformer.  Scores q'k = x' Wq' Wk y stay when Wq and Wk are multiplied from
  * the left by one orthogonal matrix within each head, and so does Wo Wv when Wv is by R and Wo by
- * R' from the right; biases of query, key and value ride along.  Heads may change places if they
- * do so in query, key, value and the dense layer at once: two spaces say more than that, and each
- * by itself is a symmetry within heads only.  Hidden units of an MLP may change places. */
+ * R' from the right; biases of query, key and value ride along.  Hidden units of an MLP may change
+ * places.
+ *
+ * Heads may change places too, if they do so in query, key, value and the dense layer at once.  All
+ * of that is one group, (O(d) x O(d)) wr S_h with d = c / h, and there are two ways to write it:
+ *
+ *   wreath   spaces qk and vo of c features, each with O(d) wr S_h: rotations in each head by itself,
+ *            but with heads that move in query and key apart from those in value.  The product is
+ *            larger than the group, and no symmetry; its averages are the right ones.  For no tensor
+ *            has an axis on both spaces, and where one with the first stands next to one with the
+ *            second the average is zero under either, as -1 in one head, a rotation, shows.  So it is
+ *            for averages that this form is the default.
+ *   heads    spaces heads of h and qk, vo of d: heads move in all tensors at once, and every head has
+ *            the same rotation.  Smaller than the group, but each space by itself is a symmetry, which
+ *            is what can be asked of a network. */
 #include "experiments/net/gpt_layout.h"
 
 #include <ctype.h>
@@ -12,16 +24,19 @@
 #include "core/alloc.h"
 #include "core/error.h"
 
-typedef enum kind { BLOCK, VOCAB, EMBD, QK, VO, MLP, NUM_KINDS } kind;
+typedef enum kind { BLOCK, VOCAB, EMBD, HEADS, QK, VO, MLP, NUM_KINDS } kind;
 
-static const char *const kinds[NUM_KINDS] = {"block", "vocab", "embd", "qk", "vo", "mlp"};
-static const char kinds_text[] = "block, vocab, embd, qk, vo, mlp";
+static const char *const kinds[NUM_KINDS] = {"block", "vocab", "embd", "heads", "qk", "vo", "mlp"};
+static const char kinds_text[] = "block, vocab, embd, heads, qk, vo, mlp";
 
 enum { MAX_GROUP = 256 };
 
 typedef struct groups {
-  char text[NUM_KINDS][MAX_GROUP];
+  char text[NUM_KINDS][MAX_GROUP]; /* "": none was given */
 } groups;
+
+/* Whether features of heads have two axes, the head and the feature in it. */
+static bool is_split(const groups *g) { return g->text[HEADS][0] != '\0'; }
 
 /* ---- what the user says ---- */
 
@@ -77,19 +92,7 @@ static bool is_list(const char *text) {
   return false;
 }
 
-static symo_status read_groups(symo_context *context, const symo_gpt_spec *gpt, const char *group,
-                               groups *out) {
-  for (int k = 0; k < NUM_KINDS; k++) (void)snprintf(out->text[k], MAX_GROUP, "identity");
-  if (group != NULL && strcmp(group, "identity") == 0) return SYMO_OK;
-  for (int k = QK; k <= VO; k++)
-    if (gpt->heads == 1)
-      (void)snprintf(out->text[k], MAX_GROUP, "orthogonal");
-    else
-      (void)snprintf(out->text[k], MAX_GROUP, "wreath(%zu, orthogonal %zu)", gpt->heads,
-                     gpt->width / gpt->heads);
-  (void)snprintf(out->text[MLP], MAX_GROUP, "%s", symo_net_exact_group(gpt->activation));
-  if (group == NULL) return SYMO_OK;
-  if (!is_list(group)) return set(context, MLP, group, group + strlen(group), out);
+static symo_status read_list(symo_context *context, const char *group, groups *out) {
   for (const char *at = group;;) {
     const char *end = end_of(at);
     symo_status status = read_part(context, at, end, out);
@@ -98,23 +101,59 @@ static symo_status read_groups(symo_context *context, const symo_gpt_spec *gpt, 
   }
 }
 
+/* What the user left open; heads stay where nothing was said about them. */
+static void fill_in(const symo_gpt_spec *gpt, groups *g) {
+  const bool whole = is_split(g) || gpt->heads == 1;
+  for (int k = 0; k < NUM_KINDS; k++) {
+    char *text = g->text[k];
+    if (text[0] != '\0' || k == HEADS) continue;
+    if (k < HEADS)
+      (void)snprintf(text, MAX_GROUP, "identity");
+    else if (k == MLP)
+      (void)snprintf(text, MAX_GROUP, "%s", symo_net_exact_group(gpt->activation));
+    else if (whole)
+      (void)snprintf(text, MAX_GROUP, "orthogonal");
+    else
+      (void)snprintf(text, MAX_GROUP, "wreath(%zu, orthogonal %zu)", gpt->heads,
+                     gpt->width / gpt->heads);
+  }
+}
+
+static symo_status read_groups(symo_context *context, const symo_gpt_spec *gpt, const char *group,
+                               groups *out) {
+  symo_status status = SYMO_OK;
+  *out = (groups){.text = {""}};
+  if (group != NULL && strcmp(group, "identity") == 0)
+    for (int k = QK; k <= MLP; k++) (void)snprintf(out->text[k], MAX_GROUP, "identity");
+  else if (group != NULL && is_list(group))
+    status = read_list(context, group, out);
+  else if (group != NULL)
+    status = set(context, MLP, group, group + strlen(group), out);
+  fill_in(gpt, out);
+  return status;
+}
+
 /* ---- spaces ---- */
 
 static symo_status add_space(symo_context *context, const groups *g, kind k, size_t number,
                              size_t dim, symo_layout *layout) {
   char name[32];
-  (void)snprintf(name, sizeof name, k < QK ? "%s" : "%s%zu", kinds[k], number);
+  (void)snprintf(name, sizeof name, k < HEADS ? "%s" : "%s%zu", kinds[k], number);
   return symo_net_add_space(context, name, dim, g->text[k], layout);
 }
 
 static symo_status add_spaces(symo_context *context, const symo_gpt_spec *gpt, const groups *g,
                               symo_layout *layout) {
   const size_t hidden = gpt->hidden > 0 ? gpt->hidden : 4 * gpt->width;
-  const size_t dims[] = {gpt->block, gpt->vocabulary, gpt->width, gpt->width, gpt->width, hidden};
+  const size_t rotated = is_split(g) ? gpt->width / gpt->heads : gpt->width;
+  const size_t dims[] = {gpt->block, gpt->vocabulary, gpt->width, gpt->heads,
+                         rotated,    rotated,         hidden};
   symo_status status = SYMO_OK;
-  for (int k = 0; k < NUM_KINDS && status == SYMO_OK; k++)
-    for (size_t i = 0; i < (k < QK ? 1 : gpt->layers) && status == SYMO_OK; i++)
+  for (int k = 0; k < NUM_KINDS && status == SYMO_OK; k++) {
+    if (k == HEADS && !is_split(g)) continue;
+    for (size_t i = 0; i < (k < HEADS ? 1 : gpt->layers) && status == SYMO_OK; i++)
       status = add_space(context, g, (kind)k, i, dims[k], layout);
+  }
   return status;
 }
 
@@ -153,31 +192,40 @@ static const row final_rows[] = {{"ln_f.weight", {"embd"}, {false}, false},
 
 static const row head = {"lm_head.weight", {"vocab", "embd"}, {false, true}, false};
 
-static bool numbered(const char *axis) {
-  for (int k = QK; k < NUM_KINDS; k++)
-    if (strcmp(axis, kinds[k]) == 0) return true;
-  return false;
+static kind kind_of(const char *axis) {
+  int k = 0;
+  while (k < NUM_KINDS && strcmp(axis, kinds[k]) != 0) k++;
+  return (kind)k;
 }
 
-static symo_status add_row(const row *r, const char *prefix, size_t block, symo_layout *layout) {
-  char name[64], space[2][40];
-  const char *axes[2];
+enum { MAX_AXES = 3 };
+
+static symo_status add_row(const row *r, const char *prefix, size_t block, bool split,
+                           symo_layout *layout) {
+  char name[64], space[MAX_AXES][40];
+  const char *axes[MAX_AXES];
   size_t order = 0;
-  for (; order < 2 && r->axes[order] != NULL; order++) {
-    (void)snprintf(space[order], sizeof space[order], numbered(r->axes[order]) ? "%s%zu" : "%s",
-                   r->axes[order], block);
-    if (r->dual[order] && symo_net_scales(layout, space[order])) strcat(space[order], "*");
+  for (size_t a = 0; a < 2 && r->axes[a] != NULL; a++) {
+    const kind k = kind_of(r->axes[a]);
+    if (split && (k == QK || k == VO)) {
+      (void)snprintf(space[order], sizeof space[order], "%s%zu", kinds[HEADS], block);
+      axes[order] = space[order];
+      order++;
+    }
+    (void)snprintf(space[order], sizeof space[order], k < HEADS ? "%s" : "%s%zu", kinds[k], block);
+    if (r->dual[a] && symo_net_scales(layout, space[order])) strcat(space[order], "*");
     axes[order] = space[order];
+    order++;
   }
   (void)snprintf(name, sizeof name, "%s%s", prefix, r->name);
   return symo_layout_add_tensor(layout, name, order, axes);
 }
 
 static symo_status add_rows(const symo_gpt_spec *gpt, size_t count, const row *rows,
-                            const char *prefix, size_t block, symo_layout *layout) {
+                            const char *prefix, size_t block, bool split, symo_layout *layout) {
   symo_status status = SYMO_OK;
   for (size_t i = 0; i < count && status == SYMO_OK; i++)
-    if (gpt->bias || !rows[i].bias) status = add_row(&rows[i], prefix, block, layout);
+    if (gpt->bias || !rows[i].bias) status = add_row(&rows[i], prefix, block, split, layout);
   return status;
 }
 
@@ -185,15 +233,18 @@ symo_status symo_gpt_fill_layout(symo_context *context, const symo_gpt_spec *gpt
                                  symo_layout *layout) {
   groups g;
   symo_status status = read_groups(context, gpt, group, &g);
+  const bool split = is_split(&g);
   if (status == SYMO_OK) status = add_spaces(context, gpt, &g, layout);
   if (status == SYMO_OK)
-    status = add_rows(gpt, sizeof tables / sizeof *tables, tables, "", 0, layout);
+    status = add_rows(gpt, sizeof tables / sizeof *tables, tables, "", 0, split, layout);
   for (size_t i = 0; i < gpt->layers && status == SYMO_OK; i++) {
     char prefix[32];
     (void)snprintf(prefix, sizeof prefix, "h.%zu.", i);
-    status = add_rows(gpt, sizeof block_rows / sizeof *block_rows, block_rows, prefix, i, layout);
+    status =
+        add_rows(gpt, sizeof block_rows / sizeof *block_rows, block_rows, prefix, i, split, layout);
   }
   if (status == SYMO_OK)
-    status = add_rows(gpt, sizeof final_rows / sizeof *final_rows, final_rows, "", 0, layout);
-  return status == SYMO_OK && !gpt->tied ? add_row(&head, "", 0, layout) : status;
+    status =
+        add_rows(gpt, sizeof final_rows / sizeof *final_rows, final_rows, "", 0, split, layout);
+  return status == SYMO_OK && !gpt->tied ? add_row(&head, "", 0, split, layout) : status;
 }

@@ -167,6 +167,23 @@ void symo_kernel_curve(symo_dtype dtype, size_t n, size_t k, size_t w, const voi
     curve_f32(n, k, w, d, c, t, out);
 }
 
+SYMO_VECTOR static void add_f64(size_t count, const double *x, const double *y, double *out) {
+  SYMO_ENTRIES
+  for (size_t i = 0; i < count; i++) out[i] = x[i] + y[i];
+}
+
+SYMO_VECTOR static void add_f32(size_t count, const float *x, const float *y, float *out) {
+  SYMO_ENTRIES
+  for (size_t i = 0; i < count; i++) out[i] = x[i] + y[i];
+}
+
+void symo_kernel_add(symo_dtype dtype, size_t count, const void *x, const void *y, void *out) {
+  if (dtype == SYMO_F64)
+    add_f64(count, x, y, out);
+  else
+    add_f32(count, x, y, out);
+}
+
 /* ---- rows ---- */
 
 void symo_kernel_fill_rows(symo_dtype dtype, size_t n, size_t w, const void *row, void *x) {

@@ -21,6 +21,9 @@ void symo_kernel_scale(symo_dtype dtype, size_t n, size_t k, size_t w, const voi
 void symo_kernel_curve(symo_dtype dtype, size_t n, size_t k, size_t w, const void *d, const void *c,
                        const void *t, void *out);
 
+/* out = x + y.  out may be x or y. */
+void symo_kernel_add(symo_dtype dtype, size_t count, const void *x, const void *y, void *out);
+
 /* x[n,w] = row[w];  x[n,w] += row[w];  sum[w] += sum_n x[n,w]. */
 void symo_kernel_fill_rows(symo_dtype dtype, size_t n, size_t w, const void *row, void *x);
 void symo_kernel_add_row(symo_dtype dtype, size_t n, size_t w, const void *row, void *x);

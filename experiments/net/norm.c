@@ -32,31 +32,49 @@ static void by_gain(const symo_node *node, const symo_pass *pass, size_t rows, c
   symo_kernel_scale(pass->dtype, 1, rows, node->in_width, gain(node, pass), x, out);
 }
 
+/* Rows go in strips, so that what one loop leaves is at hand for the next. */
+enum { STRIP = 16 };
+
+static size_t strip_rows(size_t n, size_t first) { return n - first < STRIP ? n - first : STRIP; }
+
 static void forward(const symo_node *node, symo_pass *pass, int order) {
   (void)order;
+  const symo_dtype d = pass->dtype;
   const size_t n = examples(node, pass), w = node->in_width;
-  void *xhat = pass->value[node->out[1]], *y = pass->value[node->out[0]];
-  symo_kernel_norm(pass->dtype, n, w, centres(node), pass->value[node->in[0]], xhat,
-                   pass->value[node->saved[0]]);
-  by_gain(node, pass, n, xhat, y);
-  if (node->has_bias)
-    symo_kernel_add_row(pass->dtype, n, w, symo_at(pass->dtype, pass->theta, (ptrdiff_t)node->bias),
-                        y);
+  for (size_t first = 0; first < n; first += STRIP) {
+    const size_t rows = strip_rows(n, first);
+    const ptrdiff_t at = (ptrdiff_t)(first * w);
+    void *xhat = symo_at(d, pass->value[node->out[1]], at);
+    void *y = symo_at(d, pass->value[node->out[0]], at);
+    symo_kernel_norm(d, rows, w, centres(node), symo_at(d, pass->value[node->in[0]], at), xhat,
+                     symo_at(d, pass->value[node->saved[0]], (ptrdiff_t)first));
+    by_gain(node, pass, rows, xhat, y);
+    if (node->has_bias)
+      symo_kernel_add_row(d, rows, w, symo_at(d, pass->theta, (ptrdiff_t)node->bias), y);
+  }
 }
 
 static void backward(const symo_node *node, symo_pass *pass) {
   const symo_dtype d = pass->dtype;
   const size_t n = examples(node, pass), w = node->in_width;
-  const void *xhat = pass->value[node->out[1]], *delta = pass->cot[node->out[0]];
-  void *p = pass->cot[node->out[1]];
-  by_gain(node, pass, n, delta, p);
-  if (pass->cot[node->in[0]] != NULL)
-    symo_kernel_norm_apply(d, n, 1, w, centres(node), xhat, pass->value[node->saved[0]], p,
-                           pass->cot[node->in[0]]);
-  if (pass->gradient == NULL) return;
-  symo_kernel_inner(d, n, 1, w, xhat, delta, symo_at(d, pass->gradient, (ptrdiff_t)node->weight));
-  if (node->has_bias)
-    symo_kernel_sum_rows(d, n, w, delta, symo_at(d, pass->gradient, (ptrdiff_t)node->bias));
+  void *to = pass->cot[node->in[0]];
+  for (size_t first = 0; first < n; first += STRIP) {
+    const size_t rows = strip_rows(n, first);
+    const ptrdiff_t at = (ptrdiff_t)(first * w);
+    const void *xhat = symo_at(d, pass->value[node->out[1]], at);
+    const void *delta = symo_at(d, pass->cot[node->out[0]], at);
+    void *p = symo_at(d, pass->cot[node->out[1]], at);
+    by_gain(node, pass, rows, delta, p);
+    if (to != NULL)
+      symo_kernel_norm_apply(d, rows, 1, w, centres(node), xhat,
+                             symo_at(d, pass->value[node->saved[0]], (ptrdiff_t)first), p,
+                             symo_at(d, to, at));
+    if (pass->gradient == NULL) continue;
+    symo_kernel_inner(d, rows, 1, w, xhat, delta,
+                      symo_at(d, pass->gradient, (ptrdiff_t)node->weight));
+    if (node->has_bias)
+      symo_kernel_sum_rows(d, rows, w, delta, symo_at(d, pass->gradient, (ptrdiff_t)node->bias));
+  }
 }
 
 static void tangent(const symo_node *node, size_t index, symo_pass *pass) {

@@ -2,9 +2,9 @@
  *
  * A chunk of losses and gradients is small, so that what one operation leaves is still in a
  * second-level cache when the next takes it; yet gemm wants some hundred rows.  Cotangents live from
- * the node that writes them to that which reads them and share memory otherwise; with recomputation
- * so do the values inside the segments (Chen et al. 2016, arXiv 1604.06174): kept is what passes
- * from one to another.
+ * the node that writes them to that which reads them and share memory otherwise, and so do values
+ * that the way back does not need; with recomputation the values inside the segments do too (Chen
+ * et al. 2016, arXiv 1604.06174): kept is what passes from one to another.
  *
  * Products for k directions stream over [n, k, width] arrays a few times between gemms, so n k
  * width is chosen to stay in such a cache too.  The dense Hessian takes more examples at a time
@@ -148,15 +148,50 @@ static size_t segment_of(const symo_net *net, size_t node) {
   return s;
 }
 
-/* Values: to the end, but inside a segment to its end. */
-static void widen(const symo_net *net, bool recomputed, use *u) {
+/* Nobody looks at the value again on the way back.  Of a buffer that one node writes and another
+ * reads. */
+static bool passes(const symo_net *net, const use *u) {
+  if (u->first == u->last) return false;
+  const symo_op *from = net->nodes[u->first].op, *to = net->nodes[u->last].op;
+  return (from == &symo_op_dense || from == &symo_op_embedding || from == &symo_op_dropout ||
+          from == &symo_op_fork || from == &symo_op_add) &&
+         (to == &symo_op_activation || to == &symo_op_dropout || to == &symo_op_layer_norm ||
+          to == &symo_op_rms_norm || to == &symo_op_fork || to == &symo_op_add);
+}
+
+/* Values: to the end if they are looked at again, but inside a segment to its end. */
+static void widen(const symo_net *net, symo_net_sharing sharing, size_t b, use *u) {
   const size_t s = segment_of(net, u->first);
-  if (recomputed && s == segment_of(net, u->last)) {
+  const bool inside = b > 0 && s == segment_of(net, u->last);
+  const bool recomputed = inside && sharing == SYMO_NET_RECOMPUTED;
+  if (b > 0 && passes(net, u) && (recomputed || sharing == SYMO_NET_SHARED)) return;
+  if (recomputed) {
     u->first = net->segments[s];
     u->last = s + 1 < net->num_segments ? net->segments[s + 1] - 1 : net->num_nodes;
   } else {
     u->first = 0, u->last = net->num_nodes;
   }
+}
+
+/* Buffer b lies where another does, and both are there as long as either is in use. */
+static void share(use *uses, size_t *as, int b, int with) {
+  use *u = &uses[as[b] = as[with]];
+  u->first = uses[b].first < u->first ? uses[b].first : u->first;
+  u->last = max_size(uses[b].last, u->last);
+  uses[b].bytes = 0;
+}
+
+/* What a fork gives is what it reads, and cotangents of what an add reads are that of what it
+ * gives: nobody writes to either afterwards. */
+static void share_residuals(const symo_net *net, use *values, size_t *values_as, use *cots,
+                            size_t *cots_as) {
+  for (size_t b = 0; b < net->num_buffers; b++) values_as[b] = cots_as[b] = b;
+  for (size_t i = 0; i < net->num_nodes; i++)
+    for (size_t port = 0; port < SYMO_OP_PORTS && net->nodes[i].op == &symo_op_fork; port++)
+      share(values, values_as, net->nodes[i].out[port], net->nodes[i].in[0]);
+  for (size_t i = net->num_nodes; i-- > 0;)
+    for (size_t port = 0; port < SYMO_OP_PORTS && net->nodes[i].op == &symo_op_add; port++)
+      share(cots, cots_as, net->nodes[i].in[port], net->nodes[i].out[0]);
 }
 
 static bool stays(const symo_net *net, const use *u) {
@@ -165,7 +200,7 @@ static bool stays(const symo_net *net, const use *u) {
 
 /* First those that stay, one behind the other; then each at the lowest place that none of those
  * before it has at the same time.  Returns the end of all. */
-static size_t place(const symo_net *net, const use *uses, size_t *at) {
+static size_t place(const symo_net *net, const use *uses, const size_t *as, size_t *at) {
   size_t base = 0, end;
   for (size_t b = 0; b < net->num_buffers; b++) {
     at[b] = base;
@@ -186,6 +221,7 @@ static size_t place(const symo_net *net, const use *uses, size_t *at) {
     }
     end = max_size(end, at[b] + uses[b].bytes);
   }
+  for (size_t b = 0; b < net->num_buffers; b++) at[b] = at[as[b]];
   return end;
 }
 
@@ -202,19 +238,21 @@ static size_t scratch_bytes(const symo_net *net, size_t k) {
 void symo_net_arrange(const symo_net *net, symo_net_sharing sharing, size_t rows, size_t k,
                       symo_net_places *places) {
   use values[SYMO_NET_MAX_BUFFERS], cots[SYMO_NET_MAX_BUFFERS];
+  size_t values_as[SYMO_NET_MAX_BUFFERS], cots_as[SYMO_NET_MAX_BUFFERS];
   const size_t row = rows * symo_dtype_size(net->spec.dtype);
   find_nodes(net, values);
   memcpy(cots, values, net->num_buffers * sizeof *cots);
   for (size_t b = 0; b < net->num_buffers; b++) {
-    widen(net, b > 0 && sharing == SYMO_NET_RECOMPUTED, &values[b]);
+    widen(net, sharing, b, &values[b]);
     if (sharing == SYMO_NET_APART) cots[b] = values[b];
     values[b].bytes = lines(row * numbers(net, b));
     cots[b].bytes = net->hidden[b] ? values[b].bytes : 0;
   }
   for (size_t i = 0; i < net->num_nodes && sharing != SYMO_NET_APART; i++)
     if (net->nodes[i].saved[1] >= 0) values[net->nodes[i].saved[1]].bytes = 0;
-  const size_t end = place(net, values, places->value);
-  places->labels = end + place(net, cots, places->cot);
+  share_residuals(net, values, values_as, cots, cots_as);
+  const size_t end = place(net, values, values_as, places->value);
+  places->labels = end + place(net, cots, cots_as, places->cot);
   for (size_t b = 0; b < net->num_buffers; b++) places->cot[b] += end;
   places->scratch = places->labels + lines(row * net->targets);
   places->bytes = places->scratch + scratch_bytes(net, k);

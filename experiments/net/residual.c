@@ -1,30 +1,32 @@
 /* The two ends of a residual block.  fork: u = x, v = x, x^ = u^ + v^.  add: y = u + v, u^ = v^ =
- * y^.  Both are linear: tangents follow the same rules. */
+ * y^.  Both are linear: tangents follow the same rules.  Where the plan has let arrays that are equal
+ * share memory there is nothing to copy. */
 #include <string.h>
 
-#include "core/linalg.h"
+#include "experiments/net/kernels.h"
 #include "experiments/net/op.h"
-
-static void copy(symo_dtype dtype, size_t count, const void *from, void *to) {
-  memcpy(to, from, count * symo_dtype_size(dtype));
-}
 
 static size_t numbers(const symo_node *node, const symo_pass *pass, size_t k) {
   return pass->n * k * node->in_rows * node->in_width;
+}
+
+static void copy(const symo_node *node, const symo_pass *pass, size_t k, const void *from,
+                 void *to) {
+  if (to != NULL && to != from)
+    memcpy(to, from, numbers(node, pass, k) * symo_dtype_size(pass->dtype));
 }
 
 /* ---- fork ---- */
 
 static void part(const symo_node *node, const symo_pass *pass, size_t k, void **arrays) {
   for (size_t i = 0; i < SYMO_OP_PORTS; i++)
-    copy(pass->dtype, numbers(node, pass, k), arrays[node->in[0]], arrays[node->out[i]]);
+    copy(node, pass, k, arrays[node->in[0]], arrays[node->out[i]]);
 }
 
 static void merge(const symo_node *node, const symo_pass *pass, size_t k, void **arrays) {
-  const size_t count = numbers(node, pass, k);
   if (arrays[node->in[0]] == NULL) return;
-  copy(pass->dtype, count, arrays[node->out[0]], arrays[node->in[0]]);
-  symo_axpy(pass->dtype, count, 1.0, arrays[node->out[1]], arrays[node->in[0]]);
+  symo_kernel_add(pass->dtype, numbers(node, pass, k), arrays[node->out[0]], arrays[node->out[1]],
+                  arrays[node->in[0]]);
 }
 
 static void fork_forward(const symo_node *node, symo_pass *pass, int order) {
@@ -56,17 +58,17 @@ const symo_op symo_op_fork = {.name = "fork",
 
 /* Either side may have no tangent: the identity, if the block holds the first touched parameter. */
 static void join(const symo_node *node, const symo_pass *pass, size_t k, void **arrays) {
-  const size_t count = numbers(node, pass, k);
-  const int first = arrays[node->in[0]] != NULL ? 0 : 1;
-  copy(pass->dtype, count, arrays[node->in[first]], arrays[node->out[0]]);
-  if (first == 0 && arrays[node->in[1]] != NULL)
-    symo_axpy(pass->dtype, count, 1.0, arrays[node->in[1]], arrays[node->out[0]]);
+  const void *u = arrays[node->in[0]], *v = arrays[node->in[1]];
+  void *y = arrays[node->out[0]];
+  if (u != NULL && v != NULL)
+    symo_kernel_add(pass->dtype, numbers(node, pass, k), u, v, y);
+  else
+    copy(node, pass, k, u != NULL ? u : v, y);
 }
 
 static void hand_back(const symo_node *node, const symo_pass *pass, size_t k, void **arrays) {
   for (size_t i = 0; i < SYMO_OP_PORTS; i++)
-    if (arrays[node->in[i]] != NULL)
-      copy(pass->dtype, numbers(node, pass, k), arrays[node->out[0]], arrays[node->in[i]]);
+    copy(node, pass, k, arrays[node->out[0]], arrays[node->in[i]]);
 }
 
 static void add_forward(const symo_node *node, symo_pass *pass, int order) {

@@ -48,12 +48,24 @@ works compare $net --data text.txt --examples 5 --no-bias --act gelu-tanh --dtyp
 grep -q '"examples": 5' c/results.json || fail "not 5 windows"
 grep -q '"qk0": "orthogonal"' c/results.json || fail "--groups by kind of space is lost"
 
+# Heads as an axis of their own, and a layout that says so.
+# shellcheck disable=SC2086 # words
+{
+  works compare $net --data teacher --examples 4 --no-plots --out h --groups 'heads=permutation'
+  grep -q '"label": "exact"' h/results.json || fail "heads at once are not exact"
+  works verify --net gpt:v8-t4-c4-h2-l1-f5 --data teacher --examples 4 --groups h/layout.json
+  sed 's/"dim": 2, "group": "permutation"/"dim": 3, "group": "permutation"/' h/layout.json >wrong.json
+  cmp -s h/layout.json wrong.json && fail "no heads in layout.json"
+  fails 3 'has not the shape' verify --net gpt:v8-t4-c4-h2-l1-f5 --data teacher --groups wrong.json
+}
+
 # ---- which groups are exact ----
 # shellcheck disable=SC2086 # words
 works verify --net gpt:t4-c4-h1-l1-f5 --data teacher --examples 6
 grep -q 'qk0  *orthogonal  *exact' out || fail "rotations of one head: $(cat out)"
 # shellcheck disable=SC2086 # words
-"$symo" verify $net --data teacher --examples 6 >out 2>err && fail "heads change places apart"
+"$symo" verify $net --data teacher --examples 6 --groups 'qk=wreath(2, orthogonal 2)' >out 2>err &&
+  fail "heads change places apart"
 grep -q 'mlp0  *permutation  *exact' out || fail "hidden units: $(cat out)"
 
 # ---- refused ----
@@ -63,7 +75,7 @@ grep -q 'mlp0  *permutation  *exact' out || fail "hidden units: $(cat out)"
   fails 3 "'digits' has no tokens" compare $net --data digits --out d
   fails 2 'needs t, c, h and l' compare --net gpt:t4-c4-h2 --data teacher
   fails 3 'it has 5 tokens, the data have' compare --net gpt:v5-t4-c4-h2-l1 --data text.txt --out d
-  fails 2 'no kind of space' compare $net --data teacher --groups 'heads=permutation' --out d
+  fails 2 'no kind of space' compare $net --data teacher --groups 'head=permutation' --out d
   fails 3 'no window' compare --net gpt:t400-c4-h2-l1 --data text.txt --out d
   fails 2 'a transformer is not taken apart' symmetries $net
 }

@@ -37,6 +37,14 @@ Test(gpt_layout, texts) {
              "h.0.attn.c_proj.weight[embd,vo0] h.0.ln_2.weight[embd] "
              "h.0.mlp.c_fc.weight[mlp0,embd] h.0.mlp.c_proj.weight[embd,mlp0] "
              "ln_f.weight[embd]");
+  check_text(0, "heads=permutation; vo=identity",
+             "block: identity 5; vocab: identity 7; embd: identity 6; heads0: permutation 2; qk0: "
+             "orthogonal 3; vo0: identity 3; mlp0: permutation 9; "
+             "wte.weight[vocab,embd] wpe.weight[block,embd] h.0.ln_1.weight[embd] "
+             "h.0.attn.q.weight[heads0,qk0,embd] h.0.attn.k.weight[heads0,qk0,embd] "
+             "h.0.attn.v.weight[heads0,vo0,embd] h.0.attn.c_proj.weight[embd,heads0,vo0] "
+             "h.0.ln_2.weight[embd] h.0.mlp.c_fc.weight[mlp0,embd] "
+             "h.0.mlp.c_proj.weight[embd,mlp0] ln_f.weight[embd]");
   check_text(3, "mlp=identity; qk=scaling(1); vo=sign-flip, embd=permutation",
              "block: identity 5; vocab: identity 7; embd: permutation 6; qk0: scaling(1) 6; vo0: "
              "sign-flip 6; mlp0: identity 9; "
@@ -126,6 +134,22 @@ Test(gpt_layout, what_leaves_the_loss) {
     }
 }
 
+/* Heads that move in all tensors at once, and rotations in all heads alike or in each by itself. */
+Test(gpt_layout, heads_that_leave_the_loss) {
+  static const char *const exact[] = {"heads=permutation",
+                                      "heads=signed-permutation",
+                                      "heads=permutation; embd=permutation",
+                                      "heads=permutation; qk=scaling(1), vo=scaling(1, signs)",
+                                      "heads=identity; vo=signed-permutation; qk=identity",
+                                      "qk=sum(orthogonal 3, orthogonal 3); vo=identity",
+                                      "vo=sum(orthogonal 3, orthogonal 3); qk=identity"};
+  for (size_t i = 0; i < NUM_GPTS; i++)
+    for (size_t g = 0; g < sizeof exact / sizeof *exact; g++) {
+      double most = defect(i, 2, exact[g]);
+      cr_assert(most <= 1e-12, "%zu, %s: the loss moves by %g", i, exact[g], most);
+    }
+}
+
 /* Heads may not change places in query and key alone; rotations mix no heads; gains and GELU know
  * directions. */
 Test(gpt_layout, what_does_not) {
@@ -135,6 +159,7 @@ Test(gpt_layout, what_does_not) {
   } rows[] = {{2, NULL},
               {2, "qk=orthogonal; vo=identity"},
               {2, "vo=orthogonal; qk=identity"},
+              {2, "heads=orthogonal; qk=identity"},
               {1, "embd=orthogonal"},
               {1, "mlp=orthogonal"},
               {1, "mlp=sign-flip"},
@@ -188,7 +213,9 @@ Test(gpt_layout, refused) {
   static const struct {
     const char *group, *part;
     symo_status status;
-  } rows[] = {{"heads=permutation", "'heads'", SYMO_E_NAME},
+  } rows[] = {{"head=permutation", "'head'", SYMO_E_NAME},
+              {"heads=wreath(2, permutation 2)", "heads0", SYMO_E_SHAPE},
+              {"heads=permutation; qk=wreath(2, orthogonal 3)", "qk0", SYMO_E_SHAPE},
               {"qk=identity, permutation", "'permutation'", SYMO_E_NAME},
               {"qk=", "no group for qk", SYMO_E_ARGUMENT},
               {"qk=nothing", "nothing", SYMO_E_NAME},

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What the README promises: files it links to are there, the C programs in it compile, link and run,
-# the scripts and make targets it names exist.
-# Environment: SOURCE, BUILD (with libsymo.a and symo), CC, WORK (an empty directory).
+# the blocks of shell commands run, the scripts and make targets it names exist.
+# Environment: SOURCE, BUILD (with libsymo.a and symo), SYMO, CC, WORK (an empty directory).
 set -euo pipefail
 cd "$SOURCE"
 [ -f README.md ] || { echo "no README.md"; exit 77; }
@@ -34,6 +34,23 @@ for block in "$WORK"/block*.c; do
     complain "$(basename "$block") does not compile"
   elif ! (cd "$WORK" && ./program >program.out); then
     complain "$(basename "$block") does not run"
+  fi
+done
+
+# The commands run in a small tree of sources, as if it were a fresh clone.
+awk -v out="$WORK" '
+  /^```sh$/ { n++; on = 1; next }
+  /^```/ { on = 0 }
+  on { print > (out "/block" n ".sh") }' README.md
+for block in "$WORK"/block*.sh; do
+  [ -e "$block" ] || continue
+  rm -rf "$WORK/clone"
+  mkdir "$WORK/clone" "$WORK/clone/build"
+  cp -R Makefile README.md core include "$WORK/clone"
+  ln -s "${SYMO:-$BUILD/symo}" "$WORK/clone/build/symo"
+  if ! (cd "$WORK/clone" && SYMO_DATA='' OPENBLAS_NUM_THREADS=1 bash -eu "$block") \
+    >"$WORK/block.out" 2>&1 </dev/null; then
+    complain "$(basename "$block") does not run: $(tail -n 3 "$WORK/block.out")"
   fi
 done
 
