@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Optimizers on the deep autoencoder of MNIST, 784-256-64-16 and its mirror image, batches of 512, 300
-# steps, rates falling linearly to 0, float32, one thread: rates chosen by one seed, then three other
-# seeds.  Needs MNIST in $SYMO_DATA/mnist.  Writes autoencoder/output.txt and curves.png beside
-# itself; some 15 minutes.
+# steps, rates falling linearly to 0, float32, one thread.  Every method gets the same sweep: six
+# rates, a factor 2 or so apart, times two decays, with one seed; then three other seeds.  Needs MNIST
+# in $SYMO_DATA/mnist.  Writes autoencoder/output.txt and curves.png beside itself; about an hour.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 symo=${SYMO:-$here/../../build/symo}
@@ -12,22 +12,39 @@ all=(--data "${SYMO_DATA:?}/mnist" --steps 300 --threads 1 --checkpoint-every 0
 # The momentum's own covariance and no memory, the root anew in every step, tensors at rms 1.
 stateless=(--set source=momentum --set beta2=0 --set momentum=0.95 --set nesterov=true
   --set scale=unit-rms --set mean=false)
-one() { # NAME "TUNING GRID" "BEST" OPTIONS..
-  local name=$1 grid=$2 best=$3
-  shift 3
-  echo "\$ symo sweep autoencoder $* --grid $grid   (seed 11), then $best (seeds 21 to 23)"
-  "$symo" sweep autoencoder "${all[@]}" "$@" --eval-every 50 --seed 11 --grid "$grid" \
-    --out "$work/tune-$name" 2>/dev/null
-  "$symo" sweep autoencoder "${all[@]}" "$@" --eval-every 25 --seed 21 --seeds 3 --grid "$best" \
+# The best point of a sweep, as arguments --grid KEY=VALUE.
+best() {
+  python3 - "$1" <<'PY'
+import glob, json, math, sys
+points = []
+for path in glob.glob(sys.argv[1] + "/*/*/*/summary.json"):
+    loss = json.load(open(path)).get("smooth_loss")
+    good = isinstance(loss, float) and math.isfinite(loss)
+    points.append((loss if good else math.inf, path.split("/")[-3]))
+print(" ".join("--grid " + setting for setting in min(points)[1].split(",")))
+PY
+}
+one() { # NAME RATE-KEY "RATES" DECAY-KEY "DECAYS" OPTIONS..
+  local name=$1 rate=$2 rates=$3 decay=$4 decays=$5
+  shift 5
+  echo "\$ symo sweep autoencoder $* --grid $rate=$rates --grid $decay=$decays   (seed 11)"
+  "$symo" sweep autoencoder "${all[@]}" "$@" --eval-every 50 --seed 11 --by smooth_loss \
+    --grid "$rate=$rates" --grid "$decay=$decays" --out "$work/tune-$name" 2>/dev/null
+  read -ra chosen < <(best "$work/tune-$name")
+  echo "\$ symo sweep autoencoder $* ${chosen[*]}   (seeds 21 to 23)"
+  "$symo" sweep autoencoder "${all[@]}" "$@" --eval-every 25 --seed 21 --seeds 3 "${chosen[@]}" \
     --out "$work/$name" 2>/dev/null
 }
 mkdir -p "$here/autoencoder"
+rates=0.0005,0.001,0.002,0.004,0.008,0.016
 {
-  one adamw lr=0.0005,0.001,0.002,0.005,0.01 lr=0.002 --optimizer adamw
-  one sgd lr=0.001,0.003 lr=0.003 --optimizer sgd --set momentum=0.9
-  one muon rules.0.lr=0.01,0.03,0.05,0.1,0.2 rules.0.lr=0.1 --optimizer muon --set rules.1.lr=0.003
-  one symo lr=0.003,0.006,0.012 lr=0.003 --optimizer symo "${stateless[@]}"
-  one symo-alternate lr=0.003,0.006 lr=0.003 --optimizer symo "${stateless[@]}" --set groups=alternate
-  one symo-bd lr=0.003,0.006 lr=0.003 --optimizer symo-bd "${stateless[@]}" --set groups=alternate
-  python3 "$here/autoencoder.py" "$work" adamw sgd muon symo symo-alternate symo-bd
+  one adamw lr $rates weight_decay 0,0.1 --optimizer adamw
+  one symo-alternate lr 0.0005,0.001,0.002,0.003,0.006,0.012 weight_decay 0,0.1 --optimizer symo "${stateless[@]}" --set groups=alternate
+  one muon rules.0.lr 0.0125,0.025,0.05,0.1,0.2,0.4 'rules.*.weight_decay' 0,0.01 --optimizer muon --set rules.1.lr=0.003
+  one soap lr 0.004,0.008,0.016,0.032,0.064,0.128 weight_decay 0,0.1 --optimizer soap --set refresh_every=5
+  one shampoo lr 0.001,0.002,0.004,0.008,0.016,0.032 weight_decay 0,0.1 --optimizer shampoo --set refresh_every=5 --set graft=adam
+  one symo-bd lr 0.0005,0.001,0.002,0.003,0.006,0.012 weight_decay 0,0.1 --optimizer symo-bd "${stateless[@]}" --set groups=alternate
+  one symo lr 0.0005,0.001,0.002,0.003,0.006,0.012 weight_decay 0,0.1 --optimizer symo "${stateless[@]}"
+  one sgd lr 0.0005,0.001,0.002,0.003,0.005,0.008 weight_decay 0,0.001 --optimizer sgd --set momentum=0.9
+  python3 "$here/autoencoder.py" "$work" adamw sgd shampoo soap muon symo-bd symo symo-alternate
 } >"$here/autoencoder/output.txt"

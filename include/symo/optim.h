@@ -28,16 +28,16 @@ typedef struct symo_method {
   char solver[32];       /* auto eigh newton-schulz polar-express coupled-newton cholesky cg */
   char damping[32];      /* constant trace levenberg-marquardt */
   char precondition[32]; /* of cg: none diagonal orbit */
-  /* Second moments in the eigenbasis of the curvature, which they correct between refreshes: none;
-   * adam, of every entry (per-axis: SOAP; orbit: the same on the coordinates of a label); column
-   * (orbit), one number for each eigenvector, which keeps steps equivariant, makes refresh_every 1
-   * the plain root, and takes the place of stale_floor.  For orbit they are of what `source` says,
-   * in every step. */
+  /* Second moments in the eigenbasis of the curvature, taken in at every step, which correct its
+   * eigenvalues between refreshes: none; adam, of every entry of the gradient (per-axis: SOAP;
+   * orbit: the same on the coordinates of a label, eps beside the root); column (orbit), one number
+   * for each eigenvector, of what `source` says: steps stay equivariant, and are those of the plain
+   * root with refresh_every 1. */
   char basis[16];
-  char graft[16];        /* the direction takes the norm, tensor by tensor, of: none sgd adam */
-  char scale[16];        /* none shape match-rms unit-rms */
-  char decay[16];        /* decoupled l2 */
-  char schedule[16];     /* constant exponential linear cosine wsd */
+  char graft[16];    /* the direction takes the norm, tensor by tensor, of: none sgd adam */
+  char scale[16];    /* none shape match-rms unit-rms */
+  char decay[16];    /* decoupled l2 */
+  char schedule[16]; /* constant exponential linear cosine wsd */
 
   double lr, min_lr;                                 /* min_lr: where schedules end */
   double rate;                                       /* exponential: lr rate^t */

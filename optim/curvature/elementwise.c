@@ -31,7 +31,7 @@ const char *symo_elementwise_refuse(const symo_method *method) {
   if (strcmp(method->groups, "layout") != 0) return "groups mean something to orbit curvature only";
   if (method->centered) return "centered means something to orbit curvature only";
   if (strcmp(method->basis, "none") != 0)
-    return "there is no eigenbasis for basis adam (orbit and per-axis curvature have one)";
+    return "there is no eigenbasis for second moments (orbit and per-axis curvature have one)";
   if (strcmp(method->solver, "auto") != 0)
     return "there is no root for a solver (leave it at auto)";
   return NULL;

@@ -35,18 +35,19 @@ static size_t x_bytes(const orbit *o, const plan_label *l) {
   return orbit_round(orbit_size(l) * symo_dtype_size(o->dtype));
 }
 
-static void gather(const orbit *o, const plan_label *l, symo_const_vector u, void *x, void *rest) {
+void symo_orbit_gather(const orbit *o, const plan_label *l, symo_const_vector u, void *x,
+                       void *rest) {
   arena scratch = {.base = rest};
   symo_label_gather(o->plan, l, u, 0, l->num_rows > 0 ? l->row[0] : 1, x, &scratch);
 }
 
-static void scatter(const orbit *o, const plan_label *l, const void *x, symo_vector out,
-                    void *rest) {
+void symo_orbit_scatter(const orbit *o, const plan_label *l, const void *x, symo_vector out,
+                        void *rest) {
   arena scratch = {.base = rest};
   symo_label_scatter(o->plan, l, x, out, &scratch);
 }
 
-static size_t gather_bytes(const orbit *o, const plan_label *l) {
+size_t symo_orbit_gather_bytes(const orbit *o, const plan_label *l) {
   size_t in = symo_gather_scratch(o->plan, l, l->num_rows > 0 ? l->row[0] : 1);
   size_t out = symo_scatter_scratch(o->plan, l);
   return orbit_round(in > out ? in : out);
@@ -102,7 +103,7 @@ static void apply_numbers(const orbit *o, const orbit_label *l, void *const *sta
   size_t size = orbit_member_size(label), n = label->count;
   char *rest = work + x_bytes(o, label);
   double scale = covariance != NULL ? symo_orbit_correction(o, step) : 1 / orbit_divisor(o, label);
-  gather(o, label, u, work, rest);
+  symo_orbit_gather(o, label, u, work, rest);
   if (size == 1) {
     void *x = work;
     double sum = o->dtype == SYMO_F32 ? scale_f32(o, step, n, scale, back, covariance, x)
@@ -118,7 +119,7 @@ static void apply_numbers(const orbit *o, const orbit_label *l, void *const *sta
     multiply(o, size, back * factor_of(o, trace + symo_orbit_damping(o, step, trace, label->m)), x);
     add_trace(mean, label, trace * unit * unit);
   }
-  scatter(o, label, work, out, rest);
+  symo_orbit_scatter(o, label, work, out, rest);
 }
 
 /* The part that has no covariance, by the mean of those of the others. */
@@ -127,10 +128,10 @@ static void apply_dropped(const orbit *o, const orbit_label *l, const curvature_
                           char *work) {
   double value = mean->number > 0 ? mean->sum / mean->number : 0;
   char *rest = work + x_bytes(o, l->label);
-  gather(o, l->label, u, work, rest);
+  symo_orbit_gather(o, l->label, u, work, rest);
   multiply(o, orbit_size(l->label), factor_of(o, value + symo_orbit_damping(o, step, value, 1)),
            work);
-  scatter(o, l->label, work, out, rest);
+  symo_orbit_scatter(o, l->label, work, out, rest);
 }
 
 /* ---- the smaller side ---- */
@@ -184,7 +185,7 @@ static symo_status apply_polar(const orbit *o, const orbit_label *l, const curva
     if (status == SYMO_OK && back != 1) symo_scal(t, size, back, to);
     return status;
   }
-  gather(o, label, u, work, rest);
+  symo_orbit_gather(o, label, u, work, rest);
   for (size_t i = 0; i < label->count; i++) {
     ptrdiff_t at = (ptrdiff_t)(i * size);
     double square = norms ? square_norm(o, size, symo_at(t, work, at)) : 0;
@@ -196,7 +197,7 @@ static symo_status apply_polar(const orbit *o, const orbit_label *l, const curva
     if (status != SYMO_OK) return status;
   }
   if (back != 1) symo_scal(t, label->count * size, back, y);
-  scatter(o, label, y, out, rest);
+  symo_orbit_scatter(o, label, y, out, rest);
   return SYMO_OK;
 }
 
@@ -204,7 +205,8 @@ static symo_status apply_polar(const orbit *o, const orbit_label *l, const curva
 
 size_t symo_orbit_apply_work(const orbit *o, const orbit_label *l) {
   const plan_label *label = l->label;
-  size_t rest = gather_bytes(o, label), bytes = x_bytes(o, label);
+  size_t rest = symo_orbit_gather_bytes(o, label), bytes = x_bytes(o, label);
+  if (orbit_in_basis(l)) return symo_orbit_basis_work(o, l);
   if (l->way == ORBIT_ROOTS) return symo_apply_work(o->plan, label);
   if (l->way != ORBIT_POLAR) return bytes + rest;
   size_t solver = polar_bytes(o, l->solver, label->ambient, label->m);
@@ -226,13 +228,16 @@ static void add_traces(const orbit *o, const orbit_label *l, void *const *state,
 }
 
 static symo_status apply_label(const orbit *o, const orbit_label *l, void *const *state,
-                               const curvature_step *step, symo_const_vector u, symo_vector out,
-                               spectrum_mean *mean, void *work) {
+                               const curvature_step *step, symo_const_vector g, symo_const_vector u,
+                               symo_vector out, spectrum_mean *mean, void *work) {
   switch (l->way) {
   case ORBIT_NORMS:
   case ORBIT_NUMBERS: apply_numbers(o, l, state, step, u, out, mean, work); break;
   case ORBIT_ROOTS:
-    symo_label_apply(o->plan, l->label, state[l->root], u, out, work);
+    if (orbit_in_basis(l))
+      symo_orbit_basis_apply(o, l, state, step, g, u, out, work);
+    else
+      symo_label_apply(o->plan, l->label, state[l->root], u, out, work);
     if (o->plan->centered) add_traces(o, l, state, step, mean);
     break;
   case ORBIT_POLAR: return apply_polar(o, l, step, u, out, mean, work);
@@ -255,7 +260,7 @@ typedef struct apply_job {
   const orbit *o;
   void *const *state;
   const curvature_step *step;
-  symo_const_vector u;
+  symo_const_vector g, u;
   symo_vector out;
   char *work;
 } apply_job;
@@ -272,7 +277,7 @@ static void apply_part(void *arg, size_t part, int worker) {
     label_result *r = &results[o->part_label[i]];
     *r = (label_result){.status = status};
     if (status == SYMO_OK && l->way != ORBIT_DROPPED)
-      status = r->status = apply_label(o, l, j->state, j->step, j->u, j->out, &r->mean, work);
+      status = r->status = apply_label(o, l, j->state, j->step, j->g, j->u, j->out, &r->mean, work);
   }
 }
 
@@ -289,8 +294,8 @@ static symo_status apply_rest(const apply_job *j) {
   }
   for (size_t i = 0; i < o->num_labels && status == SYMO_OK; i++)
     if (o->labels[i].way == ORBIT_DROPPED)
-      status =
-          apply_label(o, &o->labels[i], j->state, j->step, j->u, j->out, &mean, j->work + o->head);
+      status = apply_label(o, &o->labels[i], j->state, j->step, j->g, j->u, j->out, &mean,
+                           j->work + o->head);
   return status;
 }
 
@@ -299,7 +304,6 @@ symo_status symo_orbit_apply(const void *self, void *const *state, const curvatu
                              void *work) {
   const orbit *o = self;
   const symo_layout *layout = o->plan->layout;
-  (void)g;
   for (size_t t = 0; t < layout->num_tensors; t++) {
     symo_nd to = symo_layout_view(layout, o->dtype, symo_vector_const(out), t);
     if (o->num_labels > 0)
@@ -307,7 +311,7 @@ symo_status symo_orbit_apply(const void *self, void *const *state, const curvatu
     else
       symo_nd_copy(1, symo_layout_view(layout, o->dtype, u, t), to);
   }
-  apply_job j = {o, state, step, u, out, work};
+  apply_job j = {o, state, step, g, u, out, work};
   symo_pool_run(step->pool, o->num_parts, apply_part, &j);
   return apply_rest(&j);
 }

@@ -84,9 +84,11 @@ const char *symo_orbit_refuse(const symo_method *method, const symo_layout *layo
     if (layout->spaces[i].group->structure != NULL)
       return "scalings have moments for estimates of curvature, not for steps (give the space its "
              "signs and permutations as a group, or another curvature)";
+  if (symo_orbit_basis_of(method) != ORBIT_BASIS_NONE) {
+    const char *reason = symo_orbit_basis_refuse(method);
+    if (reason != NULL) return reason;
+  }
   if (method->alpha == 0) return NULL;
-  if (strcmp(method->basis, "adam") == 0)
-    return "second moments in an eigenbasis go with per-axis curvature (set basis to none)";
   if (method->beta2 == 0 && method->momentum > 0 && strcmp(method->source, "gradient") == 0)
     return "without memory the covariance is that of the direction itself (set source to momentum, "
            "or beta2 above 0)";
@@ -103,18 +105,21 @@ static const symo_solver *choose_solver(const orbit *o, const orbit_label *l) {
   if (given) return symo_solver_find(o->method.solver);
   if (l->way == ORBIT_POLAR)
     return symo_solver_auto_polar(o->dtype, o->power, l->label->ambient, l->label->m, o->threads);
-  if (o->method.skip_tolerance > 0) return symo_solver_find("eigh");
+  if (o->method.skip_tolerance > 0 || o->moments != ORBIT_BASIS_NONE)
+    return symo_solver_find("eigh");
   return symo_solver_auto_root(o->dtype, o->power, l->label->m, o->threads);
 }
 
 static symo_status set_label(orbit *o, orbit_label *l) {
   const plan_label *label = l->label;
   bool memory = o->method.beta2 > 0;
-  l->covariance = l->root = l->basis = ORBIT_NO_ENTRY;
+  /* One number needs no basis, but its rows may still have second moments. */
+  bool entries = o->moments == ORBIT_BASIS_ADAM && label->ambient > 1;
+  l->covariance = l->root = l->basis = l->moments = l->progress = ORBIT_NO_ENTRY;
   if (label->dropped)
     l->way = ORBIT_DROPPED;
   else if (memory)
-    l->way = label->m == 1 ? ORBIT_NUMBERS : ORBIT_ROOTS;
+    l->way = label->m == 1 && !entries ? ORBIT_NUMBERS : ORBIT_ROOTS;
   else
     l->way = label->m == 1 || label->ambient == 1 ? ORBIT_NORMS : ORBIT_POLAR;
   if (l->way == ORBIT_ROOTS || l->way == ORBIT_POLAR) {
@@ -134,8 +139,14 @@ static symo_status set_label(orbit *o, orbit_label *l) {
     l->covariance = (int)o->num_entries++;
   }
   if (l->way != ORBIT_ROOTS) return SYMO_OK;
-  l->root = (int)o->num_entries++;
   o->num_roots++;
+  if (o->moments != ORBIT_BASIS_NONE) {
+    l->basis = (int)o->num_entries++;
+    l->moments = (int)o->num_entries++;
+    l->progress = (int)o->num_entries++;
+    return SYMO_OK;
+  }
+  l->root = (int)o->num_entries++;
   if (o->method.skip_tolerance > 0) l->basis = (int)o->num_entries++;
   return SYMO_OK;
 }
@@ -180,6 +191,7 @@ symo_status symo_orbit_create(const curvature_task *task, symo_coupling coupling
   o->method = *task->method;
   o->dtype = task->dtype;
   o->threads = task->threads;
+  o->moments = symo_orbit_basis_of(task->method);
   o->relative = damping != NULL && damping->relative;
   o->power = -task->method->alpha / 2;
   symo_plan_spec spec = {
@@ -220,6 +232,8 @@ symo_state_entry symo_orbit_entry(const void *self, size_t index) {
     const char *what = l->covariance == (int)index ? "covariance"
                        : l->root == (int)index     ? "root"
                        : l->basis == (int)index    ? "basis"
+                       : l->moments == (int)index  ? "moments"
+                       : l->progress == (int)index ? "progress"
                                                    : NULL;
     if (what == NULL) continue;
     size_t length = strlen(l->label->name);
@@ -231,6 +245,13 @@ symo_state_entry symo_orbit_entry(const void *self, size_t index) {
     e.order = l->way == ORBIT_NUMBERS ? 1 : 3;
     e.shape[0] = l->label->count;
     e.shape[1] = e.shape[2] = l->label->m;
+    if (l->moments == (int)index && o->moments == ORBIT_BASIS_COLUMN) e.order = 2;
+    if (l->moments == (int)index && o->moments == ORBIT_BASIS_ADAM) e.shape[1] = l->label->ambient;
+    if (l->progress == (int)index) {
+      e.dtype = SYMO_F64;
+      e.order = 1;
+      e.shape[0] = ORBIT_PROGRESS + l->label->count;
+    }
     break;
   }
   return e;
@@ -272,6 +293,7 @@ double symo_orbit_refresh_flops(const void *self, size_t root) {
 
 double symo_orbit_label_flops(const orbit *o, const orbit_label *l) {
   double size = (double)orbit_size(l->label);
+  if (orbit_in_basis(l)) return symo_orbit_basis_flops(o, l);
   if (l->way == ORBIT_ROOTS) return 2 * size * (double)l->label->m;
   if (l->way == ORBIT_POLAR) return members(l) * polar_flops(l, symo_solver_steps(&o->method));
   return 3 * size;
@@ -304,6 +326,13 @@ symo_status symo_orbit_describe(const void *self, char **text) {
     else if (l->way == ORBIT_POLAR)
       symo_text_add(&out, "%zu x %zu from the smaller side by %s%s, %.4g Mflop\n", rows, m,
                     l->solver->name, how, 1e-6 * members(l) * polar_flops(l, steps));
+    else if (orbit_in_basis(l))
+      symo_text_add(&out,
+                    "%zu x %zu eigenbasis by %s%s, %.4g Mflop, %zu x %zu second moments in it by "
+                    "%s\n",
+                    m, m, l->solver->name, how, 1e-6 * root_flops(l, steps),
+                    o->moments == ORBIT_BASIS_COLUMN ? (size_t)1 : rows, m,
+                    o->moments == ORBIT_BASIS_COLUMN ? "column" : "entry");
     else
       symo_text_add(&out, "%zu x %zu root by %s%s, %.4g Mflop\n", m, m, l->solver->name, how,
                     1e-6 * root_flops(l, steps));

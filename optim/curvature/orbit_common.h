@@ -17,11 +17,16 @@ typedef enum orbit_way {
 
 enum { ORBIT_NO_ENTRY = -1 };
 
+/* What is kept in the eigenbasis of C besides: nothing; a second moment for every column of X, or
+ * for every entry. */
+typedef enum orbit_basis { ORBIT_BASIS_NONE, ORBIT_BASIS_COLUMN, ORBIT_BASIS_ADAM } orbit_basis;
+
 typedef struct orbit_label {
   const plan_label *label;
   orbit_way way;
   const symo_solver *solver;   /* of POLAR and ROOTS */
   int covariance, root, basis; /* entries of the state, or ORBIT_NO_ENTRY */
+  int moments, progress;       /* of orbit_basis */
 } orbit_label;
 
 typedef struct orbit {
@@ -30,6 +35,7 @@ typedef struct orbit {
   symo_method method;
   symo_dtype dtype;
   int threads;
+  orbit_basis moments;
   bool relative; /* damping in units of tr C / m */
   double power;  /* -alpha / 2 */
   size_t num_labels, num_entries, num_roots, work;
@@ -88,6 +94,33 @@ symo_status symo_orbit_refresh(const void *self, void *const *state, const curva
                                size_t root, curvature_report *report, void *work);
 size_t symo_orbit_refresh_work(const orbit *o, const orbit_label *l);
 
+/* Takes the unit of a label in which its memory so far and x can both be held, and turns the
+ * memory to it.  all: at least the norm of the label's tensors of x; negative: not known. */
+double symo_orbit_take_unit(const orbit *o, void *const *state, const orbit_label *l,
+                            const curvature_step *step, symo_const_vector x, double all);
+
+/* orbit_basis.c: labels with second moments in a basis. */
+/* An entry `progress`: the sum of the weights of all vectors that second moments hold; the step of
+ * the last one; then, for each member, how many eigenvalues counted as zero when its basis was
+ * made. */
+enum { ORBIT_WEIGHT, ORBIT_TAKEN, ORBIT_PROGRESS };
+static inline bool orbit_in_basis(const orbit_label *l) { return l->progress != ORBIT_NO_ENTRY; }
+orbit_basis symo_orbit_basis_of(const symo_method *method);
+const char *symo_orbit_basis_refuse(const symo_method *method);
+/* Whether second moments take in what covariances do not, and choose units for it. */
+bool symo_orbit_moments_ahead(const orbit *o);
+size_t symo_orbit_moments_size(const orbit *o, const orbit_label *l);
+
+/* After a refresh of all bases [count, m, m]; eigenvalues [count, m]: of the corrected C, in
+ * units. */
+void symo_orbit_basis_start(const orbit *o, const orbit_label *l, void *const *state,
+                            const curvature_step *step, const double *eigenvalues);
+size_t symo_orbit_basis_work(const orbit *o, const orbit_label *l);
+void symo_orbit_basis_apply(const orbit *o, const orbit_label *l, void *const *state,
+                            const curvature_step *step, symo_const_vector g, symo_const_vector u,
+                            symo_vector out, void *work);
+double symo_orbit_basis_flops(const orbit *o, const orbit_label *l);
+
 /* orbit_parts.c */
 symo_status symo_orbit_make_parts(orbit *o);
 
@@ -96,6 +129,12 @@ symo_status symo_orbit_apply(const void *self, void *const *state, const curvatu
                              symo_const_vector g, symo_const_vector u, symo_vector out, void *work);
 size_t symo_orbit_apply_work(const orbit *o, const orbit_label *l);
 size_t symo_orbit_apply_head(const orbit *o);
+/* Dense coordinates [count, ambient, m]; rest: symo_orbit_gather_bytes of scratch. */
+void symo_orbit_gather(const orbit *o, const plan_label *l, symo_const_vector u, void *x,
+                       void *rest);
+void symo_orbit_scatter(const orbit *o, const plan_label *l, const void *x, symo_vector out,
+                        void *rest);
+size_t symo_orbit_gather_bytes(const orbit *o, const plan_label *l);
 double symo_orbit_label_flops(const orbit *o, const orbit_label *l);
 
 #endif

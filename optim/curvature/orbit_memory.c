@@ -70,6 +70,15 @@ static void shift(const orbit *o, size_t n, int exponent, void *c) {
   }
 }
 
+/* The sum of C's eigenvalues, or where second moments may run ahead of it, of these. */
+static double size_of(const orbit *o, const orbit_label *l, void *const *state) {
+  double trace = trace_of(o, l, state[l->covariance]), sum = 0;
+  if (!orbit_in_basis(l) || !symo_orbit_moments_ahead(o)) return trace;
+  for (size_t i = 0; i < symo_orbit_moments_size(o, l); i++)
+    sum += symo_get(o->dtype, state[l->moments], i);
+  return fmax(trace, sum);
+}
+
 /* The unit in which both the covariance so far and x, of norm `all`, can be held.  A look at the
  * trace settles it unless the numbers are far out. */
 static double choose_unit(const orbit *o, const orbit_label *l, symo_const_vector x, double all,
@@ -77,15 +86,28 @@ static double choose_unit(const orbit *o, const orbit_label *l, symo_const_vecto
   unit_range r = range_of(o);
   void *c = state[l->covariance];
   double unit = symo_orbit_unit(o, state, l), old = log2(unit);
-  double kept = o->method.beta2 > 0 ? 0.5 * log2(o->method.beta2 * trace_of(o, l, c)) : -INFINITY;
+  double kept =
+      o->method.beta2 > 0 ? 0.5 * log2(o->method.beta2 * size_of(o, l, state)) : -INFINITY;
   if (log2(all) - old <= r.high && kept >= r.low && kept <= r.high) return unit;
   double want = fmax(kept, log2(norm_of(o, l, x)) - old);
   if (eps > 0) want = fmax(want, 0.5 * log2(eps) - old); /* beside which less is nothing */
   if (!isfinite(want) || (want >= r.low && want <= r.high)) return unit;
   double to = fmin(fmax(round(old + want), -r.most), r.most);
   size_t m = l->label->m;
-  if (kept > -INFINITY) shift(o, l->label->count * m * m, (int)(2 * (old - to)), c);
+  if (kept > -INFINITY) {
+    shift(o, l->label->count * m * m, (int)(2 * (old - to)), c);
+    if (orbit_in_basis(l))
+      shift(o, symo_orbit_moments_size(o, l), (int)(2 * (old - to)), state[l->moments]);
+  }
   return ldexp(1, (int)to);
+}
+
+double symo_orbit_take_unit(const orbit *o, void *const *state, const orbit_label *l,
+                            const curvature_step *step, symo_const_vector x, double all) {
+  if (all < 0) all = norm_of(o, l, x);
+  double unit = choose_unit(o, l, x, all, o->relative ? 0 : step->damping, state);
+  ((double *)state[o->units])[l - o->labels] = unit;
+  return unit;
 }
 
 typedef struct gram_job {
@@ -104,8 +126,7 @@ static void take_gram(void *arg, size_t index, int worker) {
   const orbit_label *l = &o->labels[o->part_label[index]];
   double beta = o->method.beta2, weight = beta >= 1 ? 1 : 1 - beta;
   if (l->covariance == ORBIT_NO_ENTRY) return;
-  double unit = choose_unit(o, l, j->x, j->all, o->relative ? 0 : j->step->damping, j->state);
-  ((double *)j->state[o->units])[o->part_label[index]] = unit;
+  double unit = symo_orbit_take_unit(o, j->state, l, j->step, j->x, j->all);
   symo_label_gram(o->plan, l->label, weight / orbit_divisor(o, l->label), 1 / unit, j->x, 1, none,
                   beta, j->state[l->covariance], curvature_work(j->step, j->work, worker));
 }

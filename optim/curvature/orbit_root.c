@@ -34,7 +34,8 @@ static root_parts divide(const orbit *o, const orbit_label *l) {
   bool basis = l->basis != ORBIT_NO_ENTRY;
   p.roots = count > 1 ? orbit_round(count * m * m * item) : 0;
   if (basis) p.roots = (count > 1 ? 2 : 1) * orbit_round(count * m * m * item);
-  p.values = basis ? orbit_round(2 * m * sizeof(double)) : 0;
+  if (orbit_in_basis(l)) p.roots = orbit_round(count * m * m * item);
+  p.values = basis ? orbit_round((2 + count) * m * sizeof(double)) : 0;
   p.solver = orbit_round(basis ? symo_eigh_work(o->dtype, m) : l->solver->root_work(o->dtype, m));
   p.all = p.c + p.roots + p.values + p.solver;
   return p;
@@ -50,7 +51,8 @@ static void merge(curvature_report *report, double condition, double rank, bool 
   report->effective_rank = first ? rank : fmin(report->effective_rank, rank);
 }
 
-/* The root from eigenvectors and eigenvalues of C, zeros as the solver eigh has them; f: m numbers. */
+/* The root from eigenvectors and eigenvalues of C, zeros as the solver eigh has them; f: m numbers.
+ * root NULL: its condition alone. */
 static void root_of_spectrum(const orbit *o, size_t m, const void *v, const double *w, double eps,
                              double *f, void *scratch, void *root, double *condition) {
   double largest = 0, smallest = INFINITY;
@@ -63,7 +65,7 @@ static void root_of_spectrum(const orbit *o, size_t m, const void *v, const doub
     if (value > 0) smallest = fmin(smallest, value);
   }
   *condition = top > 0 ? top / smallest : NAN;
-  symo_from_eigh(o->dtype, m, v, f, scratch, root);
+  if (root != NULL) symo_from_eigh(o->dtype, m, v, f, scratch, root);
 }
 
 double symo_orbit_unseen(const orbit *o, const orbit_label *l, const curvature_step *step,
@@ -119,14 +121,14 @@ static bool load(const orbit *o, const orbit_label *l, const void *covariance, s
   return isfinite(*trace);
 }
 
-/* One member by its eigenbasis, kept or new. */
+/* One member by its eigenbasis, kept or new; root NULL: the eigenvalues are wanted, into f. */
 static symo_status refresh_basis(const orbit *o, const orbit_label *l, const void *covariance,
                                  size_t member, double scale, double eps, bool full, void *v,
-                                 void *root, curvature_report *one, char *work) {
+                                 void *root, double *f, curvature_report *one, char *work) {
   size_t m = l->label->m, item = symo_dtype_size(o->dtype);
   root_parts p = divide(o, l);
   char *c = work, *solver = work + p.c + p.roots + p.values;
-  double *w = (double *)(void *)(work + p.c + p.roots), *f = w + m, trace;
+  double *w = (double *)(void *)(work + p.c + p.roots), trace;
   symo_symmetrize(o->dtype, m, c);
   double norm = symo_nrm2(o->dtype, m * m, c), square = norm * norm;
   one->kept = full && norm > 0 && basis_serves(o, m, v, c, solver, norm, eps, w);
@@ -140,6 +142,7 @@ static symo_status refresh_basis(const orbit *o, const orbit_label *l, const voi
   for (size_t i = 0; i < m; i++) sum += w[i];
   one->effective_rank = square > 0 ? sum * sum / square : NAN;
   root_of_spectrum(o, m, v, w, eps, f, solver, root, &one->condition);
+  if (root == NULL) memcpy(f, w, m * sizeof *f);
   return SYMO_OK;
 }
 
@@ -149,9 +152,9 @@ static const orbit_label *label_of(const orbit *o, size_t root) {
     if (o->labels[i].way == ORBIT_ROOTS && root-- == 0) return &o->labels[i];
 }
 
-/* All members, into root and v [count, m, m]. */
+/* All members, into root (or, that NULL, into values) and v [count, m, m]. */
 static symo_status refresh_members(const orbit *o, const orbit_label *l, const void *covariance,
-                                   const curvature_step *step, void *v, void *root,
+                                   const curvature_step *step, void *v, void *root, double *values,
                                    curvature_report *report, char *work) {
   size_t m = l->label->m;
   root_parts p = divide(o, l);
@@ -159,14 +162,16 @@ static symo_status refresh_members(const orbit *o, const orbit_label *l, const v
   bool full = (double)step->updates * (double)l->label->ambient >= (double)m;
   report->kept = l->basis != ORBIT_NO_ENTRY;
   for (size_t i = 0; i < l->label->count; i++) {
-    void *to = symo_at(o->dtype, root, (ptrdiff_t)(i * m * m));
+    void *to = root != NULL ? symo_at(o->dtype, root, (ptrdiff_t)(i * m * m)) : NULL;
     curvature_report one = {NAN, NAN, false};
     if (!load(o, l, covariance, i, scale, work, &trace)) return SYMO_NO_CONVERGENCE;
-    double eps = symo_orbit_damping(o, step, trace, m) + symo_orbit_unseen(o, l, step, trace);
+    double eps = symo_orbit_damping(o, step, trace, m);
+    if (root != NULL) eps += symo_orbit_unseen(o, l, step, trace);
     symo_status status;
     if (l->basis != ORBIT_NO_ENTRY) {
       status = refresh_basis(o, l, covariance, i, scale, eps, full,
-                             symo_at(o->dtype, v, (ptrdiff_t)(i * m * m)), to, &one, work);
+                             symo_at(o->dtype, v, (ptrdiff_t)(i * m * m)), to,
+                             root != NULL ? values : values + i * m, &one, work);
     } else {
       solver_options options = symo_orbit_options(o, eps);
       solver_report solved = {NAN, NAN, 0};
@@ -189,17 +194,25 @@ symo_status symo_orbit_refresh(const void *self, void *const *state, const curva
   size_t bytes = l->label->count * l->label->m * l->label->m * symo_dtype_size(o->dtype);
   bool basis = l->basis != ORBIT_NO_ENTRY, apart = l->label->count > 1;
   char *spare = (char *)work + p.c;
-  void *v = NULL, *to = apart ? spare : (char *)state[l->root];
+  void *v = NULL, *to = apart || orbit_in_basis(l) ? spare : (char *)state[l->root];
   if (basis) v = apart ? spare + orbit_round(bytes) : spare;
+  if (orbit_in_basis(l)) {
+    v = spare;
+    to = NULL;
+  }
   if (basis) memcpy(v, state[l->basis], bytes);
+  double *values = basis ? (double *)(void *)((char *)work + p.c + p.roots) + l->label->m : NULL;
   curvature_report found = {NAN, NAN, false};
   double unit = symo_orbit_unit(o, state, l), back = -o->method.alpha * log2(unit);
   curvature_step now = symo_orbit_in_units(o, step, unit);
   if (fabs(back) > (o->dtype == SYMO_F32 ? 120 : 1020)) return SYMO_NO_CONVERGENCE;
-  symo_status status = refresh_members(o, l, state[l->covariance], &now, v, to, &found, work);
+  symo_status status =
+      refresh_members(o, l, state[l->covariance], &now, v, to, values, &found, work);
   if (status != SYMO_OK) return status;
-  if (back != 0) symo_scal(o->dtype, l->label->count * l->label->m * l->label->m, exp2(back), to);
-  if (apart) memcpy(state[l->root], to, bytes);
+  if (back != 0 && to != NULL)
+    symo_scal(o->dtype, l->label->count * l->label->m * l->label->m, exp2(back), to);
+  if (apart && to != NULL) memcpy(state[l->root], to, bytes);
+  if (orbit_in_basis(l)) symo_orbit_basis_start(o, l, state, &now, values);
   if (basis && !found.kept) memcpy(state[l->basis], v, bytes);
   if (report != NULL) *report = found;
   return SYMO_OK;

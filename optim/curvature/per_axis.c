@@ -70,6 +70,8 @@ static const char *refuse(const symo_method *method, const symo_layout *layout) 
   if (!(method->beta2 >= 0 && method->beta2 <= 1)) return "beta2 must be in [0, 1]";
   if (method->centered)
     return "per-axis factors have no part that a group leaves alone (set centered to false)";
+  if (strcmp(method->basis, "column") == 0)
+    return "second moments of columns go with orbit curvature (set basis to adam or none)";
   if (strcmp(method->basis, "adam") == 0) return symo_axis_basis_refuse(method);
   if (method->alpha == 0) return NULL;
   if (method->skip_tolerance > 0)
