@@ -1,0 +1,77 @@
+"""Of runs of `symo sweep gpt` with three seeds each: where they end, and when they pass the ends of
+adamw and muon.  Training losses are means over a hundred steps; figures are medians over seeds."""
+import glob
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+WINDOW = 100
+
+
+def load(path):
+    with open(path) as lines:
+        return [json.loads(line) for line in lines]
+
+
+def smooth(run):
+    """(step, seconds, mean loss of the steps before) at every tenth step."""
+    losses, sums = [line["loss"] for line in run], [0.0]
+    for loss in losses:
+        sums.append(sums[-1] + loss)
+    return [(run[k]["step"], run[k]["seconds"], (sums[k + 1] - sums[k + 1 - WINDOW]) / WINDOW)
+            for k in range(WINDOW - 1, len(run), 10)]
+
+
+def held(run):
+    return [(line["step"], line["seconds"], line["val_loss"]) for line in run if "val_loss" in line]
+
+
+def reached(curve, level):
+    return next(((step, seconds) for step, seconds, loss in curve if loss <= level), None)
+
+
+def spread(values):
+    return "%.4f (%.4f to %.4f)" % (statistics.median(values), min(values), max(values))
+
+
+def mark(curves, level):
+    found = [x for x in (reached(c, level) for c in curves) if x]
+    if 2 * len(found) <= len(curves):
+        return "never"
+    return "%d (%.0f s)" % (statistics.median(x[0] for x in found), statistics.median(x[1] for x in found))
+
+
+work, names = sys.argv[1], sys.argv[2:]
+runs = {n: [load(f) for f in sorted(glob.glob(f"{work}/{n}/**/metrics.jsonl", recursive=True))] for n in names}
+train = {n: [smooth(r) for r in runs[n]] for n in names}
+val = {n: [held(r) for r in runs[n]] for n in names}
+end = {kind: {n: statistics.median(c[-1][2] for c in curves[n]) for n in names}
+       for kind, curves in (("train", train), ("val", val))}
+print("%-8s %-27s %-27s %8s %9s | %-14s %-14s | %-14s %-14s" % (
+    "", "held-back loss", "training loss", "seconds", "optimizer", "adamw's val", "muon's val",
+    "adamw's train", "muon's train"))
+for n in names:
+    share = [sum(l.get("optimizer_seconds", 0) for l in r) / r[-1]["seconds"] for r in runs[n]]
+    print("%-8s %-27s %-27s %8.0f %8.0f%% | %-14s %-14s | %-14s %-14s" % (
+        n, spread([c[-1][2] for c in val[n]]), spread([c[-1][2] for c in train[n]]),
+        statistics.median(r[-1]["seconds"] for r in runs[n]), 100 * statistics.median(share),
+        mark(val[n], end["val"]["adamw"]), mark(val[n], end["val"]["muon"]),
+        mark(train[n], end["train"]["adamw"]), mark(train[n], end["train"]["muon"])))
+
+script = """set terminal pngcairo size 1100,430 font ',10'
+set output '%s/gpt/curves.png'
+set multiplot layout 1,2
+set yrange [1.55:2.4]
+set grid
+set ylabel 'held-back loss'
+""" % os.path.dirname(os.path.abspath(sys.argv[0]))
+for n in names:
+    with open(f"{work}/{n}.dat", "w") as out:
+        for points in zip(*val[n]):
+            print(points[0][0], *(statistics.median(p[i] for p in points) for i in (1, 2)), file=out)
+for column, label in ((1, "step"), (2, "seconds (one thread, two runs at a time)")):
+    script += "set xlabel '%s'\nplot %s\n" % (label, ", ".join(
+        f"'{work}/{n}.dat' using {column}:3 with lines lw 2 title '{n}'" for n in names))
+subprocess.run(["gnuplot"], input=script.encode(), check=True)

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Optimizers on a character-level GPT: nanoGPT's CPU configuration (4 blocks, 4 heads, 128 wide, 64
+# tokens, batches of 12) on tiny Shakespeare, float32, one thread.  Every method gets the same sweep,
+# ten random points over rate, decay and momentum (and the rate of AdamW on embeddings and norms, or
+# Symo's exponent), 500 steps, one seed; then the best point with 2,000 steps and three other seeds.
+# Needs tinyshakespeare.txt in $SYMO_DATA.  Writes gpt/output.txt and gpt/curves.png beside itself;
+# about an hour on one core.
+#
+#   gpt.sh tune NAME | final NAME | report      parts, of the same $WORK; without: everything
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+symo=${SYMO:-$here/../../build/symo}
+work=${WORK:-$(mktemp -d)}
+names=(adamw shampoo soap muon symo-bd symo)
+# The momentum's own covariance, its root in every step, tensors at rms 1.
+stateless="--set source=momentum --set beta2=0 --set nesterov=true --set scale=unit-rms --set mean=false"
+momentum="--grid momentum=0.8,0.85,0.9,0.95"
+fixed() {
+  case $1 in
+  adamw | muon) echo "--optimizer $1" ;;
+  soap) echo "--optimizer soap --set refresh_every=10" ;;
+  shampoo) echo "--optimizer shampoo --set refresh_every=10 --set graft=adam" ;;
+  symo-bd | symo) echo "--optimizer $1 $stateless --groups mlp=signed-permutation" ;;
+  esac
+}
+space() {
+  case $1 in
+  adamw) echo "--grid lr=0.002:0.016 --grid beta1=0.8,0.85,0.9,0.95" ;;
+  shampoo | soap) echo "--grid lr=0.002:0.016 --grid adamw-lr=0.002:0.006 $momentum" ;;
+  muon) echo "--grid lr=0.02:0.08 --grid adamw-lr=0.002:0.006 $momentum" ;;
+  symo-bd | symo) echo "--grid lr=0.0014:0.0056 --grid alpha=1,1.2,1.4 --adamw-lr 0.003 $momentum" ;;
+  esac
+}
+# Decoupled decay is lr weight_decay: muon's rates, for updates of norm 1, are ten times those of the others.
+decay() { if [ "$1" = muon ]; then echo 0.003:0.03; else echo 0.03:0.3; fi; }
+# The best point of a sweep, as arguments --grid KEY=VALUE.
+best() {
+  python3 - "$1" <<'PY'
+import glob, json, math, sys
+points = []
+for path in glob.glob(sys.argv[1] + "/*/*/*/summary.json"):
+    loss = json.load(open(path)).get("val_loss")
+    good = isinstance(loss, float) and math.isfinite(loss)
+    points.append((loss if good else math.inf, path.split("/")[-3]))
+print(" ".join("--grid " + setting for setting in min(points)[1].split(",")))
+PY
+}
+sweep() { "$symo" sweep gpt --threads 1 --checkpoint-every 0 "$@" 2>/dev/null; }
+tune() {
+  local all
+  read -ra all <<<"$(fixed "$1") $(space "$1") --grid weight-decay=$(decay "$1") --random 10 --steps 500 --warmup-iters 50"
+  echo "\$ symo sweep gpt ${all[*]}   (seed 11)"
+  sweep "${all[@]}" --eval-every 0 --eval-iters 100 --seed 11 --out "$work/tune-$1"
+}
+final() {
+  local all
+  read -ra all <<<"$(fixed "$1") $(best "$work/tune-$1")"
+  case $1 in symo*) all+=(--adamw-lr 0.003) ;; esac
+  echo "\$ symo sweep gpt ${all[*]} --steps 2000   (seeds 21 to 23)"
+  sweep "${all[@]}" --steps 2000 --eval-every 100 --eval-iters 50 --seed 21 --seeds 3 --out "$work/$1"
+}
+report() { python3 "$here/gpt.py" "$work" "${names[@]}"; }
+mkdir -p "$here/gpt"
+if [ $# -gt 0 ]; then
+  "$@"
+else
+  {
+    for name in "${names[@]}"; do tune "$name" && final "$name"; done
+    report
+  } >"$here/gpt/output.txt"
+fi
