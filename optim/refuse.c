@@ -27,6 +27,15 @@ static const char *refuse_schedule(const symo_method *m) {
   return NULL;
 }
 
+/* A root that is not kept is of its own step. */
+static const char *refuse_cadence(const symo_method *m) {
+  bool orbit = is(m->curvature, "orbit") || is(m->curvature, "orbit-blocked");
+  if (m->refresh_every > 1 && !is(m->curvature, "per-axis") && !(orbit && m->beta2 > 0))
+    return "refresh_every is of roots that are kept: curvature per-axis, or orbit and "
+           "orbit-blocked with beta2 above 0";
+  return NULL;
+}
+
 const char *symo_method_refuse(const symo_method *m) {
   bool products = is(m->curvature, "hessian") || is(m->curvature, "ggn");
   const char *reason = refuse_momentum(m);
@@ -37,5 +46,5 @@ const char *symo_method_refuse(const symo_method *m) {
   if (is(m->solver, "cg")) return "cg solves with products: curvature hessian or ggn";
   if (!is(m->precondition, "none")) return "precondition is of cg: curvature hessian or ggn";
   if (m->warm_start) return "warm_start is of cg: curvature hessian or ggn";
-  return NULL;
+  return refuse_cadence(m);
 }

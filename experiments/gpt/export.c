@@ -2,15 +2,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "experiments/cli/cli.h"
+#include "experiments/gpt/options.h"
 #include "experiments/gpt/weights.h"
 
 static const cli_option options[] = {
-    {.name = "checkpoint",
-     .arg = "FILE",
-     .kind = CLI_STRING,
-     .required = true,
-     .help = "What symo train gpt wrote, or any GPT-2 in nanoGPT's or Hugging Face's names"},
+    GPT_CHECKPOINT_ROW,
     {.name = "format",
      .arg = "FORM",
      .kind = CLI_CHOICE,
@@ -22,12 +18,7 @@ static const cli_option options[] = {
      .kind = CLI_STRING,
      .required = true,
      .help = "The safetensors file to write"},
-    {.name = "n-head",
-     .arg = "N",
-     .kind = CLI_INT,
-     .min = 1,
-     .max = 1 << 20,
-     .help = "Heads, where the file does not say; default: one for 64 features"},
+    GPT_HEADS_ROW,
     {.name = "block-size",
      .arg = "N",
      .kind = CLI_INT,

@@ -8,18 +8,14 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
-#include "experiments/cli/cli.h"
+#include "experiments/gpt/options.h"
 #include "experiments/gpt/tokens.h"
 #include "experiments/gpt/unicode.h"
 #include "experiments/gpt/weights.h"
 #include "io/file.h"
 
 static const cli_option options[] = {
-    {.name = "checkpoint",
-     .arg = "FILE",
-     .kind = CLI_STRING,
-     .required = true,
-     .help = "What symo train gpt wrote, or any GPT-2 in nanoGPT's or Hugging Face's names"},
+    GPT_CHECKPOINT_ROW,
     {.name = "prompt",
      .arg = "TEXT",
      .kind = CLI_STRING,
@@ -65,12 +61,7 @@ static const cli_option options[] = {
      .kind = CLI_STRING,
      .help = "GPT-2's vocab.json; default: the tokens that the checkpoint holds"},
     {.name = "merges", .arg = "FILE", .kind = CLI_STRING, .help = "GPT-2's merges.txt"},
-    {.name = "n-head",
-     .arg = "N",
-     .kind = CLI_INT,
-     .min = 1,
-     .max = 1 << 20,
-     .help = "Heads, where the file does not say; default: one for 64 features"},
+    GPT_HEADS_ROW,
     {.name = NULL}};
 
 typedef struct sampler {

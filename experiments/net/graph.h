@@ -73,7 +73,6 @@ struct symo_net {
   /* For losses and gradients (lanes.c), taken by the first of them. */
   symo_pool *pool; /* NULL: one lane; not ours */
   bool recompute;
-  double limit; /* bytes; 0: none */
   size_t num_lanes;
   symo_net_lane *lanes;
 

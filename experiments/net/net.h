@@ -215,10 +215,6 @@ symo_status symo_net_set_chunk(symo_net *net, size_t examples);
  * Gradients are the same bits. */
 void symo_net_set_recompute(symo_net *net, bool on);
 
-/* Bytes that lanes may take; 0: any number.  Where that is not enough, losses and gradients give
- * SYMO_E_MEMORY with both numbers, and take nothing. */
-void symo_net_set_limit(symo_net *net, double bytes);
-
 typedef struct symo_net_lanes {
   size_t examples; /* in a chunk */
   int lanes;

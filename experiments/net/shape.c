@@ -35,10 +35,6 @@ bool symo_net_kind_weighs(symo_net_kind kind) {
          kind == SYMO_NET_HEAD;
 }
 
-bool symo_net_kind_norms(symo_net_kind kind) {
-  return kind == SYMO_NET_LAYER_NORM || kind == SYMO_NET_RMS_NORM;
-}
-
 size_t symo_net_positions(const symo_net_shape *shape) {
   size_t count = 1;
   for (size_t a = 0; a < shape->axes; a++) count *= shape->size[a];

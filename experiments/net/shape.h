@@ -30,7 +30,6 @@ const char *symo_net_kind_name(symo_net_kind kind);
 
 /* A layer with a weight matrix (two, if recurrent). */
 bool symo_net_kind_weighs(symo_net_kind kind);
-bool symo_net_kind_norms(symo_net_kind kind);
 
 /* Positions: 1 for vectors, 0 while steps are open. */
 size_t symo_net_positions(const symo_net_shape *shape);

@@ -94,21 +94,11 @@ static double bytes_of(const symo_net *net, int threads, bool recompute) {
   return size_lanes(net, threads, recompute, &sizes);
 }
 
-static symo_status check_limit(const symo_net *net, double bytes) {
-  if (net->limit == 0.0 || bytes <= net->limit) return SYMO_OK;
-  return symo_fail(net->context, SYMO_E_MEMORY,
-                   "network: %d lanes of %zu examples take %.0f bytes, the limit is %.0f (%s, or "
-                   "take fewer threads or examples in a chunk)",
-                   symo_pool_threads(net->pool), net->sizes.chunk, bytes, net->limit,
-                   net->recompute ? "raise it" : "recompute values, or raise it");
-}
-
 symo_status symo_net_take_lanes(symo_net *net) {
   lane_sizes s;
   if (net->lanes != NULL) return SYMO_OK;
-  symo_status status =
-      check_limit(net, size_lanes(net, symo_pool_threads(net->pool), net->recompute, &s));
-  if (status != SYMO_OK) return status;
+  symo_status status = SYMO_OK;
+  (void)size_lanes(net, symo_pool_threads(net->pool), net->recompute, &s);
   net->lanes = symo_calloc(s.lanes, sizeof *net->lanes);
   if (net->lanes == NULL) return symo_fail_memory(net->context, "network workspace");
   net->num_lanes = s.lanes;
@@ -142,11 +132,6 @@ void symo_net_set_pool(symo_net *net, symo_pool *pool) {
 
 void symo_net_set_recompute(symo_net *net, bool on) {
   net->recompute = on;
-  symo_net_drop_lanes(net);
-}
-
-void symo_net_set_limit(symo_net *net, double bytes) {
-  net->limit = bytes > 0.0 ? bytes : 0.0;
   symo_net_drop_lanes(net);
 }
 

@@ -3,7 +3,6 @@
  * into [0.68, 1.21], and what is smaller to at most 484 times itself.  More steps repeat the
  * polynomial. optim/solver/quintic.c says how; `tolerance` is not looked at. */
 #include "optim/solver/quintic.h"
-#include "optim/solver/scaled.h"
 
 static const quintic coefficients = {.later = {3.4445, -4.7750, 2.0315}, .safety = 1};
 
@@ -13,15 +12,12 @@ static symo_status root(const solver_options *o, size_t m, void *c, void *out,
 }
 
 static size_t polar_work(symo_dtype dtype, size_t rows, size_t cols) {
-  size_t by_root = symo_polar_by_root_work(&symo_solver_newton_schulz, dtype, rows, cols);
-  size_t by_steps = symo_quintic_polar_work(dtype, rows, cols);
-  return by_root > by_steps ? by_root : by_steps;
+  return symo_quintic_polar_work(&symo_solver_newton_schulz, dtype, rows, cols);
 }
 
 static symo_status polar(const solver_options *o, symo_mat x, void *y, solver_report *report,
                          void *work) {
-  if (o->eps > 0) return symo_polar_by_root(&symo_solver_newton_schulz, o, x, y, report, work);
-  return symo_quintic_polar(&coefficients, o, x, y, report, work);
+  return symo_quintic_polar(&coefficients, &symo_solver_newton_schulz, o, x, y, report, work);
 }
 
 const symo_solver symo_solver_newton_schulz = {

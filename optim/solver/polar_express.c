@@ -4,7 +4,6 @@
  * after six [0.9937, 1.0078] (from 2e-3 up), after eight rounding of float32.
  * optim/solver/quintic.c says how; `tolerance` is not looked at. */
 #include "optim/solver/quintic.h"
-#include "optim/solver/scaled.h"
 
 static const double first[][3] = {
     {8.156554524902461, -22.48329292557795, 15.878769915207462},
@@ -26,15 +25,12 @@ static symo_status root(const solver_options *o, size_t m, void *c, void *out,
 }
 
 static size_t polar_work(symo_dtype dtype, size_t rows, size_t cols) {
-  size_t by_root = symo_polar_by_root_work(&symo_solver_polar_express, dtype, rows, cols);
-  size_t by_steps = symo_quintic_polar_work(dtype, rows, cols);
-  return by_root > by_steps ? by_root : by_steps;
+  return symo_quintic_polar_work(&symo_solver_polar_express, dtype, rows, cols);
 }
 
 static symo_status polar(const solver_options *o, symo_mat x, void *y, solver_report *report,
                          void *work) {
-  if (o->eps > 0) return symo_polar_by_root(&symo_solver_polar_express, o, x, y, report, work);
-  return symo_quintic_polar(&coefficients, o, x, y, report, work);
+  return symo_quintic_polar(&coefficients, &symo_solver_polar_express, o, x, y, report, work);
 }
 
 const symo_solver symo_solver_polar_express = {

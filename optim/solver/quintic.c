@@ -166,13 +166,17 @@ double symo_quintic_polar_flops(size_t rows, size_t cols, int steps) {
   return flops;
 }
 
-size_t symo_quintic_polar_work(symo_dtype dtype, size_t rows, size_t cols) {
+size_t symo_quintic_polar_work(const symo_solver *solver, symo_dtype dtype, size_t rows,
+                               size_t cols) {
   size_t n = rows < cols ? rows : cols;
-  return symo_piece_bytes(dtype, rows * cols) + 5 * symo_piece_bytes(dtype, n * n);
+  size_t by_steps = symo_piece_bytes(dtype, rows * cols) + 5 * symo_piece_bytes(dtype, n * n);
+  size_t by_root = symo_polar_by_root_work(solver, dtype, rows, cols);
+  return by_root > by_steps ? by_root : by_steps;
 }
 
-symo_status symo_quintic_polar(const quintic *q, const solver_options *o, symo_mat x, void *y,
-                               solver_report *report, void *work) {
+symo_status symo_quintic_polar(const quintic *q, const symo_solver *solver, const solver_options *o,
+                               symo_mat x, void *y, solver_report *report, void *work) {
+  if (o->eps > 0) return symo_polar_by_root(solver, o, x, y, report, work);
   symo_dtype t = o->dtype;
   int steps = steps_of(o->steps);
   double flops = 0, largest = symo_mat_max_abs(t, x);

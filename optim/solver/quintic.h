@@ -18,9 +18,11 @@ const char *symo_quintic_refuse(double power);
 size_t symo_quintic_root_work(symo_dtype dtype, size_t m);
 symo_status symo_quintic_root(const quintic *q, const solver_options *o, size_t m, void *c,
                               void *root, solver_report *report, void *work);
-size_t symo_quintic_polar_work(symo_dtype dtype, size_t rows, size_t cols);
-symo_status symo_quintic_polar(const quintic *q, const solver_options *o, symo_mat x, void *y,
-                               solver_report *report, void *work);
+/* solver: whose coefficients they are; with eps the factor is made by its root. */
+size_t symo_quintic_polar_work(const symo_solver *solver, symo_dtype dtype, size_t rows,
+                               size_t cols);
+symo_status symo_quintic_polar(const quintic *q, const symo_solver *solver, const solver_options *o,
+                               symo_mat x, void *y, solver_report *report, void *work);
 double symo_quintic_root_flops(size_t m, int steps);
 double symo_quintic_polar_flops(size_t rows, size_t cols, int steps);
 

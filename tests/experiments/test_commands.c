@@ -4,6 +4,7 @@
 
 #include "experiments/cli/commands.h"
 #include "experiments/cli/sampling.h"
+#include "tests/experiments/test_program.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -52,31 +53,9 @@ static size_t count_files(void) {
 /* ---- running
  * ------------------------------------------------------------------------------------- */
 
-enum { WORDS = 24, LINE = 2048 };
+enum { LINE = 2048 };
 
-/* Words that begin with '@' are files of the test. */
-static int program(const char *line) {
-  char copy[LINE], paths[WORDS][512], *words[WORDS];
-  int n = 0;
-  snprintf(copy, sizeof copy, "%s", line);
-  for (char *p = strtok(copy, " "); p; p = strtok(NULL, " "), n++) {
-    cr_assert_lt(n, WORDS);
-    words[n] = p;
-    if (*p != '@') continue;
-    snprintf(paths[n], sizeof paths[n], "%s", symo_test_path(p + 1));
-    words[n] = paths[n];
-  }
-  fflush(NULL);
-  int out = dup(1), err = dup(2), null = open("/dev/null", O_WRONLY);
-  dup2(null, 1);
-  dup2(null, 2);
-  int code = cli_main(commands, n, words);
-  fflush(NULL);
-  dup2(out, 1);
-  dup2(err, 2);
-  close(out), close(err), close(null);
-  return code;
-}
+static int program(const char *line) { return test_program(commands, line); }
 
 /* With 0, 1, 2, ... allocations allowed until it is done: out of memory each time, nothing left. */
 static void starve(const char *line) {

@@ -93,26 +93,7 @@ static double defect(size_t index, size_t heads, const char *group) {
   symo_gpt_spec gpt = gpt_combination(index);
   gpt.heads = heads;
   net_case c = gpt_case_create(&gpt, 4, 0.6, 410 + index);
-  symo_layout *layout;
-  symo_element *g;
-  cr_ok(c.context, symo_net_layout(c.context, &c.spec, group, &layout));
-  cr_ok(c.context, symo_element_create(layout, &g));
-  double *moved = net_vector(c.size), loss, other, most = 0.0;
-  const void *from[64];
-  void *to[64];
-  symo_layout_split_const(layout, SYMO_F64, c.theta, from);
-  symo_layout_split(layout, SYMO_F64, moved, to);
-  cr_ok(c.context, c.problem.loss(c.problem.self, c.theta, &loss));
-  for (size_t i = 0; i < 4; i++) {
-    cr_ok(c.context, symo_element_sample(g, c.rng));
-    cr_ok(c.context,
-          symo_element_act(g, SYMO_F64, (symo_const_vector){from, NULL}, (symo_vector){to, NULL}));
-    cr_ok(c.context, c.problem.loss(c.problem.self, moved, &other));
-    most = fmax(most, fabs(other - loss) / loss);
-  }
-  symo_free(moved);
-  symo_element_destroy(g);
-  symo_layout_destroy(layout);
+  const double most = net_defect(&c, group, 4);
   net_case_destroy(&c);
   return most;
 }

@@ -73,27 +73,7 @@ Test(net_layout, convolution) {
 static double defect(const char *net, size_t index, const char *group) {
   symo_net_spec spec = net_combination(index, net);
   net_case c = net_case_create(&spec, 6, 0.6, 61 + index);
-  symo_layout *layout;
-  symo_element *g;
-  cr_ok(c.context, symo_net_layout(c.context, &spec, group, &layout));
-  cr_assert_eq(symo_layout_num_parameters(layout), c.size);
-  cr_ok(c.context, symo_element_create(layout, &g));
-  double *moved = net_vector(c.size), loss, other, most = 0.0;
-  const void *from[64];
-  void *to[64];
-  symo_layout_split_const(layout, SYMO_F64, c.theta, from);
-  symo_layout_split(layout, SYMO_F64, moved, to);
-  cr_ok(c.context, c.problem.loss(c.problem.self, c.theta, &loss));
-  for (size_t i = 0; i < 6; i++) {
-    cr_ok(c.context, symo_element_sample(g, c.rng));
-    cr_ok(c.context,
-          symo_element_act(g, SYMO_F64, (symo_const_vector){from, NULL}, (symo_vector){to, NULL}));
-    cr_ok(c.context, c.problem.loss(c.problem.self, moved, &other));
-    most = fmax(most, fabs(other - loss) / loss);
-  }
-  symo_free(moved);
-  symo_element_destroy(g);
-  symo_layout_destroy(layout);
+  const double most = net_defect(&c, group, 6);
   net_case_destroy(&c);
   return most;
 }

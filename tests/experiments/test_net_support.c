@@ -108,3 +108,28 @@ double *net_dense(net_case *c, bool gauss_newton) {
   symo_free(unit);
   return out;
 }
+
+double net_defect(net_case *c, const char *group, size_t elements) {
+  symo_layout *layout;
+  symo_element *g;
+  double *moved = net_vector(c->size), loss, other, most = 0.0;
+  const void *from[64];
+  void *to[64];
+  cr_ok(c->context, symo_net_layout(c->context, &c->spec, group, &layout));
+  cr_assert_eq(symo_layout_num_parameters(layout), c->size);
+  cr_ok(c->context, symo_element_create(layout, &g));
+  symo_layout_split_const(layout, SYMO_F64, c->theta, from);
+  symo_layout_split(layout, SYMO_F64, moved, to);
+  cr_ok(c->context, c->problem.loss(c->problem.self, c->theta, &loss));
+  for (size_t i = 0; i < elements; i++) {
+    cr_ok(c->context, symo_element_sample(g, c->rng));
+    cr_ok(c->context,
+          symo_element_act(g, SYMO_F64, (symo_const_vector){from, NULL}, (symo_vector){to, NULL}));
+    cr_ok(c->context, c->problem.loss(c->problem.self, moved, &other));
+    most = fmax(most, fabs(other - loss) / loss);
+  }
+  symo_free(moved);
+  symo_element_destroy(g);
+  symo_layout_destroy(layout);
+  return most;
+}

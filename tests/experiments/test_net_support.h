@@ -44,6 +44,10 @@ void net_check_dense(net_case *c);
 void net_check_ggn(net_case *c);     /* is J' Q J */
 void net_check_float32(net_case *c); /* float32 agrees */
 
+/* The largest relative change of the loss (of a float64 case) under elements of the group of
+ * symo_net_layout. */
+double net_defect(net_case *c, const char *group, size_t elements);
+
 /* Vectors of n numbers, given back with symo_free. */
 double *net_vector(size_t n);
 double *net_random(net_case *c, size_t n);

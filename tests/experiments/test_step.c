@@ -3,6 +3,7 @@
 #include "tests/support/testing.h"
 
 #include "experiments/cli/commands.h"
+#include "tests/experiments/test_program.h"
 #include "tests/support/files.h"
 
 #include <fcntl.h>
@@ -14,33 +15,11 @@ static const cli_command *const commands[] = {&cli_command_step, &cli_command_op
 
 static const char *const notation =
     "in: identity 4; h: signed-permutation 3; out: identity 2; w1[h,in] b1[h] w2[out,h*] b2[out]";
-enum { PARAMETERS = 23, TENSORS = 4, STEPS = 5, WORDS = 32, LINE = 1024 };
+enum { PARAMETERS = 23, TENSORS = 4, STEPS = 5, LINE = 1024 };
 
 /* ---- running ---- */
 
-/* Words that begin with '@' are files of the test. */
-static int program(const char *line) {
-  char copy[LINE], paths[WORDS][512], *words[WORDS];
-  int n = 0;
-  snprintf(copy, sizeof copy, "%s", line);
-  for (char *p = strtok(copy, " "); p; p = strtok(NULL, " "), n++) {
-    cr_assert_lt(n, WORDS);
-    words[n] = p;
-    if (*p != '@') continue;
-    snprintf(paths[n], sizeof paths[n], "%s", symo_test_path(p + 1));
-    words[n] = paths[n];
-  }
-  fflush(NULL);
-  int out = dup(1), err = dup(2), null = open("/dev/null", O_WRONLY);
-  dup2(null, 1);
-  dup2(null, 2);
-  int code = cli_main(commands, n, words);
-  fflush(NULL);
-  dup2(out, 1);
-  dup2(err, 2);
-  close(out), close(err), close(null);
-  return code;
-}
+static int program(const char *line) { return test_program(commands, line); }
 
 /* The layout, parameters "p0" and gradients "g1" .. "g5" as files; also here. */
 static void write_inputs(symo_context *context, symo_dtype dtype, symo_layout **layout,

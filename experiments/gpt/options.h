@@ -1,0 +1,20 @@
+#ifndef SYMO_EXPERIMENTS_GPT_OPTIONS_H
+#define SYMO_EXPERIMENTS_GPT_OPTIONS_H
+
+#include "experiments/cli/cli.h"
+
+/* Options of the commands that read a transformer from a file. */
+
+#define GPT_CHECKPOINT_ROW                                                                         \
+  {                                                                                                \
+    .name = "checkpoint", .arg = "FILE", .kind = CLI_STRING, .required = true,                     \
+    .help = "What symo train gpt wrote, or any GPT-2 in nanoGPT's or Hugging Face's names"         \
+  }
+
+#define GPT_HEADS_ROW                                                                              \
+  {                                                                                                \
+    .name = "n-head", .arg = "N", .kind = CLI_INT, .min = 1, .max = 1 << 20,                       \
+    .help = "Heads, where the file does not say; default: one for 64 features"                     \
+  }
+
+#endif
