@@ -22,11 +22,14 @@ static void add_trace(spectrum_mean *mean, const plan_label *l, double trace) {
 }
 
 /* value^power, zero for zero. */
-static double factor_of(const orbit *o, double value) {
+static double power_of(const orbit *o, double value) {
   if (!(value > 0)) return 0;
   if (o->method.alpha == 1) return 1 / sqrt(value);
   return o->method.alpha == 2 ? 1 / value : pow(value, o->power);
 }
+
+/* The same by the solver of the method. */
+static double factor_of(const orbit *o, double value) { return o->number * power_of(o, value); }
 
 /* ---- dense coordinates ---- */
 
@@ -129,7 +132,7 @@ static void apply_dropped(const orbit *o, const orbit_label *l, const curvature_
   double value = mean->number > 0 ? mean->sum / mean->number : 0;
   char *rest = work + x_bytes(o, l->label);
   symo_orbit_gather(o, l->label, u, work, rest);
-  multiply(o, orbit_size(l->label), factor_of(o, value + symo_orbit_damping(o, step, value, 1)),
+  multiply(o, orbit_size(l->label), power_of(o, value + symo_orbit_damping(o, step, value, 1)),
            work);
   symo_orbit_scatter(o, l->label, work, out, rest);
 }

@@ -194,6 +194,10 @@ symo_status symo_orbit_create(const curvature_task *task, symo_coupling coupling
   o->moments = symo_orbit_basis_of(task->method);
   o->relative = damping != NULL && damping->relative;
   o->power = -task->method->alpha / 2;
+  const symo_solver *solver = symo_solver_find(task->method->solver);
+  o->number = solver != NULL && solver->number != NULL
+                  ? solver->number(symo_solver_steps(task->method))
+                  : 1;
   symo_plan_spec spec = {
       .dtype = task->dtype, .coupling = coupling, .centered = task->method->centered};
   SYMO_TRY(symo_plan_create(task->layout, &spec, &o->plan));

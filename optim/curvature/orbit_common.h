@@ -9,7 +9,8 @@
 /* How a label is preconditioned. */
 typedef enum orbit_way {
   ORBIT_DROPPED, /* centred: no covariance */
-  ORBIT_NORMS,   /* no memory, X_i one row or one column: X_i times a number of its norm */
+  ORBIT_NORMS,   /* no memory, X_i one row or one column: X_i times a number of its norm, which
+                    the solver's polynomials see as they would see a matrix */
   ORBIT_POLAR,   /* no memory: from the smaller side of X_i */
   ORBIT_NUMBERS, /* memory, C_i one number */
   ORBIT_ROOTS    /* memory, and roots that are refreshed */
@@ -38,6 +39,7 @@ typedef struct orbit {
   orbit_basis moments;
   bool relative; /* damping in units of tr C / m */
   double power;  /* -alpha / 2 */
+  double number; /* what the solver makes of 1: see symo_solver.number */
   size_t num_labels, num_entries, num_roots, work;
   int units;           /* entry, or ORBIT_NO_ENTRY without memory */
   orbit_label *labels; /* [num_labels]; none for alpha 0 */

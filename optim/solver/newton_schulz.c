@@ -6,6 +6,8 @@
 
 static const quintic coefficients = {.later = {3.4445, -4.7750, 2.0315}, .safety = 1};
 
+static double number(int steps) { return symo_quintic_number(&coefficients, steps); }
+
 static symo_status root(const solver_options *o, size_t m, void *c, void *out,
                         solver_report *report, void *work) {
   return symo_quintic_root(&coefficients, o, m, c, out, report, work);
@@ -29,6 +31,7 @@ const symo_solver symo_solver_newton_schulz = {
     .root = root,
     .polar_work = polar_work,
     .polar = polar,
+    .number = number,
     .root_flops = symo_quintic_root_flops,
     .polar_flops = symo_quintic_polar_flops,
 };

@@ -95,6 +95,15 @@ static double gram_flops(size_t m, int steps) {
   return steps * n * n * n + (steps - 1) * (n * n * n + 2 * symo_gemm_lower_flops(m));
 }
 
+double symo_quintic_number(const quintic *q, int steps) {
+  double s = 1 / q->safety;
+  for (int k = 0; k < steps_of(steps); k++) {
+    const double *abc = coefficients(q, k), square = s * s;
+    s *= abc[0] + square * (abc[1] + square * abc[2]);
+  }
+  return s;
+}
+
 /* ---- roots ---- */
 
 size_t symo_quintic_root_work(symo_dtype dtype, size_t m) {

@@ -23,6 +23,7 @@ size_t symo_quintic_polar_work(const symo_solver *solver, symo_dtype dtype, size
                                size_t cols);
 symo_status symo_quintic_polar(const quintic *q, const symo_solver *solver, const solver_options *o,
                                symo_mat x, void *y, solver_report *report, void *work);
+double symo_quintic_number(const quintic *q, int steps);
 double symo_quintic_root_flops(size_t m, int steps);
 double symo_quintic_polar_flops(size_t rows, size_t cols, int steps);
 

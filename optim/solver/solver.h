@@ -45,6 +45,10 @@ struct symo_solver {
   symo_status (*polar)(const solver_options *o, symo_mat x, void *y, solver_report *report,
                        void *work);
 
+  /* What is made of a singular value of a matrix that has no other: 1 by a method that is exact, NULL;
+   * else the value of its polynomials.  (c + eps)^power of one number c is that times this. */
+  double (*number)(int steps);
+
   double (*root_flops)(size_t m, int steps);
   double (*polar_flops)(size_t rows, size_t cols, int steps);
 };
