@@ -187,7 +187,7 @@ $(BUILD)/symo.map: $(HEADERS) Makefile
 	@mkdir -p $(@D)
 	@{ $(MAP_HEAD); for h in $(HEADERS); do \
 	    $(CC) -Iinclude -E -P -x c $$h; done | tr '\n' ' ' | tr ';{}' '\n\n\n' | \
-	  sed -n -e 's/^.*[ *]\(symo_[a-z0-9_]*\) *([^*].*$$/\1/p' \
+	  sed -n -e '/^ *static /d' -e 's/^.*[ *]\(symo_[a-z0-9_]*\) *([^*].*$$/\1/p' \
 	    -e 's/^ *extern .*[ *]\(symo_[a-z0-9_]*\)[][ 0-9]*$$/\1/p' | \
 	  sort -u | sed '$(MAP_LINE)'; $(MAP_TAIL); } >$@
 

@@ -353,7 +353,7 @@ size_t symo_label_stride(const plan_label *label) {
   return rows;
 }
 
-static const symo_const_vector nowhere = {NULL, NULL};
+static const symo_const_vector nowhere = {0};
 
 size_t symo_gather_scratch(const symo_plan *plan, const plan_label *label, size_t n) {
   arena measure = {0};
@@ -363,12 +363,12 @@ size_t symo_gather_scratch(const symo_plan *plan, const plan_label *label, size_
 
 size_t symo_scatter_scratch(const symo_plan *plan, const plan_label *label) {
   arena measure = {0};
-  symo_label_scatter(plan, label, NULL, (symo_vector){NULL, NULL}, &measure);
+  symo_label_scatter(plan, label, NULL, (symo_vector){0}, &measure);
   return measure.most + 64;
 }
 
 size_t symo_diagonal_scratch(const symo_plan *plan, const plan_label *label) {
   arena measure = {0};
-  symo_label_diagonal(plan, label, NULL, (symo_vector){NULL, NULL}, &measure);
+  symo_label_diagonal(plan, label, NULL, (symo_vector){0}, &measure);
   return measure.most + 64;
 }

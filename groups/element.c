@@ -1,6 +1,9 @@
 /* Elements of the group of a layout, and their action, one axis after the other. */
 #include <symo/element.h>
 
+#include <stdio.h>
+#include <string.h>
+
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
@@ -109,15 +112,18 @@ static void act_on_tensor(const symo_element *e, size_t tensor, bool inverse, bo
   }
 }
 
-static symo_status act(const symo_element *e, bool inverse, bool dual, symo_dtype dtype,
+static symo_status act(const symo_element *e, const char *name, bool inverse, bool dual,
                        symo_const_vector x, symo_vector y) {
   if (e == NULL) return SYMO_E_ARGUMENT;
   const symo_layout *layout = e->layout;
-  symo_status status = symo_layout_check_arrays(layout, x, "element");
-  if (status == SYMO_OK) status = symo_layout_check_arrays(layout, symo_vector_const(y), "element");
+  const symo_dtype dtype = x.dtype;
+  char which[32];
+  snprintf(which, sizeof which, "%s: x", name);
+  symo_status status = symo_layout_check_arrays(layout, SYMO_ANY, x, which);
+  which[strlen(which) - 1] = 'y';
+  if (status == SYMO_OK)
+    status = symo_layout_check_arrays(layout, dtype, symo_vector_const(y), which);
   if (status != SYMO_OK) return status;
-  if (symo_dtype_size(dtype) == 0)
-    return symo_fail(layout->context, SYMO_E_ARGUMENT, "element: no dtype (pass f32 or f64)");
   size_t largest = 0, widest = 0;
   for (size_t i = 0; i < layout->num_tensors; i++)
     if (layout->tensors[i].order > 1 && layout->tensors[i].size > largest)
@@ -138,39 +144,34 @@ static symo_status act(const symo_element *e, bool inverse, bool dual, symo_dtyp
   return SYMO_OK;
 }
 
-symo_status symo_element_act(const symo_element *e, symo_dtype dtype, symo_const_vector x,
-                             symo_vector y) {
-  return act(e, false, false, dtype, x, y);
+symo_status symo_element_act(const symo_element *e, symo_const_vector x, symo_vector y) {
+  return act(e, "act", false, false, x, y);
 }
 
-symo_status symo_element_act_inverse(const symo_element *e, symo_dtype dtype, symo_const_vector x,
-                                     symo_vector y) {
-  return act(e, true, false, dtype, x, y);
+symo_status symo_element_act_inverse(const symo_element *e, symo_const_vector x, symo_vector y) {
+  return act(e, "act_inverse", true, false, x, y);
 }
 
-symo_status symo_element_act_dual(const symo_element *e, symo_dtype dtype, symo_const_vector x,
-                                  symo_vector y) {
-  return act(e, false, true, dtype, x, y);
+symo_status symo_element_act_dual(const symo_element *e, symo_const_vector x, symo_vector y) {
+  return act(e, "act_dual", false, true, x, y);
 }
 
-symo_status symo_element_act_dual_inverse(const symo_element *e, symo_dtype dtype,
-                                          symo_const_vector x, symo_vector y) {
-  return act(e, true, true, dtype, x, y);
+symo_status symo_element_act_dual_inverse(const symo_element *e, symo_const_vector x,
+                                          symo_vector y) {
+  return act(e, "act_dual_inverse", true, true, x, y);
 }
 
-symo_status symo_element_balance(symo_element *e, symo_dtype dtype, symo_const_vector theta) {
+symo_status symo_element_balance(symo_element *e, symo_const_vector theta) {
   if (e == NULL) return SYMO_E_ARGUMENT;
   const symo_layout *layout = e->layout;
-  if (symo_dtype_size(dtype) == 0)
-    return symo_fail(layout->context, SYMO_E_ARGUMENT, "balance: no dtype (pass f32 or f64)");
-  symo_status status = symo_layout_check_vector(layout, dtype, theta, "balance");
+  symo_status status = symo_layout_check_vector(layout, SYMO_ANY, theta, "balance: theta");
   if (status != SYMO_OK) return status;
   size_t units = 0;
   for (size_t i = 0; i < layout->num_spaces; i++)
     if (symo_scaling_spec(layout->spaces[i].group) != NULL) units += layout->spaces[i].dim;
   double *scales = symo_malloc((units > 0 ? units : 1) * sizeof *scales), *c = scales;
   if (scales == NULL) return symo_fail_memory(layout->context, "balance");
-  status = symo_balance(layout, dtype, theta, scales);
+  status = symo_balance(layout, theta.dtype, theta, scales);
   for (size_t i = 0; status == SYMO_OK && i < layout->num_spaces; i++) {
     const layout_space *s = &layout->spaces[i];
     if (symo_scaling_spec(s->group) == NULL) continue;

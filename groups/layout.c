@@ -338,10 +338,22 @@ symo_nd symo_layout_view(const symo_layout *layout, symo_dtype dtype, symo_const
   return view;
 }
 
-symo_status symo_layout_check_arrays(const symo_layout *layout, symo_const_vector x,
-                                     const char *what) {
+symo_status symo_layout_check_arrays(const symo_layout *layout, symo_dtype dtype,
+                                     symo_const_vector x, const char *what) {
+  if (symo_dtype_size(x.dtype) == 0)
+    return symo_fail(layout->context, SYMO_E_ARGUMENT,
+                     "%s: no number type (set .dtype to SYMO_F32 or SYMO_F64)", what);
+  if (dtype != SYMO_ANY && x.dtype != dtype)
+    return symo_fail(layout->context, SYMO_E_DTYPE,
+                     "%s: the vector is in %s, and %s is wanted (convert it, or make the plan in "
+                     "%s)",
+                     what, symo_dtype_name(x.dtype), symo_dtype_name(dtype),
+                     symo_dtype_name(x.dtype));
+  if (x.data == NULL)
+    return symo_fail(layout->context, SYMO_E_ARGUMENT, "%s: data is NULL (one array per tensor)",
+                     what);
   for (size_t i = 0; i < layout->num_tensors; i++)
-    if (x.data == NULL || x.data[i] == NULL)
+    if (x.data[i] == NULL)
       return symo_fail(layout->context, SYMO_E_ARGUMENT,
                        "%s: tensor %s: the array is NULL (pass one per tensor)", what,
                        layout->tensors[i].name);
@@ -350,18 +362,11 @@ symo_status symo_layout_check_arrays(const symo_layout *layout, symo_const_vecto
 
 symo_status symo_layout_check_vector(const symo_layout *layout, symo_dtype dtype,
                                      symo_const_vector x, const char *what) {
-  if (x.data == NULL)
-    return symo_fail(layout->context, SYMO_E_ARGUMENT, "%s: data is NULL (one array per tensor)",
-                     what);
-  for (size_t i = 0; i < layout->num_tensors; i++) {
-    const char *name = layout->tensors[i].name;
-    if (x.data[i] == NULL)
-      return symo_fail(layout->context, SYMO_E_ARGUMENT, "%s: tensor %s: the array is NULL", what,
-                       name);
-    if (!isfinite(symo_nd_max_abs(symo_layout_view(layout, dtype, x, i))))
-      return symo_fail(layout->context, SYMO_E_NONFINITE,
-                       "%s: tensor %s holds NaN or infinity (check the loss and the step before)",
-                       what, name);
-  }
-  return SYMO_OK;
+  symo_status status = symo_layout_check_arrays(layout, dtype, x, what);
+  for (size_t i = 0; i < layout->num_tensors && status == SYMO_OK; i++)
+    if (!isfinite(symo_nd_max_abs(symo_layout_view(layout, x.dtype, x, i))))
+      status = symo_fail(layout->context, SYMO_E_NONFINITE,
+                         "%s: tensor %s holds NaN or infinity (check the loss and the step before)",
+                         what, layout->tensors[i].name);
+  return status;
 }

@@ -46,20 +46,17 @@ symo_status symo_layout_resolve(symo_layout *layout);
 symo_nd symo_layout_view(const symo_layout *layout, symo_dtype dtype, symo_const_vector x,
                          size_t tensor);
 
-/* SYMO_E_NONFINITE with the name of the first tensor that holds NaN or infinity; `what` says which
- * vector ("gradient"). SYMO_E_ARGUMENT if an array is NULL. */
+/* Every vector of a caller's passes here.  `what` says which: "FUNCTION: ARGUMENT".
+ * SYMO_E_ARGUMENT if it has no number type, or names the first tensor without an array;
+ * SYMO_E_DTYPE if the type is not `dtype` (SYMO_ANY: either will do). */
+symo_status symo_layout_check_arrays(const symo_layout *layout, symo_dtype dtype,
+                                     symo_const_vector x, const char *what);
+
+/* The same, and SYMO_E_NONFINITE with the name of the first tensor that holds NaN or infinity. */
 symo_status symo_layout_check_vector(const symo_layout *layout, symo_dtype dtype,
                                      symo_const_vector x, const char *what);
 
-/* SYMO_E_ARGUMENT with the name of the first tensor without an array. */
-symo_status symo_layout_check_arrays(const symo_layout *layout, symo_const_vector x,
-                                     const char *what);
-
 /* True if names, dimensions, groups and axes are the same. */
 bool symo_layout_equal(const symo_layout *a, const symo_layout *b);
-
-static inline symo_const_vector symo_vector_const(symo_vector x) {
-  return (symo_const_vector){(const void *const *)x.data, x.strides};
-}
 
 #endif

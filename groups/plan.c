@@ -249,7 +249,7 @@ static bool label_is_views(const symo_plan *plan, const plan_label *label) {
     symo_nd view;
     symo_mat mat;
     const plan_piece *piece = &label->pieces[p];
-    if (!symo_piece_view(plan, label, piece, (symo_const_vector){NULL, NULL}, &view)) return false;
+    if (!symo_piece_view(plan, label, piece, (symo_const_vector){0}, &view)) return false;
     if (label->num_families > 0 ? label->ambient > 1 : !symo_nd_matrix(view, label->num_rows, &mat))
       return false;
   }

@@ -110,8 +110,9 @@ symo_status symo_plan_describe(const symo_plan *plan, char **out) {
 symo_status symo_plan_mean(const symo_plan *plan, symo_const_vector x, symo_vector y) {
   if (plan == NULL) return SYMO_E_ARGUMENT;
   symo_const_vector target = symo_vector_const(y);
-  symo_status status = symo_layout_check_vector(plan->layout, plan->dtype, x, "mean");
-  if (status == SYMO_OK) status = symo_layout_check_arrays(plan->layout, target, "mean");
+  symo_status status = symo_layout_check_vector(plan->layout, plan->dtype, x, "mean: x");
+  if (status == SYMO_OK)
+    status = symo_layout_check_arrays(plan->layout, plan->dtype, target, "mean: y");
   if (status != SYMO_OK) return status;
   size_t coordinates = 0, most = 0, item = symo_dtype_size(plan->dtype);
   for (size_t i = 0; i < plan->num_labels; i++) {

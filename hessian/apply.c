@@ -6,7 +6,7 @@
 #include "hessian/hessian.h"
 
 static symo_status check_target(const symo_hessian *h, symo_vector y, const char *what) {
-  return symo_layout_check_arrays(h->plan->layout, symo_vector_const(y), what);
+  return symo_layout_check_arrays(h->plan->layout, h->plan->dtype, symo_vector_const(y), what);
 }
 
 static void clear(const symo_plan *plan, symo_vector y) {
@@ -32,8 +32,8 @@ static void multiply(const symo_hessian *h, symo_const_vector x, symo_vector y, 
 
 symo_status symo_hessian_matvec(const symo_hessian *h, symo_const_vector x, symo_vector y) {
   if (h == NULL) return SYMO_E_ARGUMENT;
-  symo_status status = symo_layout_check_vector(h->plan->layout, h->plan->dtype, x, "matvec");
-  if (status == SYMO_OK) status = check_target(h, y, "matvec output");
+  symo_status status = symo_layout_check_vector(h->plan->layout, h->plan->dtype, x, "matvec: x");
+  if (status == SYMO_OK) status = check_target(h, y, "matvec: y");
   if (status != SYMO_OK) return status;
   void *work = symo_malloc(work_bytes(h->plan));
   if (work == NULL) return symo_fail_memory(h->context, "matvec");
@@ -44,7 +44,7 @@ symo_status symo_hessian_matvec(const symo_hessian *h, symo_const_vector x, symo
 
 symo_status symo_hessian_diagonal(const symo_hessian *h, symo_vector out) {
   if (h == NULL) return SYMO_E_ARGUMENT;
-  symo_status status = check_target(h, out, "diagonal output");
+  symo_status status = check_target(h, out, "diagonal: out");
   if (status != SYMO_OK) return status;
   size_t most = 64;
   for (size_t i = 0; i < h->plan->num_labels; i++) {
@@ -128,8 +128,8 @@ static symo_status add_label(const symo_hessian *h, size_t index, size_t from, s
   for (size_t j = 0; j < n; j++) {
     memset(vectors + (n + rows) * item, 0, (n + rows) * item);
     symo_put(t, data[from], j, 1);
-    symo_label_apply(h->plan, &part.label, m, (symo_const_vector){(const void *const *)data, NULL},
-                     (symo_vector){ydata, NULL}, work);
+    symo_label_apply(h->plan, &part.label, m, symo_const_vector_of(t, (const void *const *)data),
+                     symo_vector_of(t, ydata), work);
     symo_put(t, data[from], j, 0);
     for (size_t i = 0; i < rows; i++)
       out[j * stride_from + i * stride_to] += symo_get(t, ydata[to], i);
@@ -176,8 +176,7 @@ symo_status symo_hessian_dense(const symo_hessian *h, double *out) {
   symo_layout_split(layout, t, vectors + p * item, ydata);
   for (size_t j = 0; j < p; j++) { /* the matrix is symmetric: column j is also row j */
     symo_put(t, vectors, j, 1);
-    multiply(h, (symo_const_vector){(const void *const *)data, NULL}, (symo_vector){ydata, NULL},
-             work);
+    multiply(h, symo_const_vector_of(t, (const void *const *)data), symo_vector_of(t, ydata), work);
     symo_put(t, vectors, j, 0);
     for (size_t i = 0; i < p; i++) out[j * p + i] = symo_get(t, vectors + p * item, i);
   }
@@ -200,14 +199,14 @@ symo_status symo_hessian_sample(const symo_hessian *h, double damping, symo_rng 
   void *noise = NULL;
   const void **data = NULL;
   symo_status status;
-  SYMO_TRY(check_target(h, out, "sample output"));
+  SYMO_TRY(check_target(h, out, "sample: out"));
   SYMO_TRY(symo_hessian_invsqrt(h, damping, &root));
   noise = symo_malloc(layout->parameters * symo_dtype_size(t));
   data = symo_malloc(layout->num_tensors * sizeof *data);
   if (noise == NULL || data == NULL) SYMO_TRY(symo_fail_memory(h->context, "sample"));
   for (size_t i = 0; i < layout->parameters; i++) symo_put(t, noise, i, symo_rng_normal(rng));
   symo_layout_split_const(layout, t, noise, data);
-  SYMO_TRY(symo_hessian_matvec(root, (symo_const_vector){data, NULL}, out));
+  SYMO_TRY(symo_hessian_matvec(root, symo_const_vector_of(t, data), out));
 fail:
   symo_hessian_destroy(root);
   symo_free(noise);

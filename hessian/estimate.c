@@ -34,9 +34,9 @@ typedef struct job {
 static symo_status check_pointers(const job *j, const symo_const_vector *x, const char *what) {
   symo_status status = SYMO_OK;
   for (size_t k = 0; k < j->count && status == SYMO_OK; k++) {
-    char which[48];
-    snprintf(which, sizeof which, "%s %zu", what, k);
-    status = symo_layout_check_arrays(j->plan->layout, x[k], which);
+    char which[64];
+    snprintf(which, sizeof which, "estimate: %s %zu", what, k);
+    status = symo_layout_check_arrays(j->plan->layout, j->plan->dtype, x[k], which);
   }
   return status;
 }
@@ -50,9 +50,11 @@ static symo_status survey(const job *j, const plan_label *label, const symo_cons
       size_t tensor = label->pieces[p].tensor;
       double most = symo_nd_max_abs(symo_layout_view(layout, j->plan->dtype, x[k], tensor));
       if (!isfinite(most))
-        return symo_fail(j->plan->context, SYMO_E_NONFINITE,
-                         "%s: tensor %s holds NaN or infinity (check the loss and the step before)",
-                         what, layout->tensors[tensor].name);
+        return symo_fail(
+            j->plan->context, SYMO_E_NONFINITE,
+            "estimate: %s %zu: tensor %s holds NaN or infinity (check the loss and the "
+            "step before)",
+            what, k, layout->tensors[tensor].name);
       *largest = fmax(*largest, most);
     }
   return SYMO_OK;
@@ -189,7 +191,7 @@ typedef struct scales {
  * Gram matrix in b->work.  False if a trace says that the numbers left their range. */
 static bool average(const job *j, size_t index, scales s, const buffers *b, void *c) {
   const plan_label *label = &j->plan->labels[index];
-  const symo_const_vector none = {NULL, NULL};
+  const symo_const_vector none = {0};
   symo_dtype t = j->plan->dtype;
   double n = (double)label->dim, trace = 0, param_trace = 0;
   size_t m = label->m;

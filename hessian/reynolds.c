@@ -17,8 +17,8 @@ static void analyse_rows(const symo_plan *plan, const plan_label *l, const doubl
   size_t p = plan->layout->parameters, numbers = symo_label_rows(l) * l->m;
   for (size_t i = 0; i < p; i++) {
     symo_layout_split_const(plan->layout, SYMO_F64, h + i * p, data);
-    symo_label_gather(plan, l, (symo_const_vector){data, NULL}, 0, l->num_rows > 0 ? l->row[0] : 1,
-                      panel, scratch);
+    symo_label_gather(plan, l, symo_const_vector_of(SYMO_F64, data), 0,
+                      l->num_rows > 0 ? l->row[0] : 1, panel, scratch);
     for (size_t k = 0; k < numbers; k++) half[k * p + i] = panel[k];
   }
 }
@@ -30,7 +30,8 @@ static void trace_rows(const symo_plan *plan, const plan_label *l, const double 
   for (size_t r = 0; r < rows; r++)
     for (size_t b = 0; b < l->m; b++) {
       symo_layout_split_const(plan->layout, SYMO_F64, half + (r * l->m + b) * p, data);
-      symo_label_gather(plan, l, (symo_const_vector){data, NULL}, r / stride, 1, panel, scratch);
+      symo_label_gather(plan, l, symo_const_vector_of(SYMO_F64, data), r / stride, 1, panel,
+                        scratch);
       double *block = m + r / l->ambient * l->m * l->m;
       for (size_t a = 0; a < l->m; a++)
         block[a * l->m + b] += panel[r % stride * l->m + a] / (double)l->dim;

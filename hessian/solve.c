@@ -81,8 +81,8 @@ symo_status symo_hessian_solve(const symo_hessian *h, double damping, symo_const
   symo_status status;
   if (!(damping >= 0) || !isfinite(damping))
     return symo_fail(h->context, SYMO_E_ARGUMENT, "solve: damping %g (must be >= 0)", damping);
-  SYMO_TRY(symo_layout_check_vector(plan->layout, t, x, "solve"));
-  SYMO_TRY(symo_layout_check_arrays(plan->layout, symo_vector_const(y), "solve output"));
+  SYMO_TRY(symo_layout_check_vector(plan->layout, t, x, "solve: x"));
+  SYMO_TRY(symo_layout_check_arrays(plan->layout, t, symo_vector_const(y), "solve: y"));
   for (size_t i = 0; i < plan->num_labels; i++) {
     const plan_label *l = &plan->labels[i];
     size_t bytes = (symo_label_rows(l) * l->m * item + 63) / 64 * 64;

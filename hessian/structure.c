@@ -24,7 +24,7 @@ static double defect(const symo_hessian *h, size_t label, symo_rng *rng, const r
   symo_dtype t = plan->dtype;
   size_t p = plan->layout->parameters, rows = symo_label_rows(l), m = l->m;
   size_t all = l->num_rows > 0 ? l->row[0] : 1;
-  symo_vector x = {r->data, NULL};
+  symo_vector x = symo_vector_of(t, r->data);
   arena scratch = {.base = r->scratch};
   for (size_t i = 0; i < p; i++) symo_put(t, r->flat, i, symo_rng_normal(rng));
   symo_label_gather(plan, l, symo_vector_const(x), 0, all, r->after, &scratch);

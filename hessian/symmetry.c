@@ -62,9 +62,11 @@ const char *symo_symmetry_verdict_name(symo_symmetry_verdict verdict) {
 
 void symo_symmetry_destroy(symo_symmetry_report *report) { symo_free(report); }
 
-static symo_vector out_of(const vector *v) { return (symo_vector){v->data, NULL}; }
-static symo_const_vector in_of(const vector *v) {
-  return (symo_const_vector){(const void *const *)v->data, NULL};
+static symo_vector out_of(const work *w, const vector *v) {
+  return symo_vector_of(w->dtype, v->data);
+}
+static symo_const_vector in_of(const work *w, const vector *v) {
+  return symo_const_vector_of(w->dtype, (const void *const *)v->data);
 }
 
 static const char *name_of(const symo_problem *problem) {
@@ -216,7 +218,7 @@ static symo_status begin(work *w) {
 /* ---- one row ---- */
 
 static symo_status act(const work *w, const void *const *from, const vector *to) {
-  return symo_element_act(w->element, w->dtype, (symo_const_vector){from, NULL}, out_of(to));
+  return symo_element_act(w->element, symo_const_vector_of(w->dtype, from), out_of(w, to));
 }
 
 /* An element that moves theta, and v[MOVED] = rho theta; *found false if all are neutral. */
@@ -288,10 +290,9 @@ static symo_status measure(work *w, symo_symmetry_row *row, double *tensors) {
   if (status != SYMO_OK || !found) return status;
   status = evaluate(w, moved->flat, &row->space, &loss, &w->v[GRADIENT_MOVED]);
   if (status == SYMO_OK)
-    status = symo_element_act_dual(w->element, w->dtype, in_of(&w->v[GRADIENT]), out_of(predicted));
+    status = symo_element_act_dual(w->element, in_of(w, &w->v[GRADIENT]), out_of(w, predicted));
   if (status == SYMO_OK && w->gradient_nearby)
-    status =
-        symo_element_act_dual(w->element, w->dtype, in_of(&w->v[NEAR_GRADIENT]), out_of(moved));
+    status = symo_element_act_dual(w->element, in_of(w, &w->v[NEAR_GRADIENT]), out_of(w, moved));
   if (status != SYMO_OK) return status;
   row->loss = fmax(row->loss, ratio(fabs(loss - w->loss), w->loss_scale));
   compare(w, w->gradient_nearby ? moved : predicted, row, tensors);
@@ -330,8 +331,8 @@ static symo_status run(work *w, size_t samples, symo_symmetry_report *report,
                        symo_symmetry_row *rows, double *tensors) {
   symo_status status = SYMO_OK;
   SYMO_TRY(open_work(w));
-  SYMO_TRY(symo_layout_check_vector(w->layout, w->dtype, (symo_const_vector){w->theta_data, NULL},
-                                    "symmetry: theta"));
+  SYMO_TRY(symo_layout_check_vector(
+      w->layout, w->dtype, symo_const_vector_of(w->dtype, w->theta_data), "symmetry: theta"));
   SYMO_TRY(begin(w));
   report->loss = w->loss;
   report->gradient = w->gradient;

@@ -48,8 +48,8 @@ static symo_status gradient_step(symo_optim_state *state, const symo_problem *pr
   void **params = pointers + optim->layout->num_tensors;
   symo_layout_split(optim->layout, optim->dtype, state->gradient, pointers);
   symo_layout_split(optim->layout, optim->dtype, theta, params);
-  symo_const_vector grad = {(const void *const *)pointers, NULL};
-  status = symo_optim_step(state, grad, (symo_vector){params, NULL}, report);
+  symo_const_vector grad = symo_const_vector_of(optim->dtype, (const void *const *)pointers);
+  status = symo_optim_step(state, grad, symo_vector_of(optim->dtype, params), report);
   report->seconds.gradient = spent;
 fail:
   return status;

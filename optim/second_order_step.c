@@ -56,7 +56,8 @@ static symo_status apply_preconditioner(void *self, const void *r, void *z) {
   symo_layout_split(layout, s->dtype, z, to);
   symo_layout_split_const(layout, s->dtype, r, from);
   return symo_preconditioner_apply(s->b->precondition, &s->precondition,
-                                   (symo_const_vector){from, NULL}, (symo_vector){to, NULL});
+                                   symo_const_vector_of(s->dtype, from),
+                                   symo_vector_of(s->dtype, to));
 }
 
 /* The preconditioner's share of damping is at least a thousandth of the root mean square of the
@@ -73,7 +74,8 @@ static symo_status update_preconditioner(newton *s, double norm) {
   };
   symo_layout_split_const(layout, s->dtype, s->g, g);
   return symo_preconditioner_update(s->b->precondition, &s->precondition,
-                                    (symo_const_vector){g, NULL}, &s->preconditioned, s->report);
+                                    symo_const_vector_of(s->dtype, g), &s->preconditioned,
+                                    s->report);
 }
 
 static symo_status solve_from(newton *s, bool preconditioned) {

@@ -70,9 +70,9 @@ static void lay_out(block_step *s, symo_const_vector grad, symo_vector params) {
     strides[n + i] = params.strides != NULL ? params.strides[tensor] : NULL;
   }
   symo_layout_split(b->layout, s->state->optim->dtype, at(s, s->w.out_at), out);
-  s->g = s->u = (symo_const_vector){g, strides};
-  s->p = (symo_vector){p, strides + n};
-  s->out = (symo_vector){out, NULL};
+  s->g = s->u = (symo_const_vector){s->state->optim->dtype, g, strides};
+  s->p = (symo_vector){s->state->optim->dtype, p, strides + n};
+  s->out = symo_vector_of(s->state->optim->dtype, out);
   s->norms = at(s, s->w.norms_at);
   s->curvature_work = at(s, s->w.curvature_at);
   s->counters = s->state->data[symo_block_counter_entry(b)];
@@ -85,7 +85,8 @@ static void take_gradient(block_step *s) {
   s->decay = l2 ? 0 : m->weight_decay;
   if (!s->w.gradient) return;
   symo_layout_split(s->b->layout, s->state->optim->dtype, at(s, s->w.gradient_at), pointers);
-  symo_const_vector to = {(const void *const *)pointers, NULL};
+  symo_const_vector to =
+      symo_const_vector_of(s->state->optim->dtype, (const void *const *)pointers);
   for (size_t i = 0; i < s->b->num_tensors; i++)
     symo_update_gradient(m, s->norm, l2 ? m->weight_decay : 0, view(s, s->g, i),
                          view(s, symo_vector_const(s->p), i), view(s, to, i));
@@ -98,7 +99,8 @@ static void take_momentum(block_step *s) {
   if (!symo_block_has_momentum(b)) return;
   if (s->w.direction)
     symo_layout_split(b->layout, s->state->optim->dtype, at(s, s->w.direction_at), pointers);
-  symo_const_vector to = {(const void *const *)pointers, NULL};
+  symo_const_vector to =
+      symo_const_vector_of(s->state->optim->dtype, (const void *const *)pointers);
   for (size_t i = 0; i < b->num_tensors; i++) {
     size_t entry = b->first_entry + i;
     symo_nd m = entry_view(s, entry, i), u = m;
@@ -453,9 +455,11 @@ symo_status symo_optim_step(symo_optim_state *state, symo_const_vector grad, sym
                      "optim: curvature %s asks the problem for products (call "
                      "symo_optim_problem_step)",
                      optim->blocks[0].method.curvature);
-  symo_status status = symo_layout_check_arrays(optim->layout, grad, "gradient");
+  symo_status status =
+      symo_layout_check_arrays(optim->layout, optim->dtype, grad, "optim: gradient");
   if (status == SYMO_OK)
-    status = symo_layout_check_arrays(optim->layout, symo_vector_const(params), "parameters");
+    status = symo_layout_check_arrays(optim->layout, optim->dtype, symo_vector_const(params),
+                                      "optim: parameters");
   if (status != SYMO_OK) return status;
   symo_state_load(state);
   *report = symo_state_report(state);

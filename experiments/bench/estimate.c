@@ -195,7 +195,8 @@ static symo_status measure(bench_report *report, const symo_estimate_spec *spec,
                            const vectors *v, size_t repeats, const char *name, timing *out) {
   double estimate[64], bare[64];
   if (repeats > 64) repeats = 64;
-  symo_const_vector grad = {v->data[0], NULL}, param = {v->data[1], NULL};
+  symo_const_vector grad = symo_const_vector_of(l->dtype, v->data[0]),
+                    param = symo_const_vector_of(l->dtype, v->data[1]);
   out->peak = 0;
   for (size_t r = 0; r < repeats; r++) {
     cli_progress(report->c, "%s: %zu of %zu", name, r + 1, repeats);

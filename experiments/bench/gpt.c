@@ -166,8 +166,8 @@ static double own_rate(const gpt_bench *b) {
 }
 
 static symo_status one_turn(gpt_bench *b, figures *f) {
-  const symo_const_vector grad = {b->grads, NULL};
-  const symo_vector params = {b->params, NULL};
+  const symo_const_vector grad = symo_const_vector_of(b->problem.dtype, b->grads);
+  const symo_vector params = symo_vector_of(b->problem.dtype, b->params);
   double loss, start;
   (void)symo_set_threads(b->threads);
   f->square = bench_gemm_rate(&b->gemm);

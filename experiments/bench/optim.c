@@ -190,9 +190,9 @@ static int scale_rows(bench_report *report, const bench_shared *shared, const mo
 
 static symo_status take_step(const bench_run *r, size_t number, double *seconds) {
   size_t tensors = symo_layout_num_tensors(r->optim->layout);
-  symo_const_vector g = {r->g + number % 2 * tensors, NULL};
+  symo_const_vector g = symo_const_vector_of(r->optim->dtype, r->g + number % 2 * tensors);
   double start = cli_seconds();
-  symo_status status = symo_optim_step(r->state, g, (symo_vector){r->p, NULL}, NULL);
+  symo_status status = symo_optim_step(r->state, g, symo_vector_of(r->optim->dtype, r->p), NULL);
   *seconds = cli_seconds() - start;
   return status;
 }

@@ -75,12 +75,12 @@ void cli_drop_vector(cli_vector *v) {
 }
 
 symo_const_vector cli_const_vector(const cli_vector *v) {
-  return (symo_const_vector){.data = v->data};
+  return symo_const_vector_of(v->dtype, v->data);
 }
 
 /* The memory is ours: only the table of pointers says const. */
 symo_vector cli_mutable_vector(const cli_vector *v) {
-  return (symo_vector){.data = (void *const *)v->data};
+  return symo_vector_of(v->dtype, (void *const *)v->data);
 }
 
 /* ---- printing ---- */

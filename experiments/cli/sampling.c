@@ -141,13 +141,14 @@ static void add_entries(sampling *s) {
 
 symo_status sampling_add(sampling *s, const symo_element *element) {
   size_t n = s->num_tensors;
-  symo_const_vector x = {.data = (const void *const *)s->pointers};
-  symo_const_vector y = {.data = (const void *const *)(s->pointers + n)};
-  symo_vector a = {.data = s->pointers + 2 * n}, b = {.data = s->pointers + 3 * n};
+  symo_const_vector x = symo_const_vector_of(SYMO_F64, (const void *const *)s->pointers);
+  symo_const_vector y = symo_const_vector_of(SYMO_F64, (const void *const *)(s->pointers + n));
+  symo_vector a = symo_vector_of(SYMO_F64, s->pointers + 2 * n),
+              b = symo_vector_of(SYMO_F64, s->pointers + 3 * n);
   /* As gradients move: rho(g) itself for orthogonal groups.  Scales have the same distribution as
    * their inverses, so means are those of parameters, too. */
-  symo_status status = symo_element_act_dual(element, SYMO_F64, x, a);
-  if (status == SYMO_OK) status = symo_element_act_dual(element, SYMO_F64, y, b);
+  symo_status status = symo_element_act_dual(element, x, a);
+  if (status == SYMO_OK) status = symo_element_act_dual(element, y, b);
   if (status != SYMO_OK) return status;
   s->drawn++;
   take_dots(s);
@@ -186,8 +187,8 @@ static double worse(double a, double b) {
 /* a holds v_k on one tensor and zeros elsewhere, b becomes A a. */
 static symo_status compare_blocks(sampling *s, const symo_hessian *closed_form, double *out) {
   size_t n = s->num_tensors;
-  symo_const_vector a = {.data = (const void *const *)(s->pointers + 2 * n)};
-  symo_vector b = {.data = s->pointers + 3 * n};
+  symo_const_vector a = symo_const_vector_of(SYMO_F64, (const void *const *)(s->pointers + 2 * n));
+  symo_vector b = symo_vector_of(SYMO_F64, s->pointers + 3 * n);
   for (size_t t = 0; t < n; t++)
     for (size_t k = 0; k < s->probes; k++) {
       const double *v = s->v + k * s->size, *u = s->u + k * s->size;
@@ -212,8 +213,8 @@ static symo_status compare_blocks(sampling *s, const symo_hessian *closed_form, 
 
 static symo_status compare_means(sampling *s, const symo_plan *plan, double *out) {
   size_t n = s->num_tensors;
-  symo_const_vector x = {.data = (const void *const *)s->pointers};
-  symo_vector a = {.data = s->pointers + 2 * n};
+  symo_const_vector x = symo_const_vector_of(SYMO_F64, (const void *const *)s->pointers);
+  symo_vector a = symo_vector_of(SYMO_F64, s->pointers + 2 * n);
   symo_status status = symo_plan_mean(plan, x, a);
   if (status != SYMO_OK) return status;
   for (size_t t = 0; t < n; t++)

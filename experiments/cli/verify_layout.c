@@ -29,7 +29,7 @@ static symo_status covariance(const symo_plan *plan, const double *v, symo_hessi
   symo_layout_split_const(layout, SYMO_F64, v, data);
   symo_estimate_spec spec = symo_estimate_spec_default();
   spec.estimator = symo_estimator_find("covariance");
-  symo_const_vector grad = {.data = data};
+  symo_const_vector grad = symo_const_vector_of(SYMO_F64, data);
   symo_status status = symo_estimate(plan, &spec, 1, &grad, NULL, out);
   symo_free(data);
   return status;

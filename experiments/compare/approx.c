@@ -67,8 +67,8 @@ static symo_status structured_eigenvalues(compare_approx *a, double *out) {
 static symo_status structured_step(compare_approx *a, double lambda, const double *g, double *d) {
   structured *s = a->self;
   for (size_t i = 0; i < a->size; i++) symo_put(s->dtype, s->flat[0], i, g[i]);
-  symo_const_vector x = {(const void *const *)s->data[0], NULL};
-  symo_vector y = {s->data[1], NULL};
+  symo_const_vector x = symo_const_vector_of(s->dtype, (const void *const *)s->data[0]);
+  symo_vector y = symo_vector_of(s->dtype, s->data[1]);
   symo_status status = symo_hessian_solve(s->absolute, lambda, x, y);
   if (status != SYMO_OK) return status;
   for (size_t i = 0; i < a->size; i++) d[i] = -symo_get(s->dtype, s->flat[1], i);

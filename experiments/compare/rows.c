@@ -100,7 +100,8 @@ static symo_status family_row(compare_bench *b, const symo_estimator *estimator,
   for (size_t i = 0; i < s->parameters; i++) symo_put(dtype, grad, i, b->run->grad[i]);
   symo_layout_split_const(s->layout, dtype, grad, data);
   symo_layout_split_const(s->layout, dtype, s->theta, data + tensors);
-  symo_const_vector g = {data, NULL}, t = {data + tensors, NULL};
+  symo_const_vector g = symo_const_vector_of(dtype, data),
+                    t = symo_const_vector_of(dtype, data + tensors);
   symo_estimate_spec spec = symo_estimate_spec_default();
   spec.estimator = estimator;
   if (symo_estimator_needs_parameters(estimator)) spec.damping = s->spec.damping;

@@ -87,8 +87,8 @@ static symo_status measure_invariance(symo_context *context, compare_setup *s) {
   SYMO_TRY(s->problem.loss(s->problem.self, flat, &before));
   for (int k = 0; k < 4; k++) {
     SYMO_TRY(symo_element_sample(element, rng));
-    SYMO_TRY(symo_element_act(element, dtype, (symo_const_vector){(const void *const *)data, NULL},
-                              (symo_vector){data + tensors, NULL}));
+    SYMO_TRY(symo_element_act(element, symo_const_vector_of(dtype, (const void *const *)data),
+                              symo_vector_of(dtype, data + tensors)));
     SYMO_TRY(s->problem.loss(s->problem.self, moved, &after));
     double change = fabs(after - before) / fabs(before);
     if (!(change <= s->invariance)) s->invariance = change;
@@ -118,8 +118,8 @@ static symo_status make_star(symo_context *context, compare_setup *s) {
   for (size_t i = 0; i < n; i++) flat[i] = symo_get(dtype, s->theta, i);
   symo_layout_split(s->layout, SYMO_F64, flat, data);
   symo_layout_split(s->layout, SYMO_F64, flat + n, data + tensors);
-  SYMO_TRY(symo_plan_mean(s->exact_plan, (symo_const_vector){(const void *const *)data, NULL},
-                          (symo_vector){data + tensors, NULL}));
+  SYMO_TRY(symo_plan_mean(s->exact_plan, symo_const_vector_of(SYMO_F64, (const void *const *)data),
+                          symo_vector_of(SYMO_F64, data + tensors)));
   for (size_t i = 0; i < n; i++) symo_put(dtype, s->star, i, flat[n + i]);
 fail:
   symo_free(flat);

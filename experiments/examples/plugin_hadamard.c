@@ -136,7 +136,7 @@ size_t symo_plugin_groups(const symo_group_ops **ops) {
 /* The block of the estimate that belongs to b, [4, 4]: what stands at i, j depends on i XOR j. */
 static symo_status estimate(symo_context *context, double *block) {
   double w[16] = {2, 1, 0, -1, 1, 0, 1, 3, 0, 2, -2, 1, 1, 1, 0, 0}, b[4] = {1, -1, 2, 0.5};
-  symo_const_vector gradient = {.data = (const void *[]){w, b}};
+  symo_const_vector gradient = {.dtype = SYMO_F64, .data = (const void *[]){w, b}};
   symo_layout *layout = NULL;
   symo_plan *plan = NULL;
   symo_hessian *hessian = NULL;

@@ -4,8 +4,8 @@
 int main(void) {
   double w[4][2] = {{.1, .4}, {-.3, .2}, {.5, -.1}, {.2, .3}}, b[4] = {.1, -.2, .3, .1};
   double dw[4][2], db[4]; /* your arrays, where they lie: nothing is copied */
-  symo_const_vector gradient = {.data = (const void *[]){w, b}};
-  symo_vector step = {.data = (void *[]){dw, db}};
+  symo_const_vector gradient = {.dtype = SYMO_F64, .data = (const void *[]){w, b}};
+  symo_vector step = {.dtype = SYMO_F64, .data = (void *[]){dw, db}};
   symo_context *context;
   symo_layout *layout;
   symo_plan *plan;

@@ -49,8 +49,8 @@ static symo_status advance(train_runner *r, double *loss, symo_step_report *repo
     const double between = cli_seconds();
     r->times.gradient = between - before;
     if (status == SYMO_OK && isfinite(*loss)) {
-      const symo_const_vector grad = {r->grads, NULL};
-      const symo_vector params = {r->params, NULL};
+      const symo_const_vector grad = symo_const_vector_of(p->dtype, r->grads);
+      const symo_vector params = symo_vector_of(p->dtype, r->params);
       status = symo_optim_step(r->state, grad, params, report);
     }
     r->optimizer_seconds = cli_seconds() - between;

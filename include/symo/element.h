@@ -37,23 +37,21 @@ void symo_element_reset(symo_element *element);
  * SYMO_E_NONFINITE;  SYMO_NO_CONVERGENCE after 1000 sweeps that did not bring the relative change
  * below 1e-12 (the element is then as it was).  O(parameters) for each sweep and axis; one sweep and
  * one to see that nothing moves where every tensor has at most one axis with a scaling space. */
-symo_status symo_element_balance(symo_element *element, symo_dtype dtype, symo_const_vector theta);
+symo_status symo_element_balance(symo_element *element, symo_const_vector theta);
 
-/* y = rho(g) x, or rho(g)^-1 x: g acts on every axis of every tensor.  x and y hold numbers of type
- * dtype and must not overlap.  Allocates a workspace of twice the size of the largest tensor of
- * order two and more, and d^2 numbers for an orthogonal group.  O(parameters), times the dimension
- * for each axis under an orthogonal group. */
-symo_status symo_element_act(const symo_element *element, symo_dtype dtype, symo_const_vector x,
-                             symo_vector y);
-symo_status symo_element_act_inverse(const symo_element *element, symo_dtype dtype,
-                                     symo_const_vector x, symo_vector y);
+/* y = rho(g) x, or rho(g)^-1 x: g acts on every axis of every tensor.  x and y hold numbers of the
+ * same type, either (else SYMO_E_DTYPE), and must not overlap.  Allocates a workspace of twice the
+ * size of the largest tensor of order two and more, and d^2 numbers for an orthogonal group.
+ * O(parameters), times the dimension for each axis under an orthogonal group. */
+symo_status symo_element_act(const symo_element *element, symo_const_vector x, symo_vector y);
+symo_status symo_element_act_inverse(const symo_element *element, symo_const_vector x,
+                                     symo_vector y);
 
 /* y = rho(g)^-T x: how gradients move when parameters move by rho(g); and the step back, rho(g)^T x.
  * Orthogonal groups: the same as act and act_inverse. */
-symo_status symo_element_act_dual(const symo_element *element, symo_dtype dtype,
-                                  symo_const_vector x, symo_vector y);
-symo_status symo_element_act_dual_inverse(const symo_element *element, symo_dtype dtype,
-                                          symo_const_vector x, symo_vector y);
+symo_status symo_element_act_dual(const symo_element *element, symo_const_vector x, symo_vector y);
+symo_status symo_element_act_dual_inverse(const symo_element *element, symo_const_vector x,
+                                          symo_vector y);
 
 #ifdef __cplusplus
 }

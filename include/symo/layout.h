@@ -90,17 +90,40 @@ void symo_free(void *memory);
 
 /* A vector over all parameters, where the caller keeps it: one array per tensor, in layout order.
  * strides NULL: every tensor is row-major and dense.  Else strides[t] is NULL (row-major) or points
- * to `order` strides of tensor t, in elements.  Nothing is copied: the library reads and writes
- * there. */
+ * to `order` strides of tensor t, in elements, of either sign.  Nothing is copied: the library
+ * reads and writes there, and keeps no pointer after the call.
+ *
+ * dtype says what the arrays hold.  Every function that takes a vector refuses SYMO_ANY, which is
+ * what a member that was left out is, with SYMO_E_ARGUMENT, and another type than that of the plan
+ * or optimizer with SYMO_E_DTYPE. */
 typedef struct symo_vector {
+  symo_dtype dtype;
   void *const *data;
   const ptrdiff_t *const *strides;
 } symo_vector;
 
 typedef struct symo_const_vector {
+  symo_dtype dtype;
   const void *const *data;
   const ptrdiff_t *const *strides;
 } symo_const_vector;
+
+/* Dense vectors. */
+static inline symo_vector symo_vector_of(symo_dtype dtype, void *const *data) {
+  symo_vector x = {dtype, data, NULL};
+  return x;
+}
+
+static inline symo_const_vector symo_const_vector_of(symo_dtype dtype, const void *const *data) {
+  symo_const_vector x = {dtype, data, NULL};
+  return x;
+}
+
+/* The same vector, to be read. */
+static inline symo_const_vector symo_vector_const(symo_vector x) {
+  symo_const_vector y = {x.dtype, (const void *const *)x.data, x.strides};
+  return y;
+}
 
 /* Pointers into a flat vector: all tensors in layout order, each row-major, of the given dtype.
  * data: [num_tensors], filled in. */

@@ -122,7 +122,7 @@ typedef struct gram_job {
 static void take_gram(void *arg, size_t index, int worker) {
   const gram_job *j = arg;
   const orbit *o = j->o;
-  const symo_const_vector none = {NULL, NULL};
+  const symo_const_vector none = {0};
   const orbit_label *l = &o->labels[o->part_label[index]];
   double beta = o->method.beta2, weight = beta >= 1 ? 1 : 1 - beta;
   if (l->covariance == ORBIT_NO_ENTRY) return;

@@ -131,16 +131,16 @@ static void check_equivariant(kit *k) {
   /* rho H x = H rho x */
   symo_test_vector_set(&x, k->grads.flat);
   cr_ok(context, symo_hessian_matvec(before, symo_test_in(&x), symo_test_out(&y)));
-  cr_ok(context, symo_element_act(g, dtype, symo_test_in(&y), symo_test_out(&z)));
+  cr_ok(context, symo_element_act(g, symo_test_in(&y), symo_test_out(&z)));
   symo_test_vector_get(&z, left);
-  cr_ok(context, symo_element_act(g, dtype, symo_test_in(&x), symo_test_out(&y)));
+  cr_ok(context, symo_element_act(g, symo_test_in(&x), symo_test_out(&y)));
   cr_ok(context, symo_hessian_matvec(before, symo_test_in(&y), symo_test_out(&z)));
   symo_test_vector_get(&z, right);
   cr_assert(symo_test_rel(left, right, n) <= k->tolerance, "%s: does not commute", k->text);
   for (size_t i = 0; i < k->grads.count; i++) {
     symo_test_batch *const batches[] = {&moved_grads, &moved_params};
     for (int b = 0; b < 2; b++) {
-      cr_ok(context, symo_element_act(g, dtype, batches[b]->in[i], symo_test_out(&x)));
+      cr_ok(context, symo_element_act(g, batches[b]->in[i], symo_test_out(&x)));
       symo_test_vector_get(&x, flat);
       symo_test_vector_set(&batches[b]->vectors[i], flat);
     }
@@ -205,7 +205,7 @@ static void check_poison(kit *k, symo_test_batch *batch, size_t count, const cha
     size_t last = symo_layout_tensor_size(k->w->layout, t) - 1;
     double kept = symo_get(x->dtype, x->data[t], last);
     symo_put(x->dtype, x->data[t], last, poison[t % 3]);
-    snprintf(text, sizeof text, "%s: tensor %s holds NaN", what,
+    snprintf(text, sizeof text, "estimate: %s %zu: tensor %s holds NaN", what, t % count,
              symo_layout_tensor_name(k->w->layout, t));
     cr_fails(context, SYMO_E_NONFINITE, text, attempt(k, count, k->grads.in, params_of(k)));
     symo_put(x->dtype, x->data[t], last, kept);
@@ -226,9 +226,11 @@ static void check_refusals(kit *k) {
     cr_fails(context, SYMO_E_ARGUMENT, "needs the parameters",
              attempt(k, count, k->grads.in, NULL));
   const void **data = calloc(symo_layout_num_tensors(k->w->layout), sizeof *data);
-  symo_const_vector hollow = {data, NULL}, none = {NULL, NULL};
+  symo_const_vector hollow = symo_const_vector_of(k->grads.in[0].dtype, data),
+                    none = symo_const_vector_of(k->grads.in[0].dtype, NULL);
   cr_fails(context, SYMO_E_ARGUMENT, "gradient 0: tensor t0", attempt(k, 1, &hollow, k->params.in));
-  cr_fails(context, SYMO_E_ARGUMENT, "gradient 0: tensor t0", attempt(k, 1, &none, k->params.in));
+  cr_fails(context, SYMO_E_ARGUMENT, "gradient 0: data is NULL",
+           attempt(k, 1, &none, k->params.in));
   free(data);
   const double bad[] = {-1, (double)NAN, (double)INFINITY, -(double)INFINITY};
   for (int i = 0; i < 4; i++) {

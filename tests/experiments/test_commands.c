@@ -163,7 +163,7 @@ static void deviations(const char *sampled, const char *claimed, double *blocks,
   cr_ok(context, sampling_create(context, plan, 500, rng, &s));
   const void *data[2];
   symo_layout_split_const(claim, SYMO_F64, s.x, data);
-  symo_const_vector grad = {.data = data};
+  symo_const_vector grad = symo_const_vector_of(SYMO_F64, data);
   symo_estimate_spec how = symo_estimate_spec_default();
   how.estimator = symo_estimator_find("covariance");
   cr_ok(context, symo_estimate(plan, &how, 1, &grad, NULL, &hessian));

@@ -124,7 +124,7 @@ double net_defect(net_case *c, const char *group, size_t elements) {
   for (size_t i = 0; i < elements; i++) {
     cr_ok(c->context, symo_element_sample(g, c->rng));
     cr_ok(c->context,
-          symo_element_act(g, SYMO_F64, (symo_const_vector){from, NULL}, (symo_vector){to, NULL}));
+          symo_element_act(g, symo_const_vector_of(SYMO_F64, from), symo_vector_of(SYMO_F64, to)));
     cr_ok(c->context, c->problem.loss(c->problem.self, moved, &other));
     most = fmax(most, fabs(other - loss) / loss);
   }

@@ -63,8 +63,8 @@ static void compare_with_process(symo_context *context, const char *name, symo_d
              i - 1, i, name, from, i, i);
     cr_assert_eq(program(line), 0, "%s", line);
     symo_layout_split_const(layout, dtype, x[i], grad);
-    cr_ok(context, symo_optim_step(state, (symo_const_vector){grad, NULL},
-                                   (symo_vector){params, NULL}, NULL));
+    cr_ok(context, symo_optim_step(state, symo_const_vector_of(dtype, grad),
+                                   symo_vector_of(dtype, params), NULL));
   }
   cr_ok(context, symo_tensors_read(layout, symo_test_path("p5"), dtype, NULL, &flat));
   cr_assert(memcmp(flat, x[0], PARAMETERS * symo_dtype_size(dtype)) == 0, "%s", name);

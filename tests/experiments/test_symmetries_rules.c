@@ -312,8 +312,8 @@ static double move_heads(symo_context *context, const graph *g, const char *spac
   symo_layout_split_const(layout, SYMO_F64, x, from);
   cr_ok(context, symo_element_create(layout, &element));
   cr_ok(context, symo_element_sample_space(element, space, rng));
-  cr_ok(context, symo_element_act(element, SYMO_F64, (symo_const_vector){.data = from},
-                                  (symo_vector){.data = to}));
+  cr_ok(context, symo_element_act(element, symo_const_vector_of(SYMO_F64, from),
+                                  symo_vector_of(SYMO_F64, to)));
   double before = sym_forward(g, layout, x, 4), after = sym_forward(g, layout, y, 4);
   symo_element_destroy(element);
   symo_layout_destroy(layout);

@@ -49,8 +49,8 @@ void sym_test_invariant(symo_context *context, symo_layout *layout, const char *
   for (size_t s = 0; s < symo_layout_num_spaces(layout); s++) {
     symo_element_reset(element);
     cr_ok(context, symo_element_sample_space(element, s, rng));
-    cr_ok(context, symo_element_act(element, SYMO_F64, (symo_const_vector){.data = from},
-                                    (symo_vector){.data = to}));
+    cr_ok(context, symo_element_act(element, symo_const_vector_of(SYMO_F64, from),
+                                    symo_vector_of(SYMO_F64, to)));
     double after = loss(self, layout, y);
     cr_assert(fabs(after - before) <= 1e-10 * (fabs(before) + 1),
               "%s: space %s: %.17g became %.17g", what, symo_layout_space_name(layout, s), before,

@@ -70,7 +70,8 @@ static symo_hessian *estimate(fixture *f, const char *name, bool centered, symo_
   const symo_estimator *e = symo_estimator_find(name);
   symo_plan_spec spec = {SYMO_F64, symo_estimator_coupling(e), centered};
   symo_estimate_spec how = {.estimator = e};
-  symo_const_vector g = {f->px, NULL}, t = {f->py, NULL};
+  symo_const_vector g = symo_const_vector_of(SYMO_F64, f->px),
+                    t = symo_const_vector_of(SYMO_F64, f->py);
   symo_hessian *h;
   cr_ok(f->context, symo_plan_create(f->layout, &spec, plan));
   cr_ok(f->context, symo_estimate(*plan, &how, 1, &g, &t, &h));
@@ -117,8 +118,8 @@ Test(closed_forms, mean_is_the_average_over_the_group) {
     void *out[8];
     symo_layout_split(f.layout, SYMO_F64, f.a, out);
     cr_ok(f.context, symo_plan_create(f.layout, NULL, &plan));
-    cr_ok(f.context,
-          symo_plan_mean(plan, (symo_const_vector){f.px, NULL}, (symo_vector){out, NULL}));
+    cr_ok(f.context, symo_plan_mean(plan, symo_const_vector_of(SYMO_F64, f.px),
+                                    symo_vector_of(SYMO_F64, out)));
     oracle_mean(f.layout, f.x, f.b);
     cr_assert(distance(f.a, f.b, f.n, 1) <= 1e-12, "%s", f.text);
     symo_plan_destroy(plan);
@@ -181,8 +182,8 @@ Test(closed_forms, coordinates_are_complete) {
       }
       cr_assert(total == f.n, "dimensions add to %zu of %zu: %s", total, f.n, f.text);
       cr_ok(f.context, symo_hessian_identity(plan, 1, &h));
-      cr_ok(f.context,
-            symo_hessian_matvec(h, (symo_const_vector){f.px, NULL}, (symo_vector){out, NULL}));
+      cr_ok(f.context, symo_hessian_matvec(h, symo_const_vector_of(SYMO_F64, f.px),
+                                           symo_vector_of(SYMO_F64, out)));
       cr_assert(distance(f.a, f.x, f.n, 1) <= 1e-13, "%s", f.text);
       symo_hessian_destroy(h);
       symo_plan_destroy(plan);
@@ -202,7 +203,7 @@ Test(closed_forms, diagonal_is_that_of_the_dense_matrix) {
       symo_hessian *h = estimate(&f, centered ? "covariance" : "h-g-bd", centered, &plan);
       void *out[8];
       symo_layout_split(f.layout, SYMO_F64, f.a, out);
-      cr_ok(f.context, symo_hessian_diagonal(h, (symo_vector){out, NULL}));
+      cr_ok(f.context, symo_hessian_diagonal(h, symo_vector_of(SYMO_F64, out)));
       cr_ok(f.context, symo_hessian_dense(h, f.b));
       for (size_t i = 0; i < f.n; i++) f.c[i] = f.b[i * f.n + i];
       cr_assert(distance(f.a, f.c, f.n, 1) <= 1e-12, "%s", f.text);

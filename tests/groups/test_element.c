@@ -59,7 +59,7 @@ Test(element, finite_groups_are_drawn_uniformly) {
     for (int i = 0; i < DRAWS; i++) {
       cr_ok(w.context, symo_element_sample(g, w.rng));
       cr_ok(w.context,
-            symo_element_act(g, SYMO_F64, (symo_const_vector){px, NULL}, (symo_vector){py, NULL}));
+            symo_element_act(g, symo_const_vector_of(SYMO_F64, px), symo_vector_of(SYMO_F64, py)));
       count(&t, code(y, cases[k].d));
     }
     check_tally(&t, cases[k].order, DRAWS, text);
@@ -87,7 +87,7 @@ Test(element, spaces_are_independent) {
   for (int n = 0; n < DRAWS; n++) {
     cr_ok(w.context, symo_element_sample(g, w.rng));
     cr_ok(w.context,
-          symo_element_act(g, SYMO_F64, (symo_const_vector){px, NULL}, (symo_vector){py, NULL}));
+          symo_element_act(g, symo_const_vector_of(SYMO_F64, px), symo_vector_of(SYMO_F64, py)));
     count(&both, code(y, 3) * 1000 + code(y + 3, 3));
     for (int i = 0; i < 3; i++)
       for (int j = 0; j < 3; j++) cr_assert(y[6 + 3 * i + j] == 10 * y[i] + y[j]);
@@ -112,7 +112,7 @@ Test(element, orthogonal_matrices_are_haar) {
   for (int n = 0; n < DRAWS; n++) {
     cr_ok(w.context, symo_element_sample(g, w.rng));
     cr_ok(w.context,
-          symo_element_act(g, SYMO_F64, (symo_const_vector){px, NULL}, (symo_vector){py, NULL}));
+          symo_element_act(g, symo_const_vector_of(SYMO_F64, px), symo_vector_of(SYMO_F64, py)));
     double det = q[0] * (q[4] * q[8] - q[5] * q[7]) - q[1] * (q[3] * q[8] - q[5] * q[6]) +
                  q[2] * (q[3] * q[7] - q[4] * q[6]);
     cr_assert(fabs(fabs(det) - 1) <= 1e-13);
@@ -149,15 +149,15 @@ Test(element, acts_on_random_layouts) {
     cr_ok(w.context, symo_element_create(w.layout, &twin));
     for (int i = 0; i < 4; i++) y[i] = symo_dense_new(1, w.n);
     symo_test_vector_get(&x.vectors[0], y[0]);
-    cr_ok(w.context, symo_element_act(g, dtype, x.in[0], symo_test_out(&x.vectors[1])));
+    cr_ok(w.context, symo_element_act(g, x.in[0], symo_test_out(&x.vectors[1])));
     symo_test_vector_get(&x.vectors[1], y[1]);
     cr_assert(symo_test_rel(y[1], y[0], w.n) == 0, "the neutral element: %s", w.text);
     symo_rng *one = symo_test_rng(w.context, 7), *two = symo_test_rng(w.context, 7);
     cr_ok(w.context, symo_element_sample(g, one));
     cr_ok(w.context, symo_element_sample(twin, two));
-    cr_ok(w.context, symo_element_act(g, dtype, x.in[0], symo_test_out(&x.vectors[1])));
-    cr_ok(w.context, symo_element_act(twin, dtype, x.in[0], symo_test_out(&x.vectors[2])));
-    cr_ok(w.context, symo_element_act_inverse(g, dtype, x.in[1], symo_test_out(&x.vectors[3])));
+    cr_ok(w.context, symo_element_act(g, x.in[0], symo_test_out(&x.vectors[1])));
+    cr_ok(w.context, symo_element_act(twin, x.in[0], symo_test_out(&x.vectors[2])));
+    cr_ok(w.context, symo_element_act_inverse(g, x.in[1], symo_test_out(&x.vectors[3])));
     for (int i = 1; i < 4; i++) symo_test_vector_get(&x.vectors[i], y[i]);
     cr_assert(memcmp(y[1], y[2], w.n * sizeof(double)) == 0, "%s", w.text);
     cr_assert(symo_test_rel(y[3], y[0], w.n) <= tolerance, "inverse: %s", w.text);

@@ -270,7 +270,7 @@ static void check_gram(symo_world *w, const symo_plan *plan, size_t index, bool 
     if (two) symo_gemm(t, 3 * scale * scale, symo_mat_t(b), a, 1, out);
   }
   symo_label_gram(plan, l, 3, scale, symo_test_in(x), two ? scale : 1,
-                  two ? symo_test_in(y) : (symo_const_vector){NULL, NULL}, 2, c, work);
+                  two ? symo_test_in(y) : (symo_const_vector){0}, 2, c, work);
   double most = 0, off = 0;
   for (size_t i = 0; i < blocks; i++) {
     if (i % m > i / m % m) continue;

@@ -435,7 +435,7 @@ Test(estimate_edges, work_space_is_bounded_by_the_plan) {
       double *g = malloc(n * sizeof *g);
       symo_test_randn(rng, g, n);
       symo_layout_split_const(layout, SYMO_F64, g, data);
-      symo_const_vector x = {data, NULL};
+      symo_const_vector x = symo_const_vector_of(SYMO_F64, data);
       symo_plan_cost cost = symo_plan_cost_of(plan);
       symo_alloc_reset_peak();
       double before = (double)symo_alloc_live_bytes();

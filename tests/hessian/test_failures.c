@@ -213,8 +213,7 @@ static symo_status element(void *self) {
   symo_element *g = NULL;
   symo_status status = symo_element_create(s->w.layout, &g);
   if (status == SYMO_OK) status = symo_element_sample(g, s->w.rng);
-  if (status == SYMO_OK)
-    status = symo_element_act(g, SYMO_F64, s->x.in[0], symo_test_out(&s->x.vectors[2]));
+  if (status == SYMO_OK) status = symo_element_act(g, s->x.in[0], symo_test_out(&s->x.vectors[2]));
   symo_element_destroy(g);
   return status;
 }

@@ -21,7 +21,8 @@ Test(lyapunov, null_space_stays_empty) {
   cr_ok(context, symo_plan_create(layout, NULL, &plan));
   symo_layout_split_const(layout, SYMO_F64, g, gradient);
   symo_layout_split_const(layout, SYMO_F64, t, theta);
-  symo_const_vector x = {gradient, NULL}, y = {theta, NULL};
+  symo_const_vector x = symo_const_vector_of(SYMO_F64, gradient),
+                    y = symo_const_vector_of(SYMO_F64, theta);
   for (int k = 0; k < DRAWS; k++) {
     symo_hessian *estimate, *average;
     symo_test_randn(rng, g, P);

@@ -106,7 +106,7 @@ static void check_sampling(symo_world *w, const char *text) {
   for (int s = 0; s < SAMPLES; s++) {
     double left[PROBES + 1] = {0};
     cr_ok(w->context, symo_element_sample(e, w->rng));
-    cr_ok(w->context, symo_element_act(e, SYMO_F64, g.in[0], symo_test_out(&y)));
+    cr_ok(w->context, symo_element_act(e, g.in[0], symo_test_out(&y)));
     symo_test_vector_get(&y, flat);
     for (size_t k = 0; k <= PROBES; k++)
       for (size_t i = 0; i < w->n; i++) left[k] += u.flat[k * w->n + i] * flat[i];

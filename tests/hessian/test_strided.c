@@ -161,11 +161,11 @@ static void check_elements(kit *k) {
   symo_vector y = symo_test_out(&k->dense_out), ys = symo_test_out(&k->strided_out);
   cr_ok(context, symo_element_create(k->w->layout, &g));
   cr_ok(context, symo_element_sample(g, k->w->rng));
-  cr_ok(context, symo_element_act(g, k->dtype, x, y));
-  cr_ok(context, symo_element_act(g, k->dtype, xs, ys));
+  cr_ok(context, symo_element_act(g, x, y));
+  cr_ok(context, symo_element_act(g, xs, ys));
   same(k, "act");
-  cr_ok(context, symo_element_act_inverse(g, k->dtype, x, y));
-  cr_ok(context, symo_element_act_inverse(g, k->dtype, xs, ys));
+  cr_ok(context, symo_element_act_inverse(g, x, y));
+  cr_ok(context, symo_element_act_inverse(g, xs, ys));
   same(k, "act_inverse");
   symo_element_destroy(g);
 }
@@ -188,9 +188,10 @@ Test(strided, null_strides_are_row_major) {
   const ptrdiff_t *const strides[] = {transposed, NULL};
   const void *px[] = {x, x + 6}, *pt[] = {xt, xt + 6};
   void *py[] = {y, y + 6}, *pz[] = {z, z + 6};
-  cr_ok(w.context, symo_hessian_matvec(h, (symo_const_vector){px, NULL}, (symo_vector){py, NULL}));
   cr_ok(w.context,
-        symo_hessian_matvec(h, (symo_const_vector){pt, strides}, (symo_vector){pz, NULL}));
+        symo_hessian_matvec(h, symo_const_vector_of(SYMO_F64, px), symo_vector_of(SYMO_F64, py)));
+  cr_ok(w.context, symo_hessian_matvec(h, (symo_const_vector){SYMO_F64, pt, strides},
+                                       symo_vector_of(SYMO_F64, pz)));
   cr_assert(symo_test_rel(z, y, 9) <= 1e-14);
   symo_hessian_destroy(h);
   symo_plan_destroy(plan);

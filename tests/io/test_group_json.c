@@ -598,14 +598,14 @@ Test(io_group_json, hessian_files_keep_the_groups) {
     symo_plan_spec spec = symo_plan_spec_default();
     spec.dtype = SYMO_F64;
     cr_ok(context, symo_plan_create(layout, &spec, &plan));
-    symo_const_vector grads = {.data = gradient};
+    symo_const_vector grads = symo_const_vector_of(SYMO_F64, gradient);
     cr_ok(context, symo_estimate(plan, NULL, 1, &grads, NULL, &hessian));
     cr_ok(context, symo_hessian_write(hessian, path));
     cr_ok(context, symo_hessian_read(context, path, &again));
     cr_assert(symo_layout_equal(layout, symo_plan_layout(symo_hessian_plan(again))));
-    symo_const_vector input = {.data = in};
-    cr_ok(context, symo_hessian_matvec(hessian, input, (symo_vector){.data = out}));
-    cr_ok(context, symo_hessian_matvec(again, input, (symo_vector){.data = out_again}));
+    symo_const_vector input = symo_const_vector_of(SYMO_F64, in);
+    cr_ok(context, symo_hessian_matvec(hessian, input, symo_vector_of(SYMO_F64, out)));
+    cr_ok(context, symo_hessian_matvec(again, input, symo_vector_of(SYMO_F64, out_again)));
     cr_assert(memcmp(y, z, n * sizeof *y) == 0, "%s", spaces[i]);
     symo_hessian_destroy(hessian);
     symo_hessian_destroy(again);

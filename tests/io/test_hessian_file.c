@@ -120,7 +120,7 @@ Test(io_hessian, results_of_operations_come_back) {
   cr_ok(context, symo_plan_create(layout, NULL, &plan));
   const void *data[4];
   symo_layout_split_const(layout, SYMO_F64, g, data);
-  symo_const_vector grad = {data, NULL};
+  symo_const_vector grad = symo_const_vector_of(SYMO_F64, data);
   symo_hessian *made[6] = {NULL}, *back = NULL;
   symo_estimate_spec spec = symo_estimate_spec_default();
   cr_ok(context, symo_estimate(plan, &spec, 1, &grad, NULL, &made[0]));

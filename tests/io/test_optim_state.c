@@ -72,8 +72,8 @@ static void step(symo_optim_state *state, const world *w, const double *gradient
   symo_test_pack(w->dtype, gradient, g, PARAMETERS);
   symo_layout_split_const(w->layout, w->dtype, g, grad);
   symo_layout_split(w->layout, w->dtype, params, to);
-  cr_ok(context,
-        symo_optim_step(state, (symo_const_vector){grad, NULL}, (symo_vector){to, NULL}, NULL));
+  cr_ok(context, symo_optim_step(state, symo_const_vector_of(w->dtype, grad),
+                                 symo_vector_of(w->dtype, to), NULL));
 }
 
 static void steps(world *w, size_t count) {

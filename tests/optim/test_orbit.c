@@ -311,7 +311,7 @@ static void move(const symo_layout *layout, const symo_element *e, const double 
   void *to[16];
   symo_layout_split_const(layout, SYMO_F64, u, in);
   symo_layout_split(layout, SYMO_F64, out, to);
-  cr_assert(symo_element_act(e, SYMO_F64, (symo_const_vector){in, NULL}, (symo_vector){to, NULL}) ==
+  cr_assert(symo_element_act(e, symo_const_vector_of(SYMO_F64, in), symo_vector_of(SYMO_F64, to)) ==
             SYMO_OK);
 }
 
@@ -376,7 +376,7 @@ Test(orbit, labels_of_complex_type_are_those_of_estimates) {
   void *to[3];
   symo_layout_split_const(w.layout, SYMO_F64, u, in);
   symo_layout_split(w.layout, SYMO_F64, expected, to);
-  symo_const_vector x = {in, NULL};
+  symo_const_vector x = symo_const_vector_of(SYMO_F64, in);
   symo_hessian *h, *power;
   cr_ok(w.context, symo_estimate(plan, &spec, 1, &x, NULL, &h));
   for (int memory = 0; memory < 2; memory++) {
@@ -386,7 +386,7 @@ Test(orbit, labels_of_complex_type_are_those_of_estimates) {
     method.alpha = 1.3;
     method.eps = 0.01;
     cr_ok(w.context, symo_hessian_power(h, -0.65, 0.01, &power));
-    cr_ok(w.context, symo_hessian_matvec(power, x, (symo_vector){to, NULL}));
+    cr_ok(w.context, symo_hessian_matvec(power, x, symo_vector_of(SYMO_F64, to)));
     symo_rig_once(&w, &symo_curvature_orbit, &method, SYMO_F64, u, found);
     double error = symo_test_rel(found, expected, w.n);
     cr_assert(error <= 1e-12, "%g", error);

@@ -187,7 +187,7 @@ static void move(const symo_layout *layout, const symo_element *e, const double 
   void *to[16];
   symo_layout_split_const(layout, SYMO_F64, u, in);
   symo_layout_split(layout, SYMO_F64, out, to);
-  cr_assert(symo_element_act(e, SYMO_F64, (symo_const_vector){in, NULL}, (symo_vector){to, NULL}) ==
+  cr_assert(symo_element_act(e, symo_const_vector_of(SYMO_F64, in), symo_vector_of(SYMO_F64, to)) ==
             SYMO_OK);
 }
 

@@ -358,10 +358,9 @@ Test(optim_step, missing_arrays_are_named) {
   memcpy(data, s.params.data, sizeof data);
   data[3] = NULL;
   cr_fails(s.w.context, SYMO_E_ARGUMENT, "b2",
-           symo_optim_step(s.state, symo_test_in(&s.grad), (symo_vector){data, NULL}, NULL));
-  cr_fails(
-      s.w.context, SYMO_E_ARGUMENT, "gradient",
-      symo_optim_step(s.state, (symo_const_vector){NULL, NULL}, symo_test_out(&s.params), NULL));
+           symo_optim_step(s.state, symo_test_in(&s.grad), symo_vector_of(SYMO_F64, data), NULL));
+  cr_fails(s.w.context, SYMO_E_ARGUMENT, "gradient",
+           symo_optim_step(s.state, (symo_const_vector){0}, symo_test_out(&s.params), NULL));
   symo_stepper_close(&s);
 }
 

@@ -184,14 +184,14 @@ static void check_commutes(symo_world *w) {
   cr_ok(w->context, symo_element_create(w->layout, &e));
   for (int sample = 0; sample < 3; sample++) {
     cr_ok(w->context, symo_element_sample(e, w->rng));
-    cr_ok(w->context, symo_element_act(e, SYMO_F64, x.in[0], y[1]));
+    cr_ok(w->context, symo_element_act(e, x.in[0], y[1]));
     cr_ok(w->context, symo_hessian_matvec(h, x.in[1], y[2]));
     cr_ok(w->context, symo_hessian_matvec(h, x.in[0], y[3]));
-    cr_ok(w->context, symo_element_act(e, SYMO_F64, x.in[3], y[4]));
+    cr_ok(w->context, symo_element_act(e, x.in[3], y[4]));
     for (int k = 2; k < 5; k++) symo_test_vector_get(&x.vectors[k], flat[k]);
     double defect = symo_test_rel(flat[2], flat[4], w->n);
     cr_assert(defect <= 1e-11, "%s: does not commute: %g", w->text, defect);
-    cr_ok(w->context, symo_element_act_inverse(e, SYMO_F64, x.in[1], y[2]));
+    cr_ok(w->context, symo_element_act_inverse(e, x.in[1], y[2]));
     symo_test_vector_get(&x.vectors[2], flat[2]);
     defect = symo_test_rel(flat[2], flat[0], w->n);
     cr_assert(defect <= 1e-13, "%s: inverse: %g", w->text, defect);

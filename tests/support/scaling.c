@@ -164,7 +164,7 @@ void scaling_move(symo_world *w, const symo_element *e, scaling_action how, symo
   symo_test_vector a = symo_test_vector_make(w->layout, t, w->rng);
   symo_test_vector b = symo_test_vector_make(w->layout, t, w->rng);
   symo_test_vector_set(&a, x);
-  cr_ok(w->context, how(e, t, symo_test_in(&a), symo_test_out(&b)));
+  cr_ok(w->context, how(e, symo_test_in(&a), symo_test_out(&b)));
   symo_test_vector_get(&b, y);
   symo_test_vector_free(&a);
   symo_test_vector_free(&b);

@@ -14,8 +14,7 @@ double *scaling_average(const symo_layout *layout, const double *a, bool cross);
 double *scaling_mean(const symo_layout *layout, const double *x);
 
 /* y := how(e, x) for flat vectors, through vectors of a dtype that are stored in some way. */
-typedef symo_status (*scaling_action)(const symo_element *e, symo_dtype t, symo_const_vector x,
-                                      symo_vector y);
+typedef symo_status (*scaling_action)(const symo_element *e, symo_const_vector x, symo_vector y);
 void scaling_move(symo_world *w, const symo_element *e, scaling_action how, symo_dtype t,
                   const double *x, double *y);
 

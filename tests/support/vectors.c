@@ -117,11 +117,11 @@ void symo_test_vector_get(const symo_test_vector *x, double *flat) {
 }
 
 symo_vector symo_test_out(const symo_test_vector *x) {
-  return (symo_vector){x->data, x->stride_rows};
+  return (symo_vector){x->dtype, x->data, x->stride_rows};
 }
 
 symo_const_vector symo_test_in(const symo_test_vector *x) {
-  return (symo_const_vector){(const void *const *)x->data, x->stride_rows};
+  return (symo_const_vector){x->dtype, (const void *const *)x->data, x->stride_rows};
 }
 
 symo_test_batch symo_test_batch_make(const symo_layout *layout, symo_dtype dtype, symo_rng *rng,
