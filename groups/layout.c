@@ -26,6 +26,13 @@ symo_status symo_layout_create(symo_context *context, symo_layout **out) {
   return SYMO_OK;
 }
 
+bool symo_layout_moves(const symo_layout *layout, size_t tensor) {
+  const layout_tensor *t = &layout->tensors[tensor];
+  for (size_t a = 0; a < t->order; a++)
+    if (layout->spaces[t->space[a]].group != &symo_group_identity) return true;
+  return false;
+}
+
 symo_layout *symo_layout_retain(symo_layout *layout) {
   layout->frozen = true;
   atomic_fetch_add(&layout->references, 1);

@@ -38,6 +38,9 @@ bool symo_is_name(const char *name); /* at most SYMO_MAX_NAME of them, and at le
 /* The layout can no longer be changed; one more reference to it. */
 symo_layout *symo_layout_retain(symo_layout *layout);
 
+/* Whether some axis of the tensor has a group other than identity. */
+bool symo_layout_moves(const symo_layout *layout, size_t tensor);
+
 /* The groups that plans of a frozen layout work with: closed forms, or irreps found numerically
  * where a space stands on more axes of a tensor than they reach.  Found once. */
 symo_status symo_layout_resolve(symo_layout *layout);

@@ -43,14 +43,23 @@ symo_status symo_spec_draft_room(spec_draft *draft, size_t count) {
   return SYMO_OK;
 }
 
+symo_status symo_spec_draft_preset(spec_draft *draft, const char *name, symo_method *out) {
+  const spec_adapter *a = &draft->adapter;
+  symo_status status = symo_method_preset(draft->context, name, out);
+  return status == SYMO_OK && a->method != NULL ? a->method(a->self, out) : status;
+}
+
 symo_status symo_spec_draft_expand(spec_draft *draft, const char *where) {
   enum { ROOM = 4 };
   symo_rule rules[ROOM];
   size_t count = 0;
   if (!draft->plain) return SYMO_OK;
   memset(rules, 0, sizeof rules);
-  symo_status status =
-      symo_optim_preset_rules(draft->context, &draft->rules[0].method, &count, rules);
+  const spec_adapter *a = &draft->adapter;
+  const symo_method *method = &draft->rules[0].method;
+  symo_status status = a->rules != NULL
+                           ? a->rules(a->self, method, &count, rules)
+                           : symo_optim_preset_rules(draft->context, method, &count, rules);
   if (status != SYMO_OK) return symo_spec_pass_on(draft->context, status, where, "");
   status = symo_spec_draft_room(draft, count);
   if (status != SYMO_OK) return status;

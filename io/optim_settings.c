@@ -124,7 +124,7 @@ static symo_status start(spec_draft *draft, const char *name_or_path) {
   for (size_t i = 0; i < symo_method_num_presets(); ++i)
     if (strcmp(symo_method_preset_name(i), name_or_path) == 0) {
       draft->plain = true;
-      return symo_method_preset(context, name_or_path, &draft->rules[0].method);
+      return symo_spec_draft_preset(draft, name_or_path, &draft->rules[0].method);
     }
   if (ends_with(name_or_path, ".json") || strchr(name_or_path, '/') != NULL ||
       stat(name_or_path, &info) == 0)
@@ -138,12 +138,19 @@ static symo_status start(spec_draft *draft, const char *name_or_path) {
 symo_status symo_optim_spec_open(symo_context *context, const char *name_or_path,
                                  size_t num_settings, const char *const *settings,
                                  symo_optim_spec **out) {
+  return symo_optim_spec_open_adapted(context, name_or_path, num_settings, settings, NULL, out);
+}
+
+symo_status symo_optim_spec_open_adapted(symo_context *context, const char *name_or_path,
+                                         size_t num_settings, const char *const *settings,
+                                         const spec_adapter *adapter, symo_optim_spec **out) {
   if (name_or_path == NULL || out == NULL || (settings == NULL && num_settings > 0))
     return symo_fail(context, SYMO_E_ARGUMENT,
                      "symo_optim_spec_open: NULL (pass a name or path, settings and out)");
   spec_draft draft;
   symo_status status;
   symo_spec_draft_start(context, &draft);
+  if (adapter != NULL) draft.adapter = *adapter;
   SYMO_TRY(start(&draft, name_or_path));
   SYMO_TRY(symo_spec_draft_settings(&draft, num_settings, settings, false));
   SYMO_TRY(symo_spec_draft_expand(&draft, name_or_path));

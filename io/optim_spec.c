@@ -147,7 +147,9 @@ static symo_status read_preset(const reader *r, const char *at, json_t *object,
   if (preset != NULL && !json_is_string(preset))
     return wrong_type(r, path.text, "a name", preset, lists);
   if (preset != NULL) {
-    symo_status status = symo_method_preset(context, json_string_value(preset), method);
+    const char *name = json_string_value(preset);
+    symo_status status = r->draft->plain ? symo_spec_draft_preset(r->draft, name, method)
+                                         : symo_method_preset(context, name, method);
     return malformed(symo_spec_pass_on(context, status, r->where, at));
   }
   for (size_t i = 0; i < symo_method_num_options() && missing == NULL; ++i)
@@ -207,7 +209,9 @@ static symo_status read_match(const reader *r, const char *at, json_t *object, s
 }
 
 static symo_status read_rule(const reader *r, size_t index, json_t *value, symo_rule *rule) {
-  static const char *const more[] = {"match", "min_order", "max_order", "preset", "betas"};
+  static const char *const more[] = {"match",       "min_order", "max_order",
+                                     "needs_group", "preset",    "betas"};
+  const json_t *needs_group = json_object_get(value, "needs_group");
   char at[32];
   symo_status status;
   snprintf(at, sizeof at, "rules[%zu]", index);
@@ -221,6 +225,10 @@ static symo_status read_rule(const reader *r, size_t index, json_t *value, symo_
     return symo_fail(r->draft->context, SYMO_E_FORMAT,
                      "%s: %s.min_order: %d is above max_order %d (no tensor would fit)", r->where,
                      at, rule->min_order, rule->max_order);
+  if (needs_group != NULL && !json_is_boolean(needs_group))
+    return wrong_type(r, join(at, "needs_group").text, "true or false", needs_group,
+                      "true: only tensors with a group on some axis");
+  rule->needs_group = json_is_true(needs_group);
   return read_method(r, at, value, &rule->method);
 fail:
   return status;

@@ -3,10 +3,21 @@
 
 #include <symo/optim.h>
 
+/* What a caller wants otherwise than presets have it.  Both functions may be NULL.
+ *   method   changes a method that has just been made from a preset, by name or in a file without
+ *            rules; what the file and the settings say is set over it
+ *   rules    the rules that go with a method, in the place of symo_optim_preset_rules */
+typedef struct spec_adapter {
+  void *self;
+  symo_status (*method)(void *self, symo_method *method);
+  symo_status (*rules)(void *self, const symo_method *method, size_t *num, symo_rule rules[4]);
+} spec_adapter;
+
 /* Specs of optimizers while they are put together: by io/optim_spec.c from JSON, by
  * io/optim_settings.c from a command line. */
 typedef struct spec_draft {
   symo_context *context;
+  spec_adapter adapter;
   bool plain; /* one method, in rules[0], whose rules are still to be made */
   size_t num_rules;
   symo_rule *rules;
@@ -23,6 +34,9 @@ symo_status symo_spec_draft_room(spec_draft *draft, size_t count);
 symo_status symo_spec_draft_parse(spec_draft *draft, const char *where, const char *text,
                                   size_t length);
 symo_status symo_spec_draft_read(spec_draft *draft, const char *path);
+
+/* A preset as the adapter has it. */
+symo_status symo_spec_draft_preset(spec_draft *draft, const char *name, symo_method *out);
 
 /* plain: the rules that go with the method.  Then *out is made of the draft. */
 symo_status symo_spec_draft_expand(spec_draft *draft, const char *where);
@@ -47,6 +61,11 @@ symo_status symo_spec_set_common(symo_context *context, symo_optim_spec *spec, c
  * the place of its "method: ", and says in any case what to do.  Gives status back. */
 symo_status symo_spec_pass_on(symo_context *context, symo_status status, const char *where,
                               const char *at);
+
+/* symo_optim_spec_open with an adapter; NULL: none. */
+symo_status symo_optim_spec_open_adapted(symo_context *context, const char *name_or_path,
+                                         size_t num_settings, const char *const *settings,
+                                         const spec_adapter *adapter, symo_optim_spec **out);
 
 /* From JSON text `length` long, in one go. */
 symo_status symo_optim_spec_parse(symo_context *context, const char *where, const char *text,

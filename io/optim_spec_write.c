@@ -28,6 +28,7 @@ static symo_status add_rule(symo_text *text, symo_context *context, const symo_r
   symo_text_add(text, "{\"match\": ");
   symo_json_add_string(text, rule->pattern);
   symo_text_add(text, ", \"min_order\": %d, \"max_order\": %d", rule->min_order, rule->max_order);
+  if (rule->needs_group) symo_text_add(text, ", \"needs_group\": true");
   if (is_preset(rule->method.preset))
     symo_text_add(text, ", \"preset\": \"%s\"", rule->method.preset);
   for (size_t i = 0; i < symo_method_num_options(); ++i) {

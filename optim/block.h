@@ -3,9 +3,11 @@
 
 #include "optim/optim.h"
 
-/* Rules (optim/rules.c): the first that fits a tensor, or num_rules. */
-bool symo_rule_fits(const symo_rule *rule, const char *name, size_t order);
-size_t symo_rule_find(size_t num_rules, const symo_rule *rules, const char *name, size_t order);
+/* Rules (optim/rules.c): the first that fits a tensor, or num_rules.  moved: some axis of the
+ * tensor has a group. */
+bool symo_rule_fits(const symo_rule *rule, const char *name, size_t order, bool moved);
+size_t symo_rule_find(size_t num_rules, const symo_rule *rules, const char *name, size_t order,
+                      bool moved);
 
 /* The layout of some tensors of a layout alone, with the groups that the method says
  * (optim/sublayout.c). */

@@ -42,6 +42,7 @@ static void add_tensors(symo_text *out, const symo_optim *optim) {
       symo_text_add(out, ", %d axes", rule->min_order);
     else if (rule->min_order > 0 || rule->max_order < SYMO_MAX_ORDER)
       symo_text_add(out, ", %d to %d axes", rule->min_order, rule->max_order);
+    if (rule->needs_group) symo_text_add(out, ", moved by a group");
     symo_text_add(out, "\n");
   }
 }

@@ -208,11 +208,12 @@ static symo_status check_spec(symo_context *context, const symo_optim_spec *spec
 static symo_status find_rules(symo_optim *optim) {
   for (size_t i = 0; i < optim->layout->num_tensors; i++) {
     const layout_tensor *t = &optim->layout->tensors[i];
-    size_t rule = symo_rule_find(optim->spec.num_rules, optim->rules, t->name, t->order);
+    bool moved = symo_layout_moves(optim->layout, i);
+    size_t rule = symo_rule_find(optim->spec.num_rules, optim->rules, t->name, t->order, moved);
     if (rule == optim->spec.num_rules)
       return symo_fail(optim->context, SYMO_E_ARGUMENT,
-                       "optim: no rule is for tensor %s of %zu axes (add one; \"*\" is any name)",
-                       t->name, t->order);
+                       "optim: no rule is for tensor %s of %zu axes%s (add one; \"*\" is any name)",
+                       t->name, t->order, moved ? "" : ", which no group moves");
     optim->rule_of[i] = rule;
   }
   return SYMO_OK;

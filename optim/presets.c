@@ -1,8 +1,9 @@
 /* Named methods with the defaults that their authors give them, as what differs from a common base.
  *
- *   symo             Symo of arXiv 2606.00442: rate and memory of the teacher-student notebook
- *   symo-stateless   the same without memory, for training: what did best on deep autoencoders.
- *                    With beta2=0.8 refresh_every=5 it pays for a root every fifth step only
+ *   symo, symo-bd    what did best on the trainings of docs/results (autoencoder, classifier,
+ *                    language model): the covariance of the momentum itself, nothing kept
+ *   symo-published   Symo of arXiv 2606.00442: rate, schedule and memory of its notebook.  The
+ *                    rate falls by 9 % a step, so nothing moves any more after some 200
  *   muon             K. Jordan, github.com/KellerJordan/Muon
  *   shampoo          Distributed Shampoo of Meta (arXiv 2309.06497), without grafting
  *   soap             arXiv 2409.11321 and the authors' code: the first step only makes the basis,
@@ -47,20 +48,25 @@ static const symo_method base = {
     .max_dim = 8192,
 };
 
+#define STATELESS                                                                                  \
+  "groups=alternate; source=momentum; beta2=0; mean=false; lr=0.003; nesterov=true; "              \
+  "scale=unit-rms; stale_floor=0.1; centered=true"
+#define SYMO STATELESS "; momentum=0.9; alpha=1.2"
+
 #define MUON                                                                                       \
   "curvature=orbit-blocked; groups=alternate orthogonal; source=momentum; beta2=0; mean=false; "   \
   "lr=0.02; momentum=0.95; nesterov=true; scale=shape"
 
 static const preset_row table[] = {
-    {"symo", "root of the orbit covariance of all tensors together",
+    {"symo",
+     "root of the momentum's own orbit covariance, updates of rms lr: the one to start with",
+     "curvature=orbit; " SYMO},
+    {"symo-bd", "the same for every tensor by itself", "curvature=orbit-blocked; " SYMO},
+    {"symo-stateless", "symo with exponent 1 and momentum 0.95, as on the autoencoder",
+     "curvature=orbit; " STATELESS "; momentum=0.95"},
+    {"symo-published", "root of a running orbit covariance, as published: for a hundred steps",
      "curvature=orbit; lr=0.09; schedule=exponential; rate=0.91; beta2=0.95; correction=true; "
      "stale_floor=0.1"},
-    {"symo-bd", "the same for every tensor by itself",
-     "curvature=orbit-blocked; lr=0.09; schedule=exponential; rate=0.91; beta2=0.95; "
-     "correction=true; stale_floor=0.1"},
-    {"symo-stateless", "root of the momentum's own covariance, hidden spaces in turn, no memory",
-     "curvature=orbit; groups=alternate; source=momentum; beta2=0; mean=false; lr=0.003; "
-     "momentum=0.95; nesterov=true; scale=unit-rms; stale_floor=0.1"},
     {"muon", "momentum orthogonalised by five quintic Newton-Schulz steps",
      MUON "; solver=newton-schulz; solver_steps=5"},
     {"muon-exact", "the same with the exact polar factor", MUON "; solver=eigh"},

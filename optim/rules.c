@@ -27,14 +27,15 @@ static bool matches(const char *pattern, const char *name) {
   return *pattern == 0;
 }
 
-bool symo_rule_fits(const symo_rule *rule, const char *name, size_t order) {
+bool symo_rule_fits(const symo_rule *rule, const char *name, size_t order, bool moved) {
   return (int)order >= rule->min_order && (int)order <= rule->max_order &&
-         matches(rule->pattern, name);
+         (moved || !rule->needs_group) && matches(rule->pattern, name);
 }
 
-size_t symo_rule_find(size_t num_rules, const symo_rule *rules, const char *name, size_t order) {
+size_t symo_rule_find(size_t num_rules, const symo_rule *rules, const char *name, size_t order,
+                      bool moved) {
   size_t i = 0;
-  while (i < num_rules && !symo_rule_fits(&rules[i], name, order)) i++;
+  while (i < num_rules && !symo_rule_fits(&rules[i], name, order, moved)) i++;
   return i;
 }
 
@@ -81,7 +82,8 @@ symo_status symo_optim_preset_rules(symo_context *context, const symo_method *me
   symo_status status = companion(context, method, &rest);
   if (status != SYMO_OK) return status;
   rules[0] = all_tensors(method, 2, SYMO_MAX_ORDER);
-  rules[1] = all_tensors(&rest, 0, 1);
+  rules[0].needs_group = symo_method_alternates(method) && symo_method_group(method) == NULL;
+  rules[1] = all_tensors(&rest, 0, rules[0].needs_group ? SYMO_MAX_ORDER : 1);
   *num = 2;
   return SYMO_OK;
 }

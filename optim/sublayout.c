@@ -5,13 +5,17 @@
  * or the one named behind `alternate`) or fixed (identity).  Spaces are visited in the order in
  * which tensors name them, neighbours next; of the two colourings of a connected part the one is
  * taken that leaves fewer parameters in tensors with no kept axis or with several.  A chain
- * in - h1 - h2 - out thus alternates.  Where parities do not allow it (a space on both axes, odd
- * circles, hidden layers in even number between inputs and outputs without a group) the curvature
- * decides: with tensors by themselves (orbit-blocked) spaces need not be shared, so each tensor
- * keeps one axis, its first kept one or else its first one in play, and others name a fixed twin
- * "h.fixed" of the space; with coupled tensors the colouring stands as it is.  A matrix by itself
- * is indifferent to its side; a tensor of more axes is not, and keeps its first one in play, so
- * that a convolution is the matrix [outputs, the rest] that Muon makes of it.
+ * in - h1 - h2 - out thus alternates.
+ *
+ * Parities do not always allow it: a space on both axes, odd circles, hidden layers in even number
+ * between inputs and outputs without a group.  Every tensor keeps one axis all the same: its first
+ * kept one, or else its first one in play.  Where that is not what the colour of the space says,
+ * the axis names a twin of the space: "h.kept", by which tensors that the colouring leaves out are
+ * coupled among themselves only, or "h.fixed".
+ *
+ * With tensors by themselves (orbit-blocked) nothing is coupled, so kept axes name the space itself.
+ * A matrix by itself is indifferent to its side; a tensor of more axes is not, and keeps its first
+ * one in play, so that a convolution is the matrix [outputs, the rest] that Muon makes of it.
  *
  * In play are the spaces with a group; all of them where `alternate` names one. */
 #include <assert.h>
@@ -100,12 +104,15 @@ static void colour_spaces(sublayout *s) {
   }
 }
 
+static bool is_kept(const sublayout *s, size_t space) {
+  return in_play(s, space) && s->colours[space] == KEPT;
+}
+
 /* Whether axis a of tensor t keeps its group. */
 static bool keeps(const sublayout *s, const layout_tensor *t, size_t a) {
   if (!s->alternates) return true;
-  if (!s->blocked) return s->colours[t->space[a]] != FIXED;
-  for (size_t b = 0; b < t->order && t->order <= 2; b++)
-    if (in_play(s, t->space[b]) && s->colours[t->space[b]] == KEPT) return a == b;
+  for (size_t b = 0; b < t->order && (t->order <= 2 || !s->blocked); b++)
+    if (is_kept(s, t->space[b])) return a == b;
   for (size_t b = 0; b < t->order; b++)
     if (in_play(s, t->space[b])) return a == b;
   return true;
@@ -116,10 +123,11 @@ static symo_status add_axis(sublayout *s, const layout_tensor *t, size_t a, char
                             size_t room) {
   const layout_space *space = &s->layout->spaces[t->space[a]];
   bool kept = keeps(s, t, a) || !in_play(s, t->space[a]);
-  bool twin = s->alternates && s->blocked && !kept;
-  bool *added = &s->added[2 * t->space[a] + twin];
+  bool plain =
+      !s->alternates || !in_play(s, t->space[a]) || kept == (s->blocked || is_kept(s, t->space[a]));
+  bool *added = &s->added[2 * t->space[a] + !plain];
   const symo_group *group = s->named != NULL ? s->named : space->group;
-  snprintf(name, room, "%s%s", space->name, twin ? ".fixed" : "");
+  snprintf(name, room, "%s%s", space->name, plain ? "" : kept ? ".kept" : ".fixed");
   if (!*added) {
     symo_status status =
         symo_layout_add_space(s->out, name, space->dim, kept ? group : &symo_group_identity);

@@ -101,7 +101,7 @@ static symo_status make_optimizer(symo_context *context, gpt_bench *b, size_t in
   symo_optim_spec *made = NULL;
   symo_status status = SYMO_OK;
   SYMO_TRY(train_spec_set(context, &spec, "optimizer", optimizers[index].name));
-  SYMO_TRY(train_optimizer_spec(context, &spec, &made));
+  SYMO_TRY(train_optimizer_spec(context, &spec, NULL, &made));
   made->threads = b->threads;
   SYMO_TRY(symo_optim_create(b->layout, made, &b->optim[index]));
   SYMO_TRY(symo_optim_state_create(b->optim[index], &b->state[index]));

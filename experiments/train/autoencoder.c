@@ -69,15 +69,8 @@ fail:
   return status;
 }
 
-/* The preset's rate decays as suits a hundred steps.  From a coarse sweep on digits with one seed
- * and refresh_every 5: the best constant rate for both; for symo cosine from 0.03 was a little
- * better. */
-static const train_tuned tuned[] = {
-    {"symo", "schedule=constant;lr=0.01"}, {"symo-bd", "schedule=constant;lr=0.01"}, {NULL, NULL}};
-
 const train_task train_task_autoencoder = {
     .name = "autoencoder",
     .summary = "deep tanh autoencoder on MNIST or digits, cross-entropy of the pixels",
     .defaults = "batch=512;steps=500;eval-every=100",
-    .tuned = tuned,
     .create = create};

@@ -13,7 +13,7 @@ static symo_status optimizer_bytes(symo_context *context, const train_spec *spec
   symo_optim *optim = NULL;
   symo_status status = SYMO_OK;
   *bytes = 0;
-  SYMO_TRY(train_optimizer_spec(context, spec, &made));
+  SYMO_TRY(train_optimizer_spec(context, spec, NULL, &made));
   if (spec->threads > 0) made->threads = spec->threads;
   SYMO_TRY(symo_optim_create(layout, made, &optim));
   const symo_optim_cost cost = symo_optim_cost_of(optim);

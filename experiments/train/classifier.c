@@ -39,15 +39,8 @@ fail:
   return status;
 }
 
-/* The preset's rate decays as suits a hundred steps.  From a coarse sweep on digits with one seed
- * and refresh_every 5: the best constant rate for symo; symo-bd, and symo with cosine, liked 0.03
- * more. */
-static const train_tuned tuned[] = {
-    {"symo", "schedule=constant;lr=0.01"}, {"symo-bd", "schedule=constant;lr=0.01"}, {NULL, NULL}};
-
 const train_task train_task_classifier = {
     .name = "classifier",
     .summary = "images to classes: MNIST, Fashion-MNIST, digits, CSV",
     .defaults = "batch=128;steps=500;eval-every=50",
-    .tuned = tuned,
     .create = create};

@@ -258,20 +258,10 @@ static const train_preset presets[] = {
                     "adamw-lr=0.0006;beta2=0.95;warmup-iters=2000"},
     {NULL, NULL}};
 
-/* The momentum's own covariance in every step, tensors at rms 1.  Rates, momenta and the exponent from
- * docs/results/gpt.sh, which tries none below 1 for the exponent: .8 was far worse. */
-#define STATELESS "source=momentum;momentum=0.85;nesterov=true;beta2=0;mean=false;scale=unit-rms"
-
-static const train_tuned tuned[] = {{"symo", "lr=0.004;alpha=1.2;" STATELESS},
-                                    {"symo-bd", "lr=0.004;alpha=1.2;" STATELESS},
-                                    {"muon", "lr=0.05;momentum=0.85"},
-                                    {NULL, NULL}};
-
 const train_task train_task_gpt = {
     .name = "gpt",
     .summary = "GPT-2 on the characters or byte pairs of a text, as nanoGPT trains it",
     .defaults = "act=gelu;dtype=f32;preset=cpu",
-    .tuned = tuned,
     .presets = presets,
     .method = train_gpt_method,
     .rules = train_gpt_rules,

@@ -1,4 +1,8 @@
-/* From --optimizer, --lr, --set and what suits the task to the spec of an optimizer. */
+/* From --optimizer, --lr, --set and what the task wants to the spec of an optimizer.
+ *
+ * A preset means the same by its name and in a file without rules: first the preset, then the task's
+ * changes (train_task.method), then what the file says, then --lr and --set; then the task's rules.
+ * Files with rules are taken as they stand. */
 #include "experiments/train/train.h"
 
 #include <math.h>
@@ -38,12 +42,6 @@ static bool add(setting_list *list, const char *settings) {
   return true;
 }
 
-static const char *tuned_for(const train_spec *spec) {
-  for (const train_tuned *t = spec->task->tuned; t != NULL && t->optimizer != NULL; t++)
-    if (strcmp(t->optimizer, spec->optimizer) == 0) return t->settings;
-  return "";
-}
-
 /* Schedules that end somewhere end with the run, unless they say when. */
 static bool wants_end(const symo_optim_spec *optim) {
   for (size_t r = 0; r < optim->num_rules; r++) {
@@ -55,59 +53,80 @@ static bool wants_end(const symo_optim_spec *optim) {
   return false;
 }
 
-static bool is_preset(const char *name) {
-  for (size_t i = 0; i < symo_method_num_presets(); i++)
-    if (strcmp(symo_method_preset_name(i), name) == 0) return true;
-  return false;
+/* ---- what the task makes of presets ---- */
+
+typedef struct task_adapter {
+  symo_context *context;
+  const train_spec *spec;
+  json_t *changes; /* or NULL */
+} task_adapter;
+
+/* min_lr is left open until lr is known. */
+static symo_status value_of(symo_context *context, const symo_method *m, const char *key,
+                            char text[128]) {
+  if (strcmp(key, "min_lr") != 0 || !isnan(m->min_lr))
+    return symo_method_get(context, m, key, text);
+  snprintf(text, 128, "lr / 10");
+  return SYMO_OK;
 }
 
-/* By the rules of the task. */
-static symo_status open_rules(symo_context *context, const train_spec *spec,
-                              const setting_list *list, symo_optim_spec **out) {
-  symo_rule rules[TRAIN_MOST_RULES] = {{.pattern = "*"}};
-  spec_draft draft;
-  size_t count = 0;
-  symo_status status = SYMO_OK;
-  symo_spec_draft_start(context, &draft);
-  SYMO_TRY(symo_spec_draft_room(&draft, 1));
-  SYMO_TRY(symo_method_preset(context, spec->optimizer, &draft.rules[0].method));
-  SYMO_TRY(spec->task->method(context, spec, &draft.rules[0].method));
-  SYMO_TRY(symo_spec_draft_settings(&draft, list->count, list->items, false));
-  SYMO_TRY(spec->task->rules(context, spec, &draft.rules[0].method, &count, rules));
-  SYMO_TRY(symo_spec_draft_room(&draft, count));
-  memcpy(draft.rules, rules, count * sizeof *rules);
-  SYMO_TRY(symo_spec_draft_settings(&draft, list->count, list->items, true));
-  SYMO_TRY(symo_spec_draft_finish(&draft, spec->optimizer, out));
-fail:
-  symo_spec_draft_drop(&draft);
-  return status;
+static symo_status note_changes(const task_adapter *a, const symo_method *before,
+                                const symo_method *after) {
+  for (size_t i = 0; i < symo_method_num_options(); i++) {
+    const char *key = symo_method_option(i)->key;
+    char was[128], is[128];
+    symo_status status = value_of(a->context, before, key, was);
+    if (status == SYMO_OK) status = value_of(a->context, after, key, is);
+    if (status != SYMO_OK) return status;
+    if (strcmp(was, is) == 0) continue;
+    if (json_object_set_new(a->changes, key, json_pack("{s:s, s:s}", "preset", was, "task", is)))
+      return symo_fail_memory(a->context, "optimizer");
+  }
+  return SYMO_OK;
+}
+
+static symo_status task_method(void *self, symo_method *method) {
+  const task_adapter *a = self;
+  const symo_method before = *method;
+  symo_status status = a->spec->task->method(a->context, a->spec, method);
+  if (status != SYMO_OK || a->changes == NULL) return status;
+  return note_changes(a, &before, method);
+}
+
+static symo_status task_rules(void *self, const symo_method *method, size_t *num,
+                              symo_rule rules[TRAIN_MOST_RULES]) {
+  const task_adapter *a = self;
+  return a->spec->task->rules(a->context, a->spec, method, num, rules);
 }
 
 static symo_status open(symo_context *context, const train_spec *spec, const setting_list *list,
-                        symo_optim_spec **out) {
-  if (spec->task->rules != NULL && is_preset(spec->optimizer))
-    return open_rules(context, spec, list, out);
-  return symo_optim_spec_open(context, spec->optimizer, list->count, list->items, out);
+                        json_t *changes, symo_optim_spec **out) {
+  task_adapter self = {context, spec, changes};
+  const spec_adapter adapter = {.self = &self,
+                                .method = spec->task->method != NULL ? task_method : NULL,
+                                .rules = spec->task->rules != NULL ? task_rules : NULL};
+  return symo_optim_spec_open_adapted(context, spec->optimizer, list->count, list->items, &adapter,
+                                      out);
 }
 
-symo_status train_optimizer_spec(symo_context *context, const train_spec *spec,
+symo_status train_optimizer_spec(symo_context *context, const train_spec *spec, json_t *changes,
                                  symo_optim_spec **out) {
   char text[64];
   symo_status status = SYMO_OK;
   symo_optim_spec *optim = NULL;
+  bool room = true;
   setting_list *list = symo_calloc(1, sizeof *list);
   if (list == NULL) return symo_fail_memory(context, "optimizer");
-  bool room = add(list, tuned_for(spec));
   snprintf(text, sizeof text, "lr=%.17g", spec->lr);
-  if (!isnan(spec->lr)) room = room && add(list, text);
+  if (!isnan(spec->lr)) room = add(list, text);
   room = room && add(list, spec->settings);
-  SYMO_TRY(open(context, spec, list, &optim));
+  SYMO_TRY(open(context, spec, list, changes, &optim));
   if (room && wants_end(optim)) {
     symo_optim_spec_destroy(optim);
     optim = NULL;
     snprintf(text, sizeof text, "rules.*.total_steps=%zu", spec->steps);
     room = add(list, text);
-    SYMO_TRY(open(context, spec, list, &optim));
+    SYMO_TRY(open(context, spec, list, changes, &optim));
   }
   if (!room) {
     status = symo_fail(context, SYMO_E_SIZE, "optimizer: too many settings (write a spec file)");

@@ -81,8 +81,8 @@ static symo_status make_model(train_runner *r) {
 }
 
 static int make_optimizer(cli *c, const train_spec *spec, const train_model *model, int threads,
-                          symo_optim_spec **made, symo_optim **out) {
-  symo_status status = train_optimizer_spec(cli_context(c), spec, made);
+                          json_t *changes, symo_optim_spec **made, symo_optim **out) {
+  symo_status status = train_optimizer_spec(cli_context(c), spec, changes, made);
   if (status != SYMO_OK) return cli_fail_flag(c, status, "optimizer");
   if (threads > 0) (*made)->threads = threads;
   status = symo_optim_create(model->layout, *made, out);
@@ -116,7 +116,8 @@ static symo_status init(train_runner *r) {
 
 /* run.json and optimizer.json; what an earlier run left in the folder goes first, so that a kill
  * leaves no checkpoint or summary that is another's. */
-static int write_files(train_runner *r, const symo_optim_spec *optim, bool resume) {
+static int write_files(train_runner *r, const symo_optim_spec *optim, json_t *changes,
+                       bool resume) {
   static const char *const old[] = {"summary.json", "checkpoint.safetensors"};
   char *text = NULL;
   for (size_t i = 0; i < (resume ? 1 : 2); i++) {
@@ -133,8 +134,9 @@ static int write_files(train_runner *r, const symo_optim_spec *optim, bool resum
   symo_free(text);
   if (code != CLI_DONE) return code;
   path = cli_join(r->directory, "run.json");
-  code = path != NULL ? cli_write_json(r->c, path, train_spec_to_json(r->spec))
-                      : cli_fail_status(r->c, SYMO_E_MEMORY);
+  json_t *run = train_spec_to_json(r->spec);
+  (void)json_object_set(run, "changed_by_task", changes);
+  code = path != NULL ? cli_write_json(r->c, path, run) : cli_fail_status(r->c, SYMO_E_MEMORY);
   symo_free(path);
   return code;
 }
@@ -163,7 +165,8 @@ int train_runner_start(train_runner *r, train_start how) {
   if (status != SYMO_OK) return cli_fail_status(r->c, status);
   status = take_threads(r);
   if (status != SYMO_OK) return cli_fail_status(r->c, status);
-  int code = make_optimizer(r->c, r->spec, &r->model, r->threads, &optim, &r->optim);
+  json_t *changes = json_object();
+  int code = make_optimizer(r->c, r->spec, &r->model, r->threads, changes, &optim, &r->optim);
   if (code == CLI_DONE) code = cli_make_directory(r->c, r->directory);
   if (code == CLI_DONE) {
     status = take(r);
@@ -176,7 +179,7 @@ int train_runner_start(train_runner *r, train_start how) {
     if (status == SYMO_OK) symo_optim_state_set_clock(r->state, clock_of, NULL);
     if (status == SYMO_OK) code = check_step(r);
     if (status == SYMO_OK && code == CLI_DONE) say_bytes(r);
-    if (status == SYMO_OK && code == CLI_DONE) code = write_files(r, optim, resume);
+    if (status == SYMO_OK && code == CLI_DONE) code = write_files(r, optim, changes, resume);
     if (status == SYMO_OK && code == CLI_DONE)
       status = train_metrics_open(r->context, r->directory, r->step, &r->metrics, &r->seconds,
                                   &r->result->optimizer_seconds);
@@ -184,7 +187,22 @@ int train_runner_start(train_runner *r, train_start how) {
   }
   r->result->checkpoint = r->step;
   symo_optim_spec_destroy(optim);
+  json_decref(changes);
   return code;
+}
+
+/* "task gpt changes the preset adamw: momentum 0.9 -> 0.85, .." */
+static void print_changes(const train_spec *spec, json_t *changes) {
+  const char *key, *before = "";
+  json_t *value;
+  if (json_object_size(changes) == 0) return;
+  printf("task %s changes the preset: ", spec->task->name);
+  json_object_foreach(changes, key, value) {
+    printf("%s%s %s -> %s", before, key, json_string_value(json_object_get(value, "preset")),
+           json_string_value(json_object_get(value, "task")));
+    before = "; ";
+  }
+  printf("\n");
 }
 
 int train_print_plan(cli *c, const train_spec *spec) {
@@ -193,14 +211,18 @@ int train_print_plan(cli *c, const train_spec *spec) {
   symo_optim *optim = NULL;
   char *text = NULL;
   symo_status status = spec->task->create(cli_context(c), spec, &model);
-  int code = status == SYMO_OK ? make_optimizer(c, spec, &model, spec->threads, &made, &optim)
-                               : cli_fail_status(c, status);
+  json_t *changes = json_object();
+  int code = status == SYMO_OK
+                 ? make_optimizer(c, spec, &model, spec->threads, changes, &made, &optim)
+                 : cli_fail_status(c, status);
   if (code == CLI_DONE) {
     status = symo_optim_describe(optim, &text);
     if (status == SYMO_OK) printf("%s", text);
+    if (status == SYMO_OK) print_changes(spec, changes);
     if (status != SYMO_OK) code = cli_fail_status(c, status);
   }
   symo_free(text);
+  json_decref(changes);
   symo_optim_destroy(optim);
   symo_optim_spec_destroy(made);
   train_model_destroy(&model);

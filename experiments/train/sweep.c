@@ -162,7 +162,7 @@ static int do_point(sweep *s, const char *optimizer, size_t point, sweep_row *ro
   symo_optim_spec *optim = NULL;
   symo_status status = sweep_grid_point(context, &s->grid, optimizer, point, &spec, row->name);
   (void)snprintf(row->optimizer, sizeof row->optimizer, "%s", optimizer);
-  if (status == SYMO_OK && check_only) status = train_optimizer_spec(context, &spec, &optim);
+  if (status == SYMO_OK && check_only) status = train_optimizer_spec(context, &spec, NULL, &optim);
   symo_optim_spec_destroy(optim);
   if (status != SYMO_OK) return cli_fail_flag(s->c, status, "grid");
   spec.seed = s->base.seed + seed;

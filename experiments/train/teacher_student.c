@@ -116,19 +116,8 @@ fail:
   return status;
 }
 
-/* float64: without eps the smallest directions of symo are below what float32 resolves (0.015
- * instead of 0.0078 in the end). */
-static const train_tuned tuned[] = {
-    {"symo", "lr=0.09;schedule=exponential;rate=0.91;beta2=0.95;momentum=0;eps=0"},
-    {"shampoo", "lr=0.8;beta2=1;momentum=0;graft=none"},
-    {"adam", "lr=0.01"},
-    {"adamw", "lr=0.01;weight_decay=0"},
-    {"sgd", "lr=0.8;momentum=0"},
-    {NULL, NULL}};
-
 const train_task train_task_teacher_student = {
     .name = "teacher-student",
     .summary = "a tanh network learns from a random one, all examples in each step",
     .defaults = "net=100-70-40;bias=false;train=5000;test=5000;steps=100;eval-every=1;dtype=f64",
-    .tuned = tuned,
     .create = create};

@@ -97,11 +97,6 @@ typedef struct train_model {
 
 void train_model_destroy(train_model *model);
 
-/* Settings of an optimizer that suit a task, unless the user says otherwise. */
-typedef struct train_tuned {
-  const char *optimizer, *settings; /* optimizer NULL ends the list */
-} train_tuned;
-
 /* A configuration by its name, as what differs from the defaults of the task. */
 typedef struct train_preset {
   const char *name, *settings; /* name NULL ends the list */
@@ -110,11 +105,10 @@ typedef struct train_preset {
 struct train_task {
   const char *name, *summary;
   const char *defaults; /* "steps=100;bias=false;": fields that differ from the general defaults */
-  const train_tuned *tuned;    /* or NULL */
   const train_preset *presets; /* or NULL */
-  /* Rules of the task's own for presets of optimizers: what the method begins with, under --lr and
-   * settings, and the rules that are made of it in the end, rules [TRAIN_MOST_RULES].  NULL: those of
-   * the library. */
+  /* What the task changes in presets of optimizers, under what files, --lr and settings say, and the
+   * rules that are made of the method in the end, rules [TRAIN_MOST_RULES].  NULL: as the library has
+   * them. */
   symo_status (*method)(symo_context *context, const train_spec *spec, symo_method *method);
   symo_status (*rules)(symo_context *context, const train_spec *spec, const symo_method *method,
                        size_t *num, symo_rule *rules);
@@ -177,8 +171,9 @@ symo_status train_order_batch(train_order *order, uint64_t step, const size_t **
 
 /* ---- optimizers ---- */
 
-/* The spec of the optimizer: the preset or file, the task's settings for it, --lr, settings. */
-symo_status train_optimizer_spec(symo_context *context, const train_spec *spec,
+/* The spec of the optimizer: the preset or file, the task's changes, --lr, settings.  changes: NULL,
+ * or an object that takes in what the task changed, {"KEY": {"preset": .., "task": ..}}. */
+symo_status train_optimizer_spec(symo_context *context, const train_spec *spec, json_t *changes,
                                  symo_optim_spec **out);
 
 #endif

@@ -72,8 +72,8 @@ symo_status symo_hessian_read(symo_context *context, const char *path, symo_hess
  * momentum and beta2.  Or the rules one by one, first fit:
  *   {"rules": [{"match": "*.w*", "min_order": 2, "preset": "muon", "lr": 0.02},
  *              {"max_order": 1, "preset": "adamw"}]}
- * "match" may be left out ("*"), "min_order" (0) and "max_order" (SYMO_MAX_ORDER) too; "preset" only
- * beside all options.  Either form may hold "dtype" ("f32", "f64"), "nan" ("skip", "stop"),
+ * "match" may be left out ("*"), "min_order" (0), "max_order" (SYMO_MAX_ORDER) and "needs_group"
+ * (false) too; "preset" only beside all options.  Either form may hold "dtype" ("f32", "f64"), "nan" ("skip", "stop"),
  * "budget_memory" (bytes, or "2GiB", "500 MB") and "threads".
  *
  * What is wrong in a file or text is SYMO_E_FORMAT, with the path inside it; unknown keys come with a

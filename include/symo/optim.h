@@ -104,10 +104,12 @@ symo_status symo_method_get(symo_context *context, const symo_method *method, co
 /* ---- rules ---- */
 
 /* The first rule that fits gives a tensor its method: pattern against the name ('*' any run of
- * characters, '?' one), and its number of axes.  A tensor that no rule fits is an error. */
+ * characters, '?' one), its number of axes, and whether a group moves it.  A tensor that no rule
+ * fits is an error. */
 typedef struct symo_rule {
   char pattern[SYMO_MAX_NAME + 1]; /* "*" */
   int min_order, max_order;
+  bool needs_group; /* only tensors with an axis whose group in the layout is not identity */
   symo_method method;
 } symo_rule;
 
@@ -128,8 +130,11 @@ typedef struct symo_optim_spec {
 
 symo_optim_spec symo_optim_spec_default(void);
 
-/* The rules that go with a preset: matrices by the method, tensors of order < 2 by adamw where the
- * method is one for matrices.  rules: room for 4; *num set. */
+/* The rules that go with a method, made from it and the words of its options alone, whatever the
+ * preset: where it is one for matrices (curvature per-axis, or groups alternate), tensors of two axes
+ * and more get it and the others adamw with its rate, schedule, decay and clipping (preset muon: with
+ * the settings of Muon's authors).  Groups alternate without a name use the groups of the layout, so
+ * tensors that these do not move get adamw too.  rules: room for 4; *num set. */
 symo_status symo_optim_preset_rules(symo_context *context, const symo_method *method, size_t *num,
                                     symo_rule rules[4]);
 

@@ -53,8 +53,7 @@ solver_options symo_orbit_options(const orbit *o, double eps) {
 
 static bool moved_by_a_group(const symo_layout *layout) {
   for (size_t t = 0; t < layout->num_tensors; t++)
-    for (size_t a = 0; a < layout->tensors[t].order; a++)
-      if (layout->spaces[layout->tensors[t].space[a]].group != &symo_group_identity) return true;
+    if (symo_layout_moves(layout, t)) return true;
   return false;
 }
 

@@ -25,14 +25,54 @@ Test(train, defaults_of_tasks_are_fields) {
       s += strcspn(s, ";");
       s += *s == ';';
     }
-    for (const train_tuned *tuned = task->tuned; tuned && tuned->optimizer; tuned++) {
-      symo_optim_spec *optim;
-      snprintf(spec.optimizer, sizeof spec.optimizer, "%s", tuned->optimizer);
-      cr_ok(context, train_optimizer_spec(context, &spec, &optim));
-      symo_optim_spec_destroy(optim);
-    }
   }
   cr_assert(train_task_find("nothing") == NULL);
+  symo_context_destroy(context);
+  cr_no_leaks();
+}
+
+/* ---- one name, one meaning ---- */
+
+static char *optimizer_text(symo_context *context, const train_spec *spec, json_t *changes) {
+  symo_optim_spec *made;
+  char *text;
+  cr_ok(context, train_optimizer_spec(context, spec, changes, &made));
+  cr_ok(context, symo_optim_spec_to_json(context, made, &text));
+  symo_optim_spec_destroy(made);
+  return text;
+}
+
+/* By its name, and in a file, with and without a setting; what the task changes is told. */
+Test(train, presets_mean_the_same_by_name_and_in_a_file) {
+  symo_context *context = symo_test_context();
+  char text[128], path[512];
+  for (size_t t = 0; train_task_at(t) != NULL; t++)
+    for (size_t p = 0; p < 2 * symo_method_num_presets(); p++) {
+      const char *name = symo_method_preset_name(p / 2);
+      train_spec spec = train_spec_default(train_task_at(t)), file = spec;
+      json_t *changes = json_object(), *in_file = json_object();
+      symo_method library;
+      cr_ok(context, train_spec_set(context, &spec, "optimizer", name));
+      if (p % 2 == 1) cr_ok(context, train_spec_set(context, &spec, "set", "weight_decay=0.25"));
+      snprintf(text, sizeof text, "{\"preset\": \"%s\"%s}", name,
+               p % 2 == 1 ? ", \"weight_decay\": 0.25" : "");
+      snprintf(path, sizeof path, "%s", symo_test_path("spec.json"));
+      symo_test_write(path, text, strlen(text));
+      cr_ok(context, train_spec_set(context, &file, "optimizer", path));
+      char *a = optimizer_text(context, &spec, changes);
+      char *b = optimizer_text(context, &file, in_file);
+      cr_assert_str_eq(a, b, "%s, %s", spec.task->name, name);
+      cr_assert(json_equal(changes, in_file));
+      cr_ok(context, symo_method_preset(context, name, &library));
+      const bool newton =
+          strcmp(library.curvature, "hessian") == 0 || strcmp(library.curvature, "ggn") == 0;
+      const bool gpt = strcmp(spec.task->name, "gpt") == 0;
+      cr_assert_eq(json_object_size(changes) > 0, gpt && !newton, "%s, %s", spec.task->name, name);
+      json_decref(changes);
+      json_decref(in_file);
+      symo_free(a);
+      symo_free(b);
+    }
   symo_context_destroy(context);
   cr_no_leaks();
 }
@@ -269,7 +309,7 @@ static symo_status create_and_drop(void *self) {
   train_model model = {0};
   symo_optim_spec *optim = NULL;
   symo_status status = c->spec.task->create(c->context, &c->spec, &model);
-  if (status == SYMO_OK) status = train_optimizer_spec(c->context, &c->spec, &optim);
+  if (status == SYMO_OK) status = train_optimizer_spec(c->context, &c->spec, NULL, &optim);
   symo_optim_spec_destroy(optim);
   train_model_destroy(&model);
   return status;

@@ -137,7 +137,7 @@ Test(train_gpt, who_gets_which_method) {
     symo_optim *optim;
     const bool adamw = strcmp(names[i], "adamw") == 0;
     cr_ok(context, train_spec_set(context, &spec, "optimizer", names[i]));
-    cr_ok(context, train_optimizer_spec(context, &spec, &made));
+    cr_ok(context, train_optimizer_spec(context, &spec, NULL, &made));
     cr_ok(context, symo_optim_create(m.layout, made, &optim));
     for (size_t t = 0; t < 4; t++) {
       const symo_method *method = method_of(made, optim, m.layout, matrices[t]);
@@ -168,19 +168,20 @@ Test(train_gpt, settings_and_schedules) {
   cr_ok(context, train_spec_set(context, &spec, "optimizer", "muon"));
   cr_ok(context, train_spec_set(context, &spec, "set", "min_lr=0.007"));
   cr_ok(context, train_spec_set(context, &spec, "set", "rules.1.lr=0.5"));
-  cr_ok(context, train_optimizer_spec(context, &spec, &made));
+  cr_ok(context, train_optimizer_spec(context, &spec, NULL, &made));
   cr_assert(made->num_rules == 3 && made->rules[0].method.min_lr == 0.007);
   cr_assert(made->rules[1].method.lr == 0.5 && made->rules[2].method.lr == 1e-3);
   symo_optim_spec_destroy(made);
   spec.settings[0] = '\0';
   spec.gpt.decay = 2;
-  cr_fails(context, SYMO_E_ARGUMENT, "lr-decay-iters", train_optimizer_spec(context, &spec, &made));
+  cr_fails(context, SYMO_E_ARGUMENT, "lr-decay-iters",
+           train_optimizer_spec(context, &spec, NULL, &made));
   spec.steps = 2, spec.gpt.decay = 0;
-  cr_ok(context, train_optimizer_spec(context, &spec, &made));
+  cr_ok(context, train_optimizer_spec(context, &spec, NULL, &made));
   cr_assert(strcmp(made->rules[0].method.schedule, "constant") == 0);
   symo_optim_spec_destroy(made);
   cr_ok(context, train_spec_set(context, &spec, "optimizer", "lm"));
-  cr_ok(context, train_optimizer_spec(context, &spec, &made));
+  cr_ok(context, train_optimizer_spec(context, &spec, NULL, &made));
   cr_assert(made->num_rules == 1 && made->rules[0].method.clip_norm == 0);
   symo_optim_spec_destroy(made);
   symo_context_destroy(context);

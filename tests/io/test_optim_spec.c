@@ -44,6 +44,7 @@ static void expect_equal(const symo_optim_spec *a, const symo_optim_spec *b) {
     const symo_rule *x = &a->rules[i], *y = &b->rules[i];
     cr_assert_str_eq(x->pattern, y->pattern);
     cr_assert(x->min_order == y->min_order && x->max_order == y->max_order);
+    cr_assert(x->needs_group == y->needs_group);
     cr_assert_str_eq(x->method.preset, y->method.preset);
     expect_equal_methods(&x->method, &y->method);
   }
@@ -80,8 +81,12 @@ Test(io_optim_spec, presets_come_back) {
     cr_ok(context, symo_method_preset(context, name, &method));
     cr_ok(context, symo_optim_preset_rules(context, &method, &count, rules));
     cr_assert_eq(spec->num_rules, count);
-    for (size_t r = 0; r < count; ++r)
-      expect_equal_methods(&spec->rules[r].method, &rules[r].method);
+    const symo_optim_spec library = {.num_rules = count,
+                                     .rules = rules,
+                                     .dtype = spec->dtype,
+                                     .nan = spec->nan,
+                                     .threads = spec->threads};
+    expect_equal(spec, &library);
     symo_optim_spec_destroy(spec);
     symo_optim_spec_destroy(same);
   }
@@ -130,6 +135,7 @@ Test(io_optim_spec, any_values_come_back_bit_for_bit) {
       cr_ok(context, symo_method_preset(context, round % 2 ? "lm" : "soap", &rules[i].method));
       snprintf(rules[i].pattern, sizeof rules[i].pattern, "%s", patterns[(round + i) % 5]);
       rules[i].min_order = (int)(i % 3);
+      rules[i].needs_group = (round + i) % 2 == 0;
       rules[i].max_order = (int)(2 + i);
       draw_method(rng, &rules[i].method);
       if (round % 4 == 0) rules[i].method.preset[0] = '\0';
@@ -276,6 +282,8 @@ static const struct refusal {
      "rules[1]: eps: -2 (must be"},
     {"{\"rules\": [{\"preset\": \"sgd\", \"match\": \"\"}]}", "rules[0].match: must be a text"},
     {"{\"rules\": [{\"preset\": \"sgd\", \"match\": 3}]}", "rules[0].match: must be a text"},
+    {"{\"rules\": [{\"preset\": \"sgd\", \"needs_group\": 1}]}",
+     "rules[0].needs_group: must be true or false"},
     {"{\"rules\": [{\"preset\": \"sgd\", \"min_order\": -1}]}", "rules[0].min_order: must be a wh"},
     {"{\"rules\": [{\"preset\": \"sgd\", \"max_order\": 1.0}]}", "rules[0].max_order: must be a w"},
     {"{\"rules\": [{\"preset\": \"sgd\", \"min_order\": 3, \"max_order\": 2}]}",

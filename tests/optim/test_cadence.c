@@ -15,9 +15,10 @@ Test(optim_cadence, roots_are_spread_over_the_cadence) {
   for (int stagger = 0; stagger < 2; stagger++) {
     symo_test_stepper s;
     symo_stepper_open(&s, net, SYMO_F64, 38, false);
-    symo_stepper_preset(&s, "symo-bd",
-                        stagger ? "refresh_every=5 start_step=3"
-                                : "refresh_every=5 start_step=3 stagger=false");
+    symo_stepper_preset(&s, "symo-published",
+                        stagger ? "curvature=orbit-blocked refresh_every=5 start_step=3"
+                                : "curvature=orbit-blocked refresh_every=5 start_step=3 "
+                                  "stagger=false");
     size_t roots = symo_block_num_roots(&s.optim->blocks[0]), window = 0;
     cr_assert(roots >= 3 && symo_block_start(&s.optim->blocks[0]) == 3);
     for (int t = 1; t <= 43; t++) {
@@ -50,7 +51,7 @@ Test(optim_cadence, before_the_start_the_graft_is_taken) {
              "schedule=constant lr=0.01 start_step=6 momentum=0.9 momentum_correction=true "
              "beta2=0.99 %s",
              grafts[k]);
-    symo_stepper_preset(&s, "symo", settings);
+    symo_stepper_preset(&s, "symo-published", settings);
     symo_stepper_preset(&plain, k == 2 ? "adam" : "sgd",
                         "lr=0.01 momentum=0.9 momentum_ema=true momentum_correction=true "
                         "beta2=0.99");
@@ -72,7 +73,7 @@ Test(optim_cadence, grafts_give_their_norm) {
     symo_test_stepper s, plain;
     symo_stepper_open(&s, net, SYMO_F64, 40, false);
     symo_stepper_open(&plain, net, SYMO_F64, 40, false);
-    symo_stepper_preset(&s, "symo",
+    symo_stepper_preset(&s, "symo-published",
                         k == 0 ? "schedule=constant lr=0.01 graft=sgd"
                                : "schedule=constant lr=0.01 beta2=0.9 graft=adam");
     symo_stepper_preset(&plain, k == 0 ? "sgd" : "adam",
@@ -145,7 +146,7 @@ Test(optim_cadence, failed_roots_keep_the_last_good_one) {
   symo_test_stepper s;
   symo_curvature copy;
   symo_stepper_open(&s, net, SYMO_F64, 42, false);
-  symo_stepper_preset(&s, "symo-bd", "schedule=constant");
+  symo_stepper_preset(&s, "symo-published", "curvature=orbit-blocked schedule=constant");
   make_unreliable(&s, &copy);
   size_t roots = symo_block_num_roots(&s.optim->blocks[0]);
   symo_step_report r = symo_stepper_random(&s, 1);
@@ -167,7 +168,8 @@ Test(optim_cadence, without_any_root_the_plain_direction_is_taken) {
   symo_curvature copy;
   symo_stepper_open(&s, net, SYMO_F64, 43, false);
   symo_stepper_open(&plain, net, SYMO_F64, 43, false);
-  symo_stepper_preset(&s, "symo-bd", "schedule=constant lr=0.01 refresh_every=10");
+  symo_stepper_preset(&s, "symo-published",
+                      "curvature=orbit-blocked schedule=constant lr=0.01 refresh_every=10");
   symo_stepper_preset(&plain, "sgd", "lr=0.01");
   make_unreliable(&s, &copy);
   failing = -2;

@@ -121,7 +121,7 @@ Test(optim_method, defaults_are_those_of_the_authors) {
   cr_assert(m.lr == 3e-3 && m.momentum == 0.95 && m.beta2 == 0.95 && m.refresh_every == 10);
   m = preset(context, "shampoo");
   cr_assert(m.lr == 0.01 && m.beta2 == 1 && m.eps == 1e-12 && m.max_dim == 1024);
-  m = preset(context, "symo");
+  m = preset(context, "symo-published");
   cr_assert(m.lr == 0.09 && m.rate == 0.91 && m.beta2 == 0.95 && m.momentum == 0 && !m.centered);
   symo_context_destroy(context);
 }

@@ -302,7 +302,7 @@ Test(orbit_basis, entries_beside_the_identity_are_one_sided_soap) {
     symo_test_stepper s;
     symo_dtype dtype = k / 2 % 2 == 0 ? SYMO_F64 : SYMO_F32;
     symo_stepper_open(&s, sides[k % 2], dtype, 67, k / 4 == 1);
-    symo_stepper_preset(&s, "symo",
+    symo_stepper_preset(&s, "symo-published",
                         "basis=adam beta2=0.9 momentum=0.8 lr=0.1 schedule=constant rate=1 "
                         "eps=1e-3 refresh_every=3");
     one_sided o = {.n = left ? C : R, .m = left ? R : C, .b1 = 0.8, .b2 = 0.9, .eps = 1e-3};

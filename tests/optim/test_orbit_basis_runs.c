@@ -131,8 +131,8 @@ Test(orbit_basis_runs, a_run_resumed_from_its_entries_is_the_same_bits) {
     symo_dtype dtype = k % 2 == 0 ? SYMO_F64 : SYMO_F32;
     symo_stepper_open(&a, two_layers, dtype, 71, false);
     symo_stepper_open(&b, two_layers, dtype, 71, false);
-    symo_stepper_preset(&a, "symo", stacks[k / 2]);
-    symo_stepper_preset(&b, "symo", stacks[k / 2]);
+    symo_stepper_preset(&a, "symo-published", stacks[k / 2]);
+    symo_stepper_preset(&b, "symo-published", stacks[k / 2]);
     for (int t = 0; t < 7; t++) symo_stepper_random(&a, 1);
     for (size_t i = 0; i < symo_optim_state_num_entries(a.state); i++) {
       symo_state_entry from = symo_optim_state_entry(a.state, i);
@@ -161,7 +161,7 @@ Test(orbit_basis_runs, threads_make_the_same_bits) {
     for (int how = 0; how < 2; how++) {
       symo_test_stepper s;
       symo_stepper_open(&s, two_layers, SYMO_F32, 76, false);
-      symo_method method = symo_stepper_method(&s, "symo", stacks[k]);
+      symo_method method = symo_stepper_method(&s, "symo-published", stacks[k]);
       symo_rule rule = symo_stepper_rule(&method);
       symo_optim_spec spec = symo_optim_spec_default();
       spec.num_rules = 1;
@@ -184,15 +184,15 @@ Test(orbit_basis_runs, plans_say_what_is_kept_and_what_it_costs) {
   symo_test_stepper s;
   char *text;
   symo_stepper_open(&s, "h: orthogonal 9; i: identity 4; w[h,i]", SYMO_F64, 72, false);
-  symo_stepper_preset(&s, "symo", "refresh_every=10");
+  symo_stepper_preset(&s, "symo-published", "refresh_every=10");
   symo_optim_cost plain = symo_optim_cost_of(s.optim);
-  symo_stepper_preset(&s, "symo", "refresh_every=10 basis=column momentum=0.9");
+  symo_stepper_preset(&s, "symo-published", "refresh_every=10 basis=column momentum=0.9");
   symo_optim_cost column = symo_optim_cost_of(s.optim);
   cr_ok(s.w.context, symo_optim_describe(s.optim, &text));
   cr_assert(strstr(text, "4 x 4 eigenbasis by eigh (auto), ") != NULL, "%s", text);
   cr_assert(strstr(text, "1 x 4 second moments in it by column") != NULL, "%s", text);
   symo_free(text);
-  symo_stepper_preset(&s, "symo", "refresh_every=10 basis=adam momentum=0.9");
+  symo_stepper_preset(&s, "symo-published", "refresh_every=10 basis=adam momentum=0.9");
   symo_optim_cost entry = symo_optim_cost_of(s.optim);
   cr_ok(s.w.context, symo_optim_describe(s.optim, &text));
   cr_assert(strstr(text, "9 x 4 second moments in it by entry") != NULL, "%s", text);
@@ -206,7 +206,7 @@ Test(orbit_basis_runs, plans_say_what_is_kept_and_what_it_costs) {
 }
 
 static void refused(symo_test_stepper *s, const char *settings, const char *text) {
-  cr_assert(symo_stepper_try(s, "symo", settings) == SYMO_E_UNSUPPORTED, "%s", settings);
+  cr_assert(symo_stepper_try(s, "symo-published", settings) == SYMO_E_UNSUPPORTED, "%s", settings);
   const char *found = symo_context_detail(s->w.context);
   cr_assert(strstr(found, text) != NULL, "no \"%s\" in \"%s\"", text, found);
 }
@@ -214,9 +214,9 @@ static void refused(symo_test_stepper *s, const char *settings, const char *text
 Test(orbit_basis_runs, what_cannot_be_is_refused) {
   symo_test_stepper s;
   symo_stepper_open(&s, two_layers, SYMO_F64, 73, false);
-  cr_ok(s.w.context, symo_stepper_try(&s, "symo", "basis=column"));
-  cr_ok(s.w.context, symo_stepper_try(&s, "symo", "basis=column damping=trace"));
-  cr_ok(s.w.context, symo_stepper_try(&s, "symo-bd", "basis=adam"));
+  cr_ok(s.w.context, symo_stepper_try(&s, "symo-published", "basis=column"));
+  cr_ok(s.w.context, symo_stepper_try(&s, "symo-published", "basis=column damping=trace"));
+  cr_ok(s.w.context, symo_stepper_try(&s, "symo-published", "curvature=orbit-blocked basis=adam"));
   refused(&s, "basis=column beta2=0", "without memory there is no basis");
   refused(&s, "basis=adam alpha=0", "scale nothing");
   refused(&s, "basis=column solver=coupled-newton", "only eigh gives");
@@ -231,7 +231,7 @@ Test(orbit_basis_runs, what_cannot_be_is_refused) {
 Test(orbit_basis_runs, a_large_gradient_behind_a_small_momentum_is_held) {
   symo_test_stepper s;
   symo_stepper_open(&s, two_layers, SYMO_F32, 75, false);
-  symo_stepper_preset(&s, "symo",
+  symo_stepper_preset(&s, "symo-published",
                       "basis=adam source=momentum momentum=0.9999999 beta2=0.9 eps=1e-8 "
                       "schedule=constant rate=1 refresh_every=2");
   for (int t = 0; t < 8; t++) {

@@ -97,14 +97,15 @@ typedef struct range_case {
 } range_case;
 
 static const range_case cases[] = {
-    {"symo", "", false, true},
-    {"symo", "centered=true", false, true},
-    {"symo", "groups=sign-flip", false, true},
-    {"symo", "source=momentum momentum=0.9 beta2=0 mean=false", false, true},
-    {"symo", "beta2=1 correction=false alpha=0.5", false, true},
-    {"symo", "skip_tolerance=0.1", false, true},
-    {"symo-bd", "", false, true},
-    {"symo-bd", "damping=trace eps=0.01 solver=coupled-newton", false, true},
+    {"symo-published", "", false, true},
+    {"symo-published", "centered=true", false, true},
+    {"symo-published", "groups=sign-flip", false, true},
+    {"symo-published", "source=momentum momentum=0.9 beta2=0 mean=false", false, true},
+    {"symo-published", "beta2=1 correction=false alpha=0.5", false, true},
+    {"symo-published", "skip_tolerance=0.1", false, true},
+    {"symo-published", "curvature=orbit-blocked", false, true},
+    {"symo-published", "curvature=orbit-blocked damping=trace eps=0.01 solver=coupled-newton",
+     false, true},
     {"muon", "", false, true},
     {"muon-exact", "", false, true},
     {"normalized-sgd", "", false, false},

@@ -83,7 +83,7 @@ static const struct {
   const char *preset, *settings;
   bool gram;
 } stateless[] = {
-    {"symo-bd", "groups=alternate beta2=0 mean=false lr=1", false},
+    {"symo-published", "curvature=orbit-blocked groups=alternate beta2=0 mean=false lr=1", false},
     {"muon-exact", "source=gradient momentum=0 nesterov=false scale=none lr=1", false},
     {"shampoo", "beta2=0 momentum=0 eps=0 lr=1", true},
 };
@@ -250,13 +250,16 @@ Test(recoveries, adam_and_adamw_are_their_published_rules) {
 
 /* C of sign flips on every coordinate is the diagonal of second moments. */
 Test(recoveries, symo_with_sign_flips_has_the_denominators_of_adam) {
-  static const char *const curvatures[] = {"symo", "symo-bd"};
+  static const char *const curvatures[] = {"orbit", "orbit-blocked"};
   for (int k = 0; k < 4; k++) {
     reference_adam adam = {.lr = 0.01, .b1 = 0.9, .b2 = 0.99};
-    follow_adam(curvatures[k % 2],
-                "groups=sign-flip lr=0.01 schedule=constant beta2=0.99 momentum=0.9 "
-                "momentum_correction=true",
-                adam, k < 2 ? SYMO_F64 : SYMO_F32, k < 2 ? 1e-12 : 1e-5);
+    char settings[160];
+    snprintf(settings, sizeof settings,
+             "curvature=%s groups=sign-flip lr=0.01 schedule=constant beta2=0.99 momentum=0.9 "
+             "momentum_correction=true",
+             curvatures[k % 2]);
+    follow_adam("symo-published", settings, adam, k < 2 ? SYMO_F64 : SYMO_F32,
+                k < 2 ? 1e-12 : 1e-5);
   }
 }
 

@@ -154,12 +154,13 @@ static double follow(const run_case *how, bool relu) {
  * rounding's choice, and second moments along them (or values on their diagonal) depend on it. */
 Test(recoveries_runs, runs_move_with_the_group) {
   static const run_case rows[] = {
-      {"symo", ""},
-      {"symo", "lr=0.02 rate=1 momentum=0.9"},
-      {"symo", "lr=0.02 rate=1 refresh_every=5 graft=adam"},
-      {"symo", "centered=true"},
-      {"symo-bd", ""},
-      {"symo-bd", "source=momentum beta2=0 mean=false momentum=0.9 groups=alternate"},
+      {"symo-published", ""},
+      {"symo-published", "lr=0.02 rate=1 momentum=0.9"},
+      {"symo-published", "lr=0.02 rate=1 refresh_every=5 graft=adam"},
+      {"symo-published", "centered=true"},
+      {"symo-published", "curvature=orbit-blocked"},
+      {"symo-published",
+       "curvature=orbit-blocked source=momentum beta2=0 mean=false momentum=0.9 groups=alternate"},
       {"muon-exact", ""},
       {"muon", ""},
       {"shampoo", ""},

@@ -29,9 +29,9 @@ Test(optim_rules, patterns) {
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     symo_rule rule = {.max_order = 1};
     strcpy(rule.pattern, rows[i].pattern);
-    cr_assert(symo_rule_fits(&rule, rows[i].name, 1) == rows[i].fits, "%s %s", rows[i].pattern,
-              rows[i].name);
-    cr_assert(!symo_rule_fits(&rule, rows[i].name, 2));
+    cr_assert(symo_rule_fits(&rule, rows[i].name, 1, true) == rows[i].fits, "%s %s",
+              rows[i].pattern, rows[i].name);
+    cr_assert(!symo_rule_fits(&rule, rows[i].name, 2, true));
   }
 }
 
@@ -71,6 +71,25 @@ Test(optim_rules, the_first_that_fits_counts) {
   symo_stepper_close(&s);
 }
 
+Test(optim_rules, tensors_that_no_group_moves_may_go_elsewhere) {
+  symo_test_stepper s;
+  symo_stepper_open(&s, net, SYMO_F64, 23, false);
+  symo_method symo = symo_stepper_method(&s, "symo", "");
+  symo_rule rules[4];
+  size_t num = 0;
+  cr_ok(s.w.context, symo_optim_preset_rules(s.w.context, &symo, &num, rules));
+  symo_stepper_plan(&s, num, rules);
+  const size_t expected[] = {1, 0, 1, 0, 0}; /* embed[v,in] and b1[h] are adamw's */
+  for (size_t i = 0; i < 5; i++) cr_assert_eq(symo_optim_rule_of(s.optim, i), expected[i]);
+  symo_optim_spec spec = symo_optim_spec_default();
+  symo_optim *optim = NULL;
+  spec.num_rules = 1;
+  spec.rules = rules;
+  cr_fails(s.w.context, SYMO_E_ARGUMENT, "embed of 2 axes, which no group moves",
+           symo_optim_create(s.w.layout, &spec, &optim));
+  symo_stepper_close(&s);
+}
+
 Test(optim_rules, uncovered_tensors_are_named) {
   symo_test_stepper s;
   symo_stepper_open(&s, net, SYMO_F64, 22, false);
@@ -105,12 +124,14 @@ Test(optim_rules, presets_bring_theirs) {
     m.total_steps = 77;
     cr_ok(context, symo_optim_preset_rules(context, &m, &num, rules));
     bool matrices = strncmp(name, "muon", 4) == 0 || strcmp(name, "shampoo") == 0 ||
-                    strcmp(name, "soap") == 0 || strcmp(name, "symo-stateless") == 0;
+                    strcmp(name, "soap") == 0 ||
+                    (strncmp(name, "symo", 4) == 0 && strcmp(name, "symo-published") != 0);
     cr_assert(num == (matrices ? 2 : 1), "%s", name);
     cr_assert(strcmp(rules[0].method.preset, name) == 0);
     for (size_t order = 0; order <= SYMO_MAX_ORDER; order++) {
-      size_t rule = symo_rule_find(num, rules, "x", order);
-      cr_assert(rule == (matrices && order < 2 ? 1 : 0));
+      cr_assert(symo_rule_find(num, rules, "x", order, true) == (matrices && order < 2 ? 1 : 0));
+      cr_assert(symo_rule_find(num, rules, "x", order, false) ==
+                (matrices && (order < 2 || rules[0].needs_group) ? 1 : 0));
     }
     if (!matrices) continue;
     cr_assert_str_eq(rules[1].method.preset, "adamw");

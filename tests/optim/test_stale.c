@@ -17,7 +17,7 @@ static double largest_update(symo_dtype dtype, bool matrix, double trace, const 
   double most = 0;
   symo_stepper_open(&s, matrix ? "a: sign-flip 3; b: identity 8; w[a,b]" : "i: identity 24; w[i]",
                     dtype, 81, false);
-  symo_stepper_preset(&s, "symo", settings);
+  symo_stepper_preset(&s, "symo-published", settings);
   double *q = calloc(DIM * DIM, sizeof *q);
   cr_assert(q != NULL);
   symo_test_randn(s.w.rng, q, DIM * DIM);
@@ -62,8 +62,8 @@ Test(optim_stale, fresh_roots_are_what_they_were) {
   for (int k = 0; k < 2; k++) {
     symo_stepper_open(&with, "a: sign-flip 3; b: identity 8; w[a,b]", both[k], 82, false);
     symo_stepper_open(&without, "a: sign-flip 3; b: identity 8; w[a,b]", both[k], 82, false);
-    symo_stepper_preset(&with, "symo", "stale_floor=0.7");
-    symo_stepper_preset(&without, "symo", "stale_floor=0");
+    symo_stepper_preset(&with, "symo-published", "stale_floor=0.7");
+    symo_stepper_preset(&without, "symo-published", "stale_floor=0");
     for (int t = 0; t < 10; t++) {
       symo_stepper_random(&with, 1);
       symo_stepper_random(&without, 1);
@@ -83,8 +83,8 @@ Test(optim_stale, a_basis_is_not_kept_before_memory_has_full_rank) {
   double q[SMALL * SMALL] = {0};
   symo_stepper_open(&lazy, "i: identity 6; w[i]", SYMO_F64, 83, false);
   symo_stepper_open(&always, "i: identity 6; w[i]", SYMO_F64, 83, false);
-  symo_stepper_preset(&lazy, "symo", RATE "skip_tolerance=0.01");
-  symo_stepper_preset(&always, "symo", RATE);
+  symo_stepper_preset(&lazy, "symo-published", RATE "skip_tolerance=0.01");
+  symo_stepper_preset(&always, "symo-published", RATE);
   symo_test_randn(lazy.w.rng, q, SMALL * SMALL);
   for (int i = 0; i < SMALL; i++) { /* orthonormal */
     double *x = q + i * SMALL, norm = 0;

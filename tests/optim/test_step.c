@@ -395,7 +395,8 @@ Test(optim_step, lengths_are_as_set) {
   } rows[] = {
       {"sgd", "lr=0.1 clip_norm=0.25", 0.025},
       {"normalized-sgd", "lr=0.1 momentum=0.9 source=momentum", 0.1 * 2.2360679774997896964},
-      {"symo", "lr=0.1 schedule=constant graft=sgd scale=unit-rms", -0.1},
+      {"symo", "lr=0.1", -0.1},
+      {"symo", "lr=0.1 graft=sgd", -0.1},
       {"sgd", "lr=0.1 scale=unit-rms momentum=0.5", -0.1},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -64,10 +64,10 @@ static void compare(const char *preset, const char *settings) {
 
 Test(optim_threads, give_the_same_bits) {
   cr_assert_eq(symo_set_threads(1), SYMO_OK);
-  compare("symo", "");
-  compare("symo", "centered=true damping=trace eps=0.01");
-  compare("symo", "refresh_every=3 stagger=true");
-  compare("symo-bd", "skip_tolerance=0.5");
+  compare("symo-published", "");
+  compare("symo-published", "centered=true damping=trace eps=0.01");
+  compare("symo-published", "refresh_every=3 stagger=true");
+  compare("symo-published", "curvature=orbit-blocked skip_tolerance=0.5");
   compare("symo-stateless", "");
   compare("muon", "");
   compare("muon-exact", "");
@@ -89,7 +89,7 @@ static symo_status make_state(void *self) {
 Test(optim_threads, cost_and_failing_allocations) {
   symo_test_stepper s;
   symo_stepper_open(&s, wide, SYMO_F64, 6, false);
-  symo_method method = symo_stepper_method(&s, "symo", "");
+  symo_method method = symo_stepper_method(&s, "symo-published", "");
   symo_rule rule = symo_stepper_rule(&method);
   symo_optim_spec spec = symo_optim_spec_default();
   double work[2];

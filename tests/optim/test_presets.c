@@ -1,0 +1,125 @@
+/* Presets: a rate is all they need, and no root is out of proportion to the tensors. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "experiments/net/gpt.h"
+#include "optim/curvature/orbit_common.h"
+#include "optim/optim.h"
+#include "tests/experiments/test_net_support.h"
+#include "tests/support/stepping.h"
+
+static bool is_orbit(const symo_method *m) {
+  return strcmp(m->curvature, "orbit") == 0 || strcmp(m->curvature, "orbit-blocked") == 0;
+}
+
+Test(optim_presets, rates_are_constant_but_where_published_otherwise) {
+  for (size_t p = 0; p < symo_method_num_presets(); p++) {
+    symo_method m;
+    const char *name = symo_method_preset_name(p);
+    cr_ok(NULL, symo_method_preset(NULL, name, &m));
+    const bool published = strcmp(name, "symo-published") == 0;
+    cr_assert_str_eq(m.schedule, published ? "exponential" : "constant", "%s", name);
+  }
+}
+
+/* ---- training ---- */
+
+/* Mean squared error of a student of its own teacher, with the library's rules of the preset. */
+static double train(const char *preset, double lr, int steps) {
+  symo_net_spec spec = symo_net_spec_default();
+  cr_ok(NULL, symo_net_parse(NULL, "20-32-5", &spec));
+  net_case c = net_case_create(&spec, 200, 0.5, 3);
+  cr_ok(c.context, symo_net_predict(c.net, c.packed, c.examples, c.x, c.y));
+  cr_ok(c.context, symo_net_set_data(c.net, c.examples, c.x, c.y));
+  symo_layout *layout;
+  symo_optim *optim;
+  symo_optim_state *state;
+  symo_method method;
+  symo_rule rules[4];
+  symo_optim_spec optim_spec = symo_optim_spec_default();
+  cr_ok(c.context, symo_net_layout(c.context, &spec, NULL, &layout));
+  cr_ok(c.context, symo_method_preset(c.context, preset, &method));
+  method.lr = lr;
+  cr_ok(c.context, symo_optim_preset_rules(c.context, &method, &optim_spec.num_rules, rules));
+  optim_spec.rules = rules;
+  cr_ok(c.context, symo_optim_create(layout, &optim_spec, &optim));
+  cr_ok(c.context, symo_optim_state_create(optim, &state));
+  double *theta = net_vector(c.size), loss = NAN;
+  symo_rng *rng = symo_test_rng(c.context, 4);
+  symo_net_init_fan_in(c.net, rng, theta);
+  for (int t = 0; t < steps; t++)
+    cr_ok(c.context, symo_optim_problem_step(state, &c.problem, theta, &loss, NULL));
+  symo_rng_destroy(rng);
+  symo_free(theta);
+  symo_optim_state_destroy(state);
+  symo_optim_destroy(optim);
+  symo_layout_destroy(layout);
+  net_case_destroy(&c);
+  return loss;
+}
+
+/* A schedule that freezes leaves symo at its start after some fifty steps. */
+Test(optim_presets, symo_goes_on_for_as_long_as_it_is_asked_to) {
+  const double adam = train("adam", 0.01, 300);
+  const char *const names[] = {"symo", "symo-bd", "symo-stateless"};
+  for (size_t i = 0; i < 3; i++) {
+    const double early = train(names[i], 0.01, 60), late = train(names[i], 0.01, 300);
+    cr_assert(late <= 0.5 * early && late <= adam, "%s: %g after 60, %g after 300; adam %g",
+              names[i], early, late, adam);
+  }
+}
+
+/* ---- proportions ---- */
+
+/* The order of the largest matrix that roots or polar factors are made of. */
+static size_t largest_root(const symo_optim *optim) {
+  size_t largest = 0;
+  for (size_t b = 0; b < optim->num_blocks; b++) {
+    if (!is_orbit(&optim->blocks[b].method)) continue;
+    const orbit *o = optim->blocks[b].self;
+    for (size_t i = 0; i < o->num_labels; i++) {
+      const orbit_label *l = &o->labels[i];
+      const size_t m = l->label->m, n = l->label->ambient;
+      const size_t order = l->way == ORBIT_ROOTS ? m : l->way == ORBIT_POLAR ? (m < n ? m : n) : 0;
+      largest = order > largest ? order : largest;
+    }
+  }
+  return largest;
+}
+
+/* GPT-2 with 124 million parameters: means over hidden units, which permutations leave where they
+ * are, couple all blocks; a root over them would be of order 18,432. */
+Test(optim_presets, no_root_is_larger_than_two_tensors) {
+  static const char *const presets[] = {"symo", "symo-bd", "symo-stateless"};
+  static const char *const settings[] = {"", "beta2=0.95"};
+  symo_context *context = symo_test_context();
+  symo_gpt_spec gpt = symo_gpt_spec_default();
+  symo_net_spec net;
+  gpt.vocabulary = 50257, gpt.block = 1024, gpt.width = 768, gpt.heads = 12, gpt.layers = 12;
+  cr_ok(context, symo_gpt_to_net(context, &gpt, &net));
+  for (int k = 0; k < 6; k++) {
+    symo_layout *layout;
+    symo_optim *optim = NULL;
+    symo_rule rules[4];
+    symo_method method;
+    symo_optim_spec plain = symo_optim_spec_default();
+    char *text = NULL;
+    cr_ok(context, symo_net_layout(context, &net, NULL, &layout));
+    cr_ok(context, symo_method_preset(context, presets[k / 2], &method));
+    if (settings[k % 2][0] != '\0') method.beta2 = 0.95;
+    cr_ok(context, symo_optim_preset_rules(context, &method, &plain.num_rules, rules));
+    plain.rules = rules;
+    plain.dtype = SYMO_F32;
+    cr_ok(context, symo_optim_create(layout, &plain, &optim));
+    const size_t order = largest_root(optim);
+    cr_assert(order > 0 && order <= 2 * 768, "%s, %s: %zu", presets[k / 2], settings[k % 2], order);
+    cr_ok(context, symo_optim_describe(optim, &text));
+    cr_assert(strstr(text, "by the mean of the others") != NULL, "%s", text);
+    symo_free(text);
+    symo_optim_destroy(optim);
+    symo_layout_destroy(layout);
+  }
+  symo_context_destroy(context);
+  cr_no_leaks();
+}
