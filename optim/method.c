@@ -214,6 +214,10 @@ static bool read_number(const char *value, double *out) {
 
 static void write_number(double x, char value[128]) {
   double back;
+  if (x == floor(x) && fabs(x) < 1e15) {
+    snprintf(value, 128, "%.0f", x);
+    return;
+  }
   for (int digits = 1; digits <= 17; digits++) {
     snprintf(value, 128, "%.*g", digits, x);
     char *point = strchr(value, localeconv()->decimal_point[0]);

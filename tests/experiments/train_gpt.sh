@@ -130,10 +130,19 @@ head -n 1 from/metrics.jsonl | grep -qF "\"val_loss\": $last" || fail "does not 
 works train gpt $net --optimizer symo --plan
 grep -q 'h.0.attn.q.weight .*symo' out || fail "plan: $(cat out)"
 grep -q 'wte.weight .*adamw' out || fail "plan: $(cat out)"
+grep -q 'task gpt changes the preset: .*schedule constant -> cosine' out || fail "plan: $(cat out)"
+# A file means what the name of its preset does; what it says goes first; rules are taken as they are.
 printf '{"preset": "sgd", "lr": 0.1}' >mine.json
+printf '{"rules": [{"preset": "sgd", "lr": 0.1}]}' >rules.json
 # shellcheck disable=SC2086
-works train gpt $net --optimizer mine.json --max-iters 3 --out mine
-grep -q '"clip_norm": 0[,.}]' mine/optimizer.json || fail "a spec file is not taken as it is"
+for optimizer in "sgd --lr 0.1" mine.json rules.json; do
+  works train gpt $net --optimizer $optimizer --max-iters 3 --out "mine-${optimizer%% *}"
+done
+cmp mine-sgd/optimizer.json mine-mine.json/optimizer.json || fail "a file means another thing"
+grep -q '"clip_norm": 1[,.}]' mine-mine.json/optimizer.json || fail "the task has no say in a file"
+tr -d ' \n' <mine-mine.json/run.json | grep -q '"clip_norm":{"preset":"0","task":"1"}' ||
+  fail "what the task changed is not told: $(cat mine-mine.json/run.json)"
+grep -q '"clip_norm": 0[,.}]' mine-rules.json/optimizer.json || fail "rules are not taken as they are"
 
 # ---- sweep and plot ----
 # shellcheck disable=SC2086
