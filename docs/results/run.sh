@@ -99,18 +99,21 @@ tuned_ema=(--set schedule=cosine --set momentum_ema=true --set momentum_correcti
 if wanted teacher-student; then
   mkdir -p teacher-student
   {
-    for name in symo shampoo adam sgd; do students "$name" --optimizer "$name"; done
+    students symo-published --optimizer symo-published
+    students shampoo --optimizer shampoo --lr 0.8 --set momentum=0
+    students adam --optimizer adam --lr 0.01
+    students sgd --optimizer sgd --lr 0.8
     students tuned --optimizer ../../experiments/examples/optim-teacher-student.json
-    students tuned-full --optimizer symo "${tuned_ema[@]}" --set lr=0.08 --set min_lr=0.003 \
+    students tuned-full --optimizer symo-published "${tuned_ema[@]}" --set lr=0.08 --set min_lr=0.003 \
       --set momentum=0.3 --set warmup_steps=2 --set total_steps=17
     students muon-tuned --optimizer muon-exact "${tuned_ema[@]}" --set lr=0.364 \
       --set min_lr=0.0042 --set momentum=0.33 --set nesterov=false --set total_steps=15
     students shampoo-tuned --optimizer shampoo --set lr=0.514 --set schedule=linear \
       --set min_lr=0.0014 --set total_steps=15 --set beta2=0.457
     echo
-    python3 teacher-student.py "$work/students" symo shampoo adam sgd tuned tuned-full \
+    python3 teacher-student.py "$work/students" symo-published shampoo adam sgd tuned tuned-full \
       muon-tuned shampoo-tuned
   } >teacher-student/output.txt
-  (cd "$work/students" && "$symo" plot symo shampoo adam sgd tuned --out curves >/dev/null 2>&1)
+  (cd "$work/students" && "$symo" plot symo-published shampoo adam sgd tuned --out curves >/dev/null 2>&1)
   cp "$work/students/curves.png" teacher-student/
 fi

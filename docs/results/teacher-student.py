@@ -47,6 +47,6 @@ for name in names:
     near = [reached(runs[name][seed], 1.05 * level[seed]) for seed in seeds]
     print("%-14s%-24s%-24s%s" % (name, count(first), count(near),
                                  " ".join("-" if v is None else str(v) for v in first)))
-twenty = [reached(runs["shampoo"][seed], runs["symo"][seed][20]) for seed in seeds]
-print("\nshampoo reaches what symo has at 20:", count(twenty), " ", *twenty)
+twenty = [reached(runs["shampoo"][seed], runs["symo-published"][seed][20]) for seed in seeds]
+print("\nshampoo reaches what symo-published has at 20:", count(twenty), " ", *twenty)
 print("seeds", *seeds)
