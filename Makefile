@@ -49,9 +49,13 @@ PACKAGE_INCLUDES := $(patsubst -I%,-isystem %,$(sort $(filter-out -I/usr/include
 PACKAGE_PATHS := $(sort $(call package_flags,--libs-only-L))
 
 # GSL comes first and gslcblas never: it would take the place of OpenBLAS, twenty times slower.
-LIBS     := $(PACKAGE_PATHS) -lgsl -lopenblas $(LAPACKE) -ljansson -lm
+# Each library stands before those that it uses: linkers read archives once, from left to right.
+LIBS     := $(PACKAGE_PATHS) -lgsl $(LAPACKE) -lopenblas -ljansson -lm
 # The command lends its functions to the plugins that it loads.
-EXE_LIBS := $(PACKAGE_PATHS) -rdynamic -lgsl -lopenblas $(LAPACKE) -ljansson -lz -lm -ldl
+EXE_LIBS := $(PACKAGE_PATHS) -rdynamic -lgsl $(LAPACKE) -lopenblas -ljansson -lz -lm -ldl
+# A static OpenBLAS that holds compiled Fortran needs its run time, as far as it is there.
+FORTRAN   = $(if $(filter -lgfortran,$(call package_flags,--static --libs-only-l)),$(foreach \
+  l,gfortran quadmath,$(if $(filter /%,$(shell $(CC) -print-file-name=lib$(l).a)),-l$(l))))
 
 # Functions in tables take what the table says, needed or not.
 WARNINGS := -Wall -Wextra -Wno-unused-parameter -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
@@ -283,7 +287,8 @@ install: all
 	sed -e 's|@prefix@|$(PREFIX)|' \
 	  -e 's|@libdir@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))|' \
 	  -e 's|@includedir@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(INCLUDEDIR))|' \
-	  -e 's|@version@|$(VERSION)|' -e 's|@libs@|$(LIBS)|' symo.pc.in >$(DESTDIR)$(PCDIR)/symo.pc
+	  -e 's|@version@|$(VERSION)|' \
+	  -e 's|@libs@|$(filter-out -lm,$(LIBS)) $(FORTRAN) -lm|' symo.pc.in >$(DESTDIR)$(PCDIR)/symo.pc
 	chmod 644 $(DESTDIR)$(PCDIR)/symo.pc
 
 uninstall:

@@ -17,7 +17,7 @@ fail() {
 flags=()
 [ -n "${SANITIZED:-}" ] && flags+=("-fsanitize=address,undefined")
 case $build in */coverage) flags+=(--coverage) ;; esac
-libraries=(-lgsl -lopenblas -llapacke -ljansson -lm)
+libraries=(-lgsl -llapacke -lopenblas -ljansson -lm)
 if [ "$(uname -s)" = Darwin ]; then
   libraries=("-L$(brew --prefix openblas)/lib" -lgsl -lopenblas -ljansson -lm)
 fi

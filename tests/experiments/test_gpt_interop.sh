@@ -97,7 +97,7 @@ END
 
 sanitize=()
 [ -n "${SANITIZED:-}" ] && sanitize=("-fsanitize=address,undefined")
-libraries=(-lgsl -lopenblas -llapacke -ljansson -lz -lm -ldl)
+libraries=(-lgsl -llapacke -lopenblas -ljansson -lz -lm -ldl)
 "${CC:-cc}" -std=c11 -D_POSIX_C_SOURCE=200809L -I"$SOURCE/include" -I"$SOURCE" "${sanitize[@]}" \
   program.c "$BUILD/obj/libkit.a" "$BUILD/libsymo.a" "${libraries[@]}" -pthread -rdynamic -o program
 

@@ -32,14 +32,30 @@ cat >"$WORK/program.c" <<'END'
 #include <string.h>
 #include <symo/symo.h>
 
+/* BLAS, LAPACK, JSON and random numbers are all needed. */
 int main(void) {
+  double w[4] = {1, 2, 3, 4}, x[4];
+  symo_const_vector gradient = {.data = (const void *[]){w}};
+  symo_vector step = {.data = (void *[]){x}};
   symo_context *context;
+  symo_layout *layout;
+  symo_plan *plan;
+  symo_hessian *hessian;
   symo_rng *rng;
+  const char *json = "{\"spaces\": {\"h\": {\"dim\": 4, \"group\": \"permutation\"}},"
+                     " \"tensors\": [{\"name\": \"w\", \"axes\": [\"h\"]}]}";
   if (strcmp(symo_version(), SYMO_VERSION_STRING) != 0) return 1;
   if (symo_context_create(&context) != SYMO_OK) return 2;
-  if (symo_rng_create(context, 1, &rng) != SYMO_OK) return 3;
-  printf("%s %d\n", symo_version(), symo_rng_uniform(rng) < 1);
+  if (symo_layout_from_json(context, json, &layout) != SYMO_OK) return 3;
+  if (symo_plan_create(layout, NULL, &plan) != SYMO_OK) return 4;
+  if (symo_estimate(plan, NULL, 1, &gradient, NULL, &hessian) != SYMO_OK) return 5;
+  if (symo_hessian_solve(hessian, 1e-3, gradient, step) != SYMO_OK) return 6;
+  if (symo_rng_create(context, 1, &rng) != SYMO_OK) return 7;
+  printf("%s %d\n", symo_version(), symo_rng_uniform(rng) < 1 && x[3] > 0);
   symo_rng_destroy(rng);
+  symo_hessian_destroy(hessian);
+  symo_plan_destroy(plan);
+  symo_layout_destroy(layout);
   symo_context_destroy(context);
   return 0;
 }
@@ -56,6 +72,20 @@ $CC -std=c11 -I"$root$prefix/include" "$WORK/program.c" "$lib/libsymo.a" \
   "${static[@]}" -o "$WORK/static"
 answer=$("$WORK/static")
 [ "$answer" = "$expected" ] || fail "with the static library: $answer"
+
+# Everything static, by what symo.pc says alone, where all those archives are installed.
+archives=1
+case ${TEST_FLAGS:-} in *-fsanitize*) archives=0 ;; esac # never with -static
+for name in gsl lapacke openblas jansson; do
+  case $($CC -print-file-name=lib$name.a) in /*) ;; *) archives=0 ;; esac
+done
+if [ $archives -eq 1 ]; then
+  read -r -a all < <(pkg-config --define-variable=prefix="$root$prefix" --static --cflags --libs symo)
+  $CC -std=c11 -static "$WORK/program.c" "${all[@]}" -o "$WORK/all-static" 2>"$WORK/link" ||
+    fail "does not link statically: $(tail -n 2 "$WORK/link")"
+  answer=$("$WORK/all-static")
+  [ "$answer" = "$expected" ] || fail "linked statically: $answer"
+fi
 version=$("$root$prefix/bin/symo" --version)
 case $version in *"${expected% 1}"*) ;; *) fail "symo --version: $version" ;; esac
 

@@ -62,7 +62,7 @@ EOF
 
 sanitize=()
 [ -n "${SANITIZED:-}" ] && sanitize=("-fsanitize=address,undefined")
-libraries=(-lgsl -lopenblas -llapacke -ljansson -lm)
+libraries=(-lgsl -llapacke -lopenblas -ljansson -lm)
 "${CC:-cc}" -std=c11 -I"$SOURCE/include" -I"$SOURCE" "${sanitize[@]}" program.c \
   "$BUILD/libsymo.a" "${libraries[@]}" -pthread -o program
 

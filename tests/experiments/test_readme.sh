@@ -18,7 +18,7 @@ done < <(grep -o '](\([^)]*\))' README.md | sed -e 's/^](//' -e 's/)$//' -e 's/[
   grep -v -e '^[a-z]*:' -e '^$' | sort -u)
 
 flags=(-std=c11 -Wall -Wextra -Wpedantic -Werror -Iinclude)
-libs=(-lgsl -lopenblas -llapacke -ljansson -lm -pthread)
+libs=(-lgsl -llapacke -lopenblas -ljansson -lm -pthread)
 if [ "$(uname -s)" = Darwin ]; then
   libs=("-L$(brew --prefix openblas)/lib" -lgsl -lopenblas -ljansson -lm)
 fi
