@@ -29,6 +29,11 @@ static const double nearby_step = 0.1, nearby_ratio = 1e-3;
 static const double smallest_part[] = {[SYMO_F32] = 1e-2, [SYMO_F64] = 1e-6};
 static const double exact_bound[] = {[SYMO_F32] = 1e-4, [SYMO_F64] = 1e-9};
 
+/* Where a group without a defect is tried again: at least these root mean squares, at which networks
+ * are no longer linear. */
+static const double telling[] = {0.3, 3};
+enum { TELLING = sizeof telling / sizeof telling[0], TELLING_ELEMENTS = 2 };
+
 typedef struct vector {
   void *flat;  /* [size] */
   void **data; /* [num_tensors] */
@@ -47,6 +52,7 @@ typedef struct work {
   const void *theta;
   const void **theta_data;
   void *flat, **pointers;
+  double *scratch; /* [num_tensors] */
   double loss, loss_scale, gradient;
   bool loss_nearby, gradient_nearby;
 } work;
@@ -56,7 +62,7 @@ symo_symmetry_spec symo_symmetry_spec_default(void) {
 }
 
 const char *symo_symmetry_verdict_name(symo_symmetry_verdict verdict) {
-  static const char *const names[] = {"exact", "approximate", "wrong"};
+  static const char *const names[] = {"exact", "approximate", "cannot tell", "wrong"};
   return (size_t)verdict < sizeof names / sizeof names[0] ? names[verdict] : "unknown";
 }
 
@@ -177,18 +183,27 @@ static symo_status evaluate(work *w, const void *theta, const size_t *space, dou
 
 /* ---- theta, and what lies near it ---- */
 
-static void step_aside(work *w) {
-  const symo_layout *layout = w->layout;
-  double all = symo_nrm2(w->dtype, layout->parameters, w->theta) / sqrt((double)layout->parameters);
-  if (!(all > 0)) all = 1;
-  for (size_t t = 0; t < layout->num_tensors; t++) {
-    size_t n = layout->tensors[t].size;
+static double rms_of(const work *w, size_t n, const void *x) {
+  return n > 0 ? symo_nrm2(w->dtype, n, x) / sqrt((double)n) : 0;
+}
+
+/* Of all parameters; 1 if they are zero. */
+static double size_of(const work *w) {
+  double all = rms_of(w, w->layout->parameters, w->theta);
+  return all > 0 ? all : 1;
+}
+
+/* v[NEAR] = keep theta + factor r z, z normal, r the root mean square of the tensor. */
+static void step_aside(work *w, double keep, double factor) {
+  double all = size_of(w);
+  for (size_t t = 0; t < w->layout->num_tensors; t++) {
+    size_t n = w->layout->tensors[t].size;
     const void *from = w->theta_data[t];
-    double rms = symo_nrm2(w->dtype, n, from) / sqrt((double)n);
+    double rms = rms_of(w, n, from);
     if (!(rms > 0)) rms = all;
     for (size_t i = 0; i < n; i++)
       symo_put(w->dtype, w->v[NEAR].data[t], i,
-               symo_get(w->dtype, from, i) + nearby_step * rms * symo_rng_normal(w->rng));
+               keep * symo_get(w->dtype, from, i) + factor * rms * symo_rng_normal(w->rng));
   }
 }
 
@@ -196,7 +211,7 @@ static symo_status begin(work *w) {
   const symo_problem *p = w->problem;
   symo_status status = evaluate(w, w->theta, NULL, &w->loss, &w->v[GRADIENT]);
   if (status != SYMO_OK) return status;
-  step_aside(w);
+  step_aside(w, 1, nearby_step);
   double near_loss = 0;
   status = p->gradient(p->self, w->v[NEAR].flat, &near_loss, w->v[NEAR_GRADIENT].flat);
   if (status != SYMO_OK) return status;
@@ -307,6 +322,63 @@ static void judge(const symo_symmetry_report *report, symo_symmetry_row *row) {
                                                       : SYMO_SYMMETRY_WRONG;
 }
 
+/* ---- could a defect have been seen? ---- */
+
+static bool unseen(const symo_symmetry_row *row) {
+  return row->verdict == SYMO_SYMMETRY_EXACT && row->elements > 0;
+}
+
+/* The smallest weights that show a defect are kept. */
+static bool seen(const symo_symmetry_report *report, const symo_symmetry_row *row) {
+  return row->elsewhere > sqrt(report->exact);
+}
+
+/* Rows without a defect, again at v[NEAR], which takes theta's place; what is not finite there says
+ * nothing. */
+static symo_status try_again(work *w, double size, const symo_symmetry_report *report,
+                             symo_symmetry_row *rows) {
+  symo_status status = evaluate(w, w->v[NEAR].flat, NULL, &w->loss, &w->v[GRADIENT]);
+  if (status != SYMO_OK) return status == SYMO_E_NONFINITE ? SYMO_OK : status;
+  w->loss_scale = fabs(w->loss);
+  for (size_t i = 0; i < report->num_rows; i++) {
+    symo_symmetry_row probe = {.space = rows[i].space};
+    if (!unseen(&rows[i])) continue;
+    symo_element_reset(w->element);
+    for (size_t k = 0; k < TELLING_ELEMENTS && status == SYMO_OK; k++)
+      status = measure(w, &probe, w->scratch);
+    if (status != SYMO_OK && status != SYMO_E_NONFINITE) return status;
+    status = SYMO_OK;
+    double defect = fmax(probe.loss, probe.gradient);
+    if (!isfinite(defect) || defect <= rows[i].elsewhere || seen(report, &rows[i])) continue;
+    rows[i].elsewhere = defect;
+    rows[i].elsewhere_size = size;
+  }
+  return SYMO_OK;
+}
+
+/* At random weights: trained ones, made larger, would saturate. */
+static symo_status look_elsewhere(work *w, const symo_symmetry_report *report,
+                                  symo_symmetry_row *rows) {
+  double size = size_of(w);
+  const void *theta = w->theta, **theta_data = w->theta_data;
+  bool any = false;
+  symo_status status = SYMO_OK;
+  for (size_t i = 0; i < report->num_rows; i++) any = any || unseen(&rows[i]);
+  w->gradient_nearby = false;
+  for (size_t k = 0; any && k < TELLING && status == SYMO_OK; k++) {
+    double larger = fmax(telling[k], size);
+    step_aside(w, 0, larger / size);
+    w->theta = w->v[NEAR].flat;
+    w->theta_data = (const void **)w->v[NEAR].data;
+    status = try_again(w, larger, report, rows);
+    w->theta = theta;
+    w->theta_data = theta_data;
+  }
+  for (size_t i = 0; i < report->num_rows; i++)
+    if (unseen(&rows[i]) && seen(report, &rows[i])) rows[i].verdict = SYMO_SYMMETRY_UNCERTAIN;
+  return status;
+}
+
 /* ---- the whole ---- */
 
 static symo_status open_work(work *w) {
@@ -316,7 +388,8 @@ static symo_status open_work(work *w) {
   w->flat = symo_malloc(bytes);
   w->pointers = symo_calloc(VECTORS * tensors + 1, sizeof *w->pointers);
   w->theta_data = symo_calloc(tensors + 1, sizeof *w->theta_data);
-  if (w->flat == NULL || w->pointers == NULL || w->theta_data == NULL)
+  w->scratch = symo_calloc(tensors + 1, sizeof *w->scratch);
+  if (w->flat == NULL || w->pointers == NULL || w->theta_data == NULL || w->scratch == NULL)
     return symo_fail_memory(w->context, "symmetry");
   symo_layout_split_const(w->layout, w->dtype, w->theta, w->theta_data);
   for (size_t i = 0; i < VECTORS; i++) {
@@ -343,13 +416,16 @@ static symo_status run(work *w, size_t samples, symo_symmetry_report *report,
     for (size_t k = 0; k < samples && rows[i].elements == k; k++)
       SYMO_TRY(measure(w, &rows[i], tensors + i * report->num_tensors));
     judge(report, &rows[i]);
-    if (rows[i].verdict > report->verdict) report->verdict = rows[i].verdict;
   }
+  SYMO_TRY(look_elsewhere(w, report, rows));
+  for (size_t i = 0; i < report->num_rows; i++)
+    if (rows[i].verdict > report->verdict) report->verdict = rows[i].verdict;
 fail:
   symo_element_destroy(w->element);
   symo_free(w->flat);
   symo_free(w->pointers);
   symo_free(w->theta_data);
+  symo_free(w->scratch);
   return status;
 }
 

@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 int cli_open_layout(cli *c, symo_layout **out) {
   symo_status status = symo_layout_open(cli_context(c), cli_str(c, "layout"), out);
@@ -120,4 +121,52 @@ cli_bytes cli_format_bytes(double bytes) {
   cli_bytes out;
   (void)snprintf(out.text, sizeof out.text, "%.3g %s", bytes, units[unit]);
   return out;
+}
+
+/* ---- what the group does not move ---- */
+
+static double square(const symo_layout *layout, symo_dtype dtype, const void *const *data) {
+  double sum = 0;
+  for (size_t t = 0; t < symo_layout_num_tensors(layout); t++) {
+    double norm = symo_nrm2(dtype, symo_layout_tensor_size(layout, t), data[t]);
+    sum += norm * norm;
+  }
+  return sum;
+}
+
+symo_status cli_trivial_part(cli *c, const symo_plan *plan, size_t count,
+                             const symo_const_vector *x, cli_trivial *out) {
+  const symo_layout *layout = symo_plan_layout(plan);
+  symo_dtype dtype = symo_plan_dtype(plan);
+  size_t tensors = symo_layout_num_tensors(layout), parameters = symo_layout_num_parameters(layout);
+  void *flat = symo_malloc(parameters * symo_dtype_size(dtype) + 1),
+       **data = symo_calloc(tensors + 1, sizeof *data);
+  double part = 0, whole = 0, trivial = 0;
+  symo_status status = SYMO_OK;
+  if (flat == NULL || data == NULL) {
+    status = symo_fail_memory(cli_context(c), "label 0");
+    goto fail;
+  }
+  symo_layout_split(layout, dtype, flat, data);
+  for (size_t i = 0; i < count; i++) {
+    SYMO_TRY(symo_plan_mean(plan, x[i], (symo_vector){data, NULL}));
+    part += square(layout, dtype, (const void *const *)data);
+    whole += square(layout, dtype, x[i].data);
+  }
+  for (size_t l = 0; l < symo_plan_num_labels(plan); l++) {
+    symo_label_info info = symo_plan_label(plan, l);
+    const char *slash = strrchr(info.name, '/'); /* "trivial", or "w1/trivial" */
+    if (strcmp(slash != NULL ? slash + 1 : info.name, "trivial") == 0)
+      trivial += (double)info.multiplicity;
+  }
+  *out = (cli_trivial){part / whole, trivial / (double)parameters};
+fail:
+  symo_free(flat);
+  symo_free(data);
+  return status;
+}
+
+bool cli_trivial_dominates(cli_trivial part) {
+  const double most_share = 0.1, most_parameters = 0.5;
+  return part.share > most_share && part.parameters < most_parameters;
 }

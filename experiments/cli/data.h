@@ -45,6 +45,17 @@ symo_vector cli_mutable_vector(const cli_vector *v);
 /* {"name", "dim", "count", "multiplicity", "tensors", "views", "dropped"} for every label. */
 json_t *cli_labels_json(cli *c, const symo_plan *plan);
 
+/* The part of vectors that the group of a plan does not move, label 0: its share of their squared
+ * norm (1 or a little more if that is all; NaN for zeros), and of the parameters. */
+typedef struct cli_trivial {
+  double share, parameters;
+} cli_trivial;
+symo_status cli_trivial_part(cli *c, const symo_plan *plan, size_t count,
+                             const symo_const_vector *x, cli_trivial *out);
+
+/* Whether an estimate from these is better without label 0 (docs/results/README.md, Centring). */
+bool cli_trivial_dominates(cli_trivial part);
+
 /* A count held in a double: an integer where it is one. */
 json_t *cli_count(double value);
 

@@ -119,6 +119,20 @@ static int read_vectors(cli *c, job *j) {
 
 /* ---- computing and answering ---- */
 
+/* Nothing changes by itself: what --centered means is part of the contract. */
+static symo_status advise(cli *c, const job *j) {
+  cli_trivial part = {0};
+  if (symo_plan_centered(j->plan)) return SYMO_OK;
+  symo_status status = cli_trivial_part(c, j->plan, j->count, j->grads, &part);
+  if (status == SYMO_OK && cli_trivial_dominates(part))
+    cli_note(
+        c,
+        "label 0, the part of the gradient that the group does not move, has %.4g %% of its square "
+        "and hides the rest of the estimate (--centered leaves it out)",
+        100 * part.share);
+  return status;
+}
+
 static symo_status compute(cli *c, job *j) {
   symo_status status = SYMO_OK;
   symo_plan_spec spec = symo_plan_spec_default();
@@ -129,6 +143,7 @@ static symo_status compute(cli *c, job *j) {
   double start = cli_seconds();
   SYMO_TRY(symo_estimate(j->plan, &j->spec, j->count, j->grads, j->params, &j->hessian));
   j->seconds = cli_seconds() - start;
+  status = advise(c, j);
 fail:
   return status;
 }

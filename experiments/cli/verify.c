@@ -86,13 +86,16 @@ const cli_command cli_command_verify = {
         "at a time and at last of all together, and compares loss and gradient at the\n"
         "moved weights with what a symmetry predicts.  Defects are relative to that;\n"
         "exact: at most 1e-9 (f64) or 1e-4 (f32), approximate: at most 0.3, else wrong.\n"
+        "A group without a defect is tried again at larger random weights: where it has\n"
+        "one there, these weights cannot tell (too small for the number type, say).\n"
         "The defect of a tensor is that of its own part of the gradient.  Of transformers\n"
         "auto moves heads in all tensors at once, with one rotation in all heads.",
     .example = "symo verify --layout net.json --samples 5000 --seed 3\n"
                "symo verify --data teacher --net 3-16-2 --act relu --groups signed-permutation\n"
                "symo verify --weights checkpoint.safetensors --data text.txt --examples 64 \\\n"
                "  --groups 'heads=permutation; embd=orthogonal'",
-    .no = "a closed form is off by more than 5 standard errors; a group is no exact symmetry",
+    .no = "a closed form is off by more than 5 standard errors; a group is no exact symmetry, or\n"
+          "     these weights cannot tell",
     .options = options,
     .json = true,
     .run = run};

@@ -8,7 +8,7 @@ int verify_layout(cli *c); /* are the closed forms of a layout right? */
 int verify_net(cli *c);    /* is its group a symmetry of this network? */
 
 /* Elements to draw where --samples is not given. */
-enum { VERIFY_LAYOUT_SAMPLES = 2000, VERIFY_LAYOUT_LEAST = 200, VERIFY_NET_SAMPLES = 8 };
+enum { VERIFY_LAYOUT_SAMPLES = 2000, VERIFY_LAYOUT_LEAST = 200 };
 size_t verify_samples(const cli *c, size_t otherwise);
 
 #endif

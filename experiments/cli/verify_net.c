@@ -2,27 +2,37 @@
  * weights that symo compare takes with the same options. */
 #include "experiments/cli/data.h"
 #include "experiments/cli/verify.h"
+#include "experiments/compare/groups.h"
 #include "experiments/compare/options.h"
-#include "experiments/compare/setup.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-/* The stream of random numbers of the elements; those of weights and data are their own. */
-enum { STREAM_ELEMENTS = 0x73 };
+#include "core/alloc.h"
+#include "core/error.h"
+
+enum { GROUP_TEXT = 128 };
 
 typedef struct inquiry {
   compare_setup setup;
   symo_symmetry_report *report;
+  char (*groups)[GROUP_TEXT]; /* [spaces], as people read them */
   size_t samples;
   char net[256];
   bool bounded;     /* --tolerance was given */
   double tolerance; /* what passes */
 } inquiry;
 
+static bool is_joint(const symo_symmetry_row *row) { return row->space == SYMO_SYMMETRY_JOINT; }
+
+static bool uncertain(const symo_symmetry_row *row) {
+  return row->verdict == SYMO_SYMMETRY_UNCERTAIN;
+}
+
+/* Who gives a tolerance asks for the defect at this point only. */
 static bool passes(const inquiry *q, const symo_symmetry_row *row) {
-  return row->defect <= q->tolerance;
+  return row->defect <= q->tolerance && (q->bounded || !uncertain(row));
 }
 
 static bool all_pass(const inquiry *q) {
@@ -30,8 +40,6 @@ static bool all_pass(const inquiry *q) {
   for (size_t i = 0; i < q->report->num_rows; i++) pass = pass && passes(q, &q->report->rows[i]);
   return pass;
 }
-
-static bool is_joint(const symo_symmetry_row *row) { return row->space == SYMO_SYMMETRY_JOINT; }
 
 static const char *space(const inquiry *q, const symo_symmetry_row *row) {
   return is_joint(row) ? "all together" : symo_layout_space_name(q->setup.layout, row->space);
@@ -60,6 +68,7 @@ static json_t *row_json(cli *c, const inquiry *q, const symo_symmetry_row *row) 
   cli_set(c, o, "defect", cli_number(row->defect));
   cli_set(c, o, "loss_defect", cli_number(row->loss));
   cli_set(c, o, "gradient_defect", cli_number(row->gradient));
+  cli_set(c, o, "defect_elsewhere", cli_number(row->elsewhere));
   cli_set(c, o, "largest_share", json_string(tensor(q, row->tensor)));
   for (size_t t = 0; t < q->report->num_tensors; t++)
     cli_set(c, tensors, tensor(q, t), cli_number(row->tensors[t]));
@@ -148,7 +157,7 @@ static const char *space_text(const inquiry *q, size_t row) {
 
 static const char *group_text(const inquiry *q, size_t row) {
   const symo_symmetry_row *r = &q->report->rows[row];
-  return is_joint(r) ? "" : symo_group_name(group(q, r));
+  return is_joint(r) ? "" : q->groups[r->space];
 }
 
 static void print_table(const inquiry *q) {
@@ -171,6 +180,35 @@ static void print_table(const inquiry *q) {
   printf("\n");
 }
 
+/* What the weights of this point do not show. */
+static void print_uncertain(const inquiry *q, const symo_symmetry_row *row) {
+  const bool narrow = q->setup.spec.net.dtype == SYMO_F32, drawn = q->setup.spec.weights == NULL;
+  if (is_joint(row))
+    printf("CANNOT TELL: all together show");
+  else
+    printf("CANNOT TELL: space %s: %s shows", space(q, row), q->groups[row->space]);
+  printf(" no defect at these weights (%.1e, the bound %.1e), but one of %.1e at random weights of "
+         "size "
+         "%.2g (take ",
+         row->defect, q->tolerance, row->elsewhere, row->elsewhere_size);
+  if (drawn) printf("--init-scale %.2g%s", row->elsewhere_size, narrow ? " or " : "");
+  if (narrow) printf("--dtype f64");
+  if (!drawn && !narrow) printf("other weights");
+  printf(")\n");
+}
+
+static void print_wrong(const inquiry *q, const symo_symmetry_row *row) {
+  const symo_group *g = group(q, row);
+  const bool own = strcmp(symo_group_name(g), "custom") == 0;
+  printf("FAIL: space %s: %s is %s: defect %.1e, the bound %.1e (", space(q, row),
+         own ? "its custom group" : q->groups[row->space], symo_symmetry_verdict_name(row->verdict),
+         row->defect, q->tolerance);
+  if (own)
+    printf("look at its generators; symo symmetries finds groups)\n");
+  else
+    printf("it fits %s)\n", symo_group_exact(g));
+}
+
 /* Which spaces are at fault, and what their groups are for. */
 static void print_answer(const inquiry *q) {
   const symo_symmetry_report *r = q->report;
@@ -189,30 +227,26 @@ static void print_answer(const inquiry *q) {
     const symo_symmetry_row *row = &r->rows[i];
     if (passes(q, row) || (is_joint(row) && blamed > 0)) continue;
     blamed++;
-    if (is_joint(row))
+    if (uncertain(row))
+      print_uncertain(q, row);
+    else if (is_joint(row))
       printf("FAIL: each space passes, but all together are %s: defect %.1e, the bound %.1e\n",
              symo_symmetry_verdict_name(row->verdict), row->defect, q->tolerance);
     else
-      printf("FAIL: space %s: %s is %s: defect %.1e, the bound %.1e (it is a symmetry for: %s)\n",
-             space(q, row), symo_group_name(group(q, row)),
-             symo_symmetry_verdict_name(row->verdict), row->defect, q->tolerance,
-             symo_group_exact(group(q, row)));
+      print_wrong(q, row);
   }
 }
 
 /* ---- running ---- */
 
 static symo_status measure(cli *c, inquiry *q) {
-  symo_rng *rng = NULL;
-  uint64_t seed = q->setup.spec.seed + ((uint64_t)STREAM_ELEMENTS << 32);
-  symo_symmetry_spec spec = symo_symmetry_spec_default();
-  spec.samples = q->samples;
-  symo_status status = symo_rng_create(cli_context(c), seed, &rng);
-  if (status == SYMO_OK)
-    status = symo_symmetry_measure(&q->setup.problem, q->setup.layout, q->setup.theta, rng, &spec,
-                                   &q->report);
-  symo_rng_destroy(rng);
+  symo_status status = compare_setup_measure(c, &q->setup, q->samples, &q->report);
   if (status != SYMO_OK) return status;
+  size_t spaces = symo_layout_num_spaces(q->setup.layout);
+  q->groups = symo_calloc(spaces, sizeof *q->groups);
+  if (q->groups == NULL) return symo_fail_memory(cli_context(c), "verify");
+  for (size_t i = 0; i < spaces; i++)
+    compare_group_text(q->setup.layout, i, q->groups[i], sizeof q->groups[i]);
   q->bounded = cli_given(c, "tolerance");
   q->tolerance = q->bounded ? cli_double(c, "tolerance") : q->report->exact;
   compare_net_text(&q->setup.spec.net, q->net, sizeof q->net);
@@ -220,7 +254,7 @@ static symo_status measure(cli *c, inquiry *q) {
 }
 
 int verify_net(cli *c) {
-  inquiry q = {.samples = verify_samples(c, VERIFY_NET_SAMPLES)};
+  inquiry q = {.samples = verify_samples(c, COMPARE_SYMMETRY_SAMPLES)};
   compare_spec spec;
   int code = compare_read_network(c, &spec);
   if (code != CLI_DONE) return code;
@@ -243,6 +277,7 @@ int verify_net(cli *c) {
   }
   if (code == CLI_DONE && !all_pass(&q)) code = CLI_NO;
   symo_symmetry_destroy(q.report);
+  symo_free(q.groups);
   compare_setup_destroy(&q.setup);
   return code;
 }

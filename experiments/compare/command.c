@@ -34,7 +34,11 @@ static const cli_option options[] = {
      .max = 1e30,
      .fallback = "0",
      .help = "Added to the averaged parameter covariance (h-pd, h-star)"},
-    {.name = "centered", .kind = CLI_FLAG, .help = "Centred averages: drop what the group fixes"},
+    {.name = "centered",
+     .kind = CLI_FLAG,
+     .help = "Estimates without label 0, what the group does not move; default: where label 0 has "
+             "more than a tenth of the gradient's square, but less than half of the parameters"},
+    {.name = "uncentered", .kind = CLI_FLAG, .help = "Estimates with label 0"},
     {.name = "samples",
      .kind = CLI_INT,
      .arg = "N",
@@ -70,7 +74,11 @@ static const cli_option options[] = {
 static int read_spec(cli *c, compare_spec *spec) {
   int code = compare_read_network(c, spec);
   spec->damping = cli_double(c, "damping");
-  spec->centered = cli_flag(c, "centered");
+  if (cli_flag(c, "centered") && cli_flag(c, "uncentered"))
+    return cli_fail(c, CLI_USAGE, "--uncentered: means nothing with --centered (leave one out)");
+  spec->center = cli_flag(c, "centered")     ? COMPARE_CENTER_YES
+                 : cli_flag(c, "uncentered") ? COMPARE_CENTER_NO
+                                             : COMPARE_CENTER_AUTO;
   spec->samples = (size_t)cli_int(c, "samples");
   spec->ggn = cli_flag(c, "ggn");
   return code;

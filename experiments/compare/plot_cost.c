@@ -145,7 +145,7 @@ void compare_plot_letters(FILE *out, const compare_sweep *sweep, double x, doubl
   bool wrong = false;
   fprintf(out, "set label 10 \"%s\" at screen %.3f,%.3f\n", sweep->kind->label, x, y);
   for (size_t i = 0; i < sweep->count; i++) {
-    bool exact = sweep->runs[i * sweep->seeds].setup.exact;
+    bool exact = sweep->runs[i * sweep->seeds].setup.verdict == SYMO_SYMMETRY_EXACT;
     wrong = wrong || !exact;
     fprintf(out, "set label %zu \"%c  %s\" at screen %.3f,%.3f font \",10\" tc rgb \"%s\"\n",
             11 + i, (char)('A' + (char)i), sweep->value[i], x, y - step * (double)(i + 1),

@@ -63,6 +63,14 @@ compare_stat compare_stat_by(const compare_run *runs, size_t count, const char *
   return stat(values, n);
 }
 
+double compare_median_share(const compare_run *runs, size_t count) {
+  double values[MOST];
+  size_t n = 0;
+  for (size_t i = 0; i < count && n < MOST; i++)
+    if (isfinite(runs[i].fixed.share)) values[n++] = runs[i].fixed.share;
+  return stat(values, n).median;
+}
+
 double compare_row_stored(const compare_row *row) { return row->stored; }
 double compare_row_seconds(const compare_row *row) { return row->seconds; }
 
@@ -78,16 +86,43 @@ static void print_groups(const compare_setup *s) {
     printf("%s %s%s(%zu), ", symo_layout_space_name(s->layout, i), text,
            strchr(text, '(') != NULL ? " " : "", symo_layout_space_dim(s->layout, i));
   }
-  const char *activation = symo_activation_name(s->spec.net.activation);
   if (s->auto_groups)
-    printf("chosen for %s: ", activation);
+    printf("chosen for %s: ", symo_activation_name(s->spec.net.activation));
   else
     printf("as given: ");
-  if (s->exact)
-    printf("exact (under the group the loss changes by %.0e)\n", s->invariance);
+  compare_print_verdict(s);
+  printf("\n");
+}
+
+void compare_print_verdict(const compare_setup *s) {
+  printf("%s", symo_symmetry_verdict_name(s->verdict));
+  if (isnan(s->defect)) return;
+  if (s->verdict == SYMO_SYMMETRY_UNCERTAIN)
+    printf(" at these weights (defect %.1e, at larger ones %.1e)", s->defect, s->elsewhere);
   else
-    printf("APPROXIMATE for %s (under the group the loss changes by %.1g %%)\n", activation,
-           100 * s->invariance);
+    printf(" (largest defect %.1e)", s->defect);
+}
+
+/* "label 0  98 % of the gradient's square: left out of the estimates (centred)" */
+static void print_centering(const compare_run *runs, size_t seeds) {
+  double least = (double)INFINITY, most = 0;
+  size_t centered = 0;
+  for (size_t i = 0; i < seeds; i++) {
+    centered += runs[i].centered;
+    if (!isfinite(runs[i].fixed.share)) continue;
+    least = fmin(least, runs[i].fixed.share);
+    most = fmax(most, runs[i].fixed.share);
+  }
+  printf("label 0  (what the group does not move) ");
+  if (!isfinite(least))
+    printf("the gradient is zero: ");
+  else if (least == most)
+    printf("%.4g %% of the gradient's square: ", 100 * most);
+  else
+    printf("%.3g to %.4g %% of the gradient's square: ", 100 * least, 100 * most);
+  printf("%s", centered > 0 ? "left out of the estimates, which are centred" : "in the estimates");
+  if (centered > 0 && centered < seeds) printf(", in %zu of %zu runs", centered, seeds);
+  printf("\n");
 }
 
 void compare_print_header(const compare_run *run, size_t seeds) {
@@ -109,8 +144,10 @@ void compare_print_header(const compare_run *run, size_t seeds) {
     printf("untrained, ");
   printf("seed %llu", (unsigned long long)s->spec.seed);
   if (seeds > 1) printf(" to %llu", (unsigned long long)(s->spec.seed + seeds - 1));
-  printf(": loss %.6g, |gradient| %.3g, |H| %.3g, %zu of %zu eigenvalues negative\n\n", run->loss,
+  printf(": loss %.6g, |gradient| %.3g, |H| %.3g, %zu of %zu eigenvalues negative\n", run->loss,
          run->grad_norm, run->h_norm, run->negative, s->parameters);
+  print_centering(run, seeds);
+  printf("\n");
 }
 
 /* ---- table ---- */

@@ -27,10 +27,17 @@ compare_stat compare_stat_of(const compare_run *runs, size_t count, const char *
 /* The same of what `get` gives; rows that are not done do not count. */
 compare_stat compare_stat_by(const compare_run *runs, size_t count, const char *row,
                              double (*get)(const compare_row *row));
+/* The share of label 0 in the gradient's square; NaN where all gradients are zero. */
+double compare_median_share(const compare_run *runs, size_t count);
+
 double compare_row_stored(const compare_row *row);
 double compare_row_seconds(const compare_row *row);
 
-/* On stdout. */
+/* On stdout: */
+
+/* "exact (largest defect 2.2e-16)", in the words of symo verify. */
+void compare_print_verdict(const compare_setup *setup);
+
 void compare_print_header(const compare_run *run, size_t seeds);
 void compare_print_table(const compare_run *runs, size_t count);
 

@@ -48,8 +48,9 @@ static json_t *groups_json(cli *c, const compare_setup *s) {
   }
   cli_set(c, out, "spaces", spaces);
   cli_set(c, out, "chosen", json_string(s->auto_groups ? "auto" : "given"));
-  cli_set(c, out, "label", json_string(s->exact ? "exact" : "approximate"));
-  cli_set(c, out, "loss_change", cli_number(s->invariance));
+  cli_set(c, out, "label", json_string(symo_symmetry_verdict_name(s->verdict)));
+  cli_set(c, out, "defect", cli_number(s->defect));
+  cli_set(c, out, "loss_change", cli_number(s->loss_defect));
   return out;
 }
 
@@ -70,7 +71,6 @@ static void set_network(cli *c, json_t *out, const compare_setup *s) {
   cli_set(c, out, "train_steps", json_integer((json_int_t)s->spec.train_steps));
   cli_set(c, out, "train_lr", cli_number(s->spec.train_lr));
   cli_set(c, out, "damping", cli_number(s->spec.damping));
-  cli_set(c, out, "centered", json_boolean(s->spec.centered));
 }
 
 static json_t *run_json(cli *c, const compare_run *run) {
@@ -81,6 +81,11 @@ static json_t *run_json(cli *c, const compare_run *run) {
   cli_set(c, out, "parameters", json_integer((json_int_t)s->parameters));
   cli_set(c, out, "seed", json_integer((json_int_t)s->spec.seed));
   cli_set(c, out, "groups", groups_json(c, s));
+  cli_set(c, out, "centered", json_boolean(run->centered));
+  cli_set(c, out, "centering",
+          json_string(run->setup.spec.center == COMPARE_CENTER_AUTO ? "auto" : "given"));
+  cli_set(c, out, "label0_gradient_share", cli_number(run->fixed.share));
+  cli_set(c, out, "label0_parameter_share", cli_number(run->fixed.parameters));
   cli_set(c, out, "gradient_norm", cli_number(run->grad_norm));
   cli_set(c, out, "hessian_norm", cli_number(run->h_norm));
   cli_set(c, out, "hessian_star_norm", cli_number(run->star_norm));

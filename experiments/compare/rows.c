@@ -131,7 +131,7 @@ symo_status compare_rows_family(compare_bench *b) {
   symo_status status = SYMO_OK;
   symo_plan_spec spec = symo_plan_spec_default();
   spec.dtype = b->run->setup.spec.net.dtype;
-  spec.centered = b->run->setup.spec.centered;
+  spec.centered = b->run->centered;
   for (int i = 0; i < 2; i++) {
     spec.coupling = i == 0 ? SYMO_COUPLED : SYMO_BLOCKED;
     SYMO_TRY(symo_plan_create(b->run->setup.layout, &spec, &plans[i]));

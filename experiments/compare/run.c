@@ -95,6 +95,22 @@ static symo_status point(compare_run *run) {
   return status;
 }
 
+/* Label 0 of an estimate from one gradient is of rank one, with the share of its squared norm that it
+ * has of the gradient's.  Where that is much, it hides the rest; where it is most of the parameters,
+ * nothing else would be left. */
+static symo_status choose_centering(cli *c, compare_run *run) {
+  compare_setup *s = &run->setup;
+  const void **data = symo_calloc(symo_layout_num_tensors(s->layout) + 1, sizeof *data);
+  if (data == NULL) return symo_fail_memory(cli_context(c), "compare");
+  symo_layout_split_const(s->layout, SYMO_F64, run->grad, data);
+  symo_const_vector gradient = {data, NULL};
+  symo_status status = cli_trivial_part(c, s->exact_plan, 1, &gradient, &run->fixed);
+  symo_free(data);
+  run->centered = s->spec.center == COMPARE_CENTER_YES ||
+                  (s->spec.center == COMPARE_CENTER_AUTO && cli_trivial_dominates(run->fixed));
+  return status;
+}
+
 static symo_status prepare(compare_bench *b) {
   compare_run *run = b->run;
   size_t n = run->setup.parameters, bytes = n * n * sizeof(double);
@@ -126,6 +142,7 @@ static symo_status compute(compare_bench *b) {
   symo_status status = SYMO_OK;
   SYMO_TRY(prepare(b));
   SYMO_TRY(point(run));
+  SYMO_TRY(choose_centering(b->c, run));
   cli_progress(b->c, "seed %llu: exact Hessian of %zu parameters", (unsigned long long)s->spec.seed,
                n);
   double start = cli_seconds();

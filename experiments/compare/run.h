@@ -1,7 +1,7 @@
 #ifndef SYMO_EXPERIMENTS_COMPARE_RUN_H
 #define SYMO_EXPERIMENTS_COMPARE_RUN_H
 
-#include "experiments/cli/cli.h"
+#include "experiments/cli/data.h"
 #include "experiments/compare/metrics.h"
 #include "experiments/compare/setup.h"
 
@@ -40,10 +40,12 @@ typedef struct compare_run {
   compare_setup setup;
   double loss, grad_norm, h_norm, star_norm;
   double hessian_seconds, eigen_seconds;
-  size_t negative;  /* eigenvalues of H below -1e-12 of the largest */
-  double defect;    /* |H* - average of H*| / |H*|: 0 where the group is exact */
-  double *grad;     /* [P] */
-  double *h, *star; /* [P, P]; given back by compare_run_trim */
+  size_t negative;   /* eigenvalues of H below -1e-12 of the largest */
+  double defect;     /* |H* - average of H*| / |H*|: 0 where the group is exact */
+  cli_trivial fixed; /* label 0 in the gradient */
+  bool centered;     /* the estimates */
+  double *grad;      /* [P] */
+  double *h, *star;  /* [P, P]; given back by compare_run_trim */
   compare_row rows[COMPARE_MAX_ROWS];
   size_t count;
   compare_row abs;    /* |H| itself: its spectrum and image */

@@ -13,7 +13,7 @@
 #include "experiments/compare/weights.h"
 
 /* Streams of random numbers, one for each purpose: changing one does not move the others. */
-enum { STREAM_WEIGHTS = 0x77, STREAM_GROUP = 0x67 };
+enum { STREAM_WEIGHTS = 0x77, STREAM_ELEMENTS = 0x73 };
 
 void compare_setup_release(compare_setup *s) {
   symo_net_destroy(s->net);
@@ -63,43 +63,39 @@ static int check_size(cli *c, const compare_spec *spec) {
 
 /* ---- symmetry ---- */
 
-/* The largest relative change of the loss under random elements of the group, at random weights, at
- * which no symmetry holds by accident. */
-static symo_status measure_invariance(symo_context *context, compare_setup *s) {
-  symo_dtype dtype = s->spec.net.dtype;
-  size_t tensors = symo_layout_num_tensors(s->layout), bytes = symo_dtype_size(dtype);
-  symo_element *element = NULL;
+symo_status compare_setup_measure(cli *c, const compare_setup *s, size_t samples,
+                                  symo_symmetry_report **out) {
   symo_rng *rng = NULL;
-  symo_status status = SYMO_OK;
-  void *flat = symo_calloc(2 * s->parameters, bytes),
-       **data = symo_calloc(2 * tensors, sizeof *data);
-  if (flat == NULL || data == NULL) {
-    status = symo_fail_memory(context, "network");
-    goto fail;
-  }
-  void *moved = symo_at(dtype, flat, (ptrdiff_t)s->parameters);
-  symo_layout_split(s->layout, dtype, flat, data);
-  symo_layout_split(s->layout, dtype, moved, data + tensors);
-  SYMO_TRY(symo_rng_create(context, s->spec.seed + ((uint64_t)STREAM_GROUP << 32), &rng));
-  SYMO_TRY(symo_element_create(s->layout, &element));
-  symo_net_init(s->net, 0.3, rng, flat);
-  double before, after;
-  SYMO_TRY(s->problem.loss(s->problem.self, flat, &before));
-  for (int k = 0; k < 4; k++) {
-    SYMO_TRY(symo_element_sample(element, rng));
-    SYMO_TRY(symo_element_act(element, symo_const_vector_of(dtype, (const void *const *)data),
-                              symo_vector_of(dtype, data + tensors)));
-    SYMO_TRY(s->problem.loss(s->problem.self, moved, &after));
-    double change = fabs(after - before) / fabs(before);
-    if (!(change <= s->invariance)) s->invariance = change;
-  }
-  s->exact = s->invariance <= (dtype == SYMO_F32 ? 1e-4 : 1e-9);
-fail:
-  symo_element_destroy(element);
+  symo_symmetry_spec spec = symo_symmetry_spec_default();
+  spec.samples = samples;
+  symo_status status =
+      symo_rng_create(cli_context(c), s->spec.seed + ((uint64_t)STREAM_ELEMENTS << 32), &rng);
+  if (status == SYMO_OK)
+    status = symo_symmetry_measure(&s->problem, s->layout, s->theta, rng, &spec, out);
   symo_rng_destroy(rng);
-  symo_free(flat);
-  symo_free(data);
   return status;
+}
+
+/* Where nothing can be measured (zero weights) the comparison goes on. */
+static symo_status judge(cli *c, compare_setup *s) {
+  symo_symmetry_report *report = NULL;
+  symo_status status = compare_setup_measure(c, s, COMPARE_SYMMETRY_SAMPLES, &report);
+  if (status == SYMO_E_NUMERIC || status == SYMO_E_NONFINITE) {
+    cli_note(c, "groups: cannot tell whether they are symmetries: %s",
+             symo_context_detail(cli_context(c)));
+    s->verdict = SYMO_SYMMETRY_UNCERTAIN;
+    s->defect = s->loss_defect = (double)NAN;
+    return SYMO_OK;
+  }
+  if (status != SYMO_OK) return status;
+  s->verdict = report->verdict;
+  for (size_t i = 0; i < report->num_rows; i++) {
+    s->defect = fmax(s->defect, report->rows[i].defect);
+    s->loss_defect = fmax(s->loss_defect, report->rows[i].loss);
+    s->elsewhere = fmax(s->elsewhere, report->rows[i].elsewhere);
+  }
+  symo_symmetry_destroy(report);
+  return SYMO_OK;
 }
 
 /* ---- the point ---- */
@@ -190,10 +186,10 @@ int compare_setup_make(cli *c, const compare_spec *spec, compare_setup *s) {
   double start = cli_seconds();
   symo_status status = symo_plan_create(s->layout, &plan, &s->exact_plan);
   s->plan_seconds = cli_seconds() - start;
-  if (status == SYMO_OK) status = measure_invariance(cli_context(c), s);
   if (status != SYMO_OK) return cli_fail_status(c, status);
   code = make_point(c, s);
   if (code != CLI_DONE) return code;
-  status = make_star(cli_context(c), s);
+  status = judge(c, s);
+  if (status == SYMO_OK) status = make_star(cli_context(c), s);
   return status == SYMO_OK ? CLI_DONE : cli_fail_status(c, status);
 }

@@ -18,17 +18,24 @@ typedef struct compare_setup {
   char *data_name;    /* for people */
   void *theta, *star; /* [P] of the network's dtype: the point, and its orbit mean */
   bool auto_groups;
-  bool exact;        /* the loss does not change under the group, as measured */
-  double invariance; /* largest relative change of the loss over sampled elements */
+  symo_symmetry_verdict verdict; /* whether the group is a symmetry, measured at theta */
+  double defect, loss_defect; /* the largest, as symo_symmetry_row has them; NaN: none measured */
+  double elsewhere;           /* UNCERTAIN: the largest defect at other weights */
 } compare_setup;
 
 /* Exit code, after the error line; compare_setup_destroy in any case. */
 int compare_setup_make(cli *c, const compare_spec *spec, compare_setup *setup);
 
-/* The same without what exact matrices need: star, exact_plan, exact and invariance stay empty, and
+/* The same without what exact matrices need: star, exact_plan, verdict and defects stay empty, and
  * any number of parameters that fits memory will do. */
 int compare_setup_open(cli *c, const compare_spec *spec, compare_setup *setup);
 void compare_setup_destroy(compare_setup *setup);
+
+/* Is the group a symmetry of the network?  symo_symmetry_measure at theta, with elements that depend
+ * on the seed alone: symo verify and symo compare have the same numbers. */
+enum { COMPARE_SYMMETRY_SAMPLES = 8 };
+symo_status compare_setup_measure(cli *c, const compare_setup *setup, size_t samples,
+                                  symo_symmetry_report **out);
 
 /* Gives network, data and parameters back; what reports need stays. */
 void compare_setup_release(compare_setup *setup);

@@ -3,6 +3,13 @@
 
 #include "experiments/net/net.h"
 
+/* AUTO: by what the gradient at hand says (compare_centers). */
+typedef enum compare_center {
+  COMPARE_CENTER_AUTO,
+  COMPARE_CENTER_YES,
+  COMPARE_CENTER_NO
+} compare_center;
+
 /* What one run of `symo compare` computes; everything that a sweep may vary. */
 typedef struct compare_spec {
   symo_net_spec net;       /* num_layers 0: inputs-32-outputs of the data */
@@ -21,9 +28,9 @@ typedef struct compare_spec {
   double train_lr;
   uint64_t seed;
   double damping;
-  bool centered;
-  size_t samples; /* label draws of K-FAC */
-  bool ggn;       /* the exact Gauss-Newton matrix as a row */
+  compare_center center; /* whether estimates leave out what the group does not move, label 0 */
+  size_t samples;        /* label draws of K-FAC */
+  bool ggn;              /* the exact Gauss-Newton matrix as a row */
 } compare_spec;
 
 /* "20-64-5" of the widths; text [size]. */

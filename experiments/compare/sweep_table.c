@@ -74,12 +74,29 @@ static void print_groups(const compare_sweep *sweep) {
   for (size_t i = 0; i < sweep->count; i++) {
     const compare_run *run = &sweep->runs[i * sweep->seeds];
     printf("  %c  %-40s ", (char)('A' + (char)i), sweep->value[i]);
-    if (run->setup.exact)
-      printf("exact");
-    else
-      printf("APPROXIMATE: the loss changes by %.1g %%", 100 * run->setup.invariance);
+    compare_print_verdict(&run->setup);
     printf(", plan made in %.5f s\n", run->setup.plan_seconds);
   }
+}
+
+/* The median share of label 0, and for how many runs it was left out. */
+static void print_centering(const compare_sweep *sweep) {
+  print_head(sweep, "label 0 (what the group does not move): share of the gradient's square");
+  printf("  %-15s", "share");
+  for (size_t i = 0; i < sweep->count; i++) {
+    double share = compare_median_share(sweep->runs + i * sweep->seeds, sweep->seeds);
+    char text[40] = "-";
+    if (isfinite(share)) (void)snprintf(text, sizeof text, "%.4f", share);
+    printf(" %*s", column_width(sweep, i), text);
+  }
+  printf("\n  %-15s", "runs without it");
+  for (size_t i = 0; i < sweep->count; i++) {
+    size_t centered = 0;
+    for (size_t k = 0; k < sweep->seeds; k++)
+      centered += sweep->runs[i * sweep->seeds + k].centered;
+    printf(" %*zu", column_width(sweep, i), centered);
+  }
+  printf("\n");
 }
 
 void compare_sweep_print(const compare_sweep *sweep) {
@@ -90,6 +107,7 @@ void compare_sweep_print(const compare_sweep *sweep) {
     for (size_t i = 0; i < sweep->count; i++)
       printf("  %c  %s\n", (char)('A' + (char)i), sweep->value[i]);
   }
+  print_centering(sweep);
   for (size_t f = 0; f < COMPARE_FIGURES; f++) {
     print_head(sweep, compare_figures[f].meaning);
     print_rows(sweep, "%.4f", figure_at, &compare_figures[f]);

@@ -25,14 +25,18 @@ extern "C" {
  * ||grad L(theta)|| is less than 1e-3 of what it is there, the latter is divided by instead.
  *
  * A defect is a property of loss, group and theta: an approximate symmetry has a smaller one at small
- * weights, and at special weights a wrong group may go unseen.  Random weights are best. */
+ * weights, and at special weights a wrong group may go unseen.  So a group that shows no defect at theta
+ * is tried at random weights too, with the proportions of theta's tensors and a root mean square of at
+ * least 0.3 and of at least 3, two elements each.  Where it shows one there, above sqrt(spec.exact), the
+ * verdict is that theta cannot tell.  (Weights where the loss is not finite are left out.) */
 typedef enum symo_symmetry_verdict {
   SYMO_SYMMETRY_EXACT,       /* no defect above the rounding level: spec.exact */
   SYMO_SYMMETRY_APPROXIMATE, /* none above spec.approximate */
+  SYMO_SYMMETRY_UNCERTAIN,   /* none above spec.exact at theta, but one elsewhere */
   SYMO_SYMMETRY_WRONG
 } symo_symmetry_verdict;
 
-/* "exact", "approximate", "wrong". */
+/* "exact", "approximate", "cannot tell", "wrong". */
 const char *symo_symmetry_verdict_name(symo_symmetry_verdict verdict);
 
 typedef struct symo_symmetry_spec {
@@ -56,6 +60,9 @@ typedef struct symo_symmetry_row {
   size_t elements; /* drawn: spec.samples, or 0 if all are neutral (one unit, no tensor): exact */
   double loss, gradient; /* defects as above; infinity where a number overflows */
   double defect;         /* the larger of the two: what the verdict is about */
+  double elsewhere; /* of rows without a defect at theta: that at the smallest of the other weights
+                       which show one, or the largest; else 0 */
+  double elsewhere_size; /* the root mean square of those weights */
   const double *tensors; /* [num_tensors]: the largest defect of each by itself */
   size_t tensor;         /* with the largest share in the largest defect of the gradient */
 } symo_symmetry_row;
@@ -87,7 +94,7 @@ typedef struct symo_symmetry_report {
  *   what the problem's functions return
  *
  * Cost, for s spaces with a group: (s + 1) samples + 2 gradients, and the action of as many elements
- * on two vectors.  Memory: six vectors and one element. */
+ * on two vectors; 4 gradients more for each row without a defect, and 2 in all.  Memory: six vectors and one element. */
 symo_status symo_symmetry_measure(const symo_problem *problem, symo_layout *layout,
                                   const void *theta, symo_rng *rng, const symo_symmetry_spec *spec,
                                   symo_symmetry_report **out);

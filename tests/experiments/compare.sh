@@ -99,8 +99,54 @@ grep -q '"cosine_abs_hessian": null' v/results.json || fail "a zero gradient doe
 # A group that is not a symmetry is allowed and labelled.
 # shellcheck disable=SC2086
 works $tiny --act relu --groups signed-permutation --no-plots --out v
-grep -q '"label": "approximate"' v/results.json || fail "signed permutations of relu pass for exact"
-grep -q APPROXIMATE out || fail "the table does not say approximate"
+grep -q '"label": "wrong"' v/results.json || fail "signed permutations of relu pass for exact"
+grep -q '^groups .*: wrong (largest defect ' out || fail "the table does not say wrong"
+
+# ---- centring ----
+# Small weights, squared error: the bias of the outputs has nearly all of the gradient.
+small="--data digits --net 64-4-10 --loss mse --init-scale 0.001 --examples 100 --no-plots"
+cosine() { # FOLDER ROW: its cosine with |H|
+  sed -n "/\"name\": \"$2\"/,/cosine_abs_hessian/s/.*\"cosine_abs_hessian\": \([^,]*\),/\1/p" "$1/results.json" |
+    head -n 1
+}
+for way in "" --centered --uncentered; do
+  # shellcheck disable=SC2086
+  works $small $way --out "c$way"
+done
+for row in h-g h-g-bd; do
+  awk -v a="$(cosine c $row)" -v b="$(cosine c--centered $row)" -v u="$(cosine c--uncentered $row)" \
+    'BEGIN { exit !(a == b && a > 0.5 && u < 0.3) }' ||
+    fail "$row: $(cosine c $row), centred $(cosine c--centered $row), not $(cosine c--uncentered $row)"
+done
+grep -q '"centered": true' c/results.json || fail "not centred by default"
+grep -q '"centering": "auto"' c/results.json || fail "who chose is not said"
+grep -q '"centered": false' c--uncentered/results.json || fail "--uncentered is centred"
+grep -qE '"label0_gradient_share": 0\.99' c--uncentered/results.json || fail "no share of label 0"
+grep -q '^label 0 .* 99\.[0-9]* % of the gradient.s square: in the estimates' out ||
+  fail "the table does not say what became of label 0: $(cat out)"
+# Where label 0 is nearly nothing, or all there is, it stays.
+# shellcheck disable=SC2086
+works $tiny --no-plots --out v
+grep -q '"centered": false' v/results.json || fail "centred where label 0 is next to nothing"
+# shellcheck disable=SC2086
+works $small --groups identity --out v
+grep -q '"centered": false' v/results.json || fail "centred although nothing else is there"
+# shellcheck disable=SC2086
+works $small --sweep scale --sweep-values 0.001,3 --out v
+grep -qE '^  share +0\.99[0-9]+ +0\.2' out || fail "the sweep does not say the share of label 0"
+grep -qE '^  runs without it +1 +1$' out || fail "the sweep does not say what is centred"
+# shellcheck disable=SC2086
+works $tiny --sweep scale --sweep-values 0.001,0.1 --no-plots --out v
+grep -qE '^  runs without it +0 +0$' out || fail "the sweep does not say what is not centred"
+fails 2 "--uncentered: means nothing with --centered" compare --centered --uncentered
+# symo estimate keeps label 0, and says so.
+"$symo" estimate --layout c/layout.json --grad c/grad.safetensors --estimator h-g >out 2>err ||
+  fail "estimate: $(cat err)"
+grep -qE '^symo: label 0, .* has 99\.[0-9]* % of its square .*--centered' err || fail "no hint: $(cat err)"
+"$symo" estimate --layout c/layout.json --grad c/grad.safetensors --estimator h-g --centered >out 2>err
+[ -s err ] && fail "a hint where label 0 is left out: $(cat err)"
+"$symo" estimate --layout a/layout.json --grad a/grad.safetensors --estimator h-g >out 2>err
+[ -s err ] && fail "a hint where label 0 is next to nothing: $(cat err)"
 # shellcheck disable=SC2086
 works $tiny --groups a/layout.json --no-plots --out v
 grep -q '"chosen": "given"' v/results.json || fail "--groups layout.json is not taken"

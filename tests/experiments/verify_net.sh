@@ -129,6 +129,50 @@ has 'FAIL: space h1: orthogonal is approximate'
 answers 1 $net --act relu --groups orthogonal --tolerance 0.3
 answers 1 $net --tolerance 0
 
+# ---- weights that cannot tell: float32 does not see that tanh bends ----
+for group in orthogonal 'wreath(2, orthogonal 32)'; do
+  blind=(--data teacher --act tanh --init-scale 1e-3 --groups "$group")
+  "$symo" verify "${blind[@]}" --dtype f32 >out 2>err && fail "$group: passes at weights of 1e-3"
+  row h1 'cannot tell'
+  row 'all together' 'cannot tell'
+  has "CANNOT TELL: space h1: $group shows no defect at these weights"
+  has '(take --init-scale 0.3 or --dtype f64)'
+  "$symo" verify "${blind[@]}" --dtype f64 >out 2>err && fail "$group: passes in float64"
+  row h1 approximate
+  "$symo" compare "${blind[@]}" --dtype f32 --no-plots --out cannot >out 2>err || fail "$(cat err)"
+  has 'cannot tell at these weights (defect '
+  grep -q '"label": "cannot tell"' cannot/results.json || fail "no such label in results.json"
+done
+answers 0 --data teacher --act tanh --init-scale 1e-3 --dtype f32
+answers 0 --data teacher --act linear --init-scale 1e-3 --dtype f32 --groups orthogonal
+
+# ---- the same measure, the same words in symo compare ----
+for options in "--act relu --groups signed-permutation" "--act tanh --groups orthogonal" \
+  "--act tanh --groups permutation" "--act relu --groups sign-flip --init-scale 1e-3"; do
+  "$symo" verify $net $options >out 2>err
+  word=$(sed -n 's/^  all together  *\([a-z]*\).*/\1/p' out)
+  worst=$(sed -n -e 's/^FAIL: .* defect \([^,]*\),.*/\1/p' -e 's/^PASS: .* defect is \([^,]*\),.*/\1/p' out |
+    sort -g | tail -n 1)
+  "$symo" compare $net $options --no-plots --out same >out 2>err || fail "compare: $(cat err)"
+  grep -q "^groups .*: $word (largest defect " out || fail "not \"$word\" in $(grep ^groups out)"
+  grep -q "\"label\": \"$word\"" same/results.json || fail "not $word in results.json"
+  got=$(sed -n 's/^groups .*(largest defect \([^)]*\)).*/\1/p' out)
+  awk -v a="$got" -v b="$worst" 'BEGIN { exit !(a >= b) }' || fail "$options: $got, verify: $worst"
+done
+
+# ---- a group of one's own ----
+own() {
+  echo '{"spaces": {"in": {"dim": 3, "group": "identity"}, "h1": {"dim": 4, "group": "custom",
+ "generators": [[[-1,0,0,0],[0,1,0,0],[0,0,1,0],[0,0,0,1]]]}, "out": {"dim": 2, "group": "identity"}},
+ "tensors": [{"name": "w1", "axes": ["h1", "in"]}, {"name": "b1", "axes": ["h1"]},
+             {"name": "w2", "axes": ["out", "h1"]}, {"name": "b2", "axes": ["out"]}]}'
+}
+own >own.json
+answers 1 --data teacher --net 3-4-2 --act relu --groups own.json
+has 'FAIL: space h1: its custom group is wrong'
+has '(look at its generators'
+answers 0 --data teacher --net 3-4-2 --act tanh --groups own.json
+
 # ---- JSON ----
 valid=
 command -v jq >/dev/null && valid="jq ."

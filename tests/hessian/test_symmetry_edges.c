@@ -74,7 +74,7 @@ Test(symmetry_edges, neutral_elements) {
   cr_assert_eq(r->num_rows, 4);
   cr_assert(r->rows[0].elements == 0 && r->rows[1].elements == 0);
   cr_assert(r->rows[2].elements == 5 && r->rows[3].elements == 5);
-  cr_assert_eq(q.calls, 2 + 2 * 5);
+  cr_assert_eq(q.calls, 2 + 2 * 5 + 2 + 4 * 2);
   symo_symmetry_destroy(r);
   q.parts[1].f = symo_test_exponential; /* one sample is enough: neutral ones are drawn again */
   r = symo_test_measure(&s, &p, 1);
@@ -90,6 +90,63 @@ Test(symmetry_edges, identities_are_exact_without_work) {
   symo_symmetry_report *r = symo_test_measure(&s, &p, 5);
   cr_assert_eq(r->verdict, SYMO_SYMMETRY_EXACT);
   cr_assert(r->num_rows == 0 && q.calls == 0 && isnan(r->loss));
+  symo_test_stage_close(&s, r);
+}
+
+/* ---- weights that cannot tell ---- */
+
+/* Rotations keep the square alone: of small x float32 does not see the rest. */
+static double bowl(double x, size_t i, double *d) {
+  (void)i;
+  *d = 2 * x + 4 * x * x * x;
+  return x * x + x * x * x * x;
+}
+
+static symo_symmetry_report *rotate(symo_test_stage *s, symo_dtype dtype, double size,
+                                    double (*f)(double, size_t, double *)) {
+  symo_test_stage_open(s, 316, "a: orthogonal 6; x[a]");
+  for (size_t i = 0; i < 6; i++) s->theta[i] *= size;
+  symo_test_sum q = {.dtype = dtype, .parts = {{6, 1, f}}};
+  symo_problem p = symo_test_sum_problem(&q);
+  return symo_test_measure(s, &p, 0);
+}
+
+Test(symmetry_edges, a_defect_that_rounding_hides) {
+  static const struct {
+    double size;
+    symo_symmetry_verdict f32, f64;
+  } rows[] = {{1e-5, SYMO_SYMMETRY_UNCERTAIN, SYMO_SYMMETRY_UNCERTAIN},
+              {1e-3, SYMO_SYMMETRY_UNCERTAIN, SYMO_SYMMETRY_APPROXIMATE},
+              {0.1, SYMO_SYMMETRY_APPROXIMATE, SYMO_SYMMETRY_APPROXIMATE},
+              {3, SYMO_SYMMETRY_WRONG, SYMO_SYMMETRY_WRONG}};
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    for (int dtype = SYMO_F32; dtype <= SYMO_F64; dtype++) {
+      symo_test_stage s;
+      symo_symmetry_report *r = rotate(&s, (symo_dtype)dtype, rows[i].size, bowl);
+      cr_assert_eq(r->verdict, dtype == SYMO_F32 ? rows[i].f32 : rows[i].f64, "%g: %s",
+                   rows[i].size, symo_symmetry_verdict_name(r->verdict));
+      for (size_t k = 0; k < r->num_rows; k++) {
+        cr_assert_eq(r->rows[k].verdict == SYMO_SYMMETRY_UNCERTAIN, r->rows[k].elsewhere > 0);
+        if (r->rows[k].elsewhere > 0)
+          cr_assert(r->rows[k].elsewhere > 1e-2 && r->rows[k].elsewhere_size == 0.3);
+      }
+      symo_test_stage_close(&s, r);
+      r = rotate(&s, (symo_dtype)dtype, rows[i].size, symo_test_square);
+      cr_assert_eq(r->verdict, SYMO_SYMMETRY_EXACT, "a symmetry is seen to be one at any size");
+      symo_test_stage_close(&s, r);
+    }
+  cr_assert_str_eq(symo_symmetry_verdict_name(SYMO_SYMMETRY_UNCERTAIN), "cannot tell");
+}
+
+/* Where the loss is not finite at other weights, those say nothing. */
+Test(symmetry_edges, other_weights_may_not_exist) {
+  symo_test_stage s;
+  symo_test_stage_open(&s, 317, "a: permutation 5; x[a]");
+  for (size_t i = 0; i < 5; i++) s.theta[i] = 1 + (double)i;
+  symo_test_sum q = {.dtype = SYMO_F64, .parts = {{5, 1, root}}};
+  symo_problem p = symo_test_sum_problem(&q);
+  symo_symmetry_report *r = symo_test_measure(&s, &p, 3);
+  cr_assert_eq(r->verdict, SYMO_SYMMETRY_EXACT);
   symo_test_stage_close(&s, r);
 }
 
