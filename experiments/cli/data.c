@@ -149,7 +149,7 @@ symo_status cli_trivial_part(cli *c, const symo_plan *plan, size_t count,
   }
   symo_layout_split(layout, dtype, flat, data);
   for (size_t i = 0; i < count; i++) {
-    SYMO_TRY(symo_plan_mean(plan, x[i], (symo_vector){data, NULL}));
+    SYMO_TRY(symo_plan_mean(plan, x[i], symo_vector_of(dtype, data)));
     part += square(layout, dtype, (const void *const *)data);
     whole += square(layout, dtype, x[i].data);
   }

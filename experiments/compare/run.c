@@ -103,7 +103,7 @@ static symo_status choose_centering(cli *c, compare_run *run) {
   const void **data = symo_calloc(symo_layout_num_tensors(s->layout) + 1, sizeof *data);
   if (data == NULL) return symo_fail_memory(cli_context(c), "compare");
   symo_layout_split_const(s->layout, SYMO_F64, run->grad, data);
-  symo_const_vector gradient = {data, NULL};
+  symo_const_vector gradient = symo_const_vector_of(SYMO_F64, data);
   symo_status status = cli_trivial_part(c, s->exact_plan, 1, &gradient, &run->fixed);
   symo_free(data);
   run->centered = s->spec.center == COMPARE_CENTER_YES ||

@@ -35,8 +35,8 @@ cat >"$WORK/program.c" <<'END'
 /* BLAS, LAPACK, JSON and random numbers are all needed. */
 int main(void) {
   double w[4] = {1, 2, 3, 4}, x[4];
-  symo_const_vector gradient = {.data = (const void *[]){w}};
-  symo_vector step = {.data = (void *[]){x}};
+  symo_const_vector gradient = {.dtype = SYMO_F64, .data = (const void *[]){w}};
+  symo_vector step = {.dtype = SYMO_F64, .data = (void *[]){x}};
   symo_context *context;
   symo_layout *layout;
   symo_plan *plan;
