@@ -1,4 +1,5 @@
 /* Statuses, and the context that keeps the detail of the last failure. */
+#include <math.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -133,6 +134,22 @@ symo_status symo_fail_within(symo_context *context, symo_status status, const ch
 symo_status symo_fail_memory(symo_context *context, const char *where) {
   return symo_fail(context, SYMO_E_MEMORY, "%s: out of memory (use a smaller problem or free some)",
                    where);
+}
+
+symo_status symo_fail_null(symo_context *context, const char *where, const char *what) {
+  return symo_fail(context, SYMO_E_ARGUMENT, "%s: %s is NULL (pass one)", where, what);
+}
+
+symo_status symo_fail_index(symo_context *context, const char *where, const char *what,
+                            size_t index, const char *holder, size_t count) {
+  return symo_fail(context, SYMO_E_ARGUMENT, "%s: there is no %s %zu (the %s has %zu)", where, what,
+                   index, holder, count);
+}
+
+symo_status symo_check_damping(symo_context *context, const char *where, double damping) {
+  if (damping >= 0 && isfinite(damping)) return SYMO_OK;
+  return symo_fail(context, SYMO_E_ARGUMENT, "%s: damping %g (must be >= 0 and finite)", where,
+                   damping);
 }
 
 size_t symo_dtype_size(symo_dtype dtype) {

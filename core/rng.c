@@ -1,6 +1,8 @@
 /* Random numbers.  The one file of the library that uses GSL: MT19937 and the ziggurat Gaussian
  * (Marsaglia and Tsang 2000).  Check value: seed 1, first uniform 0.417022004702574 (numpy's
  * RandomState(1).random_sample() draws 53 bits and differs; this is the 32-bit draw). */
+#include <math.h>
+
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_rng.h>
 
@@ -16,11 +18,10 @@ struct symo_rng {
 /* Put together by hand: gsl_rng_alloc calls GSL's error handler, which aborts, when memory runs
  * out, and the handler is global. */
 symo_status symo_rng_create(symo_context *context, uint64_t seed, symo_rng **out) {
-  if (out == NULL)
-    return symo_fail(context, SYMO_E_ARGUMENT, "symo_rng_create: out is NULL (pass a pointer)");
+  if (out == NULL) return symo_fail_null(context, "rng_create", "out");
   const gsl_rng_type *type = gsl_rng_mt19937;
   symo_rng *rng = symo_calloc(1, sizeof *rng + type->size);
-  if (rng == NULL) return symo_fail_memory(context, "symo_rng_create");
+  if (rng == NULL) return symo_fail_memory(context, "rng_create");
   rng->base = (gsl_rng){type, rng + 1};
   /* mt19937 takes 32 bits: fold the high half in, so that every 64-bit seed counts; 0 is 4357
    * there. */
@@ -32,10 +33,22 @@ symo_status symo_rng_create(symo_context *context, uint64_t seed, symo_rng **out
 
 void symo_rng_destroy(symo_rng *rng) { symo_free(rng); }
 
-double symo_rng_uniform(symo_rng *rng) { return gsl_rng_uniform(&rng->base); }
+double symo_rng_uniform(symo_rng *rng) {
+  return rng == NULL ? (double)NAN : gsl_rng_uniform(&rng->base);
+}
 
-double symo_rng_normal(symo_rng *rng) { return gsl_ran_gaussian_ziggurat(&rng->base, 1.0); }
+double symo_rng_normal(symo_rng *rng) {
+  return rng == NULL ? (double)NAN : gsl_ran_gaussian_ziggurat(&rng->base, 1.0);
+}
 
+/* GSL's own ends the program for n = 0 and beyond 32 bits.  Those take two draws, and none of the
+ * last incomplete run of n, so that all remainders are equally likely. */
 uint64_t symo_rng_below(symo_rng *rng, uint64_t n) {
-  return gsl_rng_uniform_int(&rng->base, (unsigned long)n);
+  if (rng == NULL || n == 0) return 0;
+  if (n <= UINT32_MAX) return gsl_rng_uniform_int(&rng->base, (unsigned long)n);
+  const uint64_t whole = UINT64_MAX - UINT64_MAX % n;
+  uint64_t x;
+  do x = (uint64_t)gsl_rng_get(&rng->base) << 32 | gsl_rng_get(&rng->base);
+  while (x >= whole);
+  return x % n;
 }

@@ -50,10 +50,12 @@ static void finish(group_instance *self) {
 symo_status symo_group_from_ops(symo_context *context, const symo_group_ops *ops,
                                 symo_group **out) {
   static const char *const average = "the projection onto the commutant";
-  if (ops == NULL || out == NULL || ops->size != sizeof *ops)
-    return symo_fail(
-        context, SYMO_E_ARGUMENT, "group table: %s (compile it against this version's headers)",
-        ops == NULL || out == NULL ? "NULL" : "its size is not that of symo_group_ops");
+  if (ops == NULL || out == NULL)
+    return symo_fail_null(context, "group_from_ops", ops == NULL ? "ops" : "out");
+  if (ops->size != sizeof *ops)
+    return symo_fail(context, SYMO_E_ARGUMENT,
+                     "group table: its size is not that of symo_group_ops (compile it against this "
+                     "version's headers)");
   const char *missing = ops->name == NULL         ? "name"
                         : ops->summary == NULL    ? "summary"
                         : ops->exact == NULL      ? "exact"

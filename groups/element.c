@@ -16,7 +16,8 @@ struct symo_element {
 };
 
 symo_status symo_element_create(symo_layout *layout, symo_element **out) {
-  if (layout == NULL || out == NULL) return SYMO_E_ARGUMENT;
+  if (layout == NULL) return SYMO_E_ARGUMENT;
+  if (out == NULL) return symo_fail_null(layout->context, "element_create", "out");
   symo_status status;
   symo_element *e = symo_calloc(1, sizeof *e);
   if (e == NULL) return symo_fail_memory(layout->context, "element");
@@ -74,14 +75,17 @@ static symo_status sample(symo_element *e, size_t first, size_t end, symo_rng *r
 }
 
 symo_status symo_element_sample(symo_element *e, symo_rng *rng) {
-  if (e == NULL || rng == NULL) return SYMO_E_ARGUMENT;
+  if (e == NULL) return SYMO_E_ARGUMENT;
+  if (rng == NULL) return symo_fail_null(e->layout->context, "element_sample", "rng");
   return sample(e, 0, e->layout->num_spaces, rng);
 }
 
 symo_status symo_element_sample_space(symo_element *e, size_t space, symo_rng *rng) {
-  if (e == NULL || rng == NULL) return SYMO_E_ARGUMENT;
+  if (e == NULL) return SYMO_E_ARGUMENT;
+  if (rng == NULL) return symo_fail_null(e->layout->context, "element_sample_space", "rng");
   if (space >= e->layout->num_spaces)
-    return symo_fail(e->layout->context, SYMO_E_ARGUMENT, "element: there is no space %zu", space);
+    return symo_fail_index(e->layout->context, "element_sample_space", "space", space, "layout",
+                           e->layout->num_spaces);
   return sample(e, space, space + 1, rng);
 }
 
@@ -123,6 +127,7 @@ static symo_status act(const symo_element *e, const char *name, bool inverse, bo
   which[strlen(which) - 1] = 'y';
   if (status == SYMO_OK)
     status = symo_layout_check_arrays(layout, dtype, symo_vector_const(y), which);
+  if (status == SYMO_OK) status = symo_layout_check_apart(layout, name, x, "x", y, "y", NULL);
   if (status != SYMO_OK) return status;
   size_t largest = 0, widest = 0;
   for (size_t i = 0; i < layout->num_tensors; i++)

@@ -25,10 +25,10 @@ symo_status symo_group_check_parts(symo_context *context, const symo_group_spec 
   for (size_t i = 0; i < spec->num_parts; i++) {
     const symo_group_part *p = &spec->parts[i];
     if (p->group == NULL || symo_group_has_parameters(p->group))
-      return symo_fail(context, SYMO_E_NAME,
+      return symo_fail(context, SYMO_E_ARGUMENT,
                        "group %s: part %zu: %s (use one of the registry, or made of it by "
                        "symo_group_create)",
-                       spec->group, i, p->group == NULL ? "no group" : p->group->name);
+                       spec->group, i, p->group == NULL ? "the group is NULL" : p->group->name);
     size_t own = symo_group_dim(p->group);
     if (p->dim == 0 || (own != 0 && own != p->dim))
       return symo_fail(context, SYMO_E_SHAPE,

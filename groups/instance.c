@@ -122,14 +122,15 @@ symo_group_spec symo_group_spec_default(const char *group) {
 }
 
 bool symo_group_has_parameters(const symo_group *group) {
-  return group->create != NULL && !symo_group_is_instance(group);
+  return group != NULL && group->create != NULL && !symo_group_is_instance(group);
 }
 
 size_t symo_group_dim(const symo_group *group) {
-  return symo_group_is_instance(group) ? symo_group_instance(group)->dim : 0;
+  return group != NULL && symo_group_is_instance(group) ? symo_group_instance(group)->dim : 0;
 }
 
 const symo_group_spec *symo_group_get_spec(const symo_group *group) {
+  if (group == NULL) return NULL;
   const group_instance *g = symo_group_instance(group);
   return symo_group_is_instance(group) && g->has_spec ? &g->spec : NULL;
 }
@@ -137,7 +138,10 @@ const symo_group_spec *symo_group_get_spec(const symo_group *group) {
 symo_status symo_group_create(symo_context *context, const symo_group_spec *spec,
                               symo_group **out) {
   if (spec == NULL || out == NULL || spec->group == NULL)
-    return refuse(context, "", "NULL (pass a spec with a name, and a pointer)");
+    return symo_fail_null(context, "group_create",
+                          spec == NULL  ? "spec"
+                          : out == NULL ? "out"
+                                        : "spec->group, the name,");
   const symo_group *row = symo_group_find(spec->group);
   if (row == NULL)
     return symo_fail(context, SYMO_E_NAME, "group %.60s: there is none (see `symo groups`)",
@@ -171,7 +175,8 @@ static symo_status gather(symo_context *context, const symo_group *group, size_t
 
 symo_status symo_group_generators(symo_context *context, const symo_group *group, size_t dim,
                                   symo_generators **out) {
-  if (group == NULL || out == NULL) return refuse(context, "", "NULL (pass a group and a pointer)");
+  if (group == NULL || out == NULL)
+    return symo_fail_null(context, "group_generators", group == NULL ? "group" : "out");
   generator_set *set;
   symo_status status = gather(context, group, dim, &set);
   if (status != SYMO_OK) return status;
@@ -182,7 +187,8 @@ symo_status symo_group_generators(symo_context *context, const symo_group *group
 
 symo_status symo_group_order(symo_context *context, const symo_group *group, size_t dim, size_t cap,
                              size_t *out) {
-  if (group == NULL || out == NULL) return refuse(context, "", "NULL (pass a group and a pointer)");
+  if (group == NULL || out == NULL)
+    return symo_fail_null(context, "group_order", group == NULL ? "group" : "out");
   generator_set *set;
   symo_status status = gather(context, group, dim, &set);
   if (status != SYMO_OK) return status;
@@ -235,7 +241,8 @@ const symo_group *symo_context_find_group(const symo_context *context, const cha
 static void release(void *group) { symo_group_destroy(group); }
 
 symo_status symo_context_add_group(symo_context *context, const symo_group *group) {
-  if (context == NULL || group == NULL) return SYMO_E_ARGUMENT;
+  if (group == NULL) return symo_fail_null(context, "context_add_group", "group");
+  if (context == NULL) return SYMO_E_ARGUMENT;
   if (symo_group_find(group->name) != NULL || symo_context_find_group(context, group->name) != NULL)
     return symo_fail(context, SYMO_E_NAME, "group %s: the name is taken (choose another)",
                      group->name);

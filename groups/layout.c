@@ -1,7 +1,6 @@
 /* Layouts: spaces and tensors, built up, then frozen. */
 #include "groups/layout.h"
 
-#include <assert.h>
 #include <ctype.h>
 #include <math.h>
 #include <string.h>
@@ -11,8 +10,7 @@
 #include "groups/isotypic.h"
 
 symo_status symo_layout_create(symo_context *context, symo_layout **out) {
-  if (out == NULL)
-    return symo_fail(context, SYMO_E_ARGUMENT, "layout: out is NULL (pass a pointer)");
+  if (out == NULL) return symo_fail_null(context, "layout_create", "out");
   symo_layout *layout = symo_calloc(1, sizeof *layout);
   if (layout == NULL) return symo_fail_memory(context, "layout");
   layout->context = context;
@@ -70,11 +68,13 @@ static symo_status check_new(const symo_layout *layout, const char *kind, const 
     return symo_fail(context, SYMO_E_UNSUPPORTED,
                      "layout: %s %s: the layout is in use by a plan (add before making plans)",
                      kind, name == NULL ? "" : name);
+  if (name == NULL)
+    return symo_fail(context, SYMO_E_ARGUMENT, "layout: the name of a %s is NULL (pass one)", kind);
   if (!symo_is_name(name))
     return symo_fail(context, SYMO_E_NAME,
                      "layout: %s \"%.40s\": not a name (letters, digits, '_', '.', '-', '/', "
                      "at most %d)",
-                     kind, name == NULL ? "" : name, SYMO_MAX_NAME);
+                     kind, name, SYMO_MAX_NAME);
   if (taken)
     return symo_fail(context, SYMO_E_NAME, "layout: %s %s: defined twice (rename one)", kind, name);
   return SYMO_OK;
@@ -102,8 +102,10 @@ symo_status symo_layout_add_space(symo_layout *layout, const char *name, size_t 
       check_new(layout, "space", name, name && symo_layout_find_space(layout, name, &found));
   if (status != SYMO_OK) return status;
   if (group == NULL)
-    return symo_fail(layout->context, SYMO_E_NAME,
-                     "layout: space %s: no such group (see `symo groups`)", name);
+    return symo_fail(layout->context, SYMO_E_ARGUMENT,
+                     "layout: space %s: the group is NULL (a lookup gives that for an unknown "
+                     "name; see `symo groups`)",
+                     name);
   if (symo_group_has_parameters(group))
     return symo_fail(layout->context, SYMO_E_ARGUMENT,
                      "layout: space %s: the group %s has parameters (give them; in C, "
@@ -131,7 +133,7 @@ symo_status symo_layout_add_space(symo_layout *layout, const char *name, size_t 
 static symo_status set_axis(const symo_layout *layout, layout_tensor *t, const char *tensor,
                             size_t a, const char *axis) {
   char name[SYMO_MAX_NAME + 1];
-  size_t length = axis == NULL ? 0 : strlen(axis);
+  size_t length = strlen(axis);
   bool dual = length > 0 && axis[length - 1] == '*';
   if (dual) length--;
   bool fits = length > 0 && length <= SYMO_MAX_NAME;
@@ -143,7 +145,7 @@ static symo_status set_axis(const symo_layout *layout, layout_tensor *t, const c
     return symo_fail(layout->context, SYMO_E_NAME,
                      "layout: axis %zu of tensor %s names space %.60s, which the layout does not "
                      "have (add it)",
-                     a, tensor, axis == NULL ? "NULL" : axis);
+                     a, tensor, axis);
   t->dual[a] = dual;
   t->dim[a] = layout->spaces[t->space[a]].dim;
   return SYMO_OK;
@@ -203,7 +205,11 @@ symo_status symo_layout_add_tensor(symo_layout *layout, const char *name, size_t
                      "layout: tensor %s has %zu axes (at most %d)", name, order, SYMO_MAX_ORDER);
   layout_tensor t = {.order = order, .size = 1, .offset = layout->parameters};
   for (size_t a = 0; a < order; a++) {
-    status = set_axis(layout, &t, name, a, axes == NULL ? NULL : axes[a]);
+    if (axes == NULL || axes[a] == NULL)
+      return symo_fail(layout->context, SYMO_E_ARGUMENT,
+                       "layout: tensor %s: axis %zu of %zu is NULL (pass the name of a space)",
+                       name, a, order);
+    status = set_axis(layout, &t, name, a, axes[a]);
     if (status != SYMO_OK) return status;
     if (!symo_mul_size(t.size, t.dim[a], &t.size) || t.size > PTRDIFF_MAX / 16)
       return symo_fail(layout->context, SYMO_E_SIZE, "layout: tensor %s is too large to address",
@@ -236,69 +242,98 @@ symo_status symo_layout_set_dtype(symo_layout *layout, symo_dtype dtype) {
   return SYMO_OK;
 }
 
-symo_dtype symo_layout_dtype(const symo_layout *layout) { return layout->dtype; }
-size_t symo_layout_num_spaces(const symo_layout *layout) { return layout->num_spaces; }
-size_t symo_layout_num_tensors(const symo_layout *layout) { return layout->num_tensors; }
-size_t symo_layout_num_parameters(const symo_layout *layout) { return layout->parameters; }
-
-static const layout_space *space_at(const symo_layout *layout, size_t space) {
-  assert(space < layout->num_spaces);
-  return &layout->spaces[space];
+symo_dtype symo_layout_dtype(const symo_layout *layout) {
+  return layout == NULL ? SYMO_ANY : layout->dtype;
+}
+size_t symo_layout_num_spaces(const symo_layout *layout) {
+  return layout == NULL ? 0 : layout->num_spaces;
+}
+size_t symo_layout_num_tensors(const symo_layout *layout) {
+  return layout == NULL ? 0 : layout->num_tensors;
+}
+size_t symo_layout_num_parameters(const symo_layout *layout) {
+  return layout == NULL ? 0 : layout->parameters;
 }
 
-static const layout_tensor *tensor_at(const symo_layout *layout, size_t tensor) {
-  assert(tensor < layout->num_tensors);
-  return &layout->tensors[tensor];
+/* What is asked of, or NULL after the detail was written. */
+static const layout_space *space_at(const symo_layout *layout, const char *where, size_t space) {
+  if (layout != NULL && space < layout->num_spaces) return &layout->spaces[space];
+  if (layout != NULL)
+    symo_fail_index(layout->context, where, "space", space, "layout", layout->num_spaces);
+  return NULL;
+}
+
+static const layout_tensor *tensor_at(const symo_layout *layout, const char *where, size_t tensor) {
+  if (layout != NULL && tensor < layout->num_tensors) return &layout->tensors[tensor];
+  if (layout != NULL)
+    symo_fail_index(layout->context, where, "tensor", tensor, "layout", layout->num_tensors);
+  return NULL;
+}
+
+/* The tensor, if it has the axis. */
+static const layout_tensor *axis_at(const symo_layout *layout, const char *where, size_t tensor,
+                                    size_t axis) {
+  const layout_tensor *t = tensor_at(layout, where, tensor);
+  if (t == NULL || axis < t->order) return t;
+  symo_fail_index(layout->context, where, "axis", axis, "tensor", t->order);
+  return NULL;
 }
 
 const char *symo_layout_space_name(const symo_layout *layout, size_t space) {
-  return space_at(layout, space)->name;
+  const layout_space *s = space_at(layout, "layout_space_name", space);
+  return s == NULL ? NULL : s->name;
 }
 size_t symo_layout_space_dim(const symo_layout *layout, size_t space) {
-  return space_at(layout, space)->dim;
+  const layout_space *s = space_at(layout, "layout_space_dim", space);
+  return s == NULL ? 0 : s->dim;
 }
 const symo_group *symo_layout_space_group(const symo_layout *layout, size_t space) {
-  return space_at(layout, space)->group;
+  const layout_space *s = space_at(layout, "layout_space_group", space);
+  return s == NULL ? NULL : s->group;
 }
 const char *symo_layout_tensor_name(const symo_layout *layout, size_t tensor) {
-  return tensor_at(layout, tensor)->name;
+  const layout_tensor *t = tensor_at(layout, "layout_tensor_name", tensor);
+  return t == NULL ? NULL : t->name;
 }
 size_t symo_layout_tensor_order(const symo_layout *layout, size_t tensor) {
-  return tensor_at(layout, tensor)->order;
+  const layout_tensor *t = tensor_at(layout, "layout_tensor_order", tensor);
+  return t == NULL ? 0 : t->order;
 }
 size_t symo_layout_tensor_size(const symo_layout *layout, size_t tensor) {
-  return tensor_at(layout, tensor)->size;
+  const layout_tensor *t = tensor_at(layout, "layout_tensor_size", tensor);
+  return t == NULL ? 0 : t->size;
 }
 size_t symo_layout_tensor_offset(const symo_layout *layout, size_t tensor) {
-  return tensor_at(layout, tensor)->offset;
+  const layout_tensor *t = tensor_at(layout, "layout_tensor_offset", tensor);
+  return t == NULL ? SYMO_NONE : t->offset;
 }
 
 size_t symo_layout_axis_space(const symo_layout *layout, size_t tensor, size_t axis) {
-  assert(axis < tensor_at(layout, tensor)->order);
-  return layout->tensors[tensor].space[axis];
+  const layout_tensor *t = axis_at(layout, "layout_axis_space", tensor, axis);
+  return t == NULL ? SYMO_NONE : t->space[axis];
 }
 size_t symo_layout_axis_dim(const symo_layout *layout, size_t tensor, size_t axis) {
-  assert(axis < tensor_at(layout, tensor)->order);
-  return layout->tensors[tensor].dim[axis];
+  const layout_tensor *t = axis_at(layout, "layout_axis_dim", tensor, axis);
+  return t == NULL ? 0 : t->dim[axis];
 }
 bool symo_layout_axis_dual(const symo_layout *layout, size_t tensor, size_t axis) {
-  assert(axis < tensor_at(layout, tensor)->order);
-  return layout->tensors[tensor].dual[axis];
+  const layout_tensor *t = axis_at(layout, "layout_axis_dual", tensor, axis);
+  return t != NULL && t->dual[axis];
 }
 
 bool symo_layout_find_space(const symo_layout *layout, const char *name, size_t *index) {
-  for (size_t i = 0; i < layout->num_spaces; i++)
+  for (size_t i = 0; layout != NULL && name != NULL && i < layout->num_spaces; i++)
     if (strcmp(layout->spaces[i].name, name) == 0) {
-      *index = i;
+      if (index != NULL) *index = i;
       return true;
     }
   return false;
 }
 
 bool symo_layout_find_tensor(const symo_layout *layout, const char *name, size_t *index) {
-  for (size_t i = 0; i < layout->num_tensors; i++)
+  for (size_t i = 0; layout != NULL && name != NULL && i < layout->num_tensors; i++)
     if (strcmp(layout->tensors[i].name, name) == 0) {
-      *index = i;
+      if (index != NULL) *index = i;
       return true;
     }
   return false;
@@ -319,61 +354,4 @@ bool symo_layout_equal(const symo_layout *a, const symo_layout *b) {
       if (x->space[k] != y->space[k] || x->dual[k] != y->dual[k]) return false;
   }
   return true;
-}
-
-/* ---- vectors ---- */
-
-void symo_layout_split(const symo_layout *layout, symo_dtype dtype, void *flat, void **data) {
-  size_t size = symo_dtype_size(dtype);
-  for (size_t i = 0; i < layout->num_tensors; i++)
-    data[i] = (char *)flat + layout->tensors[i].offset * size;
-}
-
-void symo_layout_split_const(const symo_layout *layout, symo_dtype dtype, const void *flat,
-                             const void **data) {
-  size_t size = symo_dtype_size(dtype);
-  for (size_t i = 0; i < layout->num_tensors; i++)
-    data[i] = (const char *)flat + layout->tensors[i].offset * size;
-}
-
-symo_nd symo_layout_view(const symo_layout *layout, symo_dtype dtype, symo_const_vector x,
-                         size_t tensor) {
-  const layout_tensor *t = tensor_at(layout, tensor);
-  symo_nd view = symo_nd_dense(dtype, (void *)(uintptr_t)x.data[tensor], (int)t->order, t->dim);
-  if (x.strides != NULL && x.strides[tensor] != NULL)
-    for (size_t a = 0; a < t->order; a++) view.s[a] = x.strides[tensor][a];
-  return view;
-}
-
-symo_status symo_layout_check_arrays(const symo_layout *layout, symo_dtype dtype,
-                                     symo_const_vector x, const char *what) {
-  if (symo_dtype_size(x.dtype) == 0)
-    return symo_fail(layout->context, SYMO_E_ARGUMENT,
-                     "%s: no number type (set .dtype to SYMO_F32 or SYMO_F64)", what);
-  if (dtype != SYMO_ANY && x.dtype != dtype)
-    return symo_fail(layout->context, SYMO_E_DTYPE,
-                     "%s: the vector is in %s, and %s is wanted (convert it, or make the plan in "
-                     "%s)",
-                     what, symo_dtype_name(x.dtype), symo_dtype_name(dtype),
-                     symo_dtype_name(x.dtype));
-  if (x.data == NULL)
-    return symo_fail(layout->context, SYMO_E_ARGUMENT, "%s: data is NULL (one array per tensor)",
-                     what);
-  for (size_t i = 0; i < layout->num_tensors; i++)
-    if (x.data[i] == NULL)
-      return symo_fail(layout->context, SYMO_E_ARGUMENT,
-                       "%s: tensor %s: the array is NULL (pass one per tensor)", what,
-                       layout->tensors[i].name);
-  return SYMO_OK;
-}
-
-symo_status symo_layout_check_vector(const symo_layout *layout, symo_dtype dtype,
-                                     symo_const_vector x, const char *what) {
-  symo_status status = symo_layout_check_arrays(layout, dtype, x, what);
-  for (size_t i = 0; i < layout->num_tensors && status == SYMO_OK; i++)
-    if (!isfinite(symo_nd_max_abs(symo_layout_view(layout, x.dtype, x, i))))
-      status = symo_fail(layout->context, SYMO_E_NONFINITE,
-                         "%s: tensor %s holds NaN or infinity (check the loss and the step before)",
-                         what, layout->tensors[i].name);
-  return status;
 }

@@ -59,6 +59,15 @@ symo_status symo_layout_check_arrays(const symo_layout *layout, symo_dtype dtype
 symo_status symo_layout_check_vector(const symo_layout *layout, symo_dtype dtype,
                                      symo_const_vector x, const char *what);
 
+/* SYMO_E_ARGUMENT unless y, which is to be written, has memory of its own: apart from x (x.data
+ * NULL: there is no x), tensors apart from each other, entries from each other.  Names the tensors.
+ * Both have passed symo_layout_check_arrays.  room: symo_layout_apart_room bytes; NULL: taken and
+ * given back.  O(tensors log tensors) where nothing lies between anything else. */
+size_t symo_layout_apart_room(const symo_layout *layout);
+symo_status symo_layout_check_apart(const symo_layout *layout, const char *where,
+                                    symo_const_vector x, const char *xname, symo_vector y,
+                                    const char *yname, void *room);
+
 /* True if names, dimensions, groups and axes are the same. */
 bool symo_layout_equal(const symo_layout *a, const symo_layout *b);
 

@@ -60,7 +60,7 @@ static symo_status read_tensor(symo_notation *r, symo_layout *layout, const char
 
 symo_status symo_layout_parse(symo_context *context, const char *text, symo_layout **out) {
   if (text == NULL || out == NULL)
-    return symo_fail(context, SYMO_E_ARGUMENT, "layout text: NULL (pass a text and a pointer)");
+    return symo_fail_null(context, "layout_parse", text == NULL ? "text" : "out");
   symo_layout *layout = NULL;
   symo_notation r = {context, "layout text", "\"in: identity 20; h: permutation 64; w[h,in]\"",
                      text, text};
@@ -96,7 +96,8 @@ static void add_tensor(symo_text *text, const symo_layout *layout, const layout_
 }
 
 symo_status symo_layout_to_text(const symo_layout *layout, char **out) {
-  if (layout == NULL || out == NULL) return SYMO_E_ARGUMENT;
+  if (layout == NULL) return SYMO_E_ARGUMENT;
+  if (out == NULL) return symo_fail_null(layout->context, "layout_to_text", "out");
   symo_text text = {0};
   for (size_t i = 0; i < layout->num_spaces; i++) {
     const layout_space *s = &layout->spaces[i];

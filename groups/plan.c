@@ -257,7 +257,8 @@ static bool label_is_views(const symo_plan *plan, const plan_label *label) {
 }
 
 symo_status symo_plan_create(symo_layout *layout, const symo_plan_spec *spec, symo_plan **out) {
-  if (layout == NULL || out == NULL) return SYMO_E_ARGUMENT;
+  if (layout == NULL) return SYMO_E_ARGUMENT;
+  if (out == NULL) return symo_fail_null(layout->context, "plan_create", "out");
   symo_plan_spec chosen = spec == NULL ? symo_plan_spec_default() : *spec;
   symo_status status;
   if (layout->num_tensors == 0)
@@ -322,15 +323,26 @@ bool symo_plan_equal(const symo_plan *a, const symo_plan *b) {
                     a->centered == b->centered && symo_layout_equal(a->layout, b->layout));
 }
 
-symo_dtype symo_plan_dtype(const symo_plan *plan) { return plan->dtype; }
-symo_coupling symo_plan_coupling(const symo_plan *plan) { return plan->coupling; }
-bool symo_plan_centered(const symo_plan *plan) { return plan->centered; }
-const symo_layout *symo_plan_layout(const symo_plan *plan) { return plan->layout; }
-size_t symo_plan_num_labels(const symo_plan *plan) { return plan->num_labels; }
+symo_dtype symo_plan_dtype(const symo_plan *plan) { return plan == NULL ? SYMO_ANY : plan->dtype; }
+symo_coupling symo_plan_coupling(const symo_plan *plan) {
+  return plan == NULL ? SYMO_COUPLED : plan->coupling;
+}
+bool symo_plan_centered(const symo_plan *plan) { return plan != NULL && plan->centered; }
+const symo_layout *symo_plan_layout(const symo_plan *plan) {
+  return plan == NULL ? NULL : plan->layout;
+}
+size_t symo_plan_num_labels(const symo_plan *plan) { return plan == NULL ? 0 : plan->num_labels; }
+
+/* The label, or NULL after the detail was written. */
+static const plan_label *label_at(const symo_plan *plan, const char *where, size_t label) {
+  if (plan != NULL && label < plan->num_labels) return &plan->labels[label];
+  if (plan != NULL) symo_fail_index(plan->context, where, "label", label, "plan", plan->num_labels);
+  return NULL;
+}
 
 symo_label_info symo_plan_label(const symo_plan *plan, size_t label) {
-  assert(label < plan->num_labels);
-  const plan_label *l = &plan->labels[label];
+  const plan_label *l = label_at(plan, "plan_label", label);
+  if (l == NULL) return (symo_label_info){0};
   return (symo_label_info){.name = l->name,
                            .dim = l->dim,
                            .count = l->count,
@@ -342,12 +354,23 @@ symo_label_info symo_plan_label(const symo_plan *plan, size_t label) {
 }
 
 symo_space_info symo_plan_space(const symo_plan *plan, size_t space) {
-  assert(space < plan->layout->num_spaces);
+  if (plan == NULL) return (symo_space_info){0};
+  if (space >= plan->layout->num_spaces) {
+    symo_fail_index(plan->context, "plan_space", "space", space, "layout",
+                    plan->layout->num_spaces);
+    return (symo_space_info){0};
+  }
   return symo_group_info(plan->spaces[space].group);
 }
 
 symo_piece_info symo_plan_piece(const symo_plan *plan, size_t label, size_t piece) {
-  assert(label < plan->num_labels && piece < plan->labels[label].num_pieces);
-  const plan_piece *p = &plan->labels[label].pieces[piece];
+  const symo_piece_info none = {.tensor = SYMO_NONE};
+  const plan_label *l = label_at(plan, "plan_piece", label);
+  if (l == NULL) return none;
+  if (piece >= l->num_pieces) {
+    symo_fail_index(plan->context, "plan_piece", "piece", piece, "label", l->num_pieces);
+    return none;
+  }
+  const plan_piece *p = &l->pieces[piece];
   return (symo_piece_info){.tensor = p->tensor, .column = p->column, .width = p->width};
 }

@@ -17,6 +17,7 @@ static double stored_numbers(const plan_label *l) {
 }
 
 symo_plan_cost symo_plan_cost_of(const symo_plan *plan) {
+  if (plan == NULL) return (symo_plan_cost){0};
   symo_plan_cost cost = {.parameters = (double)plan->layout->parameters};
   double item = (double)symo_dtype_size(plan->dtype), scaled = 0;
   cost.dense_numbers = cost.parameters * (cost.parameters + 1) / 2;
@@ -83,7 +84,8 @@ static void describe_found(const symo_plan *plan, symo_text *out) {
 }
 
 symo_status symo_plan_describe(const symo_plan *plan, char **out) {
-  if (plan == NULL || out == NULL) return SYMO_E_ARGUMENT;
+  if (plan == NULL) return SYMO_E_ARGUMENT;
+  if (out == NULL) return symo_fail_null(plan->context, "plan_describe", "out");
   symo_text text = {0};
   char a[16], b[16], c[16], d[16];
   symo_plan_cost cost = symo_plan_cost_of(plan);
@@ -113,6 +115,8 @@ symo_status symo_plan_mean(const symo_plan *plan, symo_const_vector x, symo_vect
   symo_status status = symo_layout_check_vector(plan->layout, plan->dtype, x, "mean: x");
   if (status == SYMO_OK)
     status = symo_layout_check_arrays(plan->layout, plan->dtype, target, "mean: y");
+  if (status == SYMO_OK)
+    status = symo_layout_check_apart(plan->layout, "mean", x, "x", y, "y", NULL);
   if (status != SYMO_OK) return status;
   size_t coordinates = 0, most = 0, item = symo_dtype_size(plan->dtype);
   for (size_t i = 0; i < plan->num_labels; i++) {

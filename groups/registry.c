@@ -21,8 +21,14 @@ const symo_group *symo_group_find(const char *name) {
   return NULL;
 }
 
-const char *symo_group_name(const symo_group *group) { return group->name; }
-const char *symo_group_summary(const symo_group *group) { return group->summary; }
-const char *symo_group_irreps(const symo_group *group) { return group->irreps_text; }
-const char *symo_group_average(const symo_group *group) { return group->average; }
-const char *symo_group_exact(const symo_group *group) { return group->exact; }
+const char *symo_group_name(const symo_group *group) { return group == NULL ? "" : group->name; }
+const char *symo_group_summary(const symo_group *group) {
+  return group == NULL ? "" : group->summary;
+}
+const char *symo_group_irreps(const symo_group *group) {
+  return group == NULL ? "" : group->irreps_text;
+}
+const char *symo_group_average(const symo_group *group) {
+  return group == NULL ? "" : group->average;
+}
+const char *symo_group_exact(const symo_group *group) { return group == NULL ? "" : group->exact; }

@@ -34,6 +34,8 @@ symo_status symo_hessian_matvec(const symo_hessian *h, symo_const_vector x, symo
   if (h == NULL) return SYMO_E_ARGUMENT;
   symo_status status = symo_layout_check_vector(h->plan->layout, h->plan->dtype, x, "matvec: x");
   if (status == SYMO_OK) status = check_target(h, y, "matvec: y");
+  if (status == SYMO_OK)
+    status = symo_layout_check_apart(h->plan->layout, "matvec", x, "x", y, "y", NULL);
   if (status != SYMO_OK) return status;
   void *work = symo_malloc(work_bytes(h->plan));
   if (work == NULL) return symo_fail_memory(h->context, "matvec");
@@ -44,7 +46,10 @@ symo_status symo_hessian_matvec(const symo_hessian *h, symo_const_vector x, symo
 
 symo_status symo_hessian_diagonal(const symo_hessian *h, symo_vector out) {
   if (h == NULL) return SYMO_E_ARGUMENT;
+  const symo_const_vector none = {0};
   symo_status status = check_target(h, out, "diagonal: out");
+  if (status == SYMO_OK)
+    status = symo_layout_check_apart(h->plan->layout, "diagonal", none, "", out, "out", NULL);
   if (status != SYMO_OK) return status;
   size_t most = 64;
   for (size_t i = 0; i < h->plan->num_labels; i++) {
@@ -144,11 +149,12 @@ fail:
 
 symo_status symo_hessian_block(const symo_hessian *h, size_t row_tensor, size_t column_tensor,
                                double *out) {
-  if (h == NULL || out == NULL) return SYMO_E_ARGUMENT;
+  if (h == NULL) return SYMO_E_ARGUMENT;
+  if (out == NULL) return symo_fail_null(h->context, "block", "out");
   const symo_layout *layout = h->plan->layout;
-  if (row_tensor >= layout->num_tensors || column_tensor >= layout->num_tensors)
-    return symo_fail(h->context, SYMO_E_ARGUMENT, "block: tensor %zu, %zu (the layout has %zu)",
-                     row_tensor, column_tensor, layout->num_tensors);
+  const size_t worse = row_tensor > column_tensor ? row_tensor : column_tensor;
+  if (worse >= layout->num_tensors)
+    return symo_fail_index(h->context, "block", "tensor", worse, "layout", layout->num_tensors);
   size_t rows = layout->tensors[row_tensor].size, columns = layout->tensors[column_tensor].size;
   symo_status status = SYMO_OK;
   for (size_t i = 0; i < rows * columns; i++) out[i] = 0;
@@ -161,7 +167,8 @@ symo_status symo_hessian_block(const symo_hessian *h, size_t row_tensor, size_t 
 }
 
 symo_status symo_hessian_dense(const symo_hessian *h, double *out) {
-  if (h == NULL || out == NULL) return SYMO_E_ARGUMENT;
+  if (h == NULL) return SYMO_E_ARGUMENT;
+  if (out == NULL) return symo_fail_null(h->context, "dense", "out");
   const symo_layout *layout = h->plan->layout;
   symo_dtype t = h->plan->dtype;
   size_t p = layout->parameters, item = symo_dtype_size(t);
@@ -192,14 +199,17 @@ fail:
 
 symo_status symo_hessian_sample(const symo_hessian *h, double damping, symo_rng *rng,
                                 symo_vector out) {
-  if (h == NULL || rng == NULL) return SYMO_E_ARGUMENT;
+  if (h == NULL) return SYMO_E_ARGUMENT;
+  if (rng == NULL) return symo_fail_null(h->context, "sample", "rng");
   const symo_layout *layout = h->plan->layout;
   symo_dtype t = h->plan->dtype;
   symo_hessian *root = NULL;
   void *noise = NULL;
   const void **data = NULL;
   symo_status status;
+  SYMO_TRY(symo_check_damping(h->context, "sample", damping));
   SYMO_TRY(check_target(h, out, "sample: out"));
+  SYMO_TRY(symo_layout_check_apart(layout, "sample", (symo_const_vector){0}, "", out, "out", NULL));
   SYMO_TRY(symo_hessian_invsqrt(h, damping, &root));
   noise = symo_malloc(layout->parameters * symo_dtype_size(t));
   data = symo_malloc(layout->num_tensors * sizeof *data);

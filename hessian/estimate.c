@@ -364,11 +364,15 @@ fail:
 static symo_status check_job(const job *j) {
   symo_context *context = j->plan->context;
   const symo_estimator *e = j->estimator;
+  if (e == NULL)
+    return symo_fail(
+        context, SYMO_E_ARGUMENT,
+        "estimate: the estimator is NULL (symo_estimator_find gives that for an unknown "
+        "name; symo_estimate_spec_default has the default)");
   if (j->count == 0 || j->grads == NULL)
     return symo_fail(context, SYMO_E_ARGUMENT, "estimate: no gradient (pass at least one)");
-  if (!(j->spec.damping >= 0) || !isfinite(j->spec.damping))
-    return symo_fail(context, SYMO_E_ARGUMENT, "estimate: damping %g (must be >= 0)",
-                     j->spec.damping);
+  symo_status status = symo_check_damping(context, "estimate", j->spec.damping);
+  if (status != SYMO_OK) return status;
   if (j->spec.scale && !e->can_scale)
     return symo_fail(context, SYMO_E_ARGUMENT,
                      "estimate: scale has no meaning for %s (h-g and h-g-bd have it)", e->name);
@@ -389,11 +393,12 @@ static symo_status check_job(const job *j) {
 symo_status symo_estimate(const symo_plan *plan, const symo_estimate_spec *spec, size_t count,
                           const symo_const_vector *grads, const symo_const_vector *params,
                           symo_hessian **out) {
-  if (plan == NULL || out == NULL) return SYMO_E_ARGUMENT;
+  if (plan == NULL) return SYMO_E_ARGUMENT;
+  if (out == NULL) return symo_fail_null(plan->context, "estimate", "out");
   job j = {.plan = plan, .count = count, .grads = grads, .params = params};
   j.spec = spec == NULL ? symo_estimate_spec_default() : *spec;
-  j.estimator = j.spec.estimator == NULL ? &symo_estimator_h_g : j.spec.estimator;
-  j.with_params = j.estimator->params || j.spec.scale;
+  j.estimator = j.spec.estimator;
+  j.with_params = symo_estimator_needs_parameters(j.estimator) || j.spec.scale;
   buffers b = {NULL};
   symo_hessian *h = NULL;
   symo_status status = check_job(&j);

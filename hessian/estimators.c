@@ -21,9 +21,15 @@ const symo_estimator *symo_estimator_find(const char *name) {
   return NULL;
 }
 
-const char *symo_estimator_name(const symo_estimator *estimator) { return estimator->name; }
-const char *symo_estimator_summary(const symo_estimator *estimator) { return estimator->summary; }
-bool symo_estimator_needs_parameters(const symo_estimator *estimator) { return estimator->params; }
+const char *symo_estimator_name(const symo_estimator *estimator) {
+  return estimator == NULL ? "" : estimator->name;
+}
+const char *symo_estimator_summary(const symo_estimator *estimator) {
+  return estimator == NULL ? "" : estimator->summary;
+}
+bool symo_estimator_needs_parameters(const symo_estimator *estimator) {
+  return estimator != NULL && estimator->params;
+}
 symo_coupling symo_estimator_coupling(const symo_estimator *estimator) {
-  return estimator->coupling;
+  return estimator == NULL ? SYMO_COUPLED : estimator->coupling;
 }

@@ -1,7 +1,6 @@
 /* Structured matrices: making, reading, and the linear operations on them. */
 #include "hessian/hessian.h"
 
-#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -85,7 +84,8 @@ static symo_status hand_over(symo_hessian *h, const char *what, symo_hessian **o
 }
 
 symo_status symo_hessian_identity(const symo_plan *plan, double s, symo_hessian **out) {
-  if (plan == NULL || out == NULL) return SYMO_E_ARGUMENT;
+  if (plan == NULL) return SYMO_E_ARGUMENT;
+  if (out == NULL) return symo_fail_null(plan->context, "identity", "out");
   if (!isfinite(s))
     return symo_fail(plan->context, SYMO_E_NONFINITE, "identity: %g (pass a finite number)", s);
   symo_hessian *h;
@@ -103,7 +103,9 @@ symo_status symo_hessian_identity(const symo_plan *plan, double s, symo_hessian 
 
 symo_status symo_hessian_from_blocks(const symo_plan *plan, const void *const *m,
                                      symo_hessian **out) {
-  if (plan == NULL || m == NULL || out == NULL) return SYMO_E_ARGUMENT;
+  if (plan == NULL) return SYMO_E_ARGUMENT;
+  if (m == NULL || out == NULL)
+    return symo_fail_null(plan->context, "from_blocks", m == NULL ? "m" : "out");
   symo_status status;
   symo_hessian *h = NULL;
   SYMO_TRY(symo_hessian_create(plan, "", &h));
@@ -112,17 +114,17 @@ symo_status symo_hessian_from_blocks(const symo_plan *plan, const void *const *m
     if (l->dropped) continue;
     size_t numbers = l->count * l->m * l->m;
     if (m[i] == NULL)
-      SYMO_TRY(symo_fail(plan->context, SYMO_E_ARGUMENT, "hessian: label %s: no block (pass one)",
+      SYMO_TRY(symo_fail(plan->context, SYMO_E_ARGUMENT, "from_blocks: label %s: no block (pass one)",
                          l->name));
     if (!symo_all_finite(plan->dtype, numbers, m[i]))
       SYMO_TRY(symo_fail(plan->context, SYMO_E_NONFINITE,
-                         "hessian: label %s holds NaN or infinity (check where it comes from)",
+                         "from_blocks: label %s holds NaN or infinity (check where it comes from)",
                          l->name));
     memcpy(h->m[i], m[i], numbers * symo_dtype_size(plan->dtype));
     for (size_t c = 0; c < l->count; c++)
       symo_symmetrize(plan->dtype, l->m, symo_hessian_member(h, i, c));
   }
-  SYMO_TRY(symo_hessian_check_structure(h, "hessian"));
+  SYMO_TRY(symo_hessian_check_structure(h, "from_blocks"));
   *out = h;
   return SYMO_OK;
 fail:
@@ -130,15 +132,18 @@ fail:
   return status;
 }
 
-const symo_plan *symo_hessian_plan(const symo_hessian *h) { return h->plan; }
-const char *symo_hessian_name(const symo_hessian *h) { return h->name; }
+const symo_plan *symo_hessian_plan(const symo_hessian *h) { return h == NULL ? NULL : h->plan; }
+const char *symo_hessian_name(const symo_hessian *h) { return h == NULL ? "" : h->name; }
 
 const void *symo_hessian_blocks(const symo_hessian *h, size_t label) {
-  assert(label < h->plan->num_labels);
-  return h->m[label];
+  if (h == NULL) return NULL;
+  if (label < h->plan->num_labels) return h->m[label];
+  symo_fail_index(h->context, "hessian_blocks", "label", label, "plan", h->plan->num_labels);
+  return NULL;
 }
 
 double symo_hessian_trace(const symo_hessian *h) {
+  if (h == NULL) return (double)NAN;
   double sum = 0;
   for (size_t i = 0; i < h->plan->num_labels; i++) {
     const plan_label *l = &h->plan->labels[i];
@@ -149,6 +154,7 @@ double symo_hessian_trace(const symo_hessian *h) {
 }
 
 double symo_hessian_frobenius(const symo_hessian *h) {
+  if (h == NULL) return (double)NAN;
   double norm = 0;
   for (size_t i = 0; i < h->plan->num_labels; i++) {
     const plan_label *l = &h->plan->labels[i];
@@ -160,16 +166,17 @@ double symo_hessian_frobenius(const symo_hessian *h) {
 }
 
 /* out = a x + b y; y may be NULL. */
-static symo_status combine(double a, const symo_hessian *x, double b, const symo_hessian *y,
-                           symo_hessian **out) {
+static symo_status combine(const char *where, double a, const symo_hessian *x, double b,
+                           const symo_hessian *y, symo_hessian **out) {
   symo_context *context = x->context;
   if (!isfinite(a) || !isfinite(b))
-    return symo_fail(context, SYMO_E_NONFINITE, "hessian: factors %g, %g (pass finite numbers)", a,
-                     b);
+    return symo_fail(context, SYMO_E_NONFINITE, "%s: a factor is %g (pass finite numbers)", where,
+                     isfinite(a) ? b : a);
   if (y != NULL && !symo_plan_equal(x->plan, y->plan))
-    return symo_fail(context, SYMO_E_SHAPE,
-                     "hessian: sum of matrices of different plans (make both from the same layout, "
-                     "coupling, centring and dtype)");
+    return symo_fail(
+        context, SYMO_E_SHAPE,
+        "hessian_add: sum of matrices of different plans (make both from the same layout, "
+        "coupling, centring and dtype)");
   symo_hessian *h;
   symo_status status = symo_hessian_create(x->plan, x->name, &h);
   if (status != SYMO_OK) return status;
@@ -186,17 +193,22 @@ static symo_status combine(double a, const symo_hessian *x, double b, const symo
 
 symo_status symo_hessian_add(double a, const symo_hessian *x, double b, const symo_hessian *y,
                              symo_hessian **out) {
-  if (x == NULL || y == NULL || out == NULL) return SYMO_E_ARGUMENT;
-  return combine(a, x, b, y, out);
+  const symo_hessian *any = x != NULL ? x : y;
+  if (any == NULL) return SYMO_E_ARGUMENT;
+  if (x == NULL || y == NULL || out == NULL)
+    return symo_fail_null(any->context, "hessian_add", x == NULL ? "x" : y == NULL ? "y" : "out");
+  return combine("hessian_add", a, x, b, y, out);
 }
 
 symo_status symo_hessian_scale(double a, const symo_hessian *x, symo_hessian **out) {
-  if (x == NULL || out == NULL) return SYMO_E_ARGUMENT;
-  return combine(a, x, 0, NULL, out);
+  if (x == NULL) return SYMO_E_ARGUMENT;
+  if (out == NULL) return symo_fail_null(x->context, "hessian_scale", "out");
+  return combine("hessian_scale", a, x, 0, NULL, out);
 }
 
 symo_status symo_hessian_describe(const symo_hessian *h, char **out) {
-  if (h == NULL || out == NULL) return SYMO_E_ARGUMENT;
+  if (h == NULL) return SYMO_E_ARGUMENT;
+  if (out == NULL) return symo_fail_null(h->context, "hessian_describe", "out");
   char *plan = NULL;
   symo_status status = symo_plan_describe(h->plan, &plan);
   if (status != SYMO_OK) return status;

@@ -1,6 +1,7 @@
 /* Dense second-order matrices of a caller's problem, by products with blocks of unit vectors. */
 #include <symo/problem.h>
 
+#include <stdint.h>
 #include <string.h>
 
 #include "core/alloc.h"
@@ -36,16 +37,17 @@ static bool mirror_upper(size_t n, double *a) {
   return zero == 0;
 }
 
-static symo_status by_products(symo_context *context, const symo_problem *problem, product multiply,
-                               const void *theta, double *out) {
+static symo_status by_products(symo_context *context, const symo_problem *problem,
+                               const char *where, product multiply, const void *theta,
+                               double *out) {
   size_t n = problem->size, item = symo_dtype_size(problem->dtype), bytes;
   if (item == 0)
-    return symo_fail(context, SYMO_E_DTYPE, "hessian: the problem %s has no dtype (f32 or f64)",
+    return symo_fail(context, SYMO_E_DTYPE, "%s: the problem %s has no dtype (f32 or f64)", where,
                      problem->name == NULL ? "" : problem->name);
   if (!symo_mul_size(2 * DIRECTIONS * item, n, &bytes))
-    return symo_fail(context, SYMO_E_SIZE, "hessian: %zu parameters are too many", n);
+    return symo_fail(context, SYMO_E_SIZE, "%s: %zu parameters are too many", where, n);
   char *v = symo_malloc(bytes);
-  if (v == NULL) return symo_fail_memory(context, "hessian");
+  if (v == NULL) return symo_fail_memory(context, where);
   char *hv = v + DIRECTIONS * n * item;
   symo_status status = SYMO_OK;
   for (size_t first = 0; first < n && status == SYMO_OK; first += DIRECTIONS) {
@@ -61,39 +63,63 @@ static symo_status by_products(symo_context *context, const symo_problem *proble
   return status;
 }
 
-static symo_status finish(symo_context *context, const symo_problem *problem, double *out) {
+static symo_status finish(symo_context *context, const symo_problem *problem, const char *where,
+                          double *out) {
   if (!mirror_upper(problem->size, out))
     return symo_fail(context, SYMO_E_NONFINITE,
-                     "hessian of %s holds NaN or infinity (check theta and the data)",
+                     "%s: the matrix of %s holds NaN or infinity (check theta and the data)", where,
                      problem->name == NULL ? "the problem" : problem->name);
   return SYMO_OK;
+}
+
+/* out, [n, n] float64, shares no byte with theta, which is read while out is written. */
+static symo_status check_apart(symo_context *context, const symo_problem *problem,
+                               const void *theta, const double *out, const char *where,
+                               const char *name) {
+  size_t n = problem->size, numbers, bytes;
+  uintptr_t t = (uintptr_t)theta, h = (uintptr_t)out;
+  if (!symo_mul_size(n, n, &numbers) || !symo_mul_size(numbers, sizeof *out, &bytes))
+    return symo_fail(context, SYMO_E_SIZE, "%s: %zu parameters are too many", where, n);
+  if (t + n * symo_dtype_size(problem->dtype) <= h || h + bytes <= t) return SYMO_OK;
+  return symo_fail(context, SYMO_E_ARGUMENT,
+                   "%s: %s shares memory with theta (give it memory of its own)", where, name);
 }
 
 symo_status symo_problem_hessian(symo_context *context, const symo_problem *problem,
                                  const void *theta, double *hessian) {
   if (problem == NULL || theta == NULL || hessian == NULL)
-    return symo_fail(context, SYMO_E_ARGUMENT, "hessian: NULL argument (pass problem, theta, out)");
-  symo_status status;
+    return symo_fail_null(context, "problem_hessian",
+                          problem == NULL ? "problem"
+                          : theta == NULL ? "theta"
+                                          : "hessian");
+  symo_status status = check_apart(context, problem, theta, hessian, "problem_hessian", "hessian");
+  if (status != SYMO_OK) return status;
   if (problem->hessian != NULL) {
     status = problem->hessian(problem->self, theta, hessian);
   } else if (problem->hvp != NULL) {
-    status = by_products(context, problem, problem->hvp, theta, hessian);
+    status = by_products(context, problem, "problem_hessian", problem->hvp, theta, hessian);
   } else {
-    return symo_fail(context, SYMO_E_UNSUPPORTED,
-                     "hessian: the problem %s has no Hessian-vector product (fill hvp or hessian)",
-                     problem->name == NULL ? "" : problem->name);
+    return symo_fail(
+        context, SYMO_E_UNSUPPORTED,
+        "problem_hessian: the problem %s has no Hessian-vector product (fill hvp or hessian)",
+        problem->name == NULL ? "" : problem->name);
   }
-  return status == SYMO_OK ? finish(context, problem, hessian) : status;
+  return status == SYMO_OK ? finish(context, problem, "problem_hessian", hessian) : status;
 }
 
 symo_status symo_problem_ggn(symo_context *context, const symo_problem *problem, const void *theta,
                              double *ggn) {
   if (problem == NULL || theta == NULL || ggn == NULL)
-    return symo_fail(context, SYMO_E_ARGUMENT, "ggn: NULL argument (pass problem, theta, out)");
+    return symo_fail_null(context, "problem_ggn",
+                          problem == NULL ? "problem"
+                          : theta == NULL ? "theta"
+                                          : "ggn");
   if (problem->ggn == NULL)
     return symo_fail(context, SYMO_E_UNSUPPORTED,
-                     "ggn: the problem %s has no Gauss-Newton product (fill ggn)",
+                     "problem_ggn: the problem %s has no Gauss-Newton product (fill ggn)",
                      problem->name == NULL ? "" : problem->name);
-  symo_status status = by_products(context, problem, problem->ggn, theta, ggn);
-  return status == SYMO_OK ? finish(context, problem, ggn) : status;
+  symo_status status = check_apart(context, problem, theta, ggn, "problem_ggn", "ggn");
+  if (status == SYMO_OK)
+    status = by_products(context, problem, "problem_ggn", problem->ggn, theta, ggn);
+  return status == SYMO_OK ? finish(context, problem, "problem_ggn", ggn) : status;
 }

@@ -71,7 +71,9 @@ static symo_status average(const symo_plan *plan, const double *dense, symo_hess
 }
 
 symo_status symo_reynolds(const symo_plan *plan, const double *dense, symo_hessian **out) {
-  if (plan == NULL || dense == NULL || out == NULL) return SYMO_E_ARGUMENT;
+  if (plan == NULL) return SYMO_E_ARGUMENT;
+  if (dense == NULL || out == NULL)
+    return symo_fail_null(plan->context, "reynolds", dense == NULL ? "dense" : "out");
   size_t p = plan->layout->parameters;
   if (!symo_all_finite(SYMO_F64, p * p, dense))
     return symo_fail(plan->context, SYMO_E_NONFINITE,

@@ -79,10 +79,10 @@ symo_status symo_hessian_solve(const symo_hessian *h, double damping, symo_const
   size_t m = 1, coordinates = 0, scratch = 0, item = symo_dtype_size(t);
   char *block = NULL;
   symo_status status;
-  if (!(damping >= 0) || !isfinite(damping))
-    return symo_fail(h->context, SYMO_E_ARGUMENT, "solve: damping %g (must be >= 0)", damping);
+  SYMO_TRY(symo_check_damping(h->context, "solve", damping));
   SYMO_TRY(symo_layout_check_vector(plan->layout, t, x, "solve: x"));
   SYMO_TRY(symo_layout_check_arrays(plan->layout, t, symo_vector_const(y), "solve: y"));
+  SYMO_TRY(symo_layout_check_apart(plan->layout, "solve", x, "x", y, "y", NULL));
   for (size_t i = 0; i < plan->num_labels; i++) {
     const plan_label *l = &plan->labels[i];
     size_t bytes = (symo_label_rows(l) * l->m * item + 63) / 64 * 64;

@@ -80,26 +80,33 @@ static symo_status absolute(size_t n, double *w, double tolerance, const double 
   return SYMO_OK;
 }
 
+static symo_status raise(const symo_hessian *h, const char *where, double p, double damping,
+                         symo_hessian **out) {
+  if (h == NULL) return SYMO_E_ARGUMENT;
+  if (out == NULL) return symo_fail_null(h->context, where, "out");
+  if (!isfinite(p))
+    return symo_fail(h->context, SYMO_E_ARGUMENT, "%s: exponent %g (must be finite)", where, p);
+  symo_status status = symo_check_damping(h->context, where, damping);
+  if (status != SYMO_OK) return status;
+  return symo_hessian_map(h, where, power, (double[]){p, damping}, out);
+}
+
 symo_status symo_hessian_power(const symo_hessian *h, double p, double damping,
                                symo_hessian **out) {
-  if (h == NULL || out == NULL) return SYMO_E_ARGUMENT;
-  if (!isfinite(p) || !(damping >= 0) || !isfinite(damping))
-    return symo_fail(h->context, SYMO_E_ARGUMENT,
-                     "power: exponent %g, damping %g (pass finite numbers, damping >= 0)", p,
-                     damping);
-  return symo_hessian_map(h, "power", power, (double[]){p, damping}, out);
+  return raise(h, "power", p, damping, out);
 }
 
 symo_status symo_hessian_sqrt(const symo_hessian *h, double damping, symo_hessian **out) {
-  return symo_hessian_power(h, 0.5, damping, out);
+  return raise(h, "sqrt", 0.5, damping, out);
 }
 
 symo_status symo_hessian_invsqrt(const symo_hessian *h, double damping, symo_hessian **out) {
-  return symo_hessian_power(h, -0.5, damping, out);
+  return raise(h, "invsqrt", -0.5, damping, out);
 }
 
 symo_status symo_hessian_abs(const symo_hessian *h, symo_hessian **out) {
-  if (h == NULL || out == NULL) return SYMO_E_ARGUMENT;
+  if (h == NULL) return SYMO_E_ARGUMENT;
+  if (out == NULL) return symo_fail_null(h->context, "abs", "out");
   return symo_hessian_map(h, "abs", absolute, NULL, out);
 }
 
@@ -159,8 +166,12 @@ fail:
 
 symo_status symo_hessian_eigenvalues(const symo_hessian *h, size_t *count, double **values,
                                      size_t **multiplicities) {
-  if (h == NULL || count == NULL || values == NULL || multiplicities == NULL)
-    return SYMO_E_ARGUMENT;
+  if (h == NULL) return SYMO_E_ARGUMENT;
+  if (count == NULL || values == NULL || multiplicities == NULL)
+    return symo_fail_null(h->context, "eigenvalues",
+                          count == NULL    ? "count"
+                          : values == NULL ? "values"
+                                           : "multiplicities");
   size_t n;
   eigenvalue *all;
   symo_status status = all_eigenvalues(h, 0, &n, &all);
@@ -185,12 +196,12 @@ symo_status symo_hessian_eigenvalues(const symo_hessian *h, size_t *count, doubl
 }
 
 symo_status symo_hessian_logdet(const symo_hessian *h, double damping, double *out) {
-  if (h == NULL || out == NULL) return SYMO_E_ARGUMENT;
-  if (!(damping >= 0) || !isfinite(damping))
-    return symo_fail(h->context, SYMO_E_ARGUMENT, "logdet: damping %g (must be >= 0)", damping);
-  size_t n;
-  eigenvalue *all;
-  symo_status status = all_eigenvalues(h, damping, &n, &all);
+  if (h == NULL) return SYMO_E_ARGUMENT;
+  if (out == NULL) return symo_fail_null(h->context, "logdet", "out");
+  size_t n = 0;
+  eigenvalue *all = NULL;
+  symo_status status = symo_check_damping(h->context, "logdet", damping);
+  if (status == SYMO_OK) status = all_eigenvalues(h, damping, &n, &all);
   if (status != SYMO_OK) return status;
   double sum = 0, refused = 0;
   bool definite = true;

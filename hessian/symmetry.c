@@ -434,8 +434,11 @@ symo_status symo_symmetry_measure(const symo_problem *problem, symo_layout *layo
                                   symo_symmetry_report **out) {
   if (layout == NULL) return SYMO_E_ARGUMENT;
   if (problem == NULL || theta == NULL || rng == NULL || out == NULL)
-    return symo_fail(layout->context, SYMO_E_ARGUMENT,
-                     "symmetry: NULL argument (pass problem, theta, rng, out)");
+    return symo_fail_null(layout->context, "symmetry",
+                          problem == NULL ? "problem"
+                          : theta == NULL ? "theta"
+                          : rng == NULL   ? "rng"
+                                          : "out");
   symo_symmetry_spec how = spec != NULL ? *spec : symo_symmetry_spec_default();
   symo_status status = check(problem, layout, &how);
   if (status != SYMO_OK) return status;

@@ -46,8 +46,7 @@ symo_status symo_hessian_write(const symo_hessian *hessian, const char *path) {
   const symo_plan *plan = symo_hessian_plan(hessian);
   const symo_layout *layout = symo_plan_layout(plan);
   symo_context *context = layout->context;
-  if (path == NULL)
-    return symo_fail(context, SYMO_E_ARGUMENT, "symo_hessian_write: path is NULL (pass one)");
+  if (path == NULL) return symo_fail_null(context, "hessian_write", "path");
   symo_status status = SYMO_OK;
   char *json = NULL;
   symo_safetensors_item *items = symo_calloc(symo_plan_num_labels(plan) + 1, sizeof *items);
@@ -195,7 +194,7 @@ static symo_status read_blocks(symo_context *context, const char *path,
 
 symo_status symo_hessian_read(symo_context *context, const char *path, symo_hessian **out) {
   if (path == NULL || out == NULL)
-    return symo_fail(context, SYMO_E_ARGUMENT, "symo_hessian_read: NULL (pass path and out)");
+    return symo_fail_null(context, "hessian_read", path == NULL ? "path" : "out");
   symo_safetensors *file = NULL;
   symo_plan *plan = NULL;
   symo_hessian *hessian = NULL;

@@ -164,7 +164,7 @@ symo_status symo_layout_parse_json(symo_context *context, const char *where, con
 
 symo_status symo_layout_from_json(symo_context *context, const char *text, symo_layout **out) {
   if (text == NULL || out == NULL)
-    return symo_fail(context, SYMO_E_ARGUMENT, "symo_layout_from_json: NULL (pass text and out)");
+    return symo_fail_null(context, "layout_from_json", text == NULL ? "text" : "out");
   return parse(context, "layout", "", text, strlen(text), out);
 }
 
@@ -172,7 +172,7 @@ symo_status symo_layout_read_json(symo_context *context, const char *path, symo_
   char *text = NULL, *folder = NULL;
   size_t length = 0;
   if (path == NULL || out == NULL)
-    return symo_fail(context, SYMO_E_ARGUMENT, "symo_layout_read_json: NULL (pass path and out)");
+    return symo_fail_null(context, "layout_read_json", path == NULL ? "path" : "out");
   symo_status status;
   SYMO_TRY(symo_file_read_all(context, path, LARGEST_FILE, &text, &length));
   folder = symo_strdup(path);
@@ -195,7 +195,7 @@ static bool ends_with(const char *text, const char *end) {
 
 symo_status symo_layout_open(symo_context *context, const char *path_or_text, symo_layout **out) {
   if (path_or_text == NULL || out == NULL)
-    return symo_fail(context, SYMO_E_ARGUMENT, "symo_layout_open: NULL (pass a path or text)");
+    return symo_fail_null(context, "layout_open", path_or_text == NULL ? "path_or_text" : "out");
   struct stat info;
   if (ends_with(path_or_text, ".json") || stat(path_or_text, &info) == 0)
     return symo_layout_read_json(context, path_or_text, out);

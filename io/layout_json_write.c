@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/error.h"
 #include "core/text.h"
 #include "groups/layout.h"
 #include "io/atomic.h"
@@ -27,7 +28,8 @@ static void add_tensor(symo_text *text, const symo_layout *layout, size_t tensor
 }
 
 symo_status symo_layout_to_json(const symo_layout *layout, char **out) {
-  if (layout == NULL || out == NULL) return SYMO_E_ARGUMENT;
+  if (layout == NULL) return SYMO_E_ARGUMENT;
+  if (out == NULL) return symo_fail_null(layout->context, "layout_to_json", "out");
   symo_text text = {0};
   symo_text_add(&text, "{");
   if (symo_layout_dtype(layout) != SYMO_ANY)
@@ -47,7 +49,8 @@ symo_status symo_layout_to_json(const symo_layout *layout, char **out) {
 }
 
 symo_status symo_layout_write_json(const symo_layout *layout, const char *path) {
-  if (layout == NULL || path == NULL) return SYMO_E_ARGUMENT;
+  if (layout == NULL) return SYMO_E_ARGUMENT;
+  if (path == NULL) return symo_fail_null(layout->context, "layout_write_json", "path");
   char *text = NULL;
   symo_status status = symo_layout_to_json(layout, &text);
   if (status == SYMO_OK) status = symo_file_write(layout->context, path, text, strlen(text));

@@ -89,6 +89,8 @@ fail:
 symo_status symo_npy_write(symo_context *context, const char *path, const double *data, size_t rows,
                            size_t columns) {
   const size_t shape[] = {rows, columns};
+  if (path == NULL || (data == NULL && rows > 0 && columns > 0))
+    return symo_fail_null(context, "npy_write", path == NULL ? "path" : "data");
   return symo_npy_write_array(context, path, SYMO_NUMBER_F64, 2, shape, data);
 }
 

@@ -145,8 +145,15 @@ symo_status symo_optim_spec_open_adapted(symo_context *context, const char *name
                                          size_t num_settings, const char *const *settings,
                                          const spec_adapter *adapter, symo_optim_spec **out) {
   if (name_or_path == NULL || out == NULL || (settings == NULL && num_settings > 0))
-    return symo_fail(context, SYMO_E_ARGUMENT,
-                     "symo_optim_spec_open: NULL (pass a name or path, settings and out)");
+    return symo_fail_null(context, "optim_spec_open",
+                          name_or_path == NULL ? "name_or_path"
+                          : out == NULL        ? "out"
+                                               : "settings");
+  for (size_t i = 0; i < num_settings; ++i)
+    if (settings[i] == NULL)
+      return symo_fail(context, SYMO_E_ARGUMENT,
+                       "optim_spec_open: setting %zu of %zu is NULL (pass texts \"key=value\")", i,
+                       num_settings);
   spec_draft draft;
   symo_status status;
   symo_spec_draft_start(context, &draft);

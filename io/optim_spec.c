@@ -334,16 +334,14 @@ symo_status symo_optim_spec_parse(symo_context *context, const char *where, cons
 symo_status symo_optim_spec_from_json(symo_context *context, const char *text,
                                       symo_optim_spec **out) {
   if (text == NULL || out == NULL)
-    return symo_fail(context, SYMO_E_ARGUMENT,
-                     "symo_optim_spec_from_json: NULL (pass text and out)");
+    return symo_fail_null(context, "optim_spec_from_json", text == NULL ? "text" : "out");
   return symo_optim_spec_parse(context, "optimizer", text, strlen(text), out);
 }
 
 symo_status symo_optim_spec_read_json(symo_context *context, const char *path,
                                       symo_optim_spec **out) {
   if (path == NULL || out == NULL)
-    return symo_fail(context, SYMO_E_ARGUMENT,
-                     "symo_optim_spec_read_json: NULL (pass path and out)");
+    return symo_fail_null(context, "optim_spec_read_json", path == NULL ? "path" : "out");
   spec_draft draft;
   symo_spec_draft_start(context, &draft);
   symo_status status = symo_spec_draft_read(&draft, path);

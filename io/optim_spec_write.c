@@ -48,7 +48,10 @@ static symo_status add_rule(symo_text *text, symo_context *context, const symo_r
 symo_status symo_optim_spec_to_json(symo_context *context, const symo_optim_spec *spec,
                                     char **out) {
   if (spec == NULL || out == NULL || (spec->rules == NULL && spec->num_rules > 0))
-    return symo_fail(context, SYMO_E_ARGUMENT, "symo_optim_spec_to_json: NULL (pass spec and out)");
+    return symo_fail_null(context, "optim_spec_to_json",
+                          spec == NULL  ? "spec"
+                          : out == NULL ? "out"
+                                        : "spec->rules");
   symo_text text = {0};
   symo_status status = SYMO_OK;
   symo_text_add(&text, "{\"rules\": [");

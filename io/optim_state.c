@@ -159,9 +159,7 @@ fail:
 
 symo_status symo_optim_state_write(symo_optim_state *state, const char *path) {
   if (state == NULL) return SYMO_E_ARGUMENT;
-  if (path == NULL)
-    return symo_fail(state->optim->context, SYMO_E_ARGUMENT,
-                     "symo_optim_state_write: path is NULL (pass one)");
+  if (path == NULL) return symo_fail_null(state->optim->context, "optim_state_write", "path");
   return symo_checkpoint_write(state, path, 0, NULL, 0, NULL);
 }
 
@@ -348,7 +346,14 @@ symo_status symo_optim_state_read(symo_optim *optim, const char *path, size_t nu
                                   const char *const *may_differ, symo_optim_state **out) {
   if (optim == NULL) return SYMO_E_ARGUMENT;
   if (path == NULL || out == NULL || (may_differ == NULL && num_may_differ > 0))
-    return symo_fail(optim->context, SYMO_E_ARGUMENT,
-                     "symo_optim_state_read: NULL (pass path, list and out)");
+    return symo_fail_null(optim->context, "optim_state_read",
+                          path == NULL  ? "path"
+                          : out == NULL ? "out"
+                                        : "may_differ");
+  for (size_t i = 0; i < num_may_differ; ++i)
+    if (may_differ[i] == NULL)
+      return symo_fail(optim->context, SYMO_E_ARGUMENT,
+                       "optim_state_read: option %zu of %zu in may_differ is NULL (pass names)", i,
+                       num_may_differ);
   return symo_checkpoint_read(optim, path, num_may_differ, may_differ, NULL, out);
 }

@@ -72,8 +72,10 @@ symo_status symo_tensors_read(const symo_layout *layout, const char *path, symo_
                               symo_dtype *dtype_out, void **flat_out) {
   if (layout == NULL) return SYMO_E_ARGUMENT;
   if (path == NULL || flat_out == NULL)
-    return symo_fail(layout->context, SYMO_E_ARGUMENT,
-                     "symo_tensors_read: NULL (pass path and out)");
+    return symo_fail_null(layout->context, "tensors_read", path == NULL ? "path" : "flat_out");
+  if (dtype != SYMO_ANY && symo_dtype_size(dtype) == 0)
+    return symo_fail(layout->context, SYMO_E_DTYPE,
+                     "tensors_read: dtype %d (must be f32, f64 or any)", (int)dtype);
   symo_safetensors *file = NULL;
   char *flat = NULL;
   bool any_f64 = false;
@@ -103,11 +105,10 @@ symo_status symo_tensors_write(const symo_layout *layout, const char *path, symo
                                const void *flat) {
   if (layout == NULL) return SYMO_E_ARGUMENT;
   if (path == NULL || flat == NULL)
-    return symo_fail(layout->context, SYMO_E_ARGUMENT,
-                     "symo_tensors_write: NULL (pass path and numbers)");
+    return symo_fail_null(layout->context, "tensors_write", path == NULL ? "path" : "flat");
   if (symo_dtype_size(dtype) == 0)
-    return symo_fail(layout->context, SYMO_E_DTYPE, "%s: dtype must be f32 or f64 (say which)",
-                     path);
+    return symo_fail(layout->context, SYMO_E_DTYPE,
+                     "tensors_write: %s: dtype must be f32 or f64 (say which)", path);
   size_t count = symo_layout_num_tensors(layout);
   symo_safetensors_item *items = symo_calloc(count + 1, sizeof *items);
   if (items == NULL) return symo_fail_memory(layout->context, path);

@@ -29,6 +29,7 @@ double symo_block_apply_flops(const optim_block *b) {
 }
 
 symo_optim_cost symo_optim_cost_of(const symo_optim *optim) {
+  if (optim == NULL) return (symo_optim_cost){0};
   symo_optim_cost cost = {.state_bytes = (double)optim->state_bytes,
                           .work_bytes = (double)optim->work_bytes};
   for (size_t i = 0; i < optim->num_blocks; i++) {

@@ -146,7 +146,8 @@ static symo_status add_block(symo_text *out, const symo_optim *optim, const opti
 }
 
 symo_status symo_optim_describe(const symo_optim *optim, char **text) {
-  if (optim == NULL || text == NULL) return SYMO_E_ARGUMENT;
+  if (optim == NULL) return SYMO_E_ARGUMENT;
+  if (text == NULL) return symo_fail_null(optim->context, "optim_describe", "out");
   symo_text out = {0};
   symo_status status = SYMO_OK;
   add_tensors(&out, optim);

@@ -233,7 +233,11 @@ static bool read_flag(const char *value, bool *out) {
 
 symo_status symo_method_set(symo_context *context, symo_method *method, const char *key,
                             const char *value) {
-  if (method == NULL || key == NULL || value == NULL) return SYMO_E_ARGUMENT;
+  if (method == NULL || key == NULL || value == NULL)
+    return symo_fail_null(context, "method_set",
+                          method == NULL ? "method"
+                          : key == NULL  ? "key"
+                                         : "value");
   const option_row *row = find_row(context, key);
   if (row == NULL) return SYMO_E_NAME;
   void *p = (char *)method + row->offset;
@@ -267,7 +271,11 @@ symo_status symo_method_set(symo_context *context, symo_method *method, const ch
 
 symo_status symo_method_get(symo_context *context, const symo_method *method, const char *key,
                             char value[128]) {
-  if (method == NULL || key == NULL || value == NULL) return SYMO_E_ARGUMENT;
+  if (method == NULL || key == NULL || value == NULL)
+    return symo_fail_null(context, "method_get",
+                          method == NULL ? "method"
+                          : key == NULL  ? "key"
+                                         : "value");
   const option_row *row = find_row(context, key);
   if (row == NULL) return SYMO_E_NAME;
   const void *p = field(method, row);

@@ -243,7 +243,9 @@ static symo_status take_arrays(symo_optim *optim, const symo_optim_spec *spec) {
 }
 
 symo_status symo_optim_create(symo_layout *layout, const symo_optim_spec *spec, symo_optim **out) {
-  if (layout == NULL || spec == NULL || out == NULL) return SYMO_E_ARGUMENT;
+  if (layout == NULL) return SYMO_E_ARGUMENT;
+  if (spec == NULL || out == NULL)
+    return symo_fail_null(layout->context, "optim_create", spec == NULL ? "spec" : "out");
   symo_status status = check_spec(layout->context, spec);
   if (status != SYMO_OK) return status;
   if (layout->num_tensors == 0)
@@ -261,6 +263,8 @@ symo_status symo_optim_create(symo_layout *layout, const symo_optim_spec *spec, 
   SYMO_TRY(find_rules(optim));
   SYMO_TRY(add_counters(optim, "counters", 4));
   SYMO_TRY(make_blocks(optim));
+  size_t apart = symo_layout_apart_room(optim->layout); /* before a step the work space is free */
+  if (apart > optim->work_bytes) optim->work_bytes = apart;
   SYMO_TRY(check_budget(optim));
   *out = optim;
   return SYMO_OK;
@@ -288,12 +292,15 @@ void symo_optim_destroy(symo_optim *optim) {
 }
 
 size_t symo_optim_rule_of(const symo_optim *optim, size_t tensor) {
-  assert(tensor < optim->layout->num_tensors);
-  return optim->rule_of[tensor];
+  if (optim == NULL) return SYMO_NONE;
+  if (tensor < optim->layout->num_tensors) return optim->rule_of[tensor];
+  symo_fail_index(optim->context, "optim_rule_of", "tensor", tensor, "layout",
+                  optim->layout->num_tensors);
+  return SYMO_NONE;
 }
 
 bool symo_optim_needs_problem(const symo_optim *optim) {
-  for (size_t i = 0; i < optim->num_blocks; i++)
+  for (size_t i = 0; optim != NULL && i < optim->num_blocks; i++)
     if (has_products(&optim->blocks[i].method)) return true;
   return false;
 }

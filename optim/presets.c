@@ -127,7 +127,8 @@ static symo_status apply_settings(symo_context *context, const char *settings,
 }
 
 symo_status symo_method_preset(symo_context *context, const char *name, symo_method *out) {
-  if (name == NULL || out == NULL) return SYMO_E_ARGUMENT;
+  if (name == NULL || out == NULL)
+    return symo_fail_null(context, "method_preset", name == NULL ? "name" : "out");
   suggestion s = symo_suggest_start(name);
   for (size_t i = 0; i < NUM_PRESETS; i++) {
     if (strcmp(table[i].name, name) != 0) {

@@ -57,7 +57,10 @@ fail:
 
 symo_status symo_optim_problem_step(symo_optim_state *state, const symo_problem *problem,
                                     void *theta, double *loss, symo_step_report *report) {
-  if (state == NULL || problem == NULL || theta == NULL) return SYMO_E_ARGUMENT;
+  if (state == NULL) return SYMO_E_ARGUMENT;
+  if (problem == NULL || theta == NULL)
+    return symo_fail_null(state->optim->context, "optim_problem_step",
+                          problem == NULL ? "problem" : "theta");
   symo_step_report unused;
   if (report == NULL) report = &unused;
   symo_status status = check_problem(state->optim, problem);

@@ -72,7 +72,11 @@ static symo_status companion(symo_context *context, const symo_method *method, s
 
 symo_status symo_optim_preset_rules(symo_context *context, const symo_method *method, size_t *num,
                                     symo_rule rules[4]) {
-  if (method == NULL || num == NULL || rules == NULL) return SYMO_E_ARGUMENT;
+  if (method == NULL || num == NULL || rules == NULL)
+    return symo_fail_null(context, "optim_preset_rules",
+                          method == NULL ? "method"
+                          : num == NULL  ? "num"
+                                         : "rules");
   if (!symo_method_is_for_matrices(method)) {
     rules[0] = all_tensors(method, 0, SYMO_MAX_ORDER);
     *num = 1;

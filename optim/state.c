@@ -1,14 +1,14 @@
 /* State: one block of memory with all entries, zero at the start, and the work space. */
 #include "optim/state.h"
 
-#include <assert.h>
 #include <math.h>
 
 #include "core/alloc.h"
 #include "core/error.h"
 
 symo_status symo_optim_state_create(symo_optim *optim, symo_optim_state **out) {
-  if (optim == NULL || out == NULL) return SYMO_E_ARGUMENT;
+  if (optim == NULL) return SYMO_E_ARGUMENT;
+  if (out == NULL) return symo_fail_null(optim->context, "optim_state_create", "out");
   symo_optim_state *state = symo_calloc(1, sizeof *state);
   if (state == NULL) return symo_fail_memory(optim->context, "optim");
   state->optim = optim;
@@ -47,11 +47,16 @@ void symo_optim_state_destroy(symo_optim_state *state) {
 }
 
 size_t symo_optim_state_num_entries(const symo_optim_state *state) {
-  return state->optim->num_entries;
+  return state == NULL ? 0 : state->optim->num_entries;
 }
 
 symo_state_entry symo_optim_state_entry(symo_optim_state *state, size_t index) {
-  assert(index < state->optim->num_entries);
+  if (state == NULL) return (symo_state_entry){0};
+  if (index >= state->optim->num_entries) {
+    symo_fail_index(state->optim->context, "optim_state_entry", "entry", index, "state",
+                    state->optim->num_entries);
+    return (symo_state_entry){0};
+  }
   symo_state_entry entry = state->optim->entries[index];
   entry.data = state->data[index];
   return entry;
@@ -81,6 +86,7 @@ void symo_state_save(symo_optim_state *state) {
 /* ---- telemetry ---- */
 
 void symo_optim_state_set_clock(symo_optim_state *state, symo_clock clock, void *self) {
+  if (state == NULL) return;
   state->clock = clock;
   state->clock_self = self;
 }

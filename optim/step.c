@@ -460,6 +460,9 @@ symo_status symo_optim_step(symo_optim_state *state, symo_const_vector grad, sym
   if (status == SYMO_OK)
     status = symo_layout_check_arrays(optim->layout, optim->dtype, symo_vector_const(params),
                                       "optim: parameters");
+  if (status == SYMO_OK)
+    status = symo_layout_check_apart(optim->layout, "optim", grad, "gradient", params, "parameters",
+                                     state->work);
   if (status != SYMO_OK) return status;
   symo_state_load(state);
   *report = symo_state_report(state);

@@ -19,6 +19,9 @@ const char *symo_dtype_name(symo_dtype dtype); /* "f32", "f64", "any" */
 
 enum { SYMO_MAX_ORDER = 8, SYMO_MAX_NAME = 127 };
 
+/* No index and no offset: what functions give that were asked for one that there is not. */
+#define SYMO_NONE ((size_t)-1)
+
 /* A list of spaces (R^d with a group on it) and of tensors, every axis of which names a space.
  * It is built up, then frozen by the first plan made from it; afterwards it can only be read.
  * Names are made of letters, digits and _ . - / and are at most SYMO_MAX_NAME long. */
@@ -43,8 +46,8 @@ void symo_layout_destroy(symo_layout *layout);
  * a layout file.  SYMO_E_UNSUPPORTED beyond 8 groups within each other. */
 symo_status symo_layout_parse(symo_context *context, const char *text, symo_layout **out);
 
-/* SYMO_E_NAME if the name is taken or not a name, SYMO_E_ARGUMENT if dim is 0 or the group is a row
- * with parameters, SYMO_E_SHAPE if the group acts on another dimension, SYMO_E_UNSUPPORTED once the
+/* SYMO_E_NAME if the name is taken or not a name, SYMO_E_ARGUMENT if dim is 0, or the group is NULL
+ * (as a lookup of an unknown name gives it) or a row with parameters, SYMO_E_SHAPE if the group acts on another dimension, SYMO_E_UNSUPPORTED once the
  * layout is frozen.  Groups from symo_group_create are retained. */
 symo_status symo_layout_add_space(symo_layout *layout, const char *name, size_t dim,
                                   const symo_group *group);
@@ -64,7 +67,9 @@ size_t symo_layout_num_spaces(const symo_layout *layout);
 size_t symo_layout_num_tensors(const symo_layout *layout);
 size_t symo_layout_num_parameters(const symo_layout *layout);
 
-/* Indices are checked by assertion only: 0 <= space < num_spaces, and so on. */
+/* Of an index that there is not, or of NULL: NULL, 0 for sizes, dimensions and orders, SYMO_NONE for
+ * indices and offsets, false; and the detail says which index (SYMO_NONE is out of range
+ * everywhere). */
 const char *symo_layout_space_name(const symo_layout *layout, size_t space);
 size_t symo_layout_space_dim(const symo_layout *layout, size_t space);
 const symo_group *symo_layout_space_group(const symo_layout *layout, size_t space);
@@ -76,7 +81,7 @@ size_t symo_layout_axis_space(const symo_layout *layout, size_t tensor, size_t a
 size_t symo_layout_axis_dim(const symo_layout *layout, size_t tensor, size_t axis);
 bool symo_layout_axis_dual(const symo_layout *layout, size_t tensor, size_t axis);
 
-/* false when there is no such name; *index is then untouched. */
+/* false when there is no such name; *index is then untouched.  index may be NULL. */
 bool symo_layout_find_space(const symo_layout *layout, const char *name, size_t *index);
 bool symo_layout_find_tensor(const symo_layout *layout, const char *name, size_t *index);
 
@@ -126,10 +131,10 @@ static inline symo_const_vector symo_vector_const(symo_vector x) {
 }
 
 /* Pointers into a flat vector: all tensors in layout order, each row-major, of the given dtype.
- * data: [num_tensors], filled in. */
-void symo_layout_split(const symo_layout *layout, symo_dtype dtype, void *flat, void **data);
-void symo_layout_split_const(const symo_layout *layout, symo_dtype dtype, const void *flat,
-                             const void **data);
+ * data: [num_tensors], filled in.  SYMO_E_ARGUMENT for SYMO_ANY. */
+symo_status symo_layout_split(const symo_layout *layout, symo_dtype dtype, void *flat, void **data);
+symo_status symo_layout_split_const(const symo_layout *layout, symo_dtype dtype, const void *flat,
+                                    const void **data);
 
 #ifdef __cplusplus
 }

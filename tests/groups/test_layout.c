@@ -108,15 +108,16 @@ Test(layout, names) {
     cr_fails(context, SYMO_E_NAME, "not a name", symo_layout_add_space(layout, bad[k], 3, group));
     cr_fails(context, SYMO_E_NAME, "not a name", symo_layout_add_tensor(layout, bad[k], 2, axes));
   }
-  cr_fails(context, SYMO_E_NAME, "not a name", symo_layout_add_space(layout, NULL, 3, group));
-  cr_fails(context, SYMO_E_NAME, "not a name", symo_layout_add_tensor(layout, NULL, 2, axes));
+  cr_fails(context, SYMO_E_ARGUMENT, "is NULL", symo_layout_add_space(layout, NULL, 3, group));
+  cr_fails(context, SYMO_E_ARGUMENT, "is NULL", symo_layout_add_tensor(layout, NULL, 2, axes));
   cr_fails(context, SYMO_E_NAME, "defined twice", symo_layout_add_space(layout, "h", 3, group));
   cr_fails(context, SYMO_E_NAME, "defined twice", symo_layout_add_tensor(layout, "h", 2, axes));
-  cr_fails(context, SYMO_E_NAME, "no such group", symo_layout_add_space(layout, "k", 3, NULL));
+  cr_fails(context, SYMO_E_ARGUMENT, "the group is NULL",
+           symo_layout_add_space(layout, "k", 3, NULL));
   cr_fails(context, SYMO_E_ARGUMENT, "dimension 0", symo_layout_add_space(layout, "k", 0, group));
   cr_fails(context, SYMO_E_NAME, "axis 1 of tensor w names space k, which the layout does not have",
            symo_layout_add_tensor(layout, "w", 2, unknown));
-  cr_fails(context, SYMO_E_NAME, "axis 0 of tensor w",
+  cr_fails(context, SYMO_E_ARGUMENT, "axis 0 of 1 is NULL",
            symo_layout_add_tensor(layout, "w", 1, NULL));
   cr_assert_eq(symo_layout_add_space(NULL, "h", 3, group), SYMO_E_ARGUMENT);
   cr_assert_eq(symo_layout_add_tensor(NULL, "h", 2, axes), SYMO_E_ARGUMENT);

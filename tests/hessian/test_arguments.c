@@ -128,8 +128,8 @@ Test(arguments, of_makers_of_matrices) {
   cr_assert_eq(symo_hessian_add(1, NULL, 1, s.h, &h), SYMO_E_ARGUMENT);
   cr_assert_eq(symo_hessian_add(1, s.h, 1, NULL, &h), SYMO_E_ARGUMENT);
   cr_assert_eq(symo_hessian_add(1, s.h, 1, s.h, NULL), SYMO_E_ARGUMENT);
-  cr_fails(context, SYMO_E_NONFINITE, "factors", symo_hessian_add((double)NAN, s.h, 1, s.h, &h));
-  cr_fails(context, SYMO_E_NONFINITE, "factors",
+  cr_fails(context, SYMO_E_NONFINITE, "a factor", symo_hessian_add((double)NAN, s.h, 1, s.h, &h));
+  cr_fails(context, SYMO_E_NONFINITE, "a factor",
            symo_hessian_add(1, s.h, (double)INFINITY, s.h, &h));
   cr_assert_eq(symo_hessian_scale(1, NULL, &h), SYMO_E_ARGUMENT);
   cr_assert_eq(symo_hessian_scale(1, s.h, NULL), SYMO_E_ARGUMENT);

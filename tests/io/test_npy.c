@@ -175,7 +175,7 @@ Test(io_npy, refuses_wrong_arguments) {
   const size_t shape[] = {1};
   cr_fails(context, SYMO_E_SIZE, "is too large",
            symo_npy_write(context, path, &x, (size_t)1 << 32, (size_t)1 << 32));
-  cr_fails(context, SYMO_E_ARGUMENT, "no numbers", symo_npy_write(context, path, NULL, 1, 1));
+  cr_fails(context, SYMO_E_ARGUMENT, "data is NULL", symo_npy_write(context, path, NULL, 1, 1));
   cr_fails(context, SYMO_E_ARGUMENT, "npy: cannot write",
            symo_npy_write_array(context, path, SYMO_NUMBER_BF16, 1, shape, &x));
   cr_fails(context, SYMO_E_IO, "cannot make a file beside it",

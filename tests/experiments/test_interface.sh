@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Every function that the library exports stands in tests/interface with its bad arguments, or there
+# among those without any (NOTHING_FAILS); and nothing stands there that is not exported.
+set -u
+map=$BUILD/symo.map
+[ -s "$map" ] || { echo "$map is not there (make lib)"; exit 1; }
+exported=$(grep -o 'symo_[a-z0-9_]*' "$map" | sort -u)
+tested=$(tr '\n' ' ' <<<"$(cat "$SOURCE"/tests/interface/*.c)" |
+  grep -oE '(REFUSED|SILENT|GIVES|BAD_INPUTS|BAD_OUTPUTS|NOTHING_FAILS)\( *symo_[a-z0-9_]*' |
+  sed 's/.*( *//' | sort -u)
+[ "$(wc -l <<<"$exported")" -gt 100 ] || { echo "only a few functions in $map"; exit 1; }
+missing=$(comm -23 <(echo "$exported") <(echo "$tested"))
+gone=$(comm -13 <(echo "$exported") <(echo "$tested"))
+[ -z "$missing" ] || echo "without a row of bad arguments in tests/interface:" $missing
+[ -z "$gone" ] || echo "in tests/interface, but not exported:" $gone
+[ -z "$missing$gone" ]
