@@ -101,6 +101,24 @@ fail:
   return status;
 }
 
+symo_status symo_file_skip_mark(symo_context *context, const char *where, const char **text,
+                                size_t *length) {
+  const char *t = *text;
+  if (*length >= 3 && memcmp(t, "\xEF\xBB\xBF", 3) == 0) *text += 3, *length -= 3;
+  if (*length < 2 || (memcmp(t, "\xFF\xFE", 2) != 0 && memcmp(t, "\xFE\xFF", 2) != 0))
+    return SYMO_OK;
+  return symo_fail(context, SYMO_E_FORMAT, "%s: begins as UTF-16 text does (save it as UTF-8)",
+                   where);
+}
+
+bool symo_file_is_stream(const char *path) {
+  static const char *const folders[] = {"/dev/", "/proc/"};
+  struct stat info;
+  for (size_t i = 0; i < sizeof folders / sizeof *folders; ++i)
+    if (strncmp(path, folders[i], strlen(folders[i])) == 0) return true;
+  return stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+}
+
 symo_status symo_file_open(symo_context *context, const char *path, int *fd, uint64_t *size) {
   /* O_NONBLOCK: opening a named pipe must not wait for a writer; it means nothing for files. */
   int opened = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);

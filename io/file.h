@@ -1,6 +1,7 @@
 #ifndef SYMO_IO_FILE_H
 #define SYMO_IO_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <symo/context.h>
@@ -14,6 +15,15 @@ symo_status symo_file_fail(symo_context *context, const char *path, const char *
  * SYMO_E_SIZE beyond `limit` bytes. */
 symo_status symo_file_read_all(symo_context *context, const char *path, size_t limit, char **data,
                                size_t *length);
+
+/* Texts may begin with a byte order mark: of UTF-8 it is passed over, *text and *length moving on.
+ * SYMO_E_FORMAT for UTF-16. */
+symo_status symo_file_skip_mark(symo_context *context, const char *where, const char **text,
+                                size_t *length);
+
+/* Whether what is read from the path is gone afterwards: a pipe, a terminal, or a name that means
+ * something else in every process (/dev/stdin, /dev/fd/3). */
+bool symo_file_is_stream(const char *path);
 
 /* Opens a regular file, so that symo_file_read_at can be used on it. */
 symo_status symo_file_open(symo_context *context, const char *path, int *fd, uint64_t *size);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "io/file.h"
 #include "io/names.h"
 
 const char *symo_json_type_name(json_type type) {
@@ -23,6 +24,8 @@ const char *symo_json_type_name(json_type type) {
 symo_status symo_json_parse(symo_context *context, const char *where, const char *text,
                             size_t length, json_t **out) {
   json_error_t error;
+  symo_status status = symo_file_skip_mark(context, where, &text, &length);
+  if (status != SYMO_OK) return status;
   json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
   if (root != NULL) {
     *out = root;

@@ -188,7 +188,8 @@ static symo_status put_merge(const loader *load, size_t line, uint32_t rank, con
 static symo_status read_merges(loader *load, const char *text, size_t length) {
   size_t lines = 1, line = 0;
   uint32_t rank = 0;
-  symo_status status = SYMO_OK;
+  symo_status status = symo_file_skip_mark(load->context, load->merges, &text, &length);
+  if (status != SYMO_OK) return status;
   for (size_t i = 0; i < length; i++) lines += text[i] == '\n';
   load->bpe->room = power_above(2 * lines);
   load->bpe->merge = symo_malloc(load->bpe->room * sizeof *load->bpe->merge);

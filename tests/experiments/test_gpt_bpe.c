@@ -200,6 +200,26 @@ Test(gpt_bpe, json_names_the_files) {
   cr_no_leaks();
 }
 
+Test(gpt_bpe, marks_and_line_ends_of_merges) {
+  static const char *const same[] = {"#version: 0.2\nh e\nl l\n",
+                                     "\xEF\xBB\xBF#version: 0.2\nh e\nl l\n",
+                                     "\xEF\xBB\xBFh e\r\nl l\r\n"};
+  symo_context *context = symo_test_context();
+  for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+    gpt_tokenizer *tokenizer = NULL;
+    uint32_t *ids = NULL;
+    size_t count = 0;
+    const char *vocab = write_vocab(sizeof tokens / sizeof *tokens, tokens);
+    cr_ok(context, gpt_tokenizer_create_bpe(context, vocab, write_merges(same[i]), &tokenizer));
+    cr_ok(context, gpt_tokenizer_encode(context, tokenizer, "t", "hell", 4, &ids, &count));
+    cr_assert_eq(count, 2, "%zu: %zu", i, count);
+    symo_free(ids);
+    gpt_tokenizer_destroy(tokenizer);
+  }
+  symo_context_destroy(context);
+  cr_no_leaks();
+}
+
 Test(gpt_bpe, malformed_merges) {
   static const char *const bad[][2] = {
       {"h e\nhe\n", "merges.txt:2: is not two tokens"},

@@ -130,6 +130,23 @@ Test(io_layout_json, opens_files_and_short_notation) {
   cr_fails(context, SYMO_E_ARGUMENT, "NULL", symo_layout_open(context, NULL, &layout));
 }
 
+/* Editors of some systems put the mark there; layouts, specs, graphs and vocabularies are parsed by the
+ * same function. */
+Test(io_layout_json, passes_over_a_byte_order_mark) {
+  static const char mark[] = "\xEF\xBB\xBF";
+  symo_layout *layout = NULL;
+  char text[800];
+  snprintf(text, sizeof text, "%s%s", mark, example);
+  symo_test_write(symo_test_path("marked.json"), text, strlen(text));
+  cr_ok(context, symo_layout_open(context, symo_test_path("marked.json"), &layout));
+  cr_assert(symo_layout_num_tensors(layout) == 4);
+  symo_layout_destroy(layout);
+  snprintf(text, sizeof text, "%s%s%s", mark, mark, example); /* once */
+  refused(SYMO_E_FORMAT, "line 1, column ", text);
+  refused(SYMO_E_FORMAT, "line 1, column ", mark);
+  refused(SYMO_E_FORMAT, "line 1, column ", "\xEF\xBB");
+}
+
 Test(io_layout_json, names_the_file) {
   symo_layout *layout = NULL;
   const char *path = symo_test_path("bad.json");
@@ -142,7 +159,8 @@ Test(io_layout_json, refuses_what_is_not_json) {
   refused(SYMO_E_FORMAT, "line 1, column ", "");
   refused(SYMO_E_FORMAT, "line 1, column ", "{");
   refused(SYMO_E_FORMAT, "line 1, column 2: ", "{]");
-  refused(SYMO_E_FORMAT, "line 1, column ", "\xff\xfe");
+  refused(SYMO_E_FORMAT, "line 1, column ", "\xff");
+  refused(SYMO_E_FORMAT, "begins as UTF-16 text does", "\xff\xfe{");
   refused(SYMO_E_FORMAT, "line 3, column ", "{\"spaces\":\n{},\n\"tensors\": [\"\x01\"]}");
   refused(SYMO_E_FORMAT, "must be an object {...}, not a list", "[]");
   refused(SYMO_E_FORMAT, "must be an object {...}, not a string", "\"h: identity 3; w[h]\"");
