@@ -19,6 +19,16 @@
     .help = "What symo estimate --out wrote"                                                       \
   }
 
+/* Of commands that take --data. */
+#define CLI_HEADER_ROW                                                                             \
+  {                                                                                                \
+    .name = "header", .arg = "WHAT", .kind = CLI_CHOICE, .choices = "auto|yes|no",                 \
+    .fallback = "auto",                                                                            \
+    .help =                                                                                        \
+        "Whether the first line of a CSV file holds names; auto: if all its fields are words, "    \
+        "or one is the name of --label; what could be either is refused"                           \
+  }
+
 int cli_open_layout(cli *c, symo_layout **out);
 
 int cli_read_hessian(cli *c, symo_hessian **out);

@@ -4,6 +4,7 @@
 #include "experiments/cli/verify.h"
 #include "experiments/compare/groups.h"
 #include "experiments/compare/options.h"
+#include "experiments/compare/source.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -264,6 +265,7 @@ int verify_net(cli *c) {
                     q.samples, SYMO_SYMMETRY_MAX_SAMPLES);
   code = compare_setup_open(c, &spec, &q.setup);
   if (code == CLI_DONE) {
+    compare_note_data(c, &q.setup);
     symo_status status = measure(c, &q);
     if (status != SYMO_OK) code = cli_fail_status(c, status);
   }

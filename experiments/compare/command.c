@@ -2,7 +2,6 @@
 #include "experiments/compare/options.h"
 #include "experiments/compare/source.h"
 #include "experiments/compare/sweep.h"
-#include "experiments/data/data.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -101,6 +100,7 @@ static char *default_directory(const char *data) {
 
 typedef struct job {
   compare_spec spec;
+  symo_data_kept kept;
   char *directory, *plots; /* plots NULL: no pictures */
   size_t seeds;
   compare_run *runs; /* [seeds] */
@@ -112,6 +112,7 @@ typedef struct job {
 static int prepare(cli *c, job *j) {
   int code = read_spec(c, &j->spec);
   if (code != CLI_DONE) return code;
+  j->spec.kept = &j->kept;
   const char *sweep = cli_str(c, "sweep"), *out = cli_str(c, "out");
   if (sweep != NULL) j->kind = compare_sweep_find(sweep);
   if (sweep == NULL && cli_given(c, "sweep-values"))
@@ -136,8 +137,7 @@ static int prepare(cli *c, job *j) {
 /* Options that mean nothing here are said to. */
 static void note_unused(cli *c, const job *j) {
   const compare_setup *s = &j->runs[0].setup;
-  if (cli_given(c, "label") && !symo_data_is_csv(s->spec.data))
-    cli_note(c, "--label is for CSV files, and %s is none: no effect", s->spec.data);
+  compare_note_data(c, s);
   if (cli_given(c, "target-scale") && s->classes)
     cli_note(c, "--target-scale is for targets that are numbers, and these are classes: no effect");
   if (cli_given(c, "train-lr") && s->spec.train_steps == 0 && j->kind == NULL)
@@ -212,6 +212,7 @@ static int run(cli *c) {
   if (code == CLI_DONE) code = report(c, &j);
   compare_sweep_destroy(&j.sweep);
   for (size_t k = 0; k < j.made; k++) compare_run_destroy(&j.runs[k]);
+  symo_data_kept_drop(&j.kept);
   symo_free(j.runs);
   symo_free(j.directory);
   symo_free(j.plots);

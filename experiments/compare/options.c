@@ -38,7 +38,11 @@ static int read_net(cli *c, compare_spec *spec) {
   const char *act = tokens && !cli_given(c, "act") ? "gelu" : cli_str(c, "act");
   if (tokens && loss != NULL)
     return cli_fail(c, CLI_USAGE, "--loss: a transformer has that of tokens (leave it out)");
-  spec->any_loss = loss == NULL && !teacher && !tokens;
+  spec->any_loss = loss == NULL && !tokens && (!teacher || spec->task == SYMO_DATA_CLASSES);
+  if (loss != NULL && strcmp(loss, "cross-entropy") == 0 && spec->task == SYMO_DATA_REGRESSION)
+    return cli_fail(c, CLI_USAGE,
+                    "--loss: cross-entropy is of classes, not of --task regression "
+                    "(leave one out)");
   if (loss == NULL) loss = tokens ? "tokens" : teacher ? "mse" : "cross-entropy";
   if (!symo_loss_find(loss, &spec->net.loss) || !symo_activation_find(act, &spec->net.activation))
     return cli_fail(c, CLI_USAGE, "--loss, --act: unknown loss or activation (--help lists them)");
@@ -61,5 +65,7 @@ int compare_read_network(cli *c, compare_spec *spec) {
                          .train_lr = cli_double(c, "train-lr"),
                          .seed = (uint64_t)cli_int(c, "seed")};
   int code = check_weights(c);
+  (void)symo_data_task_find(cli_str(c, "task"), &spec->task);
+  (void)symo_data_header_find(cli_str(c, "header"), &spec->header);
   return code == CLI_DONE ? read_net(c, spec) : code;
 }

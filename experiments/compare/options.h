@@ -1,7 +1,7 @@
 #ifndef SYMO_EXPERIMENTS_COMPARE_OPTIONS_H
 #define SYMO_EXPERIMENTS_COMPARE_OPTIONS_H
 
-#include "experiments/cli/cli.h"
+#include "experiments/cli/data.h"
 #include "experiments/compare/spec.h"
 
 /* The options that say which network, data, groups and parameters: the same for every command that
@@ -40,6 +40,18 @@
        .kind = CLI_STRING,                                                                         \
        .arg = "COLUMN",                                                                            \
        .help = "Label column of a CSV file, by name or number from 0; default: the last"},         \
+      CLI_HEADER_ROW,                                                                              \
+      {.name = "task",                                                                             \
+       .kind = CLI_CHOICE,                                                                         \
+       .arg = "WHAT",                                                                              \
+       .choices = "auto|classes|regression",                                                       \
+       .fallback = "auto",                                                                         \
+       .help =                                                                                     \
+           "What the targets are; auto: classes for digits and images; for teachers and CSV "      \
+           "files "                                                                                \
+           "what --loss says, classes under cross-entropy and numbers under mse; without --loss "  \
+           "teachers give numbers, and labels in a CSV file are classes if they are words, or "    \
+           "whole numbers with 2 to 100 different values and at most half as many as examples"},   \
       {.name = "standardize", .kind = CLI_FLAG, .help = "Inputs to mean 0 and variance 1"},        \
       {.name = "target-scale",                                                                     \
        .kind = CLI_DOUBLE,                                                                         \

@@ -13,10 +13,12 @@ typedef struct compare_setup {
   symo_plan *exact_plan; /* float64, coupled, not centred: of the exact matrices */
   double plan_seconds;   /* to make it: irreps that are found numerically take their time here */
   size_t parameters, examples;
-  double *x, *y;      /* [examples, inputs], [examples, outputs] */
-  bool classes;       /* what y holds, one-hot; else numbers */
-  char *data_name;    /* for people */
-  void *theta, *star; /* [P] of the network's dtype: the point, and its orbit mean */
+  double *x, *y;                 /* [examples, inputs], [examples, outputs] */
+  bool classes;                  /* what y holds, one-hot; else numbers */
+  bool table;                    /* the data came from a CSV file */
+  char remark[SYMO_DATA_REMARK]; /* how it was read; "" */
+  char *data_name;               /* for people */
+  void *theta, *star;            /* [P] of the network's dtype: the point, and its orbit mean */
   bool auto_groups;
   symo_symmetry_verdict verdict; /* whether the group is a symmetry, measured at theta */
   double defect, loss_defect; /* the largest, as symo_symmetry_row has them; NaN: none measured */

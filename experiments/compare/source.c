@@ -6,8 +6,11 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/error.h"
 #include "experiments/data/data.h"
+#include "experiments/data/frame.h"
 #include "experiments/net/train.h"
+#include "io/optim_state.h"
 
 enum { HIDDEN = 32 };
 
@@ -32,19 +35,20 @@ static int fill_in(cli *c, compare_setup *s, const symo_dataset *data) {
     compare_net_text(net, text, sizeof text);
     return cli_fail(
         c, CLI_DATA,
-        "--net: %s does not fit %s, which has %zu inputs and %zu outputs (give %zu-...-%zu)", text,
-        s->spec.data, data->inputs, data->outputs, data->inputs, data->outputs);
+        "--net: %s does not fit %s, which has %zu inputs and %zu outputs, %s (give %zu-...-%zu%s)",
+        text, s->spec.data, data->inputs, data->outputs, data->classes ? "one a class" : "numbers",
+        data->inputs, data->outputs,
+        !data->table    ? ""
+        : data->classes ? ", or --task regression"
+                        : ", or --task classes");
   }
   return CLI_DONE;
 }
 
-/* Whole numbers in the label column of a CSV file are classes or not as loss and widths want them. */
-static symo_data_task task_of(const compare_setup *s) {
-  const symo_net_spec *net = &s->spec.net;
-  if (s->spec.any_loss || !symo_data_is_csv(s->spec.data)) return SYMO_DATA_AUTO;
-  if (net->loss == SYMO_LOSS_CROSS_ENTROPY) return SYMO_DATA_CLASSES;
-  bool single = net->num_layers > 0 && symo_net_outputs(net) == 1;
-  return single ? SYMO_DATA_REGRESSION : SYMO_DATA_AUTO;
+/* Of CSV files the loss says what the targets are, unless --task does. */
+static symo_data_task table_task(const compare_spec *spec) {
+  if (spec->any_loss) return SYMO_DATA_AUTO;
+  return spec->net.loss == SYMO_LOSS_CROSS_ENTROPY ? SYMO_DATA_CLASSES : SYMO_DATA_REGRESSION;
 }
 
 /* Windows of tokens are classes in that no scale means anything. */
@@ -58,6 +62,7 @@ static int load_tokens(cli *c, compare_setup *s) {
                                      : CLI_DONE;
   if (code != CLI_DONE) return code;
   options.tokenizer = tokenizer, options.tokenizer_from = s->spec.weights;
+  options.kept = s->spec.kept;
   symo_status status =
       symo_data_load_tokens(cli_context(c), s->spec.data, &options, &s->spec.net, &data);
   symo_free(tokenizer);
@@ -69,34 +74,74 @@ static int load_tokens(cli *c, compare_setup *s) {
   return s->data_name != NULL ? CLI_DONE : cli_fail(c, CLI_NUMERIC, "network: out of memory");
 }
 
+/* The classes and scales that weights from a file were trained with. */
+static symo_status read_frame(cli *c, const compare_spec *spec, symo_data_frame *frame) {
+  symo_safetensors *file = NULL;
+  if (spec->weights == NULL) return SYMO_OK;
+  symo_status status = symo_checkpoint_open(cli_context(c), spec->weights, &file);
+  if (status == SYMO_OK) status = symo_data_frame_read(cli_context(c), spec->weights, file, frame);
+  symo_safetensors_close(file);
+  return status;
+}
+
+static symo_status load_data(cli *c, const compare_spec *spec, symo_dataset *data) {
+  symo_context *context = cli_context(c);
+  symo_data_options options = symo_data_options_default();
+  symo_data_frame frame = {0};
+  symo_net_spec teacher = spec->net;
+  symo_status status = SYMO_OK;
+  if (spec->any_loss) teacher.loss = SYMO_LOSS_MSE;
+  if (teacher.num_layers == 0) SYMO_TRY(symo_net_parse(context, "3-64-2", &teacher));
+  SYMO_TRY(read_frame(c, spec, &frame));
+  options.label = spec->label;
+  options.header = spec->header;
+  options.task = spec->task;
+  options.table = table_task(spec);
+  options.standardize = spec->standardize && frame.mean == NULL;
+  options.max_examples = spec->examples;
+  options.seed = spec->seed;
+  options.teacher = &teacher;
+  options.kept = spec->kept;
+  options.num_labels = frame.num_labels;
+  options.labels = (const char *const *)frame.labels;
+  SYMO_TRY(symo_data_load(context, spec->data, &options, data));
+  SYMO_TRY(symo_data_frame_apply(context, spec->data, &frame, data));
+fail:
+  symo_data_frame_drop(&frame);
+  return status;
+}
+
 int compare_load(cli *c, compare_setup *s) {
   if (compare_reads_tokens(&s->spec.net)) return load_tokens(c, s);
   symo_dataset data = {0};
-  symo_data_options options = symo_data_options_default();
-  symo_net_spec teacher = s->spec.net;
-  if (s->spec.any_loss) teacher.loss = SYMO_LOSS_MSE;
-  if (teacher.num_layers == 0) {
-    symo_status status = symo_net_parse(cli_context(c), "3-64-2", &teacher);
-    if (status != SYMO_OK) return cli_fail_status(c, status);
+  symo_status status = load_data(c, &s->spec, &data);
+  if (status != SYMO_OK) {
+    symo_data_drop(&data);
+    return cli_fail_status(c, status);
   }
-  options.label = s->spec.label;
-  options.task = task_of(s);
-  options.standardize = s->spec.standardize;
-  options.max_examples = s->spec.examples;
-  options.seed = s->spec.seed;
-  options.teacher = &teacher;
-  symo_status status = symo_data_load(cli_context(c), s->spec.data, &options, &data);
-  if (status != SYMO_OK) return cli_fail_status(c, status);
   int code = fill_in(c, s, &data);
   s->x = data.x;
   s->y = data.y;
   s->examples = data.examples;
   s->classes = data.classes;
+  s->table = data.table;
+  memcpy(s->remark, data.remark, sizeof s->remark);
+  symo_free(data.labels);
   if (code != CLI_DONE) return code;
   for (size_t i = 0; !data.classes && i < data.examples * data.outputs; i++)
     s->y[i] *= s->spec.target_scale;
   s->data_name = symo_strdup(s->spec.data);
   return s->data_name != NULL ? CLI_DONE : cli_fail(c, CLI_NUMERIC, "network: out of memory");
+}
+
+void compare_note_data(cli *c, const compare_setup *s) {
+  static const char *const of_tables[] = {"label", "header"};
+  for (size_t i = 0; i < sizeof of_tables / sizeof *of_tables && !s->table; i++)
+    if (cli_given(c, of_tables[i]))
+      cli_note(c, "--%s is for CSV files, and %s is none: no effect", of_tables[i], s->spec.data);
+  if (cli_given(c, "task") && compare_reads_tokens(&s->spec.net))
+    cli_note(c, "--task: the targets of a transformer are tokens: no effect");
+  if (s->remark[0] != '\0') cli_note(c, "%s", s->remark);
 }
 
 /* ---- training ---- */

@@ -10,6 +10,9 @@
  * widths of the network. */
 int compare_load(cli *c, compare_setup *setup);
 
+/* Says on stderr how a CSV file was read, and which options have no effect on the data at hand. */
+void compare_note_data(cli *c, const compare_setup *setup);
+
 /* spec.train_steps of full-batch Adam on theta. */
 int compare_train(cli *c, compare_setup *setup);
 

@@ -1,7 +1,7 @@
 #ifndef SYMO_EXPERIMENTS_COMPARE_SPEC_H
 #define SYMO_EXPERIMENTS_COMPARE_SPEC_H
 
-#include "experiments/net/net.h"
+#include "experiments/data/data.h"
 
 /* AUTO: by what the gradient at hand says (compare_centers). */
 typedef enum compare_center {
@@ -21,6 +21,9 @@ typedef struct compare_spec {
   const char *weights;     /* a file with the point; NULL: init_scale and train_steps say it */
   const char *groups_flag; /* the option that said so, for failures; NULL: groups */
   bool standardize;        /* the inputs */
+  symo_data_task task;     /* what the targets are */
+  symo_data_header header; /* of a CSV file */
+  symo_data_kept *kept;    /* data that come from a pipe, for runs after the first; NULL: none */
   double target_scale;     /* multiplies targets that are numbers */
   size_t examples;         /* at most; 0: all there are */
   double init_scale;

@@ -1,7 +1,6 @@
 /* Data sets: what the name of one means, subsets and standardisation. */
 #include "experiments/data/data.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,13 +12,49 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "experiments/data/frame.h"
 #include "experiments/data/reader.h"
 
 symo_data_options symo_data_options_default(void) {
   return (symo_data_options){.task = SYMO_DATA_AUTO, .teacher_examples = 1000, .target_scale = 3};
 }
 
+/* The place of the text among three; 3: it is none of them. */
+static int place_of(const char *text, const char *const names[3]) {
+  int i = 0;
+  while (i < 3 && strcmp(text, names[i]) != 0) i++;
+  return i;
+}
+
+bool symo_data_header_find(const char *text, symo_data_header *out) {
+  static const char *const names[] = {"auto", "yes", "no"};
+  const int place = place_of(text, names);
+  if (place < 3) *out = (symo_data_header)place;
+  return place < 3;
+}
+
+bool symo_data_task_find(const char *text, symo_data_task *out) {
+  static const char *const names[] = {"auto", "classes", "regression"};
+  const int place = place_of(text, names);
+  if (place < 3) *out = (symo_data_task)place;
+  return place < 3;
+}
+
+char **symo_data_copy_texts(size_t count, const char *const *texts) {
+  size_t room = 0;
+  for (size_t i = 0; i < count; i++) room += sizeof *texts + strlen(texts[i]) + 1;
+  char **list = symo_malloc(room);
+  if (list == NULL) return NULL;
+  char *at = (char *)(list + count);
+  for (size_t i = 0; i < count; i++) {
+    list[i] = at;
+    at += strlen(strcpy(at, texts[i])) + 1;
+  }
+  return list;
+}
+
 void symo_data_drop(symo_dataset *data) {
+  symo_free(data->labels);
   symo_free(data->x);
   symo_free(data->y);
   *data = (symo_dataset){0};
@@ -83,12 +118,18 @@ symo_status symo_data_find(symo_context *context, const char *name, size_t size,
 static symo_status load_digits(symo_context *context, const symo_data_options *options,
                                symo_dataset *out) {
   char path[4096];
+  unsigned char *bytes = NULL;
+  size_t size = 0;
   symo_data_options as_csv = *options;
   as_csv.label = NULL;
+  as_csv.header = SYMO_DATA_HEADER_NO;
   if (as_csv.task == SYMO_DATA_AUTO) as_csv.task = SYMO_DATA_CLASSES;
   symo_status status = symo_data_find(context, "digits.csv.gz", sizeof path, path);
-  if (status == SYMO_OK) status = symo_data_read_csv(context, path, &as_csv, out);
+  if (status == SYMO_OK) status = symo_data_slurp(context, path, NULL, &bytes, &size);
+  if (status == SYMO_OK) status = symo_data_read_csv(context, path, bytes, size, &as_csv, out);
+  symo_free(bytes);
   if (status != SYMO_OK) return status;
+  out->table = false, out->remark[0] = '\0';
   for (size_t i = 0; i < out->examples * out->inputs; i++) out->x[i] /= 16.0;
   return SYMO_OK;
 }
@@ -123,28 +164,40 @@ static symo_status cut(symo_context *context, const symo_data_options *options, 
   return status;
 }
 
-static void standardize(symo_dataset *d) {
-  const double n = (double)d->examples;
-  for (size_t j = 0; j < d->inputs; j++) {
-    double mean = 0.0, square = 0.0;
-    for (size_t r = 0; r < d->examples; r++) mean += d->x[r * d->inputs + j] / n;
-    for (size_t r = 0; r < d->examples; r++) {
-      double e = d->x[r * d->inputs + j] - mean;
-      square += e * e / n;
-    }
-    /* A constant column leaves rounding errors, which are not to be blown up. */
-    bool constant = !(sqrt(square) > 1e-13 * fabs(mean));
-    for (size_t r = 0; r < d->examples; r++) {
-      double *x = &d->x[r * d->inputs + j];
-      *x = constant ? 0.0 : (*x - mean) / sqrt(square);
-    }
-  }
+static symo_status standardize(symo_context *context, const char *what, symo_dataset *d) {
+  symo_data_frame frame = {0};
+  symo_status status = symo_data_frame_measure(context, what, d, &frame);
+  if (status == SYMO_OK) status = symo_data_frame_apply(context, what, &frame, d);
+  symo_data_frame_drop(&frame);
+  return status;
 }
 
-bool symo_data_is_csv(const char *what) {
-  return strcmp(what, "digits") != 0 && strcmp(what, "teacher") != 0 &&
-         strncmp(what, "teacher:", 8) != 0 && !symo_data_is_directory(what) &&
-         !symo_data_is_idx(what);
+/* A file or a folder: what the bytes begin with says what they are. */
+static symo_status load_file(symo_context *context, const char *what,
+                             const symo_data_options *options, symo_dataset *out) {
+  char inside[4096];
+  const char *path = what;
+  unsigned char *bytes = NULL;
+  size_t size = 0;
+  symo_status status = SYMO_OK;
+  if (symo_data_is_directory(what)) {
+    path = inside;
+    if (!symo_data_find_images(what, "train", sizeof inside, inside) &&
+        !symo_data_find_images(what, "t10k", sizeof inside, inside))
+      return symo_fail(context, SYMO_E_IO,
+                       "%s: a directory without train-images-idx3-ubyte or t10k-images-idx3-ubyte, "
+                       "with . for the last but one - or without, plain or .gz (give the directory "
+                       "of an MNIST-like set)",
+                       what);
+  }
+  SYMO_TRY(symo_data_slurp(context, path, options->kept, &bytes, &size));
+  if (path == inside || symo_data_is_idx(bytes, size))
+    status = symo_data_read_idx(context, path, bytes, size, options, out);
+  else
+    status = symo_data_read_csv(context, path, bytes, size, options, out);
+fail:
+  symo_free(bytes);
+  return status;
 }
 
 symo_status symo_data_load(symo_context *context, const char *what,
@@ -157,16 +210,14 @@ symo_status symo_data_load(symo_context *context, const char *what,
     status = symo_data_make_teacher(context, NULL, options, &data);
   else if (strncmp(what, "teacher:", 8) == 0)
     status = symo_data_make_teacher(context, what + 8, options, &data);
-  else if (symo_data_is_directory(what) || symo_data_is_idx(what))
-    status = symo_data_read_idx(context, what, options, &data);
   else
-    status = symo_data_read_csv(context, what, options, &data);
+    status = load_file(context, what, options, &data);
   if (status == SYMO_OK) status = cut(context, options, &data);
+  if (status == SYMO_OK && options->standardize) status = standardize(context, what, &data);
   if (status != SYMO_OK) {
     symo_data_drop(&data);
     return status;
   }
-  if (options->standardize) standardize(&data);
   *out = data;
   return SYMO_OK;
 }

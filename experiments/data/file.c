@@ -7,6 +7,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "experiments/data/reader.h"
+#include "io/file.h"
 
 enum { FIRST_ROOM = 1 << 16, STEP = 1 << 20 };
 static const size_t largest_file = (size_t)1 << 32;
@@ -52,10 +53,37 @@ static symo_status read_all(symo_context *context, const char *path, gzFile file
   return SYMO_OK;
 }
 
-symo_status symo_data_slurp(symo_context *context, const char *path, unsigned char **bytes,
-                            size_t *size) {
-  unsigned char *read = NULL;
-  size_t count = 0;
+static symo_status copy(symo_context *context, const char *path, const unsigned char *from,
+                        size_t size, unsigned char **out) {
+  unsigned char *bytes = symo_malloc(size + 1);
+  if (bytes == NULL) return symo_fail_memory(context, path);
+  memcpy(bytes, from, size + 1);
+  *out = bytes;
+  return SYMO_OK;
+}
+
+void symo_data_kept_drop(symo_data_kept *kept) {
+  symo_free(kept->path);
+  symo_free(kept->bytes);
+  *kept = (symo_data_kept){0};
+}
+
+static symo_status keep(symo_context *context, const char *path, const unsigned char *bytes,
+                        size_t size, symo_data_kept *kept) {
+  symo_data_kept made = {.path = symo_strdup(path), .size = size};
+  symo_status status = made.path != NULL ? copy(context, path, bytes, size, &made.bytes)
+                                         : symo_fail_memory(context, path);
+  if (status != SYMO_OK) {
+    symo_data_kept_drop(&made);
+    return status;
+  }
+  symo_data_kept_drop(kept);
+  *kept = made;
+  return SYMO_OK;
+}
+
+static symo_status read_path(symo_context *context, const char *path, unsigned char **bytes,
+                             size_t *size) {
   struct stat info;
   errno = 0;
   if (stat(path, &info) != 0)
@@ -67,11 +95,29 @@ symo_status symo_data_slurp(symo_context *context, const char *path, unsigned ch
   if (file == NULL)
     return symo_fail(context, SYMO_E_IO, "%s: %s (check the permissions)", path,
                      errno != 0 ? strerror(errno) : "cannot be opened");
-  symo_status status = read_all(context, path, file, &read, &count);
+  symo_status status = read_all(context, path, file, bytes, size);
   int closed = gzclose(file);
   if (status == SYMO_OK && closed != Z_OK)
     status = symo_fail(context, SYMO_E_FORMAT, "%s: the gzip stream is cut short (fetch it again)",
                        path);
+  return status;
+}
+
+symo_status symo_data_slurp(symo_context *context, const char *path, symo_data_kept *kept,
+                            unsigned char **bytes, size_t *size) {
+  unsigned char *read = NULL;
+  size_t count = 0;
+  const bool stream = symo_file_is_stream(path);
+  if (kept != NULL && kept->path != NULL && strcmp(kept->path, path) == 0) {
+    *size = kept->size;
+    return copy(context, path, kept->bytes, kept->size, bytes);
+  }
+  symo_status status = read_path(context, path, &read, &count);
+  if (status == SYMO_OK && stream && count == 0)
+    status =
+        symo_fail(context, SYMO_E_IO,
+                  "%s: gives nothing (a pipe can be read once only; put it into a file)", path);
+  if (status == SYMO_OK && stream && kept != NULL) status = keep(context, path, read, count, kept);
   if (status != SYMO_OK) {
     symo_free(read);
     return status;

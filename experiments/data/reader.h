@@ -3,29 +3,35 @@
 
 #include "experiments/data/data.h"
 
-/* What the files of this folder share.  Readers fill x and y, which symo_data_load owns. */
+/* What the files of this folder share.  Readers fill x, y and labels, which symo_data_load owns. */
 
-/* The whole of a file, gunzipped where it is gzipped, with a NUL behind; symo_free. */
-symo_status symo_data_slurp(symo_context *context, const char *path, unsigned char **bytes,
-                            size_t *size);
+/* The whole of a file or pipe, gunzipped where it is gzipped, with a NUL behind; symo_free.  A pipe
+ * that is in kept is taken from there, and else put there; kept may be NULL.  SYMO_E_IO also for a
+ * pipe that gives nothing. */
+symo_status symo_data_slurp(symo_context *context, const char *path, symo_data_kept *kept,
+                            unsigned char **bytes, size_t *size);
 
 bool symo_data_is_directory(const char *path);
 
-symo_status symo_data_read_csv(symo_context *context, const char *path,
-                               const symo_data_options *options, symo_dataset *out);
+/* bytes [size], with a NUL behind, are the reader's to change. */
+symo_status symo_data_read_csv(symo_context *context, const char *path, unsigned char *bytes,
+                               size_t size, const symo_data_options *options, symo_dataset *out);
 
-/* path: an image file, or a directory that holds one. */
-symo_status symo_data_read_idx(symo_context *context, const char *path,
-                               const symo_data_options *options, symo_dataset *out);
+/* path: of the images, which are in bytes; the labels are read from beside it. */
+symo_status symo_data_read_idx(symo_context *context, const char *path, const unsigned char *bytes,
+                               size_t size, const symo_data_options *options, symo_dataset *out);
 
-/* Whether the file begins as idx images do. */
-bool symo_data_is_idx(const char *path);
+/* Whether they begin as idx images or labels do. */
+bool symo_data_is_idx(const unsigned char *bytes, size_t size);
 
 symo_status symo_data_make_teacher(symo_context *context, const char *widths,
                                    const symo_data_options *options, symo_dataset *out);
 
 /* x and y of the given sizes, zeroed. */
 symo_status symo_data_take(symo_context *context, symo_dataset *data);
+
+/* Copies of `count` texts in one block (symo_free); NULL when memory runs out. */
+char **symo_data_copy_texts(size_t count, const char *const *texts);
 
 /* Random subset: `wanted` of `total` indices, ascending (wanted < total). */
 symo_status symo_data_subset(symo_context *context, uint64_t seed, size_t total, size_t wanted,

@@ -89,7 +89,7 @@ static symo_status read_text(symo_context *context, const char *path,
   uint32_t *ids = NULL;
   size_t count = 0;
   symo_status status = SYMO_OK;
-  SYMO_TRY(gpt_text_read(context, 1, &path, &text));
+  SYMO_TRY(gpt_text_read(context, 1, &path, options->kept, &text));
   SYMO_TRY(make_tokenizer(context, path, &text, options, &tokenizer));
   SYMO_TRY(symo_net_set_vocabulary(context, net, gpt_tokenizer_size(tokenizer)));
   SYMO_TRY(gpt_tokenizer_encode(context, tokenizer, path, text.bytes, text.length, &ids, &count));

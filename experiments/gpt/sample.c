@@ -9,6 +9,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "experiments/gpt/options.h"
+#include "experiments/gpt/text.h"
 #include "experiments/gpt/tokens.h"
 #include "experiments/gpt/unicode.h"
 #include "experiments/gpt/weights.h"
@@ -136,6 +137,7 @@ static symo_status make_prompt(sampler *s) {
   symo_status status = SYMO_OK;
   if (text == NULL && file == NULL) return default_prompt(s);
   if (file != NULL) status = symo_file_read_all(context, file, (size_t)1 << 30, &read, &length);
+  if (file != NULL && status == SYMO_OK) status = gpt_text_clean(context, file, read, &length);
   if (status == SYMO_OK && length == 0)
     status = symo_fail(context, SYMO_E_ARGUMENT, "%s: is empty (give a character at least)", where);
   if (status == SYMO_OK)

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "experiments/data/reader.h"
 #include "experiments/gpt/unicode.h"
+#include "io/file.h"
 
 enum { PATH = 4096 };
 
@@ -19,11 +20,32 @@ void gpt_text_drop(gpt_text *text) {
   *text = (gpt_text){0};
 }
 
-static symo_status append(symo_context *context, const char *path, size_t *room, gpt_text *text) {
+symo_status gpt_text_clean(symo_context *context, const char *path, char *text, size_t *length) {
+  const char *from = text;
+  size_t left = *length, n = 0;
+  symo_status status = symo_file_skip_mark(context, path, &from, &left);
+  if (status != SYMO_OK) return status;
+  if (from == text && memchr(text, '\r', left) == NULL) return SYMO_OK;
+  for (size_t i = 0; i < left; i++)
+    if (from[i] != '\r')
+      text[n++] = from[i];
+    else if (i + 1 == left || from[i + 1] != '\n')
+      text[n++] = '\n';
+  text[n] = '\0';
+  *length = n;
+  return SYMO_OK;
+}
+
+static symo_status append(symo_context *context, const char *path, symo_data_kept *kept,
+                          size_t *room, gpt_text *text) {
   unsigned char *bytes = NULL;
   size_t size = 0;
-  symo_status status = symo_data_slurp(context, path, &bytes, &size);
-  if (status != SYMO_OK) return status;
+  symo_status status = symo_data_slurp(context, path, kept, &bytes, &size);
+  if (status == SYMO_OK) status = gpt_text_clean(context, path, (char *)bytes, &size);
+  if (status != SYMO_OK) {
+    symo_free(bytes);
+    return status;
+  }
   if (text->bytes == NULL) {
     text->bytes = (char *)bytes, text->length = size, *room = size;
     return SYMO_OK;
@@ -50,11 +72,11 @@ static symo_status append(symo_context *context, const char *path, size_t *room,
 }
 
 static symo_status read_files(symo_context *context, size_t count, const char *const *files,
-                              gpt_text *text) {
+                              symo_data_kept *kept, gpt_text *text) {
   size_t room = 0;
   symo_status status = SYMO_OK;
   for (size_t i = 0; i < count && status == SYMO_OK; i++)
-    status = append(context, files[i], &room, text);
+    status = append(context, files[i], kept, &room, text);
   if (status == SYMO_OK && text->length == 0)
     status = symo_fail(context, SYMO_E_ARGUMENT, "%s: is empty (give a text)", files[0]);
   return status;
@@ -89,7 +111,8 @@ static symo_status read_sources(symo_context *context, gpt_text *text) {
   symo_status status = gpt_source_paths(context, ".", &paths, &count);
   if (status == SYMO_OK && count == 0)
     status = symo_fail(context, SYMO_E_IO, "data: there are no sources here (give --data FILE)");
-  if (status == SYMO_OK) status = read_files(context, count, (const char *const *)paths, text);
+  if (status == SYMO_OK)
+    status = read_files(context, count, (const char *const *)paths, NULL, text);
   snprintf(text->what, sizeof text->what,
            "the sources here (%zu files, %zu bytes): no --data, and no tinyshakespeare.txt in "
            "$SYMO_DATA, data, ../shared/data or here",
@@ -100,14 +123,14 @@ static symo_status read_sources(symo_context *context, gpt_text *text) {
 }
 
 symo_status gpt_text_read(symo_context *context, size_t count, const char *const *files,
-                          gpt_text *out) {
+                          symo_data_kept *kept, gpt_text *out) {
   gpt_text text = {0};
   char path[PATH];
   const char *const found[] = {path};
   symo_status status = SYMO_OK;
   if (count == 0 && find_shakespeare(path)) count = 1, files = found;
   if (count > 0) {
-    status = read_files(context, count, files, &text);
+    status = read_files(context, count, files, kept, &text);
     if (count == 1)
       snprintf(text.what, sizeof text.what, "%.400s (%zu bytes)", files[0], text.length);
     else

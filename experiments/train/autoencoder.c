@@ -1,6 +1,7 @@
 /* A deep autoencoder (Hinton and Salakhutdinov 2006): images through a narrow layer and back, the
  * pixels as independent Bernoulli probabilities.  The loss is the cross-entropy summed over the
- * pixels of an image.  784-1000-500-250-30 stands for the network with its mirror image behind
+ * pixels of an image; of standardized inputs, which are no probabilities, it is the squared error.
+ * 784-1000-500-250-30 stands for the network with its mirror image behind
  * it. */
 #include "experiments/train/net_model.h"
 
@@ -38,21 +39,23 @@ static void drop_labels(symo_dataset *d) {
 static symo_status create(symo_context *context, const train_spec *spec, train_model *out) {
   symo_net_spec net;
   symo_dataset train = {0}, test = {0};
+  symo_data_frame frame = {0};
   bool good = true;
   symo_status status = SYMO_OK;
   SYMO_TRY(train_net_spec(context, spec, &net));
-  SYMO_TRY(train_load_images(context, spec, out->data, &train, &test));
+  SYMO_TRY(train_load_images(context, spec, false, out, &train, &test, &frame));
   drop_labels(&train);
   drop_labels(&test);
   check_range(&train, &good);
   check_range(&test, &good);
-  if (!good) {
-    status =
-        symo_fail(context, SYMO_E_ARGUMENT,
-                  "%s: numbers outside [0, 1] (give images; pixels are probabilities)", out->data);
+  if (!good && !spec->standardize) {
+    status = symo_fail(context, SYMO_E_ARGUMENT,
+                       "%s: numbers outside [0, 1] (give images; pixels are probabilities; or give "
+                       "--standardize)",
+                       out->data);
     goto fail;
   }
-  net.loss = SYMO_LOSS_BERNOULLI;
+  net.loss = spec->standardize ? SYMO_LOSS_MSE : SYMO_LOSS_BERNOULLI;
   if (spec->net[0] != '\0') {
     SYMO_TRY(symo_net_parse(context, spec->net, &net));
   } else {
@@ -62,8 +65,10 @@ static symo_status create(symo_context *context, const train_spec *spec, train_m
   }
   SYMO_TRY(symo_net_fit(context, &net, train.inputs));
   SYMO_TRY(mirror(context, &net));
-  return train_net_model(context, spec, &net, &train, &test, out);
+  SYMO_TRY(train_net_model(context, spec, &net, &train, &test, out));
+  SYMO_TRY(train_keep_frame(context, &frame, out));
 fail:
+  symo_data_frame_drop(&frame);
   symo_data_drop(&train);
   symo_data_drop(&test);
   return status;

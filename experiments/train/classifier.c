@@ -10,14 +10,10 @@
 static symo_status create(symo_context *context, const train_spec *spec, train_model *out) {
   symo_net_spec net;
   symo_dataset train = {0}, test = {0};
+  symo_data_frame frame = {0};
   symo_status status = SYMO_OK;
   SYMO_TRY(train_net_spec(context, spec, &net));
-  SYMO_TRY(train_load_images(context, spec, out->data, &train, &test));
-  if (!train.classes) {
-    status =
-        symo_fail(context, SYMO_E_ARGUMENT, "%s: no classes (give data with labels)", out->data);
-    goto fail;
-  }
+  SYMO_TRY(train_load_images(context, spec, true, out, &train, &test, &frame));
   net.loss = SYMO_LOSS_CROSS_ENTROPY;
   if (spec->net[0] != '\0') {
     SYMO_TRY(symo_net_parse(context, spec->net, &net));
@@ -32,8 +28,10 @@ static symo_status create(symo_context *context, const train_spec *spec, train_m
                        symo_net_outputs(&net), train.outputs, train.outputs);
     goto fail;
   }
-  return train_net_model(context, spec, &net, &train, &test, out);
+  SYMO_TRY(train_net_model(context, spec, &net, &train, &test, out));
+  SYMO_TRY(train_keep_frame(context, &frame, out));
 fail:
+  symo_data_frame_drop(&frame);
   symo_data_drop(&train);
   symo_data_drop(&test);
   return status;

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/alloc.h"
 #include "core/error.h"
@@ -80,7 +81,14 @@ static int read_spec(cli *c, train_spec *spec) {
   if (strcmp(task, spec->task->name) != 0)
     return cli_fail(c, CLI_USAGE, "--resume: the run in %s is of %s, not %s (name that task)",
                     resume, spec->task->name, task);
-  return train_check_options(c, resume, spec);
+  code = train_check_options(c, resume, spec);
+  if (code != CLI_DONE) return code;
+  char *checkpoint = cli_join(resume, "checkpoint.safetensors");
+  if (checkpoint == NULL) return cli_fail_status(c, symo_fail_memory(cli_context(c), "train"));
+  if (access(checkpoint, F_OK) == 0)
+    (void)snprintf(spec->kept, sizeof spec->kept, "%s", checkpoint);
+  symo_free(checkpoint);
+  return CLI_DONE;
 }
 
 static int run(cli *c) {

@@ -21,12 +21,32 @@ static const cli_option options[] = {
      .help = "As in symo train, all examples in their order; a folder in idx format: its training "
              "images; gpt: windows of block size one behind the other, without the last incomplete "
              "one; default: the examples that the run held back"},
+    {.name = "label",
+     .arg = "COLUMN",
+     .kind = CLI_STRING,
+     .help =
+         "Label column of --data, a CSV file, by name or number from 0; default: as in the run"},
+    CLI_HEADER_ROW,
     {.name = NULL}};
 
 /* Weights may have more than there are tokens in the text, or in the tokenizer. */
 static size_t vocabulary_of(symo_context *context, const char *net) {
   symo_net_spec spec = symo_net_spec_default();
   return symo_net_parse(context, net, &spec) == SYMO_OK ? symo_net_vocabulary(&spec) : 0;
+}
+
+/* Data of the caller, read as the run's were but for what the command line says. */
+static symo_status read_data(cli *c, train_spec *spec) {
+  static const char *const keys[] = {"label", "header"};
+  symo_status status = train_read_data(c, spec);
+  spec->whole = true;
+  spec->train = 0;
+  snprintf(spec->header, sizeof spec->header, "auto");
+  if (train_spec_has(spec->task, "train")) spec->batch = 0;
+  for (size_t i = 0; i < sizeof keys / sizeof *keys && status == SYMO_OK; i++)
+    if (cli_given(c, keys[i]))
+      status = train_spec_set(cli_context(c), spec, keys[i], cli_str(c, keys[i]));
+  return status;
 }
 
 /* The network is that of the checkpoint, whatever the data would have suggested. */
@@ -37,19 +57,17 @@ static symo_status make_model(cli *c, const char *path, train_spec *spec, uint64
   if (status != SYMO_OK) return status;
   snprintf(spec->net, sizeof spec->net, "%s", net);
   snprintf(spec->checkpoint, sizeof spec->checkpoint, "%s", path);
+  snprintf(spec->kept, sizeof spec->kept, "%s", path);
   spec->memory = cli_memory_available();
   spec->gpt.vocabulary = vocabulary_of(cli_context(c), net);
-  if (cli_given(c, "data")) {
-    spec->whole = true;
-    spec->train = 0;
-    if (train_spec_has(spec->task, "train")) spec->batch = 0;
-    status = train_read_data(c, spec);
-  }
+  status =
+      cli_given(c, "data") ? read_data(c, spec) : train_check_files(cli_context(c), spec, true);
   return status == SYMO_OK ? spec->task->create(cli_context(c), spec, model) : status;
 }
 
 static int answer(cli *c, const train_model *model, uint64_t step, double loss, double accuracy) {
   const size_t examples = cli_given(c, "data") ? model->examples : model->test_examples;
+  if (model->remark[0] != '\0') cli_note(c, "%s", model->remark);
   if (!cli_json(c)) {
     printf("loss %.10g", loss);
     if (!isnan(accuracy)) printf("  accuracy %.2f %%", 100 * accuracy);
@@ -77,6 +95,10 @@ static int run(cli *c) {
   symo_pool *pool = NULL;
   symo_status status = SYMO_OK;
   const int threads = symo_get_threads();
+  for (size_t i = 0; i < 2 && !cli_given(c, "data"); i++)
+    if (cli_given(c, i == 0 ? "label" : "header"))
+      return cli_fail(c, CLI_USAGE, "--%s: is of --data (give it too)",
+                      i == 0 ? "label" : "header");
   SYMO_TRY(symo_pool_create(cli_context(c), threads, &pool));
   SYMO_TRY(make_model(c, path, &spec, &step, &model));
   if (model.set_pool != NULL) model.set_pool(model.self, pool);

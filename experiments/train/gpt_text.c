@@ -17,16 +17,16 @@ void train_gpt_text_drop(train_gpt_text *text) {
 
 /* spec->data: one file a line. */
 static symo_status read_files(symo_context *context, const train_spec *spec, gpt_text *out) {
-  char lines[TRAIN_TEXT];
-  const char *files[TRAIN_TEXT];
+  char lines[TRAIN_SETTINGS];
+  const char *files[TRAIN_SETTINGS / 2];
   size_t count = 0;
   memcpy(lines, spec->data, sizeof lines);
-  for (char *p = lines; *p != '\0' && count < TRAIN_TEXT;) {
+  for (char *p = lines; *p != '\0' && count < sizeof files / sizeof *files;) {
     files[count++] = p;
     p += strcspn(p, "\n");
     if (*p == '\n') *p++ = '\0';
   }
-  return gpt_text_read(context, count, files, out);
+  return gpt_text_read(context, count, files, NULL, out);
 }
 
 /* The one that a checkpoint was trained with. */

@@ -9,23 +9,23 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "experiments/data/reader.h"
+#include "io/optim_state.h"
 
-static bool is_file(char path[TRAIN_TEXT], const char *folder, const char *name) {
+static bool is_folder(char path[TRAIN_TEXT], const char *folder, const char *name) {
   const int length = snprintf(path, TRAIN_TEXT, "%s/%s", folder, name);
   return length > 0 && length < TRAIN_TEXT && access(path, R_OK) == 0;
 }
 
 static bool has_images(const char *folder) {
   char path[TRAIN_TEXT];
-  return is_file(path, folder, "train-images-idx3-ubyte") ||
-         is_file(path, folder, "train-images-idx3-ubyte.gz");
+  return symo_data_find_images(folder, "train", sizeof path, path);
 }
 
 /* The folder of a set that is known by its name. */
 static bool find_set(const char *name, char folder[TRAIN_TEXT]) {
   const char *const places[] = {getenv("SYMO_DATA"), "data", "."};
   for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-    if (places[i] != NULL && is_file(folder, places[i], name) && has_images(folder)) return true;
+    if (places[i] != NULL && is_folder(folder, places[i], name) && has_images(folder)) return true;
   return false;
 }
 
@@ -35,7 +35,10 @@ static symo_status find_data(symo_context *context, const char *data, char name[
   if (data[0] == '\0') {
     if (!find_set("mnist", name)) snprintf(name, TRAIN_TEXT, "digits");
   } else if (strcmp(data, "mnist") != 0 && strcmp(data, "fashion-mnist") != 0) {
-    snprintf(name, TRAIN_TEXT, "%s", data);
+    if (strlen(data) >= TRAIN_TEXT)
+      return symo_fail(context, SYMO_E_ARGUMENT, "data: longer than %d characters (shorten it)",
+                       TRAIN_TEXT - 1);
+    memcpy(name, data, strlen(data) + 1);
   } else if (!find_set(data, name)) {
     return symo_fail(
         context, SYMO_E_IO,
@@ -50,7 +53,7 @@ static symo_status find_data(symo_context *context, const char *data, char name[
 static symo_status pick(symo_context *context, const symo_dataset *from, size_t count,
                         const size_t *rows, symo_dataset *out) {
   *out = *from;
-  out->x = out->y = NULL;
+  out->x = out->y = NULL, out->labels = NULL;
   out->examples = count;
   symo_status status = symo_data_take(context, out);
   for (size_t r = 0; r < count && status == SYMO_OK; r++) {
@@ -85,46 +88,140 @@ fail:
   return status;
 }
 
+/* ---- classes and scales ---- */
+
+/* Of the checkpoint; without classes in it those of the data at hand, or, where these are others than it
+ * was trained on, the numbers of its outputs. */
+static symo_status kept_frame(symo_context *context, const train_spec *spec, bool labelled,
+                              symo_data_frame *frame, bool *assumed) {
+  symo_safetensors *file = NULL;
+  symo_net_spec net = symo_net_spec_default();
+  symo_status status = SYMO_OK;
+  *assumed = false;
+  if (spec->kept[0] == '\0') return SYMO_OK;
+  SYMO_TRY(symo_checkpoint_open(context, spec->kept, &file));
+  SYMO_TRY(symo_data_frame_read(context, spec->kept, file, frame));
+  *assumed = labelled && frame->labels == NULL && spec->whole;
+  if (*assumed) {
+    SYMO_TRY(symo_net_parse(context, spec->net, &net));
+    SYMO_TRY(symo_data_frame_number(context, symo_net_outputs(&net), frame));
+  }
+fail:
+  symo_safetensors_close(file);
+  return status;
+}
+
+symo_status train_keep_frame(symo_context *context, const symo_data_frame *frame,
+                             train_model *model) {
+  static const char *const keys[] = {"labels", "inputs"};
+  char *texts[2] = {NULL, NULL};
+  symo_status status = symo_data_frame_to_json(context, frame, &texts[0], &texts[1]);
+  if (status != SYMO_OK) return status;
+  model->texts = symo_calloc(2, sizeof *model->texts);
+  if (model->texts == NULL) status = symo_fail_memory(context, "checkpoint");
+  for (size_t i = 0; i < 2 && status == SYMO_OK; i++) {
+    if (texts[i] == NULL) continue;
+    char **pair = model->texts[model->num_texts++];
+    pair[0] = symo_strdup(keys[i]), pair[1] = symo_strdup(texts[i]);
+    if (pair[0] == NULL || pair[1] == NULL) status = symo_fail_memory(context, "checkpoint");
+  }
+  free(texts[0]);
+  free(texts[1]);
+  return status;
+}
+
+static symo_status standardize(symo_context *context, const train_spec *spec, const char *name,
+                               symo_dataset *train, symo_dataset *test, symo_data_frame *frame) {
+  symo_status status = SYMO_OK;
+  if (spec->standardize && frame->mean == NULL)
+    SYMO_TRY(symo_data_frame_measure(context, name, train, frame));
+  SYMO_TRY(symo_data_frame_apply(context, name, frame, train));
+  SYMO_TRY(symo_data_frame_apply(context, name, frame, test));
+fail:
+  return status;
+}
+
+/* ---- all together ---- */
+
 static symo_status load_folder(symo_context *context, const train_spec *spec, const char *folder,
-                               symo_dataset *train, symo_dataset *test) {
+                               symo_data_options options, symo_dataset *train, symo_dataset *test) {
   char path[TRAIN_TEXT];
-  symo_data_options options = symo_data_options_default();
   options.max_examples = spec->train, options.seed = spec->data_seed;
   symo_status status = symo_data_load(context, folder, &options, train);
   if (status != SYMO_OK) return status;
-  if (spec->whole) return SYMO_OK;
-  if (!is_file(path, folder, "t10k-images-idx3-ubyte") &&
-      !is_file(path, folder, "t10k-images-idx3-ubyte.gz"))
-    return SYMO_OK;
+  if (spec->whole || !symo_data_find_images(folder, "t10k", sizeof path, path)) return SYMO_OK;
   options.max_examples = spec->test;
+  if (train->labels != NULL)
+    options.num_labels = train->outputs, options.labels = (const char *const *)train->labels;
   status = symo_data_load(context, path, &options, test);
-  if (status == SYMO_OK && (test->inputs != train->inputs || test->outputs != train->outputs))
+  if (status == SYMO_OK && test->inputs != train->inputs)
     status = symo_fail(context, SYMO_E_SHAPE, "%s: images of another size than to train on", path);
   return status;
 }
 
-symo_status train_load_images(symo_context *context, const train_spec *spec, char name[TRAIN_TEXT],
-                              symo_dataset *train, symo_dataset *test) {
+static symo_status read_options(symo_context *context, const train_spec *spec, bool labelled,
+                                const symo_data_frame *frame, symo_data_options *out) {
+  *out = symo_data_options_default();
+  if (labelled) out->task = SYMO_DATA_CLASSES;
+  if (labelled && frame->labels != NULL)
+    out->num_labels = frame->num_labels, out->labels = (const char *const *)frame->labels;
+  if (spec->label[0] != '\0') out->label = spec->label;
+  if (symo_data_header_find(spec->header, &out->header)) return SYMO_OK;
+  return symo_fail(context, SYMO_E_ARGUMENT, "header: \"%s\" is none of auto, yes, no (give one)",
+                   spec->header);
+}
+
+static symo_status check_options(symo_context *context, const train_spec *spec, const char *name,
+                                 const symo_dataset *train) {
+  const char *key = spec->label[0] != '\0'              ? "label"
+                    : strcmp(spec->header, "auto") != 0 ? "header"
+                                                        : NULL;
+  if (train->table || key == NULL) return SYMO_OK;
+  return symo_fail(context, SYMO_E_ARGUMENT, "%s: is of CSV files, and %s is none (leave it out)",
+                   key, name);
+}
+
+static symo_status load(symo_context *context, const train_spec *spec, const char *name,
+                        const symo_data_options *options, symo_dataset *train, symo_dataset *test) {
   symo_dataset whole = {0};
+  if (has_images(name)) return load_folder(context, spec, name, *options, train, test);
+  symo_status status = symo_data_load(context, name, options, &whole);
+  if (status == SYMO_OK && spec->whole) {
+    *train = whole;
+    return SYMO_OK;
+  }
+  if (status == SYMO_OK) status = split(context, spec, &whole, train, test);
+  if (status == SYMO_OK) train->labels = whole.labels, whole.labels = NULL;
+  symo_data_drop(&whole);
+  return status;
+}
+
+symo_status train_load_images(symo_context *context, const train_spec *spec, bool labelled,
+                              train_model *out, symo_dataset *train, symo_dataset *test,
+                              symo_data_frame *frame) {
+  symo_data_options options;
+  symo_data_frame made = {0};
+  bool assumed = false;
   symo_status status = SYMO_OK;
   *train = *test = (symo_dataset){0};
-  SYMO_TRY(find_data(context, spec->data, name));
-  if (has_images(name)) {
-    SYMO_TRY(load_folder(context, spec, name, train, test));
-  } else {
-    symo_data_options options = symo_data_options_default();
-    SYMO_TRY(symo_data_load(context, name, &options, &whole));
-    if (spec->whole) {
-      *train = whole, whole = (symo_dataset){0};
-      return SYMO_OK;
-    }
-    SYMO_TRY(split(context, spec, &whole, train, test));
-  }
+  SYMO_TRY(find_data(context, spec->data, out->data));
+  SYMO_TRY(kept_frame(context, spec, labelled, &made, &assumed));
+  SYMO_TRY(read_options(context, spec, labelled, &made, &options));
+  SYMO_TRY(load(context, spec, out->data, &options, train, test));
+  SYMO_TRY(check_options(context, spec, out->data, train));
+  SYMO_TRY(standardize(context, spec, out->data, train, test, &made));
+  if (train->remark[0] != '\0') train_add_remark(out, "%s", train->remark);
+  if (assumed)
+    train_add_remark(out, "%s says no classes: 0 to %zu assumed", spec->kept, made.num_labels - 1);
+  symo_free(made.labels);
+  made.labels = labelled ? train->labels : NULL;
+  made.num_labels = made.labels != NULL ? train->outputs : 0;
+  if (labelled) train->labels = NULL;
+  *frame = made;
+  return SYMO_OK;
 fail:
-  symo_data_drop(&whole);
-  if (status != SYMO_OK) {
-    symo_data_drop(train);
-    symo_data_drop(test);
-  }
+  symo_data_frame_drop(&made);
+  symo_data_drop(train);
+  symo_data_drop(test);
   return status;
 }

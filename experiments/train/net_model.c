@@ -3,6 +3,7 @@
 #include "experiments/train/net_model.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -80,10 +81,11 @@ static symo_status take_data(net_model *m, symo_dataset *train, symo_dataset *te
 
 static symo_status fill(symo_context *context, const train_spec *spec, const symo_net_spec *net,
                         symo_dataset *train, symo_dataset *test, net_model *m) {
+  const bool all = spec->any_batch && spec->batch > train->examples;
   symo_status status = symo_net_create(context, net, &m->net);
   if (status == SYMO_OK) status = take_data(m, train, test);
   if (status == SYMO_OK)
-    status = train_order_create(context, spec->seed, m->examples, spec->batch, &m->order);
+    status = train_order_create(context, spec->seed, m->examples, all ? 0 : spec->batch, &m->order);
   if (status != SYMO_OK) return status;
   m->all = symo_calloc(m->examples + m->tests, sizeof *m->all);
   if (m->all == NULL) return symo_fail_memory(context, "training data");
@@ -142,6 +144,16 @@ static double data_bytes(const symo_net_spec *net, const symo_dataset *train,
   return numbers * examples * ((double)symo_dtype_size(net->dtype) + sizeof(double));
 }
 
+void train_add_remark(train_model *model, const char *format, ...) {
+  const size_t used = strlen(model->remark), room = sizeof model->remark - used;
+  const int joint = snprintf(model->remark + used, room, "%s", used > 0 ? "; " : "");
+  va_list list;
+  va_start(list, format);
+  if (joint >= 0 && (size_t)joint < room)
+    (void)vsnprintf(model->remark + used + joint, room - (size_t)joint, format, list);
+  va_end(list);
+}
+
 symo_status train_net_model(symo_context *context, const train_spec *spec, const symo_net_spec *net,
                             symo_dataset *train, symo_dataset *test, train_model *out) {
   train_model model = {
@@ -165,6 +177,10 @@ symo_status train_net_model(symo_context *context, const train_spec *spec, const
   if (m->tests > 0) model.evaluate = evaluate;
   symo_net_text(net, model.net, sizeof model.net);
   snprintf(model.data, sizeof model.data, "%s", out->data);
+  memcpy(model.remark, out->remark, sizeof model.remark);
+  if (model.batch < spec->batch)
+    train_add_remark(&model, "a step takes all %zu examples to train on, not %zu", model.batch,
+                     spec->batch);
   *out = model;
 fail:
   symo_data_drop(train);

@@ -1,7 +1,7 @@
 #ifndef SYMO_EXPERIMENTS_TRAIN_NET_MODEL_H
 #define SYMO_EXPERIMENTS_TRAIN_NET_MODEL_H
 
-#include "experiments/data/data.h"
+#include "experiments/data/frame.h"
 #include "experiments/train/train.h"
 
 /* Models that are a network of experiments/net on a data set. */
@@ -27,8 +27,20 @@ symo_status train_net_spec(symo_context *context, const train_spec *spec, symo_n
 /* Examples to train on and examples held back.  spec->data "": MNIST where it is found, else the
  * shipped digits.  "mnist" and "fashion-mnist" are folders looked for in $SYMO_DATA, `data` and the
  * working directory.  A folder in idx format brings its own test images; from anything else a fifth
- * is held back.  name: what was taken. */
-symo_status train_load_images(symo_context *context, const train_spec *spec, char name[TRAIN_TEXT],
-                              symo_dataset *train, symo_dataset *test);
+ * is held back.  `labelled`: the targets are classes, those of spec->kept if it is given.  out: `data` and
+ * `remark` say what was taken; frame: the classes, and the scales that the inputs were put on. */
+symo_status train_load_images(symo_context *context, const train_spec *spec, bool labelled,
+                              train_model *out, symo_dataset *train, symo_dataset *test,
+                              symo_data_frame *frame);
+
+/* Says one thing more, behind a semicolon. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+void train_add_remark(train_model *model, const char *format, ...);
+
+/* What checkpoints of the model hold of the frame. */
+symo_status train_keep_frame(symo_context *context, const symo_data_frame *frame,
+                             train_model *model);
 
 #endif

@@ -13,6 +13,7 @@ static bool flag_of(cli *c, const char *key, const char **value) {
     const char *key, *flag, *value;
   } flags[] = {{"bias", "bias", "true"},
                {"bias", "no-bias", "false"},
+               {"standardize", "standardize", "true"},
                {"tied", "tied", "true"},
                {"tied", "untied", "false"}};
   bool given = false;
@@ -24,7 +25,7 @@ static bool flag_of(cli *c, const char *key, const char **value) {
 
 /* Several files are one text, line by line. */
 symo_status train_read_data(cli *c, train_spec *spec) {
-  char text[TRAIN_TEXT] = "";
+  char text[TRAIN_SETTINGS] = "";
   size_t count, used = 0;
   const char *const *items = cli_list(c, "data", &count);
   for (size_t i = 0; i < count; i++)
@@ -35,7 +36,7 @@ symo_status train_read_data(cli *c, train_spec *spec) {
     return symo_fail(cli_context(c), SYMO_E_SIZE,
                      "%zu files: longer than %d characters (put them "
                      "into one)",
-                     count, TRAIN_TEXT - 1);
+                     count, TRAIN_SETTINGS - 1);
   return count > 0 ? train_spec_set(cli_context(c), spec, "data", text) : SYMO_OK;
 }
 
@@ -72,7 +73,8 @@ static symo_status set_from(cli *c, train_spec *spec, const char *key) {
     return symo_fail(cli_context(c), SYMO_E_ARGUMENT,
                      "given together with its opposite (give one)");
   }
-  if (strcmp(key, "bias") == 0 || strcmp(key, "tied") == 0) return SYMO_OK;
+  if (strcmp(key, "bias") == 0 || strcmp(key, "tied") == 0 || strcmp(key, "standardize") == 0)
+    return SYMO_OK;
   if (strcmp(key, "data") == 0) return train_read_data(c, spec);
   if (strcmp(key, "settings") == 0) return set_settings(c, spec);
   return set_named(c, spec, key);

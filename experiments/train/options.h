@@ -1,6 +1,7 @@
 #ifndef SYMO_EXPERIMENTS_TRAIN_OPTIONS_H
 #define SYMO_EXPERIMENTS_TRAIN_OPTIONS_H
 
+#include "experiments/cli/data.h"
 #include "experiments/train/train.h"
 
 /* The options that say what is trained: the same for `symo train` and `symo sweep`.  Their defaults
@@ -33,6 +34,17 @@
                "idx format, digits, a CSV file; default: mnist where it is found, else digits.  "  \
                "gpt: a text, several one behind the other; default: tinyshakespeare.txt where it " \
                "is found, else the sources of libsymo"},                                           \
+      {.name = "label",                                                                            \
+       .arg = "COLUMN",                                                                            \
+       .kind = CLI_STRING,                                                                         \
+       .help = "Label column of a CSV file, by name or number from 0; autoencoder: it is left "    \
+               "out; default: the last"},                                                          \
+      CLI_HEADER_ROW,                                                                              \
+      {.name = "standardize",                                                                      \
+       .kind = CLI_FLAG,                                                                           \
+       .help = "Inputs to mean 0 and variance 1 by the examples to train on, constant ones to 0; " \
+               "kept in the checkpoint; autoencoder: with squared errors instead of "              \
+               "probabilities"},                                                                   \
       {.name = "data-exponent",                                                                    \
        .arg = "E",                                                                                 \
        .kind = CLI_DOUBLE,                                                                         \
@@ -57,7 +69,9 @@
        .kind = CLI_INT,                                                                            \
        .min = 0,                                                                                   \
        .max = 1e9,                                                                                 \
-       .help = "Examples in a step, 0 for all; default: all, 512, 128, 12 by task"},               \
+       .help =                                                                                     \
+           "Examples in a step, 0 for all; default: all, 512, 128, 12 by task, and at most those " \
+           "there are"},                                                                           \
       {.name = "groups",                                                                           \
        .arg = "GROUP",                                                                             \
        .kind = CLI_STRING,                                                                         \

@@ -13,7 +13,7 @@
 
 typedef enum field_kind { TEXT, FLAG, COUNT, NUMBER } field_kind;
 
-/* tasks: those that have it, "!" before those that have not; NULL: all have it. */
+/* tasks: those that have it, "a|b", "!" before one that has not; NULL: all have it. */
 typedef struct field {
   const char *key, *alias, *tasks;
   field_kind kind;
@@ -32,6 +32,9 @@ static const field fields[] = {
     TEXT_FIELD("net", "!gpt", net),
     TEXT_FIELD("act", NULL, act),
     TEXT_FIELD("data", NULL, data),
+    TEXT_FIELD("label", "classifier|autoencoder", label),
+    TEXT_FIELD("header", "classifier|autoencoder", header),
+    FIELD("standardize", NULL, "classifier|autoencoder", FLAG, standardize, 0, 0),
     TEXT_FIELD("groups", NULL, groups),
     TEXT_FIELD("layout", NULL, layout),
     TEXT_FIELD("optimizer", NULL, optimizer),
@@ -88,7 +91,13 @@ bool train_spec_has(const train_task *task, const char *key) {
   const field *f = field_of(key);
   if (f == NULL || f->tasks == NULL) return f != NULL;
   const bool without = f->tasks[0] == '!';
-  return (strcmp(f->tasks + without, task->name) == 0) != without;
+  const size_t length = strlen(task->name);
+  for (const char *p = f->tasks + without; *p != '\0'; p += p[strcspn(p, "|")] == '|') {
+    if (strncmp(p, task->name, length) == 0 && (p[length] == '|' || p[length] == '\0'))
+      return !without;
+    p += strcspn(p, "|");
+  }
+  return without;
 }
 
 /* ---- tasks ---- */
@@ -200,6 +209,7 @@ symo_status train_spec_set(symo_context *context, train_spec *spec, const char *
   }
   if (!train_spec_has(spec->task, f->key)) return refuse_foreign(context, f, key);
   void *place = (char *)spec + f->offset;
+  if (place == (void *)&spec->batch) spec->any_batch = false;
   if (f->kind == FLAG) {
     if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
       return symo_fail(context, SYMO_E_ARGUMENT, "%s: \"%s\" is neither true nor false (give one)",
@@ -248,6 +258,7 @@ void train_spec_text(const train_spec *spec, const char *key, char text[TRAIN_SE
 train_spec train_spec_default(const train_task *task) {
   train_spec spec = {.task = task,
                      .act = "tanh",
+                     .header = "auto",
                      .groups = "auto",
                      .optimizer = "symo",
                      .dtype = "f32",
@@ -260,5 +271,6 @@ train_spec train_spec_default(const train_task *task) {
                      .gpt = {.min_lr = NAN, .adamw_lr = NAN},
                      .seed = 1};
   (void)set_all(NULL, &spec, task->defaults); /* the tests look at all tables */
+  spec.any_batch = true;
   return spec;
 }

@@ -54,6 +54,7 @@ symo_status train_spec_from_json(symo_context *context, const char *where, json_
     if (strcmp(key, first) == 0 || is_idle(&spec, key, json_string_value(value))) continue;
     SYMO_TRY(train_spec_set(context, &spec, key, json_string_value(value)));
   }
+  spec.any_batch = true; /* a run with one that was asked for and too large was never begun */
   *out = spec;
 fail:
   return status;

@@ -149,6 +149,7 @@ static int check_step(train_runner *r) {
 
 /* What will be taken; the network's lanes, most of it, are made by the first step. */
 static void say_bytes(const train_runner *r) {
+  if (r->model.remark[0] != '\0' && r->label == NULL) cli_note(r->c, "%s", r->model.remark);
   if (r->model.tokens == 0 || !(r->model.bytes > 0) || r->label != NULL) return;
   cli_note(r->c, "%s: %zu parameters, about %s of memory", r->model.net, r->model.problem.size,
            cli_format_bytes(r->model.bytes).text);
@@ -161,7 +162,9 @@ static double clock_of(void *self) {
 
 int train_runner_start(train_runner *r, train_start how) {
   symo_optim_spec *optim = NULL;
-  symo_status status = make_model(r);
+  symo_status status =
+      train_check_files(r->context, r->spec, how == TRAIN_RESUME || r->cache != NULL);
+  if (status == SYMO_OK) status = make_model(r);
   if (status != SYMO_OK) return cli_fail_status(r->c, status);
   status = take_threads(r);
   if (status != SYMO_OK) return cli_fail_status(r->c, status);
@@ -210,7 +213,8 @@ int train_print_plan(cli *c, const train_spec *spec) {
   symo_optim_spec *made = NULL;
   symo_optim *optim = NULL;
   char *text = NULL;
-  symo_status status = spec->task->create(cli_context(c), spec, &model);
+  symo_status status = train_check_files(cli_context(c), spec, false);
+  if (status == SYMO_OK) status = spec->task->create(cli_context(c), spec, &model);
   json_t *changes = json_object();
   int code = status == SYMO_OK
                  ? make_optimizer(c, spec, &model, spec->threads, changes, &made, &optim)

@@ -10,7 +10,9 @@
 
 typedef struct train_task train_task;
 
-enum { TRAIN_TEXT = 1024, TRAIN_SETTINGS = 4096, TRAIN_MOST_RULES = 4 };
+/* TRAIN_TEXT: any path and more; TRAIN_SETTINGS: the longest field, and room for the paths of several
+ * texts. */
+enum { TRAIN_TEXT = 4160, TRAIN_SETTINGS = 32768, TRAIN_REMARK = 1024, TRAIN_MOST_RULES = 4 };
 
 /* Fields of the task gpt, named as in nanoGPT. */
 typedef struct train_gpt {
@@ -35,7 +37,10 @@ typedef struct train_spec {
   const train_task *task;
   char net[TRAIN_TEXT]; /* "": the task's choice, from the data */
   char act[16];
-  char data[TRAIN_TEXT];         /* "": the task's choice */
+  char data[TRAIN_SETTINGS];     /* "": the task's choice; several texts, one a line */
+  char label[256];               /* of a CSV file: column of the labels; "": the last */
+  char header[8];                /* of a CSV file: auto, yes, no */
+  bool standardize;              /* inputs, by means and scales of those to train on */
   char groups[256];              /* of hidden spaces; "auto": what is exact for the activation */
   char optimizer[TRAIN_TEXT];    /* preset or file */
   char settings[TRAIN_SETTINGS]; /* of the optimizer: "key=value;key=value;" */
@@ -45,6 +50,7 @@ typedef struct train_spec {
   double lr;                /* NaN: that of the optimizer, or the task's for it */
   size_t train, test;       /* examples; 0: the task's choice */
   size_t batch;             /* examples in a step; 0: all */
+  bool any_batch;           /* no field: batch is a default, for as many examples as there are */
   size_t steps, eval_every; /* eval_every 0: at the end only */
   size_t checkpoint_every;  /* 0: at the end only */
   size_t seed, data_seed;   /* data_seed 0: seed */
@@ -53,6 +59,7 @@ typedef struct train_spec {
   /* No fields, since they say nothing about what comes out: */
   bool whole;                  /* nothing is held back, for those who want the loss of all */
   char checkpoint[TRAIN_TEXT]; /* whose network and tokens are taken; "": made of the data */
+  char kept[TRAIN_TEXT];       /* checkpoint whose classes and scales are taken; "": of the data */
   double memory;               /* bytes that may be taken; 0: any number */
   int threads;                 /* 0: not known yet */
 } train_spec;
@@ -86,6 +93,7 @@ typedef struct train_model {
   size_t num_texts;                      /* what checkpoints hold beside them, key and text */
   char *(*texts)[2];                     /* [num_texts] */
   char net[TRAIN_TEXT], data[TRAIN_TEXT]; /* what was chosen */
+  char remark[TRAIN_REMARK];              /* how the data were read, for people; "": as always */
   symo_status (*init)(void *self, symo_rng *rng, void *theta);
   symo_status (*batch_of)(void *self, uint64_t step);
   symo_status (*evaluate)(void *self, const void *theta, double *loss, double *accuracy);
@@ -141,6 +149,12 @@ const char *train_spec_alias(const char *key);
 bool train_spec_has(const train_task *task, const char *key);
 /* The field as text that train_spec_set reads back to the same bits. */
 void train_spec_text(const train_spec *spec, const char *key, char text[TRAIN_SETTINGS]);
+
+/* ---- files ---- */
+
+/* Refuses pipes for files that are read more than once: those of optimizer, layout and tokens, and with
+ * `again` the data.  SYMO_E_IO. */
+symo_status train_check_files(symo_context *context, const train_spec *spec, bool again);
 
 /* ---- random numbers ---- */
 

@@ -337,10 +337,14 @@ printf '{"spaces": {"h": {"dim": 3, "group": "identity"}}, "tensors": [{"name": 
 refused 3 'tensors' --data teacher --groups bad.json --no-plots --out v
 printf '1,2,0.5\n3,1,0.25\n1,1,0.75\n' >numbers.csv
 refused 3 'not classes' --data numbers.csv --loss cross-entropy --no-plots --out v
-# Whole numbers are classes or numbers as --loss and the last width ask.
+# Whole numbers are classes or numbers as --task, or else --loss, asks, whatever the last width.
 printf 'a,y\n1,0\n2,1\n3,0\n4,1\n' >whole.csv
 printf 'a,y\n1,0\n2,1\n' >two.csv
-works --data whole.csv --net 1-2-2 --loss mse --no-plots --out w
+refused 3 'numbers (give 1-...-1, or --task classes)' --data whole.csv --net 1-2-2 --loss mse --no-plots --out w
+works --data whole.csv --net 1-2-2 --loss mse --task classes --no-plots --out w
+works --data whole.csv --net 1-2-1 --task regression --no-plots --out w
+grep -q '"loss_function": "mse"' w/results.json || fail "--task regression: not mse"
+refused 2 '--loss' --data whole.csv --task regression --loss cross-entropy
 works --data whole.csv --net 1-2-1 --loss mse --no-plots --out w
 works --data two.csv --net 1-2-2 --loss cross-entropy --no-plots --out w
 refused 3 '--net' --data whole.csv --net 1-2-1 --no-plots --out w
@@ -353,7 +357,9 @@ for option in "--label 3" "--target-scale 5" "--train-lr 1"; do
   [ "$(grep -c "^symo: ${option% *} .*: no effect$" err)" -eq 1 ] || fail "$option: $(cat err)"
 done
 works --data two.csv --label y --net 1-2-1 --target-scale 2 --train-steps 1 --train-lr 1 --no-plots --out w
-[ -s err ] && fail "no effect? $(cat err)"
+grep -q 'no effect' err && fail "no effect? $(cat err)"
+grep -q 'two.csv: 2 examples of 1 inputs; targets: numbers, column 1; the first line holds names' err ||
+  fail "two.csv: $(cat err)"
 refused 4 'nothing.csv' --data nothing.csv --no-plots --out v
 deep=2$(printf -- '-2%.0s' {1..30})
 refused 5 'finite' --data "teacher:$deep" --net "$deep" --act linear --init-scale 1e6 --examples 5 --no-plots --out v

@@ -168,14 +168,14 @@ Test(data, csv_refusals) {
   refused(&f, SYMO_E_FORMAT, "table.csv:2:2: the field is empty", "1,2,3\n4,,6\n");
   refused(&f, SYMO_E_FORMAT, "table.csv:3:3: the field is empty", "a,b,c\n1,2,3\n4,5,\n");
   refused(&f, SYMO_E_FORMAT, "table.csv:3:1: 'x' is not", "1,2,3\n4,5,6\nx,8,9\n");
-  refused(&f, SYMO_E_FORMAT, "whole numbers", "1,2,3\n4,5,setosa\n");
+  refused(&f, SYMO_E_FORMAT, "is a word among numbers", "1,2,3\n4,5,setosa\n");
   refused(&f, SYMO_E_FORMAT, "table.csv:2:1: 'nan'", "1,2,3\nnan,5,6\n");
   refused(&f, SYMO_E_FORMAT, "'1e999'", "1,2,3\n1e999,5,6\n");
   refused(&f, SYMO_E_FORMAT, "'0x10'", "1,2,3\n0x10,5,6\n");
   refused(&f, SYMO_E_FORMAT, "table.csv:2: 2 fields", "1,2,3\n4,5\n");
   refused(&f, SYMO_E_FORMAT, "table.csv:3: 4 fields", "1,2,3\n4,5,6\n7,8,9,10\n");
   refused(&f, SYMO_E_FORMAT, "table.csv:2: 3 fields", "a,b\n1,2,3\n4,5,6\n");
-  refused(&f, SYMO_E_FORMAT, "table.csv:2: 3 fields", "2,7,x,y\n1,2,3\n4,5,6\n");
+  refused(&f, SYMO_E_FORMAT, "table.csv:1: holds words and numbers", "2,7,x,y\n1,2,3\n4,5,6\n");
   refused(&f, SYMO_E_FORMAT, "table.csv:2:2: the quote is not closed", "1,2,3\n4,\"5,6\n");
   refused(&f, SYMO_E_FORMAT, "behind a closing quote", "1,2,3\n4,\"5\"x,6\n");
   f.options.task = SYMO_DATA_CLASSES;

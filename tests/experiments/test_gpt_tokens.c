@@ -191,15 +191,42 @@ Test(gpt_text, files_follow_each_other) {
   symo_test_write(two, "second", 6);
   const char *const files[] = {one, two, one};
   gpt_text text = {0};
-  cr_ok(context, gpt_text_read(context, 3, files, &text));
+  cr_ok(context, gpt_text_read(context, 3, files, NULL, &text));
   cr_assert_str_eq(text.bytes, "first\nsecondfirst\n");
   cr_assert_eq(text.length, 18);
   cr_assert(strstr(text.what, "and 2 more (18 bytes)") != NULL, "%s", text.what);
   gpt_text_drop(&text);
   symo_test_write(one, "", 0);
-  cr_fails(context, SYMO_E_ARGUMENT, "is empty", gpt_text_read(context, 1, files, &text));
+  cr_fails(context, SYMO_E_ARGUMENT, "is empty", gpt_text_read(context, 1, files, NULL, &text));
   const char *const missing[] = {two, "no/such/file"};
-  cr_fails(context, SYMO_E_IO, "no/such/file", gpt_text_read(context, 2, missing, &text));
+  cr_fails(context, SYMO_E_IO, "no/such/file", gpt_text_read(context, 2, missing, NULL, &text));
+  symo_context_destroy(context);
+  cr_no_leaks();
+}
+
+/* As Python reads texts: the mark goes, and all ends of lines are LF. */
+Test(gpt_text, marks_and_line_ends) {
+  static const char *const same[] = {"one\ntwo\n\nthree", "\xEF\xBB\xBFone\ntwo\n\nthree",
+                                     "one\r\ntwo\r\n\r\nthree", "one\rtwo\r\rthree",
+                                     "\xEF\xBB\xBFone\r\ntwo\n\rthree"};
+  symo_context *context = symo_test_context();
+  const char *file = symo_test_path("text.txt");
+  gpt_text text = {0};
+  for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+    symo_test_write(file, same[i], strlen(same[i]));
+    cr_ok(context, gpt_text_read(context, 1, &file, NULL, &text));
+    cr_assert_str_eq(text.bytes, same[0]);
+    cr_assert_eq(text.length, strlen(same[0]));
+    gpt_text_drop(&text);
+  }
+  symo_test_write(file, "one\r", 4);
+  cr_ok(context, gpt_text_read(context, 1, &file, NULL, &text));
+  cr_assert_str_eq(text.bytes, "one\n");
+  gpt_text_drop(&text);
+  symo_test_write(file, "\xEF\xBB\xBF", 3);
+  cr_fails(context, SYMO_E_ARGUMENT, "is empty", gpt_text_read(context, 1, &file, NULL, &text));
+  symo_test_write(file, "\xFE\xFF\0o", 4);
+  cr_fails(context, SYMO_E_FORMAT, "UTF-16", gpt_text_read(context, 1, &file, NULL, &text));
   symo_context_destroy(context);
   cr_no_leaks();
 }
@@ -210,21 +237,21 @@ Test(gpt_text, the_default) {
   char file[512];
   cr_assert_eq(chdir(symo_test_dir()), 0);
   unsetenv("SYMO_DATA");
-  cr_fails(context, SYMO_E_IO, "there is no text", gpt_text_read(context, 0, NULL, &text));
+  cr_fails(context, SYMO_E_IO, "there is no text", gpt_text_read(context, 0, NULL, NULL, &text));
   symo_test_write("Makefile", "# another\n", 10);
-  cr_fails(context, SYMO_E_IO, "there is no text", gpt_text_read(context, 0, NULL, &text));
+  cr_fails(context, SYMO_E_IO, "there is no text", gpt_text_read(context, 0, NULL, NULL, &text));
   symo_test_write("Makefile", "# libsymo.  Words.\n", 19);
   symo_test_write("b.c", "bee\n", 4);
   symo_test_write("a.md", "ay\n", 3);
   symo_test_write(".c", "hidden", 6);
   symo_test_write("notes.txt", "no", 2);
-  cr_ok(context, gpt_text_read(context, 0, NULL, &text));
+  cr_ok(context, gpt_text_read(context, 0, NULL, NULL, &text));
   cr_assert_str_eq(text.bytes, "ay\nbee\n");
   cr_assert(strstr(text.what, "the sources here (2 files, 7 bytes)") != NULL, "%s", text.what);
   gpt_text_drop(&text);
   snprintf(file, sizeof file, "%s/tinyshakespeare.txt", symo_test_dir());
   symo_test_write(file, "To be", 5);
-  cr_ok(context, gpt_text_read(context, 0, NULL, &text));
+  cr_ok(context, gpt_text_read(context, 0, NULL, NULL, &text));
   cr_assert_str_eq(text.bytes, "To be");
   gpt_text_drop(&text);
   unlink(file);

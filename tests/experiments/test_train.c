@@ -99,6 +99,31 @@ Test(train, specs_survive_json) {
   symo_context_destroy(context);
 }
 
+Test(train, fields_of_several_tasks) {
+  symo_context *context = symo_test_context();
+  static const struct {
+    const char *task, *key;
+    bool has;
+  } rows[] = {{"classifier", "label", true},
+              {"autoencoder", "header", true},
+              {"gpt", "standardize", false},
+              {"teacher-student", "label", false},
+              {"teacher-student", "net", true},
+              {"gpt", "net", false},
+              {"gpt", "n-layer", true},
+              {"classifier", "n-layer", false},
+              {"teacher-student", "data-exponent", true},
+              {"classifier", "seed", true}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    cr_assert_eq(train_spec_has(train_task_find(rows[i].task), rows[i].key), rows[i].has, "%zu", i);
+  /* A batch that was asked for is told from the default, which fits itself to the data. */
+  train_spec spec = train_spec_default(train_task_find("classifier"));
+  cr_assert(spec.any_batch && spec.batch == 128);
+  cr_ok(context, train_spec_set(context, &spec, "batch", "128"));
+  cr_assert(!spec.any_batch);
+  symo_context_destroy(context);
+}
+
 Test(train, wrong_values_are_refused) {
   symo_context *context = symo_test_context();
   train_spec spec = train_spec_default(train_task_find("classifier"));
