@@ -10,9 +10,9 @@
  *                    decay comes behind the step
  *   adam, adamw      arXiv 1412.6980, 1711.05101, as in PyTorch
  *   adagrad-full     Duchi, Hazan, Singer 2011, the full matrix
- *   ..-cg, lm        truncated Newton (Nocedal, Wright, algorithm 7.1), newton-cg with damping for
- *                    the line search that it has there; Levenberg and Marquardt with Martens' rule
- *                    for the damping */
+ *   ..-cg, lm        truncated Newton (Nocedal, Wright, algorithm 7.1), with damping for the line
+ *                    search that it has there; Levenberg and Marquardt with Martens' rule for the
+ *                    damping */
 #include <stdio.h>
 #include <string.h>
 
@@ -93,8 +93,8 @@ static const preset_row table[] = {
      "curvature=hessian; solver=cg; damping=levenberg-marquardt; lr=1; alpha=2; eps=0.1; "
      "solver_steps=100; solver_tolerance=1e-4"},
     {"ggn-cg", "the same with the Gauss-Newton matrix",
-     "curvature=ggn; solver=cg; lr=1; alpha=2; eps=0.001; solver_steps=50; solver_tolerance=1e-4; "
-     "warm_start=true"},
+     "curvature=ggn; solver=cg; damping=levenberg-marquardt; lr=1; alpha=2; eps=0.1; "
+     "solver_steps=50; solver_tolerance=1e-4"},
     {"lm", "Gauss-Newton with a damping that follows the ratio of actual to predicted reduction",
      "curvature=ggn; solver=cg; damping=levenberg-marquardt; lr=1; alpha=2; eps=1; "
      "solver_steps=100; solver_tolerance=1e-6"},

@@ -70,6 +70,54 @@ Test(optim_presets, symo_goes_on_for_as_long_as_it_is_asked_to) {
   }
 }
 
+/* As it stands, on batches of 32 of 320 examples with classes. */
+static void learns(const char *preset) {
+  symo_net_spec spec = symo_net_spec_default();
+  cr_ok(NULL, symo_net_parse(NULL, "8-12-5", &spec));
+  spec.loss = SYMO_LOSS_CROSS_ENTROPY;
+  net_case c = net_case_create(&spec, 320, 0.3, 5);
+  symo_layout *layout;
+  symo_optim *optim;
+  symo_optim_state *state;
+  symo_method method;
+  symo_rule rules[4];
+  symo_optim_spec optim_spec = symo_optim_spec_default();
+  size_t rows[32];
+  double *theta = net_vector(c.size), before, after, loss;
+  for (size_t i = 0; i < c.examples; i++) { /* a rule that can be learnt */
+    size_t class = 0;
+    for (size_t k = 1; k < 5; k++)
+      if (c.x[8 * i + k] > c.x[8 * i + class]) class = k;
+    for (size_t k = 0; k < 5; k++) c.y[5 * i + k] = k == class;
+  }
+  cr_ok(c.context, symo_net_set_data(c.net, c.examples, c.x, c.y));
+  memcpy(theta, c.theta, c.size * sizeof *theta);
+  cr_ok(c.context, c.problem.loss(c.problem.self, theta, &before));
+  cr_ok(c.context, symo_net_layout(c.context, &spec, NULL, &layout));
+  cr_ok(c.context, symo_method_preset(c.context, preset, &method));
+  cr_ok(c.context, symo_optim_preset_rules(c.context, &method, &optim_spec.num_rules, rules));
+  optim_spec.rules = rules;
+  cr_ok(c.context, symo_optim_create(layout, &optim_spec, &optim));
+  cr_ok(c.context, symo_optim_state_create(optim, &state));
+  for (size_t t = 0; t < 200; t++) {
+    for (size_t i = 0; i < 32; i++) rows[i] = (32 * t + i) % c.examples;
+    cr_ok(c.context, symo_net_select(c.net, 32, rows));
+    cr_ok(c.context, symo_optim_problem_step(state, &c.problem, theta, &loss, NULL));
+  }
+  cr_ok(c.context, symo_net_set_data(c.net, c.examples, c.x, c.y));
+  cr_ok(c.context, c.problem.loss(c.problem.self, theta, &after));
+  cr_assert(after < 0.98 * before, "%s: %g before, %g after 200 steps", preset, before, after);
+  symo_free(theta);
+  symo_optim_state_destroy(state);
+  symo_optim_destroy(optim);
+  symo_layout_destroy(layout);
+  net_case_destroy(&c);
+}
+
+Test(optim_presets, none_dies_or_stands_still_as_it_is) {
+  for (size_t p = 0; p < symo_method_num_presets(); p++) learns(symo_method_preset_name(p));
+}
+
 /* ---- proportions ---- */
 
 /* The order of the largest matrix that roots or polar factors are made of. */

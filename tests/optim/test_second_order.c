@@ -57,9 +57,10 @@ static void minimum(const fixture *f, double shift, double *x) {
 Test(second_order, a_quadratic_takes_one_step) {
   static const char *const presets[] = {"newton-cg", "ggn-cg", "newton-cg", "ggn-cg"};
   static const char *const settings[] = {
-      "damping=constant eps=0 solver_tolerance=1e-14", "solver_tolerance=1e-14 eps=0",
+      "damping=constant eps=0 solver_tolerance=1e-14",
+      "damping=constant solver_tolerance=1e-14 eps=0",
       "damping=constant eps=0 solver_tolerance=1e-14 precondition=diagonal",
-      "solver_tolerance=1e-14 eps=0 precondition=orbit beta2=0.9"};
+      "damping=constant solver_tolerance=1e-14 eps=0 precondition=orbit beta2=0.9"};
   for (size_t i = 0; i < 8; i++) {
     symo_dtype dtype = i < 4 ? SYMO_F64 : SYMO_F32;
     double w[N], x[N], theta[N];
@@ -130,7 +131,7 @@ Test(second_order, warm_starts_and_schedules) {
   double w[N];
   fixture f;
   definite(w);
-  open_quadratic(&f, SYMO_F64, 7, w, "ggn-cg", "eps=0 lr=0");
+  open_quadratic(&f, SYMO_F64, 7, w, "ggn-cg", "damping=constant warm_start=true eps=0 lr=0");
   cr_assert_gt(symo_descent_step(&f.d).cg_iterations, 0);
   cr_assert_eq(symo_descent_step(&f.d).cg_iterations, 0); /* the solution is there already */
   close_all(&f);

@@ -140,7 +140,8 @@ Test(second_order_nets, lanes_agree) {
       char text[256];
       net_fixture f;
       bool decays = strstr(settings[i], "weight_decay") != NULL;
-      snprintf(text, sizeof text, "solver_steps=5000 solver_tolerance=1e-13 eps=0.02 %s",
+      snprintf(text, sizeof text,
+               "damping=constant solver_steps=5000 solver_tolerance=1e-13 eps=0.02 %s",
                settings[i]);
       open_net(&f, "4-5-5-3", cross ? SYMO_LOSS_CROSS_ENTROPY : SYMO_LOSS_MSE, SYMO_F64, 20 + i,
                "ggn-cg", text);
@@ -242,7 +243,8 @@ Test(second_order_nets, entries_restore_the_run) {
 
 Test(second_order_nets, entries_have_names) {
   net_fixture f;
-  open_net(&f, "4-6-3", SYMO_LOSS_MSE, SYMO_F64, 41, "ggn-cg", "precondition=diagonal");
+  open_net(&f, "4-6-3", SYMO_LOSS_MSE, SYMO_F64, 41, "ggn-cg",
+           "warm_start=true precondition=diagonal");
   static const char *const names[] = {"counters",         "w1.solution",      "b1.solution",
                                       "w2.solution",      "b2.solution",      "rule-0.w1.second",
                                       "rule-0.b1.second", "rule-0.w2.second", "rule-0.b2.second",
