@@ -10,22 +10,6 @@
 
 #include "core/alloc.h"
 
-static const compare_style styles[] = {
-    {"abs", "#000000", 1, 7, 3.5},           {"h-star-exact", "#7f7f7f", 4, 8, 2},
-    {"reynolds", "#7f7f7f", 2, 4, 2},        {"reynolds-abs", "#3f3f3f", 3, 6, 2},
-    {"h-pd", "#0072b2", 1, 7, 2.5},          {"h-g", "#56b4e9", 1, 5, 2.5},
-    {"h-g-bd", "#009e73", 5, 9, 2.5},        {"h-star", "#cc79a7", 1, 11, 2},
-    {"covariance", "#332288", 3, 2, 1.5},    {"shampoo", "#d55e00", 1, 13, 2},
-    {"shampoo-root", "#d55e00", 2, 12, 2},   {"kfac", "#e69f00", 1, 15, 2},
-    {"kfac-empirical", "#e69f00", 2, 14, 2}, {"diagonal", "#999933", 4, 3, 1.5},
-    {"identity", "#b0b0b0", 5, 1, 1.5},      {"ggn", "#882255", 4, 10, 2}};
-
-compare_style compare_style_of(const char *row) {
-  for (size_t i = 0; i < sizeof styles / sizeof styles[0]; i++)
-    if (strcmp(styles[i].name, row) == 0) return styles[i];
-  return (compare_style){row, "#999999", 3, 2, 1.5};
-}
-
 /* ---- texts ---- */
 
 bool compare_text_open(compare_text *text) {

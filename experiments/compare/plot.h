@@ -20,15 +20,38 @@ bool compare_text_open(compare_text *text);
 /* Writes what was printed to plots/name and gives the memory back.  Exit code. */
 int compare_text_close(cli *c, compare_text *text, const char *plots, const char *name);
 
-/* How the curve or the points of an estimate look: colours of Okabe and Ito (2008), which the
- * colour-blind can tell apart, and dashes.  Unknown names get a grey line. */
+/* The one palette of all pictures: colours that the colour-blind can tell apart.  What needs more
+ * than these takes dashes too, 1 to COMPARE_DASHES. */
+enum {
+  COMPARE_BLACK,
+  COMPARE_BLUE,
+  COMPARE_RED,
+  COMPARE_GREEN,
+  COMPARE_ORANGE,
+  COMPARE_PURPLE,
+  COMPARE_SKY,
+  COMPARE_GREY,
+  COMPARE_COLOURS,
+  COMPARE_DASHES = 5
+};
+const char *compare_colour(size_t index); /* "#0072b2" */
+
+/* How the curve or the points of an estimate look.  Unknown names get a grey line. */
 typedef struct compare_style {
-  const char *name, *colour;
+  const char *name;
+  size_t colour;
   int dash, point;
   double width;
 } compare_style;
 
 compare_style compare_style_of(const char *row);
+
+/* A logarithmic axis ('x' or 'y') from a little below low to a little above high, with labelled ticks
+ * whatever the range: powers of ten, 1-2-5, or even steps.  Bounds that make no sense: 0.5 to 2. */
+void compare_plot_log_axis(FILE *out, char axis, double low, double high);
+
+/* A linear axis from low to high > low, with even steps. */
+void compare_plot_even_axis(FILE *out, char axis, double low, double high);
 
 /* The head of every script: a loop over PNG and SVG, of `width` x `height` pixels, named `name`. */
 void compare_plot_begin(FILE *out, const char *name, int width, int height);

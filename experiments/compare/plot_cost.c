@@ -103,17 +103,16 @@ static void frame(FILE *out, const panel *p, int row, int column) {
   fprintf(out,
           "set lmargin at screen %.3f\nset rmargin at screen %.3f\n"
           "set tmargin at screen %.3f\nset bmargin at screen %.3f\n"
-          "set ylabel \"%s\" offset 1.5,0\nset xlabel \"%s\" offset 0,0.4\nset format x \"%s\"\n",
+          "set ylabel \"%s\" offset 1.5,0\nset xlabel \"%s\" offset 0,0.4\n",
           left, left + 0.335, top, top - 0.385, column == 0 ? worth_titles[row] : "",
-          row == 1 ? cost_titles[column] : "", column == 0 ? "%g" : "1e%T");
+          row == 1 ? cost_titles[column] : "");
   if (!(p->most[0] > 0)) return;
-  fprintf(out, "set xrange [%.6g:%.6g] noextend\n", p->least[0] / 2.2, p->most[0] * 1.8);
+  compare_plot_log_axis(out, 'x', p->least[0] / 2.2, p->most[0] * 1.8);
   double high = p->most[1] - p->least[1];
   if (row == 1 && p->least[1] > 0 && p->most[1] > 6 * p->least[1])
-    fprintf(out, "set logscale y\nset yrange [%.6g:%.6g] noextend\n", p->least[1] / 1.2,
-            p->most[1] * 1.2);
+    compare_plot_log_axis(out, 'y', p->least[1] / 1.2, p->most[1] * 1.2);
   else
-    fprintf(out, "unset logscale y\nset yrange [%.6g:%.6g] noextend\n",
+    fprintf(out, "unset logscale y\nset ytics autofreq\nset yrange [%.6g:%.6g] noextend\n",
             row == 0 ? fmin(0, p->least[1]) : p->least[1] - 0.08 * high - 1e-3,
             row == 0 ? 1.04 : p->most[1] + 0.08 * high + 1e-3);
 }
@@ -123,8 +122,8 @@ static void draw(FILE *out, const panel *p, int row, int column) {
   int block = DRAWN * (2 * row + column);
   const char *separator = "plot ";
   if (isfinite(p->identity)) {
-    fprintf(out, "plot %.6g with lines lc rgb \"#b0b0b0\" dt 2 lw 1.5 %s", p->identity,
-            titled ? "title \"unit matrix\"" : "notitle");
+    fprintf(out, "plot %.6g with lines lc rgb \"%s\" dt 2 lw 1.5 %s", p->identity,
+            compare_colour(COMPARE_GREY), titled ? "title \"unit matrix\"" : "notitle");
     separator = ", \\\n  ";
   }
   for (int k = 0; k < DRAWN; k++) {
@@ -132,11 +131,12 @@ static void draw(FILE *out, const panel *p, int row, int column) {
     char title[64] = "notitle";
     if (titled) (void)snprintf(title, sizeof title, "title \"%s\"", drawn[k]);
     fprintf(out, "%s\"cost.tsv\" index %d using 1:2 with points pt %d ps %.1f lc rgb \"%s\" %s",
-            separator, block + k, s.point, k < OF_GROUPS ? 1.3 : 1.8, s.colour, title);
+            separator, block + k, s.point, k < OF_GROUPS ? 1.3 : 1.8, compare_colour(s.colour),
+            title);
     separator = ", \\\n  ";
     if (k < OF_GROUPS)
       fprintf(out, "%s\"\" index %d using 1:2:3 with labels %s font \",10\" tc rgb \"%s\" notitle",
-              separator, block + k, beside[k], s.colour);
+              separator, block + k, beside[k], compare_colour(s.colour));
   }
   fprintf(out, "\n");
 }
@@ -149,13 +149,14 @@ void compare_plot_letters(FILE *out, const compare_sweep *sweep, double x, doubl
     wrong = wrong || !exact;
     fprintf(out, "set label %zu \"%c  %s\" at screen %.3f,%.3f font \",10\" tc rgb \"%s\"\n",
             11 + i, (char)('A' + (char)i), sweep->value[i], x, y - step * (double)(i + 1),
-            exact ? "#000000" : "#b00000");
+            compare_colour(exact ? COMPARE_BLACK : COMPARE_RED));
   }
   if (wrong)
     fprintf(out,
-            "set label %zu \"red: no symmetry of the network\" at screen %.3f,%.3f font \",10\" "
-            "tc rgb \"#b00000\"\n",
-            11 + sweep->count, x, y - step * (double)(sweep->count + 1));
+            "set label %zu \"red: not an exact symmetry\" at screen %.3f,%.3f font \",10\" "
+            "tc rgb \"%s\"\n",
+            11 + sweep->count, x, y - step * (double)(sweep->count + 1),
+            compare_colour(COMPARE_RED));
 }
 
 int compare_plot_cost(cli *c, const char *plots, const compare_sweep *sweep) {

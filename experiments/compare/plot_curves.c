@@ -45,34 +45,60 @@ static int spectra_data(cli *c, const char *plots, const compare_run *run) {
   return compare_text_close(c, &text, plots, "spectra.tsv");
 }
 
+/* Which panel a row is drawn in: what the group gives, and what others use. */
+static int panel_of(const compare_row *row) {
+  return row->kind == COMPARE_COMPETITOR || strcmp(row->name, "ggn") == 0;
+}
+
+/* Rows that are rounding alone (zero matrices) have no line. */
+static bool has_spectrum(const compare_row *row) {
+  bool of_h;
+  double scale = fabs(compare_shown(row, &of_h));
+  return row->spectrum != NULL && row->spectrum[0] > 0 && isfinite(scale) && scale > 0;
+}
+
+static void spectra_panel(FILE *out, const compare_run *run, int panel) {
+  static const char *const titles[] = {"from the symmetry", "of others"};
+  double left = panel == 0 ? 0.06 : 0.55;
+  fprintf(
+      out,
+      "set lmargin at screen %.3f\nset rmargin at screen %.3f\nset title \"%s\"\n"
+      "set key at screen %.3f,0.83 right top Left reverse samplen 3 spacing 1.2\n"
+      "plot \"spectra.tsv\" skip 1 using 1:2 with lines lc rgb \"%s\" lw 3.5 title \"|H(theta)|\"",
+      left, left + 0.32, titles[panel], left + 0.445, compare_colour(COMPARE_BLACK));
+  for (size_t r = 0, column = 3; r < run->count; r++) {
+    const compare_row *row = &run->rows[r];
+    if (row->spectrum == NULL) continue;
+    column++;
+    if (panel_of(row) != panel || !has_spectrum(row)) continue;
+    compare_style s = compare_style_of(row->name);
+    fprintf(out,
+            ", \\\n  \"\" skip 1 using 1:%zu with lines lc rgb \"%s\" lw %.1f dt %d title \"%s\"",
+            column - 1, compare_colour(s.colour), s.width, s.dash, row->name);
+  }
+  fprintf(out, "\n");
+}
+
 int compare_plot_spectra(cli *c, const char *plots, const compare_run *run) {
   int code = spectra_data(c, plots, run);
   if (code != CLI_DONE) return code;
   compare_text text;
   if (!compare_text_open(&text)) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
   FILE *out = text.stream;
-  compare_plot_begin(out, "spectra", 1000, 620);
+  compare_plot_begin(out, "spectra", 1400, 620);
   compare_plot_headline(out, "Absolute eigenvalues, each estimate times its best multiple", run);
   double top = run->abs.spectrum[0] > 0 ? run->abs.spectrum[0] : 1;
-  fprintf(out,
-          "set logscale xy\nset format y \"1e%%T\"\nset xlabel \"index\"\n"
-          "set ylabel \"|eigenvalue|\"\nset xrange [1:%zu]\nset yrange [%.3g:%.3g]\n"
-          "set key outside right top Left reverse samplen 3 spacing 1.2\n"
-          "set grid xtics ytics lc rgb \"#e4e4e4\" lt 1 lw 0.6\nset border 3\n"
-          "set tics nomirror\nset datafile missing \"nan\"\n",
-          run->setup.parameters, top * 1e-7, top * 4);
-  fprintf(out, "plot \"spectra.tsv\" skip 1 using 1:2 with lines lc rgb \"#000000\" lw 3.5 "
-               "title \"|H(theta)|\"");
-  int column = 3;
-  for (size_t r = 0; r < run->count; r++) {
-    const compare_row *row = &run->rows[r];
-    if (row->spectrum == NULL) continue;
-    compare_style s = compare_style_of(row->name);
-    fprintf(out,
-            ", \\\n  \"\" skip 1 using 1:%d with lines lc rgb \"%s\" lw %.1f dt %d title \"%s\"",
-            column++, s.colour, s.width, s.dash, row->name);
-  }
-  fprintf(out, "\n");
+  compare_plot_log_axis(out, 'x', 1, (double)run->setup.parameters);
+  compare_plot_log_axis(out, 'y', top * 1e-7, top * 4);
+  fprintf(out, "set multiplot\nset xlabel \"index, largest first\"\n"
+               "set ylabel \"|eigenvalue|\" offset 1,0\n"
+               "set tmargin at screen 0.83\nset bmargin at screen 0.11\n"
+               "set grid xtics ytics lc rgb \"#e4e4e4\" lt 1 lw 0.6\nset border 3\n"
+               "set datafile missing \"nan\"\n");
+  spectra_panel(out, run, 0);
+  fprintf(out, "unset label\nunset ylabel\n");
+  spectra_panel(out, run, 1);
+  fprintf(out, "unset multiplot\n");
   compare_plot_end(out);
   return compare_text_close(c, &text, plots, "spectra.gp");
 }
@@ -146,15 +172,15 @@ int compare_plot_cosines(cli *c, const char *plots, const compare_run *runs, siz
     fprintf(out, "%s\"%s\" %zu", r > 0 ? ", " : "", runs->rows[r].name, r);
   fprintf(out, ") nomirror scale 0\n");
   static const char *const titles[] = {"with |H(theta)|", "with H(theta)", "with H(theta*)"};
-  static const char *const colours[] = {"#0072b2", "#d55e00", "#009e73"};
+  static const size_t colours[] = {COMPARE_BLUE, COMPARE_RED, COMPARE_GREEN};
   static const int points[] = {7, 4, 8};
   fprintf(out, "plot ");
   for (int k = 2; k >= 0; k--)
     fprintf(out,
             "\"cosines.tsv\" skip 1 using %d:($1%+.2f):%d:%d with xerrorbars pt %d ps 1.2 "
             "lc rgb \"%s\" lw 1.5 title \"%s\"%s",
-            3 + 3 * k, 0.16 * (k - 1), 4 + 3 * k, 5 + 3 * k, points[k], colours[k], titles[k],
-            k > 0 ? ", \\\n  " : "\n");
+            3 + 3 * k, 0.16 * (k - 1), 4 + 3 * k, 5 + 3 * k, points[k], compare_colour(colours[k]),
+            titles[k], k > 0 ? ", \\\n  " : "\n");
   compare_plot_end(out);
   return compare_text_close(c, &text, plots, "cosines.gp");
 }

@@ -7,8 +7,8 @@
 #include <string.h>
 
 static const char *const keys[] = {"cosine_abs_hessian", "newton_decrease"};
-static const char *const titles[] = {"cosine with |H|",
-                                     "decrease by the best damped step (1: that of |H|)"};
+static const char *const titles[] = {"cosine with |H|", "loss decrease by the best damped step"};
+static const char *const names[] = {"cosine", "decrease, relative to that of |H|"};
 
 static const compare_figure *figure_of(const char *key) {
   for (size_t f = 0; f < COMPARE_FIGURES; f++)
@@ -97,17 +97,31 @@ static void curves(FILE *out, const compare_sweep *sweep, size_t figure, bool ti
       fprintf(out,
               "%s\"sweep.tsv\" index %d using 1:%d:%d:%d with yerrorbars pt %d ps 0 lc rgb \"%s\" "
               "lw 1 notitle",
-              separator, block, at, at + 1, at + 2, s.point, s.colour);
+              separator, block, at, at + 1, at + 2, s.point, compare_colour(s.colour));
       separator = ", \\\n  ";
     }
     fprintf(out,
             "%s\"sweep.tsv\" index %d using 1:%d with linespoints pt %d ps 1 lc rgb \"%s\" lw %.1f "
             "dt %d %s",
-            separator, block, at, s.point, s.colour, s.width, s.dash, title);
+            separator, block, at, s.point, compare_colour(s.colour), s.width, s.dash, title);
     separator = ", \\\n  ";
     block++;
   }
   fprintf(out, "\n");
+}
+
+/* Of the medians: a seed whose |H| gives next to no decrease would stretch it over decades. */
+static void log_range(FILE *out, const compare_sweep *sweep) {
+  double low = 0.8, high = 1.25;
+  for (size_t r = 0; r < sweep->runs->count; r++)
+    for (size_t i = 0; drawn(&sweep->runs->rows[r]) && i < sweep->count; i++) {
+      compare_stat s = compare_stat_of(sweep->runs + i * sweep->seeds, sweep->seeds,
+                                       sweep->runs->rows[r].name, figure_of(keys[1]));
+      if (!isfinite(s.median) || !(s.median > 0)) continue;
+      low = fmin(low, s.median);
+      high = fmax(high, s.median);
+    }
+  compare_plot_log_axis(out, 'y', low, high);
 }
 
 int compare_plot_sweep(cli *c, const char *plots, const compare_sweep *sweep) {
@@ -127,16 +141,18 @@ int compare_plot_sweep(cli *c, const char *plots, const compare_sweep *sweep) {
   axis(out, sweep);
   if (letters) compare_plot_letters(out, sweep, 0.845, 0.47, 0.023);
   for (size_t k = 0; k < 2; k++) {
-    double left = k == 0 ? 0.05 : 0.465;
+    double left = k == 0 ? 0.06 : 0.485;
     fprintf(out,
             "set lmargin at screen %.3f\nset rmargin at screen %.3f\n"
-            "set tmargin at screen 0.83\nset bmargin at screen 0.13\nset title \"%s\"\n",
-            left, left + 0.36, titles[k]);
+            "set tmargin at screen 0.83\nset bmargin at screen 0.13\nset title \"%s\"\n"
+            "set ylabel \"%s\" offset 0.5,0\n",
+            left, left + 0.345, titles[k], names[k]);
     if (k == 0)
       fprintf(out, "unset key\n");
     else
-      fprintf(out, "unset label\nset logscale y\nset yrange [*<0.5:2<*] noextend\n"
+      fprintf(out, "unset label\n"
                    "set key at screen 0.985,0.84 right top Left reverse samplen 3 spacing 1.2\n");
+    if (k == 1) log_range(out, sweep);
     curves(out, sweep, k, k == 1);
   }
   fprintf(out, "unset multiplot\n");

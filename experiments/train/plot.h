@@ -31,7 +31,7 @@ typedef struct plot_view {
   size_t smooth;
 } plot_view;
 
-/* Groups, with their final figures; best: of each optimizer only the best one is shown. */
+/* Groups in the order of their final figures; best: of each optimizer only the best one is shown. */
 symo_status plot_group_runs(symo_context *context, plot_runs *runs, const plot_view *view,
                             bool best);
 

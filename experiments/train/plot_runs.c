@@ -194,6 +194,15 @@ static double final_of(const plot_runs *runs, const plot_group *group, const plo
   return median(scratch, group->count);
 }
 
+/* The best one first; those that did not end last. */
+static int by_final(const void *a, const void *b) {
+  const plot_group *x = a, *y = b;
+  const size_t first = x->runs[0], second = y->runs[0];
+  const double one = isnan(x->final) ? INFINITY : x->final,
+               two = isnan(y->final) ? INFINITY : y->final;
+  return one != two ? (one > two) - (one < two) : (first > second) - (first < second);
+}
+
 symo_status plot_group_runs(symo_context *context, plot_runs *runs, const plot_view *view,
                             bool best) {
   runs->groups = symo_calloc(runs->count, sizeof *runs->groups);
@@ -210,6 +219,7 @@ symo_status plot_group_runs(symo_context *context, plot_runs *runs, const plot_v
       if (other->final < runs->groups[g].final || (other->final == runs->groups[g].final && k < g))
         runs->groups[g].shown = false;
     }
+  if (status == SYMO_OK) qsort(runs->groups, runs->num_groups, sizeof *runs->groups, by_final);
   symo_free(scratch);
   return status;
 }

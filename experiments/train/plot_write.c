@@ -8,38 +8,71 @@
 #include "experiments/compare/plot.h"
 #include "experiments/train/plot.h"
 
-enum { LEGEND = 58, CAPTION = 84 }; /* bytes that fit */
+enum { LEGEND = 46, CAPTION = 84 }; /* bytes that fit */
 
-/* Colours of Okabe and Ito (2008), which the colour-blind can tell apart; relatives share one. */
+/* An optimizer has the same colour in all pictures, as long as it is free. */
 static const struct {
-  const char *optimizer, *colour;
+  const char *optimizer;
+  size_t colour;
 } colours[] = {
-    {"symo", "#0072b2"},           {"symo-bd", "#56b4e9"},      {"muon", "#d55e00"},
-    {"muon-exact", "#a0522d"},     {"shampoo", "#009e73"},      {"soap", "#cc79a7"},
-    {"adamw", "#000000"},          {"adam", "#5f5f5f"},         {"sgd", "#e69f00"},
-    {"normalized-sgd", "#999933"}, {"lm", "#882255"},           {"ggn-cg", "#44aa99"},
-    {"newton-cg", "#332288"},      {"adagrad-full", "#7f7f7f"}, {"symo-stateless", "#117733"}};
+    {"symo", COMPARE_BLUE},           {"symo-bd", COMPARE_SKY}, {"symo-stateless", COMPARE_BLUE},
+    {"symo-published", COMPARE_BLUE}, {"muon", COMPARE_RED},    {"muon-exact", COMPARE_RED},
+    {"shampoo", COMPARE_GREEN},       {"soap", COMPARE_PURPLE}, {"adamw", COMPARE_BLACK},
+    {"adam", COMPARE_BLACK},          {"sgd", COMPARE_ORANGE}};
 
-static const char *colour_of(const char *optimizer, size_t index) {
-  const size_t n = sizeof colours / sizeof *colours;
-  for (size_t i = 0; i < n; i++)
+static size_t own_colour(const char *optimizer) {
+  for (size_t i = 0; i < sizeof colours / sizeof *colours; i++)
     if (strcmp(colours[i].optimizer, optimizer) == 0) return colours[i].colour;
-  return colours[index % n].colour;
+  return COMPARE_COLOURS;
 }
 
-/* Groups of one optimizer that are shown before this one: dashes tell them apart. */
-static int dash_of(const plot_runs *runs, size_t group) {
-  int before = 0;
-  for (size_t g = 0; g < group; g++)
-    if (runs->groups[g].shown &&
-        strcmp(runs->groups[g].spec.optimizer, runs->groups[group].spec.optimizer) == 0)
-      before++;
-  return before % 5 + 1;
+static bool taken(const plot_runs *runs, const size_t *numbers, size_t number) {
+  for (size_t g = 0; g < runs->num_groups; g++)
+    if (numbers[g] == number) return true;
+  return false;
+}
+
+/* Curve number i is palette[i % COMPARE_COLOURS] with dash i / COMPARE_COLOURS + 1: no two are alike.
+ * Optimizers with a colour of their own take it first, in the order of the curves; the rest take what
+ * is free.  numbers: [num_groups]. */
+static void number_curves(const plot_runs *runs, size_t *numbers) {
+  size_t next = 0;
+  for (size_t g = 0; g < runs->num_groups; g++) numbers[g] = SIZE_MAX;
+  for (size_t g = 0; g < runs->num_groups; g++) {
+    size_t own = own_colour(runs->groups[g].spec.optimizer);
+    if (runs->groups[g].shown && own < COMPARE_COLOURS && !taken(runs, numbers, own))
+      numbers[g] = own;
+  }
+  for (size_t g = 0; g < runs->num_groups; g++) {
+    if (!runs->groups[g].shown || numbers[g] != SIZE_MAX) continue;
+    while (taken(runs, numbers, next)) next++;
+    numbers[g] = next;
+  }
+}
+
+/* ---- data ---- */
+
+/* What the axis of the figure shows: all of it, but no more than three times the largest beginning,
+ * so that a run that goes astray does not flatten the others. */
+typedef struct extent {
+  double low, high, start, seconds;
+} extent;
+
+static void extend(extent *e, const double *points, size_t most, size_t count) {
+  if (count > 0 && isfinite(points[2 * most])) e->start = fmax(e->start, points[2 * most]);
+  for (size_t i = 0; i < count; i++) e->seconds = fmax(e->seconds, points[most + i]);
+  for (size_t row = 2; row < 5; row++)
+    for (size_t i = 0; i < count; i++) {
+      double value = points[row * most + i];
+      if (!isfinite(value) || !(value > 0)) continue;
+      e->low = fmin(e->low, value);
+      e->high = fmax(e->high, value);
+    }
 }
 
 /* A block for each group, two empty lines between: step, seconds, median, smallest, largest. */
 static int write_data(cli *c, const plot_runs *runs, const plot_view *view, const char *plots,
-                      const char *name) {
+                      const char *name, extent *e) {
   compare_text text;
   if (!compare_text_open(&text)) return cli_fail(c, CLI_NUMERIC, "plot: out of memory");
   bool good = true;
@@ -52,6 +85,7 @@ static int write_data(cli *c, const plot_runs *runs, const plot_view *view, cons
     good = points != NULL;
     if (!good) break;
     const size_t count = plot_points(runs, group, view, most, points, points + 5 * most);
+    extend(e, points, most, count);
     for (size_t i = 0; i < count; i++)
       fprintf(text.stream, "%.0f\t%.6g\t%.8g\t%.8g\t%.8g\n", points[i], points[most + i],
               points[2 * most + i], points[3 * most + i], points[4 * most + i]);
@@ -70,31 +104,36 @@ static void quotable(char *text) {
     if (*p == '"' || *p == '\\') *p = ' ';
 }
 
-static void write_curves(FILE *out, const plot_runs *runs, const char *name, int column,
-                         bool titles) {
+/* One panel: bands under curves. */
+static void write_curves(FILE *out, const plot_runs *runs, const size_t *numbers, const char *name,
+                         const char *x, bool titles) {
   size_t block = 0;
   fprintf(out, "plot ");
   for (size_t g = 0; g < runs->num_groups; g++)
     if (runs->groups[g].shown) {
       if (runs->groups[g].count > 1)
         fprintf(out,
-                "\"%s.tsv\" index %zu using %d:4:5 with filledcurves lc rgb \"%s\" "
+                "\"%s.tsv\" index %zu using %s:4:5 with filledcurves lc rgb \"%s\" "
                 "fs transparent solid 0.15 noborder notitle, \\\n  ",
-                name, block, column, colour_of(runs->groups[g].spec.optimizer, g));
+                name, block, x, compare_colour(numbers[g]));
       block++;
     }
   block = 0;
   for (size_t g = 0; g < runs->num_groups; g++) {
     const plot_group *group = &runs->groups[g];
-    char title[PLOT_TITLE] = "";
+    char title[PLOT_TITLE] = "", final[32] = "not at its end";
     if (!group->shown) continue;
     plot_title(runs, group, title);
     plot_cut(title, LEGEND);
     quotable(title);
-    fprintf(out, "%s\"%s.tsv\" index %zu using %d:3 with lines lc rgb \"%s\" lw 2 dt %d ",
-            block > 0 ? ", \\\n  " : "", name, block, column, colour_of(group->spec.optimizer, g),
-            dash_of(runs, g));
-    fprintf(out, titles ? "title \"%s\"" : "notitle", title);
+    if (isfinite(group->final)) (void)snprintf(final, sizeof final, "%.4g", group->final);
+    fprintf(out, "%s\"%s.tsv\" index %zu using %s:3 with lines lc rgb \"%s\" lw 2 dt %zu ",
+            block > 0 ? ", \\\n  " : "", name, block, x, compare_colour(numbers[g]),
+            numbers[g] / COMPARE_COLOURS % COMPARE_DASHES + 1);
+    if (titles)
+      fprintf(out, "title \"%s  (%s)\"", title, final);
+    else
+      fprintf(out, "notitle");
     block++;
   }
   fprintf(out, "\n");
@@ -106,40 +145,69 @@ static size_t shown(const plot_runs *runs) {
   return count;
 }
 
-static void write_script(FILE *out, const plot_runs *runs, const plot_view *view,
-                         const char *name) {
-  const plot_group *first = runs->groups;
-  const size_t rows = (shown(runs) + 1) / 2;
-  const int height = 470 + 17 * (int)(rows > 40 ? 40 : rows);
-  const double bottom = (50.0 + 17.0 * (double)rows) / height + 0.06;
-  char common[PLOT_TITLE];
+/* "training loss, mean of 5 lines" */
+static void figure_text(const plot_view *view, char *text, size_t size) {
+  char mean[48] = "";
+  if (view->smooth > 1) (void)snprintf(mean, sizeof mean, ", mean of %zu lines", view->smooth);
+  (void)snprintf(text, size, "%s%s",
+                 strcmp(view->metric, "loss") == 0 ? "training loss" : "loss on held-back examples",
+                 mean);
+}
+
+static void write_head(FILE *out, const plot_runs *runs, const plot_view *view, double bottom) {
+  char common[PLOT_TITLE], figure[96];
   plot_common(runs, common);
   plot_cut(common, CAPTION);
   quotable(common);
-  compare_plot_begin(out, name, 1100, height);
+  figure_text(view, figure, sizeof figure);
   if (common[0] != '\0')
     fprintf(out,
             "set label 2 \"all: %s\" at screen 0.99, screen 0.965 right font \",9\" "
             "tc rgb \"#555555\"\n",
             common);
+  fprintf(
+      out,
+      "set encoding utf8\nset multiplot\nset border 3\nset tics nomirror\n"
+      "set grid xtics ytics lc rgb \"#e4e4e4\" lt 1 lw 0.6\n"
+      "set label 1 \"%s: %s (in brackets: at the end)\" at screen 0.01, screen 0.965 font \",13\"\n"
+      "set bmargin at screen %.4f\nset tmargin at screen 0.87\nset ylabel \"%s\"\n",
+      runs->groups->spec.task->name, figure, bottom > 0.6 ? 0.6 : bottom, figure);
+}
+
+/* The right panel, in a unit that suits. */
+static void write_times(FILE *out, const plot_runs *runs, const size_t *numbers, const char *name,
+                        double seconds) {
+  static const struct {
+    const char *unit, *x;
+    double most, factor;
+  } units[] = {{"milliseconds", "(1e3*$2)", 0.1, 1e3},
+               {"seconds", "2", 2e4, 1},
+               {"hours", "($2/3600)", INFINITY, 1.0 / 3600}};
+  size_t u = 0;
+  while (u < 2 && seconds > units[u].most) u++;
   fprintf(out,
-          "set encoding utf8\nset multiplot\nset logscale y\nset format y \"%%g\"\nset border "
-          "3\nset tics nomirror\n"
-          "set grid xtics ytics lc rgb \"#e4e4e4\" lt 1 lw 0.6\n"
-          "set label 1 \"%s: %s\" at screen 0.01, screen 0.965 font \",13\"\n"
-          "set bmargin at screen %.4f\nset tmargin at screen 0.92\n",
-          first->spec.task->name,
-          strcmp(view->metric, "loss") == 0 ? "loss in training" : "loss on examples held back",
-          bottom > 0.6 ? 0.6 : bottom);
+          "unset label\nset lmargin at screen 0.57\nset rmargin at screen 0.98\n"
+          "set title \"by time\"\nset xlabel \"time of training (%s)\"\nunset key\n",
+          units[u].unit);
+  compare_plot_even_axis(out, 'x', 0, 1.02 * seconds * units[u].factor);
+  write_curves(out, runs, numbers, name, units[u].x, false);
+}
+
+static void write_script(FILE *out, const plot_runs *runs, const size_t *numbers,
+                         const plot_view *view, const extent *e, const char *name) {
+  const size_t rows = (shown(runs) + 1) / 2;
+  const int height = 490 + 17 * (int)(rows > 40 ? 40 : rows);
+  compare_plot_begin(out, name, 1100, height);
+  write_head(out, runs, view, (50.0 + 17.0 * (double)rows) / height + 0.06);
+  compare_plot_log_axis(out, 'y', e->low, e->start > 0 ? fmin(e->high, 3 * e->start) : e->high);
   fprintf(out,
-          "set lmargin at screen 0.07\nset rmargin at screen 0.485\nset xlabel \"step\"\n"
-          "set key at screen 0.5, screen 0.01 center bottom maxrows %zu Left reverse samplen 3 "
-          "spacing 1.1 font \",10\"\n",
+          "set lmargin at screen 0.075\nset rmargin at screen 0.485\n"
+          "set title \"by step\"\nset xlabel \"step\"\n"
+          "set key at screen 0.5, screen 0.01 center bottom maxrows %zu Left reverse samplen 4 "
+          "spacing 1.1 width 3 font \",10\"\n",
           rows > 0 ? rows : 1);
-  write_curves(out, runs, name, 1, true);
-  fprintf(out, "unset label\nset lmargin at screen 0.565\nset rmargin at screen 0.98\n"
-               "set xlabel \"seconds of training\"\nunset key\n");
-  write_curves(out, runs, name, 2, false);
+  write_curves(out, runs, numbers, name, "1", true);
+  write_times(out, runs, numbers, name, e->seconds);
   fprintf(out, "unset multiplot\n");
   compare_plot_end(out);
 }
@@ -148,10 +216,17 @@ int plot_write(cli *c, const plot_runs *runs, const plot_view *view, const char 
                const char *name) {
   compare_text text;
   char file[160];
-  int code = write_data(c, runs, view, plots, name);
+  extent e = {.low = (double)INFINITY};
+  int code = write_data(c, runs, view, plots, name, &e);
   if (code != CLI_DONE) return code;
-  if (!compare_text_open(&text)) return cli_fail(c, CLI_NUMERIC, "plot: out of memory");
-  write_script(text.stream, runs, view, name);
+  size_t *numbers = symo_malloc(runs->num_groups * sizeof *numbers + 1);
+  if (numbers == NULL || !compare_text_open(&text)) {
+    symo_free(numbers);
+    return cli_fail(c, CLI_NUMERIC, "plot: out of memory");
+  }
+  number_curves(runs, numbers);
+  write_script(text.stream, runs, numbers, view, &e, name);
+  symo_free(numbers);
   (void)snprintf(file, sizeof file, "%s.gp", name);
   return compare_text_close(c, &text, plots, file);
 }

@@ -297,6 +297,16 @@ refused 2 '--sweep-values: there is no "nothing"' $four --sweep groups --sweep-v
 # shellcheck disable=SC2086
 refused 2 '1 to 26' $four --sweep groups --sweep-values 'identity,,permutation'
 
+# Axes have labels whatever their range, and no panel of the spectra has more lines than can be told apart.
+# shellcheck disable=SC2086
+works $tiny --sweep groups --sweep-values identity,permutation --out labels
+for axis in 'sweep.gp:set ytics (' 'cost.gp:set xtics (' 'spectra.gp:set ytics ('; do
+  grep -F "${axis#*:}" "labels/plots/${axis%%:*}" | awk -F, 'NF < 3 { exit 1 }' ||
+    fail "$axis: $(grep -F "${axis#*:}" "labels/plots/${axis%%:*}")"
+done
+[ "$(grep -c '^set title' labels/plots/spectra.gp)" -eq 2 ] || fail "the spectra are not in two panels"
+grep -qhi '#117733\|#44aa99\|#999933' labels/plots/*.gp && fail "colours beside the palette"
+
 # ---- pictures ----
 if command -v gnuplot >/dev/null; then
   # shellcheck disable=SC2086

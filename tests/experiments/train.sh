@@ -144,9 +144,27 @@ works train teacher-student --net 6-5-3 --train 40 --test 30 --steps 2 --optimiz
 works plot long --out long-curves
 grep -q 'symo groups=alternate momentum=0.95 .* mean=false$' out || fail "plot: $(cat out)"
 grep -q '"all: schedule=constant"' plots/long-curves.gp || fail "no caption"
-[ "$(grep -c 'title "symo groups=[a-z-]* momentum=.*…"' plots/long-curves.gp)" -eq 3 ] ||
+[ "$(grep -c 'title "symo groups=[a-z-]* momentum=.*…  ([0-9.]*)"' plots/long-curves.gp)" -eq 3 ] ||
   fail "legend: $(grep title plots/long-curves.gp)"
 grep -o 'title "[^"]*"' plots/long-curves.gp | awk 'length > 70 { exit 1 }' || fail "long titles"
+
+# Curves between 1 and 10, or closer, have an axis that can be read; the best one stands first; no two
+# look alike; panels and axes are named, units included.
+for lr in 0.01 0.02 0.03 0.04 0.05 0.06 0.07 0.08 0.09 0.1 0.2 0.3; do
+  works train classifier --data digits --net 64-4-10 --steps 8 --lr $lr --optimizer sgd --out "many/$lr"
+done
+works plot many --out many-curves
+script=plots/many-curves.gp
+[ "$(grep '^set ytics' $script | tr ',' '\n' | wc -l)" -ge 4 ] || fail "$(grep '^set ytics' $script)"
+for text in 'set title "by step"' 'set title "by time"' 'set xlabel "step"' 'set ylabel "training loss"' \
+  'set xlabel "time of training (milliseconds)"'; do
+  grep -qF "$text" $script || fail "no $text in the script"
+done
+grep -o 'title "sgd [^"]*([0-9.]*)"' $script | sed 's/.*(\(.*\))"/\1/' >finals
+[ "$(wc -l <finals)" -eq 12 ] || fail "not twelve curves in the legend: $(grep title $script)"
+sort -g -c finals || fail "the legend is not in the order of the last losses: $(cat finals)"
+[ "$(grep 'with lines.* title ' $script | grep -o 'lc rgb "[^"]*" lw 2 dt [0-9]*' | sort | uniq -d | wc -l)" -eq 0 ] ||
+  fail "two curves look alike"
 
 # ---- failing ----
 fails 2 "there is no \"nothing\"" train nothing
