@@ -11,6 +11,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "groups/commutant.h"
 #include "groups/layout.h"
 #include "groups/numeric.h"
 
@@ -20,7 +21,7 @@ typedef struct callbacks {
   char *texts;
 } callbacks;
 
-static const double tolerance = 1e-9;
+static const double tolerance = SYMO_CALLBACKS_TOLERANCE;
 
 static const callbacks *of(const symo_group *self) { return (const callbacks *)(const void *)self; }
 
@@ -117,10 +118,7 @@ typedef struct inquiry {
 } inquiry;
 
 static symo_status doubt(const inquiry *q, const char *what, double defect) {
-  return symo_fail(q->context, SYMO_E_NUMERIC,
-                   "group %s on dimension %zu: %s: defect %.3g (at most %g; the code of the group "
-                   "is wrong)",
-                   q->group->name, q->dim, what, defect, tolerance);
+  return symo_callbacks_doubt(q->context, q->group->name, q->dim, what, defect);
 }
 
 /* Whether an irrep stands on the axes asked for under the name of one before it: labels are told
@@ -137,8 +135,7 @@ static bool is_namesake(const isotypic *iso, size_t index) {
 
 /* Dimensions, types and multiplicities, which must add up. */
 static symo_status ask_irreps(const inquiry *q) {
-  const size_t most =
-      (size_t)SYMO_ISOTYPIC_MAX * SYMO_ISOTYPIC_MAX; /* so that sums stay in range */
+  const size_t most = 2147483647; /* so that sums stay in range */
   size_t total[3] = {0}, points = 1;
   for (size_t k = 0; k < q->iso->num_irreps; k++) {
     symo_group_irrep r = {{0}, 0, SYMO_REAL, {0}};
@@ -157,7 +154,8 @@ static symo_status ask_irreps(const inquiry *q) {
     to->type = (size_t)r.type;
     for (int p = 1; p <= q->ops->max_axes; p++) {
       if (q->iso->orders >> p & 1) to->copies[p] = r.multiplicity[p];
-      if (r.multiplicity[p] > SYMO_ISOTYPIC_MAX) return doubt(q, "multiplicities", INFINITY);
+      if (r.multiplicity[p] > most || total[p] > most * most)
+        return doubt(q, "multiplicities", INFINITY);
       total[p] += r.dim * r.multiplicity[p];
     }
     if (is_namesake(q->iso, k))
@@ -186,23 +184,6 @@ static double distance(size_t n, const double *a, const double *b) {
   return most;
 }
 
-/* Row r of out := row r of the copy at b [n, points], multiplied by unit u of the algebra. */
-static void multiply_unit(size_t type, size_t u, size_t r, size_t points, size_t row_stride,
-                          const double *b, double scale, double *out) {
-  static const int complex_from[2] = {1, 0}, complex_sign[2] = {-1, 1};
-  /* q i, q j, q k for q = a + b i + c j + d k */
-  static const int from[3][4] = {{1, 0, 3, 2}, {2, 3, 0, 1}, {3, 2, 1, 0}};
-  static const int sign[3][4] = {{-1, 1, 1, -1}, {-1, -1, 1, 1}, {-1, 1, -1, 1}};
-  size_t part = r % type, source = r;
-  double s = scale;
-  if (u > 0) {
-    int f = type == 2 ? complex_from[part] : from[u - 1][part];
-    source = r - part + (size_t)f;
-    s *= type == 2 ? complex_sign[part] : sign[u - 1][part];
-  }
-  for (size_t i = 0; i < points; i++) out[i] = s * b[source * row_stride + i];
-}
-
 /* The rows of the transform [points, points] as bases of the irreps, images under units included. */
 static void spread(isotypic *iso, int p, size_t points, const double *transform) {
   for (size_t k = 0, at = 0; k < iso->num_irreps; k++) {
@@ -210,10 +191,13 @@ static void spread(isotypic *iso, int p, size_t points, const double *transform)
     size_t copies = r->copies[p];
     for (size_t row = 0; row < r->n; row++)
       for (size_t c = 0; c < copies; c++)
-        for (size_t u = 0; u < r->type; u++)
-          multiply_unit(r->type, u, row, points, copies * points, transform + (at + c) * points,
-                        1 / sqrt((double)r->type),
-                        r->basis[p] + ((row * copies + c) * r->type + u) * points);
+        for (size_t u = 0; u < r->type; u++) {
+          double sign, scale = 1 / sqrt((double)r->type);
+          size_t source = symo_unit_row(r->type, u, row, &sign);
+          const double *from = transform + (at + source * copies + c) * points;
+          double *to = r->basis[p] + ((row * copies + c) * r->type + u) * points;
+          for (size_t i = 0; i < points; i++) to[i] = sign * scale * from[i];
+        }
     at += r->n * copies;
   }
 }
@@ -329,42 +313,59 @@ static symo_status take_bases(const inquiry *q) {
   return SYMO_OK;
 }
 
-symo_status symo_callbacks_decompose(symo_context *context, const symo_group *group, size_t dim,
-                                     unsigned orders, isotypic **out) {
-  inquiry q = {.context = context, .group = group, .ops = &of(group)->ops, .dim = dim};
-  size_t total = 0, points = 1;
-  symo_status status = SYMO_OK;
-  for (int p = 1; p <= SYMO_MAX_REPEAT; p++) {
-    bool fits = symo_mul_size(points, dim, &points);
+/* Do the bases of these powers fit as matrices? */
+static bool has_matrices(size_t dim, unsigned orders) {
+  size_t total = 0;
+  for (unsigned p = 1; p <= SYMO_MAX_REPEAT; p++) {
     if (!(orders >> p & 1)) continue;
-    total = fits && points <= SYMO_ISOTYPIC_MAX ? total + points : SYMO_ISOTYPIC_MAX + 1;
-    if (total > SYMO_ISOTYPIC_MAX)
-      return symo_fail(context, SYMO_E_SIZE,
-                       "group %s: %d axes of dimension %zu are more than %d numbers (use a closed "
-                       "form)",
-                       group->name, p, dim, SYMO_ISOTYPIC_MAX);
+    size_t points = symo_tensor_size(dim, p);
+    if (points > SYMO_ISOTYPIC_MAX || (total += points) > SYMO_ISOTYPIC_MAX) return false;
   }
-  if (q.ops->accept != NULL && (status = q.ops->accept(q.ops->self, dim)) != SYMO_OK)
-    return symo_fail(context, SYMO_E_SHAPE, "group %s: it does not act on dimension %zu (%s)",
-                     group->name, dim, symo_strerror(status));
+  return true;
+}
+
+/* Number of irreps, and what each says. */
+static symo_status inquire(const inquiry *q) {
+  const symo_group_ops *ops = q->ops;
+  symo_status status = ops->accept == NULL ? SYMO_OK : ops->accept(ops->self, q->dim);
+  if (status != SYMO_OK)
+    return symo_fail(q->context, SYMO_E_SHAPE, "group %s: it does not act on dimension %zu (%s)",
+                     q->group->name, q->dim, symo_strerror(status));
+  size_t count = ops->num_irreps(ops->self, q->dim);
+  if (count < 1 || count > 65536)
+    return symo_fail(q->context, SYMO_E_ARGUMENT,
+                     "group %s on dimension %zu: %zu irreps (1 to 65536)", q->group->name, q->dim,
+                     count);
+  q->iso->irreps = symo_calloc(count, sizeof *q->iso->irreps);
+  if (q->iso->irreps == NULL) return symo_fail_memory(q->context, "group");
+  q->iso->num_irreps = count;
+  return ask_irreps(q);
+}
+
+symo_status symo_callbacks_decompose(symo_context *context, const symo_group *group, size_t dim,
+                                     unsigned orders, group_instance **out) {
+  inquiry q = {.context = context, .group = group, .ops = &of(group)->ops, .dim = dim};
+  group_transform *transform = NULL;
+  symo_status status;
+  if (dim == 0 || symo_tensor_size(dim, orders >> 2 & 1 ? 2 : 1) > 2147483647)
+    return symo_fail(context, SYMO_E_SIZE,
+                     "group %s: %d axes of dimension %zu are not 1 to 2147483647 numbers (use a "
+                     "smaller dimension)",
+                     group->name, orders >> 2 & 1 ? 2 : 1, dim);
   q.iso = symo_calloc(1, sizeof *q.iso);
   if (q.iso == NULL) return symo_fail_memory(context, "group");
   q.iso->dim = dim;
   q.iso->orders = orders;
-  size_t count = q.ops->num_irreps(q.ops->self, dim);
-  if (count < 1 || count > 65536)
-    SYMO_TRY(symo_fail(context, SYMO_E_ARGUMENT,
-                       "group %s on dimension %zu: %zu irreps (1 to 65536)", group->name, dim,
-                       count));
-  q.iso->irreps = symo_calloc(count, sizeof *q.iso->irreps);
-  if (q.iso->irreps == NULL) SYMO_TRY(symo_fail_memory(context, "group"));
-  q.iso->num_irreps = count;
-  SYMO_TRY(ask_irreps(&q));
-  SYMO_TRY(take_bases(&q));
-  for (int p = 1; p <= q.ops->max_axes; p++)
-    if (orders >> p & 1) SYMO_TRY(ask_order(&q, p));
-  *out = q.iso;
-  return SYMO_OK;
+  SYMO_TRY(inquire(&q));
+  if (has_matrices(dim, orders)) {
+    SYMO_TRY(take_bases(&q));
+    for (int p = 1; p <= q.ops->max_axes; p++)
+      if (orders >> p & 1) SYMO_TRY(ask_order(&q, p));
+    return symo_numeric_create(context, group, q.iso, out);
+  }
+  SYMO_TRY(symo_callbacks_transform(context, group, q.ops, q.iso, &transform));
+  symo_isotypic_destroy(q.iso);
+  return symo_transform_group(context, group, transform, out);
 fail:
   symo_isotypic_destroy(q.iso);
   return status;

@@ -185,6 +185,11 @@ static symo_nd reduced_space(const occurrence *o, symo_nd x, arena *scratch) {
   return fresh(x.dtype, shape, tags, 1 + x.nd - o->order, scratch).x;
 }
 
+static void *diagonal_space(const occurrence *o, arena *scratch) {
+  size_t (*bytes)(const symo_group *self, int order, int irrep) = o->group->diagonal_work;
+  return bytes == NULL ? NULL : take(scratch, bytes(o->group, o->order, o->number));
+}
+
 /* One computed step of gathering. */
 static tagged analyze(const plan_label *label, const occurrence *o, tagged v, size_t first,
                       size_t n, const tagged *last, arena *scratch) {
@@ -272,10 +277,11 @@ static void expand(const plan_piece *piece, tagged src, tagged y, const bool *do
     symo_nd out = arrange(&to, after, total);
     size_t kept = scratch->used;
     symo_nd work = diagonal ? x : reduced_space(o, out, scratch);
+    void *room = diagonal ? diagonal_space(o, scratch) : NULL;
     if (scratch->base != NULL) {
       if (i > 0) symo_nd_fill(0, to.x);
       if (diagonal)
-        o->group->diagonal(o->group, o->order, o->number, x, out);
+        o->group->diagonal(o->group, o->order, o->number, x, out, room);
       else
         o->group->synthesize(o->group, o->order, o->number, x, work, out);
     }

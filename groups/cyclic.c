@@ -170,7 +170,8 @@ static void synthesize(const symo_group *self, int order, int irrep, symo_nd x, 
 
 /* Every copy of an irrep covers the entries of its shift evenly: cos^2 + sin^2 = 1.  X and J X are
  * orthogonal to each other and different shifts share no entry, so nothing is crossed. */
-static void diagonal(const symo_group *self, int order, int irrep, symo_nd m, symo_nd out) {
+static void diagonal(const symo_group *self, int order, int irrep, symo_nd m, symo_nd out,
+                     void *work) {
   size_t d = out.n[0], units = irrep == WAVE ? 2 : 1;
   if (irrep != WAVE) m = symo_nd_insert(m, 0, 1, 0);
   ptrdiff_t stride = m.s[1];

@@ -74,8 +74,11 @@ struct symo_group {
 
   /* out += sum over copies of m[family, copy, lanes] times the diagonal of the projector on that
    * copy: m: [count if family][copies][lanes], out: [d]..[lanes].  With `cross`, m has a second
-   * copies axis behind the first, and products of different copies count as well. */
-  void (*diagonal)(const symo_group *self, int order, int irrep, symo_nd m, symo_nd out);
+   * copies axis behind the first, and products of different copies count as well.  work: bytes that
+   * diagonal_work asks for (NULL: none), aligned for any number. */
+  void (*diagonal)(const symo_group *self, int order, int irrep, symo_nd m, symo_nd out,
+                   void *work);
+  size_t (*diagonal_work)(const symo_group *self, int order, int irrep);
 
   /* Elements: `size` numbers; the neutral one; a Haar sample (work: sample_work bytes);
    * and out = rho(g) x or rho(g)^-1 x on the first axis of x, for a lane block [d, lanes] with any

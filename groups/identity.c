@@ -24,7 +24,8 @@ static void synthesize(const symo_group *self, int order, int irrep, symo_nd x, 
   symo_nd_axpy(1, x, out);
 }
 
-static void diagonal(const symo_group *self, int order, int irrep, symo_nd m, symo_nd out) {
+static void diagonal(const symo_group *self, int order, int irrep, symo_nd m, symo_nd out,
+                     void *work) {
   symo_nd_axpy(1, m, out);
 }
 

@@ -23,8 +23,13 @@ typedef struct family { /* an irrep: all cells in which the group acts alike */
   bool trivial, negative; /* negative: its rows change their sign in the result */
 } family;
 
-typedef struct irreps {
+typedef struct irreps irreps;
+struct irreps {
   const generator_set *set;
+  /* num random elements of the commutant, from summand q to summand p, as symo_commutant_draw. */
+  symo_status (*draw)(irreps *r, unsigned p, unsigned q, size_t num, double *const *out,
+                      size_t *dimension);
+  const void *owner; /* what else draw wants to know */
   symo_rng *rng;
   unsigned orders;
   size_t size[SYMO_MAX_REPEAT + 1]; /* d^p, 0 for powers that were not asked for */
@@ -39,7 +44,7 @@ typedef struct irreps {
   family *families; /* the same */
   size_t dimension; /* of the commutant, 0 when not counted */
   double gap, spread;
-} irreps;
+};
 
 /* basis[p] and the cells of power p, from a[p] and c[p][p].  SYMO_E_NUMERIC if eigenvalues cannot
  * be told apart. */
@@ -49,6 +54,15 @@ symo_status symo_irreps_split(irreps *r, unsigned p);
  * cell to the coordinates of its family.  SYMO_E_NUMERIC if c does not decide, or if the cells are
  * not irreducible: nothing has been turned then, and another c may do. */
 symo_status symo_irreps_match(irreps *r);
+
+/* Norms of random intertwiners: rounding is below WEAK; a true one below STRONG happens once in
+ * 10^5. */
+#define SYMO_LINK_WEAK 1e-8
+#define SYMO_LINK_STRONG 1e-5
+
+/* out = t times the factor that makes it orthogonal, polished by a step of Newton and Schulz; false
+ * if t is not a multiple of an orthogonal matrix.  All [n, n]; t and gram are spoilt. */
+bool symo_irreps_isometry(size_t n, double *t, double *gram, double *out);
 
 void symo_irreps_forget_families(irreps *r);
 

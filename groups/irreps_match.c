@@ -19,8 +19,7 @@
 #include "core/error.h"
 #include "groups/irreps.h"
 
-/* Links: rounding is below WEAK; a true one below STRONG happens once in 10^5. */
-static const double WEAK = 1e-8, STRONG = 1e-5, ISOMETRY = 1e-6;
+static const double WEAK = SYMO_LINK_WEAK, STRONG = SYMO_LINK_STRONG, ISOMETRY = 1e-6;
 
 typedef struct small { /* [n, n] each */
   double *t, *g, *out;
@@ -64,19 +63,21 @@ static double link_of(const irreps *r, const cell *i, const cell *j, symo_mat *o
   return norm;
 }
 
-/* out = t times the factor that makes it orthogonal, polished by a step of Newton and Schulz; false
- * if t is not a multiple of an orthogonal matrix. */
-static bool orthogonalise(size_t n, const small *m) {
-  symo_mat t = symo_mat_dense(m->t, n, n), g = symo_mat_dense(m->g, n, n);
-  double root = sqrt((double)n), norm = symo_nrm2(SYMO_F64, n * n, m->t);
+bool symo_irreps_isometry(size_t n, double *t, double *gram, double *out) {
+  symo_mat tm = symo_mat_dense(t, n, n), g = symo_mat_dense(gram, n, n);
+  double root = sqrt((double)n), norm = symo_nrm2(SYMO_F64, n * n, t);
   if (!(norm > 0)) return false;
-  symo_scal(SYMO_F64, n * n, root / norm, m->t);
-  symo_gemm(SYMO_F64, 1, t, symo_mat_t(t), 0, g);
-  symo_add_diagonal(SYMO_F64, n, -1, m->g);
-  bool isometry = symo_nrm2(SYMO_F64, n * n, m->g) <= ISOMETRY * root;
-  memcpy(m->out, m->t, n * n * sizeof *m->t);
-  symo_gemm(SYMO_F64, -0.5, g, t, 1, symo_mat_dense(m->out, n, n));
+  symo_scal(SYMO_F64, n * n, root / norm, t);
+  symo_gemm(SYMO_F64, 1, tm, symo_mat_t(tm), 0, g);
+  symo_add_diagonal(SYMO_F64, n, -1, gram);
+  bool isometry = symo_nrm2(SYMO_F64, n * n, gram) <= ISOMETRY * root;
+  memcpy(out, t, n * n * sizeof *t);
+  symo_gemm(SYMO_F64, -0.5, g, tm, 1, symo_mat_dense(out, n, n));
   return isometry;
+}
+
+static bool orthogonalise(size_t n, const small *m) {
+  return symo_irreps_isometry(n, m->t, m->g, m->out);
 }
 
 static symo_status ambiguous(const irreps *r, const char *what, size_t n, double value) {

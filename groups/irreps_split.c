@@ -183,8 +183,7 @@ static symo_status split_rest(splitting *s) {
       fresh = symo_malloc(s->size * s->size * sizeof *fresh);
       if (fresh == NULL) goto memory;
     }
-    if (level >= 2)
-      SYMO_TRY(symo_commutant_draw(r->set, s->p, s->p, r->rng, 1, &fresh, &dimension));
+    if (level >= 2) SYMO_TRY(r->draw(r, s->p, s->p, 1, &fresh, &dimension));
     if (level == PATIENT) s->cut = CUT_LAST;
     SYMO_TRY(split_again(s, level == 1 ? r->c[s->p][s->p] : fresh));
   }

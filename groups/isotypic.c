@@ -23,6 +23,11 @@ static const double MAX_DEFECT = 1e-8, FIXED = 1e-6;
 
 /* ---- the parts ---- */
 
+static symo_status draw(irreps *r, unsigned p, unsigned q, size_t num, double *const *out,
+                        size_t *dimension) {
+  return symo_commutant_draw(r->set, p, q, r->rng, num, out, dimension);
+}
+
 static void irreps_release(irreps *r) {
   symo_irreps_forget_families(r);
   for (unsigned p = 0; p < POWERS; p++) {
@@ -77,7 +82,7 @@ static symo_status split_all(irreps *r) {
     if (r->size[p] == 0) continue;
     double *two[2] = {r->a[p], r->c[p][p]};
     size_t dimension;
-    SYMO_TRY(symo_commutant_draw(r->set, p, p, r->rng, 2, two, &dimension));
+    SYMO_TRY(r->draw(r, p, p, 2, two, &dimension));
     r->dimension += dimension;
     SYMO_TRY(symo_irreps_split(r, p));
     to_cells(r, p, p, r->a[p]);
@@ -95,7 +100,7 @@ static symo_status match_all(irreps *r) {
       for (unsigned q = p + (attempt == 0); q < POWERS; q++) {
         if (r->c[p][q] == NULL) continue;
         size_t dimension;
-        SYMO_TRY(symo_commutant_draw(r->set, p, q, r->rng, 1, &r->c[p][q], &dimension));
+        SYMO_TRY(r->draw(r, p, q, 1, &r->c[p][q], &dimension));
         if (attempt == 0) r->dimension += 2 * dimension;
         to_cells(r, p, q, r->c[p][q]);
       }
@@ -331,7 +336,7 @@ static void drop_matrices(irreps *r) {
 symo_status symo_isotypic_create(const generator_set *set, unsigned orders, uint64_t seed,
                                  isotypic **out) {
   symo_status status = SYMO_OK;
-  irreps r = {.set = set, .orders = orders, .gap = INFINITY};
+  irreps r = {.set = set, .draw = draw, .orders = orders, .gap = INFINITY};
   isotypic *iso = NULL;
   size_t total = 0;
   if (set->dim == 0 || orders == 0 || (orders & 1) != 0 || orders >> POWERS != 0)

@@ -10,6 +10,9 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "groups/commutant.h"
+#include "groups/factored.h"
+#include "groups/orbits.h"
 
 enum { NAME = 32 };
 
@@ -24,14 +27,25 @@ typedef struct numeric {
 
 static const numeric *of(const symo_group *self) { return (const numeric *)(const void *)self; }
 
+symo_irrep symo_found_irrep(const isotypic_irrep *r, const char *name) {
+  symo_irrep irrep = {.name = name, .dim = r->n / r->type, .count = 1, .type = r->type};
+  irrep.ambient = r->n > 1 ? 1 : 0;
+  irrep.frame[0] = r->n;
+  return irrep;
+}
+
+void symo_found_name(const isotypic_irrep *r, size_t number, char *out) {
+  const char *type = r->type == 1 ? "" : r->type == 2 ? "-complex" : "-quaternionic";
+  if (r->name[0] != 0)
+    memcpy(out, r->name, NAME);
+  else
+    snprintf(out, NAME, number == 0 ? "trivial" : "irrep%zu-%zu%s", number, r->n, type);
+}
+
 static int irreps(const symo_group *self, size_t dim, symo_irrep *out) {
   const numeric *g = of(self);
-  for (size_t k = 0; k < g->iso->num_irreps; k++) {
-    const isotypic_irrep *r = &g->iso->irreps[k];
-    out[k] = (symo_irrep){.name = g->names[k], .dim = r->n / r->type, .count = 1, .type = r->type};
-    out[k].ambient = r->n > 1 ? 1 : 0;
-    out[k].frame[0] = r->n;
-  }
+  for (size_t k = 0; k < g->iso->num_irreps; k++)
+    out[k] = symo_found_irrep(&g->iso->irreps[k], g->names[k]);
   return (int)g->iso->num_irreps;
 }
 
@@ -98,7 +112,8 @@ static void synthesize(const symo_group *self, int order, int irrep, symo_nd x, 
 }
 
 /* out[i] += sum over copies c, c' of m[c, c'] sum_r basis[r, c, i] basis[r, c', i]. */
-static void diagonal(const symo_group *self, int order, int irrep, symo_nd m, symo_nd out) {
+static void diagonal(const symo_group *self, int order, int irrep, symo_nd m, symo_nd out,
+                     void *work) {
   const numeric *g = of(self);
   const isotypic_irrep *r = &g->iso->irreps[irrep];
   size_t copies = r->copies[order] * r->type, points = g->points[order], d = g->iso->dim;
@@ -140,11 +155,7 @@ static symo_status prepare(symo_context *context, numeric *g) {
   if (g->names == NULL || g->narrow == NULL) return symo_fail_memory(context, "group");
   for (size_t k = 0; k < iso->num_irreps; k++) {
     const isotypic_irrep *r = &iso->irreps[k];
-    const char *type = r->type == 1 ? "" : r->type == 2 ? "-complex" : "-quaternionic";
-    if (r->name[0] != 0)
-      memcpy(g->names[k], r->name, NAME - 1);
-    else
-      snprintf(g->names[k], NAME, k == 0 ? "trivial" : "irrep%zu-%zu%s", k, r->n, type);
+    symo_found_name(r, k, g->names[k]);
     for (int p = 1; p <= SYMO_MAX_REPEAT; p++) {
       size_t rows = r->n * r->copies[p] * r->type;
       if (g->points[p] + rows > g->work[p]) g->work[p] = g->points[p] + rows;
@@ -199,6 +210,8 @@ symo_status symo_numeric_create(symo_context *context, const symo_group *like, i
 }
 
 symo_space_info symo_group_info(const symo_group *group) {
+  const group_transform *t = symo_transform_of(group);
+  if (t != NULL) return t->info;
   if (group->analyze != analyze) return (symo_space_info){.numeric = false};
   const isotypic *iso = of(group)->iso;
   return (symo_space_info){.numeric = true,
@@ -210,23 +223,63 @@ symo_space_info symo_group_info(const symo_group *group) {
 
 /* ---- which group a plan works with ---- */
 
-static symo_status decompose(symo_context *context, const symo_group *group, size_t dim,
-                             unsigned orders, group_instance **out) {
-  generator_set *set = NULL;
+/* Up to so many numbers the bases are matrices always.  Beyond: a row of the registry that does as
+ * well, else by factors if the space stands on two axes at most, else matrices up to
+ * SYMO_ISOTYPIC_MAX. */
+enum { SMALL = 1024 };
+
+static size_t numbers_of(size_t dim, unsigned orders) {
+  size_t total = 0;
+  for (unsigned p = 1; p <= SYMO_MAX_REPEAT; p++) {
+    size_t n = orders >> p & 1 ? symo_tensor_size(dim, p) : 0;
+    total = n > SIZE_MAX - total ? SIZE_MAX : total + n;
+  }
+  return total;
+}
+
+/* By factors, or by matrices where that fits and the factors do not. */
+static symo_status search(const generator_set *set, const symo_group *like, unsigned orders,
+                          const symo_group **out) {
+  symo_context *context = set->context;
+  group_transform *transform = NULL;
   isotypic *iso = NULL;
+  group_instance *made = NULL;
+  size_t total = numbers_of(set->dim, orders);
+  bool factors = total > SMALL && orders >> 3 == 0 && (orders >> 2 & 1);
+  symo_status status = SYMO_E_SIZE;
+  if (factors) status = symo_factored_create(set, orders, 1, &transform);
+  if (transform != NULL) {
+    status = symo_transform_group(context, like, transform, &made);
+  } else if (status == SYMO_E_SIZE && (!factors || total <= SYMO_ISOTYPIC_MAX)) {
+    status = symo_isotypic_create(set, orders, 1, &iso);
+    if (status == SYMO_OK) status = symo_numeric_create(context, like, iso, &made);
+  }
+  if (status == SYMO_OK) *out = &made->group;
+  return status;
+}
+
+/* *out: a row of the registry, or an instance made for this. */
+static symo_status decompose(symo_context *context, const symo_group *group, size_t dim,
+                             unsigned orders, const symo_group **out) {
+  generator_set *set = NULL;
+  group_instance *made = NULL;
+  const symo_group *row = NULL;
   symo_status status;
   int most = 0;
   for (int p = 1; p <= SYMO_MAX_REPEAT; p++)
     if (orders >> p & 1) most = p;
   if (symo_group_is_callbacks(group) && most <= group->max_axes) {
-    status = symo_callbacks_decompose(context, group, dim, orders, &iso);
-    return status == SYMO_OK ? symo_numeric_create(context, group, iso, out) : status;
+    status = symo_callbacks_decompose(context, group, dim, orders, &made);
+    if (status == SYMO_OK) *out = &made->group;
+    return status;
   }
   SYMO_TRY(symo_generator_set_create(context, dim, &set));
   SYMO_TRY(symo_group_add_generators(group, dim, set));
-  SYMO_TRY(symo_isotypic_create(set, orders, 1, &iso));
-  symo_generator_set_destroy(set);
-  return symo_numeric_create(context, group, iso, out);
+  if (numbers_of(dim, orders) > SMALL) SYMO_TRY(symo_group_recognise(set, orders, &row));
+  if (row != NULL)
+    *out = row;
+  else
+    SYMO_TRY(search(set, group, orders, out));
 fail:
   symo_generator_set_destroy(set);
   return status;
@@ -241,25 +294,24 @@ symo_status symo_group_resolve(symo_context *context, const symo_group *group, s
     *out = symo_group_retain(group);
     return SYMO_OK;
   }
-  group_instance *made = NULL;
+  if (!symo_group_is_instance(group)) return decompose(context, group, dim, orders, out);
+  group_instance *owner = (group_instance *)(uintptr_t)group, *made;
+  const symo_group *found = NULL;
   symo_status status = SYMO_OK;
-  if (!symo_group_is_instance(group)) {
-    status = decompose(context, group, dim, orders, &made);
-    if (status == SYMO_OK) *out = &made->group;
-    return status;
-  }
-  group_instance *owner = (group_instance *)(uintptr_t)group;
   pthread_mutex_lock(&owner->lock);
   for (made = owner->found; made != NULL; made = made->next)
     if (made->dim == dim && made->orders == orders) break;
-  if (made == NULL) {
-    status = decompose(context, group, dim, orders, &made);
-    if (status == SYMO_OK) {
+  if (made != NULL) {
+    found = &made->group;
+  } else {
+    status = decompose(context, group, dim, orders, &found);
+    if (status == SYMO_OK && symo_group_is_instance(found)) {
+      made = (group_instance *)(uintptr_t)found;
       made->next = owner->found;
       owner->found = made;
     }
   }
-  if (status == SYMO_OK) *out = symo_group_retain(&made->group);
+  if (status == SYMO_OK) *out = symo_group_retain(found);
   pthread_mutex_unlock(&owner->lock);
   return status;
 }

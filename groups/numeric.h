@@ -3,15 +3,30 @@
 
 #include "groups/instance.h"
 #include "groups/isotypic.h"
+#include "groups/transform.h"
 
 /* A group with the irreps of a numerical decomposition, which it takes over (also on failure). */
 symo_status symo_numeric_create(symo_context *context, const symo_group *like, isotypic *iso,
                                 group_instance **out);
 
-/* The isotypic bases of a group given by callbacks, asked for and checked; SYMO_E_UNSUPPORTED if its
- * transform does not reach that many axes (groups/callbacks.c). */
+/* What such groups, and those of groups/transform.c, say of an irrep; its own name, or one by number
+ * and dimension, at most 31 characters. */
+symo_irrep symo_found_irrep(const isotypic_irrep *r, const char *name);
+void symo_found_name(const isotypic_irrep *r, size_t number, char *out);
+
+/* The group that plans work with for a group given by callbacks, whose transform reaches that many
+ * axes: with bases as matrices while sum d^p <= SYMO_ISOTYPIC_MAX, beyond with its functions called
+ * for every tensor.  What they say is checked (groups/callbacks.c). */
 symo_status symo_callbacks_decompose(symo_context *context, const symo_group *group, size_t dim,
-                                     unsigned orders, isotypic **out);
+                                     unsigned orders, group_instance **out);
+/* The second of these, from the irreps in iso, which it takes out of it. */
+symo_status symo_callbacks_transform(symo_context *context, const symo_group *group,
+                                     const symo_group_ops *ops, isotypic *iso,
+                                     group_transform **out);
+/* SYMO_E_NUMERIC: the table is wrong. */
+#define SYMO_CALLBACKS_TOLERANCE 1e-9
+symo_status symo_callbacks_doubt(symo_context *context, const char *group, size_t dim,
+                                 const char *what, double defect);
 bool symo_group_is_callbacks(const symo_group *group);
 
 #endif

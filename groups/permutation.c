@@ -159,7 +159,8 @@ static void synthesize(const symo_group *self, int order, int irrep, symo_nd x, 
     symo_nd_axpy(1, symo_nd_pick(x, 1, 0), out);
 }
 
-static void diagonal(const symo_group *self, int order, int irrep, symo_nd m, symo_nd out) {
+static void diagonal(const symo_group *self, int order, int irrep, symo_nd m, symo_nd out,
+                     void *work) {
   size_t d = out.n[0];
   double n = (double)d;
   if (order == 1) {

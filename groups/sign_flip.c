@@ -93,7 +93,8 @@ static void synthesize(const symo_group *self, int order, int irrep, symo_nd x, 
     scatter(irrep, x, out);
 }
 
-static void diagonal(const symo_group *self, int order, int irrep, symo_nd m, symo_nd out) {
+static void diagonal(const symo_group *self, int order, int irrep, symo_nd m, symo_nd out,
+                     void *work) {
   synthesize(self, order, irrep, m, m, out);
 }
 

@@ -67,7 +67,8 @@ static void synthesize(const symo_group *self, int order, int irrep, symo_nd x, 
     symo_nd_axpy(1, symo_nd_pick(x, 2, 0), out);
 }
 
-static void diagonal(const symo_group *self, int order, int irrep, symo_nd m, symo_nd out) {
+static void diagonal(const symo_group *self, int order, int irrep, symo_nd m, symo_nd out,
+                     void *work) {
   double n = (double)out.n[0];
   if (order == 1) {
     symo_nd_axpy(1, symo_nd_stretch(m, 0, out.n[0]), out);

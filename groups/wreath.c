@@ -169,7 +169,8 @@ static void synthesize(const symo_group *self, int order, int irrep, symo_nd x, 
 
 /* What K adds in every copy; for its trivial part, times the diagonal of J = 11'/h or of I - J.
  * There is no room to scale m in, so the sum is scaled, there and back. */
-static void diagonal(const symo_group *self, int order, int irrep, symo_nd m, symo_nd out) {
+static void diagonal(const symo_group *self, int order, int irrep, symo_nd m, symo_nd out,
+                     void *work) {
   const wreath *w = of(self);
   const member *v = &w->members[irrep];
   double h = (double)w->copies, scale = 1;
@@ -178,8 +179,15 @@ static void diagonal(const symo_group *self, int order, int irrep, symo_nd m, sy
   if (irrep == STANDARD) scale = h / (h - 1);
   out = split(w, out);
   if (irrep < EACH) symo_nd_copy(scale, out, out);
-  w->inner->diagonal(w->inner, 1, v->inner, symo_nd_insert(m, lanes, w->copies, 0), out);
+  w->inner->diagonal(w->inner, 1, v->inner, symo_nd_insert(m, lanes, w->copies, 0), out, work);
   if (irrep < EACH) symo_nd_copy(1 / scale, out, out);
+}
+
+static size_t diagonal_work(const symo_group *self, int order, int irrep) {
+  const wreath *w = of(self);
+  return w->inner->diagonal_work == NULL
+             ? 0
+             : w->inner->diagonal_work(w->inner, 1, w->members[irrep].inner);
 }
 
 /* ---- elements: h of K, one behind the other, then where each copy goes ---- */
@@ -395,6 +403,7 @@ const symo_group symo_group_wreath = {
     .analyze = analyze,
     .synthesize = synthesize,
     .diagonal = diagonal,
+    .diagonal_work = diagonal_work,
     .element_size = element_size,
     .sample_work = sample_work,
     .element_identity = element_identity,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/linalg.h"
+#include "groups/factored.h"
 #include "groups/instance.h"
 #include "groups/isotypic.h"
 #include "tests/support/testing.h"
@@ -62,11 +63,27 @@ static const symo_group *example(symo_context *context, const symo_group *row) {
   return out;
 }
 
+/* The form that large spaces take: by factors, whatever closed forms there are. */
+static const symo_group *factored(symo_context *context, const symo_group *group, size_t d) {
+  generator_set *set;
+  group_transform *transform;
+  group_instance *made;
+  cr_ok(context, symo_generator_set_create(context, d, &set));
+  cr_ok(context, symo_group_add_generators(group, d, set));
+  cr_ok(context, symo_factored_create(set, 1U << 2, 1, &transform));
+  cr_ok(context, symo_transform_group(context, group, transform, &made));
+  symo_generator_set_destroy(set);
+  return &made->group;
+}
+
 static void run_case(symo_context *context, const symo_group *group, size_t d, int order,
-                     symo_dtype dtype, symo_rng *rng, void (*check)(kit *k)) {
+                     symo_dtype dtype, bool by_factors, symo_rng *rng, void (*check)(kit *k)) {
   kit k = {.group = group, .d = d, .order = order, .dtype = dtype, .rng = rng};
   k.tolerance = dtype == SYMO_F32 ? 1e-5 : 1e-13;
-  cr_ok(context, symo_group_resolve(context, group, d, 1U << order, &k.form));
+  if (by_factors)
+    k.form = factored(context, group, d);
+  else
+    cr_ok(context, symo_group_resolve(context, group, d, 1U << order, &k.form));
   if (k.form != group) k.tolerance *= 10; /* matrices, found by eigendecomposition */
   size_t room = k.form->max_irreps > 0 ? (size_t)k.form->max_irreps : SYMO_MAX_IRREPS;
   k.irreps = calloc(room, sizeof *k.irreps);
@@ -101,8 +118,9 @@ static void for_each_case(uint64_t seed, void (*check)(kit *k)) {
     for (int order = 1; order <= (identity ? 1 : 3); order++)
       for (size_t d = own ? own : 1; d <= (own ? own : order == 3 ? 3 : MAX_DIM); d++)
         for (int dtype = SYMO_F32; dtype <= SYMO_F64; dtype++)
-          if (own == 0 || order < 3)
-            run_case(context, group, d, order, (symo_dtype)dtype, rng, check);
+          for (int by_factors = 0; by_factors <= (order == 2); by_factors++)
+            if (own == 0 || order < 3)
+              run_case(context, group, d, order, (symo_dtype)dtype, by_factors, rng, check);
     symo_group_destroy((symo_group *)(uintptr_t)group);
   }
   symo_rng_destroy(rng);
@@ -369,7 +387,11 @@ static void check_diagonal(kit *k) {
       symo_put(k->dtype, m, i, symo_rng_normal(k->rng));
     zero_tensor(k, &out);
     zero_tensor(k, &expected);
-    k->form->diagonal(k->form, k->order, k->components[c].irrep, weights, out.view);
+    void *work = NULL;
+    if (k->form->diagonal_work != NULL)
+      work = malloc(k->form->diagonal_work(k->form, k->order, k->components[c].irrep));
+    k->form->diagonal(k->form, k->order, k->components[c].irrep, weights, out.view, work);
+    free(work);
     for (size_t i = 0; i < numbers(&out); i++) {
       zero_tensor(k, &unit);
       symo_put(k->dtype, unit.store, i, 1);
