@@ -360,7 +360,12 @@ symo_space_info symo_plan_space(const symo_plan *plan, size_t space) {
                     plan->layout->num_spaces);
     return (symo_space_info){0};
   }
-  return symo_group_info(plan->spaces[space].group);
+  const symo_group *own = plan->layout->spaces[space].group, *used = plan->spaces[space].group;
+  symo_space_info info = symo_group_info(used);
+  if (own->structure != NULL) own = own->structure(own);
+  bool unused = used == &symo_group_identity;
+  if (own != used && !unused && !symo_group_is_instance(used)) info.recognised = used->name;
+  return info;
 }
 
 symo_piece_info symo_plan_piece(const symo_plan *plan, size_t label, size_t piece) {

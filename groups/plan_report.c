@@ -50,11 +50,30 @@ static const char *human(double x, char out[16]) {
   return out;
 }
 
+/* The algebra of a label: "real", "complex", "quaternionic", or for several spaces a product like
+ * "C x H". */
+static void describe_type(const symo_plan *plan, const plan_label *l,
+                          char out[4 * SYMO_MAX_ORDER]) {
+  size_t used = 0, skew = 0;
+  for (int i = 0; i < l->num_keys; i++)
+    skew += plan->spaces[l->key_space[i]].irreps[l->key_irrep[i]].type > 1;
+  if (skew <= 1) {
+    strcpy(out, l->type == 1 ? "real" : l->type == 2 ? "complex" : "quaternionic");
+    return;
+  }
+  for (int i = 0; i < l->num_keys; i++) {
+    size_t type = plan->spaces[l->key_space[i]].irreps[l->key_irrep[i]].type;
+    if (type == 1) continue;
+    used += (size_t)snprintf(out + used, 4 * SYMO_MAX_ORDER - used, "%s%c", used > 0 ? " x " : "",
+                             type == 2 ? 'C' : 'H');
+  }
+}
+
 static void describe_label(const symo_plan *plan, const plan_label *l, symo_text *out) {
-  char stored[16];
+  char stored[16], type[4 * SYMO_MAX_ORDER];
   human(stored_numbers(l), stored);
-  const char *type = l->type == 1 ? "real" : l->type == 2 ? "complex" : "hyper";
-  symo_text_add(out, "%-28s %8zu %-7s %8zu %8zu  %s  %-7s", l->name, l->dim, type, l->count, l->m,
+  describe_type(plan, l, type);
+  symo_text_add(out, "%-28s %8zu %-12s %8zu %8zu  %s  %-7s", l->name, l->dim, type, l->count, l->m,
                 stored,
                 l->dropped ? "dropped"
                 : l->views ? "views"
@@ -71,6 +90,12 @@ static void describe_found(const symo_plan *plan, symo_text *out) {
   for (size_t i = 0; i < plan->layout->num_spaces; i++) {
     const layout_space *s = &plan->layout->spaces[i];
     symo_space_info info = symo_plan_space(plan, i);
+    if (info.recognised != NULL)
+      symo_text_add(
+          out,
+          "space %s: %s recognised as %s: its generators have the same commutant on these "
+          "axes\n",
+          s->name, s->group->name, info.recognised);
     if (!info.numeric) continue;
     symo_text_add(out, "space %s: irreps of %s", s->name, s->group->name);
     if (info.commutant == 0)
@@ -93,7 +118,7 @@ symo_status symo_plan_describe(const symo_plan *plan, char **out) {
                 plan->layout->num_tensors, symo_dtype_name(plan->dtype),
                 plan->coupling == SYMO_COUPLED ? "coupled across tensors" : "blocked by tensor",
                 plan->centered ? ", centred" : "");
-  symo_text_add(&text, "%-28s %8s %-7s %8s %8s  %7s  %-7s %s\n", "label", "dim", "type", "count",
+  symo_text_add(&text, "%-28s %8s %-12s %8s %8s  %7s  %-7s %s\n", "label", "dim", "type", "count",
                 "mult.", "stored", "Gram", "tensors:columns");
   for (size_t i = 0; i < plan->num_labels; i++) describe_label(plan, &plan->labels[i], &text);
   describe_found(plan, &text);

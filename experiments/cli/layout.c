@@ -13,6 +13,7 @@ static json_t *spaces_json(cli *c, const symo_layout *layout, const symo_plan *p
     cli_set(c, o, "dim", cli_count((double)symo_layout_space_dim(layout, s)));
     cli_set(c, o, "group", json_string(symo_group_name(symo_layout_space_group(layout, s))));
     symo_space_info info = symo_plan_space(plan, s);
+    if (info.recognised != NULL) cli_set(c, o, "recognised", json_string(info.recognised));
     if (info.commutant > 0) {
       json_t *found = json_object();
       cli_set(c, found, "commutant", cli_count((double)info.commutant));

@@ -124,10 +124,13 @@ typedef struct symo_group_irrep {
  * quaternionic: rows 4r .. 4r + 3 are the parts 1, i, j, k; the group commutes with multiplication
  * by i (from the right, by i and j).  The transform is orthogonal.
  *
- * The functions are called when a plan is made, never afterwards; what they claim is then checked
- * (orthogonality, transpose, samples leave irrep 0 alone and act alike on the copies of the others;
- * not that irreps are irreducible and different, which is believed) and refused with the measured
- * defect. */
+ * What the functions claim is checked when a plan is made (orthogonality, transpose, samples leave
+ * irrep 0 alone and act alike on the copies of the others; not that irreps are irreducible and
+ * different, which is believed) and refused with the measured defect.  While d^axes, summed over the
+ * numbers of axes that occur, is at most 4096, bases are made then and no function is called
+ * afterwards.  Beyond, checks are by random tensors, and analyze and synthesize are called for every
+ * tensor that a plan transforms, by several threads at a time if the caller has several: they must
+ * not write to `self`.  d^axes < 2^31. */
 typedef struct symo_group_ops {
   size_t size;                        /* sizeof(symo_group_ops) */
   const char *name, *summary, *exact; /* copied */

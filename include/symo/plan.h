@@ -61,8 +61,9 @@ typedef struct symo_label_info {
 size_t symo_plan_num_labels(const symo_plan *plan);
 symo_label_info symo_plan_label(const symo_plan *plan, size_t label);
 
-/* How the irreps of a space are known.  numeric: found from generators or given by callbacks, for the
- * numbers of axes that occur.  Of those found: gap is the least relative distance of eigenvalues
+/* How the irreps of a space are known.  recognised: the generators were proved to have the commutant of
+ * this row of the registry on all numbers of axes that occur, and its closed forms are used; else
+ * NULL.  numeric: found from generators or given by callbacks, for the numbers of axes that occur.  Of those found: gap is the least relative distance of eigenvalues
  * taken as different, defect how far generators are from acting alike on all copies, commutant the
  * real dimension of the commutant on all powers together, which for groups of at most 1000 elements
  * has been held against their characters (elements; 0 where they are more, or not finite). */
@@ -70,6 +71,7 @@ typedef struct symo_space_info {
   bool numeric;
   double gap, defect;
   size_t commutant, elements;
+  const char *recognised;
 } symo_space_info;
 
 symo_space_info symo_plan_space(const symo_plan *plan, size_t space);

@@ -95,11 +95,11 @@ Test(plan, labels_of_a_recurrent_network) {
                                       {"h:standard", 4, 1, 4, "w:3 b:1"},
                                       {"h:symmetric", 5, 1, 1, "w:1"},
                                       {"h:antisymmetric", 6, 1, 1, "w:1"}};
-  static const wanted_label hyper[] = {{"trivial", 1, 1, 1, "w:1"},
-                                       {"h:diagonal", 4, 1, 1, "w:1"},
-                                       {"h:symmetric", 10, 1, 1, "w:1"},
-                                       {"h:antisymmetric", 10, 1, 1, "w:1"},
-                                       {"h:vector", 5, 1, 1, "b:1"}};
+  static const wanted_label full[] = {{"trivial", 1, 1, 1, "w:1"},
+                                      {"h:diagonal", 4, 1, 1, "w:1"},
+                                      {"h:symmetric", 10, 1, 1, "w:1"},
+                                      {"h:antisymmetric", 10, 1, 1, "w:1"},
+                                      {"h:vector", 5, 1, 1, "b:1"}};
   static const wanted_label rotation[] = {{"trivial", 1, 1, 1, "w:1"},
                                           {"h:symmetric", 14, 1, 1, "w:1"},
                                           {"h:antisymmetric", 10, 1, 1, "w:1"},
@@ -109,7 +109,7 @@ Test(plan, labels_of_a_recurrent_network) {
   symo_world_parse(&w, "h: permutation 5; w[h,h] b[h]");
   check_labels(&w, SYMO_COUPLED, perm, 4);
   symo_world_parse(&w, "h: signed-permutation 5; w[h,h] b[h]");
-  check_labels(&w, SYMO_COUPLED, hyper, 5);
+  check_labels(&w, SYMO_COUPLED, full, 5);
   symo_world_parse(&w, "h: orthogonal 5; w[h,h] b[h]");
   check_labels(&w, SYMO_COUPLED, rotation, 4);
   symo_world_close(&w);
