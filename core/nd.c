@@ -255,6 +255,14 @@ static void copy_f32(size_t n, double alpha, const void *const *p, const ptrdiff
   }
 }
 
+/* By a factor in float64, which holds the products of float32 without rounding. */
+static void shift_f32(size_t n, double alpha, const void *const *p, const ptrdiff_t *s) {
+  const float *x = p[0];
+  float *y = (float *)(uintptr_t)p[1];
+  for (size_t i = 0; i < n; i++)
+    y[(ptrdiff_t)i * s[1]] = (float)(alpha * (double)x[(ptrdiff_t)i * s[0]]);
+}
+
 static void mul_f64(size_t n, double alpha, const void *const *p, const ptrdiff_t *s) {
   const double *x = p[0], *y = p[1];
   double *z = (double *)(uintptr_t)p[2];
@@ -296,6 +304,17 @@ void symo_nd_axpy(double alpha, symo_nd src, symo_nd dst) {
 
 void symo_nd_copy(double alpha, symo_nd src, symo_nd dst) {
   run(2, (symo_nd[]){src, dst}, alpha, copy_f32, copy_f64);
+}
+
+void symo_nd_shift(int exponent, symo_nd src, symo_nd dst) {
+  enum { MOST = 1000 };
+  for (;;) { /* once, unless float64 goes from one end of its range to the other */
+    int step = exponent > MOST ? MOST : exponent < -MOST ? -MOST : exponent;
+    run(2, (symo_nd[]){src, dst}, ldexp(1, step), shift_f32, copy_f64);
+    exponent -= step;
+    if (exponent == 0) return;
+    src = dst;
+  }
 }
 
 void symo_nd_mul(double alpha, symo_nd x, symo_nd y, symo_nd dst) {

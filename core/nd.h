@@ -37,6 +37,10 @@ void symo_nd_axpy(double alpha, symo_nd src, symo_nd dst);
 void symo_nd_copy(double alpha, symo_nd src, symo_nd dst);
 void symo_nd_fill(double value, symo_nd dst);
 
+/* dst = 2^exponent src, for exponents that the type itself may not hold: exact unless the result is
+ * subnormal or out of range. */
+void symo_nd_shift(int exponent, symo_nd src, symo_nd dst);
+
 /* dst += alpha x y, elementwise. */
 void symo_nd_mul(double alpha, symo_nd x, symo_nd y, symo_nd dst);
 

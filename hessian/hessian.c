@@ -114,8 +114,8 @@ symo_status symo_hessian_from_blocks(const symo_plan *plan, const void *const *m
     if (l->dropped) continue;
     size_t numbers = l->count * l->m * l->m;
     if (m[i] == NULL)
-      SYMO_TRY(symo_fail(plan->context, SYMO_E_ARGUMENT, "from_blocks: label %s: no block (pass one)",
-                         l->name));
+      SYMO_TRY(symo_fail(plan->context, SYMO_E_ARGUMENT,
+                         "from_blocks: label %s: no block (pass one)", l->name));
     if (!symo_all_finite(plan->dtype, numbers, m[i]))
       SYMO_TRY(symo_fail(plan->context, SYMO_E_NONFINITE,
                          "from_blocks: label %s holds NaN or infinity (check where it comes from)",

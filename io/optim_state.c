@@ -264,6 +264,13 @@ static symo_status check_format(const symo_safetensors *file, const symo_optim *
   return status;
 }
 
+/* Powers of two of momentum and of roots, which files of before had no need of. */
+static bool is_power(const char *name) {
+  const char *last = strrchr(name, '.');
+  return last != NULL && (strcmp(last, ".exponents") == 0 || strcmp(last, ".root-units") == 0 ||
+                          strcmp(last, ".units") == 0);
+}
+
 /* Finds the entry of the file for every one of the state: targets[place in file] is its memory. */
 static symo_status find_targets(const symo_safetensors *file, symo_optim_state *state,
                                 void **targets) {
@@ -272,6 +279,7 @@ static symo_status find_targets(const symo_safetensors *file, symo_optim_state *
     char name[NAME];
     snprintf(name, sizeof name, "%s%s", prefix, entry.name);
     const symo_safetensors_entry *found = symo_safetensors_find(file, name);
+    if (found == NULL && is_power(entry.name)) continue; /* zero: all numbers as they are */
     if (found == NULL)
       return symo_fail(file->context, SYMO_E_FORMAT,
                        "%s: no entry %s, which the optimizer has (make it again)", file->path,

@@ -14,6 +14,10 @@ bool symo_block_has_momentum(const optim_block *b) {
   return b->method.momentum > 0 && wanted;
 }
 
+bool symo_block_has_exponents(const optim_block *b) {
+  return symo_block_has_momentum(b) && b->curvature != &symo_curvature_diagonal;
+}
+
 size_t symo_block_graft_entry(const optim_block *b) {
   return b->first_entry + (symo_block_has_momentum(b) ? b->num_tensors : 0);
 }
@@ -39,7 +43,8 @@ block_work symo_block_work(const optim_block *b, symo_dtype dtype, int threads) 
                       symo_block_has_momentum(b) && (m->nesterov || m->momentum_correction)};
   w.pointers_at = take(&w, 5 * n * sizeof(void *));
   w.strides_at = take(&w, 2 * n * sizeof(ptrdiff_t *));
-  w.norms_at = take(&w, n * sizeof(double));
+  w.norms_at = take(&w, 3 * n * sizeof(double));
+  w.levels_at = take(&w, 3 * n * sizeof(int));
   w.roots_at = take(&w, symo_block_num_roots(b) * sizeof(block_root));
   w.gradient_at = take(&w, w.gradient ? vector : 0);
   w.direction_at = take(&w, w.direction ? vector : 0);

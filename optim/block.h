@@ -14,7 +14,7 @@ size_t symo_rule_find(size_t num_rules, const symo_rule *rules, const char *name
 symo_status symo_block_layout(const symo_layout *layout, size_t num_tensors, const size_t *tensors,
                               const symo_method *method, symo_dtype dtype, symo_layout **out);
 
-/* Entries of a block: momentum, second moments of the graft, those of the curvature, and
+/* Entries of a block: momentum, second moments of the graft, those of the curvature, exponents, and
  * "counters", [1 + roots]: updates of the covariances, and 1 for every root that has been taken.
  * Second moments in a per-axis basis come with a momentum of their own: ours is then for the graft and for
  * steps before the start. */
@@ -22,10 +22,16 @@ bool symo_block_in_basis(const optim_block *b);
 bool symo_block_has_momentum(const optim_block *b);
 bool symo_block_grafts_adam(const optim_block *b);
 bool symo_block_grafts(const optim_block *b);
+/* Momentum in powers of two, which an entry "exponents" holds, one a tensor: all but that of moments
+ * entry by entry, whose eps is absolute. */
+bool symo_block_has_exponents(const optim_block *b);
 size_t symo_block_graft_entry(const optim_block *b);
 size_t symo_block_curvature_entry(const optim_block *b);
 static inline size_t symo_block_counter_entry(const optim_block *b) {
   return b->first_entry + b->num_entries - 1;
+}
+static inline size_t symo_block_exponent_entry(const optim_block *b) {
+  return b->first_entry + b->num_entries - 2;
 }
 
 /* Which buffers a step of the block needs, and where they lie in the work space: arrays of
@@ -35,7 +41,7 @@ static inline size_t symo_block_counter_entry(const optim_block *b) {
  * before, each have work space of the curvature of their own. */
 typedef struct block_work {
   bool gradient, direction;
-  size_t pointers_at, strides_at, norms_at, roots_at, gradient_at, direction_at, out_at,
+  size_t pointers_at, strides_at, norms_at, levels_at, roots_at, gradient_at, direction_at, out_at,
       curvature_at, stride, bytes;
 } block_work;
 block_work symo_block_work(const optim_block *b, symo_dtype dtype, int threads);

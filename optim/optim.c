@@ -99,6 +99,10 @@ static symo_status add_block_entries(symo_optim *optim, optim_block *b) {
     memcpy(name, entry.name, sizeof name);
     SYMO_TRY(add_named(optim, entry, rule, name));
   }
+  if (symo_block_has_exponents(b)) {
+    symo_state_entry entry = {.dtype = SYMO_F64, .order = 1, .shape = {b->num_tensors}};
+    SYMO_TRY(add_named(optim, entry, rule, "exponents"));
+  }
   strcat(rule, ".counters");
   SYMO_TRY(add_counters(optim, rule, 1 + symo_block_num_roots(b)));
   b->num_entries = optim->num_entries - b->first_entry;

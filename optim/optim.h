@@ -41,7 +41,9 @@ struct symo_optim_state {
   char *store;
   void **data; /* [num_entries] */
   void *work;
-  symo_pool *pool; /* NULL for one thread */
+  double *log_norms; /* [tensors], binary, of the gradient at hand */
+  double far_norm;   /* of all of it, over a power of two */
+  symo_pool *pool;   /* NULL for one thread */
   uint64_t steps, refused, rejected;
   double damping;   /* of levenberg-marquardt */
   symo_clock clock; /* of the caller's; NULL: none */

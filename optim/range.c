@@ -1,9 +1,10 @@
 /* Gradients that are finite, but too large for what a method makes of them in the type of its
- * numbers: squares of second moments, sums of momentum.  They are found before anything is written,
- * so that no state ever holds an infinity.
+ * numbers: squares of second moments entry by entry.  They are found before anything is written, so
+ * that no state ever holds an infinity.
  *
- * With all norms at most R an average of squares stays below R^2, a running sum of gradients below
- * R / (1 - b).  What memory holds already is asked of the curvature where it only grows. */
+ * With all norms at most R an average of squares stays below R^2.  What memory holds already is
+ * asked of the curvature where it only grows.  All else comes in powers of two (step.c,
+ * curvature/orbit_memory.c, per_axis.c), and has no such bound. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -15,14 +16,19 @@ double symo_range_of(symo_dtype dtype) { return dtype == SYMO_F32 ? FLT_MAX : DB
 
 /* The largest norm of a tensor's gradient that the block can work with. */
 static double room_of(const symo_optim_state *state, const optim_block *b) {
-  const symo_method *m = &b->method;
   double range = symo_range_of(state->optim->dtype), room = INFINITY;
-  bool sum = m->momentum > 0 && !m->momentum_ema;
   if (b->curvature != NULL && b->curvature->room != NULL)
     room = b->curvature->room(b->self, state->data + symo_block_curvature_entry(b));
   if (symo_block_grafts_adam(b)) room = fmin(room, sqrt(range));
-  if (sum) room = fmin(room, range / 4) * (1 - m->momentum);
   return room;
+}
+
+bool symo_state_holds(symo_dtype dtype, double norm, double factor, int exponent, symo_nd d,
+                      symo_nd p) {
+  double range = symo_range_of(dtype);
+  if (norm <= range / 4) return true; /* but for parameters that are at the end themselves */
+  double change = ldexp(symo_nd_max_abs(d) * fabs(factor), exponent);
+  return change <= range && symo_nd_max_abs(p) <= range - change;
 }
 
 /* What clipping leaves of the norm of a tensor, `all` being that of all gradients. */

@@ -16,7 +16,9 @@ symo_status symo_optim_state_create(symo_optim *optim, symo_optim_state **out) {
   state->store = symo_calloc(optim->state_bytes, 1);
   state->data = symo_calloc(optim->num_entries, sizeof *state->data);
   state->work = symo_malloc(optim->work_bytes);
-  if (state->store == NULL || state->data == NULL || state->work == NULL) {
+  state->log_norms = symo_calloc(optim->layout->num_tensors, sizeof *state->log_norms);
+  if (state->store == NULL || state->data == NULL || state->work == NULL ||
+      state->log_norms == NULL) {
     symo_optim_state_destroy(state);
     return symo_fail_memory(optim->context, "optim");
   }
@@ -42,6 +44,7 @@ void symo_optim_state_destroy(symo_optim_state *state) {
   symo_free(state->data);
   symo_free(state->work);
   symo_free(state->gradient);
+  symo_free(state->log_norms);
   symo_optim_destroy(state->optim);
   symo_free(state);
 }

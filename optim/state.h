@@ -19,6 +19,10 @@ symo_step_report symo_state_report(const symo_optim_state *state);
 /* The largest number of a type. */
 double symo_range_of(symo_dtype dtype);
 
+/* Whether p can take a change by d times factor 2^exponent, of this norm. */
+bool symo_state_holds(symo_dtype dtype, double norm, double factor, int exponent, symo_nd d,
+                      symo_nd p);
+
 /* False if a block cannot work with this finite gradient, of this norm: *tensor is the first whose
  * squares or sums would leave the range of the numbers (optim/range.c). */
 bool symo_state_in_range(const symo_optim_state *state, symo_const_vector grad, double norm,

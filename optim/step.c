@@ -14,43 +14,13 @@
 #include <string.h>
 
 #include "core/error.h"
-#include "optim/block.h"
-#include "optim/state.h"
+#include "optim/step.h"
 #include "optim/update/change.h"
 #include "optim/update/moments.h"
-
-/* What is at hand while a block steps. */
-typedef struct block_step {
-  symo_optim_state *state;
-  const optim_block *b;
-  block_work w;
-  uint64_t t;
-  double rate, norm, decay; /* of the step; of all gradients; decoupled */
-  symo_vector p;            /* the caller's, tensors of the block alone */
-  symo_const_vector g, u;   /* the gradient and the direction so far */
-  symo_vector out;          /* the direction to be */
-  double *norms;            /* of each tensor: of the graft, then of the change */
-  bool due;                 /* second moments take this gradient in */
-  bool curved;              /* the direction is that of the curvature */
-  void *curvature_work;
-  double *counters;
-  symo_step_report *report;
-} block_step;
 
 /* Numbers [first, first + n) of a dense array. */
 static symo_nd strip(symo_dtype dtype, const void *p, size_t first, size_t n) {
   return symo_nd_dense(dtype, symo_at(dtype, p, (ptrdiff_t)first), 1, &n);
-}
-
-static void *at(const block_step *s, size_t offset) { return (char *)s->state->work + offset; }
-
-static symo_nd view(const block_step *s, symo_const_vector x, size_t i) {
-  return symo_layout_view(s->b->layout, s->state->optim->dtype, x, i);
-}
-
-static symo_nd entry_view(const block_step *s, size_t entry, size_t i) {
-  const layout_tensor *t = &s->b->layout->tensors[i];
-  return symo_nd_dense(s->state->optim->dtype, s->state->data[entry], (int)t->order, t->dim);
 }
 
 /* Arrays of pointers and strides in the work space: of the caller's gradient and parameters, and of
@@ -58,8 +28,8 @@ static symo_nd entry_view(const block_step *s, size_t entry, size_t i) {
 static void lay_out(block_step *s, symo_const_vector grad, symo_vector params) {
   const optim_block *b = s->b;
   size_t n = b->num_tensors;
-  void **pointers = at(s, s->w.pointers_at);
-  const ptrdiff_t **strides = at(s, s->w.strides_at);
+  void **pointers = symo_step_at(s, s->w.pointers_at);
+  const ptrdiff_t **strides = symo_step_at(s, s->w.strides_at);
   const void **g = (const void **)pointers;
   void **p = pointers + n, **out = pointers + 2 * n;
   for (size_t i = 0; i < n; i++) {
@@ -69,48 +39,22 @@ static void lay_out(block_step *s, symo_const_vector grad, symo_vector params) {
     strides[i] = grad.strides != NULL ? grad.strides[tensor] : NULL;
     strides[n + i] = params.strides != NULL ? params.strides[tensor] : NULL;
   }
-  symo_layout_split(b->layout, s->state->optim->dtype, at(s, s->w.out_at), out);
+  symo_layout_split(b->layout, s->state->optim->dtype, symo_step_at(s, s->w.out_at), out);
   s->g = s->u = (symo_const_vector){s->state->optim->dtype, g, strides};
   s->p = (symo_vector){s->state->optim->dtype, p, strides + n};
   s->out = symo_vector_of(s->state->optim->dtype, out);
-  s->norms = at(s, s->w.norms_at);
-  s->curvature_work = at(s, s->w.curvature_at);
-  s->counters = s->state->data[symo_block_counter_entry(b)];
-}
-
-static void take_gradient(block_step *s) {
-  const symo_method *m = &s->b->method;
-  void **pointers = (void **)at(s, s->w.pointers_at) + 3 * s->b->num_tensors;
-  bool l2 = strcmp(m->decay, "l2") == 0;
-  s->decay = l2 ? 0 : m->weight_decay;
-  if (!s->w.gradient) return;
-  symo_layout_split(s->b->layout, s->state->optim->dtype, at(s, s->w.gradient_at), pointers);
-  symo_const_vector to =
-      symo_const_vector_of(s->state->optim->dtype, (const void *const *)pointers);
-  for (size_t i = 0; i < s->b->num_tensors; i++)
-    symo_update_gradient(m, s->norm, l2 ? m->weight_decay : 0, view(s, s->g, i),
-                         view(s, symo_vector_const(s->p), i), view(s, to, i));
-  s->g = s->u = to;
-}
-
-static void take_momentum(block_step *s) {
-  const optim_block *b = s->b;
-  void **pointers = (void **)at(s, s->w.pointers_at) + 4 * b->num_tensors;
-  if (!symo_block_has_momentum(b)) return;
-  if (s->w.direction)
-    symo_layout_split(b->layout, s->state->optim->dtype, at(s, s->w.direction_at), pointers);
-  symo_const_vector to =
-      symo_const_vector_of(s->state->optim->dtype, (const void *const *)pointers);
-  for (size_t i = 0; i < b->num_tensors; i++) {
-    size_t entry = b->first_entry + i;
-    symo_nd m = entry_view(s, entry, i), u = m;
-    if (s->w.direction)
-      u = view(s, to, i);
-    else
-      pointers[i] = s->state->data[entry];
-    symo_update_momentum(&b->method, s->t, view(s, s->g, i), m, u);
+  s->norms = symo_step_at(s, s->w.norms_at);
+  s->graft = s->norms + n;
+  s->shift = s->graft + n;
+  s->g_level = symo_step_at(s, s->w.levels_at);
+  s->u_level = s->g_level + n;
+  s->u_stored = s->u_level + n;
+  for (size_t i = 0; i < n; i++) {
+    s->shift[i] = s->graft[i] = 0;
+    s->u_stored[i] = 0;
   }
-  s->u = to;
+  s->curvature_work = symo_step_at(s, s->w.curvature_at);
+  s->counters = s->state->data[symo_block_counter_entry(b)];
 }
 
 /* ---- curvature ---- */
@@ -120,7 +64,9 @@ static curvature_step curvature_now(const block_step *s) {
                           .updates = (uint64_t)s->counters[0],
                           .damping = s->b->method.eps,
                           .pool = s->state->pool,
-                          .stride = s->w.stride};
+                          .stride = s->w.stride,
+                          .x = {s->u_stored, s->u_level},
+                          .g = {NULL, s->g_level}};
 }
 
 static void *const *curvature_state(const block_step *s) {
@@ -133,6 +79,7 @@ static symo_status accumulate(block_step *s) {
   s->counters[0]++;
   curvature_step now = curvature_now(s);
   bool momentum = strcmp(b->method.source, "momentum") == 0;
+  if (!momentum) now.x = now.g;
   return b->curvature->accumulate(b->self, curvature_state(s), &now, momentum ? s->u : s->g,
                                   s->curvature_work);
 }
@@ -174,7 +121,7 @@ static void refresh_one(void *arg, size_t index, int worker) {
 /* *found: every root has been taken once at least. */
 static symo_status refresh(block_step *s, bool *found) {
   size_t roots = symo_block_num_roots(s->b);
-  refresh_job j = {.s = s, .now = curvature_now(s), .due = at(s, s->w.roots_at)};
+  refresh_job j = {.s = s, .now = curvature_now(s), .due = symo_step_at(s, s->w.roots_at)};
   size_t count = find_due(s, j.due);
   symo_pool_run(s->state->pool, count, refresh_one, &j);
   for (size_t i = 0; i < count; i++) {
@@ -201,15 +148,16 @@ static void take_graft(block_step *s) {
   double memory = m->beta2 > 0 && m->beta2 < 1 ? m->beta2 : 0.999;
   double correction = symo_update_correction(memory, s->t, true);
   for (size_t i = 0; i < b->num_tensors; i++) {
-    symo_nd u = view(s, s->u, i), out = view(s, symo_vector_const(s->out), i);
-    if (!symo_block_grafts_adam(b)) {
-      s->norms[i] = symo_block_grafts(b) ? symo_update_norm(u) : 0;
-      continue;
+    symo_nd u = symo_step_view(s, s->u, i), out = symo_step_view(s, symo_vector_const(s->out), i);
+    int exponent;
+    if (symo_block_grafts_adam(b)) {
+      symo_nd v = symo_step_entry(s, symo_block_graft_entry(b) + i, i);
+      symo_update_squares(memory, symo_step_view(s, s->g, i), v);
+      symo_update_divide(1, correction, 1e-8, u, v, out);
+      u = out;
     }
-    symo_nd v = entry_view(s, symo_block_graft_entry(b) + i, i);
-    symo_update_squares(memory, view(s, s->g, i), v);
-    symo_update_divide(1, correction, 1e-8, u, v, out);
-    s->norms[i] = symo_update_norm(out);
+    s->norms[i] = symo_update_far_norm(u, &exponent);
+    s->graft[i] = s->shift[i] + exponent;
   }
 }
 
@@ -223,11 +171,14 @@ static symo_status precondition(block_step *s) {
     if (status != SYMO_OK) return status;
     if (found) {
       curvature_step now = curvature_now(s);
+      now.out = s->shift;
+      for (size_t i = 0; i < b->num_tensors; i++) s->shift[i] = 0;
       status = b->curvature->apply(b->self, curvature_state(s), &now, s->g, s->u, s->out,
                                    s->curvature_work);
       if (status < 0) return status;
       s->curved = status == SYMO_OK;
       if (!s->curved) s->report->failed_roots++;
+      for (size_t i = 0; i < b->num_tensors && !s->curved; i++) s->shift[i] = s->u_stored[i];
     }
   }
   /* Without, out still holds the direction of Adam where that is the graft. */
@@ -235,39 +186,22 @@ static symo_status precondition(block_step *s) {
   return SYMO_OK;
 }
 
-/* Graft, scale, decay, step of a tensor.  Its norm becomes that of the change, or -1 if the
- * direction is not finite. */
-static void advance_tensor(const block_step *s, size_t i, symo_nd d) {
-  const optim_block *b = s->b;
-  const bool graft = symo_block_grafts(b) && s->curved, basis = symo_block_in_basis(b) && s->curved;
-  const double decay = basis && s->t == symo_block_start(b) ? 0 : s->decay;
-  const layout_tensor *t = &b->layout->tensors[i];
-  const symo_nd p = view(s, symo_vector_const(s->p), i);
-  double norm = symo_update_norm(d), factor = 1;
-  if (!isfinite(norm)) {
-    s->norms[i] = -1;
-    return;
-  }
-  if (graft) factor = norm > 0 ? s->norms[i] / norm : 0;
-  factor *= symo_update_scale(&b->method, t->order, t->dim, norm * factor, t->size);
-  if (basis) factor *= 1 - s->rate * decay;    /* (p - d) (1 - rate decay) */
-  s->norms[i] = fabs(s->rate * factor) * norm; /* as it would be taken again */
-  if (decay == 0)
-    symo_update_apply(s->rate, decay, factor, d, p);
-  else
-    s->norms[i] = symo_update_advance(s->rate, decay, factor, d, p);
-}
-
 static void advance_one(void *arg, size_t i, int worker) {
   const block_step *s = arg;
   (void)worker;
-  advance_tensor(s, i, view(s, s->u, i));
+  symo_step_advance(s, i, symo_step_view(s, s->u, i));
 }
 
 /* What the tensors have come to, in order. */
 static symo_status add_changes(block_step *s) {
   for (size_t i = 0; i < s->b->num_tensors; i++) {
-    if (s->norms[i] == -1)
+    if (s->norms[i] == STEP_OUT_OF_RANGE)
+      return symo_fail(s->state->optim->context, SYMO_E_NUMERIC,
+                       "optim: step %llu: the step of tensor %s overflows %s (lower the learning "
+                       "rate, clip, or use f64)",
+                       (unsigned long long)s->t, s->b->layout->tensors[i].name,
+                       symo_dtype_name(s->state->optim->dtype));
+    if (s->norms[i] == STEP_NOT_FINITE)
       return symo_fail(s->state->optim->context, SYMO_E_NUMERIC,
                        "optim: step %llu: the direction of tensor %s is not finite (use f64, or a "
                        "larger eps)",
@@ -322,7 +256,7 @@ static void adam_one(void *arg, size_t i, int worker) {
     if (s->due) symo_update_squares(m->beta2, of_u ? u : g, v);
     symo_update_divide(m->alpha, correction, m->eps, u, v, strip(dtype, s->out.data[i], first, n));
   }
-  advance_tensor(s, i, view(s, symo_vector_const(s->out), i));
+  symo_step_advance(s, i, symo_step_view(s, symo_vector_const(s->out), i));
 }
 
 static symo_status step_adam(block_step *s) {
@@ -346,8 +280,9 @@ static symo_status step_block(symo_optim_state *state, const optim_block *b, dou
   s.due = (s.t - 1) % (uint64_t)b->method.statistics_every == 0;
   lay_out(&s, grad, params);
   if (is_adam(&s)) return step_adam(&s);
-  take_gradient(&s);
-  take_momentum(&s);
+  symo_step_gradient(&s);
+  symo_step_levels(&s);
+  symo_step_momentum(&s);
   symo_state_lap(state, &report->seconds.update);
   SYMO_TRY(accumulate(&s));
   symo_state_lap(state, &report->seconds.statistics);
@@ -375,16 +310,23 @@ symo_step_report symo_state_report(const symo_optim_state *state) {
                             .effective_rank = NAN};
 }
 
-/* The norm of the gradient; not finite: *tensor is the first where. */
-static double survey(const symo_optim *optim, symo_const_vector grad, size_t *tensor) {
+/* The norm of the gradient, and those of its tensors as logarithms; NaN where an entry is not
+ * finite: *tensor is the first where. */
+static double survey(symo_optim_state *state, symo_const_vector grad, size_t *tensor) {
+  const symo_optim *optim = state->optim;
   double norm = 0;
+  state->far_norm = 0;
   for (size_t i = 0; i < optim->layout->num_tensors; i++) {
-    double own = symo_update_norm(symo_layout_view(optim->layout, optim->dtype, grad, i));
+    int exponent;
+    double own =
+        symo_update_far_norm(symo_layout_view(optim->layout, optim->dtype, grad, i), &exponent);
+    state->log_norms[i] = log2(own) + exponent;
     if (!isfinite(own)) {
       *tensor = i;
-      return own;
+      return (double)NAN;
     }
-    norm = hypot(norm, own);
+    norm = hypot(norm, ldexp(own, exponent));
+    state->far_norm = hypot(state->far_norm, ldexp(own, exponent - STEP_FAR));
   }
   return norm;
 }
@@ -424,9 +366,9 @@ static symo_status take_step(symo_optim_state *state, symo_const_vector grad, sy
   const symo_optim *optim = state->optim;
   size_t tensor = 0;
   symo_state_lap(state, NULL);
-  double norm = survey(optim, grad, &tensor);
+  double norm = survey(state, grad, &tensor);
   report->gradient_norm = norm;
-  if (!isfinite(norm))
+  if (isnan(norm))
     return symo_state_refuse(state, "the gradient of tensor ", optim->layout->tensors[tensor].name,
                              report);
   if (!symo_state_in_range(state, grad, norm, &tensor))

@@ -205,11 +205,14 @@ typedef struct symo_step_report {
  *
  * A gradient that the step cannot be taken with is refused before anything is written, and counted
  * in refused_steps: NaN or infinity; and, SYMO_E_NUMERIC under the policy stop, norms whose squares
- * or sums would leave the range of the type.  In float32 that is 1.8e19 for one tensor with memory
- * entry by entry or axis by axis (diagonal, per-axis, graft adam), less by what a sum (beta2 1) has
- * taken in already; for orbit curvature, whose covariances come in units of their own, 4e37 over the
- * root of the size of the largest tensor; without curvature, and scalar, only what momentum sums
- * up.  Entries too small for their squares take steps as if eps were what is left of these. */
+ * would leave the range of the type where moments are kept entry by entry (diagonal, graft adam):
+ * in float32 1.8e19 for one tensor, less by what a sum (beta2 1) has taken in already.  All other
+ * memory comes in powers of two of its own, one for each tensor, label or axis: a step of c g is
+ * that of g times c to the degree of the method, for every power of two c, but for what the last
+ * bits of a subnormal lose and where eps is absolute.
+ *
+ * SYMO_E_NUMERIC besides, for a change that the parameters of a tensor cannot take, which is then
+ * not made; tensors before it have been changed. */
 symo_status symo_optim_step(symo_optim_state *state, symo_const_vector grad, symo_vector params,
                             symo_step_report *report);
 

@@ -22,6 +22,16 @@ typedef struct curvature_task {
   int threads;
 } curvature_task;
 
+/* A vector whose tensors stand in powers of two: tensor t is x_t 2^stored[t], and its norm is near
+ * 2^level[t], which is 0 for norms whose squares are harmless, CURVATURE_ZERO for 0.  NULL: all 0. */
+enum { CURVATURE_ZERO = -100000 };
+typedef struct curvature_scale {
+  const int *stored, *level;
+} curvature_scale;
+
+/* Norms with a level of 0 have binary exponents of at most this size. */
+static inline int curvature_tame(symo_dtype dtype) { return dtype == SYMO_F32 ? 40 : 300; }
+
 /* What a step knows.  t counts from 1. */
 typedef struct curvature_step {
   uint64_t t;       /* of the rule: steps since start */
@@ -29,6 +39,10 @@ typedef struct curvature_step {
   double damping;   /* eps, times what the damping module says (1 for constant) */
   symo_pool *pool;  /* for what accumulate and apply can do at once; NULL: nothing */
   size_t stride;    /* bytes from the work space of one worker to that of the next */
+  curvature_scale x,
+      g;       /* of the vector of accumulate and the direction of apply; of its gradient */
+  double *out; /* of apply, all 0 before: tensor t of its result is to be taken times
+                           2^out[t]; NULL: there is no such factor */
 } curvature_step;
 
 static inline void *curvature_work(const curvature_step *step, void *work, int worker) {

@@ -22,9 +22,11 @@ static symo_state_entry entry(const void *self, size_t index) {
 static symo_status apply(const void *self, void *const *state, const curvature_step *step,
                          symo_const_vector g, symo_const_vector u, symo_vector out, void *work) {
   const elementwise *e = self;
-  for (size_t t = 0; t < e->task.layout->num_tensors; t++)
+  for (size_t t = 0; t < e->task.layout->num_tensors; t++) {
     symo_nd_copy(1, symo_elementwise_view(e, u, t),
                  symo_elementwise_view(e, symo_vector_const(out), t));
+    if (step->out != NULL && step->x.stored != NULL) step->out[t] = step->x.stored[t];
+  }
   return SYMO_OK;
 }
 

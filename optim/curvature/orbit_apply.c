@@ -16,6 +16,7 @@ typedef struct spectrum_mean {
   double sum, number;
 } spectrum_mean;
 
+/* C in the units of the mean. */
 static void add_trace(spectrum_mean *mean, const plan_label *l, double trace) {
   mean->sum += (double)l->dim * trace;
   mean->number += (double)l->dim * (double)l->m;
@@ -95,23 +96,48 @@ static double scale_f32(const orbit *o, const curvature_step *step, size_t n, do
   return sum;
 }
 
+/* What apply has at hand.  The result is to be taken times 2^to. */
+typedef struct apply_job {
+  const orbit *o;
+  void *const *state;
+  const curvature_step *step;
+  symo_const_vector g, u;
+  symo_vector out;
+  double to, mean_to; /* the mean of C is in units of 2^(2 mean_to) */
+  void **spare;
+  char *work;
+} apply_job;
+
+/* Where nothing is kept C is made of the vector itself, which is taken in the unit 2^level, of its
+ * own size or not too far below that of eps. */
+static double own_level(const apply_job *j, const orbit_label *l) {
+  double level = symo_orbit_level(j->o, l->label, &j->step->x, 0), eps = j->step->damping;
+  double apart = j->o->dtype == SYMO_F32 ? 50 : 400;
+  return eps > 0 && !j->o->relative ? fmax(level, round(0.5 * log2(eps) - apart)) : level;
+}
+
 /* Every member of X by a number of its own: of its covariance, or, without memory, of its norm. */
-static void apply_numbers(const orbit *o, const orbit_label *l, void *const *state,
-                          const curvature_step *at, symo_const_vector u, symo_vector out,
-                          spectrum_mean *mean, char *work) {
-  const void *covariance = l->covariance != ORBIT_NO_ENTRY ? state[l->covariance] : NULL;
-  double unit = symo_orbit_unit(o, state, l), back = pow(unit, -o->method.alpha);
-  const curvature_step now = symo_orbit_in_units(o, at, unit), *step = &now;
+static void apply_numbers(const apply_job *j, const orbit_label *l, spectrum_mean *mean,
+                          char *work) {
+  const orbit *o = j->o;
   const plan_label *label = l->label;
+  const void *covariance = l->covariance != ORBIT_NO_ENTRY ? j->state[l->covariance] : NULL;
+  const double alpha = o->method.alpha;
+  double level = covariance != NULL ? log2(symo_orbit_unit(o, j->state, l)) : own_level(j, l);
+  /* With memory the power of the unit goes into the vector, which is linear in the result. */
+  double in = covariance != NULL ? alpha * level + j->to : level;
+  double back = covariance != NULL ? 1 : exp2((1 - alpha) * level - j->to);
+  double squares = exp2(2 * (level - j->mean_to));
+  const curvature_step now = symo_orbit_in_units(o, j->step, exp2(level)), *step = &now;
   size_t size = orbit_member_size(label), n = label->count;
   char *rest = work + x_bytes(o, label);
   double scale = covariance != NULL ? symo_orbit_correction(o, step) : 1 / orbit_divisor(o, label);
-  symo_orbit_gather(o, label, u, work, rest);
+  symo_orbit_gather(o, label, symo_orbit_in(o, label, j->u, &j->step->x, in, j->spare), work, rest);
   if (size == 1) {
     void *x = work;
     double sum = o->dtype == SYMO_F32 ? scale_f32(o, step, n, scale, back, covariance, x)
                                       : scale_f64(o, step, n, scale, back, covariance, x);
-    mean->sum += (double)label->dim * sum * unit * unit;
+    mean->sum += (double)label->dim * sum * squares;
     mean->number += (double)label->dim * (double)n;
   }
   for (size_t i = 0; size > 1 && i < n; i++) {
@@ -120,21 +146,25 @@ static void apply_numbers(const orbit *o, const orbit_label *l, void *const *sta
     double trace =
         scale * (covariance != NULL ? symo_get(o->dtype, covariance, i) : square_norm(o, size, x));
     multiply(o, size, back * factor_of(o, trace + symo_orbit_damping(o, step, trace, label->m)), x);
-    add_trace(mean, label, trace * unit * unit);
+    add_trace(mean, label, trace * squares);
   }
-  symo_orbit_scatter(o, label, work, out, rest);
+  symo_orbit_scatter(o, label, work, j->out, rest);
 }
 
-/* The part that has no covariance, by the mean of those of the others. */
-static void apply_dropped(const orbit *o, const orbit_label *l, const curvature_step *step,
-                          symo_const_vector u, symo_vector out, const spectrum_mean *mean,
+/* The part that has no covariance, by the mean of those of the others: by one number, so that every
+ * tensor may keep a unit of its own. */
+static void apply_dropped(const apply_job *j, const orbit_label *l, const spectrum_mean *mean,
                           char *work) {
+  const orbit *o = j->o;
+  const plan_label *label = l->label;
   double value = mean->number > 0 ? mean->sum / mean->number : 0;
-  char *rest = work + x_bytes(o, l->label);
-  symo_orbit_gather(o, l->label, u, work, rest);
-  multiply(o, orbit_size(l->label), power_of(o, value + symo_orbit_damping(o, step, value, 1)),
-           work);
-  symo_orbit_scatter(o, l->label, work, out, rest);
+  const curvature_step now = symo_orbit_in_units(o, j->step, exp2(j->mean_to));
+  double in = o->method.alpha * j->mean_to + (j->step->out != NULL ? 0 : j->to);
+  char *rest = work + x_bytes(o, label);
+  symo_const_vector u = symo_orbit_in_own(o, label, j->u, &j->step->x, in, j->step->out, j->spare);
+  symo_orbit_gather(o, label, u, work, rest);
+  multiply(o, orbit_size(label), power_of(o, value + symo_orbit_damping(o, &now, value, 1)), work);
+  symo_orbit_scatter(o, label, work, j->out, rest);
 }
 
 /* ---- the smaller side ---- */
@@ -170,20 +200,24 @@ static size_t polar_bytes(const orbit *o, const symo_solver *s, size_t rows, siz
                                       : symo_polar_by_root_work(s, o->dtype, rows, cols));
 }
 
-static symo_status apply_polar(const orbit *o, const orbit_label *l, const curvature_step *step,
-                               symo_const_vector u, symo_vector out, spectrum_mean *mean,
+static symo_status apply_polar(const apply_job *j, const orbit_label *l, spectrum_mean *mean,
                                char *work) {
+  const orbit *o = j->o;
   const plan_label *label = l->label;
   symo_dtype t = o->dtype;
   size_t size = orbit_member_size(label), bytes = x_bytes(o, label);
-  double divisor = orbit_divisor(o, label), back = pow(divisor, o->method.alpha / 2);
+  const double alpha = o->method.alpha, divisor = orbit_divisor(o, label);
+  const double level = own_level(j, l), squares = exp2(2 * (level - j->mean_to));
+  const double back = pow(divisor, alpha / 2) * exp2((1 - alpha) * level - j->to);
+  const curvature_step now = symo_orbit_in_units(o, j->step, exp2(level));
+  symo_const_vector u = symo_orbit_in(o, label, j->u, &j->step->x, level, j->spare);
   char *y = work + bytes, *rest = y + bytes;
   void *to = NULL;
   symo_mat x;
   solver_report report;
   bool norms = o->relative || o->plan->centered;
-  if (!norms && as_matrices(o, l, u, out, &x, &to)) {
-    solver_options options = symo_orbit_options(o, step->damping * divisor);
+  if (!norms && as_matrices(o, l, u, j->out, &x, &to)) {
+    solver_options options = symo_orbit_options(o, now.damping * divisor);
     symo_status status = polar_of(l->solver, &options, x, to, &report, rest);
     if (status == SYMO_OK && back != 1) symo_scal(t, size, back, to);
     return status;
@@ -192,15 +226,15 @@ static symo_status apply_polar(const orbit *o, const orbit_label *l, const curva
   for (size_t i = 0; i < label->count; i++) {
     ptrdiff_t at = (ptrdiff_t)(i * size);
     double square = norms ? square_norm(o, size, symo_at(t, work, at)) : 0;
-    double eps = symo_orbit_damping(o, step, square / divisor, label->m) * divisor;
+    double eps = symo_orbit_damping(o, &now, square / divisor, label->m) * divisor;
     solver_options options = symo_orbit_options(o, eps);
     x = symo_mat_dense(symo_at(t, work, at), label->ambient, label->m);
-    add_trace(mean, label, square / divisor);
+    add_trace(mean, label, square / divisor * squares);
     symo_status status = polar_of(l->solver, &options, x, symo_at(t, y, at), &report, rest);
     if (status != SYMO_OK) return status;
   }
   if (back != 1) symo_scal(t, label->count * size, back, y);
-  symo_orbit_scatter(o, label, y, out, rest);
+  symo_orbit_scatter(o, label, y, j->out, rest);
   return SYMO_OK;
 }
 
@@ -218,33 +252,73 @@ size_t symo_orbit_apply_work(const orbit *o, const orbit_label *l) {
   return 2 * bytes + (solver > rest ? solver : rest);
 }
 
-static void add_traces(const orbit *o, const orbit_label *l, void *const *state,
-                       const curvature_step *step, spectrum_mean *mean) {
+static double trace_of(const orbit *o, const orbit_label *l, void *const *state) {
   size_t m = l->label->m;
-  const void *covariance = state[l->covariance];
-  double unit = symo_orbit_unit(o, state, l);
-  double correction = symo_orbit_correction(o, step) * unit * unit;
-  for (size_t i = 0; i < l->label->count; i++) {
-    const void *c = symo_at(o->dtype, covariance, (ptrdiff_t)(i * m * m));
-    add_trace(mean, l->label, correction * symo_trace(o->dtype, m, c));
-  }
+  double sum = 0;
+  for (size_t i = 0; i < l->label->count; i++)
+    sum += symo_trace(o->dtype, m, symo_at(o->dtype, state[l->covariance], (ptrdiff_t)(i * m * m)));
+  return sum;
 }
 
-static symo_status apply_label(const orbit *o, const orbit_label *l, void *const *state,
-                               const curvature_step *step, symo_const_vector g, symo_const_vector u,
-                               symo_vector out, spectrum_mean *mean, void *work) {
+/* The traces of all members. */
+static void add_traces(const apply_job *j, const orbit_label *l, spectrum_mean *mean) {
+  const orbit *o = j->o;
+  double unit = exp2(2 * (log2(symo_orbit_unit(o, j->state, l)) - j->mean_to));
+  mean->sum +=
+      (double)l->label->dim * symo_orbit_correction(o, j->step) * unit * trace_of(o, l, j->state);
+  mean->number += (double)l->label->dim * (double)(l->label->m * l->label->count);
+}
+
+/* Whether a tensor lies in nothing but what is dropped. */
+static bool is_dropped(const orbit *o, size_t tensor) {
+  for (size_t i = 0; i < o->num_labels; i++)
+    for (size_t p = 0; o->labels[i].way != ORBIT_DROPPED && p < o->labels[i].label->num_pieces; p++)
+      if (o->labels[i].label->pieces[p].tensor == tensor) return false;
+  return true;
+}
+
+/* The power of two that is left in the result of a tensor. */
+static double left_of(const apply_job *j, size_t tensor) {
+  const curvature_scale *x = &j->step->x;
+  int level = x->level != NULL ? x->level[tensor] : 0;
+  bool own = j->o->plan->centered && level != CURVATURE_ZERO &&
+             level - j->o->method.alpha * j->mean_to != j->to && is_dropped(j->o, tensor);
+  return own ? level - j->o->method.alpha * j->mean_to : j->to;
+}
+
+/* The exponent of the unit in which the mean of all C can be held. */
+static double mean_level(const orbit *o, void *const *state, const curvature_step *step) {
+  double most = -INFINITY;
+  if (!o->plan->centered) return 0;
+  for (size_t i = 0; i < o->num_labels; i++) {
+    const orbit_label *l = &o->labels[i];
+    if (o->units == ORBIT_NO_ENTRY && l->way != ORBIT_DROPPED)
+      most = fmax(most, symo_orbit_level(o, l->label, &step->x, -INFINITY));
+    if (l->covariance != ORBIT_NO_ENTRY && trace_of(o, l, state) > 0)
+      most = fmax(most, log2(symo_orbit_unit(o, state, l)));
+  }
+  if (step->damping > 0 && !o->relative) most = fmax(most, round(0.5 * log2(step->damping)));
+  return isfinite(most) ? most : 0;
+}
+
+static symo_status apply_label(const apply_job *j, const orbit_label *l, spectrum_mean *mean,
+                               char *work) {
+  const orbit *o = j->o;
   switch (l->way) {
   case ORBIT_NORMS:
-  case ORBIT_NUMBERS: apply_numbers(o, l, state, step, u, out, mean, work); break;
+  case ORBIT_NUMBERS: apply_numbers(j, l, mean, work); break;
   case ORBIT_ROOTS:
-    if (orbit_in_basis(l))
-      symo_orbit_basis_apply(o, l, state, step, g, u, out, work);
-    else
-      symo_label_apply(o->plan, l->label, state[l->root], u, out, work);
-    if (o->plan->centered) add_traces(o, l, state, step, mean);
+    if (orbit_in_basis(l)) {
+      symo_orbit_basis_apply(o, l, j->state, j->step, j->g, j->u, j->to, j->out, j->spare, work);
+    } else {
+      double in = o->method.alpha * log2(symo_orbit_root_unit(o, j->state, l)) + j->to;
+      symo_label_apply(o->plan, l->label, j->state[l->root],
+                       symo_orbit_in(o, l->label, j->u, &j->step->x, in, j->spare), j->out, work);
+    }
+    if (o->plan->centered) add_traces(j, l, mean);
     break;
-  case ORBIT_POLAR: return apply_polar(o, l, step, u, out, mean, work);
-  case ORBIT_DROPPED: apply_dropped(o, l, step, u, out, mean, work); break;
+  case ORBIT_POLAR: return apply_polar(j, l, mean, work);
+  case ORBIT_DROPPED: apply_dropped(j, l, mean, work); break;
   }
   return SYMO_OK;
 }
@@ -255,24 +329,20 @@ typedef struct label_result {
   spectrum_mean mean;
 } label_result;
 
+/* In front of the work space: one vector to bring others near 1, and results. */
 size_t symo_orbit_apply_head(const orbit *o) {
-  return orbit_round(o->num_labels * sizeof(label_result));
+  return symo_orbit_spare_bytes(o) + orbit_round(o->num_labels * sizeof(label_result));
 }
 
-typedef struct apply_job {
-  const orbit *o;
-  void *const *state;
-  const curvature_step *step;
-  symo_const_vector g, u;
-  symo_vector out;
-  char *work;
-} apply_job;
+static label_result *results_of(const apply_job *j) {
+  return (label_result *)(void *)(j->work + symo_orbit_spare_bytes(j->o));
+}
 
 /* Tensors of one part lie in none of the others. */
 static void apply_part(void *arg, size_t part, int worker) {
   const apply_job *j = arg;
   const orbit *o = j->o;
-  label_result *results = (label_result *)(void *)j->work;
+  label_result *results = results_of(j);
   char *work = (char *)curvature_work(j->step, j->work, worker) + o->head;
   symo_status status = SYMO_OK;
   for (size_t i = part > 0 ? o->part_end[part - 1] : 0; i < o->part_end[part]; i++) {
@@ -280,14 +350,14 @@ static void apply_part(void *arg, size_t part, int worker) {
     label_result *r = &results[o->part_label[i]];
     *r = (label_result){.status = status};
     if (status == SYMO_OK && l->way != ORBIT_DROPPED)
-      status = r->status = apply_label(o, l, j->state, j->step, j->g, j->u, j->out, &r->mean, work);
+      status = r->status = apply_label(j, l, &r->mean, work);
   }
 }
 
 /* Labels that need what the others say of the mean. */
 static symo_status apply_rest(const apply_job *j) {
   const orbit *o = j->o;
-  const label_result *results = (const label_result *)(const void *)j->work;
+  const label_result *results = results_of(j);
   symo_status status = SYMO_OK;
   spectrum_mean mean = {0, 0};
   for (size_t i = 0; i < o->num_labels && status == SYMO_OK; i++) {
@@ -297,8 +367,7 @@ static symo_status apply_rest(const apply_job *j) {
   }
   for (size_t i = 0; i < o->num_labels && status == SYMO_OK; i++)
     if (o->labels[i].way == ORBIT_DROPPED)
-      status = apply_label(o, &o->labels[i], j->state, j->step, j->g, j->u, j->out, &mean,
-                           j->work + o->head);
+      status = apply_label(j, &o->labels[i], &mean, j->work + o->head);
   return status;
 }
 
@@ -307,14 +376,20 @@ symo_status symo_orbit_apply(const void *self, void *const *state, const curvatu
                              void *work) {
   const orbit *o = self;
   const symo_layout *layout = o->plan->layout;
+  const bool scaled = step->out != NULL;
+  apply_job j = {.o = o, .state = state, .step = step, .g = g, .u = u, .out = out, .work = work};
+  if (o->num_labels > 0) j.spare = symo_orbit_spare(o, work);
+  if (scaled) j.to = (1 - o->method.alpha) * symo_orbit_level_of_all(o, &step->x);
+  j.mean_to = mean_level(o, state, step);
   for (size_t t = 0; t < layout->num_tensors; t++) {
     symo_nd to = symo_layout_view(layout, o->dtype, symo_vector_const(out), t);
     if (o->num_labels > 0)
       symo_nd_fill(0, to);
     else
       symo_nd_copy(1, symo_layout_view(layout, o->dtype, u, t), to);
+    if (scaled && o->num_labels > 0) step->out[t] = left_of(&j, t);
+    if (scaled && o->num_labels == 0 && step->x.stored != NULL) step->out[t] = step->x.stored[t];
   }
-  apply_job j = {o, state, step, g, u, out, work};
   symo_pool_run(step->pool, o->num_parts, apply_part, &j);
   return apply_rest(&j);
 }

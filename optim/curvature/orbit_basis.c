@@ -185,6 +185,9 @@ typedef struct basis_step {
   void *const *state;
   curvature_step now; /* in units */
   double unit, eps;
+  double level; /* vectors are taken in units of 2^level */
+  double back;  /* what is left of units in the result */
+  void **spare;
   basis_parts p;
   char *x, *z, *rest;
   double *values;
@@ -204,8 +207,9 @@ static void turn(const basis_step *s, const void *from, bool back, void *to) {
 }
 
 /* Z = X V' of a vector. */
-static void project(const basis_step *s, symo_const_vector u) {
-  symo_orbit_gather(s->o, s->l->label, u, s->x, s->rest);
+static void project(const basis_step *s, symo_const_vector u, const curvature_scale *scale) {
+  symo_const_vector near = symo_orbit_in(s->o, s->l->label, u, scale, s->level, s->spare);
+  symo_orbit_gather(s->o, s->l->label, near, s->x, s->rest);
   turn(s, s->x, false, s->z);
 }
 
@@ -215,10 +219,11 @@ static void take_in(const basis_step *s) {
   double *progress = progress_of(s->l, s->state), beta = s->o->method.beta2;
   double weight = beta >= 1 ? 1 : 1 - beta, share = weight / orbit_divisor(s->o, l);
   size_t size = orbit_member_size(l), m = l->m;
+  double scale = exp2(s->level - log2(s->unit));
   void *v = s->state[s->l->moments];
-  if (!by_column(s->o)) symo_entry_squares(t, l->count * size, beta, weight, 1 / s->unit, s->z, v);
+  if (!by_column(s->o)) symo_entry_squares(t, l->count * size, beta, weight, scale, s->z, v);
   for (size_t i = 0; by_column(s->o) && i < l->count; i++) {
-    symo_column_squares(t, l->ambient, m, 1 / s->unit, symo_at(t, s->z, (ptrdiff_t)(i * size)),
+    symo_column_squares(t, l->ambient, m, scale, symo_at(t, s->z, (ptrdiff_t)(i * size)),
                         s->values);
     level(alike(s->l, s->state, i), s->values);
     for (size_t j = 0; j < m; j++)
@@ -239,13 +244,13 @@ static void scale(const basis_step *s) {
   const plan_label *l = s->l->label;
   symo_dtype t = s->o->dtype;
   const double correction = correction_of(s), alpha = s->o->method.alpha;
-  const double back = pow(s->unit, -alpha);
   size_t size = orbit_member_size(l);
   if (!by_column(s->o))
-    symo_entry_divide(t, l->count * size, correction, alpha / 2, 1 / back, s->eps,
-                      s->state[s->l->moments], s->z);
+    symo_entry_divide(t, l->count * size, correction, alpha / 2, s->back,
+                      s->eps > 0 ? s->eps * pow(s->unit, -alpha) : 0, s->state[s->l->moments],
+                      s->z);
   for (size_t i = 0; by_column(s->o) && i < l->count; i++) {
-    column_factors(s->o, s->l, s->state, &s->now, back, correction, i, s->values);
+    column_factors(s->o, s->l, s->state, &s->now, s->back, correction, i, s->values);
     symo_column_scale(t, l->ambient, l->m, s->values, symo_at(t, s->z, (ptrdiff_t)(i * size)));
   }
 }
@@ -267,27 +272,36 @@ static void apply_folded(const basis_step *s, symo_const_vector u, symo_vector o
 
 void symo_orbit_basis_apply(const orbit *o, const orbit_label *l, void *const *state,
                             const curvature_step *step, symo_const_vector g, symo_const_vector u,
-                            symo_vector out, void *work) {
+                            double to, symo_vector out, void **spare, void *work) {
   basis_step s = {.o = o, .l = l, .state = state, .eps = step->damping, .p = divide(o, l)};
-  const symo_const_vector x = by_column(o) && of_momentum(o) ? u : g;
+  const bool of_u = by_column(o) && of_momentum(o);
+  const symo_const_vector x = of_u ? u : g;
+  const curvature_scale *scale_of_x = of_u ? &step->x : &step->g;
   const bool due = progress_of(l, state)[ORBIT_TAKEN] != (double)step->t;
   const bool same = x.data == u.data && x.strides == u.strides;
+  s.spare = spare;
   s.x = work;
   s.z = s.x + s.p.x;
   s.values = (double *)(void *)(s.z + s.p.x);
   s.rest = (char *)s.values + s.p.values;
-  s.unit = due && symo_orbit_moments_ahead(o) ? symo_orbit_take_unit(o, state, l, step, x, -1)
-                                              : symo_orbit_unit(o, state, l);
+  s.unit = due && symo_orbit_moments_ahead(o)
+               ? symo_orbit_take_unit(o, state, l, step, x, scale_of_x, (double)NAN)
+               : symo_orbit_unit(o, state, l);
   s.now = symo_orbit_in_units(o, step, s.unit);
+  /* A vector is near its own level; what it is in units of the memory may be far from 1. */
   if (due) {
-    project(&s, x);
+    s.level = symo_orbit_level(o, l->label, scale_of_x, log2(s.unit));
+    project(&s, x, scale_of_x);
     take_in(&s);
   }
-  if (folds(o, l) && s.unit == 1 && !(due && same)) {
-    apply_folded(&s, u, out);
+  if (!(due && same)) s.level = symo_orbit_level(o, l->label, &step->x, log2(s.unit));
+  double left = s.level - o->method.alpha * log2(s.unit) - to;
+  s.back = exp2(left);
+  if (folds(o, l) && left == 0 && !(due && same)) {
+    apply_folded(&s, symo_orbit_in(o, l->label, u, &step->x, s.level, spare), out);
     return;
   }
-  if (!(due && same)) project(&s, u);
+  if (!(due && same)) project(&s, u, &step->x);
   scale(&s);
   turn(&s, s.z, true, s.x);
   symo_orbit_scatter(o, l->label, s.x, out, s.rest);

@@ -16,7 +16,6 @@ const symo_curvature symo_curvature_orbit_blocked = {
     .entry = symo_orbit_entry,
     .work_bytes = symo_orbit_work_bytes,
     .accumulate = symo_orbit_accumulate,
-    .room = symo_orbit_room,
     .num_roots = symo_orbit_num_roots,
     .refresh = symo_orbit_refresh,
     .apply = symo_orbit_apply,

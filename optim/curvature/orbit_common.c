@@ -138,6 +138,7 @@ static symo_status set_label(orbit *o, orbit_label *l) {
     l->covariance = (int)o->num_entries++;
   }
   if (l->way != ORBIT_ROOTS) return SYMO_OK;
+  if (o->root_units == ORBIT_NO_ENTRY) o->root_units = (int)o->num_entries++;
   o->num_roots++;
   if (o->moments != ORBIT_BASIS_NONE) {
     l->basis = (int)o->num_entries++;
@@ -186,7 +187,7 @@ symo_status symo_orbit_create(const curvature_task *task, symo_coupling coupling
   orbit *o = symo_calloc(1, sizeof *o);
   if (o == NULL) return symo_fail_memory(task->context, "orbit");
   o->context = task->context;
-  o->units = ORBIT_NO_ENTRY;
+  o->units = o->root_units = ORBIT_NO_ENTRY;
   o->method = *task->method;
   o->dtype = task->dtype;
   o->threads = task->threads;
@@ -230,6 +231,8 @@ symo_state_entry symo_orbit_entry(const void *self, size_t index) {
   symo_state_entry e = {.dtype = o->dtype};
   if (o->units == (int)index)
     return (symo_state_entry){"units", SYMO_F64, 1, {o->num_labels}, NULL};
+  if (o->root_units == (int)index)
+    return (symo_state_entry){"root-units", SYMO_F64, 1, {o->num_labels}, NULL};
   for (size_t i = 0; i < o->num_labels; i++) {
     const orbit_label *l = &o->labels[i];
     const char *what = l->covariance == (int)index ? "covariance"

@@ -41,8 +41,8 @@ typedef struct orbit {
   double power;  /* -alpha / 2 */
   double number; /* what the solver makes of 1: see symo_solver.number */
   size_t num_labels, num_entries, num_roots, work;
-  int units;           /* entry, or ORBIT_NO_ENTRY without memory */
-  orbit_label *labels; /* [num_labels]; none for alpha 0 */
+  int units, root_units; /* entries, or ORBIT_NO_ENTRY without memory */
+  orbit_label *labels;   /* [num_labels]; none for alpha 0 */
   /* Labels without a tensor in common, in parts: the numbers of those of part k, ascending, end at
    * part_end[k]; the part with most to do is the first. */
   size_t num_parts, *part_end, *part_label;
@@ -59,10 +59,29 @@ static inline double orbit_divisor(const orbit *o, const plan_label *l) {
 }
 
 /* Covariances are kept in units s^2 of their label, powers of two that are 1 unless squares would
- * leave the range of the numbers or vanish; what is said of a C in units needs eps in units. */
+ * leave the range of the numbers or vanish; what is said of a C in units needs eps in units.  Roots
+ * are kept in the unit that C had when they were taken. */
 double symo_orbit_unit(const orbit *o, void *const *state, const orbit_label *l);
+double symo_orbit_root_unit(const orbit *o, void *const *state, const orbit_label *l);
 curvature_step symo_orbit_in_units(const orbit *o, const curvature_step *step, double unit);
-double symo_orbit_room(const void *self, void *const *state);
+
+/* orbit_level.c: vectors as labels take them. */
+/* Memory for one vector: its tensors' pointers, set up at `at`. */
+size_t symo_orbit_spare_bytes(const orbit *o);
+void **symo_orbit_spare(const orbit *o, void *at);
+/* The tensors of a label in the unit 2^to: x itself where it stands so, else copies in spare. */
+symo_const_vector symo_orbit_in(const orbit *o, const plan_label *l, symo_const_vector x,
+                                const curvature_scale *scale, double to, void **spare);
+/* The same with a unit for each tensor, 2^(base + own[t]); own NULL: 2^base. */
+symo_const_vector symo_orbit_in_own(const orbit *o, const plan_label *l, symo_const_vector x,
+                                    const curvature_scale *scale, double base, const double *own,
+                                    void **spare);
+/* The largest level of the tensors of a label (`zero` where these are), and of all. */
+double symo_orbit_level(const orbit *o, const plan_label *l, const curvature_scale *scale,
+                        double zero);
+int symo_orbit_level_of_all(const orbit *o, const curvature_scale *scale);
+double symo_orbit_log_norm(const orbit *o, symo_const_vector x, const curvature_scale *scale,
+                           size_t tensor);
 
 /* What is added to a C of this trace. */
 double symo_orbit_damping(const orbit *o, const curvature_step *step, double trace, size_t m);
@@ -97,9 +116,11 @@ symo_status symo_orbit_refresh(const void *self, void *const *state, const curva
 size_t symo_orbit_refresh_work(const orbit *o, const orbit_label *l);
 
 /* Takes the unit of a label in which its memory so far and x can both be held, and turns the
- * memory to it.  all: at least the norm of the label's tensors of x; negative: not known. */
+ * memory to it.  all: at least the binary logarithm of the norm of the label's tensors of x; NaN:
+ * not known. */
 double symo_orbit_take_unit(const orbit *o, void *const *state, const orbit_label *l,
-                            const curvature_step *step, symo_const_vector x, double all);
+                            const curvature_step *step, symo_const_vector x,
+                            const curvature_scale *scale, double all);
 
 /* orbit_basis.c: labels with second moments in a basis. */
 /* An entry `progress`: the sum of the weights of all vectors that second moments hold; the step of
@@ -118,9 +139,10 @@ size_t symo_orbit_moments_size(const orbit *o, const orbit_label *l);
 void symo_orbit_basis_start(const orbit *o, const orbit_label *l, void *const *state,
                             const curvature_step *step, const double *eigenvalues);
 size_t symo_orbit_basis_work(const orbit *o, const orbit_label *l);
+/* The result is to be taken times 2^to. */
 void symo_orbit_basis_apply(const orbit *o, const orbit_label *l, void *const *state,
                             const curvature_step *step, symo_const_vector g, symo_const_vector u,
-                            symo_vector out, void *work);
+                            double to, symo_vector out, void **spare, void *work);
 double symo_orbit_basis_flops(const orbit *o, const orbit_label *l);
 
 /* orbit_parts.c */

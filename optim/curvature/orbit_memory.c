@@ -1,14 +1,12 @@
 /* Covariances with memory.
  *
  * C, or beta2-weighted sums of it, stands in lower triangles, in units s^2: vectors are taken in over
- * s, so that their squares neither overflow nor vanish, and roots are multiplied by s^{-alpha}.  s is
- * 1, or for numbers far out a power of two, which rounds nothing; a change of unit changes C to the
- * new one. */
+ * s, so that their squares neither overflow nor vanish.  s is 1, or for numbers far out a power of
+ * two, which rounds nothing; a change of unit changes C to the new one.  A root is that of C in
+ * units, and what it gives is to be multiplied by s^{-alpha}, s that of when the root was taken. */
 #include <math.h>
 
 #include "optim/curvature/orbit_common.h"
-#include "optim/state.h"
-#include "optim/update/update.h"
 
 /* Exponents of two that norms in units of their label may have, squares of which are then far from
  * both ends of the range; and those that units themselves may have. */
@@ -17,32 +15,28 @@ typedef struct unit_range {
 } unit_range;
 
 static unit_range range_of(const orbit *o) {
-  return o->dtype == SYMO_F32 ? (unit_range){-45, 50, 120} : (unit_range){-400, 480, 510};
+  return o->dtype == SYMO_F32 ? (unit_range){-45, 50, 200} : (unit_range){-400, 480, 1000};
+}
+
+static double unit_of(const orbit *o, void *const *state, int entry, const orbit_label *l) {
+  double most = range_of(o).most;
+  if (entry == ORBIT_NO_ENTRY) return 1;
+  double unit = ((const double *)state[entry])[l - o->labels];
+  return unit >= ldexp(1, -(int)most) && unit <= ldexp(1, (int)most) ? unit : 1; /* 0: not yet */
 }
 
 double symo_orbit_unit(const orbit *o, void *const *state, const orbit_label *l) {
-  double most = range_of(o).most;
-  if (o->units == ORBIT_NO_ENTRY) return 1;
-  double unit = ((const double *)state[o->units])[l - o->labels];
-  return unit >= ldexp(1, -(int)most) && unit <= ldexp(1, (int)most) ? unit : 1; /* 0: not yet */
+  return unit_of(o, state, o->units, l);
+}
+
+double symo_orbit_root_unit(const orbit *o, void *const *state, const orbit_label *l) {
+  return unit_of(o, state, o->root_units, l);
 }
 
 curvature_step symo_orbit_in_units(const orbit *o, const curvature_step *step, double unit) {
   curvature_step now = *step;
-  if (!o->relative) now.damping /= unit * unit;
+  if (!o->relative && now.damping > 0) now.damping = now.damping / unit / unit;
   return now;
-}
-
-/* Coordinates are sums over axes; powers above 1 need units that their roots can undo. */
-double symo_orbit_room(const void *self, void *const *state) {
-  const orbit *o = self;
-  double largest = 1;
-  if (o->num_labels == 0) return INFINITY;
-  for (size_t t = 0; t < o->plan->layout->num_tensors; t++)
-    largest = fmax(largest, (double)o->plan->layout->tensors[t].size);
-  double room = symo_range_of(o->dtype) / 8 / sqrt(largest);
-  if (o->method.alpha > 1) room = pow(room, 1 / o->method.alpha);
-  return o->dtype == SYMO_F64 ? fmin(room, 1e150) : room;
 }
 
 static double trace_of(const orbit *o, const orbit_label *l, const void *covariance) {
@@ -53,13 +47,14 @@ static double trace_of(const orbit *o, const orbit_label *l, const void *covaria
   return sum;
 }
 
-/* The norm of all tensors that lie in the label, no less than that of its coordinates. */
-static double norm_of(const orbit *o, const orbit_label *l, symo_const_vector x) {
-  double norm = 0;
+/* The binary logarithm of the norm of all tensors that lie in the label, no less than that of its
+ * coordinates. */
+static double log_norm_of(const orbit *o, const orbit_label *l, symo_const_vector x,
+                          const curvature_scale *scale) {
+  double most = -INFINITY;
   for (size_t i = 0; i < l->label->num_pieces; i++)
-    norm = fmax(norm, symo_update_norm(symo_layout_view(o->plan->layout, o->dtype, x,
-                                                        l->label->pieces[i].tensor)));
-  return norm * sqrt((double)l->label->num_pieces);
+    most = fmax(most, symo_orbit_log_norm(o, x, scale, l->label->pieces[i].tensor));
+  return most + 0.5 * log2((double)l->label->num_pieces);
 }
 
 /* C times 2^exponent, in steps that the type can hold. */
@@ -79,17 +74,18 @@ static double size_of(const orbit *o, const orbit_label *l, void *const *state) 
   return fmax(trace, sum);
 }
 
-/* The unit in which both the covariance so far and x, of norm `all`, can be held.  A look at the
+/* The unit in which both the covariance so far and x, of a norm of 2^all, can be held.  A look at the
  * trace settles it unless the numbers are far out. */
-static double choose_unit(const orbit *o, const orbit_label *l, symo_const_vector x, double all,
-                          double eps, void *const *state) {
+static double choose_unit(const orbit *o, const orbit_label *l, symo_const_vector x,
+                          const curvature_scale *scale, double all, double eps,
+                          void *const *state) {
   unit_range r = range_of(o);
   void *c = state[l->covariance];
   double unit = symo_orbit_unit(o, state, l), old = log2(unit);
   double kept =
       o->method.beta2 > 0 ? 0.5 * log2(o->method.beta2 * size_of(o, l, state)) : -INFINITY;
-  if (log2(all) - old <= r.high && kept >= r.low && kept <= r.high) return unit;
-  double want = fmax(kept, log2(norm_of(o, l, x)) - old);
+  if (all - old <= r.high && kept >= r.low && kept <= r.high) return unit;
+  double want = fmax(kept, log_norm_of(o, l, x, scale) - old);
   if (eps > 0) want = fmax(want, 0.5 * log2(eps) - old); /* beside which less is nothing */
   if (!isfinite(want) || (want >= r.low && want <= r.high)) return unit;
   double to = fmin(fmax(round(old + want), -r.most), r.most);
@@ -103,9 +99,10 @@ static double choose_unit(const orbit *o, const orbit_label *l, symo_const_vecto
 }
 
 double symo_orbit_take_unit(const orbit *o, void *const *state, const orbit_label *l,
-                            const curvature_step *step, symo_const_vector x, double all) {
-  if (all < 0) all = norm_of(o, l, x);
-  double unit = choose_unit(o, l, x, all, o->relative ? 0 : step->damping, state);
+                            const curvature_step *step, symo_const_vector x,
+                            const curvature_scale *scale, double all) {
+  if (isnan(all)) all = log_norm_of(o, l, x, scale);
+  double unit = choose_unit(o, l, x, scale, all, o->relative ? 0 : step->damping, state);
   ((double *)state[o->units])[l - o->labels] = unit;
   return unit;
 }
@@ -115,7 +112,7 @@ typedef struct gram_job {
   void *const *state;
   const curvature_step *step;
   symo_const_vector x;
-  double all; /* norm of x */
+  void **spare;
   void *work;
 } gram_job;
 
@@ -126,18 +123,40 @@ static void take_gram(void *arg, size_t index, int worker) {
   const orbit_label *l = &o->labels[o->part_label[index]];
   double beta = o->method.beta2, weight = beta >= 1 ? 1 : 1 - beta;
   if (l->covariance == ORBIT_NO_ENTRY) return;
-  double unit = symo_orbit_take_unit(o, j->state, l, j->step, j->x, j->all);
-  symo_label_gram(o->plan, l->label, weight / orbit_divisor(o, l->label), 1 / unit, j->x, 1, none,
-                  beta, j->state[l->covariance], curvature_work(j->step, j->work, worker));
+  symo_const_vector x = symo_orbit_in(o, l->label, j->x, &j->step->x,
+                                      log2(symo_orbit_unit(o, j->state, l)), j->spare);
+  symo_label_gram(o->plan, l->label, weight / orbit_divisor(o, l->label), 1, x, 1, none, beta,
+                  j->state[l->covariance],
+                  (char *)curvature_work(j->step, j->work, worker) + o->head);
+}
+
+/* Labels that share tensors one after the other, as they take turns in the spare vector. */
+static void take_part(void *arg, size_t part, int worker) {
+  const gram_job *j = arg;
+  for (size_t i = part > 0 ? j->o->part_end[part - 1] : 0; i < j->o->part_end[part]; i++)
+    take_gram(arg, i, worker);
 }
 
 symo_status symo_orbit_accumulate(const void *self, void *const *state, const curvature_step *step,
                                   symo_const_vector x, void *work) {
   const orbit *o = self;
-  gram_job j = {o, state, step, x, 0, work};
+  const symo_layout *layout = o->plan->layout;
+  gram_job j = {o, state, step, x, NULL, work};
+  double all = -INFINITY; /* of the norm */
+  bool plain = true;
   if (o->units == ORBIT_NO_ENTRY) return SYMO_OK; /* without memory */
-  for (size_t t = 0; t < o->plan->layout->num_tensors; t++)
-    j.all = hypot(j.all, symo_update_norm(symo_layout_view(o->plan->layout, o->dtype, x, t)));
-  symo_pool_run(step->pool, o->num_labels, take_gram, &j);
+  j.spare = symo_orbit_spare(o, work);
+  for (size_t t = 0; t < layout->num_tensors; t++) {
+    all = fmax(all, symo_orbit_log_norm(o, x, &step->x, t));
+    plain = plain && (step->x.stored == NULL || step->x.stored[t] == 0);
+  }
+  all += 0.5 * log2((double)layout->num_tensors);
+  for (size_t i = 0; i < o->num_labels; i++)
+    if (o->labels[i].covariance != ORBIT_NO_ENTRY)
+      plain = symo_orbit_take_unit(o, state, &o->labels[i], step, x, &step->x, all) == 1 && plain;
+  if (plain)
+    symo_pool_run(step->pool, o->num_labels, take_gram, &j);
+  else
+    symo_pool_run(step->pool, o->num_parts, take_part, &j);
   return SYMO_OK;
 }

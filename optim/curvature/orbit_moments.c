@@ -51,7 +51,7 @@ void symo_entry_squares(symo_dtype dtype, size_t n, double beta, double weight, 
       v64[i] = beta * v64[i] + weight * (scale * z64[i] * (scale * z64[i]));
 }
 
-void symo_entry_divide(symo_dtype dtype, size_t n, double scale, double half, double forth,
+void symo_entry_divide(symo_dtype dtype, size_t n, double scale, double half, double back,
                        double eps, const void *v, void *z) {
   const float *v32 = v;
   const double *v64 = v;
@@ -59,12 +59,12 @@ void symo_entry_divide(symo_dtype dtype, size_t n, double scale, double half, do
   double *z64 = z;
   if (dtype == SYMO_F32)
     for (size_t i = 0; i < n; i++) {
-      double below = forth * power_of(scale * (double)v32[i], half) + eps;
-      z32[i] = below > 0 ? (float)((double)z32[i] / below) : 0;
+      double below = power_of(scale * (double)v32[i], half) + eps;
+      z32[i] = below > 0 ? (float)(back * (double)z32[i] / below) : 0;
     }
   else
     for (size_t i = 0; i < n; i++) {
-      double below = forth * power_of(scale * v64[i], half) + eps;
-      z64[i] = below > 0 ? z64[i] / below : 0;
+      double below = power_of(scale * v64[i], half) + eps;
+      z64[i] = below > 0 ? back * z64[i] / below : 0;
     }
 }

@@ -8,10 +8,10 @@ void symo_column_squares(symo_dtype dtype, size_t rows, size_t m, double scale, 
                          double *sum);
 void symo_column_scale(symo_dtype dtype, size_t rows, size_t m, const double *f, void *z);
 
-/* v, z: [n].  v = beta v + weight (scale z)^2;  z = z / (forth (scale v)^half + eps), 0 over 0. */
+/* v, z: [n].  v = beta v + weight (scale z)^2;  z = back z / ((scale v)^half + eps), 0 over 0. */
 void symo_entry_squares(symo_dtype dtype, size_t n, double beta, double weight, double scale,
                         const void *z, void *v);
-void symo_entry_divide(symo_dtype dtype, size_t n, double scale, double half, double forth,
+void symo_entry_divide(symo_dtype dtype, size_t n, double scale, double half, double back,
                        double eps, const void *v, void *z);
 
 #endif

@@ -203,14 +203,12 @@ symo_status symo_orbit_refresh(const void *self, void *const *state, const curva
   if (basis) memcpy(v, state[l->basis], bytes);
   double *values = basis ? (double *)(void *)((char *)work + p.c + p.roots) + l->label->m : NULL;
   curvature_report found = {NAN, NAN, false};
-  double unit = symo_orbit_unit(o, state, l), back = -o->method.alpha * log2(unit);
+  double unit = symo_orbit_unit(o, state, l);
   curvature_step now = symo_orbit_in_units(o, step, unit);
-  if (fabs(back) > (o->dtype == SYMO_F32 ? 120 : 1020)) return SYMO_NO_CONVERGENCE;
   symo_status status =
       refresh_members(o, l, state[l->covariance], &now, v, to, values, &found, work);
   if (status != SYMO_OK) return status;
-  if (back != 0 && to != NULL)
-    symo_scal(o->dtype, l->label->count * l->label->m * l->label->m, exp2(back), to);
+  ((double *)state[o->root_units])[l - o->labels] = unit;
   if (apart && to != NULL) memcpy(state[l->root], to, bytes);
   if (orbit_in_basis(l)) symo_orbit_basis_start(o, l, state, &now, values);
   if (basis && !found.kept) memcpy(state[l->basis], v, bytes);

@@ -26,7 +26,6 @@
 #include "core/error.h"
 #include "core/text.h"
 #include "optim/damping/damping.h"
-#include "optim/state.h"
 
 /* ---- which axes have factors ---- */
 
@@ -122,6 +121,9 @@ static symo_status set_tensors(per_axis *p, int threads) {
   p->tensors = symo_calloc(p->num_tensors, sizeof *p->tensors);
   p->axes = symo_calloc(axes + 1, sizeof *p->axes);
   if (p->tensors == NULL || p->axes == NULL) return symo_fail_memory(p->context, "per-axis");
+  bool memory = p->basis || p->method.beta2 > 0;
+  p->units = memory ? (int)p->num_entries++ : -1;
+  p->root_units = memory && !p->basis ? (int)p->num_entries++ : -1;
   p->progress = p->basis ? (int)p->num_entries++ : -1;
   for (size_t t = 0; t < p->num_tensors; t++) {
     axis_tensor *tensor = &p->tensors[t];
@@ -221,6 +223,7 @@ static symo_status create(const curvature_task *task, void **self) {
   p->layout = symo_layout_retain(task->layout);
   p->method = *task->method;
   p->dtype = task->dtype;
+  p->units = p->root_units = -1;
   p->relative = damping != NULL && damping->relative;
   p->basis = strcmp(task->method->basis, "adam") == 0;
   if (p->method.alpha > 0 || p->basis) SYMO_TRY(set_tensors(p, task->threads));
@@ -251,6 +254,10 @@ static symo_state_entry entry(const void *self, size_t index) {
     e = (symo_state_entry){"progress", SYMO_F64, 1, {p->num_axes + 1}, NULL};
     return e;
   }
+  if (p->units >= 0 && (int)index == p->units)
+    return (symo_state_entry){"units", SYMO_F64, 1, {p->num_tensors}, NULL};
+  if (p->root_units >= 0 && (int)index == p->root_units)
+    return (symo_state_entry){"root-units", SYMO_F64, 1, {p->num_axes}, NULL};
   for (size_t t = 0; t < p->num_tensors; t++) {
     const axis_tensor *tensor = &p->tensors[t];
     const layout_tensor *lt = &p->layout->tensors[t];
@@ -287,7 +294,9 @@ typedef struct axis_job {
 
 static void accumulate_one(void *arg, size_t index, int worker) {
   const axis_job *j = arg;
-  symo_axis_accumulate(j->p, j->state, j->p->order[index], j->x, j->p->method.beta2,
+  const size_t t = j->p->order[index];
+  symo_axis_take_unit(j->p, j->state, j->step, t, j->x, &j->step->x);
+  symo_axis_accumulate(j->p, j->state, t, j->x, &j->step->x, j->p->method.beta2,
                        curvature_work(j->step, j->work, worker));
 }
 
@@ -301,25 +310,15 @@ static symo_status accumulate(const void *self, void *const *state, const curvat
   return SYMO_OK;
 }
 
-/* Factors have traces of at most the square of the norm, averages of them too; sums have what they
- * have. */
-static double room(const void *self, void *const *state) {
-  const per_axis *p = self;
-  double range = symo_range_of(p->dtype) / 4, most = 0;
-  for (size_t i = 0; p->method.beta2 >= 1 && i < p->num_axes; i++)
-    most = fmax(most, symo_trace(p->dtype, p->axes[i].dim, state[p->axes[i].factor]));
-  return p->num_axes == 0 && !p->basis ? INFINITY : sqrt(fmax(range - most, 0));
-}
-
 /* ---- roots and steps ---- */
 
 static symo_status take_root(const per_axis *p, const axis_factor *a, const curvature_step *step,
-                             void *c, void *root, solver_report *report, void *work) {
+                             double unit, void *c, void *root, solver_report *report, void *work) {
   double trace = symo_trace(p->dtype, a->dim, c);
   if (!isfinite(trace)) return SYMO_NO_CONVERGENCE;
   solver_options options = {.dtype = p->dtype,
                             .eps = p->relative ? step->damping * trace / (double)a->dim
-                                               : step->damping,
+                                               : symo_axis_damping(p, step, 2 * unit),
                             .power = a->power,
                             .steps = symo_solver_steps(&p->method),
                             .tolerance = p->method.solver_tolerance};
@@ -338,16 +337,18 @@ static symo_status refresh(const void *self, void *const *state, const curvature
   memcpy(work, state[a->factor], numbers * symo_dtype_size(p->dtype));
   if (p->method.correction && beta < 1 && step->updates > 0)
     symo_scal(p->dtype, numbers, 1 / (1 - pow(beta, (double)step->updates)), work);
+  double unit = symo_axis_unit(p, state, a->tensor);
   symo_status status =
-      take_root(p, a, step, work, state[a->root], &solved, (char *)work + square_bytes(p, a));
+      take_root(p, a, step, unit, work, state[a->root], &solved, (char *)work + square_bytes(p, a));
+  if (status == SYMO_OK) ((double *)state[p->root_units])[root] = unit;
   if (status == SYMO_OK && report != NULL)
     *report = (curvature_report){solved.condition, solved.effective_rank, false};
   return status;
 }
 
 /* The roots of the factors of x itself, one behind the other. */
-static symo_status roots_of(const per_axis *p, size_t tensor, const curvature_step *step, symo_nd x,
-                            void **matrix, char *room, char *work) {
+static symo_status roots_of(const per_axis *p, size_t tensor, const curvature_step *step,
+                            double unit, symo_nd x, void **matrix, char *room, char *work) {
   const axis_tensor *t = &p->tensors[tensor];
   solver_report report;
   for (size_t i = t->first; i < t->first + t->num; i++) {
@@ -355,7 +356,8 @@ static symo_status roots_of(const per_axis *p, size_t tensor, const curvature_st
     matrix[i] = room;
     room += square_bytes(p, a);
     symo_axis_gram(x, a->axis, a->weight, 0, work);
-    symo_status status = take_root(p, a, step, work, matrix[i], &report, work + square_bytes(p, a));
+    symo_status status =
+        take_root(p, a, step, unit, work, matrix[i], &report, work + square_bytes(p, a));
     if (status != SYMO_OK) return status;
   }
   return SYMO_OK;
@@ -370,14 +372,27 @@ static void apply_one(void *arg, size_t index, int worker) {
   char *x = b + tensor_bytes(p), *room = x + tensor_bytes(p);
   symo_nd from = symo_axis_view(p, j->x, t), to = symo_axis_view(p, symo_vector_const(j->out), t);
   head.status[t] = SYMO_OK;
+  const int stored = symo_axis_stored(&j->step->x, t);
   if (p->num_axes == 0) { /* alpha 0 */
     symo_nd_copy(1, from, to);
+    if (j->step->out != NULL) j->step->out[t] = stored;
     return;
   }
-  from = symo_axis_source(p, from, t, x);
+  const double level = symo_axis_level(p, j->step, &j->step->x, t);
+  from = symo_axis_source(p, from, stored - (int)level, t, x);
   if (p->method.beta2 == 0)
-    head.status[t] = roots_of(p, t, j->step, from, head.matrix, room, room + roots_bytes(p, t));
-  if (head.status[t] == SYMO_OK) symo_axis_multiply_all(p, t, head.matrix, false, from, to, a, b);
+    head.status[t] =
+        roots_of(p, t, j->step, level, from, head.matrix, room, room + roots_bytes(p, t));
+  if (head.status[t] != SYMO_OK) return;
+  symo_axis_multiply_all(p, t, head.matrix, false, from, to, a, b);
+  double left = level; /* powers of two that are not in the result */
+  for (size_t i = p->tensors[t].first; i < p->tensors[t].first + p->tensors[t].num; i++)
+    left +=
+        2 * p->axes[i].power * (p->method.beta2 == 0 ? level : symo_axis_root_unit(p, j->state, i));
+  if (j->step->out != NULL)
+    j->step->out[t] = left;
+  else if (left != 0)
+    symo_nd_copy(exp2(left), to, to);
 }
 
 static symo_status apply(const void *self, void *const *state, const curvature_step *step,
@@ -457,7 +472,6 @@ const symo_curvature symo_curvature_per_axis = {
     .entry = entry,
     .work_bytes = work_bytes,
     .accumulate = accumulate,
-    .room = room,
     .num_roots = num_roots,
     .refresh = refresh,
     .apply = apply,

@@ -27,6 +27,7 @@ typedef struct per_axis {
   symo_method method;
   symo_dtype dtype;
   bool relative, basis;
+  int units, root_units; /* entries, float64, [tensors] and [axes]: see per_axis_unit.c; -1: none */
   int progress; /* entry with a basis, float64: steps made, then for each axis whether it is due */
   size_t num_tensors, num_axes, num_entries, largest, work; /* largest: tensor */
   axis_tensor *tensors;
@@ -48,8 +49,23 @@ static inline size_t axis_round(size_t bytes) { return (bytes + 63) / 64 * 64; }
 symo_nd symo_axis_view(const per_axis *p, symo_const_vector x, size_t tensor);
 symo_nd symo_axis_dense(const per_axis *p, void *at, size_t tensor);
 
-/* x as it is if BLAS can take it, else copied to room. */
-symo_nd symo_axis_source(const per_axis *p, symo_nd x, size_t tensor, void *room);
+/* x times 2^exponent: as it is if that is 1 and BLAS can take it, else copied to room. */
+symo_nd symo_axis_source(const per_axis *p, symo_nd x, int exponent, size_t tensor, void *room);
+
+/* per_axis_unit.c: exponents of the powers of two in which the memory of a tensor is held, and the
+ * root of an axis was; the power in which a vector without memory is taken. */
+double symo_axis_unit(const per_axis *p, void *const *state, size_t tensor);
+double symo_axis_root_unit(const per_axis *p, void *const *state, size_t axis);
+double symo_axis_level(const per_axis *p, const curvature_step *step, const curvature_scale *scale,
+                       size_t tensor);
+static inline int symo_axis_stored(const curvature_scale *scale, size_t tensor) {
+  return scale->stored != NULL ? scale->stored[tensor] : 0;
+}
+/* Chooses it for what memory holds and for x, and turns memory to it. */
+void symo_axis_take_unit(const per_axis *p, void *const *state, const curvature_step *step,
+                         size_t tensor, symo_const_vector x, const curvature_scale *scale);
+/* eps in a unit, squared if it is added to C. */
+double symo_axis_damping(const per_axis *p, const curvature_step *step, double unit);
 
 /* Lower triangle of c [n, n] = alpha mat(x) mat(x)' + beta c, mat(x) the [n, rest] matrix whose rows
  * are the slices of x along the axis. */
@@ -63,9 +79,9 @@ void symo_axis_multiply(symo_mat r, symo_nd x, int axis, symo_nd y);
 void symo_axis_multiply_all(const per_axis *p, size_t tensor, void *const *matrix, bool transpose,
                             symo_nd x, symo_nd y, void *a, void *b);
 
-/* Factors of one tensor of x.  work: one tensor. */
+/* Factors of one tensor of x, in the unit there is.  work: one tensor. */
 void symo_axis_accumulate(const per_axis *p, void *const *state, size_t tensor, symo_const_vector x,
-                          double beta, void *work);
+                          const curvature_scale *scale, double beta, void *work);
 
 /* With a basis (per_axis_basis.c). */
 const char *symo_axis_basis_refuse(const symo_method *method);

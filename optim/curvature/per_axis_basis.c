@@ -12,7 +12,7 @@
  * A new basis is one power iteration: the rows of V_k are sorted by v' L v, descending, multiplied by
  * L and made orthonormal again; v moves with the sort, m is turned to the new basis.  As published it
  * comes at the end of a step, from the L that holds the gradient of that step: a refresh says that an
- * axis is due, the step does it. */
+ * axis is due, the step does it.  L, m and v are all in the unit of the tensor (per_axis_unit.c). */
 #include <math.h>
 #include <string.h>
 
@@ -40,9 +40,9 @@ typedef struct moment_rule {
 } moment_rule;
 
 /* s: steps made, this one included, the first not. */
-static moment_rule rule_of(const per_axis *p, double s, double eps) {
+static moment_rule rule_of(const per_axis *p, double s) {
   const symo_method *q = &p->method;
-  moment_rule r = {.b1 = q->momentum, .b2 = q->beta2, .half = q->alpha / 2, .eps = eps};
+  moment_rule r = {.b1 = q->momentum, .b2 = q->beta2, .half = q->alpha / 2};
   r.w1 = q->momentum_ema ? 1 - r.b1 : 1;
   r.w2 = r.b2 >= 1 ? 1 : 1 - r.b2;
   r.factor = 1;
@@ -196,9 +196,12 @@ symo_status symo_axis_basis_refresh(const per_axis *p, void *const *state, size_
 /* ---- steps ---- */
 
 /* Factors of the first gradient, and their eigenvectors.  Can be done again. */
-static symo_status begin(const per_axis *p, void *const *state, symo_const_vector g,
-                         symo_vector out, char *work) {
-  for (size_t t = 0; t < p->num_tensors; t++) symo_axis_accumulate(p, state, t, g, 0, work);
+static symo_status begin(const per_axis *p, void *const *state, const curvature_step *step,
+                         symo_const_vector g, symo_vector out, char *work) {
+  for (size_t t = 0; t < p->num_tensors; t++) {
+    symo_axis_take_unit(p, state, step, t, g, &step->g);
+    symo_axis_accumulate(p, state, t, g, &step->g, 0, work);
+  }
   for (size_t i = 0; i < p->num_axes; i++) {
     const axis_factor *a = &p->axes[i];
     size_t bytes = a->dim * a->dim * symo_dtype_size(p->dtype);
@@ -236,16 +239,23 @@ static void apply_one(void *arg, size_t index, int worker) {
   char *a = (char *)curvature_work(j->step, j->work, worker) + p->head, *b = a + bytes;
   char *x = b + bytes;
   symo_nd inside = symo_axis_dense(p, x, t), to = symo_axis_view(p, symo_vector_const(j->out), t);
-  symo_nd from = symo_axis_source(p, symo_axis_view(p, j->g, t), t, b);
+  symo_axis_take_unit(p, j->state, j->step, t, j->g, &j->step->g);
+  const double unit = symo_axis_unit(p, j->state, t);
+  moment_rule rule = j->rule;
+  rule.eps = symo_axis_damping(p, j->step, p->method.alpha * unit);
+  if (j->step->out != NULL) j->step->out[t] = (1 - p->method.alpha) * unit;
+  symo_nd from = symo_axis_source(p, symo_axis_view(p, j->g, t),
+                                  symo_axis_stored(&j->step->g, t) - (int)unit, t, b);
   symo_axis_multiply_all(p, t, matrix, false, from, inside, a, b);
   if (p->dtype == SYMO_F32)
-    moments_f32(&j->rule, tensor->size, (float *)(void *)x, j->state[tensor->moment],
+    moments_f32(&rule, tensor->size, (float *)(void *)x, j->state[tensor->moment],
                 j->state[tensor->second]);
   else
-    moments_f64(&j->rule, tensor->size, (double *)(void *)x, j->state[tensor->moment],
+    moments_f64(&rule, tensor->size, (double *)(void *)x, j->state[tensor->moment],
                 j->state[tensor->second]);
   symo_axis_multiply_all(p, t, matrix, true, inside, to, a, b);
-  if (j->statistics) symo_axis_accumulate(p, j->state, t, j->g, p->method.beta2, a);
+  if (j->step->out == NULL && unit != 0) symo_nd_copy(exp2((1 - p->method.alpha) * unit), to, to);
+  if (j->statistics) symo_axis_accumulate(p, j->state, t, j->g, &j->step->g, p->method.beta2, a);
   for (size_t i = tensor->first; i < tensor->first + tensor->num; i++) {
     if (progress[1 + i] > 0) renew(p, &p->axes[i], j->state, a);
     progress[1 + i] = 0;
@@ -255,9 +265,9 @@ static void apply_one(void *arg, size_t index, int worker) {
 symo_status symo_axis_basis_apply(const per_axis *p, void *const *state, const curvature_step *step,
                                   symo_const_vector g, symo_vector out, void *work) {
   double *progress = state[p->progress], made = progress[0], every = p->method.statistics_every;
-  if (made == 0) return begin(p, state, g, out, (char *)work + p->head);
+  if (made == 0) return begin(p, state, step, g, out, (char *)work + p->head);
   basis_job j = {.p = p, .state = state, .step = step, .g = g, .out = out, .work = work};
-  j.rule = rule_of(p, made, step->damping);
+  j.rule = rule_of(p, made);
   j.statistics = !(every > 1) || fmod(made, every) == 0;
   axis_head head = symo_axis_head(p, work);
   for (size_t i = 0; i < p->num_axes; i++) head.matrix[i] = state[p->axes[i].root];

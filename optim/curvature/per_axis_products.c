@@ -40,10 +40,10 @@ static bool is_dense(const symo_nd *x) {
   return dense;
 }
 
-symo_nd symo_axis_source(const per_axis *p, symo_nd x, size_t tensor, void *room) {
-  if (regular(&x)) return x;
+symo_nd symo_axis_source(const per_axis *p, symo_nd x, int exponent, size_t tensor, void *room) {
+  if (exponent == 0 && regular(&x)) return x;
   symo_nd dense = symo_axis_dense(p, room, tensor);
-  symo_nd_copy(1, x, dense);
+  symo_nd_shift(exponent, x, dense);
   return dense;
 }
 
@@ -104,11 +104,12 @@ void symo_axis_multiply_all(const per_axis *p, size_t tensor, void *const *matri
 }
 
 void symo_axis_accumulate(const per_axis *p, void *const *state, size_t tensor, symo_const_vector x,
-                          double beta, void *work) {
+                          const curvature_scale *scale, double beta, void *work) {
   double weight = p->method.beta2 >= 1 ? 1 : 1 - p->method.beta2;
   const axis_tensor *t = &p->tensors[tensor];
   if (t->num == 0) return;
-  symo_nd from = symo_axis_source(p, symo_axis_view(p, x, tensor), tensor, work);
+  int exponent = symo_axis_stored(scale, tensor) - (int)symo_axis_unit(p, state, tensor);
+  symo_nd from = symo_axis_source(p, symo_axis_view(p, x, tensor), exponent, tensor, work);
   for (size_t i = t->first; i < t->first + t->num; i++) {
     const axis_factor *f = &p->axes[i];
     symo_axis_gram(from, f->axis, weight * f->weight, beta, state[f->factor]);

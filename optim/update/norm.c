@@ -1,6 +1,6 @@
 /* Norms.  Squares are summed in float64 over eight lanes, entry i in lane i mod 8: fast, and the
  * same for every storage of the same numbers.  Where squares would overflow, or nothing but
- * underflow is left, the entries are first divided by the largest of them. */
+ * underflow is left, the entries are first brought nearer to 1 by a power of two. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -140,18 +140,26 @@ static double root_of_squares(symo_nd x, double a) {
   return root_of_lanes(&q);
 }
 
-double symo_update_norm(symo_nd x) {
+/* The largest power of two, squares of which are in range in both directions. */
+enum { FAR = 600 };
+
+double symo_update_far_norm(symo_nd x, int *exponent) {
   double norm = root_of_squares(x, 1);
-  if (norm >= 1e-140 && norm <= DBL_MAX) return norm;
+  *exponent = 0;
+  if (norm >= 1e-140 && norm <= 1e140) return norm;
   double largest = symo_nd_max_abs(x);
   if (largest == 0 || !(largest <= DBL_MAX)) return largest;
+  frexp(largest, exponent);
+  int shift = -*exponent;
+  shift = shift > FAR ? FAR : shift < -FAR ? -FAR : shift;
+  *exponent = -shift;
+  return root_of_squares(x, ldexp(1, shift));
+}
+
+double symo_update_norm(symo_nd x) {
   int exponent;
-  frexp(largest, &exponent);
-  /* Two steps, as 2^-exponent by itself may be out of range. */
-  double half = ldexp(1, -exponent / 2), rest = ldexp(1, -exponent - -exponent / 2);
-  if (half * rest <= DBL_MAX && half * rest > 0)
-    return ldexp(root_of_squares(x, half * rest), exponent);
-  return largest * sqrt((double)symo_nd_size(&x)); /* subnormal: an upper bound does */
+  double norm = symo_update_far_norm(x, &exponent);
+  return ldexp(norm, exponent);
 }
 
 /* ---- a step and its length ---- */

@@ -28,7 +28,11 @@ double symo_update_scale(const symo_method *method, size_t order, const size_t *
 /* p := (1 - rate decay) p - rate factor d. */
 void symo_update_apply(double rate, double decay, double factor, symo_nd d, symo_nd p);
 
-/* Norm of a tensor in float64, without overflow. */
+/* Norm of a tensor in float64, without overflow on the way. */
 double symo_update_norm(symo_nd x);
+
+/* The same as a number times 2^*exponent, for norms that float64 itself cannot hold; *exponent is 0
+ * where the number is between 1e-140 and 1e140, and for 0, infinity and NaN. */
+double symo_update_far_norm(symo_nd x, int *exponent);
 
 #endif

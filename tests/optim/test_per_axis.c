@@ -269,8 +269,9 @@ Test(per_axis, a_root_that_fails_leaves_the_last_one) {
   symo_rig_step(&rig, true, u, found);
   cr_assert(rig.report.condition >= 1 && rig.report.effective_rank <= 7);
   double *root = symo_rig_entry(&rig, "w/axis-1/root");
-  u[5] = 1e30;
   symo_rig_step(&rig, false, u, found);
+  for (size_t i = 0; i < rig.num_entries; i++) /* as no step leaves it */
+    if (strcmp(rig.entries[i].name, "w/axis-1/factor") == 0) *(float *)rig.state[i] = INFINITY;
   cr_assert(symo_rig_refresh(&rig) == SYMO_NO_CONVERGENCE);
   double *after = symo_rig_entry(&rig, "w/axis-1/root");
   cr_assert(memcmp(root, after, 49 * sizeof *root) == 0);

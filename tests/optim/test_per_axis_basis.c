@@ -291,7 +291,7 @@ Test(per_axis_basis, a_basis_that_serves_is_kept) {
   symo_world_close(&w);
 }
 
-Test(per_axis_basis, zero_tiny_and_infinite_squares) {
+Test(per_axis_basis, zero_tiny_and_large_gradients) {
   static const double sizes[] = {0, 1e-30, 1e30};
   for (int k = 0; k < 6; k++) {
     symo_world w;
@@ -312,10 +312,6 @@ Test(per_axis_basis, zero_tiny_and_infinite_squares) {
       symo_status status = symo_rig_refresh(&rig);
       if (status == SYMO_OK)
         status = symo_rig_apply(&rig, symo_test_in(&x), symo_test_in(&x), symo_test_out(&y));
-      if (dtype == SYMO_F32 && k % 3 == 2) { /* squares are infinite: no step, until it is less */
-        cr_assert(status == SYMO_NO_CONVERGENCE);
-        break;
-      }
       cr_assert(status == SYMO_OK);
       symo_test_vector_get(&y, found);
       cr_assert(isfinite(symo_test_max(found, w.n)), "case %d, step %d", k, t);

@@ -338,7 +338,7 @@ Test(optim_step, muon_is_its_published_rule) {
 Test(optim_step, directions_that_overflow_are_not_taken) {
   symo_test_stepper s;
   symo_stepper_open(&s, net, SYMO_F32, 20, false);
-  symo_stepper_preset(&s, "normalized-sgd", "alpha=2");
+  symo_stepper_preset(&s, "normalized-sgd", "alpha=2 lr=100");
   double before[80];
   memcpy(before, s.theta, sizeof before);
   for (size_t i = 0; i < s.w.n; i++) s.g[i] = 1e-40;

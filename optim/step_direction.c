@@ -1,0 +1,104 @@
+/* From the gradient to the direction that the curvature gets: clipping, L2 decay, momentum.
+ *
+ * Momentum is kept in powers of two, one a tensor: 2^0 unless norms are so far from 1 that its sums
+ * would round as subnormals do, or overflow. */
+#include <math.h>
+#include <string.h>
+
+#include "optim/step.h"
+#include "optim/update/update.h"
+
+void symo_step_gradient(block_step *s) {
+  const symo_method *m = &s->b->method;
+  void **pointers = (void **)symo_step_at(s, s->w.pointers_at) + 3 * s->b->num_tensors;
+  bool l2 = strcmp(m->decay, "l2") == 0;
+  s->decay = l2 ? 0 : m->weight_decay;
+  if (!s->w.gradient) return;
+  symo_layout_split(s->b->layout, s->state->optim->dtype, symo_step_at(s, s->w.gradient_at),
+                    pointers);
+  symo_const_vector to =
+      symo_const_vector_of(s->state->optim->dtype, (const void *const *)pointers);
+  for (size_t i = 0; i < s->b->num_tensors; i++) {
+    symo_nd g = symo_step_view(s, s->g, i), near = symo_step_view(s, to, i);
+    double norm = s->norm;
+    if (norm == INFINITY && m->clip_norm > 0) { /* clipped for certain: only the direction counts */
+      symo_nd_shift(-STEP_FAR, g, near);
+      g = near;
+      norm = s->state->far_norm;
+    }
+    symo_update_gradient(m, norm, l2 ? m->weight_decay : 0, g,
+                         symo_step_view(s, symo_vector_const(s->p), i), near);
+  }
+  s->g = s->u = to;
+}
+
+/* ---- numbers far from 1 ---- */
+
+static int level_of(symo_dtype dtype, double log_norm) {
+  if (log_norm == -INFINITY) return CURVATURE_ZERO;
+  return fabs(log_norm) <= curvature_tame(dtype) ? 0 : (int)round(log_norm);
+}
+
+static double log_norm_of(symo_nd x) {
+  int exponent;
+  double norm = symo_update_far_norm(x, &exponent);
+  return log2(norm) + exponent;
+}
+
+void symo_step_levels(block_step *s) {
+  const symo_dtype dtype = s->state->optim->dtype;
+  for (size_t i = 0; i < s->b->num_tensors; i++) {
+    double log_norm = s->w.gradient ? log_norm_of(symo_step_view(s, s->g, i))
+                                    : s->state->log_norms[s->b->tensors[i]];
+    s->u_level[i] = s->g_level[i] = level_of(dtype, log_norm);
+  }
+}
+
+/* Chooses the power of two of a momentum for what it holds and for the gradient, and turns what it
+ * holds to it. */
+static void choose_exponent(block_step *s, size_t i, symo_nd m) {
+  double *entry = (double *)s->state->data[symo_block_exponent_entry(s->b)] + i;
+  const symo_dtype dtype = s->state->optim->dtype;
+  int old = fabs(*entry) <= 2000 ? (int)*entry : 0, to = 0;
+  s->u_level[i] = 0;
+  if (s->g_level[i] != 0 || old != 0) {
+    double of_g = log_norm_of(symo_step_view(s, s->g, i)), of_m = log_norm_of(m) + old;
+    double most = fmax(of_g, of_m);
+    to = most == -INFINITY                           ? old
+         : level_of(dtype, most) == 0                ? 0
+         : fabs(most - old) <= curvature_tame(dtype) ? old
+                                                     : (int)round(most);
+    s->u_level[i] = most == -INFINITY ? CURVATURE_ZERO : to;
+  }
+  if (to != old) symo_nd_shift(old - to, m, m);
+  *entry = to;
+  s->u_stored[i] = to;
+}
+
+void symo_step_momentum(block_step *s) {
+  const optim_block *b = s->b;
+  void **pointers = (void **)symo_step_at(s, s->w.pointers_at) + 4 * b->num_tensors;
+  if (!symo_block_has_momentum(b)) return;
+  if (s->w.direction)
+    symo_layout_split(b->layout, s->state->optim->dtype, symo_step_at(s, s->w.direction_at),
+                      pointers);
+  symo_const_vector to =
+      symo_const_vector_of(s->state->optim->dtype, (const void *const *)pointers);
+  for (size_t i = 0; i < b->num_tensors; i++) {
+    size_t entry = b->first_entry + i;
+    symo_nd m = symo_step_entry(s, entry, i), u = m, g = symo_step_view(s, s->g, i);
+    if (s->w.direction)
+      u = symo_step_view(s, to, i);
+    else
+      pointers[i] = s->state->data[entry];
+    if (symo_block_has_exponents(b)) choose_exponent(s, i, m);
+    if (s->u_stored[i] != 0) { /* nothing stands in out yet */
+      symo_nd near = symo_step_view(s, symo_vector_const(s->out), i);
+      symo_nd_shift(-s->u_stored[i], g, near);
+      g = near;
+    }
+    symo_update_momentum(&b->method, s->t, g, m, u);
+    s->shift[i] = s->u_stored[i];
+  }
+  s->u = to;
+}
