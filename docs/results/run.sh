@@ -57,7 +57,7 @@ rnn=(--data digits --net rnn:8-12-10 --examples 300 --seeds 3)
 zero=(--data digits --net conv:8x8x1-c16k3-p4-10 --examples 150 --seeds 3)
 circular=(--data digits --net conv:8x8x1-c16k3c-p4-10 --examples 150 --seeds 3)
 compare rnn "sweep.png" "${rnn[@]}" --sweep scale --sweep-values 0.01,0.03,0.1,0.3,1
-also rnn "${rnn[@]}" --centered --sweep scale --sweep-values 0.01,0.03,0.1,0.3,1
+also rnn "${rnn[@]}" --uncentered --sweep scale --sweep-values 0.01,0.03,0.1,0.3,1
 compare rnn-training "sweep.png" "${rnn[@]}" --sweep steps --sweep-values 0,10,30,100,300
 compare rnn-groups "cost.png" "${rnn[@]}" --sweep groups \
   --sweep-values "identity,sign-flip,cyclic,permutation,signed-permutation,orthogonal,\
