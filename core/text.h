@@ -17,6 +17,16 @@ __attribute__((format(printf, 2, 3)))
 #endif
 void symo_text_add(symo_text *out, const char *format, ...);
 
+/* The shortest decimal that reads back to the same bits, with a point in every locale: "0.1", "1e-7",
+ * "2", "-0". */
+typedef struct symo_decimal {
+  char text[32];
+} symo_decimal;
+symo_decimal symo_decimal_of(double value);
+
+/* The same at the end of a text, but -0 as "-0.0": JSON would read a whole number, which has no sign. */
+void symo_text_add_number(symo_text *out, double value);
+
 /* Hands the text over (symo_free), or SYMO_E_MEMORY. */
 symo_status symo_text_finish(symo_text *text, symo_context *context, char **out);
 

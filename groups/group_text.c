@@ -325,18 +325,6 @@ symo_status symo_notation_group(symo_notation *r, const char *owner, symo_group_
 
 /* ---- writing ---- */
 
-void symo_text_add_number(symo_text *text, double value) {
-  char number[40];
-  for (int digits = 15; digits <= 17; digits++) {
-    snprintf(number, sizeof number, "%.*g", digits, value);
-    if (strtod(number, NULL) == value) break;
-  }
-  for (char *p = number; *p != 0; p++)
-    if (*p == ',') *p = '.';
-  /* "-0" would be read as a whole number, which has no sign. */
-  symo_text_add(text, "%s%s", number, strcmp(number, "-0") == 0 ? ".0" : "");
-}
-
 static symo_status add_parts(symo_text *text, symo_context *context, const char *owner,
                              const symo_group_spec *spec) {
   for (size_t i = 0; i < spec->num_parts; i++) {

@@ -56,8 +56,4 @@ symo_status symo_notation_group(symo_notation *r, const char *owner, symo_group_
 symo_status symo_notation_add_group(symo_text *text, symo_context *context, const char *owner,
                                     const symo_group *group, size_t dim);
 
-/* Appends the shortest of 15 to 17 digits that read as the same number, with a point in every
- * locale. */
-void symo_text_add_number(symo_text *text, double value);
-
 #endif

@@ -10,6 +10,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "io/file.h"
 #include "io/json.h"
 #include "io/names.h"
@@ -49,9 +50,7 @@ static void number_text(const json_t *value, char text[VALUE]) {
     snprintf(text, VALUE, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
     return;
   }
-  snprintf(text, VALUE, "%.17g", json_real_value(value));
-  for (char *p = text; *p != '\0'; ++p)
-    if (*p == ',') *p = '.';
+  snprintf(text, VALUE, "%s", symo_decimal_of(json_real_value(value)).text);
 }
 
 /* The text of a value, where it has the type that the option wants. */

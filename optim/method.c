@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "optim/suggest.h"
 
 typedef struct option_row {
@@ -173,9 +174,9 @@ static symo_status check_number(symo_context *context, const option_row *row, co
                                 double x) {
   if (x >= row->option.min && x <= row->option.max && (!row->whole || x == floor(x)))
     return SYMO_OK;
-  return symo_fail(context, SYMO_E_ARGUMENT, "%s: %s: %g (must be a%s number from %g to %.10g)",
-                   where, row->option.key, x, row->whole ? " whole" : "", row->option.min,
-                   row->option.max);
+  return symo_fail(context, SYMO_E_ARGUMENT, "%s: %s: %s (must be a%s number from %s to %s)", where,
+                   row->option.key, symo_decimal_of(x).text, row->whole ? " whole" : "",
+                   symo_decimal_of(row->option.min).text, symo_decimal_of(row->option.max).text);
 }
 
 static const void *field(const symo_method *method, const option_row *row) {
@@ -213,17 +214,7 @@ static bool read_number(const char *value, double *out) {
 }
 
 static void write_number(double x, char value[128]) {
-  double back;
-  if (x == floor(x) && fabs(x) < 1e15) {
-    snprintf(value, 128, "%.0f", x);
-    return;
-  }
-  for (int digits = 1; digits <= 17; digits++) {
-    snprintf(value, 128, "%.*g", digits, x);
-    char *point = strchr(value, localeconv()->decimal_point[0]);
-    if (point != NULL) *point = '.';
-    if (read_number(value, &back) && back == x) return;
-  }
+  snprintf(value, 128, "%s", symo_decimal_of(x).text);
 }
 
 static bool read_flag(const char *value, bool *out) {
@@ -248,8 +239,9 @@ symo_status symo_method_set(symo_context *context, symo_method *method, const ch
   case SYMO_OPTION_NUMBER:
     if (!read_number(value, &number))
       return symo_fail(context, SYMO_E_ARGUMENT,
-                       "method: %s: \"%.40s\" (must be a%s number from %g to %.10g)", key, value,
-                       row->whole ? " whole" : "", row->option.min, row->option.max);
+                       "method: %s: \"%.40s\" (must be a%s number from %s to %s)", key, value,
+                       row->whole ? " whole" : "", symo_decimal_of(row->option.min).text,
+                       symo_decimal_of(row->option.max).text);
     status = check_number(context, row, "method", number);
     if (status == SYMO_OK) *(double *)p = number;
     return status;

@@ -1,6 +1,8 @@
 /* The texts of `symo help` and `symo COMMAND --help`, made from the tables. */
 #include "experiments/cli/parse.h"
 
+#include "core/text.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,11 +33,12 @@ static void print_row(const cli_option *o) {
   char text[1536], range[96] = "", choices[640] = "", extra[128] = "";
   bool bounded = o->min != 0 || o->max != 0;
   if (bounded && isfinite(o->min) && isfinite(o->max))
-    (void)snprintf(range, sizeof range, " From %.16g to %.16g.", o->min, o->max);
+    (void)snprintf(range, sizeof range, " From %s to %s.", symo_decimal_of(o->min).text,
+                   symo_decimal_of(o->max).text);
   else if (bounded && isfinite(o->min))
-    (void)snprintf(range, sizeof range, " At least %.16g.", o->min);
+    (void)snprintf(range, sizeof range, " At least %s.", symo_decimal_of(o->min).text);
   else if (bounded)
-    (void)snprintf(range, sizeof range, " At most %.16g.", o->max);
+    (void)snprintf(range, sizeof range, " At most %s.", symo_decimal_of(o->max).text);
   if (o->choices) {
     (void)snprintf(choices, sizeof choices, " One of: %s.", o->choices);
     for (char *p = choices; *p; p++)

@@ -3,11 +3,13 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "io/names.h"
 
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -107,6 +109,33 @@ void cli_push(cli *c, json_t *array, json_t *value) {
   if (json_array_append_new(array, value) != 0) c->broken_json = true;
 }
 
+/* jansson's 17 digits to the shortest that read back: 0.3, not 0.29999999999999999.  In place: no
+ * number gets longer. */
+static void shorten_numbers(char *text) {
+  char *to = text;
+  bool string = false;
+  for (const char *p = text; *p;) {
+    size_t n = string ? 0 : strspn(p, "-+.0123456789eE");
+    if (n == 0 || (*p != '-' && (*p < '0' || *p > '9'))) {
+      if (string && *p == '\\')
+        *to++ = *p++;
+      else if (*p == '"')
+        string = !string;
+      *to++ = *p++;
+      continue;
+    }
+    bool real = strcspn(p, ".eE") < n;
+    symo_decimal number = symo_decimal_of(strtod(p, NULL));
+    if (strpbrk(number.text, ".en") == NULL)
+      strcat(number.text, ".0"); /* a real number stays one */
+    size_t length = strlen(number.text);
+    memmove(to, real && length <= n ? number.text : p, real && length <= n ? length : n);
+    to += real && length <= n ? length : n;
+    p += n;
+  }
+  *to = '\0';
+}
+
 char *cli_dump_json(cli *c, json_t *value, size_t *length) {
   const size_t flags = JSON_INDENT(2) | JSON_REAL_PRECISION(17);
   size_t n = value && !c->broken_json ? json_dumpb(value, NULL, 0, flags) : 0;
@@ -117,8 +146,10 @@ char *cli_dump_json(cli *c, json_t *value, size_t *length) {
   }
   json_decref(value);
   if (!text) return NULL;
-  text[n] = '\n';
-  *length = n + 1;
+  text[n] = '\0';
+  shorten_numbers(text);
+  *length = strlen(text) + 1;
+  text[*length - 1] = '\n';
   return text;
 }
 

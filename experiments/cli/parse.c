@@ -4,6 +4,7 @@
 #include "experiments/cli/parse.h"
 
 #include "core/alloc.h"
+#include "core/text.h"
 #include "io/names.h"
 
 #include <assert.h>
@@ -70,10 +71,10 @@ static void label_of(const cli_option *o, char *out, size_t size) {
 static int out_of_range(cli *c, const cli_option *o, const char *text) {
   bool low = isfinite(o->min), high = isfinite(o->max);
   if (low && high)
-    return cli_fail(c, CLI_USAGE, "--%s: %s is out of range (give a number from %.16g to %.16g)",
-                    o->name, text, o->min, o->max);
-  return cli_fail(c, CLI_USAGE, "--%s: %s is out of range (give a number of %s %.16g)", o->name,
-                  text, low ? "at least" : "at most", low ? o->min : o->max);
+    return cli_fail(c, CLI_USAGE, "--%s: %s is out of range (give a number from %s to %s)", o->name,
+                    text, symo_decimal_of(o->min).text, symo_decimal_of(o->max).text);
+  return cli_fail(c, CLI_USAGE, "--%s: %s is out of range (give a number of %s %s)", o->name, text,
+                  low ? "at least" : "at most", symo_decimal_of(low ? o->min : o->max).text);
 }
 
 /* Integers may be typed as 1e6; strtod is exact below 2^53, and the rows keep within that. */

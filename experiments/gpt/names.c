@@ -97,11 +97,11 @@ symo_status gpt_config_text(symo_context *context, const symo_gpt_spec *spec, ch
   symo_text text = {0};
   symo_text_add(&text,
                 "{\"n_layer\": %zu, \"n_head\": %zu, \"n_embd\": %zu, \"block_size\": %zu, "
-                "\"bias\": %s, \"vocab_size\": %zu, \"dropout\": %.17g, \"tied\": %s, "
+                "\"bias\": %s, \"vocab_size\": %zu, \"dropout\": %s, \"tied\": %s, "
                 "\"activation\": \"%s\"}",
                 spec->layers, spec->heads, spec->width, spec->block, spec->bias ? "true" : "false",
-                spec->vocabulary, spec->dropout, spec->tied ? "true" : "false",
-                symo_activation_name(spec->activation));
+                spec->vocabulary, symo_decimal_of(spec->dropout).text,
+                spec->tied ? "true" : "false", symo_activation_name(spec->activation));
   return symo_text_finish(&text, context, out);
 }
 

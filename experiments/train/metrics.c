@@ -87,7 +87,7 @@ fail:
 /* ---- writing ---- */
 
 static void add_number(symo_text *line, const char *key, double value) {
-  if (isfinite(value)) symo_text_add(line, ", \"%s\": %.17g", key, value);
+  if (isfinite(value)) symo_text_add(line, ", \"%s\": %s", key, symo_decimal_of(value).text);
 }
 
 static void add_short(symo_text *line, const char *key, double value) {
@@ -144,7 +144,7 @@ symo_status train_metrics_write(train_metrics *metrics, const train_row *row) {
   char *text = NULL;
   symo_text_add(&line, "{\"step\": %llu", (unsigned long long)row->step);
   if (isfinite(row->loss))
-    symo_text_add(&line, ", \"loss\": %.17g", row->loss);
+    symo_text_add(&line, ", \"loss\": %s", symo_decimal_of(row->loss).text);
   else
     symo_text_add(&line, ", \"loss\": null");
   add_number(&line, "val_loss", row->val_loss);

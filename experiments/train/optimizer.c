@@ -11,6 +11,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 
 #include "io/optim_spec.h"
 
@@ -117,7 +118,7 @@ symo_status train_optimizer_spec(symo_context *context, const train_spec *spec, 
   bool room = true;
   setting_list *list = symo_calloc(1, sizeof *list);
   if (list == NULL) return symo_fail_memory(context, "optimizer");
-  snprintf(text, sizeof text, "lr=%.17g", spec->lr);
+  snprintf(text, sizeof text, "lr=%s", symo_decimal_of(spec->lr).text);
   if (!isnan(spec->lr)) room = add(list, text);
   room = room && add(list, spec->settings);
   SYMO_TRY(open(context, spec, list, changes, &optim));

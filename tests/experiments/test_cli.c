@@ -334,7 +334,7 @@ Test(cli, json_keeps_order_and_has_no_nan) {
   capture answer = begin_capture(1);
   cr_assert_eq(cli_print_json(&c, o), CLI_DONE);
   end_capture(&answer, out, TEXT);
-  cr_assert_str_eq(out, "{\n  \"z\": 0.10000000000000001,\n  \"a\": null,\n  \"b\": 1000000\n}\n");
+  cr_assert_str_eq(out, "{\n  \"z\": 0.1,\n  \"a\": null,\n  \"b\": 1000000\n}\n");
 }
 
 static long json_left;

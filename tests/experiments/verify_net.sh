@@ -189,6 +189,7 @@ for key in '"pass": false' '"verdict": "wrong"' '"space": "h1"' '"group": "signe
   '"tolerance": null' '"exact_bound": ' '"gradient_defect": ' '"loss_defect": ' '"largest_share": "'; do
   has "$key"
 done
+has '"approximate_bound": 0.3,' # as people write it
 [ "$(grep -c '"verdict": "exact"' out)" -eq 1 ] || fail "not one exact row: $(cat out)"
 json 0 $net --groups identity
 has '"joint": null'
