@@ -9,6 +9,7 @@
 #include "core/context.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "core/reserve.h"
 
 #include <symo/layout.h>
 #include <symo/version.h>
@@ -49,6 +50,7 @@ const char *symo_status_name(symo_status status) {
 
 symo_status symo_context_create(symo_context **out) {
   if (out == NULL) return SYMO_E_ARGUMENT;
+  if (symo_blas_reserve(1) != SYMO_OK) return SYMO_E_MEMORY;
   symo_context *context = symo_calloc(1, sizeof *context);
   if (context == NULL) return SYMO_E_MEMORY;
   atomic_flag_clear(&context->lock);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "core/nd.h"
+#include "core/reserve.h"
 #include "core/vector.h"
 
 #include <symo/status.h>
@@ -467,6 +468,7 @@ int symo_get_threads(void) { return openblas_get_num_threads(); }
 
 symo_status symo_set_threads(int n) {
   if (n < 1) return SYMO_E_ARGUMENT;
+  if (symo_blas_reserve_workers(n) != SYMO_OK) return SYMO_E_MEMORY;
   openblas_set_num_threads(n);
   return SYMO_OK;
 }

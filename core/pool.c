@@ -14,6 +14,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/reserve.h"
 
 typedef struct pool_thread {
   symo_pool *pool;
@@ -80,6 +81,11 @@ static symo_status start(symo_context *context, symo_pool *pool) {
 symo_status symo_pool_create(symo_context *context, int threads, symo_pool **out) {
   if (threads < 1)
     return symo_fail(context, SYMO_E_ARGUMENT, "threads: %d (there must be one at least)", threads);
+  if (symo_blas_reserve(threads) != SYMO_OK)
+    return symo_fail(context, SYMO_E_MEMORY,
+                     "threads: no memory for %d that multiply at the same time (ask for fewer "
+                     "threads, or raise ulimit -v)",
+                     threads);
   symo_pool *pool = symo_calloc(1, sizeof *pool);
   if (pool == NULL) return symo_fail_memory(context, "threads");
   pool->threads = threads;

@@ -1,17 +1,28 @@
 /* Write beside, then rename.  rename() replaces the target in one step, so whoever opens it sees
- * the old file or the new one; fsync() before it keeps a crash from leaving an empty new one. */
-#ifndef _XOPEN_SOURCE
-#define _XOPEN_SOURCE 700 /* realpath */
+ * the old file or the new one; fsync() before it keeps a crash from leaving an empty new one.
+ *
+ * A process that is killed leaves its temporary file.  Each is locked by its writer (flock), and its
+ * name holds the writer's number, so that those which nobody writes any more can be told: the number is
+ * of no process here, and the lock, which ends with the process wherever it runs, can be had. */
+#ifndef _DEFAULT_SOURCE
+#define _DEFAULT_SOURCE /* realpath, flock */
+#endif
+#ifndef _DARWIN_C_SOURCE
+#define _DARWIN_C_SOURCE /* flock */
 #endif
 #include "io/atomic.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,7 +36,31 @@
 #define PATH_MAX 4096
 #endif
 
-enum { LARGEST_WRITE = 1 << 30, TRIES = 10000, SUFFIX = 48 };
+enum { LARGEST_WRITE = 1 << 30, TRIES = 10000, SUFFIX = 48, MOST_LIVE = 16 };
+
+/* Names of temporary files that are there, for symo_atomic_abandon. */
+static _Atomic(char *) live[MOST_LIVE];
+
+static void enlist(char *name) {
+  for (size_t i = 0; i < MOST_LIVE; ++i) {
+    char *none = NULL;
+    if (atomic_compare_exchange_strong(&live[i], &none, name)) return;
+  }
+}
+
+static void strike(char *name) {
+  for (size_t i = 0; i < MOST_LIVE; ++i) {
+    char *own = name;
+    if (atomic_compare_exchange_strong(&live[i], &own, NULL)) return;
+  }
+}
+
+void symo_atomic_abandon(void) {
+  for (size_t i = 0; i < MOST_LIVE; ++i) {
+    const char *name = atomic_load(&live[i]);
+    if (name != NULL) (void)unlink(name);
+  }
+}
 
 struct symo_atomic {
   symo_context *context;
@@ -54,7 +89,11 @@ static symo_status open_temporary(symo_atomic *file) {
     file->fd = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (file->fd >= 0 || errno != EEXIST) break;
   }
-  if (file->fd >= 0) return SYMO_OK;
+  if (file->fd >= 0) {
+    (void)flock(file->fd, LOCK_EX | LOCK_NB); /* not every file system can */
+    enlist(file->temporary);
+    return SYMO_OK;
+  }
   int error = errno;
   symo_free(file->temporary);
   file->temporary = NULL;
@@ -134,6 +173,7 @@ symo_status symo_atomic_commit(symo_atomic *file) {
   if (close(fd) != 0 && errno != EINTR) return broken(file, "write", errno);
   if (file->target == NULL) return SYMO_OK;
   if (rename(file->temporary, file->target) != 0) return broken(file, "put in place", errno);
+  strike(file->temporary);
   symo_free(file->temporary);
   file->temporary = NULL;
   sync_folder(file->target);
@@ -143,7 +183,10 @@ symo_status symo_atomic_commit(symo_atomic *file) {
 void symo_atomic_destroy(symo_atomic *file) {
   if (file == NULL) return;
   symo_file_close(file->fd);
-  if (file->temporary != NULL) unlink(file->temporary);
+  if (file->temporary != NULL) {
+    unlink(file->temporary);
+    strike(file->temporary);
+  }
   symo_free(file->temporary);
   symo_free(file->target);
   symo_free(file->path);
@@ -158,4 +201,39 @@ symo_status symo_file_write(symo_context *context, const char *path, const void 
   if (status == SYMO_OK) status = symo_atomic_commit(file);
   symo_atomic_destroy(file);
   return status;
+}
+
+/* ---- what others left ---- */
+
+/* The number in ".symo-PID-N.tmp"; 0: another name. */
+static long writer_of(const char *name) {
+  static const char before[] = ".symo-";
+  char *end = NULL;
+  if (strncmp(name, before, sizeof before - 1) != 0) return 0;
+  const char *digits = name + sizeof before - 1;
+  const long pid = strtol(digits, &end, 10);
+  if (end == digits || *end != '-' || pid <= 0) return 0;
+  digits = end + 1;
+  (void)strtol(digits, &end, 10);
+  return end != digits && strcmp(end, ".tmp") == 0 ? pid : 0;
+}
+
+/* In the folder `at`. */
+static bool is_abandoned(int at, const char *name) {
+  const long pid = writer_of(name);
+  if (pid == 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH) return false;
+  const int fd = openat(at, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) return false;
+  const bool free = flock(fd, LOCK_EX | LOCK_NB) == 0;
+  close(fd);
+  return free;
+}
+
+void symo_atomic_sweep(const char *folder) {
+  DIR *directory = opendir(folder);
+  if (directory == NULL) return;
+  const int at = dirfd(directory);
+  for (const struct dirent *entry; (entry = readdir(directory)) != NULL;)
+    if (is_abandoned(at, entry->d_name)) (void)unlinkat(at, entry->d_name, 0);
+  closedir(directory);
 }

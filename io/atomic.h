@@ -21,6 +21,13 @@ symo_status symo_atomic_commit(symo_atomic *file);
 /* Removes the temporary file unless it was committed.  NULL is accepted. */
 void symo_atomic_destroy(symo_atomic *file);
 
+/* Removes the temporary files of this process, and nothing else: for a handler of signals that ends
+ * it. */
+void symo_atomic_abandon(void);
+
+/* Removes from a folder the temporary files of processes that are gone. */
+void symo_atomic_sweep(const char *folder);
+
 /* All at once. */
 symo_status symo_file_write(symo_context *context, const char *path, const void *data,
                             size_t bytes);

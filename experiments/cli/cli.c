@@ -1,11 +1,13 @@
 /* Running: from argv to an exit code. */
 #include "experiments/cli/parse.h"
+#include "io/atomic.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* A descriptor that was closed by the caller would be given to the next file that is opened, and
@@ -17,16 +19,28 @@ static void guard_descriptors(void) {
       (void)open("/dev/null", fd == 2 ? O_WRONLY : O_RDONLY);
 }
 
+/* Ends the process by the signal that came, when the handler has returned. */
+static void die(int number) {
+  symo_atomic_abandon();
+  (void)signal(number, SIG_DFL);
+  (void)raise(number);
+}
+
 /* A reader that went away and a file size limit shall be write errors with a message, not a death
- * that leaves unfinished files. */
-static void ignore_signals(void) {
-  struct sigaction action;
+ * that leaves unfinished files; nor do the signals that end a process leave any. */
+static void handle_signals(void) {
+  static const int deadly[] = {SIGINT, SIGTERM, SIGHUP};
+  struct sigaction action, old;
   memset(&action, 0, sizeof action);
   action.sa_handler = SIG_IGN;
   (void)sigaction(SIGPIPE, &action, NULL);
 #ifdef SIGXFSZ
   (void)sigaction(SIGXFSZ, &action, NULL);
 #endif
+  action.sa_handler = die;
+  for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++)
+    if (sigaction(deadly[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+      (void)sigaction(deadly[i], &action, NULL);
 }
 
 static int finish_stdout(cli *c, int code) {
@@ -53,7 +67,10 @@ static const cli_command *find_command(cli *c, const cli_command *const *command
 
 static int run_command(cli *c, const cli_command *command, int argc, char **argv) {
   symo_status status = symo_context_create(&c->context);
-  if (status != SYMO_OK) return cli_fail_status(c, status);
+  if (status != SYMO_OK)
+    return cli_fail(c, cli_exit_code(status, false),
+                    "symo: out of memory: the linear algebra takes 128 MiB of address space for "
+                    "each thread (raise ulimit -v, or set OPENBLAS_NUM_THREADS to 1)");
   int code = cli_parse(c, command, argc, argv);
   if (code == CLI_DONE && c->help) {
     cli_help_command(command);
@@ -94,14 +111,22 @@ static int dispatch(cli *c, const cli_command *const *commands, int argc, char *
   return command ? run_command(c, command, argc - 2, argv + 2) : CLI_USAGE;
 }
 
+/* At the end of a program OpenBLAS waits for its threads, which may themselves wait for memory that a
+ * limit keeps from them. */
+static bool is_confined(void) {
+  struct rlimit limit;
+  return getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+}
+
 int cli_main(const cli_command *const *commands, int argc, char **argv) {
   guard_descriptors();
-  ignore_signals();
+  handle_signals();
   cli c = {0};
   int code = finish_stdout(&c, dispatch(&c, commands, argc, argv));
   cli_release(&c);
   symo_context_destroy(c.context);
   cli_unload_plugins(&c);
+  if (is_confined()) _exit(code); /* stdout has been written */
   return code;
 }
 

@@ -14,6 +14,8 @@ extern "C" {
  * whichever failed last. */
 typedef struct symo_context symo_context;
 
+/* SYMO_E_MEMORY also where OpenBLAS could not be given the 128 MiB of address space that it takes for
+ * each of its threads, since it would wait for them for ever. */
 symo_status symo_context_create(symo_context **out);
 
 /* NULL is accepted.  A context must outlive every handle made from it. */
@@ -24,7 +26,8 @@ void symo_context_destroy(symo_context *context);
 const char *symo_context_detail(const symo_context *context);
 
 /* How many threads the linear algebra may use, for the whole process: n >= 1.  Results do not
- * depend on n beyond rounding, and not at all between runs with the same n. */
+ * depend on n beyond rounding, and not at all between runs with the same n.  SYMO_E_MEMORY as for symo_context_create; then
+ * nothing changes. */
 symo_status symo_set_threads(int n);
 int symo_get_threads(void);
 
