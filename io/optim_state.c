@@ -29,9 +29,9 @@ static const char prefix[] = "state:";
 enum { NAME = sizeof prefix + 2 * SYMO_MAX_NAME, CHUNK = 1 << 16, DIGITS = 16 };
 
 /* The texts of ours. */
-enum { FORMAT, VERSION, DTYPE, LAYOUT, SPEC, CHECKSUM, NUM_TEXTS };
-static const char *const keys[NUM_TEXTS] = {"format", "version", "dtype",
-                                            "layout", "spec",    "checksum"};
+enum { FORMAT, VERSION, DTYPE, LAYOUT, SPEC, NUM_TEXTS, CHECKSUM = NUM_TEXTS };
+static const char *const keys[NUM_TEXTS + 1] = {"format", "version", "dtype",
+                                                "layout", "spec",    "checksum"};
 
 /* ---- the checksum ---- */
 
@@ -85,7 +85,7 @@ typedef struct writer {
   symo_safetensors_text *texts;
   symo_safetensors_item *items;
   char (*names)[NAME];
-  char *layout, *spec, checksum[DIGITS + 1];
+  char *layout, *spec;
 } writer;
 
 static void drop_writer(writer *w) {
@@ -104,8 +104,8 @@ static symo_status list_texts(writer *w, symo_optim_state *state, const char *pa
   SYMO_TRY(symo_optim_spec_to_json(optim->context, &optim->spec, &w->spec));
   w->texts = symo_calloc(NUM_TEXTS + num_texts, sizeof *w->texts);
   if (w->texts == NULL) SYMO_TRY(symo_fail_memory(optim->context, path));
-  const char *const values[NUM_TEXTS] = {format,    version, symo_dtype_name(optim->dtype),
-                                         w->layout, w->spec, w->checksum};
+  const char *const values[NUM_TEXTS] = {format, version, symo_dtype_name(optim->dtype), w->layout,
+                                         w->spec};
   for (size_t i = 0; i < NUM_TEXTS; ++i) w->texts[i] = (symo_safetensors_text){keys[i], values[i]};
   if (num_texts > 0) memcpy(w->texts + NUM_TEXTS, texts, num_texts * sizeof *texts);
   w->num_texts = NUM_TEXTS + num_texts;
@@ -133,25 +133,41 @@ static symo_status list_items(writer *w, symo_optim_state *state, const char *pa
   return SYMO_OK;
 }
 
+symo_status symo_checked_write(symo_context *context, const char *path, size_t num_texts,
+                               const symo_safetensors_text *texts, size_t count,
+                               const symo_safetensors_item *items) {
+  symo_checksum sum;
+  char text[DIGITS + 1];
+  symo_safetensors_text *all = symo_calloc(num_texts + 1, sizeof *all);
+  symo_safetensors_item *sorted = symo_calloc(count + 1, sizeof *sorted);
+  symo_status status = all != NULL && sorted != NULL ? SYMO_OK : symo_fail_memory(context, path);
+  if (status == SYMO_OK) {
+    if (num_texts > 0) memcpy(all, texts, num_texts * sizeof *all);
+    if (count > 0) memcpy(sorted, items, count * sizeof *sorted);
+    all[num_texts] = (symo_safetensors_text){keys[CHECKSUM], text};
+    symo_checksum_start(&sum);
+    add_texts(&sum, num_texts + 1, all);
+    qsort(sorted, count, sizeof *sorted, compare_items);
+    for (size_t i = 0; i < count; ++i) {
+      add_head(&sum, sorted[i].name, sorted[i].type, sorted[i].order, sorted[i].shape);
+      symo_checksum_add(&sum, sorted[i].data, bytes_of(&sorted[i]));
+    }
+    print_checksum(&sum, text);
+    status = symo_safetensors_write(context, path, num_texts + 1, all, count, sorted);
+  }
+  symo_free(all);
+  symo_free(sorted);
+  return status;
+}
+
 symo_status symo_checkpoint_write(symo_optim_state *state, const char *path, size_t num_texts,
                                   const symo_safetensors_text *texts, size_t count,
                                   const symo_safetensors_item *items) {
   writer w = {0};
-  symo_checksum sum;
   symo_status status;
   SYMO_TRY(list_texts(&w, state, path, num_texts, texts));
   SYMO_TRY(list_items(&w, state, path, count, items));
-  symo_checksum_start(&sum);
-  add_texts(&sum, w.num_texts, w.texts);
-  qsort(w.items, w.count, sizeof *w.items, compare_items);
-  for (size_t i = 0; i < w.count; ++i) {
-    const symo_safetensors_item *item = &w.items[i];
-    add_head(&sum, item->name, item->type, item->order, item->shape);
-    symo_checksum_add(&sum, item->data, bytes_of(item));
-  }
-  print_checksum(&sum, w.checksum);
-  status =
-      symo_safetensors_write(state->optim->context, path, w.num_texts, w.texts, w.count, w.items);
+  status = symo_checked_write(state->optim->context, path, w.num_texts, w.texts, w.count, w.items);
 fail:
   drop_writer(&w);
   return status;

@@ -16,6 +16,11 @@ symo_status symo_checkpoint_write(symo_optim_state *state, const char *path, siz
                                   const symo_safetensors_text *texts, size_t count,
                                   const symo_safetensors_item *items);
 
+/* Items and texts alone, under the same kind of checksum. */
+symo_status symo_checked_write(symo_context *context, const char *path, size_t num_texts,
+                               const symo_safetensors_text *texts, size_t count,
+                               const symo_safetensors_item *items);
+
 /* Everything as in symo_optim_state_read; *file, whose checksum holds, is for the caller's items and
  * texts (symo_safetensors_find, symo_safetensors_metadata; symo_safetensors_close).  file may be
  * NULL: then there must be no other entries. */

@@ -1,4 +1,5 @@
 /* symo compare: the command. */
+#include "experiments/cli/folder.h"
 #include "experiments/compare/options.h"
 #include "experiments/compare/source.h"
 #include "experiments/compare/sweep.h"
@@ -107,6 +108,7 @@ typedef struct job {
   size_t made;
   const compare_sweep_kind *kind;
   compare_sweep sweep;
+  cli_folder lock;
 } job;
 
 static int prepare(cli *c, job *j) {
@@ -128,6 +130,7 @@ static int prepare(cli *c, job *j) {
   if (j->runs == NULL || j->directory == NULL)
     return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
   code = cli_make_directory(c, j->directory);
+  if (code == CLI_DONE) code = cli_folder_lock(c, j->directory, &j->lock);
   if (code != CLI_DONE || cli_flag(c, "no-plots")) return code;
   j->plots = cli_join(j->directory, "plots");
   if (j->plots == NULL) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
@@ -213,6 +216,7 @@ static int run(cli *c) {
   compare_sweep_destroy(&j.sweep);
   for (size_t k = 0; k < j.made; k++) compare_run_destroy(&j.runs[k]);
   symo_data_kept_drop(&j.kept);
+  cli_folder_unlock(&j.lock);
   symo_free(j.runs);
   symo_free(j.directory);
   symo_free(j.plots);

@@ -2,8 +2,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/alloc.h"
+#include "core/error.h"
 #include "experiments/gpt/options.h"
 #include "experiments/gpt/weights.h"
+#include "io/atomic.h"
 
 static const cli_option options[] = {
     GPT_CHECKPOINT_ROW,
@@ -53,6 +56,21 @@ static int answer(cli *c, const gpt_weights *weights) {
   return cli_print_json(c, o);
 }
 
+/* config.json in the folder of the file. */
+static symo_status write_config(cli *c, const char *path, const symo_gpt_spec *spec) {
+  const char *slash = strrchr(path, '/');
+  char *text = NULL, *beside = NULL, *folder = symo_strdup(slash != NULL ? path : "");
+  symo_status status = gpt_hugging_face_config(cli_context(c), spec, &text);
+  if (folder != NULL && slash != NULL) folder[slash - path + 1] = '\0';
+  if (folder != NULL) beside = cli_join(folder, "config.json");
+  if (status == SYMO_OK && beside == NULL) status = symo_fail_memory(cli_context(c), path);
+  if (status == SYMO_OK) status = symo_file_write(cli_context(c), beside, text, strlen(text));
+  symo_free(text);
+  symo_free(beside);
+  symo_free(folder);
+  return status;
+}
+
 static int run(cli *c) {
   const char *dtype = cli_str(c, "dtype");
   const gpt_form form = strcmp(cli_str(c, "format"), "hf") == 0 ? GPT_HUGGING_FACE : GPT_NANOGPT;
@@ -65,6 +83,8 @@ static int run(cli *c) {
   if (status == SYMO_OK)
     status = gpt_weights_write(cli_context(c), cli_str(c, "out"), form, &weights.spec,
                                weights.theta, weights.tokenizer);
+  if (status == SYMO_OK && form == GPT_HUGGING_FACE)
+    status = write_config(c, cli_str(c, "out"), &weights.spec);
   const int code = status == SYMO_OK ? answer(c, &weights) : cli_fail_status(c, status);
   gpt_weights_drop(&weights);
   return code;
@@ -75,7 +95,8 @@ const cli_command cli_command_export = {
     .summary = "a transformer's parameters for other programs",
     .description = "Reads a transformer from a checkpoint of symo train gpt, of nanoGPT or of\n"
                    "Hugging Face's GPT-2 (safetensors) and writes it under the names and in the\n"
-                   "shapes of one of the latter two, without the optimizer's state.",
+                   "shapes of one of the latter two, without the optimizer's state.  With\n"
+                   "--format hf config.json for GPT2LMHeadModel is written beside it.",
     .example = "symo export --checkpoint runs/gpt/checkpoint.safetensors --format hf \\\n"
                "  --out model.safetensors",
     .options = options,

@@ -105,6 +105,35 @@ symo_status gpt_config_text(symo_context *context, const symo_gpt_spec *spec, ch
   return symo_text_finish(&text, context, out);
 }
 
+/* Their name of an activation. */
+static const char *hugging_face_activation(symo_activation activation) {
+  return activation == SYMO_ACT_GELU_TANH ? "gelu_new" : symo_activation_name(activation);
+}
+
+/* Tokens that begin and end a text are those of GPT-2's byte pairs, where the vocabulary has them. */
+symo_status gpt_hugging_face_config(symo_context *context, const symo_gpt_spec *spec, char **out) {
+  enum { END_OF_TEXT = 50256 };
+  symo_text text = {0};
+  char inner[32] = "null", end[32] = "null";
+  if (spec->hidden > 0) snprintf(inner, sizeof inner, "%zu", spec->hidden);
+  if (spec->vocabulary > END_OF_TEXT) snprintf(end, sizeof end, "%d", END_OF_TEXT);
+  symo_text_add(&text,
+                "{\n  \"architectures\": [\"GPT2LMHeadModel\"],\n  \"model_type\": \"gpt2\",\n"
+                "  \"vocab_size\": %zu,\n  \"n_positions\": %zu,\n  \"n_embd\": %zu,\n"
+                "  \"n_layer\": %zu,\n  \"n_head\": %zu,\n  \"n_inner\": %s,\n"
+                "  \"activation_function\": \"%s\",\n  \"layer_norm_epsilon\": 1e-05,\n",
+                spec->vocabulary, spec->block, spec->width, spec->layers, spec->heads, inner,
+                hugging_face_activation(spec->activation));
+  symo_text_add(&text,
+                "  \"resid_pdrop\": %.17g,\n  \"embd_pdrop\": %.17g,\n  \"attn_pdrop\": %.17g,\n"
+                "  \"initializer_range\": 0.02,\n  \"bos_token_id\": %s,\n"
+                "  \"eos_token_id\": %s,\n  \"tie_word_embeddings\": %s,\n"
+                "  \"torch_dtype\": \"%s\"\n}\n",
+                spec->dropout, spec->dropout, spec->dropout, end, end,
+                spec->tied ? "true" : "false", spec->dtype == SYMO_F64 ? "float64" : "float32");
+  return symo_text_finish(&text, context, out);
+}
+
 /* ---- names in files ---- */
 
 const char *gpt_plain_name(const char *name) {

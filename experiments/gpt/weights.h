@@ -24,6 +24,9 @@ bool gpt_file_tensors(const symo_gpt_spec *spec, size_t index, char name[GPT_NAM
 /* The text for "config" (symo_free). */
 symo_status gpt_config_text(symo_context *context, const symo_gpt_spec *spec, char **out);
 
+/* The text of Hugging Face's config.json for GPT2LMHeadModel (symo_free). */
+symo_status gpt_hugging_face_config(symo_context *context, const symo_gpt_spec *spec, char **out);
+
 typedef struct gpt_weights_options {
   size_t heads;     /* where the file does not say; 0: width / 64 */
   size_t block;     /* keeps the first positions, as many; 0: all */

@@ -31,8 +31,8 @@ symo_status train_bytes(symo_context *context, const train_spec *spec, const sym
   double rest;
   symo_status status = optimizer_bytes(context, spec, layout, &rest);
   if (status != SYMO_OK) return status;
-  /* Parameters and gradient too. */
-  rest += data + 2 * number * (double)symo_layout_num_parameters(layout);
+  /* Parameters, the best of them, and gradient too. */
+  rest += data + 3 * number * (double)symo_layout_num_parameters(layout);
   for (int again = 0; again < 2; again++) {
     *recompute = again == 1;
     *bytes = rest + symo_net_bytes(net, threads, *recompute);

@@ -2,11 +2,11 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/alloc.h"
 #include "core/error.h"
 #include "experiments/train/options.h"
+#include "experiments/train/record.h"
 #include "experiments/train/run.h"
 
 static const cli_option options[] = {
@@ -27,8 +27,11 @@ static const cli_option options[] = {
     {.name = "resume",
      .arg = "DIR",
      .kind = CLI_STRING,
-     .help = "Take up the run in DIR, with its options; --steps, --eval-every and "
-             "--checkpoint-every may differ"},
+     .help = "Take up the run in DIR, with its options; those of the optimizer and the schedule, "
+             "--steps, how often it is evaluated and saved, and the place of --data may be others"},
+    {.name = "overwrite",
+     .kind = CLI_FLAG,
+     .help = "Replace a run that is in the folder of --out; without, that is refused"},
     {.name = "plan",
      .kind = CLI_FLAG,
      .help = "Print what the optimizer would do, tensor by tensor, and stop"},
@@ -68,41 +71,56 @@ static char *default_directory(const train_spec *spec) {
   return cli_join("symo-runs", name);
 }
 
-static int read_spec(cli *c, train_spec *spec) {
+static int read_new(cli *c, train_spec *spec) {
+  *spec = train_spec_default(train_task_find(cli_str(c, "task")));
+  return train_read_options(c, spec);
+}
+
+/* Of the run in *directory, which becomes absolute where the working directory changes. */
+static int read_old(cli *c, char **directory, train_spec *spec) {
   const char *resume = cli_str(c, "resume"), *task = cli_str(c, "task");
-  if (resume == NULL) {
-    *spec = train_spec_default(train_task_find(task));
-    return train_read_options(c, spec);
-  }
+  char here[TRAIN_TEXT];
+  train_record record = {.history = NULL};
   if (cli_given(c, "out") && strcmp(cli_str(c, "out"), resume) != 0)
     return cli_fail(c, CLI_USAGE, "--out: a run is resumed where it is (leave it out)");
-  int code = train_read_run(c, resume, spec);
-  if (code != CLI_DONE) return code;
-  if (strcmp(task, spec->task->name) != 0)
-    return cli_fail(c, CLI_USAGE, "--resume: the run in %s is of %s, not %s (name that task)",
+  if (cli_flag(c, "overwrite"))
+    return cli_fail(c, CLI_USAGE, "--overwrite: a run that goes on is not replaced (leave it out)");
+  int code = train_read_run(c, resume, spec, &record);
+  if (code == CLI_DONE && strcmp(task, spec->task->name) != 0)
+    code = cli_fail(c, CLI_USAGE, "--resume: the run in %s is of %s, not %s (name that task)",
                     resume, spec->task->name, task);
-  code = train_check_options(c, resume, spec);
-  if (code != CLI_DONE) return code;
-  char *checkpoint = cli_join(resume, "checkpoint.safetensors");
-  if (checkpoint == NULL) return cli_fail_status(c, symo_fail_memory(cli_context(c), "train"));
-  if (access(checkpoint, F_OK) == 0)
-    (void)snprintf(spec->kept, sizeof spec->kept, "%s", checkpoint);
-  symo_free(checkpoint);
-  return CLI_DONE;
+  if (code == CLI_DONE) code = train_check_options(c, resume, spec);
+  if (code == CLI_DONE) {
+    train_here(here);
+    if (cli_given(c, "data") && strcmp(here, record.folder) != 0) train_absolute(spec->data);
+    train_go_home(spec, record.folder);
+    if (resume[0] != '/' && here[0] != '\0' && strcmp(here, record.folder) != 0) {
+      symo_free(*directory);
+      *directory = cli_join(here, resume);
+    }
+  }
+  train_record_drop(&record);
+  return code;
 }
 
 static int run(cli *c) {
   train_spec spec = train_spec_default(train_task_at(0));
-  int code = read_spec(c, &spec);
-  if (code != CLI_DONE) return code;
-  if (cli_flag(c, "plan")) return train_print_plan(c, &spec);
+  train_result result = {.diverged = false};
   const char *resume = cli_str(c, "resume"), *out = resume != NULL ? resume : cli_str(c, "out");
-  char *directory = out != NULL ? symo_strdup(out) : default_directory(&spec);
-  if (directory == NULL) return cli_fail_status(c, symo_fail_memory(cli_context(c), "train"));
-  train_result result;
-  code = train_run(c, &spec, directory, resume != NULL ? TRAIN_RESUME : TRAIN_NEW, NULL, NULL,
-                   &result);
-  if (code == CLI_DONE) code = answer(c, &spec, directory, &result);
+  const train_start how = resume != NULL             ? TRAIN_RESUME
+                          : cli_flag(c, "overwrite") ? TRAIN_OVERWRITE
+                                                     : TRAIN_NEW;
+  char *directory = out != NULL ? symo_strdup(out) : NULL;
+  int code = resume != NULL ? read_old(c, &directory, &spec) : read_new(c, &spec);
+  if (code == CLI_DONE && cli_flag(c, "plan")) {
+    symo_free(directory);
+    return train_print_plan(c, &spec);
+  }
+  if (directory == NULL && code == CLI_DONE) directory = default_directory(&spec);
+  if (directory == NULL && code == CLI_DONE)
+    code = cli_fail_status(c, symo_fail_memory(cli_context(c), "train"));
+  if (code == CLI_DONE) code = train_run(c, &spec, directory, how, NULL, NULL, &result);
+  if (code == CLI_DONE) code = answer(c, &spec, out != NULL ? out : directory, &result);
   if (code == CLI_NUMERIC && result.diverged) code = train_fail_diverged(c, directory, &result);
   symo_free(directory);
   return code;

@@ -235,6 +235,7 @@ static symo_status create(symo_context *context, const train_spec *spec, train_m
     model.test_examples = m->eval_rows;
   }
   snprintf(model.data, sizeof model.data, "%s", m->text.what);
+  memcpy(model.checksum, m->text.checksum, sizeof model.checksum);
   *out = model;
   return SYMO_OK;
 }

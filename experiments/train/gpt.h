@@ -22,7 +22,7 @@ typedef struct train_gpt_text {
   gpt_tokenizer *tokens;
   uint32_t *ids[2]; /* [count] */
   size_t count[2];
-  char what[512];
+  char what[512], checksum[TRAIN_CHECKSUM];
 } train_gpt_text;
 
 /* Tokens are those of spec->checkpoint where that is set; else of kept, JSON, where that is not
@@ -38,5 +38,10 @@ symo_status train_gpt_file(symo_context *context, const symo_gpt_spec *gpt,
 /* Of spec->gpt.init_from: tokens, and JSON (symo_free) or NULL. */
 symo_status train_gpt_start(symo_context *context, const train_spec *spec, size_t *vocabulary,
                             char **tokenizer);
+
+/* Sizes, biases, activation, type and vocabulary of the weights in a file, into spec.  heads: where
+ * the file does not say; 0: guessed, with a remark.  *tokens: whether it has a tokenizer. */
+symo_status train_gpt_sizes(symo_context *context, const char *path, size_t heads, train_spec *spec,
+                            bool *tokens, char remark[160]);
 
 #endif

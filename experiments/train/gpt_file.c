@@ -63,3 +63,21 @@ symo_status train_gpt_start(symo_context *context, const train_spec *spec, size_
   gpt_weights_drop(&weights);
   return SYMO_OK;
 }
+
+symo_status train_gpt_sizes(symo_context *context, const char *path, size_t heads, train_spec *spec,
+                            bool *tokens, char remark[160]) {
+  const gpt_weights_options options = {.heads = heads};
+  gpt_weights weights = {0};
+  symo_status status = gpt_weights_read(context, path, &options, &weights);
+  if (status != SYMO_OK) return status;
+  const symo_gpt_spec *file = &weights.spec;
+  spec->gpt.layers = file->layers, spec->gpt.heads = file->heads, spec->gpt.width = file->width;
+  spec->gpt.block = file->block, spec->gpt.tied = file->tied, spec->bias = file->bias;
+  spec->gpt.vocabulary = file->vocabulary;
+  snprintf(spec->act, sizeof spec->act, "%s", symo_activation_name(file->activation));
+  snprintf(spec->dtype, sizeof spec->dtype, "%s", symo_dtype_name(file->dtype));
+  *tokens = weights.tokenizer != NULL;
+  memcpy(remark, weights.remark, sizeof weights.remark);
+  gpt_weights_drop(&weights);
+  return SYMO_OK;
+}

@@ -196,6 +196,19 @@ static symo_status load(symo_context *context, const train_spec *spec, const cha
   return status;
 }
 
+static train_bytes_of numbers(const double *x, size_t examples, size_t width) {
+  return (train_bytes_of){x, x != NULL ? examples * width * sizeof *x : 0};
+}
+
+static void take_checksum(const symo_dataset *train, const symo_dataset *test,
+                          char text[TRAIN_CHECKSUM]) {
+  const train_bytes_of parts[] = {numbers(train->x, train->examples, train->inputs),
+                                  numbers(train->y, train->examples, train->outputs),
+                                  numbers(test->x, test->examples, test->inputs),
+                                  numbers(test->y, test->examples, test->outputs)};
+  train_checksum(sizeof parts / sizeof *parts, parts, text);
+}
+
 symo_status train_load_images(symo_context *context, const train_spec *spec, bool labelled,
                               train_model *out, symo_dataset *train, symo_dataset *test,
                               symo_data_frame *frame) {
@@ -209,6 +222,8 @@ symo_status train_load_images(symo_context *context, const train_spec *spec, boo
   SYMO_TRY(read_options(context, spec, labelled, &made, &options));
   SYMO_TRY(load(context, spec, out->data, &options, train, test));
   SYMO_TRY(check_options(context, spec, out->data, train));
+  take_checksum(train, test, out->checksum);
+  SYMO_TRY(train_check_data(context, spec->expected, out->data, out->checksum));
   SYMO_TRY(standardize(context, spec, out->data, train, test, &made));
   if (train->remark[0] != '\0') train_add_remark(out, "%s", train->remark);
   if (assumed)

@@ -181,6 +181,7 @@ symo_status train_net_model(symo_context *context, const train_spec *spec, const
   if (model.batch < spec->batch)
     train_add_remark(&model, "a step takes all %zu examples to train on, not %zu", model.batch,
                      spec->batch);
+  memcpy(model.checksum, out->checksum, sizeof model.checksum);
   *out = model;
 fail:
   symo_data_drop(train);

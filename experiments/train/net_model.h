@@ -28,7 +28,7 @@ symo_status train_net_spec(symo_context *context, const train_spec *spec, symo_n
  * shipped digits.  "mnist" and "fashion-mnist" are folders looked for in $SYMO_DATA, `data` and the
  * working directory.  A folder in idx format brings its own test images; from anything else a fifth
  * is held back.  `labelled`: the targets are classes, those of spec->kept if it is given.  out: `data` and
- * `remark` say what was taken; frame: the classes, and the scales that the inputs were put on. */
+ * `remark` say what was taken, `checksum` of which numbers; frame: the classes, and the scales that the inputs were put on. */
 symo_status train_load_images(symo_context *context, const train_spec *spec, bool labelled,
                               train_model *out, symo_dataset *train, symo_dataset *test,
                               symo_data_frame *frame);

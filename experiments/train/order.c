@@ -1,10 +1,14 @@
-/* Seeds and the order of examples. */
+/* Seeds, the order of examples, and checksums of them. */
 #include "experiments/train/train.h"
 
+#include <inttypes.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "io/checksum.h"
 
 /* The finaliser of splitmix64 (Steele, Lea, Flood 2014): neighbouring seeds become unrelated. */
 static uint64_t mix(uint64_t x) {
@@ -16,6 +20,22 @@ static uint64_t mix(uint64_t x) {
 
 uint64_t train_seed(uint64_t seed, train_stream stream, uint64_t index) {
   return mix(mix(mix(seed) ^ (uint64_t)stream) ^ index);
+}
+
+void train_checksum(size_t count, const train_bytes_of *parts, char text[TRAIN_CHECKSUM]) {
+  symo_checksum sum;
+  symo_checksum_start(&sum);
+  for (size_t i = 0; i < count; i++) symo_checksum_add(&sum, parts[i].data, parts[i].size);
+  snprintf(text, TRAIN_CHECKSUM, "%016" PRIx64, symo_checksum_value(&sum));
+}
+
+symo_status train_check_data(symo_context *context, const char *expected, const char *what,
+                             const char *checksum) {
+  if (expected[0] == '\0' || checksum[0] == '\0' || strcmp(expected, checksum) == 0) return SYMO_OK;
+  return symo_fail(context, SYMO_E_FORMAT,
+                   "%s: has checksum %s, but the run is on data with checksum %s (give those with "
+                   "--data, or start a new run)",
+                   what, checksum, expected);
 }
 
 symo_status train_order_create(symo_context *context, uint64_t seed, size_t examples, size_t batch,

@@ -1,5 +1,6 @@
 /* symo plot: curves of runs. */
 #include "experiments/train/plot.h"
+#include "experiments/cli/folder.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -90,14 +91,17 @@ static symo_status split_path(cli *c, const char *path, char **directory, char n
 
 static int draw(cli *c, const plot_runs *runs, const plot_view *view) {
   char name[80], *directory = NULL;
+  cli_folder lock = {.path = NULL};
   symo_status status = split_path(c, cli_str(c, "out"), &directory, name);
   if (status != SYMO_OK) return cli_fail_flag(c, status, "out");
   char *plots = cli_join(directory, "plots");
   int code = plots != NULL ? cli_make_directory(c, plots)
                            : cli_fail_status(c, symo_fail_memory(cli_context(c), "plot"));
+  if (code == CLI_DONE) code = cli_folder_lock(c, plots, &lock);
   if (code == CLI_DONE) code = plot_write(c, runs, view, plots, name);
   const char *const names[] = {name, NULL};
   if (code == CLI_DONE) code = compare_plot_run(c, directory, plots, names);
+  cli_folder_unlock(&lock);
   symo_free(plots);
   symo_free(directory);
   return code;

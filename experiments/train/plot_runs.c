@@ -9,6 +9,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "experiments/train/plot.h"
+#include "experiments/train/record.h"
 
 enum { DEPTH = 6 };
 
@@ -41,7 +42,7 @@ static symo_status grow(symo_context *context, plot_runs *runs) {
 static int add_run(cli *c, plot_runs *runs, const char *directory) {
   symo_status status = grow(cli_context(c), runs);
   if (status != SYMO_OK) return cli_fail_status(c, status);
-  int code = train_read_run(c, directory, &runs->specs[runs->count]);
+  int code = train_read_run(c, directory, &runs->specs[runs->count], NULL);
   if (code != CLI_DONE) return code;
   status = train_curve_read(cli_context(c), directory, &runs->curves[runs->count]);
   if (status != SYMO_OK) return cli_fail_status(c, status);

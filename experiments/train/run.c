@@ -9,7 +9,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
-#include "experiments/train/checkpoint.h"
+#include "experiments/train/stop.h"
 
 enum {
   MOST_REFUSED = 20, /* steps in a row */
@@ -79,44 +79,17 @@ static symo_status look(train_runner *r, train_row *row) {
     status = r->model.evaluate_train(r->model.self, r->theta, &row->train_loss);
   result->train_loss = row->train_loss;
   result->val_loss = row->val_loss, result->val_accuracy = row->val_accuracy;
-  if (!(result->best_val_loss <= row->val_loss)) result->best_val_loss = row->val_loss;
+  if (isfinite(row->val_loss) && !(r->best.loss <= row->val_loss)) {
+    memcpy(r->best_theta, r->theta,
+           r->model.problem.size * symo_dtype_size(r->model.problem.dtype));
+    r->best = (train_best){row->val_loss, r->step};
+    r->best_fresh = true;
+  }
   return status;
 }
 
-static void show(train_runner *r, double loss) {
-  const double now = cli_seconds();
-  char speed[128], held[32] = "";
-  if (now - r->shown < 0.1) return;
-  const double done = (double)r->step - r->seconds_then, rate = done / (now - r->started);
-  const train_times *t = &r->times;
-  r->shown = now;
-  if (!(done > 0)) return;
-  snprintf(speed, sizeof speed, "%.3g steps/s", rate);
-  if (r->model.tokens > 0)
-    snprintf(speed, sizeof speed, "%.0f tokens/s  ms %.1f gradient %.1f optimizer",
-             (double)r->model.tokens / t->step, 1e3 * t->gradient, 1e3 * r->optimizer_seconds);
-  if (r->model.tokens > 0 && t->last_forward > 0)
-    snprintf(speed, sizeof speed, "%.0f tokens/s  ms %.1f forward %.1f backward %.1f optimizer",
-             (double)r->model.tokens / t->step, 1e3 * t->last_forward, 1e3 * t->last_backward,
-             1e3 * r->optimizer_seconds);
-  if (!isnan(r->result->val_loss))
-    snprintf(held, sizeof held, "  held back %.4g", r->result->val_loss);
-  cli_progress(r->c, "%s%sstep %llu/%zu  loss %.5g%s  %s  %.0f s left",
-               r->label != NULL ? r->label : "", r->label != NULL ? "  " : "",
-               (unsigned long long)r->step, r->spec->steps, loss, held, speed,
-               ((double)r->spec->steps - (double)r->step) / rate);
-}
-
-static symo_status save(train_runner *r) {
-  symo_status status = train_metrics_sync(&r->metrics);
-  if (status == SYMO_OK)
-    status = train_checkpoint_write(r->spec, r->checkpoint, r->step, &r->model, r->state, r->theta);
-  if (status == SYMO_OK) r->result->checkpoint = r->step;
-  return status;
-}
-
-/* One turn of the loop; *more is false after the last line. */
-static symo_status turn(train_runner *r, bool *more) {
+/* One turn of the loop; *more is false after the last line, *evaluated true after a look. */
+static symo_status turn(train_runner *r, bool *more, bool *evaluated) {
   const symo_problem *p = &r->model.problem;
   train_row row = {.step = r->step, .seconds = r->seconds, .optimizer_seconds = NAN};
   symo_step_report report = {0};
@@ -125,6 +98,7 @@ static symo_status turn(train_runner *r, bool *more) {
   *more = r->step < r->spec->steps;
   if (status == SYMO_OK)
     status = *more ? advance(r, &row.loss, &report) : p->loss(p->self, r->theta, &row.loss);
+  *evaluated = !isnan(row.val_loss);
   const bool finite = status == SYMO_OK && isfinite(row.loss);
   r->refused_in_a_row = finite && *more && !report.accepted && isnan(report.reduction_ratio)
                             ? r->refused_in_a_row + 1
@@ -148,15 +122,21 @@ static symo_status loop(train_runner *r) {
   symo_status status = SYMO_OK;
   r->started = cli_seconds();
   r->seconds_then = (double)r->step;
-  for (bool more = true; more;) {
-    SYMO_TRY(turn(r, &more));
+  r->noted = r->started;
+  train_stop_watch();
+  for (bool more = true, evaluated = false; more;) {
+    SYMO_TRY(turn(r, &more, &evaluated));
+    train_show(r, r->result->loss, evaluated);
     if (!more) break;
     r->step++;
-    show(r, r->result->loss);
-    if (due(r->spec->checkpoint_every, r->step) && r->step < r->spec->steps) SYMO_TRY(save(r));
+    r->result->stopped = train_stop_signal();
+    if (r->result->stopped != 0) break;
+    if (due(r->spec->checkpoint_every, r->step) && r->step < r->spec->steps)
+      SYMO_TRY(train_save(r));
   }
-  if (!r->result->diverged) SYMO_TRY(save(r));
+  SYMO_TRY(r->result->diverged ? train_save_best(r) : train_save(r));
 fail:
+  train_stop_end();
   cli_progress_end(r->c);
   return status;
 }
@@ -184,10 +164,21 @@ static symo_status summarise(train_runner *r) {
                                result->speeds);
 }
 
+static int stopped(cli *c, const train_spec *spec, const char *directory,
+                   const train_result *result) {
+  return cli_fail(
+      c, 128 + result->stopped,
+      "%s: stopped by %s; the checkpoint is of step %llu (symo train %s --resume %s goes "
+      "on with it)",
+      directory, train_stop_name(result->stopped), (unsigned long long)result->checkpoint,
+      spec->task->name, directory);
+}
+
 int train_run(cli *c, const train_spec *spec, const char *directory, train_start how,
               const char *label, train_cache *cache, train_result *result) {
   train_runner r = {.c = c, .context = cli_context(c), .spec = spec, .directory = directory};
   r.label = label, r.cache = cache, r.result = result, r.blas_threads = symo_get_threads();
+  r.best.loss = NAN;
   r.times = (train_times){.forward = NAN, .gradient = NAN, .step = NAN};
   *result = (train_result){
       .loss = NAN, .val_loss = NAN, .val_accuracy = NAN, .best_val_loss = NAN, .smooth_loss = NAN};
@@ -196,9 +187,10 @@ int train_run(cli *c, const train_spec *spec, const char *directory, train_start
   int code = train_runner_start(&r, how);
   if (code == CLI_DONE && r.state != NULL) {
     symo_status status = loop(&r);
-    if (status == SYMO_OK) status = summarise(&r);
+    if (status == SYMO_OK && result->stopped == 0) status = summarise(&r);
     if (status != SYMO_OK) code = cli_fail_status(c, status);
   }
+  if (code == CLI_DONE && result->stopped != 0) code = stopped(c, spec, directory, result);
   if (code == CLI_DONE) {
     char *path = cli_join(directory, "summary.json");
     code = path != NULL ? cli_write_json(c, path, train_result_json(spec, result))

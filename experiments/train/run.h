@@ -3,14 +3,18 @@
 
 #include "experiments/train/train.h"
 
-/* A run is a folder: run.json (what it is: train_spec_to_json), optimizer.json (the spec in full),
- * metrics.jsonl (metrics.h), checkpoint.safetensors (parameters by tensor name, the state of the
- * optimizer, the step and run.json in the metadata, in one file with a checksum), summary.json once
- * it has ended.
+/* A run is a folder: run.json (what it is: train_spec_to_json, and record.h), optimizer.json (the spec
+ * in full), metrics.jsonl (metrics.h), checkpoint.safetensors (parameters by tensor name, the state of
+ * the optimizer, the step and the spec in the metadata, in one file with a checksum),
+ * best.safetensors (parameters where the loss on what is held back was lowest, with step and val_loss
+ * in the metadata; as of the checkpoint), summary.json once it has ended.
  *
  * Taken up again it goes on from its checkpoint, or from the start where there is none, and ends
- * with the same bytes as if it had never stopped, but for times. */
-typedef enum train_start { TRAIN_NEW, TRAIN_RESUME } train_start;
+ * with the same bytes as if it had never stopped, but for times and for the history in run.json.  What
+ * is changed on the way is said and kept there.
+ *
+ * One process at a time has the folder.  TRAIN_NEW refuses one with a checkpoint or a summary. */
+typedef enum train_start { TRAIN_NEW, TRAIN_OVERWRITE, TRAIN_RESUME } train_start;
 
 /* Medians over the steps, of tasks with tokens. */
 enum { TRAIN_SPEEDS = 4 };
@@ -18,6 +22,7 @@ extern const char *const train_speed_keys[TRAIN_SPEEDS];
 
 typedef struct train_result {
   bool diverged;
+  int stopped;                         /* the signal that ended it; 0: none */
   uint64_t steps, checkpoint;          /* steps taken, and those of the checkpoint */
   double loss, val_loss, val_accuracy; /* at the end; NaN: none */
   double smooth_loss;                  /* mean over the last tenth of the lines, at least one */
@@ -40,7 +45,8 @@ void train_cache_drop(train_cache *cache); /* {0} is accepted */
 
 /* Runs it.  label: before the progress line, or NULL; cache: NULL, or {0} before the first run.  An
  * exit code after its error line; CLI_NUMERIC and result->diverged, without a line, when the loss
- * was no longer finite: the last checkpoint is kept. */
+ * was no longer finite: the last checkpoint is kept.  SIGINT, SIGTERM and SIGHUP end the run with a
+ * checkpoint, and 128 and their number as exit code. */
 int train_run(cli *c, const train_spec *spec, const char *directory, train_start start,
               const char *label, train_cache *cache, train_result *result);
 
@@ -50,8 +56,7 @@ int train_print_plan(cli *c, const train_spec *spec);
 /* Why a run diverged, to be printed. */
 int train_fail_diverged(cli *c, const char *directory, const train_result *result);
 
-/* run.json of a folder, and summary.json: false in *there when there is none. */
-int train_read_run(cli *c, const char *directory, train_spec *out);
+/* summary.json of a folder: false in *there when there is none. */
 int train_read_summary(cli *c, const char *directory, bool *there, train_result *out);
 
 json_t *train_result_json(const train_spec *spec, const train_result *result);

@@ -1,16 +1,25 @@
 #ifndef SYMO_EXPERIMENTS_TRAIN_RUNNER_H
 #define SYMO_EXPERIMENTS_TRAIN_RUNNER_H
 
+#include "experiments/cli/folder.h"
+#include "experiments/train/checkpoint.h"
 #include "experiments/train/metrics.h"
+#include "experiments/train/record.h"
 #include "experiments/train/run.h"
 
-/* A run while it goes: for run.c and start.c only. */
+/* A run while it goes: for run.c, start.c, run_folder.c and progress.c only. */
 typedef struct train_runner {
   cli *c;
   symo_context *context;
   const train_spec *spec;
+  train_spec own; /* what the model is made of */
   const char *directory, *label;
-  char *checkpoint; /* path */
+  char *checkpoint, *best_path; /* files */
+  cli_folder lock;
+  train_record record;
+  train_best best;  /* so far */
+  bool best_fresh;  /* it is not in its file yet */
+  void *best_theta; /* the parameters of best; NULL: nothing is held back */
   train_cache *cache;
   train_model model; /* the cache's, where there is one */
   symo_optim *optim;
@@ -24,8 +33,8 @@ typedef struct train_runner {
   uint64_t step;
   double seconds, optimizer_seconds; /* of training so far; of the last step */
   train_times times;                 /* of the last step, forward and backward of the last probe */
-  double shown;                      /* when the progress line was last written */
-  double started, seconds_then;      /* clock and step when this process began */
+  double shown, noted;          /* when the progress line was last written, and a line in a log */
+  double started, seconds_then; /* clock and step when this process began */
   uint64_t refused_in_a_row;
   train_result *result;
 } train_runner;
@@ -34,5 +43,28 @@ typedef struct train_runner {
  * r->state is NULL where there is nothing to do.  An exit code after its error line. */
 int train_runner_start(train_runner *r, train_start how);
 void train_runner_drop(train_runner *r);
+
+/* ---- run_folder.c ---- */
+
+/* Takes the folder, if it is there.  It may not be, unless the run goes on. */
+int train_take_folder(train_runner *r, train_start how);
+
+/* run.json and optimizer.json; what an earlier run left in the folder goes first, so that a kill
+ * leaves no checkpoint or summary that is another's. */
+int train_write_files(train_runner *r, const symo_optim_spec *optim, bool resume);
+
+/* What differs from the run as it was: said, and kept for run.json.  was: the optimizer in the
+ * checkpoint; NULL: there is none. */
+int train_note_changes(train_runner *r, const train_spec *old, const symo_optim_spec *was,
+                       const symo_optim_spec *now);
+
+/* Best parameters, where they are new, and checkpoint. */
+symo_status train_save(train_runner *r);
+symo_status train_save_best(train_runner *r);
+
+/* ---- progress.c ---- */
+
+/* After a step.  evaluated: with a look at what is held back. */
+void train_show(train_runner *r, double loss, bool evaluated);
 
 #endif

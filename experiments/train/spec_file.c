@@ -29,12 +29,14 @@ static bool is_idle(const train_spec *spec, const char *key, const char *value) 
 
 symo_status train_spec_from_json(symo_context *context, const char *where, json_t *object,
                                  train_spec *out) {
-  static const char *const known[] = {"format", "task", "options", "changed_by_task"};
+  static const char *const known[] = {
+      "format", "task",    "options",        "folder",
+      "data",   "history", "changed_by_task"}; /* the last ones: record.c */
   const char *key, *first = train_spec_key(0);
   json_t *value, *options = json_object_get(object, "options");
   symo_status status = SYMO_OK;
   SYMO_TRY(symo_json_expect(context, where, "", object, JSON_OBJECT, "as symo train writes it"));
-  SYMO_TRY(symo_json_check_keys(context, where, "", object, 4, known));
+  SYMO_TRY(symo_json_check_keys(context, where, "", object, sizeof known / sizeof *known, known));
   SYMO_TRY(symo_json_expect(context, where, "options", options, JSON_OBJECT, "of the run"));
   SYMO_TRY(symo_json_expect(context, where, "task", json_object_get(object, "task"), JSON_STRING,
                             "the name of a task"));

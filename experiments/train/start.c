@@ -1,6 +1,7 @@
 /* A run before its first step. */
 #include "experiments/train/runner.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,7 +10,6 @@
 #include "core/error.h"
 #include "core/linalg.h"
 #include "experiments/cli/data.h"
-#include "experiments/train/checkpoint.h"
 
 #include <symo/io.h>
 
@@ -34,6 +34,10 @@ void train_runner_drop(train_runner *r) {
   symo_optim_destroy(r->optim);
   if (r->cache == NULL) train_model_destroy(&r->model);
   symo_free(r->checkpoint);
+  symo_free(r->best_path);
+  symo_free(r->best_theta);
+  train_record_drop(&r->record);
+  cli_folder_unlock(&r->lock);
   symo_free(r->theta);
   symo_free(r->grad);
   symo_free(r->params);
@@ -68,13 +72,13 @@ void train_cache_drop(train_cache *cache) {
 
 static symo_status make_model(train_runner *r) {
   train_cache *cache = r->cache;
-  if (cache == NULL) return r->spec->task->create(r->context, r->spec, &r->model);
-  if (!fits(cache, r->spec)) {
+  if (cache == NULL) return r->own.task->create(r->context, &r->own, &r->model);
+  if (!fits(cache, &r->own)) {
     train_cache_drop(cache);
     cache->model = (train_model){0};
-    symo_status status = r->spec->task->create(r->context, r->spec, &cache->model);
+    symo_status status = r->own.task->create(r->context, &r->own, &cache->model);
     if (status != SYMO_OK) return status;
-    cache->full = true, cache->spec = *r->spec;
+    cache->full = true, cache->spec = r->own;
   }
   r->model = cache->model;
   return SYMO_OK;
@@ -96,9 +100,10 @@ static symo_status take(train_runner *r) {
   r->grad = symo_calloc(r->model.problem.size, bytes);
   r->params = symo_calloc(tensors, sizeof *r->params);
   r->grads = symo_calloc(tensors, sizeof *r->grads);
-  r->checkpoint = cli_join(r->directory, "checkpoint.safetensors");
+  const bool held = r->model.evaluate != NULL;
+  if (held) r->best_theta = symo_calloc(r->model.problem.size, bytes);
   if (r->theta == NULL || r->grad == NULL || r->params == NULL || r->grads == NULL ||
-      r->checkpoint == NULL)
+      (held && r->best_theta == NULL))
     return symo_fail_memory(r->context, "training");
   symo_layout_split(r->model.layout, r->model.problem.dtype, r->theta, r->params);
   symo_layout_split_const(r->model.layout, r->model.problem.dtype, r->grad, r->grads);
@@ -112,33 +117,6 @@ static symo_status init(train_runner *r) {
   if (status == SYMO_OK) status = symo_optim_state_create(r->optim, &r->state);
   symo_rng_destroy(rng);
   return status;
-}
-
-/* run.json and optimizer.json; what an earlier run left in the folder goes first, so that a kill
- * leaves no checkpoint or summary that is another's. */
-static int write_files(train_runner *r, const symo_optim_spec *optim, json_t *changes,
-                       bool resume) {
-  static const char *const old[] = {"summary.json", "checkpoint.safetensors"};
-  char *text = NULL;
-  for (size_t i = 0; i < (resume ? 1 : 2); i++) {
-    char *path = cli_join(r->directory, old[i]);
-    if (path != NULL) (void)unlink(path);
-    symo_free(path);
-  }
-  symo_status status = symo_optim_spec_to_json(r->context, optim, &text);
-  if (status != SYMO_OK) return cli_fail_status(r->c, status);
-  char *path = cli_join(r->directory, "optimizer.json");
-  int code = path != NULL ? cli_write_file(r->c, path, text, strlen(text))
-                          : cli_fail_status(r->c, SYMO_E_MEMORY);
-  symo_free(path);
-  symo_free(text);
-  if (code != CLI_DONE) return code;
-  path = cli_join(r->directory, "run.json");
-  json_t *run = train_spec_to_json(r->spec);
-  (void)json_object_set(run, "changed_by_task", changes);
-  code = path != NULL ? cli_write_json(r->c, path, run) : cli_fail_status(r->c, SYMO_E_MEMORY);
-  symo_free(path);
-  return code;
 }
 
 static int check_step(train_runner *r) {
@@ -160,37 +138,83 @@ static double clock_of(void *self) {
   return cli_seconds();
 }
 
-int train_runner_start(train_runner *r, train_start how) {
-  symo_optim_spec *optim = NULL;
+/* Parameters and state: of the checkpoint, or those at the start.  *was: NULL for the latter. */
+static symo_status begin(train_runner *r, bool resume, symo_optim_spec **was) {
+  symo_status status = resume
+                           ? train_checkpoint_read(r->context, r->checkpoint, &r->model, r->optim,
+                                                   &r->state, r->theta, &r->step, &r->best, was)
+                           : init(r);
+  if (status != SYMO_OK) return status;
+  symo_optim_state_set_clock(r->state, clock_of, NULL);
+  if (access(r->best_path, F_OK) != 0 || !resume) r->best.loss = NAN; /* it is gone */
+  return train_check_data(r->context, r->record.data, r->model.data, r->model.checksum);
+}
+
+/* What the run is, and was: for one that goes on, what run.json says. */
+static int read_record(train_runner *r, train_start how, train_spec *old) {
+  *old = *r->spec;
+  if (how == TRAIN_RESUME) return train_read_run(r->c, r->directory, old, &r->record);
+  train_here(r->record.folder);
+  return CLI_DONE;
+}
+
+/* Model, threads and optimizer.  Tokens are those of the checkpoint, where there is one. */
+static int make_all(train_runner *r, train_start how, symo_optim_spec **optim) {
+  r->own = *r->spec;
+  memcpy(r->own.expected, r->record.data, sizeof r->own.expected);
   symo_status status =
       train_check_files(r->context, r->spec, how == TRAIN_RESUME || r->cache != NULL);
+  if (status == SYMO_OK && how == TRAIN_RESUME && access(r->checkpoint, F_OK) == 0)
+    status = train_checkpoint_use(r->context, r->checkpoint, &r->own);
   if (status == SYMO_OK) status = make_model(r);
+  if (status == SYMO_OK) status = take_threads(r);
   if (status != SYMO_OK) return cli_fail_status(r->c, status);
-  status = take_threads(r);
-  if (status != SYMO_OK) return cli_fail_status(r->c, status);
-  json_t *changes = json_object();
-  int code = make_optimizer(r->c, r->spec, &r->model, r->threads, changes, &optim, &r->optim);
-  if (code == CLI_DONE) code = cli_make_directory(r->c, r->directory);
+  json_decref(r->record.by_task);
+  r->record.by_task = json_object();
+  return make_optimizer(r->c, r->spec, &r->model, r->threads, r->record.by_task, optim, &r->optim);
+}
+
+static int open_files(train_runner *r, const train_spec *old, const symo_optim_spec *optim,
+                      bool resume) {
+  symo_optim_spec *was = NULL;
+  symo_status status = begin(r, resume, &was);
+  int code = status == SYMO_OK ? check_step(r) : cli_fail_status(r->c, status);
   if (code == CLI_DONE) {
-    status = take(r);
-    const bool resume =
-        how == TRAIN_RESUME && status == SYMO_OK && access(r->checkpoint, F_OK) == 0;
-    if (status == SYMO_OK)
-      status = resume ? train_checkpoint_read(r->context, r->checkpoint, &r->model, r->optim,
-                                              &r->state, r->theta, &r->step)
-                      : init(r);
-    if (status == SYMO_OK) symo_optim_state_set_clock(r->state, clock_of, NULL);
-    if (status == SYMO_OK) code = check_step(r);
-    if (status == SYMO_OK && code == CLI_DONE) say_bytes(r);
-    if (status == SYMO_OK && code == CLI_DONE) code = write_files(r, optim, changes, resume);
-    if (status == SYMO_OK && code == CLI_DONE)
-      status = train_metrics_open(r->context, r->directory, r->step, &r->metrics, &r->seconds,
-                                  &r->result->optimizer_seconds);
+    say_bytes(r);
+    memcpy(r->record.data, r->model.checksum, sizeof r->record.data);
+    code = train_note_changes(r, old, was, optim);
+  }
+  if (code == CLI_DONE) code = train_write_files(r, optim, resume);
+  if (code == CLI_DONE) {
+    status = train_metrics_open(r->context, r->directory, r->step, &r->metrics, &r->seconds,
+                                &r->result->optimizer_seconds);
     if (status != SYMO_OK) code = cli_fail_status(r->c, status);
   }
+  symo_optim_spec_destroy(was);
+  return code;
+}
+
+int train_runner_start(train_runner *r, train_start how) {
+  symo_optim_spec *optim = NULL;
+  train_spec old;
+  symo_status status = SYMO_OK;
+  r->checkpoint = cli_join(r->directory, "checkpoint.safetensors");
+  r->best_path = cli_join(r->directory, "best.safetensors");
+  if (r->checkpoint == NULL || r->best_path == NULL)
+    return cli_fail_status(r->c, symo_fail_memory(r->context, "training"));
+  int code = train_take_folder(r, how);
+  if (code == CLI_DONE) code = read_record(r, how, &old);
+  if (code == CLI_DONE) code = make_all(r, how, &optim);
+  if (code == CLI_DONE) code = cli_make_directory(r->c, r->directory);
+  if (code == CLI_DONE) code = train_take_folder(r, how);
+  if (code == CLI_DONE) {
+    status = take(r);
+    code = status == SYMO_OK ? CLI_DONE : cli_fail_status(r->c, status);
+  }
+  if (code == CLI_DONE)
+    code = open_files(r, &old, optim, how == TRAIN_RESUME && access(r->checkpoint, F_OK) == 0);
   r->result->checkpoint = r->step;
   symo_optim_spec_destroy(optim);
-  json_decref(changes);
   return code;
 }
 

@@ -1,4 +1,4 @@
-/* run.json and summary.json. */
+/* summary.json. */
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,16 +21,6 @@ static symo_status read_object(symo_context *context, const char *path, json_t *
   if (status == SYMO_OK) status = symo_json_parse(context, path, text, length, out);
   symo_free(text);
   return status;
-}
-
-int train_read_run(cli *c, const char *directory, train_spec *out) {
-  char *path = cli_join(directory, "run.json");
-  json_t *object = NULL;
-  symo_status status = path != NULL ? read_object(cli_context(c), path, &object) : SYMO_E_MEMORY;
-  if (status == SYMO_OK) status = train_spec_from_json(cli_context(c), path, object, out);
-  json_decref(object);
-  symo_free(path);
-  return status == SYMO_OK ? CLI_DONE : cli_fail_status(c, status);
 }
 
 static double real(const json_t *object, const char *key) {

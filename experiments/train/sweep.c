@@ -7,7 +7,9 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "experiments/cli/folder.h"
 #include "experiments/train/options.h"
+#include "experiments/train/record.h"
 
 static const cli_option options[] = {
     TRAIN_TASK_ROW,
@@ -84,7 +86,7 @@ static int look(cli *c, const char *directory, const train_spec *spec, bool *the
   *there = path != NULL && access(path, F_OK) == 0;
   symo_free(path);
   if (!*there) return CLI_DONE;
-  int code = train_read_run(c, directory, &old);
+  int code = train_read_run(c, directory, &old, NULL);
   for (size_t i = 0; code == CLI_DONE && train_spec_key(i) != NULL; i++) {
     const char *key = train_spec_key(i);
     train_spec_text(spec, key, ours);
@@ -184,7 +186,7 @@ static int do_points(sweep *s, size_t seed, bool check_only) {
 
 /* Seeds outermost: all points of a seed share a model. */
 static int run_all(sweep *s) {
-  int code = do_points(s, 0, true);
+  int code = CLI_DONE;
   for (size_t seed = 0; seed < s->seeds && code == CLI_DONE; seed++)
     code = do_points(s, seed, false);
   train_cache_drop(&s->cache);
@@ -208,6 +210,7 @@ static int run(cli *c) {
   sweep s = {.c = c, .base = train_spec_default(train_task_find(cli_str(c, "task")))};
   char out[256];
   size_t count;
+  cli_folder lock = {.path = NULL};
   const char *const *axes = cli_list(c, "grid", &count);
   int code = train_read_options(c, &s.base);
   if (code != CLI_DONE) return code;
@@ -220,8 +223,12 @@ static int run(cli *c) {
   (void)snprintf(out, sizeof out, "symo-runs/sweep-%s", s.base.task->name);
   s.directory = cli_given(c, "out") ? cli_str(c, "out") : out;
   symo_status status = take(&s);
-  code = status == SYMO_OK ? run_all(&s) : cli_fail_flag(c, status, "grid");
+  code = status == SYMO_OK ? do_points(&s, 0, true) : cli_fail_flag(c, status, "grid");
+  if (code == CLI_DONE) code = cli_make_directory(c, s.directory);
+  if (code == CLI_DONE) code = cli_folder_lock(c, s.directory, &lock);
+  if (code == CLI_DONE) code = run_all(&s);
   if (code == CLI_DONE) code = finish(&s);
+  cli_folder_unlock(&lock);
   if (s.rows != NULL && s.count > 0) symo_free(s.rows[0].results);
   symo_free(s.rows);
   return code;

@@ -12,7 +12,13 @@ typedef struct train_task train_task;
 
 /* TRAIN_TEXT: any path and more; TRAIN_SETTINGS: the longest field, and room for the paths of several
  * texts. */
-enum { TRAIN_TEXT = 4160, TRAIN_SETTINGS = 32768, TRAIN_REMARK = 1024, TRAIN_MOST_RULES = 4 };
+enum {
+  TRAIN_TEXT = 4160,
+  TRAIN_SETTINGS = 32768,
+  TRAIN_REMARK = 1024,
+  TRAIN_MOST_RULES = 4,
+  TRAIN_CHECKSUM = 17
+};
 
 /* Fields of the task gpt, named as in nanoGPT. */
 typedef struct train_gpt {
@@ -60,8 +66,9 @@ typedef struct train_spec {
   bool whole;                  /* nothing is held back, for those who want the loss of all */
   char checkpoint[TRAIN_TEXT]; /* whose network and tokens are taken; "": made of the data */
   char kept[TRAIN_TEXT];       /* checkpoint whose classes and scales are taken; "": of the data */
-  double memory;               /* bytes that may be taken; 0: any number */
-  int threads;                 /* 0: not known yet */
+  char expected[TRAIN_CHECKSUM]; /* of the data (train_check_data); "": any */
+  double memory;                 /* bytes that may be taken; 0: any number */
+  int threads;                   /* 0: not known yet */
 } train_spec;
 
 /* A stretch of the parameters under the name that it has in files. */
@@ -94,6 +101,7 @@ typedef struct train_model {
   char *(*texts)[2];                     /* [num_texts] */
   char net[TRAIN_TEXT], data[TRAIN_TEXT]; /* what was chosen */
   char remark[TRAIN_REMARK];              /* how the data were read, for people; "": as always */
+  char checksum[TRAIN_CHECKSUM]; /* of the examples, by train_checksum; "": none were read */
   symo_status (*init)(void *self, symo_rng *rng, void *theta);
   symo_status (*batch_of)(void *self, uint64_t step);
   symo_status (*evaluate)(void *self, const void *theta, double *loss, double *accuracy);
@@ -182,6 +190,17 @@ symo_status train_order_create(symo_context *context, uint64_t seed, size_t exam
                                train_order *out);
 void train_order_drop(train_order *order); /* {0} is accepted */
 symo_status train_order_batch(train_order *order, uint64_t step, const size_t **rows);
+
+/* CRC-64/XZ in 16 hexadecimal digits: of a text its bytes, of examples their numbers. */
+typedef struct train_bytes_of {
+  const void *data;
+  size_t size;
+} train_bytes_of;
+void train_checksum(size_t count, const train_bytes_of *parts, char text[TRAIN_CHECKSUM]);
+
+/* That the data `what` are those which are expected: SYMO_E_FORMAT. */
+symo_status train_check_data(symo_context *context, const char *expected, const char *what,
+                             const char *checksum);
 
 /* ---- optimizers ---- */
 

@@ -96,11 +96,13 @@ grep -aq '"labels":"\[\\"ant\\",\\"bee\\",\\"wasp\\"\]"' words/checkpoint.safete
 works eval --checkpoint words/checkpoint.safetensors --data words.csv
 has out 'accuracy 100.00 %'
 fails 3 "two.csv:1:5: label '1' is no class" eval --checkpoint words/checkpoint.safetensors --data two.csv
-# The run goes on with its classes when the file has lost one, and not with others.
+# The run goes on with its classes and its data, not with a file that has lost some, nor with others.
 cp train-words.csv all-words.csv
 # shellcheck disable=SC2086
 works train classifier $net --data all-words.csv --out resumed
 grep -v ant train-words.csv >all-words.csv
+fails 3 "checksum" train classifier --resume resumed --steps 61
+cp train-words.csv all-words.csv
 works train classifier --resume resumed --steps 61
 grep -aq '"labels":"\[\\"ant\\",\\"bee\\",\\"wasp\\"\]"' resumed/checkpoint.safetensors || fail "other labels"
 cp train.csv all-words.csv

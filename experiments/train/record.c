@@ -1,0 +1,175 @@
+/* run.json. */
+#ifndef _DEFAULT_SOURCE
+#define _DEFAULT_SOURCE /* realpath */
+#endif
+#include "experiments/train/record.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "experiments/cli/folder.h"
+#include "io/file.h"
+#include "io/json.h"
+
+enum { LARGEST = 1 << 24 };
+
+void train_record_drop(train_record *record) {
+  json_decref(record->history);
+  json_decref(record->by_task);
+  *record = (train_record){0};
+}
+
+static symo_status read_text(symo_context *context, const char *where, json_t *object,
+                             const char *key, size_t room, char *out) {
+  const json_t *value = json_object_get(object, key);
+  if (value == NULL) return SYMO_OK;
+  symo_status status = symo_json_expect(context, where, key, value, JSON_STRING, "a text");
+  if (status == SYMO_OK) snprintf(out, room, "%s", json_string_value(value));
+  return status;
+}
+
+static symo_status read_record(symo_context *context, const char *where, json_t *object,
+                               train_record *out) {
+  json_t *history = json_object_get(object, "history");
+  symo_status status = SYMO_OK;
+  SYMO_TRY(read_text(context, where, object, "folder", sizeof out->folder, out->folder));
+  SYMO_TRY(read_text(context, where, object, "data", sizeof out->data, out->data));
+  if (history != NULL) {
+    SYMO_TRY(symo_json_expect(context, where, "history", history, JSON_ARRAY, "of changes"));
+    out->history = json_incref(history);
+  }
+fail:
+  return status;
+}
+
+static symo_status read_run(symo_context *context, const char *directory, train_spec *out,
+                            train_record *record) {
+  char *text = NULL, *path = cli_join(directory, "run.json");
+  json_t *object = NULL;
+  size_t length = 0;
+  symo_status status = path != NULL ? SYMO_OK : symo_fail_memory(context, directory);
+  if (record != NULL) *record = (train_record){0};
+  SYMO_TRY(status);
+  SYMO_TRY(symo_file_read_all(context, path, LARGEST, &text, &length));
+  SYMO_TRY(symo_json_parse(context, path, text, length, &object));
+  SYMO_TRY(train_spec_from_json(context, path, object, out));
+  if (record != NULL) SYMO_TRY(read_record(context, path, object, record));
+fail:
+  json_decref(object);
+  symo_free(text);
+  symo_free(path);
+  return status;
+}
+
+int train_read_run(cli *c, const char *directory, train_spec *out, train_record *record) {
+  symo_status status = read_run(cli_context(c), directory, out, record);
+  return status == SYMO_OK ? CLI_DONE : cli_fail_status(c, status);
+}
+
+int train_write_run(cli *c, const char *directory, const train_spec *spec,
+                    const train_record *record) {
+  char *path = cli_join(directory, "run.json");
+  json_t *object = train_spec_to_json(spec);
+  if (path == NULL || object == NULL) {
+    json_decref(object);
+    symo_free(path);
+    return cli_fail_status(c, symo_fail_memory(cli_context(c), "run.json"));
+  }
+  if (record->folder[0] != '\0') cli_set(c, object, "folder", json_string(record->folder));
+  if (record->data[0] != '\0') cli_set(c, object, "data", json_string(record->data));
+  if (record->by_task != NULL) cli_set(c, object, "changed_by_task", json_incref(record->by_task));
+  if (record->history != NULL) cli_set(c, object, "history", json_incref(record->history));
+  const int code = cli_write_json(c, path, object);
+  symo_free(path);
+  return code;
+}
+
+/* ---- places ---- */
+
+void train_here(char folder[TRAIN_TEXT]) {
+  if (getcwd(folder, TRAIN_TEXT) == NULL) folder[0] = '\0';
+}
+
+/* Whether a path, one of a line's, is there: seen from folder, or, where that is NULL, from here. */
+static bool is_there(const char *folder, const char *path) {
+  char joined[2 * TRAIN_TEXT];
+  if (folder == NULL || path[0] == '/') return access(path, F_OK) == 0;
+  const int length =
+      snprintf(joined, sizeof joined, "%.*s/%.*s", TRAIN_TEXT - 1, folder, TRAIN_TEXT - 1, path);
+  return length > 0 && access(joined, F_OK) == 0;
+}
+
+/* A line is a path, if it is that of something that is there. */
+static bool is_only_here(const char *folder, const char *lines) {
+  char copy[TRAIN_SETTINGS];
+  snprintf(copy, sizeof copy, "%s", lines);
+  for (char *line = copy; *line != '\0';) {
+    char *end = line + strcspn(line, "\n");
+    const bool last = *end == '\0';
+    *end = '\0';
+    if (strcmp(line, "digits") != 0 && is_there(NULL, line) && !is_there(folder, line)) return true;
+    line = last ? end : end + 1;
+  }
+  return false;
+}
+
+void train_absolute(char lines[TRAIN_SETTINGS]) {
+  char out[2 * TRAIN_SETTINGS] = "", copy[TRAIN_SETTINGS], folder[TRAIN_TEXT];
+  size_t used = 0;
+  train_here(folder);
+  memcpy(copy, lines, sizeof copy);
+  for (char *line = copy; *line != '\0' && used < sizeof out;) {
+    char *end = line + strcspn(line, "\n");
+    const bool last = *end == '\0';
+    *end = '\0';
+    const bool joined = line[0] != '/' && strcmp(line, "digits") != 0 && is_there(NULL, line);
+    used += (size_t)snprintf(out + used, sizeof out - used, "%s%s%s%s", used > 0 ? "\n" : "",
+                             joined ? folder : "", joined ? "/" : "", line);
+    line = last ? end : end + 1;
+  }
+  if (used < TRAIN_SETTINGS) memcpy(lines, out, used + 1);
+}
+
+static bool is_preset(const char *name) {
+  for (size_t i = 0; i < symo_method_num_presets(); i++)
+    if (strcmp(symo_method_preset_name(i), name) == 0) return true;
+  return false;
+}
+
+void train_go_home(const train_spec *spec, const char *folder) {
+  const char *const files[] = {
+      spec->data,       spec->layout,        spec->gpt.vocab,
+      spec->gpt.merges, spec->gpt.init_from, is_preset(spec->optimizer) ? "" : spec->optimizer};
+  if (folder[0] == '\0') return;
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+    if (is_only_here(folder, files[i])) return;
+  if (chdir(folder) != 0) return; /* it is gone: then what is here is looked at */
+}
+
+symo_status train_go_home_of(symo_context *context, const char *path, char **absolute) {
+  char here[TRAIN_TEXT];
+  train_record record = {.history = NULL};
+  train_spec spec;
+  symo_status status = SYMO_OK;
+  char *folder = NULL, *moved = path[0] != '/' ? NULL : symo_strdup(path);
+  const char *slash = strrchr(path, '/');
+  train_here(here);
+  folder = symo_strdup(slash != NULL ? path : ".");
+  if (moved == NULL) moved = cli_join(here, path);
+  if (folder == NULL || moved == NULL) SYMO_TRY(symo_fail_memory(context, path));
+  if (slash != NULL) folder[slash - path + (slash == path)] = '\0';
+  if (cli_folder_has(folder, "run.json")) {
+    SYMO_TRY(read_run(context, folder, &spec, &record));
+    train_go_home(&spec, record.folder);
+  }
+  *absolute = moved;
+  moved = NULL;
+fail:
+  train_record_drop(&record);
+  symo_free(folder);
+  symo_free(moved);
+  return status;
+}

@@ -1,0 +1,104 @@
+/* The folder of a run: who writes there, and what. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "experiments/train/changes.h"
+#include "experiments/train/runner.h"
+
+#include <symo/io.h>
+
+/* ---- the folder ---- */
+
+static bool is_folder(const char *path) {
+  struct stat info;
+  return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+static int refuse_old(train_runner *r) {
+  const char *what = NULL;
+  if (cli_folder_has(r->directory, "summary.json"))
+    what = "has ended";
+  else if (cli_folder_has(r->directory, "checkpoint.safetensors"))
+    what = "was interrupted";
+  if (what == NULL) return CLI_DONE;
+  return cli_fail(r->c, CLI_IO,
+                  "%s: holds a run that %s (take it up with --resume %s, replace it with "
+                  "--overwrite, or choose another --out)",
+                  r->directory, what, r->directory);
+}
+
+int train_take_folder(train_runner *r, train_start how) {
+  if (r->lock.path != NULL || (how != TRAIN_RESUME && !is_folder(r->directory))) return CLI_DONE;
+  int code = cli_folder_lock(r->c, r->directory, &r->lock);
+  if (code == CLI_DONE && how == TRAIN_NEW) code = refuse_old(r);
+  return code;
+}
+
+static void remove_old(train_runner *r, const char *name) {
+  char *path = cli_join(r->directory, name);
+  if (path != NULL) (void)unlink(path);
+  symo_free(path);
+}
+
+int train_write_files(train_runner *r, const symo_optim_spec *optim, bool resume) {
+  char *text = NULL, *path = NULL;
+  remove_old(r, "summary.json");
+  if (!resume) {
+    remove_old(r, "checkpoint.safetensors");
+    remove_old(r, "best.safetensors");
+  }
+  symo_status status = symo_optim_spec_to_json(r->context, optim, &text);
+  if (status != SYMO_OK) return cli_fail_status(r->c, status);
+  path = cli_join(r->directory, "optimizer.json");
+  int code = path != NULL ? cli_write_file(r->c, path, text, strlen(text))
+                          : cli_fail_status(r->c, SYMO_E_MEMORY);
+  symo_free(path);
+  symo_free(text);
+  return code == CLI_DONE ? train_write_run(r->c, r->directory, r->spec, &r->record) : code;
+}
+
+/* ---- what was there ---- */
+
+int train_note_changes(train_runner *r, const train_spec *old, const symo_optim_spec *was,
+                       const symo_optim_spec *now) {
+  json_t *changes = json_object();
+  symo_status status = SYMO_OK;
+  train_changes_of_options(old, r->spec, changes);
+  if (was != NULL) status = train_changes_of_optimizer(r->context, was, now, r->step, changes);
+  train_changes_print(r->c, r->directory, r->step, changes);
+  if (json_object_size(changes) > 0) {
+    if (r->record.history == NULL) r->record.history = json_array();
+    json_t *entry = json_object();
+    cli_set(r->c, entry, "step", json_integer((json_int_t)r->step));
+    cli_set(r->c, entry, "changes", json_incref(changes));
+    cli_push(r->c, r->record.history, entry);
+  }
+  json_decref(changes);
+  return status == SYMO_OK ? CLI_DONE : cli_fail_status(r->c, status);
+}
+
+/* ---- what is written on the way ---- */
+
+symo_status train_save_best(train_runner *r) {
+  if (!r->best_fresh) return SYMO_OK;
+  symo_status status =
+      train_best_write(r->context, r->spec, r->best_path, &r->best, &r->model, r->best_theta);
+  if (status == SYMO_OK) r->best_fresh = false;
+  return status;
+}
+
+/* The checkpoint says what is best, so its file comes first. */
+symo_status train_save(train_runner *r) {
+  symo_status status = train_metrics_sync(&r->metrics);
+  if (status == SYMO_OK) status = train_save_best(r);
+  if (status == SYMO_OK)
+    status = train_checkpoint_write(r->spec, r->checkpoint, r->step, &r->best, &r->model, r->state,
+                                    r->theta);
+  if (status == SYMO_OK) r->result->checkpoint = r->step;
+  return status;
+}
