@@ -186,7 +186,11 @@ static symo_status combine(const char *where, double a, const symo_hessian *x, d
     size_t numbers = l->count * l->m * l->m;
     memcpy(h->m[i], x->m[i], numbers * symo_dtype_size(x->plan->dtype));
     if (a != 1) symo_scal(x->plan->dtype, numbers, a, h->m[i]);
-    if (y != NULL) symo_axpy(x->plan->dtype, numbers, b, y->m[i], h->m[i]);
+    if (y == NULL) continue;
+    symo_axpy(x->plan->dtype, numbers, b, y->m[i], h->m[i]);
+    /* BLAS may fuse a product with a sum in the middle of an array and not at its end. */
+    for (size_t c = 0; c < l->count; c++)
+      symo_symmetrize(x->plan->dtype, l->m, symo_hessian_member(h, i, c));
   }
   return hand_over(h, "hessian: sum", out);
 }

@@ -1,5 +1,6 @@
 /* Structured matrices at the edge: samples, singular and centred ones, overflow, refusals. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/linalg.h"
@@ -268,6 +269,35 @@ Test(operations_edges, sums_of_different_plans_are_refused) {
 }
 
 /* Handles keep what they were made from. */
+/* Both triangles have the same bits, wherever in the array vector registers end. */
+Test(operations_edges, sums_are_symmetric_to_the_last_bit) {
+  symo_world w;
+  symo_world_open(&w, 86);
+  for (int k = 0; k < 30; k++) {
+    char text[64];
+    symo_dtype dtype = k % 2 == 0 ? SYMO_F64 : SYMO_F32;
+    snprintf(text, sizeof text, "h: signed-permutation 3; i: identity %d; w[h,i]", 2 + k / 2);
+    symo_world_parse(&w, text);
+    symo_plan *plan = symo_world_plan(&w, dtype, SYMO_COUPLED, false);
+    symo_hessian *x = symo_world_indefinite(&w, plan), *y = symo_world_indefinite(&w, plan), *sum;
+    cr_ok(w.context, symo_hessian_add(0.3, x, -1.7, y, &sum));
+    for (size_t l = 0; l < symo_plan_num_labels(plan); l++) {
+      size_t m = symo_plan_label(plan, l).multiplicity;
+      const void *a = symo_hessian_blocks(sum, l);
+      for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < i; j++)
+          cr_assert(symo_get(dtype, a, i * m + j) == symo_get(dtype, a, j * m + i), "%s: %zu, %zu",
+                    text, i, j);
+    }
+    symo_hessian_destroy(x);
+    symo_hessian_destroy(y);
+    symo_hessian_destroy(sum);
+    symo_plan_destroy(plan);
+    symo_world_drop(&w);
+  }
+  symo_world_close(&w);
+}
+
 Test(operations_edges, a_matrix_outlives_its_plan_and_layout) {
   symo_world w;
   symo_world_open(&w, 88);

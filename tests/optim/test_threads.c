@@ -77,6 +77,22 @@ Test(optim_threads, give_the_same_bits) {
   compare("adamw", "");
 }
 
+/* BLAS with two threads: the same bits again for the same number of ours. */
+Test(optim_threads, repeat_beside_threads_of_blas) {
+  static const char *const presets[] = {"symo", "muon-exact", "soap"};
+  const size_t n = 54 + 9 + 72 + 8 + 40 + 25 + 15 + 3;
+  cr_assert_eq(symo_set_threads(2), SYMO_OK);
+  for (int k = 0; k < 6; k++) {
+    trace first = follow(presets[k / 2], "", SYMO_F64, 1 + k % 2);
+    trace again = follow(presets[k / 2], "", SYMO_F64, 1 + k % 2);
+    cr_assert_eq(symo_get_threads(), 2);
+    cr_assert(memcmp(first.theta, again.theta, STEPS * n * sizeof *first.theta) == 0, "%s, %d",
+              presets[k / 2], 1 + k % 2);
+    free(first.theta);
+    free(again.theta);
+  }
+}
+
 /* ---- memory ---- */
 
 static symo_status make_state(void *self) {

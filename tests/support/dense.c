@@ -52,6 +52,17 @@ double *symo_dense_power(size_t n, const double *a, double p, double tolerance) 
   return out;
 }
 
+double symo_dense_condition(size_t n, const double *a, double damping, double tolerance) {
+  double *w = symo_dense_new(1, n), largest = 0, smallest = INFINITY;
+  symo_dense_eigen(n, a, w, NULL);
+  for (size_t k = 0; k < n; k++) largest = fmax(largest, fabs(w[k] + damping));
+  for (size_t k = 0; k < n; k++)
+    if (damping > 0 || fabs(w[k]) > tolerance * largest)
+      smallest = fmin(smallest, fabs(w[k] + damping));
+  free(w);
+  return largest > 0 ? largest / smallest : 1;
+}
+
 double *symo_dense_product(size_t n, const double *a, const double *b) {
   double *out = symo_dense_new(n, n);
   oracle_multiply(n, a, b, out);

@@ -15,6 +15,10 @@ void symo_dense_eigen(size_t n, const double *a, double *w, double *v);
  */
 double *symo_dense_power(size_t n, const double *a, double p, double tolerance);
 
+/* The ratio of the largest |eigenvalue| of A + damping I to the smallest; those that are zero up to
+ * `tolerance` times the largest do not count if damping is 0. */
+double symo_dense_condition(size_t n, const double *a, double damping, double tolerance);
+
 /* a b, and a b a. */
 double *symo_dense_product(size_t n, const double *a, const double *b);
 double *symo_dense_sandwich(size_t n, const double *a, const double *b);

@@ -3,6 +3,7 @@
 
 #include <criterion/hooks.h>
 #include <dirent.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,10 @@ double symo_test_rel_dtype(symo_dtype dtype, const void *a, const double *b, siz
 
 double symo_test_rel(const double *a, const double *b, size_t n) {
   return symo_test_rel_dtype(SYMO_F64, a, b, n);
+}
+
+double symo_test_bound(symo_dtype dtype, size_t n, double condition) {
+  return 10 * (double)n * (dtype == SYMO_F32 ? FLT_EPSILON : DBL_EPSILON) * condition;
 }
 
 double symo_test_max(const double *x, size_t n) {

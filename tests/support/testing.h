@@ -44,6 +44,12 @@ double symo_test_rel(const double *a, const double *b, size_t n);
 /* The same for numbers of type dtype (a) against double (b). */
 double symo_test_rel_dtype(symo_dtype dtype, const void *a, const double *b, size_t n);
 
+/* How far rounding may move a relative residual, by the rule of all tolerances: 10 n eps condition.
+ * n: the length of the sums, or the dimension, that the numbers went through; condition: how much
+ * the problem magnifies a relative change of what it is given, known from how the case was made or
+ * computed from it by other means than the library. */
+double symo_test_bound(symo_dtype dtype, size_t n, double condition);
+
 /* Largest |x|; +infinity when any is NaN. */
 double symo_test_max(const double *x, size_t n);
 
