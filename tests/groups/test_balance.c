@@ -6,6 +6,10 @@
 #include "groups/scaling.h"
 #include "tests/support/scaling.h"
 
+/* Sweeps end where logarithms of scales change by 1e-12.  From a change of 1 they get there within
+ * 1000 sweeps only if every one takes 2.7 % of the way: at most 1e-12 / 0.027 is left to go. */
+static const double FRAME = 3.7e-11;
+
 /* ---- a relu network ---- */
 
 enum { INPUTS = 3, HIDDEN = 4, SECOND = 3, OUTPUTS = 2, EXAMPLES = 7 };
@@ -172,7 +176,7 @@ Test(balance, makes_norms_equal) {
     cr_ok(w.context, symo_element_create(w.layout, &g));
     for (int k = 0; k < 6; k++) {
       symo_dtype t = k % 2 ? SYMO_F32 : SYMO_F64;
-      double limit = k % 2 ? 1e-5 : 1e-11;
+      double limit = (k % 2 ? symo_test_bound(SYMO_F32, n, 1) : 0) + FRAME;
       symo_test_randn(w.rng, v[0], n);
       for (size_t i = 0; i < n; i++) v[0][i] *= k > 3 ? 0x1p-100 : 1;
       cr_ok(w.context, balance_at(&w, e, t, v[0]));
@@ -203,7 +207,7 @@ Test(balance, of_one_unit) {
   cr_ok(w.context, symo_element_create(w.layout, &e));
   cr_ok(w.context, balance_at(&w, e, SYMO_F64, theta));
   scaling_move(&w, e, symo_element_act, SYMO_F64, theta, moved);
-  cr_assert(symo_test_rel(moved, expected, 8) <= 1e-15);
+  cr_assert(symo_test_rel(moved, expected, 8) <= symo_test_bound(SYMO_F64, 1, 1));
   symo_element_destroy(e);
   symo_world_close(&w);
 }
@@ -268,6 +272,19 @@ static void step(symo_world *w, const example *data, const char *estimator, cons
   free(x);
 }
 
+/* By how much a step magnifies a relative change of theta, from one small change of it. */
+static double step_condition(symo_world *w, const example *data, const char *estimator,
+                             const double *theta, const double *out) {
+  const double change = 1e-7;
+  double *near = symo_dense_new(2, w->n), *other = near + w->n;
+  symo_test_randn(w->rng, near, w->n);
+  for (size_t i = 0; i < w->n; i++) near[i] = theta[i] * (1 + change * near[i]);
+  step(w, data, estimator, near, other);
+  double moved = symo_test_rel(other, out, w->n), by = symo_test_rel(near, theta, w->n);
+  free(near);
+  return 1 + moved / by;
+}
+
 static void check_steps(const char *flags) {
   static const char *const estimators[] = {"h-g", "h-g-bd", "h-pd"};
   example data[EXAMPLES];
@@ -285,8 +302,14 @@ static void check_steps(const char *flags) {
     scaling_move(&w, e, symo_element_act, SYMO_F64, v[0], v[2]);
     step(&w, data, estimators[k % 3], v[2], v[3]);
     scaling_move(&w, e, symo_element_act, SYMO_F64, v[1], v[4]);
-    cr_assert(symo_test_rel(v[3], v[4], n) <= 1e-10, "%s: %g", estimators[k % 3],
-              symo_test_rel(v[3], v[4], n));
+    double error = symo_test_rel(v[3], v[4], n);
+    double condition = step_condition(&w, data, estimators[k % 3], v[0], v[1]);
+    double rounding = symo_test_bound(SYMO_F64, n, 1);
+    /* The outer root of h-pd is of a singular matrix, and what it makes of zero is no longer in the
+     * span of the gradient: |A^{1/2} - B^{1/2}| <= |A - B|^{1/2}. */
+    if (k % 3 == 2) rounding = sqrt(rounding);
+    cr_assert(error <= (rounding + 2 * FRAME) * condition, /* two frames */
+              "%s: %g, condition %g", estimators[k % 3], error, condition);
   }
   for (int i = 0; i < 5; i++) free(v[i]);
   symo_element_destroy(e);

@@ -45,7 +45,8 @@ Test(random_element, exponentials) {
       symo_rotation_identity(D, q);
       symo_rotation_exp(D, turned_too ? bab : a, times[n], q, scratch);
       double off = gens_distance((size_t)D * D, q, turned_too ? beb : e);
-      cr_assert(off <= 3e-15 * (1 + fabs(times[n])), "%d, t = %g: %g", turned_too, times[n], off);
+      cr_assert(off <= symo_test_bound(SYMO_F64, D, 1 + fabs(times[n])), "%d, t = %g: %g",
+                turned_too, times[n], off);
       free(be);
       free(beb);
     }

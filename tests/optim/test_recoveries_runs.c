@@ -6,6 +6,7 @@
 
 #include "optim/method.h"
 #include "tests/support/problems.h"
+#include "tests/support/solvers.h"
 #include "tests/support/stepping.h"
 
 static void plan_rules(symo_test_stepper *s, const char *preset, const char *settings) {
@@ -107,9 +108,12 @@ static void act(const element *e, const double *theta, double *out) {
 
 typedef struct run_case {
   const char *preset, *settings;
+  bool polar; /* steps are polar factors */
 } run_case;
 
-/* 100 steps from theta and from rho theta; the farthest that one is from rho times the other. */
+/* 100 steps from theta and from rho theta; the farthest that one is from rho times the other, in
+ * units of what rounding may do: inverse roots of C magnify it by the root of the condition, as what
+ * they are applied to is part of C. */
 static double follow(const run_case *how, bool relu) {
   static network net;
   symo_test_stepper one, other;
@@ -137,11 +141,16 @@ static double follow(const run_case *how, bool relu) {
   for (int t = 1; t <= 100; t++) {
     gradient(&net, one.theta, n, one.g);
     gradient(&net, other.theta, n, other.g);
-    symo_stepper_step(&one);
+    double condition = symo_stepper_step(&one).worst_condition; /* NaN without roots */
     symo_stepper_step(&other);
     act(&e, one.theta, moved);
-    worst = fmax(worst, symo_test_rel(other.theta, moved, n));
+    double root = isnan(condition) ? 1 : sqrt(condition);
+    if (how->polar) root = solvers_polar_condition(SYMO_F64, root);
+    /* momentum of 0.9 carries the rounding of ten gradients */
+    double bound = symo_test_bound(SYMO_F64, 10 * WIDEST, 1 + root);
+    worst = fmax(worst, symo_test_rel(other.theta, moved, n) / bound);
     distance = symo_test_rel(one.theta, start, n);
+    symo_stepper_set(&other, moved); /* runs are chaotic: every step from the same point */
   }
   cr_assert(distance > 0.01, "%s went %g", how->preset, distance);
   free(moved);
@@ -154,24 +163,25 @@ static double follow(const run_case *how, bool relu) {
  * rounding's choice, and second moments along them (or values on their diagonal) depend on it. */
 Test(recoveries_runs, runs_move_with_the_group) {
   static const run_case rows[] = {
-      {"symo-published", ""},
-      {"symo-published", "lr=0.02 rate=1 momentum=0.9"},
-      {"symo-published", "lr=0.02 rate=1 refresh_every=5 graft=adam"},
-      {"symo-published", "centered=true"},
-      {"symo-published", "curvature=orbit-blocked"},
+      {"symo-published", "", false},
+      {"symo-published", "lr=0.02 rate=1 momentum=0.9", false},
+      {"symo-published", "lr=0.02 rate=1 refresh_every=5 graft=adam", false},
+      {"symo-published", "centered=true", false},
+      {"symo-published", "curvature=orbit-blocked", false},
       {"symo-published",
-       "curvature=orbit-blocked source=momentum beta2=0 mean=false momentum=0.9 groups=alternate"},
-      {"muon-exact", ""},
-      {"muon", ""},
-      {"shampoo", ""},
-      {"adamw", "lr=0.01"},
-      {"normalized-sgd", ""},
-      {"sgd", "lr=0.1 momentum=0.9 nesterov=true"},
+       "curvature=orbit-blocked source=momentum beta2=0 mean=false momentum=0.9 groups=alternate",
+       true},
+      {"muon-exact", "", true},
+      {"muon", "", false},
+      {"shampoo", "", false},
+      {"adamw", "lr=0.01", false},
+      {"normalized-sgd", "", false},
+      {"sgd", "lr=0.1 momentum=0.9 nesterov=true", false},
   };
   for (size_t k = 0; k < sizeof rows / sizeof *rows; k++)
     for (int relu = 0; relu < 2; relu++) {
       double worst = follow(&rows[k], relu == 1);
-      cr_assert(worst <= 1e-8, "%s %s, %s: %g", rows[k].preset, rows[k].settings,
+      cr_assert(worst <= 1, "%s %s, %s: %g", rows[k].preset, rows[k].settings,
                 relu ? "relu" : "tanh", worst);
     }
 }

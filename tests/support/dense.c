@@ -52,15 +52,37 @@ double *symo_dense_power(size_t n, const double *a, double p, double tolerance) 
   return out;
 }
 
-double symo_dense_condition(size_t n, const double *a, double damping, double tolerance) {
-  double *w = symo_dense_new(1, n), largest = 0, smallest = INFINITY;
-  symo_dense_eigen(n, a, w, NULL);
-  for (size_t k = 0; k < n; k++) largest = fmax(largest, fabs(w[k] + damping));
-  for (size_t k = 0; k < n; k++)
-    if (damping > 0 || fabs(w[k]) > tolerance * largest)
-      smallest = fmin(smallest, fabs(w[k] + damping));
+/* (x^p - y^p) / (x - y) */
+static double divided_difference(double x, double y, double p) {
+  double apart = x - y;
+  if (fabs(apart) <= 1e-4 * fmax(x, y)) return p * pow((x + y) / 2, p - 1);
+  return (pow(x, p) - pow(y, p)) / apart;
+}
+
+double symo_dense_power_condition(size_t n, const double *a, double damping, double p,
+                                  double tolerance, size_t count, const double *x) {
+  double *w = symo_dense_new(1, n), *v = symo_dense_new(n, n), *square = symo_dense_new(1, n);
+  symo_dense_eigen(n, a, w, v);
+  double largest = fmax(w[n - 1], 0) + damping, length = 0, worst = 0;
+  for (size_t k = 0; k < n; k++) {
+    w[k] = damping > 0 ? fmax(w[k], 0) + damping : w[k];
+    for (size_t c = 0; c < count; c++) { /* of V' X, row k */
+      double dot = 0;
+      for (size_t i = 0; i < n; i++) dot += v[i * n + k] * x[i * count + c];
+      square[k] += dot * dot;
+    }
+    if (w[k] > tolerance * largest) length += pow(w[k], 2 * p) * square[k];
+  }
+  for (size_t i = 0; i < n; i++) {
+    double sum = 0;
+    for (size_t j = 0; j < n && w[i] > tolerance * largest; j++)
+      if (w[j] > tolerance * largest) sum += pow(divided_difference(w[i], w[j], p), 2) * square[j];
+    worst = fmax(worst, sum);
+  }
   free(w);
-  return largest > 0 ? largest / smallest : 1;
+  free(v);
+  free(square);
+  return length > 0 ? 1 + largest * sqrt(worst / length) : 1;
 }
 
 double *symo_dense_product(size_t n, const double *a, const double *b) {

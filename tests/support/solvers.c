@@ -195,3 +195,8 @@ symo_status solvers_polar(const symo_solver *solver, const solver_options *o, si
   free(work);
   return status;
 }
+
+double solvers_polar_condition(symo_dtype dtype, double condition) {
+  double accuracy = dtype == SYMO_F32 ? 1e-3 : 1e-10, square = condition * condition;
+  return square * symo_epsilon(dtype) <= accuracy ? square : condition;
+}
