@@ -24,6 +24,7 @@ typedef struct attachment {
 struct symo_context {
   atomic_flag lock;
   char detail[DETAIL];
+  atomic_size_t failures;
   size_t num_attached;
   attachment *attached;
 };
@@ -54,6 +55,7 @@ symo_status symo_context_create(symo_context **out) {
   symo_context *context = symo_calloc(1, sizeof *context);
   if (context == NULL) return SYMO_E_MEMORY;
   atomic_flag_clear(&context->lock);
+  atomic_init(&context->failures, 0);
   *out = context;
   return SYMO_OK;
 }
@@ -86,6 +88,10 @@ const char *symo_context_detail(const symo_context *context) {
   return context == NULL ? "" : context->detail;
 }
 
+size_t symo_context_failures(const symo_context *context) {
+  return context == NULL ? 0 : atomic_load(&context->failures);
+}
+
 static void clean(char *text) { /* names come from files: one line stays one line */
   for (char *c = text; *c != 0; c++)
     if ((unsigned char)*c < ' ' || *c == 127) *c = '?';
@@ -106,6 +112,7 @@ symo_status symo_fail(symo_context *context, symo_status status, const char *for
   va_end(arguments);
   clean(text);
   lock(context);
+  atomic_fetch_add(&context->failures, 1);
   memcpy(context->detail, text, sizeof text);
   atomic_flag_clear(&context->lock);
   return status;
@@ -120,6 +127,7 @@ symo_status symo_fail_within(symo_context *context, symo_status status, const ch
   va_end(arguments);
   size_t used = n < 0 ? 0 : n < DETAIL ? (size_t)n : DETAIL - 1;
   lock(context);
+  atomic_fetch_add(&context->failures, 1);
   if (used + 2 < sizeof text) { /* what does not fit is cut, as everywhere */
     size_t room = sizeof text - used - 3, length = strlen(context->detail);
     length = length < room ? length : room;

@@ -4,6 +4,9 @@
 #include <stddef.h>
 #include <symo/context.h>
 
+/* How many details were written so far: whether a function of the caller's has left one. */
+size_t symo_context_failures(const symo_context *context);
+
 /* Hands an item to the context, which destroys it at its own end.  Not for several threads. */
 symo_status symo_context_attach(symo_context *context, void *item, void (*destroy)(void *item));
 

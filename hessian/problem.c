@@ -1,5 +1,5 @@
 /* Dense second-order matrices of a caller's problem, by products with blocks of unit vectors. */
-#include <symo/problem.h>
+#include "hessian/problem.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -9,8 +9,6 @@
 #include "core/linalg.h"
 
 enum { DIRECTIONS = 64 };
-
-typedef symo_status (*product)(void *self, const void *theta, size_t k, const void *v, void *out);
 
 enum { TILE = 32 }; /* of transpositions, for the sake of the cache */
 
@@ -38,8 +36,7 @@ static bool mirror_upper(size_t n, double *a) {
 }
 
 static symo_status by_products(symo_context *context, const symo_problem *problem,
-                               const char *where, product multiply, const void *theta,
-                               double *out) {
+                               const char *where, bool ggn, const void *theta, double *out) {
   size_t n = problem->size, item = symo_dtype_size(problem->dtype), bytes;
   if (item == 0)
     return symo_fail(context, SYMO_E_DTYPE, "%s: the problem %s has no dtype (f32 or f64)", where,
@@ -49,12 +46,13 @@ static symo_status by_products(symo_context *context, const symo_problem *proble
   char *v = symo_malloc(bytes);
   if (v == NULL) return symo_fail_memory(context, where);
   char *hv = v + DIRECTIONS * n * item;
+  const problem_call call = {context, where, problem, theta};
   symo_status status = SYMO_OK;
   for (size_t first = 0; first < n && status == SYMO_OK; first += DIRECTIONS) {
     size_t k = n - first < DIRECTIONS ? n - first : DIRECTIONS;
     memset(v, 0, DIRECTIONS * n * item);
     for (size_t i = 0; i < k; i++) symo_put(problem->dtype, v, i * n + first + i, 1);
-    status = multiply(problem->self, theta, k, v, hv);
+    status = symo_problem_call_product(&call, ggn, k, v, hv);
     for (size_t i = 0; status == SYMO_OK && i < k * n; i++)
       out[first * n + i] = symo_get(problem->dtype, hv, i);
   }
@@ -93,11 +91,12 @@ symo_status symo_problem_hessian(symo_context *context, const symo_problem *prob
                           : theta == NULL ? "theta"
                                           : "hessian");
   symo_status status = check_apart(context, problem, theta, hessian, "problem_hessian", "hessian");
+  const problem_call call = {context, "problem_hessian", problem, theta};
   if (status != SYMO_OK) return status;
   if (problem->hessian != NULL) {
-    status = problem->hessian(problem->self, theta, hessian);
+    status = symo_problem_call_hessian(&call, hessian);
   } else if (problem->hvp != NULL) {
-    status = by_products(context, problem, "problem_hessian", problem->hvp, theta, hessian);
+    status = by_products(context, problem, "problem_hessian", false, theta, hessian);
   } else {
     return symo_fail(
         context, SYMO_E_UNSUPPORTED,
@@ -119,7 +118,6 @@ symo_status symo_problem_ggn(symo_context *context, const symo_problem *problem,
                      "problem_ggn: the problem %s has no Gauss-Newton product (fill ggn)",
                      problem->name == NULL ? "" : problem->name);
   symo_status status = check_apart(context, problem, theta, ggn, "problem_ggn", "ggn");
-  if (status == SYMO_OK)
-    status = by_products(context, problem, "problem_ggn", problem->ggn, theta, ggn);
+  if (status == SYMO_OK) status = by_products(context, problem, "problem_ggn", true, theta, ggn);
   return status == SYMO_OK ? finish(context, problem, "problem_ggn", ggn) : status;
 }

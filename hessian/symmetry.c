@@ -19,6 +19,7 @@
 #include "core/error.h"
 #include "core/linalg.h"
 #include "groups/layout.h"
+#include "hessian/problem.h"
 
 /* Elements that turn out neutral (a permutation of two, every other time) are drawn again. */
 enum { DRAWS = 64 };
@@ -161,7 +162,8 @@ static const char *space_name(const work *w, size_t space) {
 static symo_status evaluate(work *w, const void *theta, const size_t *space, double *loss,
                             vector *gradient) {
   const symo_problem *p = w->problem;
-  symo_status status = p->gradient(p->self, theta, loss, gradient->flat);
+  const problem_call call = {w->context, "symmetry", p, theta};
+  symo_status status = symo_problem_call_gradient(&call, loss, gradient->flat);
   if (status != SYMO_OK) return status;
   char where[2 * SYMO_MAX_NAME] = "theta";
   const char *advice = "check theta and the data";
@@ -213,7 +215,8 @@ static symo_status begin(work *w) {
   if (status != SYMO_OK) return status;
   step_aside(w, 1, nearby_step);
   double near_loss = 0;
-  status = p->gradient(p->self, w->v[NEAR].flat, &near_loss, w->v[NEAR_GRADIENT].flat);
+  const problem_call call = {w->context, "symmetry", p, w->v[NEAR].flat};
+  status = symo_problem_call_gradient(&call, &near_loss, w->v[NEAR_GRADIENT].flat);
   if (status != SYMO_OK) return status;
   w->gradient = norm(w, &w->v[GRADIENT]);
   w->loss_scale = fabs(w->loss);

@@ -4,6 +4,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "hessian/problem.h"
 #include "optim/state.h"
 
 static symo_status check_problem(const symo_optim *optim, const symo_problem *problem) {
@@ -31,11 +32,12 @@ static symo_status take_room(symo_optim_state *state) {
 static symo_status gradient_step(symo_optim_state *state, const symo_problem *problem, void *theta,
                                  double *loss, symo_step_report *report) {
   const symo_optim *optim = state->optim;
+  const problem_call call = {optim->context, "optim", problem, theta};
   symo_status status;
   double value = NAN, spent = 0;
   SYMO_TRY(take_room(state));
   symo_state_lap(state, NULL);
-  SYMO_TRY(problem->gradient(problem->self, theta, &value, state->gradient));
+  SYMO_TRY(symo_problem_call_gradient(&call, &value, state->gradient));
   symo_state_lap(state, &spent);
   if (loss != NULL) *loss = value;
   if (!isfinite(value)) {

@@ -1,6 +1,7 @@
 #ifndef SYMO_OPTIM_SECOND_ORDER_H
 #define SYMO_OPTIM_SECOND_ORDER_H
 
+#include "hessian/problem.h"
 #include "optim/optim.h"
 #include "optim/precondition/precondition.h"
 
@@ -17,15 +18,12 @@ static inline size_t symo_second_order_precondition_entry(const optim_block *b) 
   return b->first_entry + (b->method.warm_start ? b->num_tensors : 0);
 }
 
-typedef symo_status (*newton_product)(void *self, const void *theta, size_t k, const void *v,
-                                      void *out);
-
 /* One step on its way. */
 typedef struct newton {
   symo_optim_state *state;
   const optim_block *b;
   const symo_problem *problem;
-  newton_product multiply;
+  bool ggn; /* products with the Gauss-Newton matrix, else with the Hessian */
   void *theta;
   symo_dtype dtype;
   size_t n;
@@ -41,6 +39,9 @@ static inline symo_nd symo_newton_flat(const newton *s, const void *p) {
   return symo_nd_dense(s->dtype, (void *)(uintptr_t)p, 1, &s->n);
 }
 static inline size_t symo_newton_bytes(const newton *s) { return s->n * symo_dtype_size(s->dtype); }
+
+/* For calls of the problem's functions at theta. */
+problem_call symo_newton_call(const newton *s);
 
 /* f from L at theta. */
 double symo_newton_objective(const newton *s, double loss);

@@ -141,7 +141,7 @@ static symo_status advance(newton *s) {
 static symo_status check(const newton *s) {
   symo_context *context = s->state->optim->context;
   const char *name = s->problem->name != NULL ? s->problem->name : "";
-  if (s->multiply == NULL)
+  if ((s->ggn ? s->problem->ggn : s->problem->hvp) == NULL)
     return symo_fail(context, SYMO_E_UNSUPPORTED,
                      "optim: curvature %s: the problem %s has no such products (fill %s)",
                      s->b->method.curvature, name,
@@ -158,7 +158,8 @@ static symo_status check(const newton *s) {
 static symo_status take_gradient(newton *s, double *loss, const char **what, const char **where) {
   const symo_layout *layout = s->b->layout;
   double value = NAN;
-  symo_status status = s->problem->gradient(s->problem->self, s->theta, &value, s->g);
+  const problem_call call = symo_newton_call(s);
+  symo_status status = symo_problem_call_gradient(&call, &value, s->g);
   *what = *where = NULL;
   if (status != SYMO_OK) return status;
   if (loss != NULL) *loss = value;
@@ -207,7 +208,7 @@ symo_status symo_second_order_step(symo_optim_state *state, const symo_problem *
   const optim_block *b = &optim->blocks[0];
   const symo_method *m = &b->method;
   newton s = {.state = state, .b = b, .problem = problem, .theta = theta, .dtype = optim->dtype};
-  s.multiply = strcmp(m->curvature, "ggn") == 0 ? problem->ggn : problem->hvp;
+  s.ggn = strcmp(m->curvature, "ggn") == 0;
   s.n = b->layout->parameters;
   s.w = symo_second_order_work(optim);
   s.g = at(&s, s.w.gradient_at);

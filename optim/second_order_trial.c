@@ -23,9 +23,14 @@ double symo_newton_objective(const newton *s, double loss) {
   return loss + 0.5 * s->decay * norm * norm;
 }
 
+problem_call symo_newton_call(const newton *s) {
+  return (problem_call){s->state->optim->context, "optim", s->problem, s->theta};
+}
+
 symo_status symo_newton_multiply(void *self, const void *v, void *av) {
   const newton *s = self;
-  symo_status status = s->multiply(s->problem->self, s->theta, 1, v, av);
+  const problem_call call = symo_newton_call(s);
+  symo_status status = symo_problem_call_product(&call, s->ggn, 1, v, av);
   if (status == SYMO_OK && s->decay != 0) symo_axpy(s->dtype, s->n, s->decay, v, av);
   return status;
 }
@@ -52,7 +57,8 @@ symo_status symo_newton_try(newton *s, const double *predicted, bool *accept) {
   symo_update_apply(s->rate, 0, 1, symo_newton_flat(s, s->d), symo_newton_flat(s, s->theta));
   *accept = true;
   if (predicted == NULL) return SYMO_OK;
-  status = s->problem->loss(s->problem->self, s->theta, &after);
+  const problem_call call = symo_newton_call(s);
+  status = symo_problem_call_loss(&call, &after);
   if (status == SYMO_E_NONFINITE) status = SYMO_OK, after = NAN;
   if (status == SYMO_OK) {
     s->report->reduction_ratio = ratio_of(s, s->loss - symo_newton_objective(s, after), *predicted);
