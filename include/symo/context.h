@@ -11,36 +11,40 @@ extern "C" {
 /* Keeps the detail of the last failure for the handles that were made from it.  The library has no
  * global state of its own, prints nothing and never ends the program.  Writing the detail is
  * locked, so handles of one context may be used from several threads; the text then belongs to
- * whichever failed last. */
+ * whichever failed last.
+ *
+ * Functions that make something take a context that may be NULL: there are then no details. */
 typedef struct symo_context symo_context;
 
-/* SYMO_E_MEMORY also where OpenBLAS could not be given the 128 MiB of address space that it takes for
- * each of its threads, since it would wait for them for ever. */
+/* SYMO_E_MEMORY also where OpenBLAS could not be given the 128 MiB of address space that it takes
+ * for each of its threads, since it would wait for them for ever. */
 symo_status symo_context_create(symo_context **out);
 
 /* NULL is accepted.  A context must outlive every handle made from it. */
 void symo_context_destroy(symo_context *context);
 
 /* "WHERE: WHAT (what to do)" of the last failure, or "" when there was none.  The pointer stays
- * valid until the next failure on this context or its end. */
+ * valid until the next failure on this context or its end.  "" for NULL. */
 const char *symo_context_detail(const symo_context *context);
 
-/* How many threads the linear algebra may use, for the whole process: n >= 1.  Results do not
- * depend on n beyond rounding, and not at all between runs with the same n.  SYMO_E_MEMORY as for symo_context_create; then
- * nothing changes. */
+/* How many threads the linear algebra may use, for the whole process: n >= 1, else SYMO_E_ARGUMENT
+ * (there is no context that could keep a detail).  Results do not depend on n beyond rounding, and
+ * not at all between runs with the same n.  SYMO_E_MEMORY as for symo_context_create; then nothing
+ * changes. */
 symo_status symo_set_threads(int n);
 int symo_get_threads(void);
 
 /* The random numbers that samplers take: seeded by the caller, the same on every machine for the
- * same seed.  One per thread. */
+ * same seed.  One per thread.  Owns its memory; keeps the context for nothing. */
 typedef struct symo_rng symo_rng;
 
 symo_status symo_rng_create(symo_context *context, uint64_t seed, symo_rng **out);
-void symo_rng_destroy(symo_rng *rng);
+void symo_rng_destroy(symo_rng *rng); /* NULL is accepted */
 
+/* Of NULL: NaN, NaN and 0. */
 double symo_rng_uniform(symo_rng *rng);             /* in [0, 1) */
 double symo_rng_normal(symo_rng *rng);              /* mean 0, variance 1 */
-uint64_t symo_rng_below(symo_rng *rng, uint64_t n); /* 0 .. n-1; n >= 1 and below 2^31 */
+uint64_t symo_rng_below(symo_rng *rng, uint64_t n); /* 0 .. n-1; 0 for n = 0 */
 
 #ifdef __cplusplus
 }

@@ -19,20 +19,21 @@ typedef struct symo_group symo_group;
 size_t symo_group_count(void);
 const symo_group *symo_group_at(size_t index); /* NULL past the end */
 
-/* By name ("signed-permutation"); NULL when there is none. */
+/* By name ("signed-permutation"); NULL when there is none: what takes a group refuses NULL. */
 const symo_group *symo_group_find(const char *name);
 
-/* Static texts, never NULL. */
+/* Texts that live as long as the group; never NULL, "" of NULL. */
 const char *symo_group_name(const symo_group *group);
 const char *symo_group_summary(const symo_group *group); /* what it is */
 const char *symo_group_irreps(const symo_group *group);  /* how R^d decomposes, in words */
 const char *symo_group_average(const symo_group *group); /* the average of x y' over it */
 const char *symo_group_exact(const symo_group *group);   /* for which weights it is a symmetry */
 
-/* True if it has parameters: layouts take what symo_group_create makes of it, not the row itself. */
+/* True if it has parameters: layouts take what symo_group_create makes of it, not the row itself.
+ * False of NULL. */
 bool symo_group_has_parameters(const symo_group *group);
 
-/* The only d it acts on; 0: every d. */
+/* The only d it acts on; 0: every d, and of NULL. */
 size_t symo_group_dim(const symo_group *group);
 
 /* ---- groups with parameters ---- */
@@ -82,7 +83,9 @@ symo_group_spec symo_group_spec_default(const char *group);
 
 /* What the spec points to is copied (groups are retained).  Refused with the measured defect and
  * the number of the generator: matrices that are not orthogonal or antisymmetric to 1e-9 (relative
- * to their size), images that are no permutation, NaN, infinity, sizes that do not fit. */
+ * to their size), images that are no permutation, NaN, infinity, sizes that do not fit.
+ * SYMO_E_NAME: no such row; SYMO_E_ARGUMENT: a row without parameters, counts without arrays, parts
+ * that are NULL; SYMO_E_SHAPE: parts on dimensions that they do not act on. */
 symo_status symo_group_create(symo_context *context, const symo_group_spec *spec, symo_group **out);
 void symo_group_destroy(symo_group *group); /* NULL and rows of the registry are accepted */
 
@@ -90,13 +93,14 @@ void symo_group_destroy(symo_group *group); /* NULL and rows of the registry are
 const symo_group_spec *symo_group_get_spec(const symo_group *group);
 
 /* Its generators on R^dim, as symo_generators: *out and all it points to are one block of the
- * caller's (symo_free).  SYMO_E_UNSUPPORTED where there are none (scaling). */
+ * caller's (symo_free).  SYMO_E_UNSUPPORTED where there are none (scaling); SYMO_E_SHAPE if the
+ * group does not act on R^dim. */
 symo_status symo_group_generators(symo_context *context, const symo_group *group, size_t dim,
                                   symo_generators **out);
 
 /* The number of elements, by enumeration: an independent check of what is found without.
  * SYMO_E_SIZE with the count reached if there are more than `cap` (Lie generators: always), or if
- * they do not fit 1 GiB. */
+ * they do not fit 1 GiB; else as symo_group_generators. */
 symo_status symo_group_order(symo_context *context, const symo_group *group, size_t dim, size_t cap,
                              size_t *out);
 
@@ -151,11 +155,13 @@ typedef struct symo_group_ops {
   void (*destroy)(void *self); /* with the last reference; NULL: nothing to do */
 } symo_group_ops;
 
-/* The table is copied.  SYMO_E_ARGUMENT with the name of a required slot that is NULL. */
+/* The table is copied.  SYMO_E_ARGUMENT with the name of a required slot that is NULL, or if `size`
+ * or max_axes is wrong; SYMO_E_NAME if the name is not one. */
 symo_status symo_group_from_ops(symo_context *context, const symo_group_ops *ops, symo_group **out);
 
 /* Layout files and texts read with this context know the group by its name, before the registry's.
- * The context holds a reference.  SYMO_E_NAME if the name is taken. */
+ * The context holds a reference.  SYMO_E_NAME if the name is taken.  find: NULL when there is
+ * none. */
 symo_status symo_context_add_group(symo_context *context, const symo_group *group);
 const symo_group *symo_context_find_group(const symo_context *context, const char *name);
 

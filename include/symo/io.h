@@ -51,8 +51,8 @@ symo_status symo_layout_open(symo_context *context, const char *path_or_text, sy
 
 /* The tensors of `layout` from a safetensors file (F64, F32, BF16, F16, converted to dtype), into
  * one flat vector of num_parameters numbers, which is the caller's (symo_free).  Other entries in
- * the file are an error.  dtype SYMO_ANY: F64 if any entry is F64, else F32; *dtype_out says which.
- */
+ * the file are an error.  dtype SYMO_ANY: F64 if any entry is F64, else F32; *dtype_out, which may
+ * be NULL, says which.  Writing wants a type: else SYMO_E_DTYPE. */
 symo_status symo_tensors_read(const symo_layout *layout, const char *path, symo_dtype dtype,
                               symo_dtype *dtype_out, void **flat_out);
 symo_status symo_tensors_write(const symo_layout *layout, const char *path, symo_dtype dtype,

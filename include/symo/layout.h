@@ -43,23 +43,30 @@ void symo_layout_destroy(symo_layout *layout);
  *     restriction(permutation 6, keep 1)   numbers from `symo groups --generators`
  * Where the dimension follows from the parameters it may stand behind them or be left out (digits
  * before ':' or '[' are then the name of the next item).  Custom groups have no notation: they need
- * a layout file.  SYMO_E_UNSUPPORTED beyond 8 groups within each other. */
+ * a layout file.
+ *
+ * SYMO_E_FORMAT, and the statuses of symo_layout_add_space and symo_layout_add_tensor, with the
+ * place in the text; SYMO_E_UNSUPPORTED beyond 8 groups within each other. */
 symo_status symo_layout_parse(symo_context *context, const char *text, symo_layout **out);
 
 /* SYMO_E_NAME if the name is taken or not a name, SYMO_E_ARGUMENT if dim is 0, or the group is NULL
- * (as a lookup of an unknown name gives it) or a row with parameters, SYMO_E_SHAPE if the group acts on another dimension, SYMO_E_UNSUPPORTED once the
- * layout is frozen.  Groups from symo_group_create are retained. */
+ * (as a lookup of an unknown name gives it) or a row with parameters, SYMO_E_SHAPE if the group
+ * acts on another dimension, SYMO_E_SIZE if dim is above 2147483647, SYMO_E_UNSUPPORTED once the
+ * layout is frozen.  The name is copied; groups from symo_group_create are retained. */
 symo_status symo_layout_add_space(symo_layout *layout, const char *name, size_t dim,
                                   const symo_group *group);
 
-/* axes: `order` names of spaces (0 <= order <= SYMO_MAX_ORDER), each optionally followed by '*'.
- * SYMO_E_UNSUPPORTED if a space with a non-trivial group stands on more than four axes.  Where it
+/* axes: `order` names of spaces (0 <= order <= SYMO_MAX_ORDER), each optionally followed by '*';
+ * all texts are copied.  SYMO_E_NAME if the name is taken or not a name, or an axis names no space;
+ * SYMO_E_SIZE if sizes overflow; SYMO_E_UNSUPPORTED beyond SYMO_MAX_ORDER axes, once the layout is
+ * frozen, and if a space with a non-trivial group stands on more than four axes.  Where it
  * stands on more axes than its group has closed forms for (two, mostly), plans find the irreps
  * numerically: sum over the powers p that occur of dim^p is then at most 4096 (seconds up to some
  * 1000, minutes at the limit). */
 symo_status symo_layout_add_tensor(symo_layout *layout, const char *name, size_t order,
                                    const char *const *axes);
 
+/* SYMO_E_DTYPE for what is no type; SYMO_E_UNSUPPORTED once the layout is frozen. */
 symo_status symo_layout_set_dtype(symo_layout *layout, symo_dtype dtype);
 
 symo_dtype symo_layout_dtype(const symo_layout *layout);
@@ -67,9 +74,9 @@ size_t symo_layout_num_spaces(const symo_layout *layout);
 size_t symo_layout_num_tensors(const symo_layout *layout);
 size_t symo_layout_num_parameters(const symo_layout *layout);
 
-/* Of an index that there is not, or of NULL: NULL, 0 for sizes, dimensions and orders, SYMO_NONE for
- * indices and offsets, false; and the detail says which index (SYMO_NONE is out of range
- * everywhere). */
+/* Of an index that there is not, or of NULL: NULL, 0 for sizes, dimensions and orders, SYMO_NONE
+ * for indices and offsets, false; and the detail says which index (SYMO_NONE is out of range
+ * everywhere).  Names and groups are the layout's. */
 const char *symo_layout_space_name(const symo_layout *layout, size_t space);
 size_t symo_layout_space_dim(const symo_layout *layout, size_t space);
 const symo_group *symo_layout_space_group(const symo_layout *layout, size_t space);
@@ -100,7 +107,12 @@ void symo_free(void *memory);
  *
  * dtype says what the arrays hold.  Every function that takes a vector refuses SYMO_ANY, which is
  * what a member that was left out is, with SYMO_E_ARGUMENT, and another type than that of the plan
- * or optimizer with SYMO_E_DTYPE. */
+ * or optimizer with SYMO_E_DTYPE.
+ *
+ * A vector that is written shares no memory with one that is read, nor its tensors or entries among
+ * each other (SYMO_E_ARGUMENT, with the names of the tensors): vectors that take turns, or are
+ * columns of one matrix, are fine; strides of 0 are for reading only, and of what is written each
+ * stride, in order of size, steps over all that the smaller ones reach. */
 typedef struct symo_vector {
   symo_dtype dtype;
   void *const *data;
@@ -131,7 +143,7 @@ static inline symo_const_vector symo_vector_const(symo_vector x) {
 }
 
 /* Pointers into a flat vector: all tensors in layout order, each row-major, of the given dtype.
- * data: [num_tensors], filled in.  SYMO_E_ARGUMENT for SYMO_ANY. */
+ * data: [num_tensors], filled in; points into `flat`.  SYMO_E_ARGUMENT for SYMO_ANY. */
 symo_status symo_layout_split(const symo_layout *layout, symo_dtype dtype, void *flat, void **data);
 symo_status symo_layout_split_const(const symo_layout *layout, symo_dtype dtype, const void *flat,
                                     const void **data);

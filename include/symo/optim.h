@@ -92,10 +92,10 @@ typedef struct symo_option {
 } symo_option;
 
 size_t symo_method_num_options(void);
-const symo_option *symo_method_option(size_t index);
+const symo_option *symo_method_option(size_t index); /* NULL past the end */
 
-/* By key; SYMO_E_NAME (with a suggestion) or SYMO_E_ARGUMENT (with the range).  get writes text that
- * set reads back to the same bits. */
+/* By key; SYMO_E_NAME (with a suggestion) or SYMO_E_ARGUMENT (with the range); the method is then
+ * as it was.  get writes text that set reads back to the same bits. */
 symo_status symo_method_set(symo_context *context, symo_method *method, const char *key,
                             const char *value);
 symo_status symo_method_get(symo_context *context, const symo_method *method, const char *key,
@@ -142,12 +142,14 @@ symo_status symo_optim_preset_rules(symo_context *context, const symo_method *me
 
 typedef struct symo_optim symo_optim;
 
-/* Checks, pairs, sizes.  Freezes the layout.  Impossible pairings are SYMO_E_UNSUPPORTED with the
- * reason. */
+/* Checks, pairs, sizes.  Freezes the layout.  The rules are copied.  Impossible pairings are
+ * SYMO_E_UNSUPPORTED with the reason; SYMO_E_ARGUMENT: no rules, a tensor without one, numbers out
+ * of range; SYMO_E_NAME: names of no module, a pattern that is no text; SYMO_E_DTYPE; SYMO_E_SIZE: the
+ * budget. */
 symo_status symo_optim_create(symo_layout *layout, const symo_optim_spec *spec, symo_optim **out);
 void symo_optim_destroy(symo_optim *optim); /* NULL is accepted; states keep it alive */
 
-/* Which rule a tensor got. */
+/* Which rule a tensor got; SYMO_NONE if there is no such tensor. */
 size_t symo_optim_rule_of(const symo_optim *optim, size_t tensor);
 
 /* The plan, for people: tensors with method and reason, items with cadence, phase, start, flops and
@@ -168,7 +170,7 @@ bool symo_optim_needs_problem(const symo_optim *optim);
 
 typedef struct symo_optim_state symo_optim_state;
 symo_status symo_optim_state_create(symo_optim *optim, symo_optim_state **out);
-void symo_optim_state_destroy(symo_optim_state *state);
+void symo_optim_state_destroy(symo_optim_state *state); /* NULL is accepted */
 
 /* Where the time of a step went: the problem's gradient; everything elementwise, with the look for
  * NaN; covariances; roots; directions; systems solved with products, and trials of what came out.
@@ -200,8 +202,9 @@ typedef struct symo_step_report {
   symo_step_seconds seconds;
 } symo_step_report;
 
-/* params := params - step, from one gradient at params.  Neither may alias the other; strides as the
- * caller likes.  Allocates nothing.  report may be NULL.
+/* params := params - step, from one gradient at params.  Both hold numbers of the optimizer's dtype
+ * and share no memory, else SYMO_E_DTYPE and SYMO_E_ARGUMENT with nothing written, counted or
+ * reported; strides as the caller likes.  Allocates nothing.  report may be NULL.
  *
  * A gradient that the step cannot be taken with is refused before anything is written, and counted
  * in refused_steps: NaN or infinity; and, SYMO_E_NUMERIC under the policy stop, norms whose squares
@@ -218,7 +221,9 @@ symo_status symo_optim_step(symo_optim_state *state, symo_const_vector grad, sym
 
 /* The same for methods that ask the problem for products and losses; theta: [size] of the problem,
  * whose tensors are those of the layout.  Also good for methods that do not: takes the gradient
- * first.  *loss: at theta before the step. */
+ * first.  *loss: at theta before the step, also when the step is refused for its sake.  loss and
+ * report may be NULL.  SYMO_E_SHAPE, SYMO_E_DTYPE: a problem of another size or type;
+ * SYMO_E_UNSUPPORTED: a slot that the method needs is NULL. */
 symo_status symo_optim_problem_step(symo_optim_state *state, const symo_problem *problem,
                                     void *theta, double *loss, symo_step_report *report);
 
@@ -231,6 +236,7 @@ typedef struct symo_state_entry {
   void *data;
 } symo_state_entry;
 
+/* The data are the state's.  Past the end, and of NULL: zeros. */
 size_t symo_optim_state_num_entries(const symo_optim_state *state);
 symo_state_entry symo_optim_state_entry(symo_optim_state *state, size_t index);
 
@@ -240,7 +246,7 @@ typedef struct symo_module {
   const char *kind, *name, *summary; /* kind: curvature solver damping precondition update */
 } symo_module;
 size_t symo_module_count(void);
-symo_module symo_module_at(size_t index);
+symo_module symo_module_at(size_t index); /* all NULL past the end */
 
 #ifdef __cplusplus
 }

@@ -33,11 +33,15 @@ symo_plan_spec symo_plan_spec_default(void);
  *     A = sum_l  sum_c  I_dim (x) M_{l,c} */
 typedef struct symo_plan symo_plan;
 
-/* Freezes the layout.  SYMO_E_SIZE if sizes overflow, or the multiplicity or the rows of a label
- * (the product of the dimensions of its spaces, sign flips aside) do not fit 31 bits. */
+/* spec NULL: the default.  Freezes the layout, unless the arguments are refused: SYMO_E_ARGUMENT
+ * without tensors or for an unknown coupling, SYMO_E_DTYPE.  SYMO_E_SIZE if sizes overflow, or the
+ * multiplicity or the rows of a label (the product of the dimensions of its spaces, sign flips
+ * aside) do not fit 31 bits. */
 symo_status symo_plan_create(symo_layout *layout, const symo_plan_spec *spec, symo_plan **out);
 void symo_plan_destroy(symo_plan *plan); /* NULL is accepted */
 
+/* Of NULL and of indices that there are not: NULL, 0, SYMO_ANY, SYMO_COUPLED, false, structs of
+ * zeros (SYMO_NONE for the tensor of a piece); and the detail says which index. */
 symo_dtype symo_plan_dtype(const symo_plan *plan);
 symo_coupling symo_plan_coupling(const symo_plan *plan);
 bool symo_plan_centered(const symo_plan *plan);
@@ -102,7 +106,8 @@ symo_status symo_plan_describe(const symo_plan *plan, char **out);
 
 /* The orbit mean: y = average over the group of rho(g) x, the part that the group does not move;
  * with scaling spaces, that part of their signs and permutations times the moments E c^e of the
- * scales.  Parameters and gradients have the same.  x and y must not overlap. */
+ * scales.  Parameters and gradients have the same.  x and y hold numbers of the plan's dtype and
+ * share no memory.  SYMO_E_NONFINITE names the tensor of x. */
 symo_status symo_plan_mean(const symo_plan *plan, symo_const_vector x, symo_vector y);
 
 #ifdef __cplusplus

@@ -11,8 +11,8 @@ extern "C" {
 /* A model brought by the caller: a loss of `size` parameters held in one flat vector (tensors in
  * layout order, each row-major) of number type `dtype`.  loss and gradient are required; a slot
  * that is NULL means that the model cannot, and what needs it is refused with that reason.
- * Functions return SYMO_OK or a status of their own choice, which is passed on; self is handed to
- * each of them.
+ * Functions return SYMO_OK or a status of their own choice, which is passed on, and get a detail
+ * unless they left one in the context themselves; self is handed to each of them.
  *
  *   loss      *loss = L(theta)
  *   gradient  grad = dL/dtheta, [size]; *loss as well unless loss is NULL
@@ -35,7 +35,9 @@ typedef struct symo_problem {
 
 /* The exact Hessian of the problem at theta, dense, float64, [size, size] row-major, symmetric to
  * the last bit.  Through the problem's own `hessian` slot, else `hvp` on blocks of unit vectors.
- * SYMO_E_UNSUPPORTED if the problem has neither. */
+ * SYMO_E_UNSUPPORTED if the problem has neither; SYMO_E_DTYPE if it has no dtype; SYMO_E_NONFINITE;
+ * SYMO_E_ARGUMENT if `hessian` shares memory with theta.  On failure `hessian` may be partly
+ * written.  context may be NULL. */
 symo_status symo_problem_hessian(symo_context *context, const symo_problem *problem,
                                  const void *theta, double *hessian);
 

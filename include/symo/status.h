@@ -12,7 +12,16 @@ extern "C" {
  * Untouched are the results behind `out`; an array or a vector of the caller's may be partly
  * written when a computation fails midway (SYMO_E_NUMERIC, SYMO_NO_CONVERGENCE, SYMO_E_MEMORY).
  * The sentence that says what went wrong, and where, is kept by the context
- * (symo_context_detail). */
+ * (symo_context_detail).
+ *
+ * Arguments are checked in every build, and before anything is written.  NULL where an object, an
+ * array or a place for a result is wanted is SYMO_E_ARGUMENT; the detail names function and
+ * argument, unless the NULL is the handle that would lead to a context.  NULL means a default for
+ * specs alone, never for what a lookup gives.  Functions without a status give NULL, 0, NaN, false
+ * or SYMO_NONE for NULL and for indices that there are not; the detail says which index.
+ *
+ * Memory that is written shares nothing with memory that is read: for vectors and matrices of the
+ * caller's that is checked (SYMO_E_ARGUMENT, nothing written). */
 #define SYMO_STATUS_LIST(X)                                                                        \
   X(SYMO_OK, 0, "success")                                                                         \
   X(SYMO_SINGULAR, 1, "the matrix is singular")                                                    \
