@@ -18,6 +18,9 @@ SANITIZE ?=
 CLANG_FORMAT ?= clang-format
 CLANG_TIDY   ?= clang-tidy
 UNAME   := $(shell uname -s)
+ifneq ($(words $(BUILD)),1)
+  $(error BUILD is "$(BUILD)": make takes no blanks in it (name a directory without))
+endif
 ifneq ($(V),1)
   Q := @
   say = @echo '  $(1)  $@'
@@ -127,7 +130,7 @@ else
 endif
 SHARED := $(BUILD)/$(SHARED_FULL)
 
-.PHONY: all lib test check asan valgrind coverage format format-check tidy bench results examples \
+.PHONY: all lib test check test-kernels asan valgrind coverage format format-check tidy bench results examples \
   install uninstall clean help FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -230,6 +233,12 @@ SELF = $(MAKE) --no-print-directory
 test check: all examples $(TESTS)
 	@$(RUN) $(TESTS)
 
+# FAMILY:THREADS of BLAS; what the machine does not have is left out.
+KERNELS ?= Prescott:1 Haswell:2 SkylakeX:1
+test-kernels: all examples $(TESTS)
+	@KERNELS='$(KERNELS)' BUILD='$(BUILD)' CC='$(CC)' TEST_FLAGS='$(SANITIZE)' tests/kernels.sh \
+	  $(TESTS)
+
 # Instrumented code draws false warnings from gcc, so they are no errors here.
 asan:
 	+@$(SELF) BUILD=$(BUILD)/asan WERROR=0 OPT='-O1 -g -fno-omit-frame-pointer' \
@@ -304,6 +313,8 @@ clean:
 help:
 	@echo 'make [all]     $(SYMO), $(STATIC), $(BUILD)/$(SHARED_NAME)'
 	@echo 'make test      the whole test suite (check is the same); WERROR=1 as in CI'
+	@echo 'make test-kernels  the same with each kernel family of OpenBLAS that the machine has, and'
+	@echo '               with one and two BLAS threads: KERNELS=FAMILY:THREADS ($(KERNELS))'
 	@echo 'make asan      the same under AddressSanitizer, LeakSanitizer and UBSan'
 	@echo 'make valgrind  some suites under valgrind: VALGRIND_FILTER=SUITE/TEST'
 	@echo 'make coverage  the tests with gcov, and what they reach'

@@ -12,6 +12,7 @@
 #   SANITIZED=1          the build has the sanitizers; any report of theirs is a failure
 #   VALGRIND=SUITE/TEST  these tests under valgrind, no floor, no shell tests
 #   TEST_TIMEOUT         seconds for one test, 300
+#   TEST_BLAS_THREADS    threads of BLAS, 1
 # A shell test gets SYMO, BUILD, SOURCE, CC (one word, the flags inside) and WORK, a directory of
 # its own.  It ends with 0 (passed), 77 (skipped; the last line says why) or else (failed).
 set -uo pipefail
@@ -28,14 +29,17 @@ SANITIZED=${SANITIZED:-}
 TEST_TIMEOUT=${TEST_TIMEOUT:-300}
 [ -n "$VALGRIND" ] && FILTER=$VALGRIND
 
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/symo-tests.XXXXXX") || exit 2
+# make cannot name files with blanks in their paths, and tests install into this directory.
+base=${TMPDIR:-/tmp}
+case $base in *[[:space:]]*) base=/tmp ;; esac
+scratch=$(mktemp -d "$base/symo-tests.XXXXXX") || exit 2
 trap 'rm -rf "$scratch"' EXIT
 mkdir "$scratch/tmp" "$scratch/reports"
 printf '#!/bin/sh\nexec %s %s "$@"\n' "${CC:-cc}" "${TEST_FLAGS:-}" >"$scratch/cc"
 chmod +x "$scratch/cc"
 CC=$scratch/cc
 export SOURCE BUILD CC SYMO TEST_TIMEOUT TMPDIR=$scratch/tmp
-export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 LC_ALL=C
+export OPENBLAS_NUM_THREADS=${TEST_BLAS_THREADS:-1} OMP_NUM_THREADS=1 LC_ALL=C
 
 # Tests that forbid writing files would have gcov complain on their stderr.
 case ${TEST_FLAGS:-} in *--coverage*) export GCOV_ERROR_FILE=/dev/null ;; esac

@@ -16,5 +16,5 @@ done
 
 work=$(mktemp -d "${WORK:-${TMPDIR:-/tmp}}/symo-interop.XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
-export OPENBLAS_NUM_THREADS=1
+export OPENBLAS_NUM_THREADS=${OPENBLAS_NUM_THREADS:-1}
 "$python" "$root/experiments/interop/interop.py" "$symo" "$work"

@@ -19,7 +19,7 @@ done
 [ -f "$BUILD/obj/libkit.a" ] || { echo "no $BUILD/obj/libkit.a (make test builds it)"; exit 77; }
 WORK=${WORK:-$(mktemp -d)}
 cd "$WORK"
-export OPENBLAS_NUM_THREADS=1
+export OPENBLAS_NUM_THREADS=${OPENBLAS_NUM_THREADS:-1}
 
 cat >program.c <<'END'
 #include <math.h>

@@ -8,7 +8,7 @@ cd "$SOURCE"
 root=$WORK/root prefix=/opt/symo
 # -o all: what is built is installed as it is, whatever flags it was built with.
 run_make() {
-  env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS "${MAKE:-make}" -s -o all BUILD="$BUILD" PREFIX=$prefix \
+  env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS "${MAKE:-make}" -s -o all BUILD="${BUILD#"$SOURCE"/}" PREFIX=$prefix \
     DESTDIR="$root" "$@"
 }
 fail() {
@@ -65,10 +65,10 @@ read -r -a static < <(pkg-config --define-variable=prefix="$root$prefix" --stati
   sed "s/-lsymo//")
 expected="$(pkg-config --modversion symo) 1"
 
-$CC -std=c11 -Wall -Wextra -Wpedantic -Werror "$WORK/program.c" "${shared[@]}" -o "$WORK/program"
+"$CC" -std=c11 -Wall -Wextra -Wpedantic -Werror "$WORK/program.c" "${shared[@]}" -o "$WORK/program"
 answer=$(LD_LIBRARY_PATH=$lib DYLD_LIBRARY_PATH=$lib "$WORK/program")
 [ "$answer" = "$expected" ] || fail "with the shared library: $answer"
-$CC -std=c11 -I"$root$prefix/include" "$WORK/program.c" "$lib/libsymo.a" \
+"$CC" -std=c11 -I"$root$prefix/include" "$WORK/program.c" "$lib/libsymo.a" \
   "${static[@]}" -o "$WORK/static"
 answer=$("$WORK/static")
 [ "$answer" = "$expected" ] || fail "with the static library: $answer"

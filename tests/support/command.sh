@@ -4,7 +4,7 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 symo=${SYMO:-$root/build/symo}
 [ -x "$symo" ] || { echo "no $symo (run make first)"; exit 1; }
-export OPENBLAS_NUM_THREADS=1
+export OPENBLAS_NUM_THREADS=${OPENBLAS_NUM_THREADS:-1}
 work=$(mktemp -d "${WORK:-${TMPDIR:-/tmp}}/symo-$test.XXXXXX") || exit 1
 trap 'chmod -R u+rwX "$work"; rm -rf "$work"' EXIT
 cd "$work" || exit 1
