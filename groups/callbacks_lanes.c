@@ -159,6 +159,7 @@ symo_status symo_callbacks_transform(symo_context *context, const symo_group *gr
                               .synthesize = synthesize,
                               .destroy = destroy};
   iso->irreps = NULL;
+  symo_transform_measure(&t->head);
   SYMO_TRY(symo_rng_create(context, 1, &rng));
   checking c = {context, group, t, rng};
   for (int p = 1; p <= ops->max_axes; p++) {

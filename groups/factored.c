@@ -314,6 +314,7 @@ static symo_status lay_out(factoring *b) {
     offset += r->n * r->copies[2];
     f->head.info.commutant += r->type * copies * copies;
   }
+  symo_transform_measure(&f->head);
   for (size_t p = 0; p < f->num_pairs; p++)
     for (size_t c = 0; c < f->pairs[p].num_cells; c++)
       f->pairs[p].cells[c].irrep = number[f->pairs[p].cells[c].irrep];

@@ -24,10 +24,13 @@ enum { SYMO_MAX_REPEAT = 4, SYMO_ISOTYPIC_MAX = 4096 };
 typedef struct isotypic_irrep {
   char name[32]; /* "" unless somebody gave one */
   size_t n;      /* real dimension */
+  size_t rows;   /* of its coordinates, where these are a tight frame of more numbers; 0: n */
   size_t type;   /* 1, 2, 4 */
   size_t copies[SYMO_MAX_REPEAT + 1];
   double *basis[SYMO_MAX_REPEAT + 1];
 } isotypic_irrep;
+
+static inline size_t isotypic_rows(const isotypic_irrep *r) { return r->rows > 0 ? r->rows : r->n; }
 
 typedef struct isotypic {
   size_t dim;

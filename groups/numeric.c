@@ -10,6 +10,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "groups/blocks.h"
 #include "groups/commutant.h"
 #include "groups/factored.h"
 #include "groups/orbits.h"
@@ -29,8 +30,8 @@ static const numeric *of(const symo_group *self) { return (const numeric *)(cons
 
 symo_irrep symo_found_irrep(const isotypic_irrep *r, const char *name) {
   symo_irrep irrep = {.name = name, .dim = r->n / r->type, .count = 1, .type = r->type};
-  irrep.ambient = r->n > 1 ? 1 : 0;
-  irrep.frame[0] = r->n;
+  irrep.ambient = isotypic_rows(r) > 1 ? 1 : 0;
+  irrep.frame[0] = isotypic_rows(r);
   return irrep;
 }
 
@@ -247,7 +248,11 @@ static symo_status search(const generator_set *set, const symo_group *like, unsi
   size_t total = numbers_of(set->dim, orders);
   bool factors = total > SMALL && orders >> 3 == 0 && (orders >> 2 & 1);
   symo_status status = SYMO_E_SIZE;
-  if (factors) status = symo_factored_create(set, orders, 1, &transform);
+  if (factors) {
+    status = symo_blocks_create(set, orders, &transform);
+    if (status == SYMO_OK && transform == NULL)
+      status = symo_factored_create(set, orders, 1, &transform);
+  }
   if (transform != NULL) {
     status = symo_transform_group(context, like, transform, &made);
   } else if (status == SYMO_E_SIZE && (!factors || total <= SYMO_ISOTYPIC_MAX)) {

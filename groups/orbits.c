@@ -26,7 +26,7 @@ typedef struct chain {
   symo_rng *rng;
   size_t d, nodes;
   size_t *counts;
-  bool counted;
+  bool counted, plain; /* plain: no signs at all */
 } chain;
 
 /* A stabiliser: `num` elements as codes; sign[k]: 1 if element k changes the sign of its tuple. */
@@ -169,12 +169,19 @@ static symo_status stabilise(const chain *c, const stabiliser *s, const points *
 
 /* ---- the chain ---- */
 
-/* Adds the tuples that go on from one of length `length` with stabiliser s. */
-static symo_status count_from(chain *c, size_t length, const stabiliser *s) {
+static bool is_fixed(const chain *c, const stabiliser *s, size_t point) {
+  for (size_t k = 0; k < s->num; k++)
+    if (s->code[k * c->d + point] != 2 * point) return false;
+  return true;
+}
+
+/* Adds the tuples that go on from one of length `length` with stabiliser s, `weight` times.  Points
+ * that s fixes have s itself as their stabiliser: they are counted once, with their number. */
+static symo_status count_from(chain *c, size_t length, const stabiliser *s, size_t weight) {
   symo_status status = SYMO_OK;
-  size_t d = c->d, points_left = 1, orbit = 0;
+  size_t d = c->d, orbit = 0, fixed = 0;
   if (s->num == 0) { /* nothing moves: every tuple by itself */
-    for (size_t k = length + 1; k <= SYMO_TUPLES; k++) c->counts[k] += points_left *= d;
+    for (size_t k = length + 1; k <= SYMO_TUPLES; k++) c->counts[k] += weight *= d;
     return SYMO_OK;
   }
   if (++c->nodes > MOST_NODES) {
@@ -187,14 +194,19 @@ static symo_status count_from(chain *c, size_t length, const stabiliser *s) {
   memset(p.sign, UNSEEN, d);
   for (size_t start = 0; start < d && c->counted; start++) {
     if (p.sign[start] != UNSEEN) continue;
-    c->counts[length + 1] += orbit_of(c, s, start, &p, &orbit);
+    c->counts[length + 1] += orbit_of(c, s, start, &p, &orbit) ? weight : 0;
     if (length + 1 == SYMO_TUPLES) continue;
+    if (c->plain && is_fixed(c, s, start)) {
+      fixed++;
+      continue;
+    }
     stabiliser next = {0};
     status = stabilise(c, s, &p, start, &next);
-    if (status == SYMO_OK) status = count_from(c, length + 1, &next);
+    if (status == SYMO_OK) status = count_from(c, length + 1, &next, weight);
     stabiliser_release(&next);
     if (status != SYMO_OK) break;
   }
+  if (status == SYMO_OK && fixed > 0) status = count_from(c, length + 1, s, weight * fixed);
 fail:
   symo_free(p.queue);
   symo_free(p.sign);
@@ -204,7 +216,7 @@ fail:
 symo_status symo_tuple_orbits(const generator_set *set, bool *counted,
                               size_t counts[SYMO_TUPLES + 1]) {
   symo_status status = SYMO_OK;
-  chain c = {.set = set, .d = set->dim, .counts = counts, .counted = true};
+  chain c = {.set = set, .d = set->dim, .counts = counts, .counted = true, .plain = true};
   stabiliser all = {0};
   size_t d = set->dim;
   memset(counts, 0, (SYMO_TUPLES + 1) * sizeof *counts);
@@ -218,7 +230,8 @@ symo_status symo_tuple_orbits(const generator_set *set, bool *counted,
     all.sign[all.num] = 0;
     all.num += !is_identity(d, all.code + all.num * d);
   }
-  SYMO_TRY(count_from(&c, 0, &all));
+  for (size_t i = 0; i < set->num_monomial * d; i++) c.plain = c.plain && set->sign[i] > 0;
+  SYMO_TRY(count_from(&c, 0, &all, 1));
   *counted = c.counted;
 fail:
   stabiliser_release(&all);

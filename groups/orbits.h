@@ -18,6 +18,9 @@ symo_status symo_tuple_orbits(const generator_set *set, bool *counted,
  * same count; 0: not counted. */
 symo_status symo_commutant_count(const generator_set *set, unsigned orders, size_t *count);
 
+/* Ways to part k <= SYMO_TUPLES things into at most d sets: the orbits of k-tuples under S_d. */
+size_t symo_set_partitions(size_t k, size_t d);
+
 /* The row of the registry with closed forms for all the powers in `orders` whose group contains this
  * one and has no larger a commutant, so that both have the same irreps, copies and types there; NULL
  * if none is proved to be. */

@@ -30,7 +30,7 @@ static bool has_signs(const generator_set *set) {
 /* ---- permutations and signed permutations ---- */
 
 /* Ways to part k things into at most d sets, all of them even if asked for. */
-static size_t partitions(size_t k, size_t d, bool even) {
+static size_t ways(size_t k, size_t d, bool even) {
   static const size_t blocks[SYMO_TUPLES + 1][SYMO_TUPLES + 1] = {
       {1, 0, 0, 0, 0}, {0, 1, 0, 0, 0}, {0, 1, 1, 0, 0}, {0, 1, 3, 1, 0}, {0, 1, 7, 6, 1}};
   static const size_t even_blocks[SYMO_TUPLES + 1][SYMO_TUPLES + 1] = {
@@ -40,6 +40,8 @@ static size_t partitions(size_t k, size_t d, bool even) {
   return sum;
 }
 
+size_t symo_set_partitions(size_t k, size_t d) { return ways(k, d, false); }
+
 static symo_status moves_freely(const generator_set *set, bool even, unsigned orders, bool *out) {
   size_t counts[SYMO_TUPLES + 1];
   bool counted;
@@ -48,7 +50,7 @@ static symo_status moves_freely(const generator_set *set, bool even, unsigned or
   for (size_t p = 1; p <= 2; p++)
     for (size_t q = p; q <= 2; q++)
       if ((orders >> p & 1) && (orders >> q & 1))
-        *out = *out && counts[p + q] == partitions(p + q, set->dim, even);
+        *out = *out && counts[p + q] == ways(p + q, set->dim, even);
   return status;
 }
 

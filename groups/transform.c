@@ -35,8 +35,16 @@ static size_t points_of(const group_transform *t, int axes) {
 
 size_t symo_transform_offset(const group_transform *t, int axes, size_t irrep) {
   size_t offset = 0;
-  for (size_t k = 0; k < irrep; k++) offset += t->irreps[k].n * t->irreps[k].copies[axes];
+  for (size_t k = 0; k < irrep; k++)
+    offset += isotypic_rows(&t->irreps[k]) * t->irreps[k].copies[axes];
   return offset;
+}
+
+void symo_transform_measure(group_transform *t) {
+  for (int p = 1; p <= 2; p++) {
+    size_t points = points_of(t, p), numbers = symo_transform_offset(t, p, t->num_irreps);
+    t->size[p] = points > numbers ? points : numbers;
+  }
 }
 
 size_t symo_unit_row(size_t type, size_t u, size_t row, double *sign) {
@@ -75,12 +83,12 @@ static int components(const symo_group *self, size_t dim, int order, symo_compon
 }
 
 static size_t reduced(const symo_group *self, size_t dim, int order) {
-  return ARRAYS * NARROW * points_of(of(self)->t, order);
+  return ARRAYS * NARROW * of(self)->t->size[order];
 }
 
 /* The arrays in a work space for `lanes`; part 0 .. 2. */
 static double *array_of(const group_transform *t, int order, symo_nd work, size_t lanes, int part) {
-  return (double *)work.p + (size_t)part * points_of(t, order) * lanes;
+  return (double *)work.p + (size_t)part * t->size[order] * lanes;
 }
 
 static size_t lanes_of(const symo_nd *x, int rows) {
@@ -138,7 +146,7 @@ static void spread_units(const isotypic_irrep *r, size_t first, symo_nd plain, s
 /* The coordinates of an irrep in dense memory at p: [n][copies][lanes of x, behind `skip` axes]. */
 static symo_nd plain_view(const isotypic_irrep *r, int order, symo_dtype dtype, void *p, symo_nd x,
                           int skip) {
-  size_t shape[SYMO_ND_MAX] = {r->n, r->copies[order]};
+  size_t shape[SYMO_ND_MAX] = {isotypic_rows(r), r->copies[order]};
   for (int i = skip; i < x.nd; i++) shape[2 + i - skip] = x.n[i];
   return symo_nd_dense(dtype, p, 2 + x.nd - skip, shape);
 }
@@ -147,7 +155,7 @@ static void analyze(const symo_group *self, int order, int irrep, symo_nd x, sym
                     size_t first, symo_nd out) {
   const group_transform *t = of(self)->t;
   const isotypic_irrep *r = &t->irreps[irrep];
-  size_t lanes = lanes_of(&x, order), n = r->n * r->copies[order] * lanes;
+  size_t rows = isotypic_rows(r), lanes = lanes_of(&x, order), n = rows * r->copies[order] * lanes;
   double *all = array_of(t, order, red, lanes, 1);
   void *mine = all + symo_transform_offset(t, order, (size_t)irrep) * lanes;
   if (out.dtype != SYMO_F64) {
@@ -155,7 +163,7 @@ static void analyze(const symo_group *self, int order, int irrep, symo_nd x, sym
     mine = array_of(t, order, red, lanes, 2);
   }
   symo_nd plain = plain_view(r, order, out.dtype, mine, x, order);
-  if (r->n == 1)
+  if (rows == 1)
     symo_nd_copy(1, symo_nd_pick(plain, 0, 0), out);
   else if (r->type == 1)
     symo_nd_copy(1, symo_nd_slice(plain, 0, first, out.n[0]), out);
@@ -167,22 +175,22 @@ static void synthesize(const symo_group *self, int order, int irrep, symo_nd x, 
                        symo_nd out) {
   const group_transform *t = of(self)->t;
   const isotypic_irrep *r = &t->irreps[irrep];
-  size_t lanes = lanes_of(&out, order), n = points_of(t, order) * lanes;
+  size_t lanes = lanes_of(&out, order), n = points_of(t, order) * lanes, rows = isotypic_rows(r);
   double *lane = array_of(t, order, work, lanes, 0), *all = array_of(t, order, work, lanes, 1);
   double *spare = array_of(t, order, work, lanes, 2);
   double *mine = all + symo_transform_offset(t, order, (size_t)irrep) * lanes;
   bool wide = x.dtype == SYMO_F64;
   symo_nd plain = plain_view(r, order, x.dtype, wide ? mine : spare, out, order);
-  if (wide) memset(all, 0, n * sizeof *all);
+  if (wide) memset(all, 0, t->size[order] * lanes * sizeof *all);
   if (r->type > 1) {
     symo_nd_fill(0, plain);
     spread_units(r, 0, plain, x, true);
   } else {
-    symo_nd_copy(1, x, r->n == 1 ? symo_nd_pick(plain, 0, 0) : plain);
+    symo_nd_copy(1, x, rows == 1 ? symo_nd_pick(plain, 0, 0) : plain);
   }
   if (!wide) {
-    memset(all, 0, n * sizeof *all);
-    widen(x.dtype, r->n * r->copies[order] * lanes, spare, mine);
+    memset(all, 0, t->size[order] * lanes * sizeof *all);
+    widen(x.dtype, rows * r->copies[order] * lanes, spare, mine);
   }
   t->synthesize(t, order, (size_t)irrep, lanes, all, lane, spare);
   if (!wide) narrow(x.dtype, n, lane, spare);
@@ -191,13 +199,16 @@ static void synthesize(const symo_group *self, int order, int irrep, symo_nd x, 
 
 /* ---- diagonals ---- */
 
-static size_t batch_of(const isotypic_irrep *r) { return r->n >= BATCH ? 1 : BATCH / r->n; }
+static size_t batch_of(const isotypic_irrep *r) {
+  size_t rows = isotypic_rows(r);
+  return rows >= BATCH ? 1 : BATCH / rows;
+}
 
 /* In numbers: lanes, coordinates and work of a batch of unit vectors, their columns with images and
  * the product with M, and M. */
 static size_t diagonal_numbers(const group_transform *t, int order, const isotypic_irrep *r) {
   size_t columns = r->copies[order] * r->type, batch = batch_of(r);
-  return batch * (ARRAYS * points_of(t, order) + 2 * r->n * columns) + columns * columns;
+  return batch * (ARRAYS * t->size[order] + 2 * isotypic_rows(r) * columns) + columns * columns;
 }
 
 static size_t diagonal_work(const symo_group *self, int order, int irrep) {
@@ -209,19 +220,20 @@ static size_t diagonal_work(const symo_group *self, int order, int irrep) {
 static void unit_coordinates(const group_transform *t, int order, size_t irrep, size_t count,
                              const size_t *index, double *memory, double *z) {
   const isotypic_irrep *r = &t->irreps[irrep];
-  size_t points = points_of(t, order), copies = r->copies[order], columns = copies * r->type;
-  double *lane = memory, *all = lane + points * count, *work = all + points * count, sign;
+  size_t size = t->size[order], copies = r->copies[order], columns = copies * r->type;
+  size_t rows = isotypic_rows(r);
+  double *lane = memory, *all = lane + size * count, *work = all + size * count, sign;
   double *mine = all + symo_transform_offset(t, order, irrep) * count;
   double scale = 1 / sqrt((double)r->type);
-  memset(lane, 0, points * count * sizeof *lane);
+  memset(lane, 0, size * count * sizeof *lane);
   for (size_t b = 0; b < count; b++) lane[index[b] * count + b] = 1;
   t->analyze(t, order, irrep, count, lane, all, work);
-  for (size_t row = 0; row < r->n; row++)
+  for (size_t row = 0; row < rows; row++)
     for (size_t u = 0; u < r->type; u++) {
       size_t from = symo_unit_row(r->type, u, row, &sign);
       for (size_t c = 0; c < copies; c++)
         for (size_t b = 0; b < count; b++)
-          z[(b * r->n + row) * columns + c * r->type + u] =
+          z[(b * rows + row) * columns + c * r->type + u] =
               sign * scale * mine[(from * copies + c) * count + b];
     }
 }
@@ -258,7 +270,8 @@ static symo_nd one_lane(symo_nd x, int rows, size_t lane) {
 static void add_batch(const group_transform *t, int order, const isotypic_irrep *r, size_t count,
                       const size_t *index, const double *z, double *product, double *square,
                       symo_nd m, symo_nd out) {
-  size_t columns = r->copies[order] * r->type, rows = count * r->n, lanes = lanes_of(&m, 2);
+  size_t columns = r->copies[order] * r->type, lanes = lanes_of(&m, 2);
+  size_t each = isotypic_rows(r), rows = count * each;
   for (size_t lane = 0; lane < lanes; lane++) {
     symo_nd own = one_lane(m, 2, lane), to = one_lane(out, order, lane);
     for (size_t c = 0; c < columns; c++)
@@ -271,7 +284,7 @@ static void add_batch(const group_transform *t, int order, const isotypic_irrep 
     for (size_t b = 0; b < count; b++)
       add_diagonal(
           t, order, index[b],
-          symo_dot(SYMO_F64, r->n * columns, z + b * r->n * columns, product + b * r->n * columns),
+          symo_dot(SYMO_F64, each * columns, z + b * each * columns, product + b * each * columns),
           to);
   }
 }
@@ -281,8 +294,9 @@ static void diagonal(const symo_group *self, int order, int irrep, symo_nd m, sy
   const group_transform *t = of(self)->t;
   const isotypic_irrep *r = &t->irreps[irrep];
   size_t points = points_of(t, order), columns = r->copies[order] * r->type, batch = batch_of(r);
-  double *memory = work, *z = memory + ARRAYS * points * batch;
-  double *product = z + batch * r->n * columns, *square = product + batch * r->n * columns;
+  size_t each = isotypic_rows(r);
+  double *memory = work, *z = memory + ARRAYS * t->size[order] * batch;
+  double *product = z + batch * each * columns, *square = product + batch * each * columns;
   size_t index[BATCH], count = 0;
   for (size_t i = 0; i < points; i++) {
     if (t->orbit[order] == NULL || t->orbit[order][i] == i) index[count++] = i;

@@ -7,8 +7,8 @@
 /* Isotypic coordinates by a transform of whole lanes, where the basis is too large to be kept as a
  * matrix: d^p numbers become d^p numbers, and no array of d^p x d^p exists.
  *
- * Coordinates of a lane on p axes are, irrep after irrep, [n][copies[p]] numbers in which the group
- * acts on every copy by the same orthogonal matrix.  Complex type: rows 2r, 2r + 1 are real and
+ * Coordinates of a lane on p axes are, irrep after irrep, [rows][copies[p]] numbers in which the group
+ * acts on every copy by the same orthogonal matrix; rows are the n of a basis, or more of a frame.  Complex type: rows 2r, 2r + 1 are real and
  * imaginary part; quaternionic: rows 4r .. 4r + 3 are the parts 1, i, j, k; the group commutes with
  * multiplication by i (from the right, by i and j).  The transform is orthogonal. */
 typedef struct group_transform group_transform;
@@ -17,9 +17,10 @@ struct group_transform { /* the head of the struct of whoever makes one */
   unsigned orders;        /* bit p: coordinates on p axes are given */
   size_t num_irreps;      /* number 0 is the trivial one; copies all 0 if it does not occur */
   isotypic_irrep *irreps; /* bases NULL; owned */
+  size_t size[3];         /* [p] of an array for one lane: max of d^p and all coordinates */
   uint32_t *orbit[3];     /* [d^p] the least index of the orbit of each; NULL: not known; owned */
   symo_space_info info;   /* `numeric` is true */
-  /* x, coordinates, work: [d^axes, lanes], apart from each other.  `only` is the irrep that is asked
+  /* x: [d^axes, lanes]; coordinates, work: [size, lanes]; apart from each other.  `only` is the irrep that is asked
    * for: analyze may leave the others, synthesize may take the others as zero.  The input is spoilt. */
   void (*analyze)(const group_transform *t, int axes, size_t only, size_t lanes, double *x,
                   double *coordinates, double *work);
@@ -36,6 +37,9 @@ const group_transform *symo_transform_of(const symo_group *group);
 
 /* Frees what the head owns. */
 void symo_transform_release(group_transform *t);
+
+/* Sets size; after irreps are known, before anything else. */
+void symo_transform_measure(group_transform *t);
 
 /* Where the coordinates of an irrep begin, in numbers of one lane. */
 size_t symo_transform_offset(const group_transform *t, int axes, size_t irrep);

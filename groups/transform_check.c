@@ -26,7 +26,7 @@ static void act(size_t d, int axes, const double *q, const double *x, double *y,
 static double sketch(const isotypic_irrep *r, size_t copies, const double *x, const double *a,
                      const double *b) {
   double sum = 0, sign;
-  for (size_t row = 0; row < r->n; row++) {
+  for (size_t row = 0; row < isotypic_rows(r); row++) {
     double left = 0, right = 0;
     for (size_t u = 0; u < r->type; u++) {
       const double *from = x + symo_unit_row(r->type, u, row, &sign) * copies;
@@ -49,10 +49,11 @@ symo_status symo_transform_defect(symo_context *context, const group_transform *
   for (size_t k = 0; k < t->num_irreps; k++)
     if (t->irreps[k].copies[axes] * t->irreps[k].type > widest)
       widest = t->irreps[k].copies[axes] * t->irreps[k].type;
-  double *x = symo_calloc(5 * points + 2 * widest, sizeof *x);
+  size_t size = t->size[axes];
+  double *x = symo_calloc(5 * size + 2 * widest, sizeof *x);
   if (x == NULL) return symo_fail_memory(context, "group");
-  double *y = x + points, *cx = y + points, *cy = cx + points, *work = cy + points;
-  double *a = work + points, *b = a + widest;
+  double *y = x + size, *cx = y + size, *cy = cx + size, *work = cy + size;
+  double *a = work + size, *b = a + widest;
   double norm = 1 / sqrt((double)points);
   for (size_t i = 0; i < points; i++) x[i] = norm * symo_rng_normal(rng);
   act(t->dim, axes, q, x, y, work);
@@ -74,7 +75,7 @@ symo_status symo_transform_defect(symo_context *context, const group_transform *
     }
     for (size_t c = 0; k == 0 && c < copies; c++)
       *trivial = larger(*trivial, fabs(cy[c] - cx[c]) / norm);
-    at += r->n * copies;
+    at += isotypic_rows(r) * copies;
   }
   symo_free(x);
   return SYMO_OK;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/linalg.h"
+#include "groups/blocks.h"
 #include "groups/factored.h"
 #include "groups/instance.h"
 #include "groups/isotypic.h"
@@ -63,27 +64,34 @@ static const symo_group *example(symo_context *context, const symo_group *row) {
   return out;
 }
 
-/* The form that large spaces take: by factors, whatever closed forms there are. */
-static const symo_group *factored(symo_context *context, const symo_group *group, size_t d) {
+/* The forms that large spaces take, whatever closed forms there are: by factors, or blocks that are
+ * permuted, where the group is that; else NULL. */
+enum { BY_ITSELF, BY_FACTORS, BY_BLOCKS };
+
+static const symo_group *form_of(symo_context *context, const symo_group *group, size_t d,
+                                 int how) {
   generator_set *set;
-  group_transform *transform;
-  group_instance *made;
+  group_transform *transform = NULL;
+  group_instance *made = NULL;
   cr_ok(context, symo_generator_set_create(context, d, &set));
   cr_ok(context, symo_group_add_generators(group, d, set));
-  cr_ok(context, symo_factored_create(set, 1U << 2, 1, &transform));
-  cr_ok(context, symo_transform_group(context, group, transform, &made));
+  cr_ok(context, how == BY_FACTORS ? symo_factored_create(set, 1U << 2, 1, &transform)
+                                   : symo_blocks_create(set, 1U << 2, &transform));
   symo_generator_set_destroy(set);
+  if (transform == NULL) return NULL;
+  cr_ok(context, symo_transform_group(context, group, transform, &made));
   return &made->group;
 }
 
 static void run_case(symo_context *context, const symo_group *group, size_t d, int order,
-                     symo_dtype dtype, bool by_factors, symo_rng *rng, void (*check)(kit *k)) {
+                     symo_dtype dtype, int how, symo_rng *rng, void (*check)(kit *k)) {
   kit k = {.group = group, .d = d, .order = order, .dtype = dtype, .rng = rng};
   k.tolerance = dtype == SYMO_F32 ? 1e-5 : 1e-13;
-  if (by_factors)
-    k.form = factored(context, group, d);
-  else
+  if (how == BY_ITSELF)
     cr_ok(context, symo_group_resolve(context, group, d, 1U << order, &k.form));
+  else
+    k.form = form_of(context, group, d, how);
+  if (k.form == NULL) return;
   if (k.form != group) k.tolerance *= 10; /* matrices, found by eigendecomposition */
   size_t room = k.form->max_irreps > 0 ? (size_t)k.form->max_irreps : SYMO_MAX_IRREPS;
   k.irreps = calloc(room, sizeof *k.irreps);
@@ -118,9 +126,9 @@ static void for_each_case(uint64_t seed, void (*check)(kit *k)) {
     for (int order = 1; order <= (identity ? 1 : 3); order++)
       for (size_t d = own ? own : 1; d <= (own ? own : order == 3 ? 3 : MAX_DIM); d++)
         for (int dtype = SYMO_F32; dtype <= SYMO_F64; dtype++)
-          for (int by_factors = 0; by_factors <= (order == 2); by_factors++)
+          for (int how = BY_ITSELF; how <= (order == 2 ? BY_BLOCKS : BY_ITSELF); how++)
             if (own == 0 || order < 3)
-              run_case(context, group, d, order, (symo_dtype)dtype, by_factors, rng, check);
+              run_case(context, group, d, order, (symo_dtype)dtype, how, rng, check);
     symo_group_destroy((symo_group *)(uintptr_t)group);
   }
   symo_rng_destroy(rng);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "groups/blocks.h"
 #include "groups/commutant.h"
 #include "groups/factored.h"
 #include "groups/numeric.h"
@@ -14,13 +15,17 @@
 static const char *const estimators[] = {"covariance", "h-g", "h-g-bd", "h-pd", "h-star"};
 enum { ESTIMATORS = 5, BOTH = 1 << 1 | 1 << 2 };
 
-/* The group that plans work with, by factors or by matrices. */
-static symo_group *form_of(const generator_set *set, unsigned orders, bool by_factors) {
+enum { MATRICES, FACTORS, BLOCKS, FORMS };
+
+/* The group that plans work with; NULL if it is not made of blocks. */
+static symo_group *form_of(const generator_set *set, unsigned orders, int form) {
   const symo_group *like = symo_group_find("dihedral");
   group_instance *made;
-  if (by_factors) {
-    group_transform *transform;
-    cr_ok(set->context, symo_factored_create(set, orders, 1, &transform));
+  if (form != MATRICES) {
+    group_transform *transform = NULL;
+    cr_ok(set->context, form == FACTORS ? symo_factored_create(set, orders, 1, &transform)
+                                        : symo_blocks_create(set, orders, &transform));
+    if (transform == NULL) return NULL;
     cr_ok(set->context, symo_transform_group(set->context, like, transform, &made));
   } else {
     isotypic *iso;
@@ -60,35 +65,45 @@ static double *dense(symo_world *w, const char *estimator, symo_dtype dtype,
   return symo_world_dense(w, &how, g, params ? p : NULL);
 }
 
-/* All estimators by factors and by matrices. */
-static void compare(const gens_world *world, const generator_set *set, const char *what,
+/* All estimators by factors and, if it is made of them, by blocks, against those by matrices. */
+static bool compare(const gens_world *world, const generator_set *set, const char *what,
                     const char *tensors, unsigned orders) {
   symo_world w = {.context = world->context, .rng = world->rng};
-  symo_group *forms[2] = {form_of(set, orders, false), form_of(set, orders, true)};
-  symo_layout *layouts[2];
-  for (int k = 0; k < 2; k++) layouts[k] = layout_of(w.context, forms[k], set->dim, tensors);
-  w.n = symo_layout_num_parameters(layouts[0]);
-  symo_test_batch g = symo_test_batch_make(layouts[0], SYMO_F64, w.rng, 2);
-  symo_test_batch p = symo_test_batch_make(layouts[0], SYMO_F64, w.rng, 2);
-  for (int e = 0; e < ESTIMATORS; e++) {
-    double *found[2];
-    for (int k = 0; k < 2; k++) {
-      w.layout = layouts[k];
-      found[k] = dense(&w, estimators[e], SYMO_F64, &g, &p);
+  symo_group *forms[FORMS];
+  double *wanted[ESTIMATORS];
+  symo_test_batch g = {0}, p = {0};
+  symo_layout *first = NULL; /* which the vectors refer to */
+  for (int form = MATRICES; form < FORMS; form++) {
+    forms[form] = form_of(set, orders, form);
+    if (forms[form] == NULL) continue;
+    w.layout = layout_of(w.context, forms[form], set->dim, tensors);
+    w.n = symo_layout_num_parameters(w.layout);
+    if (form == MATRICES) {
+      first = w.layout;
+      g = symo_test_batch_make(w.layout, SYMO_F64, w.rng, 2);
+      p = symo_test_batch_make(w.layout, SYMO_F64, w.rng, 2);
     }
-    double defect = symo_test_rel(found[1], found[0], w.n * w.n);
-    cr_assert(defect <= 1e-9, "%s, %s: %s differs by %g", what, tensors, estimators[e], defect);
-    free(found[0]);
-    free(found[1]);
+    for (int e = 0; e < ESTIMATORS; e++) {
+      double *found = dense(&w, estimators[e], SYMO_F64, &g, &p);
+      if (form == MATRICES) wanted[e] = found;
+      double defect = symo_test_rel(found, wanted[e], w.n * w.n);
+      cr_assert(defect <= 1e-9, "%s, %s, form %d: %s differs by %g", what, tensors, form,
+                estimators[e], defect);
+      if (form != MATRICES) free(found);
+    }
+    if (form != MATRICES) symo_layout_destroy(w.layout);
   }
-  size_t commutants[2];
-  for (int k = 0; k < 2; k++) commutants[k] = symo_group_info(forms[k]).commutant;
-  cr_assert_eq(commutants[0], commutants[1], "%s: commutants of %zu and %zu dimensions", what,
-               commutants[0], commutants[1]);
+  size_t by_matrices = symo_group_info(forms[MATRICES]).commutant;
+  size_t by_factors = symo_group_info(forms[FACTORS]).commutant;
+  cr_assert_eq(by_factors, by_matrices, "%s: commutant of %zu dimensions, not %zu", what,
+               by_factors, by_matrices);
+  bool blocks = forms[BLOCKS] != NULL;
+  for (int e = 0; e < ESTIMATORS; e++) free(wanted[e]);
   symo_test_batch_free(&g);
   symo_test_batch_free(&p);
-  for (int k = 0; k < 2; k++) symo_layout_destroy(layouts[k]);
-  for (int k = 0; k < 2; k++) symo_group_destroy(forms[k]);
+  symo_layout_destroy(first);
+  for (int form = 0; form < FORMS; form++) symo_group_destroy(forms[form]);
+  return blocks;
 }
 
 Test(factored, finite_groups_as_by_matrices) {
@@ -139,6 +154,31 @@ Test(factored, types_copies_and_lie_groups) {
   symo_generator_set_destroy(set);
   set = gens_new(&w, 3);
   compare(&w, set, "no generators", "hh h", BOTH);
+  symo_generator_set_destroy(set);
+  gens_end(&w);
+}
+
+/* Blocks of all small sizes, whose points lie among each other, and a group that is less than that. */
+Test(factored, blocks_of_permutations) {
+  static const size_t blocks[][4] = {{3, 2, 0, 0}, {4, 1, 1, 0}, {2, 2, 2, 0}, {5, 3, 0, 0},
+                                     {1, 6, 0, 0}, {4, 4, 0, 0}, {2, 1, 3, 1}};
+  gens_world w = gens_begin(355);
+  for (size_t k = 0; k < sizeof blocks / sizeof *blocks; k++) {
+    size_t d = 0, place[8], first = 0;
+    for (size_t a = 0; a < 4; a++) d += blocks[k][a];
+    for (size_t i = 0; i < d; i++) place[i] = d % 3 == 0 ? i : i * 3 % d;
+    generator_set *set = gens_new(&w, d);
+    for (size_t a = 0; a < 4; first += blocks[k][a++])
+      for (size_t i = 1; i < blocks[k][a]; i++) gens_add_swap(set, place[first], place[first + i]);
+    cr_assert(compare(&w, set, "blocks", "hh h hi", BOTH));
+    cr_assert(compare(&w, set, "blocks", "hhi", 1U << 2));
+    symo_generator_set_destroy(set);
+  }
+  generator_set *set = gens_new(&w, 6); /* two blocks that move together */
+  static const size_t together[2][6] = {{1, 2, 0, 4, 5, 3}, {1, 0, 2, 4, 3, 5}};
+  for (size_t k = 0; k < 2; k++)
+    cr_ok(w.context, symo_generator_set_add_monomial(set, together[k], NULL));
+  cr_assert_not(compare(&w, set, "two blocks together", "hh h", BOTH));
   symo_generator_set_destroy(set);
   gens_end(&w);
 }
