@@ -61,8 +61,10 @@ symo_status symo_layout_add_space(symo_layout *layout, const char *name, size_t 
  * SYMO_E_SIZE if sizes overflow; SYMO_E_UNSUPPORTED beyond SYMO_MAX_ORDER axes, once the layout is
  * frozen, and if a space with a non-trivial group stands on more than four axes.  Where it
  * stands on more axes than its group has closed forms for (two, mostly), plans find the irreps
- * numerically: sum over the powers p that occur of dim^p is then at most 4096 (seconds up to some
- * 1000, minutes at the limit). */
+ * numerically.  On two axes products of the irreps on one are split: dim 256 takes seconds where
+ * irreps are small, and SYMO_E_SIZE says how long it would take where that is above 100 s.  On more,
+ * the sum over the powers p that occur of dim^p is at most 4096 (seconds up to some 1000, a minute
+ * at the limit). */
 symo_status symo_layout_add_tensor(symo_layout *layout, const char *name, size_t order,
                                    const char *const *axes);
 
