@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "io/file.h"
 
 static const cli_option options[] = {
     COMPARE_NETWORK_ROWS,
@@ -125,6 +126,11 @@ static int prepare(cli *c, job *j) {
                     "--sweep: with --weights only groups and activation (leave "
                     "--weights out)");
   j->seeds = (size_t)cli_int(c, "seeds");
+  if ((j->seeds > 1 || sweep != NULL) && symo_file_is_stream(j->spec.groups))
+    return cli_fail(c, CLI_IO,
+                    "--groups: %s is a pipe or a device, and each run reads it (put it into "
+                    "a file)",
+                    j->spec.groups);
   j->runs = symo_calloc(j->seeds, sizeof *j->runs);
   j->directory = out != NULL ? symo_strdup(out) : default_directory(j->spec.data);
   if (j->runs == NULL || j->directory == NULL)

@@ -31,11 +31,14 @@ typedef enum symo_data_header {
   SYMO_DATA_HEADER_NO
 } symo_data_header;
 
-/* What was read of a pipe, to be read again in the same process; {0} at first. */
+/* What was read of pipes, to be read again in the same process: a data set has two files at most, images
+ * and labels.  {0} at first. */
 typedef struct symo_data_kept {
-  char *path;
-  unsigned char *bytes;
-  size_t size;
+  struct {
+    char *path;
+    unsigned char *bytes;
+    size_t size;
+  } files[2];
 } symo_data_kept;
 void symo_data_kept_drop(symo_data_kept *kept); /* {0} is accepted */
 

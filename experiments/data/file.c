@@ -62,23 +62,38 @@ static symo_status copy(symo_context *context, const char *path, const unsigned 
   return SYMO_OK;
 }
 
+enum { KEPT = sizeof((symo_data_kept *)0)->files / sizeof *((symo_data_kept *)0)->files };
+
 void symo_data_kept_drop(symo_data_kept *kept) {
-  symo_free(kept->path);
-  symo_free(kept->bytes);
+  for (size_t i = 0; i < KEPT; i++) {
+    symo_free(kept->files[i].path);
+    symo_free(kept->files[i].bytes);
+  }
   *kept = (symo_data_kept){0};
+}
+
+/* The place of the path, or the first that is free; KEPT: there is none. */
+static size_t place_in(const symo_data_kept *kept, const char *path) {
+  size_t i = 0;
+  while (i < KEPT && kept->files[i].path != NULL && strcmp(kept->files[i].path, path) != 0) i++;
+  return i;
 }
 
 static symo_status keep(symo_context *context, const char *path, const unsigned char *bytes,
                         size_t size, symo_data_kept *kept) {
-  symo_data_kept made = {.path = symo_strdup(path), .size = size};
-  symo_status status = made.path != NULL ? copy(context, path, bytes, size, &made.bytes)
-                                         : symo_fail_memory(context, path);
+  const size_t place = place_in(kept, path);
+  unsigned char *copied = NULL;
+  char *name = NULL;
+  if (place == KEPT) return SYMO_OK;
+  symo_status status = copy(context, path, bytes, size, &copied);
+  if (status == SYMO_OK && (name = symo_strdup(path)) == NULL)
+    status = symo_fail_memory(context, path);
   if (status != SYMO_OK) {
-    symo_data_kept_drop(&made);
+    symo_free(copied);
     return status;
   }
-  symo_data_kept_drop(kept);
-  *kept = made;
+  kept->files[place].path = name, kept->files[place].bytes = copied;
+  kept->files[place].size = size;
   return SYMO_OK;
 }
 
@@ -108,9 +123,10 @@ symo_status symo_data_slurp(symo_context *context, const char *path, symo_data_k
   unsigned char *read = NULL;
   size_t count = 0;
   const bool stream = symo_file_is_stream(path);
-  if (kept != NULL && kept->path != NULL && strcmp(kept->path, path) == 0) {
-    *size = kept->size;
-    return copy(context, path, kept->bytes, kept->size, bytes);
+  const size_t place = kept != NULL ? place_in(kept, path) : KEPT;
+  if (place < KEPT && kept->files[place].path != NULL) {
+    *size = kept->files[place].size;
+    return copy(context, path, kept->files[place].bytes, *size, bytes);
   }
   symo_status status = read_path(context, path, &read, &count);
   if (status == SYMO_OK && stream && count == 0)

@@ -74,8 +74,8 @@ symo_status symo_data_frame_measure(symo_context *context, const char *where,
 
 symo_status symo_data_frame_apply(symo_context *context, const char *where,
                                   const symo_data_frame *frame, symo_dataset *data) {
-  const double *scale = frame->mean + frame->inputs;
   if (frame->mean == NULL || data->examples == 0) return SYMO_OK;
+  const double *scale = frame->mean + frame->inputs;
   if (frame->inputs != data->inputs)
     return symo_fail(context, SYMO_E_SHAPE,
                      "%s: has %zu inputs, but the means and scales are of %zu (give data with the "

@@ -164,7 +164,7 @@ symo_status symo_data_read_idx(symo_context *context, const char *path, const un
   symo_status status = SYMO_OK;
   SYMO_TRY(check_head(context, path, bytes, size, IMAGES, sizes));
   SYMO_TRY(label_path(context, path, &labels));
-  SYMO_TRY(symo_data_slurp(context, labels, NULL, &label_bytes, &label_size));
+  SYMO_TRY(symo_data_slurp(context, labels, options->kept, &label_bytes, &label_size));
   SYMO_TRY(check_head(context, labels, label_bytes, label_size, LABELS, count));
   if (count[0] != sizes[0]) {
     status = symo_fail(context, SYMO_E_FORMAT,

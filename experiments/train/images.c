@@ -130,13 +130,17 @@ symo_status train_keep_frame(symo_context *context, const symo_data_frame *frame
   return status;
 }
 
-static symo_status standardize(symo_context *context, const train_spec *spec, const char *name,
+static symo_status standardize(symo_context *context, const train_spec *spec, train_model *out,
                                symo_dataset *train, symo_dataset *test, symo_data_frame *frame) {
+  size_t constant = 0;
   symo_status status = SYMO_OK;
   if (spec->standardize && frame->mean == NULL)
-    SYMO_TRY(symo_data_frame_measure(context, name, train, frame));
-  SYMO_TRY(symo_data_frame_apply(context, name, frame, train));
-  SYMO_TRY(symo_data_frame_apply(context, name, frame, test));
+    SYMO_TRY(symo_data_frame_measure(context, out->data, train, frame));
+  SYMO_TRY(symo_data_frame_apply(context, out->data, frame, train));
+  SYMO_TRY(symo_data_frame_apply(context, out->data, frame, test));
+  for (size_t j = 0; frame->mean != NULL && j < frame->inputs; j++)
+    constant += frame->mean[frame->inputs + j] > 0.0 ? 0 : 1;
+  if (constant > 0) train_add_remark(out, "%zu constant inputs became 0", constant);
 fail:
   return status;
 }
@@ -224,8 +228,8 @@ symo_status train_load_images(symo_context *context, const train_spec *spec, boo
   SYMO_TRY(check_options(context, spec, out->data, train));
   take_checksum(train, test, out->checksum);
   SYMO_TRY(train_check_data(context, spec->expected, out->data, out->checksum));
-  SYMO_TRY(standardize(context, spec, out->data, train, test, &made));
   if (train->remark[0] != '\0') train_add_remark(out, "%s", train->remark);
+  SYMO_TRY(standardize(context, spec, out, train, test, &made));
   if (assumed)
     train_add_remark(out, "%s says no classes: 0 to %zu assumed", spec->kept, made.num_labels - 1);
   symo_free(made.labels);

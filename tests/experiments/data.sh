@@ -8,7 +8,7 @@ test=data
 export LC_ALL=C SYMO_DATA=$root/experiments/data/files
 
 works() {
-  "$symo" "$@" >out 2>err </dev/null || fail "$*: exit $?: $(cat err)"
+  timeout 120 "$symo" "$@" >out 2>err </dev/null || fail "$*: exit $?: $(cat err)"
 }
 # has FILE TEXT
 has() { grep -qF -- "$2" "$1" || fail "no \"$2\" in: $(cat "$1")"; }
@@ -30,6 +30,18 @@ classes 60 1 2 >two.csv
 classes 60 1 3 >other.csv
 classes 1000 0 3 >long.csv
 [ "$(wc -c <long.csv)" -gt 20000 ] || fail "long.csv is too short to need two reads"
+# images PREFIX DOT LABELS: 40 images of 2 x 2.
+images() {
+  mkdir -p "$1"
+  printf '\0\0\10\3\0\0\0\50\0\0\0\2\0\0\0\2' >"$1/train-images$2idx3-ubyte"
+  printf '\0\0\10\1\0\0\0\50' >"$1/train-labels$2idx1-ubyte"
+  for i in {0..39}; do
+    # shellcheck disable=SC2059 # the format is the byte
+    printf "\\$(printf %o $((i * 6)))\\1\\2\\3" >>"$1/train-images$2idx3-ubyte"
+    # shellcheck disable=SC2059
+    printf "\\$(printf %o $((i % $3)))" >>"$1/train-labels$2idx1-ubyte"
+  done
+}
 net="--net 4-8-3 --steps 60 --optimizer adam --lr 0.02 --batch 50"
 # shellcheck disable=SC2086
 works train classifier $net --data train.csv --out run
@@ -46,7 +58,7 @@ all_of_it() {
 }
 all_of_it <(cat long.csv)
 all_of_it <(gzip -c long.csv)
-cat long.csv >fifo &
+timeout 60 sh -c "cat long.csv >fifo" &
 all_of_it fifo
 "$symo" eval --checkpoint run/checkpoint.safetensors --data /dev/stdin <long.csv >out 2>err
 has out 'on 1000 examples'
@@ -80,6 +92,15 @@ fails 4 'cannot be read again' sweep classifier --data <(cat train.csv) --grid l
 fails 4 'optimizer: /dev/fd/' train classifier --data train.csv --optimizer <(echo '{"preset": "adam"}')
 fails 4 'not a regular file' eval --checkpoint <(cat run/checkpoint.safetensors) --data train.csv
 fails 4 'gives nothing' eval --checkpoint run/checkpoint.safetensors --data /dev/stdin
+mkfifo train-images-idx3-ubyte train-labels-idx1-ubyte
+images ten - 10
+for part in images-idx3 labels-idx1; do
+  timeout 60 sh -c "cat ten/train-$part-ubyte >train-$part-ubyte" &
+done
+works compare --data train-images-idx3-ubyte --net 4-10 --seeds 2 --no-plots --out v
+has v/results.json '"examples": 40'
+rm train-*-ubyte
+fails 4 '--groups: /dev/fd/' compare --data train.csv --net 4-3-3 --seeds 2 --groups <(echo) --no-plots
 printf '{"spaces": {"a": {"dim": 2, "group": "permutation"}}, "tensors": [{"name": "w", "axes": ["a"]}]}' >layout.json
 works layout --layout <(cat layout.json)
 
@@ -119,19 +140,6 @@ has err 'says no classes: 0 to 2 assumed'
 fails 3 "label '3'" eval --checkpoint old.safetensors --data other.csv
 works eval --checkpoint old.safetensors
 
-# images PREFIX DOT LABELS: 40 images of 2 x 2.
-images() {
-  mkdir -p "$1"
-  printf '\0\0\10\3\0\0\0\50\0\0\0\2\0\0\0\2' >"$1/train-images$2idx3-ubyte"
-  printf '\0\0\10\1\0\0\0\50' >"$1/train-labels$2idx1-ubyte"
-  for i in {0..39}; do
-    # shellcheck disable=SC2059 # the format is the byte
-    printf "\\$(printf %o $((i * 6)))\\1\\2\\3" >>"$1/train-images$2idx3-ubyte"
-    # shellcheck disable=SC2059
-    printf "\\$(printf %o $((i % $3)))" >>"$1/train-labels$2idx1-ubyte"
-  done
-}
-images ten - 10
 images nine - 9
 images dotted . 10
 works train classifier --data ten --steps 2 --out im
@@ -205,7 +213,7 @@ awk 'BEGIN { print "kind,a,b,c"
     k = r % 3; print k "," 1000 * (k == 1) + s / 700 "," 1e-3 * (k == 2) + 3 "," 7
   } }' >scales.csv
 works train classifier --data scales.csv --label kind --standardize --steps 40 --lr 0.05 --out sc
-has err 'a step takes all 96 examples to train on, not 128'
+has err '1 constant inputs became 0; a step takes all 96 examples to train on, not 128'
 has out 'accuracy 100.00 %'
 works eval --checkpoint sc/checkpoint.safetensors --data scales.csv
 has out 'accuracy 100.00 %'

@@ -258,3 +258,60 @@ Test(data_csv, numbers_that_are_none) {
   cr_assert(f.data.x[2] == 4.9e-324 && f.data.x[3] == 0.0);
   end(&f);
 }
+
+/* ---- damage and memory ---- */
+
+/* Good files changed at random: read or refused, finite numbers, one class each, nothing left behind. */
+Test(data_csv, damaged_files) {
+  static const char *const good[] = {"a,b,\"c, d\"\n1.5,2,ant\n-3.25,4,\"b\"\"ee\"\n.5,6,ant\n",
+                                     "1,5;2;0;\n-3,25;4;7;\n0,5;6;0;\n",
+                                     "# x\n3,2,some,names\n1.5,2,0\n-3.25,4,7\n.5,6,0\n",
+                                     "1.5 2 0\r\n  -3.25\t 4   7 \r\n0.5 6 0\r\n"};
+  static const char bytes[] = "0123456789,;\t \"\n\r#.-+eEaxN?\xEF\xBB\xBF\xFF";
+  fixture f = begin();
+  symo_rng *rng = symo_test_rng(f.context, 5);
+  size_t read = 0;
+  for (size_t i = 0; i < 4000; i++) {
+    char text[256];
+    snprintf(text, sizeof text, "%s", good[i % 4]);
+    for (size_t k = symo_rng_below(rng, 4); k > 0; k--)
+      text[symo_rng_below(rng, strlen(text))] = bytes[symo_rng_below(rng, sizeof bytes - 1)];
+    if (i % 7 == 0) text[symo_rng_below(rng, strlen(text))] = '\0';
+    f.options.header = (symo_data_header)symo_rng_below(rng, 3);
+    f.options.task = (symo_data_task)symo_rng_below(rng, 3);
+    const symo_status status = try_load(&f, text);
+    const symo_dataset *d = &f.data;
+    cr_assert(status == SYMO_OK || status == SYMO_E_FORMAT, "%s: %s", text,
+              symo_context_detail(f.context));
+    if (status != SYMO_OK) continue;
+    read++;
+    cr_assert(symo_test_max(d->x, d->examples * d->inputs) <= 1e300);
+    cr_assert(d->classes == (d->labels != NULL));
+    for (size_t r = 0; r < d->examples && d->classes; r++) {
+      double sum = 0.0;
+      for (size_t c = 0; c < d->outputs; c++) sum += d->y[r * d->outputs + c];
+      cr_assert(sum == 1.0);
+    }
+  }
+  cr_assert(read > 400, "%zu", read);
+  symo_rng_destroy(rng);
+  end(&f);
+}
+
+static symo_status load_words(void *self) {
+  fixture *f = self;
+  const symo_status status = try_load(f, "1.5,2,ant\n-3.25,4,bee\n.5,6,ant\n");
+  symo_data_drop(&f->data);
+  return status;
+}
+
+Test(data_csv, failed_allocations) {
+  static const char *const words[] = {"ant", "bee", "cat"};
+  fixture f = begin();
+  f.options.task = SYMO_DATA_CLASSES;
+  for (size_t i = 0; i < 2; i++) {
+    if (i == 1) f.options.num_labels = 3, f.options.labels = words;
+    cr_assert(symo_test_allocations(load_words, &f) >= 6);
+  }
+  end(&f);
+}
