@@ -35,7 +35,8 @@ static symo_status check_width(const csv_table *t, const csv_cursor *c, bool las
                    t->trailing ? " and a separator behind them" : "");
 }
 
-/* Reads one record into x [columns - 1] and *label.  Unquoted text may be moved: `write` is t->text. */
+/* Reads one record into x [columns - 1] and *label; label NULL: its field may hold anything.  Unquoted
+ * text may be moved: `write` is t->text. */
 static symo_status read_record(csv_table *t, csv_cursor *c, char *write, double *x,
                                csv_label *label) {
   csv_field field = {.text = ""};
@@ -46,12 +47,12 @@ static symo_status read_record(csv_table *t, csv_cursor *c, char *write, double 
     if (status != SYMO_OK) return status;
     last_empty = field.text[0] == '\0';
     if (c->field > t->columns) break;
-    if (c->field - 1 == t->label) {
+    if (c->field - 1 == t->label && label != NULL) {
       /* The field, and a quote before it, took at least this room. */
       char *place = write + (before - t->text);
       memcpy(place, field.text, strlen(field.text));
       status = read_label(t, c, place, &field, label);
-    } else {
+    } else if (c->field - 1 != t->label) {
       status =
           field.kind == CSV_NUMBER ? csv_check_decimal(t, c, &field) : csv_no_number(t, c, &field);
       *x++ = field.value;
@@ -71,7 +72,7 @@ static size_t room_for(const char *text, size_t columns) {
   return lines < fitting ? lines : fitting;
 }
 
-static void say(const csv_table *t, symo_dataset *out) {
+static void say(const csv_table *t, bool none, symo_dataset *out) {
   char separator[24] = "", names[48] = "data begin in the first line";
   if (t->separator != ',')
     snprintf(separator, sizeof separator, ", separator %s",
@@ -80,11 +81,12 @@ static void say(const csv_table *t, symo_dataset *out) {
                                     : "blanks");
   if (t->names) snprintf(names, sizeof names, "the first line holds names");
   if (t->sizes) snprintf(names, sizeof names, "the first line holds sizes");
-  char what[64] = "numbers";
-  if (out->classes) snprintf(what, sizeof what, "%zu classes", out->outputs);
+  char what[64] = "targets: numbers, column";
+  if (none) snprintf(what, sizeof what, "left out: column");
+  if (out->classes) snprintf(what, sizeof what, "targets: %zu classes, column", out->outputs);
   snprintf(out->remark, sizeof out->remark,
-           "%.400s: %zu examples of %zu inputs; targets: %s, column %zu; %s%s%s%s%s", t->path,
-           out->examples, out->inputs, what, t->label, names, separator,
+           "%.400s: %zu examples of %zu inputs; %s %zu; %s%s%s%s%s", t->path, out->examples,
+           out->inputs, what, t->label, names, separator,
            t->decimal == ',' ? ", decimal commas" : "",
            t->trailing ? ", separators at the end of lines" : "",
            t->comments > 0 ? ", comments passed over" : "");
@@ -104,20 +106,22 @@ static symo_status read_table(csv_table *t, char *write, const symo_data_options
     status = symo_fail_memory(t->context, t->path);
     goto fail;
   }
+  const bool none = options->task == SYMO_DATA_NONE;
   for (csv_cursor c = data; csv_next_record(&c); records++)
-    SYMO_TRY(read_record(t, &c, write, out->x + records * out->inputs, &labels[records]));
+    SYMO_TRY(
+        read_record(t, &c, write, out->x + records * out->inputs, none ? NULL : &labels[records]));
   out->examples = records;
   if (t->sizes && t->promised != (double)records) {
     status =
         symo_fail(t->context, SYMO_E_FORMAT,
-                  "%s: the first line says %.17g examples, and there are %zu (is it whole? else "
-                  "correct the line, or --header yes if it holds names)",
+                  "%s: the first line says %.17g examples, and there are %zu (is it whole? or say "
+                       "what the line is, names or data: --header yes or --header no)",
                   t->path, t->promised, records);
     goto fail;
   }
   SYMO_TRY(csv_make_targets(t, options, data, labels, out));
   out->table = true;
-  say(t, out);
+  say(t, none, out);
 fail:
   symo_free(labels);
   return status;

@@ -128,7 +128,8 @@ static symo_status decide(const csv_table *t, const symo_data_options *options, 
   if (*classes && options->num_labels == 0 && ((!word && !whole) || count > MAX_CLASSES))
     return symo_fail(t->context, SYMO_E_FORMAT,
                      "%s: the targets, column %zu, are not classes (those are words or whole "
-                     "numbers, at most %d different ones; give --loss mse, or another --label)",
+                     "numbers, at most %d different ones; choose another --label, or --loss mse "
+                     "where there is a choice)",
                      t->path, t->label, (int)MAX_CLASSES);
   if (*classes && options->num_labels == 0 && count == 1)
     return symo_fail(
@@ -228,6 +229,11 @@ symo_status csv_make_targets(const csv_table *t, const symo_data_options *option
   size_t size, count;
   bool whole = false;
   symo_status status = SYMO_OK;
+  if (options->task == SYMO_DATA_NONE) {
+    out->outputs = 1;
+    out->y = symo_calloc(n, sizeof *out->y);
+    return out->y != NULL ? SYMO_OK : symo_fail_memory(t->context, t->path);
+  }
   csv_label *sorted = symo_calloc(n, sizeof *sorted);
   if (sorted == NULL) return symo_fail_memory(t->context, t->path);
   SYMO_TRY(check_kinds(t, data, n, labels, &whole));

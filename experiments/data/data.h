@@ -17,11 +17,12 @@ typedef struct symo_dataset {
   char remark[SYMO_DATA_REMARK]; /* of CSV files: how the file was read, for people; else "" */
 } symo_dataset;
 
-/* What the targets are. */
+/* What the targets are.  NONE: the labels are passed over, whatever they are; outputs is 1 and y 0. */
 typedef enum symo_data_task {
   SYMO_DATA_AUTO,
   SYMO_DATA_CLASSES,
-  SYMO_DATA_REGRESSION
+  SYMO_DATA_REGRESSION,
+  SYMO_DATA_NONE
 } symo_data_task;
 
 /* Whether the first line of a CSV file holds names. */

@@ -102,8 +102,9 @@ static symo_status read_path(symo_context *context, const char *path, unsigned c
   struct stat info;
   errno = 0;
   if (stat(path, &info) != 0)
-    return symo_fail(context, SYMO_E_IO, "%s: %s (give digits, teacher, or a file)", path,
-                     strerror(errno));
+    return symo_fail(context, SYMO_E_IO, "%s: %s (give %s)", path, strerror(errno),
+                     strcmp(path, "-") == 0 ? "/dev/stdin for standard input"
+                                            : "digits, teacher, or a file");
   if (S_ISDIR(info.st_mode))
     return symo_fail(context, SYMO_E_IO, "%s: is a directory (give a file)", path);
   gzFile file = gzopen(path, "rb");

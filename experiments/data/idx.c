@@ -131,7 +131,7 @@ static symo_status convert(symo_context *context, const char *path,
   const size_t wanted = options->max_examples;
   size_t *index = NULL, where[256];
   symo_status status = SYMO_OK;
-  out->classes = options->task != SYMO_DATA_REGRESSION;
+  out->classes = options->task != SYMO_DATA_REGRESSION && options->task != SYMO_DATA_NONE;
   out->outputs = 1;
   out->examples = total;
   if (out->classes) SYMO_TRY(number_classes(context, path, options, total, labels, where, out));
@@ -149,7 +149,7 @@ static symo_status convert(symo_context *context, const char *path,
     if (out->classes)
       out->y[r * out->outputs + where[labels[from]]] = 1.0;
     else
-      out->y[r] = (double)labels[from];
+      out->y[r] = options->task == SYMO_DATA_NONE ? 0.0 : (double)labels[from];
   }
 fail:
   symo_free(index);

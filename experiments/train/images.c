@@ -166,7 +166,7 @@ static symo_status load_folder(symo_context *context, const train_spec *spec, co
 static symo_status read_options(symo_context *context, const train_spec *spec, bool labelled,
                                 const symo_data_frame *frame, symo_data_options *out) {
   *out = symo_data_options_default();
-  if (labelled) out->task = SYMO_DATA_CLASSES;
+  out->task = labelled ? SYMO_DATA_CLASSES : SYMO_DATA_NONE;
   if (labelled && frame->labels != NULL)
     out->num_labels = frame->num_labels, out->labels = (const char *const *)frame->labels;
   if (spec->label[0] != '\0') out->label = spec->label;

@@ -232,7 +232,11 @@ works train classifier --resume sc --steps 45
 fails 2 'has standardize "false", not "true"' train classifier --resume fr --standardize
 fails 3 'batch: 128 of 96 examples' train classifier --data scales.csv --label kind --batch 128
 works train autoencoder --data scales.csv --label kind --standardize --steps 5 --out au
+has err 'left out: column 0'
 works eval --checkpoint au/checkpoint.safetensors --data moved.csv
+awk -F, '{ print $2 / 2000 "," $3 / 10 "," "name " NR }' nameless.csv >ids.csv
+works train autoencoder --data ids.csv --steps 2 --out ids
+fails 4 '/dev/stdin for standard input' train classifier --data -
 fails 3 'outside [0, 1]' train autoencoder --data scales.csv --label kind
 fails 2 'only for classifier|autoencoder' train teacher-student --standardize
 

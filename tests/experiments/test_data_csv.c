@@ -187,6 +187,17 @@ Test(data_csv, what_labels_are) {
   end(&f);
 }
 
+Test(data_csv, labels_that_are_left_out) {
+  fixture f = begin();
+  f.options.task = SYMO_DATA_NONE;
+  load(&f, "1,3,ant\n3,4,5\n6,7,?\n8,9,0.5\n");
+  cr_assert(f.data.examples == 4 && f.data.inputs == 2 && !f.data.classes && f.data.labels == NULL);
+  cr_assert(f.data.outputs == 1 && f.data.y[1] == 0.0 && f.data.x[7] == 9.0);
+  cr_assert(strstr(f.data.remark, "left out: column 2") != NULL);
+  refused(&f, "table.csv:2:1", "1,2,ant\n?,4,5\n");
+  end(&f);
+}
+
 Test(data_csv, labels_of_a_network) {
   static const char *const words[] = {"cat", "ant", "bee"}, *const numbers[] = {"0", "1", "2"};
   fixture f = begin();
