@@ -115,7 +115,7 @@ static symo_status read_table(csv_table *t, char *write, const symo_data_options
     status =
         symo_fail(t->context, SYMO_E_FORMAT,
                   "%s: the first line says %.17g examples, and there are %zu (is it whole? or say "
-                       "what the line is, names or data: --header yes or --header no)",
+                  "what the line is, names or data: --header yes or --header no)",
                   t->path, t->promised, records);
     goto fail;
   }

@@ -94,13 +94,21 @@ static symo_status ambiguous(const csv_table *t, const csv_cursor *first, const 
                    t->path, first->line, what);
 }
 
-/* "examples,inputs,names of classes", as some packages write it. */
-static bool gives_sizes(const csv_table *t, symo_data_header header, const line *a) {
-  const bool other_width = a->fields != t->columns; /* no names of columns */
-  return (header == SYMO_DATA_HEADER_AUTO ? a->words > 0 || other_width
-                                          : header == SYMO_DATA_HEADER_YES && other_width) &&
-         a->numbers == 2 && a->leading == 2 && a->bad == 0 &&
-         a->second + 1.0 == (double)t->columns && a->first == floor(a->first);
+static size_t count_records(csv_cursor c) {
+  size_t count = 0;
+  for (; csv_next_record(&c); count++) c.at += strcspn(c.at, "\r\n");
+  return count;
+}
+
+/* "examples,inputs,names of classes", as some packages write it.  A line as wide as those below could be
+ * data or names, unless the number of examples is right too. */
+static bool gives_sizes(const csv_table *t, symo_data_header header, csv_cursor second,
+                        const line *a) {
+  if (header == SYMO_DATA_HEADER_NO || a->numbers != 2 || a->leading != 2 || a->bad > 0 ||
+      a->second + 1.0 != (double)t->columns || a->first != floor(a->first))
+    return false;
+  return a->fields != t->columns || (header == SYMO_DATA_HEADER_AUTO && a->words > 0 &&
+                                     a->first == (double)count_records(second));
 }
 
 /* A line of which nobody said what it is. */
@@ -129,12 +137,18 @@ static symo_status decide(csv_table *t, const symo_data_options *options, const 
   return SYMO_OK;
 }
 
-/* Lines before the first record that begin with #. */
+/* Lines before the first record that begin with #, and "sep=;", by which spreadsheets are told the
+ * separator. */
 static bool skip_comments(csv_table *t, csv_cursor *c) {
   while (csv_next_record(c)) {
     const char *at = c->at + strspn(c->at, " \t");
-    if (*at != '#') return true;
-    t->comments++;
+    const bool separator = strncmp(at, "sep=", 4) == 0 && strchr(",;\t", at[4]) != NULL &&
+                           at[4] != '\0' && strcspn(at + 5, "\r\n") == 0;
+    if (separator)
+      t->separator = at[4];
+    else if (*at != '#')
+      return true;
+    t->comments += !separator;
     c->at += strcspn(c->at, "\r\n");
   }
   return false;
@@ -148,7 +162,7 @@ static symo_status read_lines(csv_table *t, csv_cursor *first, csv_cursor *secon
   *second = *first;
   second->at += strcspn(second->at, "\r\n");
   if (!csv_next_record(second)) second->at = NULL;
-  t->separator = csv_guess_separator(first, second);
+  if (t->separator == '\0') t->separator = csv_guess_separator(first, second);
   symo_status status = look(t, *first, a);
   *b = *a;
   if (status == SYMO_OK && second->at != NULL) status = look(t, *second, b);
@@ -165,7 +179,7 @@ symo_status csv_survey(csv_table *t, const symo_data_options *options, csv_curso
   line a, b;
   symo_status status = read_lines(t, &first, &second, &a, &b);
   if (status != SYMO_OK) return status;
-  t->sizes = second.at != NULL && gives_sizes(t, options->header, &a);
+  t->sizes = second.at != NULL && gives_sizes(t, options->header, second, &a);
   t->promised = a.first;
   t->names = options->header == SYMO_DATA_HEADER_YES && !t->sizes;
   if (options->header == SYMO_DATA_HEADER_AUTO && !t->sizes)

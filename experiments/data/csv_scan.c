@@ -148,12 +148,13 @@ symo_status csv_check_decimal(csv_table *t, const csv_cursor *c, const csv_field
 /* ---- what is wrong with one ---- */
 
 static bool is_number_with_marks(const char *field) {
-  return strpbrk(field, "0123456789") != NULL &&
+  return strpbrk(field, "0123456789") != NULL && strpbrk(field, ",' ") != NULL &&
          strspn(field, "0123456789+-.,'eE ") == strlen(field);
 }
 
 symo_status csv_no_number(const csv_table *t, const csv_cursor *c, const csv_field *field) {
-  const char *text = field->text, *why = "", *advice = "inputs are decimal numbers";
+  const char *text = field->text, *why = "",
+             *advice = "inputs are decimal numbers; words can be labels";
   if (field->kind == CSV_MISSING)
     why = ": a missing value", advice = "leave its line out, or fill it in";
   else if (field->kind == CSV_INFINITE)

@@ -116,5 +116,6 @@ symo_status symo_net_fit(symo_context *context, symo_net_spec *spec, size_t inpu
                      "network: %zu inputs are no whole number of steps of %zu (use a divisor)",
                      inputs, features);
   if (now == inputs) return SYMO_OK;
-  return symo_fail(context, SYMO_E_SHAPE, "network: it takes %zu inputs, not %zu", now, inputs);
+  return symo_fail(context, SYMO_E_SHAPE,
+                   "network: it takes %zu inputs, not %zu (give data of as many)", now, inputs);
 }

@@ -63,7 +63,11 @@ static symo_status create(symo_context *context, const train_spec *spec, train_m
     const size_t widths[] = {train.inputs, large ? 256 : 32, large ? 64 : 16, large ? 16 : 8};
     symo_net_spec_set_widths(&net, 4, widths);
   }
-  SYMO_TRY(symo_net_fit(context, &net, train.inputs));
+  status = symo_net_fit(context, &net, train.inputs);
+  if (status != SYMO_OK) {
+    status = symo_fail_within(context, status, "%s", out->data);
+    goto fail;
+  }
   SYMO_TRY(mirror(context, &net));
   SYMO_TRY(train_net_model(context, spec, &net, &train, &test, out));
   SYMO_TRY(train_keep_frame(context, &frame, out));

@@ -22,7 +22,11 @@ static symo_status create(symo_context *context, const train_spec *spec, train_m
                              train.inputs >= 256 ? 128 : 32, train.outputs};
     symo_net_spec_set_widths(&net, 4, widths);
   }
-  SYMO_TRY(symo_net_fit(context, &net, train.inputs));
+  status = symo_net_fit(context, &net, train.inputs);
+  if (status != SYMO_OK) {
+    status = symo_fail_within(context, status, "%s", out->data);
+    goto fail;
+  }
   if (symo_net_outputs(&net) != train.outputs) {
     status = symo_fail(context, SYMO_E_SHAPE, "net: %zu outputs for %zu classes (end it with %zu)",
                        symo_net_outputs(&net), train.outputs, train.outputs);

@@ -54,6 +54,8 @@ Test(data_csv, the_same_table) {
       "1,5;2;0\n-3,25;4;7,0\n5e-1;6;0\n",
       "a\tb\tc\n1,5\t2\t0\n-3,25\t4\t7\n,5\t6\t0\n",
       "1.5 2 0\n  -3.25\t 4   7 \n0.5 6 0\n",
+      "sep=;\n1,5;2;0\n-3,25;4;7\n0,5;6;0\n",
+      "sep=,\r\na;1,b,c\r\n1.5,2,0\r\n-3.25,4,7\r\n0.5,6,0\r\n",
       "# written by a program\n#\n1.5 2 0\n-3.25 4 7\n0.5 6 0\n",
       "1.5,2,0,\n-3.25,4,7,\n.5,6,0,\n",
       "a,b,c\n1.5,2,0,\n-3.25,4,7,\n.5,6,0,\n",
@@ -147,7 +149,11 @@ Test(data_csv, sizes_in_the_first_line) {
   load(&f, "4,2,ant\n1,2,0\n1,3,1\n2,2,0\n4,4,1\n"); /* as many fields as below */
   cr_assert(f.data.examples == 4 && f.data.inputs == 2);
   refused(&f, "says 4 examples, and there are 3", "4,2,ant,bee,cat\n1,2,0\n1,3,1\n2,2,0\n");
+  refused(&f, "table.csv:1", "4,2,ant\n1,2,0\n1,3,1\n2,2,0\n");
   refused(&f, "table.csv:1", "4,3,ant,bee,cat\n1,2,0\n1,3,1\n2,2,0\n4,4,1\n");
+  load(&f,
+       "1,2,yes\n1,3,no\n2,2,yes\n4,4,no\n"); /* the second number is that of inputs by chance */
+  cr_assert(f.data.examples == 4 && f.data.outputs == 2);
   refused(&f, "--header yes", "1,2,class\n1,2,0\n1,3,1\n2,2,0\n4,4,1\n");
   f.options.header = SYMO_DATA_HEADER_YES;
   load(&f, "1,2,class\n1,2,0\n1,3,1\n2,2,0\n4,4,1\n");
@@ -190,7 +196,7 @@ Test(data_csv, what_labels_are) {
 Test(data_csv, labels_that_are_left_out) {
   fixture f = begin();
   f.options.task = SYMO_DATA_NONE;
-  load(&f, "1,3,ant\n3,4,5\n6,7,?\n8,9,0.5\n");
+  load(&f, "1,2,ant\n3,4,5\n6,7,?\n8,9,0.5\n");
   cr_assert(f.data.examples == 4 && f.data.inputs == 2 && !f.data.classes && f.data.labels == NULL);
   cr_assert(f.data.outputs == 1 && f.data.y[1] == 0.0 && f.data.x[7] == 9.0);
   cr_assert(strstr(f.data.remark, "left out: column 2") != NULL);
