@@ -37,11 +37,20 @@ symo_status symo_hessian_matvec(const symo_hessian *h, symo_const_vector x, symo
   if (status == SYMO_OK)
     status = symo_layout_check_apart(h->plan->layout, "matvec", x, "x", y, "y", NULL);
   if (status != SYMO_OK) return status;
-  void *work = symo_malloc(work_bytes(h->plan));
-  if (work == NULL) return symo_fail_memory(h->context, "matvec");
+  const int level = symo_vector_level(h->plan, x);
+  void *work = symo_malloc(work_bytes(h->plan)), *copy = NULL;
+  if (work == NULL) SYMO_TRY(symo_fail_memory(h->context, "matvec"));
+  if (level != 0) SYMO_TRY(symo_vector_near(h->plan, "matvec", x, level, &copy, &x));
   multiply(h, x, y, work);
+  for (size_t i = 0; level != 0 && i < h->plan->layout->num_tensors; i++) {
+    symo_nd part = symo_layout_view(h->plan->layout, h->plan->dtype, symo_vector_const(y), i);
+    symo_nd_shift(level, part, part);
+  }
+  status = symo_vector_check(h->plan, "matvec", symo_vector_const(y));
+fail:
   symo_free(work);
-  return SYMO_OK;
+  symo_free(copy);
+  return status;
 }
 
 symo_status symo_hessian_diagonal(const symo_hessian *h, symo_vector out) {
@@ -190,6 +199,10 @@ symo_status symo_hessian_dense(const symo_hessian *h, double *out) {
   for (size_t i = 0; i < p; i++) /* symmetric to the last bit */
     for (size_t j = 0; j < i; j++)
       out[j * p + i] = out[i * p + j] = 0.5 * (out[i * p + j] + out[j * p + i]);
+  if (!symo_all_finite(SYMO_F64, p * p, out))
+    status = symo_fail(h->context, SYMO_E_NUMERIC,
+                       "dense: entries overflow %s (use f64, or scale the matrix down)",
+                       symo_dtype_name(t));
 fail:
   symo_free(vectors);
   symo_free(data);

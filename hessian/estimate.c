@@ -3,11 +3,12 @@
  *
  * Squares of numbers near 1e-30 or 1e30 leave the range of float32.  The trace of the averages
  * tells, without another pass over the vectors, whether that happened or something is NaN; only
- * then are the tensors looked through, the label's vectors scaled by a power of two, and M scaled
- * back.
+ * then are the tensors looked through, the label's vectors copied times a power of two (before
+ * coordinates are sums of them), and M scaled back: an M that the type cannot hold is refused.
  *
  * Labels with scaling spaces go together: the averages of them all, by one scale, then the moments
  * of the scalings, which mix labels (groups/moments.c), then the estimator. */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -60,22 +61,13 @@ static symo_status survey(const job *j, const plan_label *label, const symo_cons
   return SYMO_OK;
 }
 
-/* A power of two that brings `largest` near 1, or 1 where it is harmless as it is. */
-static double scale_for(symo_dtype dtype, double largest) {
-  double low = dtype == SYMO_F32 ? 1e-7 : 1e-60, high = dtype == SYMO_F32 ? 1e5 : 1e60;
-  int exponent;
-  if (largest == 0 || (largest >= low && largest <= high)) return 1;
-  frexp(largest, &exponent);
-  return ldexp(1, -exponent);
-}
-
 /* Squares, summed: so far from the limits that products of two averages are in range as well. */
 static bool in_range(symo_dtype dtype, double trace) {
   return dtype == SYMO_F32 ? trace >= 1e-14 && trace <= 1e10 : trace >= 1e-120 && trace <= 1e120;
 }
 
 typedef struct buffers {
-  char *block;
+  char *block, *near;   /* near: copies of vectors, taken where some are far from 1 */
   void **params, *work; /* params [num_labels]: of labels with scaling spaces apart, else shared */
   double *w, *roots;
 } buffers;
@@ -173,23 +165,79 @@ static symo_status take_buffers(const job *j, buffers *out) {
 typedef struct stack_source {
   const job *j;
   const plan_label *label;
-  double scale;
   const void *work;
 } stack_source;
 
 static void stack_multiply(void *self, symo_mat a, void *y) {
   const stack_source *s = self;
-  symo_stack_multiply(s->j->plan, s->label, s->j->count, s->scale, s->j->grads, a, y, s->work);
+  symo_stack_multiply(s->j->plan, s->label, s->j->count, 1, s->j->grads, a, y, s->work);
 }
 
-/* What the vectors of a label are multiplied by. */
-typedef struct scales {
-  double grad, param;
-} scales;
+/* Vectors are taken over 2^grad and 2^param. */
+typedef struct levels {
+  int grad, param;
+} levels;
+
+/* Whether a tensor lies in a label; NULL: in any that has scaling spaces. */
+static bool lies_in(const job *j, const plan_label *label, size_t tensor) {
+  for (size_t i = 0; i < j->plan->num_labels; i++) {
+    const plan_label *l = &j->plan->labels[i];
+    for (size_t p = 0; (label == NULL ? l->scaled : l == label) && p < l->num_pieces; p++)
+      if (l->pieces[p].tensor == tensor) return true;
+  }
+  return false;
+}
+
+static void copy_near(const job *j, const plan_label *label, int level, const symo_const_vector *x,
+                      symo_const_vector *near) {
+  const symo_layout *layout = j->plan->layout;
+  symo_dtype t = j->plan->dtype;
+  for (size_t i = 0; i < layout->num_tensors; i++)
+    for (size_t k = 0; k < j->count && lies_in(j, label, i); k++)
+      symo_nd_shift(-level, symo_layout_view(layout, t, x[k], i),
+                    symo_layout_view(layout, t, near[k], i));
+}
+
+/* The memory of these copies: headers, pointers, numbers. */
+static symo_status take_near(const job *j, buffers *b) {
+  size_t vectors = (j->with_params ? 2 : 1) * j->count, one = 0, bytes = 0;
+  size_t tensors = j->plan->layout->num_tensors;
+  size_t heads = round_up(vectors * sizeof(symo_const_vector));
+  size_t pointers = round_up(vectors * tensors * sizeof(void *));
+  bool fits = symo_mul_size(j->plan->layout->parameters, symo_dtype_size(j->plan->dtype), &one) &&
+              symo_mul_size(round_up(one), vectors, &bytes);
+  if (b->near != NULL) return SYMO_OK;
+  if (fits) b->near = symo_malloc(heads + pointers + bytes);
+  if (b->near == NULL) return symo_fail_memory(j->plan->context, "estimate");
+  for (size_t k = 0; k < vectors; k++) {
+    void **data = (void **)(void *)(b->near + heads) + k * tensors;
+    symo_layout_split(j->plan->layout, j->plan->dtype,
+                      b->near + heads + pointers + k * round_up(one), data);
+    ((symo_const_vector *)(void *)b->near)[k] =
+        symo_const_vector_of(j->plan->dtype, (const void *const *)data);
+  }
+  return SYMO_OK;
+}
+
+/* The job with vectors near 1. */
+static symo_status come_near(const job *j, const plan_label *label, levels at, buffers *b,
+                             job *out) {
+  *out = *j;
+  if (at.grad == 0 && at.param == 0) return SYMO_OK;
+  symo_status status = take_near(j, b);
+  if (status != SYMO_OK) return status;
+  symo_const_vector *grads = (symo_const_vector *)(void *)b->near, *params = grads + j->count;
+  copy_near(j, label, at.grad, j->grads, grads);
+  out->grads = grads;
+  if (!j->with_params) return SYMO_OK;
+  copy_near(j, label, at.param, j->params, params);
+  out->params = params;
+  return SYMO_OK;
+}
 
 /* Forms the averages of a label: C_g or C_gt + C_gt' in c, C_t in its params; for a stack the small
  * Gram matrix in b->work.  False if a trace says that the numbers left their range. */
-static bool average(const job *j, size_t index, scales s, const buffers *b, void *c) {
+static bool average(const job *j, size_t index, const buffers *b, void *c) {
   const plan_label *label = &j->plan->labels[index];
   const symo_const_vector none = {0};
   symo_dtype t = j->plan->dtype;
@@ -197,19 +245,18 @@ static bool average(const job *j, size_t index, scales s, const buffers *b, void
   size_t m = label->m;
   if (use_stack(j, label)) {
     stack_parts parts = divide_stack(j, label);
-    symo_stack_gram(j->plan, label, j->count, s.grad, j->grads, 1 / n, b->work,
+    symo_stack_gram(j->plan, label, j->count, 1, j->grads, 1 / n, b->work,
                     (char *)b->work + parts.gram + parts.y + parts.eigh);
     return in_range(t, symo_trace(t, parts.rows, b->work));
   }
   for (size_t k = 0; k < j->count; k++) {
     double beta = k == 0 ? 0 : 1;
     if (j->estimator->cross)
-      symo_label_gram(j->plan, label, 1 / n, s.grad, j->grads[k], s.param, j->params[k], beta, c,
-                      b->work);
+      symo_label_gram(j->plan, label, 1 / n, 1, j->grads[k], 1, j->params[k], beta, c, b->work);
     else
-      symo_label_gram(j->plan, label, 1 / n, s.grad, j->grads[k], 1, none, beta, c, b->work);
+      symo_label_gram(j->plan, label, 1 / n, 1, j->grads[k], 1, none, beta, c, b->work);
     if (j->with_params)
-      symo_label_gram(j->plan, label, 1 / n, s.param, j->params[k], 1, none, beta, b->params[index],
+      symo_label_gram(j->plan, label, 1 / n, 1, j->params[k], 1, none, beta, b->params[index],
                       b->work);
   }
   for (size_t i = 0; i < label->count; i++) {
@@ -218,19 +265,19 @@ static bool average(const job *j, size_t index, scales s, const buffers *b, void
     if (j->with_params) param_trace += symo_trace(t, m, symo_at(t, b->params[index], at));
   }
   /* The trace of C_gt + C_gt' says nothing of the size of the gradient. */
-  bool fine =
-      !j->estimator->cross && in_range(t, trace) &&
-      (!j->with_params || (in_range(t, param_trace) && scale_for(t, sqrt(j->spec.damping)) == 1));
+  bool fine = !j->estimator->cross && in_range(t, trace) &&
+              (!j->with_params ||
+               (in_range(t, param_trace) && symo_near_level(t, sqrt(j->spec.damping)) == 0));
   double most = symo_moments_largest(j->plan);
   return fine && (!label->scaled || (in_range(t, most * trace) &&
                                      (!j->with_params || in_range(t, most * param_trace))));
 }
 
-static symo_status apply_to_stack(const job *j, const plan_label *label, scales s, const buffers *b,
+static symo_status apply_to_stack(const job *j, const plan_label *label, const buffers *b,
                                   void *m) {
   stack_parts parts = divide_stack(j, label);
   char *y = (char *)b->work + parts.gram, *eigh = y + parts.y;
-  stack_source source = {j, label, s.grad, eigh + parts.eigh};
+  stack_source source = {j, label, eigh + parts.eigh};
   estimate_stack stack = {.dtype = j->plan->dtype,
                           .rows = parts.rows,
                           .m = label->m,
@@ -248,7 +295,7 @@ static symo_status apply_to_stack(const job *j, const plan_label *label, scales 
   return status;
 }
 
-static symo_status apply_to_blocks(const job *j, size_t index, scales s, const buffers *b,
+static symo_status apply_to_blocks(const job *j, size_t index, levels level, const buffers *b,
                                    symo_hessian *h) {
   const plan_label *label = &j->plan->labels[index];
   symo_status status = SYMO_OK;
@@ -259,7 +306,7 @@ static symo_status apply_to_blocks(const job *j, size_t index, scales s, const b
                             .m = label->m,
                             .average = symo_hessian_member(h, index, c),
                             .params = symo_at(j->plan->dtype, b->params[index], at),
-                            .damping = j->spec.damping * s.param * s.param,
+                            .damping = ldexp(j->spec.damping, -2 * level.param),
                             .scale = j->spec.scale,
                             .rank_one = rank_one(j, label),
                             .tolerance = loss * symo_rank_tolerance(j->plan->dtype, label->m),
@@ -280,69 +327,89 @@ static symo_status survey_label(const job *j, const plan_label *label, double *g
   return status;
 }
 
-/* The estimator on the averages of a label, and its scale taken back. */
-static symo_status finish_label(const job *j, size_t index, scales s, const buffers *b,
-                                symo_hessian *h) {
+static symo_status refuse_result(const job *j, const plan_label *label, const char *how, int power,
+                                 double log_size) {
+  int by = (int)round(-log_size / power);
+  return symo_fail(j->plan->context, SYMO_E_NUMERIC,
+                   "estimate %s: label %s: the estimate %s %s (use f64, or scale the loss by 2^%d)",
+                   j->estimator->name, label->name, how, symo_dtype_name(j->plan->dtype), by);
+}
+
+/* M := 2^back M.  An M below the normal numbers has lost digits, unless the gradients, of this
+ * size, had lost as many, or it was made of their rounding alone. */
+static symo_status scale_back(const job *j, size_t index, int back, double size, symo_hessian *h) {
   const plan_label *label = &j->plan->labels[index];
   symo_dtype t = j->plan->dtype;
-  symo_status status = use_stack(j, label) ? apply_to_stack(j, label, s, b, h->m[index])
-                                           : apply_to_blocks(j, index, s, b, h);
+  size_t total = label->count * label->m * label->m;
+  symo_nd all = symo_nd_dense(t, h->m[index], 1, &total);
+  double before = symo_nd_max_abs(all), least = t == SYMO_F32 ? FLT_MIN : DBL_MIN;
+  int power = j->estimator->grad_power;
+  symo_nd_shift(back, all, all);
+  double after = symo_nd_max_abs(all), noise = symo_rank_tolerance(t, label->m);
+  if (power > 1) noise *= noise;
+  if (!isfinite(after)) return refuse_result(j, label, "overflows", power, log2(before) + back);
+  if (before > noise && after < least && !(size < least && after >= size / 64))
+    return refuse_result(j, label, "underflows", power, log2(before) + back);
+  return SYMO_OK;
+}
+
+/* The estimator on the averages of a label, and its scale taken back.  size: of its gradients. */
+static symo_status finish_label(const job *j, size_t index, levels at, double size,
+                                const buffers *b, symo_hessian *h) {
+  const plan_label *label = &j->plan->labels[index];
+  symo_status status = use_stack(j, label) ? apply_to_stack(j, label, b, h->m[index])
+                                           : apply_to_blocks(j, index, at, b, h);
   if (status != SYMO_OK)
     return symo_fail(j->plan->context, status,
                      "estimate %s: label %s: the eigendecomposition failed (try float64 or "
                      "--damping)",
                      j->estimator->name, label->name);
   int param_power = j->spec.scale ? -1 : j->estimator->param_power;
-  double back = pow(s.grad, -j->estimator->grad_power) * pow(s.param, -param_power);
-  if (back == 1) return SYMO_OK;
-  size_t total = label->count * label->m * label->m;
-  int exponent; /* of the power of two, which by itself may be out of float32's range */
-  frexp(back, &exponent);
-  symo_scal(t, total, ldexp(1, (exponent - 1) / 2), h->m[index]);
-  symo_scal(t, total, ldexp(1, exponent - 1 - (exponent - 1) / 2), h->m[index]);
-  if (!symo_all_finite(t, total, h->m[index]))
-    return symo_fail(j->plan->context, SYMO_E_NUMERIC,
-                     "estimate %s: label %s: the estimate overflows %s (use f64 or scale the loss)",
-                     j->estimator->name, label->name, symo_dtype_name(t));
-  return SYMO_OK;
+  int back = j->estimator->grad_power * at.grad + param_power * at.param;
+  return back == 0 ? SYMO_OK : scale_back(j, index, back, size, h);
 }
 
-static symo_status estimate_label(const job *j, size_t index, const buffers *b, symo_hessian *h) {
+static symo_status estimate_label(const job *j, size_t index, buffers *b, symo_hessian *h) {
   const plan_label *label = &j->plan->labels[index];
   symo_dtype t = j->plan->dtype;
-  scales s = {1, 1};
-  if (!average(j, index, s, b, h->m[index])) {
-    double grad = 0, param = sqrt(j->spec.damping);
+  levels at = {0, 0};
+  job near = *j;
+  double grad = 0, param = sqrt(j->spec.damping);
+  if (!average(j, index, b, h->m[index])) {
     symo_status status = survey_label(j, label, &grad, &param);
     if (status != SYMO_OK) return status;
-    s.grad = scale_for(t, grad);
-    if (j->with_params) s.param = scale_for(t, param);
-    if (s.grad != 1 || s.param != 1) average(j, index, s, b, h->m[index]);
+    at.grad = symo_near_level(t, grad);
+    if (j->with_params) at.param = symo_near_level(t, param);
+    status = come_near(j, label, at, b, &near);
+    if (status != SYMO_OK) return status;
+    if (at.grad != 0 || at.param != 0) average(&near, index, b, h->m[index]);
   }
-  return finish_label(j, index, s, b, h);
+  return finish_label(&near, index, at, grad, b, h);
 }
 
-static bool average_scaled(const job *j, scales s, const buffers *b, symo_hessian *h) {
+static bool average_scaled(const job *j, const buffers *b, symo_hessian *h) {
   bool fine = true;
   for (size_t i = 0; i < j->plan->num_labels; i++)
-    if (j->plan->labels[i].scaled) fine = average(j, i, s, b, h->m[i]) && fine;
+    if (j->plan->labels[i].scaled) fine = average(j, i, b, h->m[i]) && fine;
   return fine;
 }
 
 /* All labels that moments may mix. */
-static symo_status estimate_scaled(const job *j, const buffers *b, symo_hessian *h) {
+static symo_status estimate_scaled(const job *j, buffers *b, symo_hessian *h) {
   const symo_plan *plan = j->plan;
   moment_kind kind = j->estimator->cross ? MOMENT_CROSS : MOMENT_SAME;
-  scales s = {1, 1};
+  levels at = {0, 0};
+  job precise = *j;
   symo_status status = SYMO_OK;
-  double *loss = NULL;
-  if (!average_scaled(j, s, b, h)) {
-    double grad = 0, param = sqrt(j->spec.damping), most = sqrt(symo_moments_largest(plan));
+  double *loss = NULL, grad = 0, param = sqrt(j->spec.damping);
+  if (!average_scaled(j, b, h)) {
+    int most = ilogb(symo_moments_largest(plan)) / 2;
     for (size_t i = 0; i < plan->num_labels; i++)
       if (plan->labels[i].scaled) SYMO_TRY(survey_label(j, &plan->labels[i], &grad, &param));
-    s.grad = scale_for(plan->dtype, grad * most);
-    if (j->with_params) s.param = scale_for(plan->dtype, param * most);
-    if (s.grad != 1 || s.param != 1) average_scaled(j, s, b, h);
+    at.grad = symo_near_level(plan->dtype, ldexp(grad, most));
+    if (j->with_params) at.param = symo_near_level(plan->dtype, ldexp(param, most));
+    SYMO_TRY(come_near(j, NULL, at, b, &precise));
+    if (at.grad != 0 || at.param != 0) average_scaled(&precise, b, h);
   }
   /* The trace of C_gt says nothing of its size: what it loses goes into the second half. */
   loss = symo_malloc(2 * plan->num_labels * sizeof *loss);
@@ -352,10 +419,9 @@ static symo_status estimate_scaled(const job *j, const buffers *b, symo_hessian 
   SYMO_TRY(symo_plan_moments(
       plan, kind, kept != NULL && kind == MOMENT_CROSS ? kept + plan->num_labels : kept, h->m));
   if (j->with_params) SYMO_TRY(symo_plan_moments(plan, MOMENT_SAME, kept, b->params));
-  job precise = *j;
   precise.loss = kept;
   for (size_t i = 0; i < plan->num_labels; i++)
-    if (plan->labels[i].scaled) SYMO_TRY(finish_label(&precise, i, s, b, h));
+    if (plan->labels[i].scaled) SYMO_TRY(finish_label(&precise, i, at, grad, b, h));
 fail:
   symo_free(loss);
   return status;
@@ -421,5 +487,6 @@ symo_status symo_estimate(const symo_plan *plan, const symo_estimate_spec *spec,
 fail:
   symo_hessian_destroy(h);
   symo_free(b.block);
+  symo_free(b.near);
   return status;
 }

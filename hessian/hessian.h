@@ -21,6 +21,19 @@ void symo_hessian_set_name(symo_hessian *hessian, const char *name);
 /* SYMO_E_NUMERIC with the label's name if a number has overflowed. */
 symo_status symo_hessian_check(const symo_hessian *hessian, const char *what);
 
+/* hessian/near.c.  The power of two near the largest entry of a vector, or of the M of a label; 0 where
+ * it is harmless as it is. */
+int symo_near_level(symo_dtype dtype, double largest);
+int symo_vector_level(const symo_plan *plan, symo_const_vector x);
+int symo_label_level(const symo_hessian *hessian, size_t label, double damping);
+
+/* A dense copy of x over 2^level; *block, which the caller frees, holds it. */
+symo_status symo_vector_near(const symo_plan *plan, const char *what, symo_const_vector x,
+                             int level, void **block, symo_const_vector *out);
+
+/* SYMO_E_NUMERIC with the tensor's name if an entry of a result is not finite. */
+symo_status symo_vector_check(const symo_plan *plan, const char *what, symo_const_vector y);
+
 /* SYMO_E_ARGUMENT with the label's name if an M of complex or quaternionic type is not the real form
  * of a Hermitian matrix (to 100 sqrt(eps), on a random vector). */
 symo_status symo_hessian_check_structure(const symo_hessian *hessian, const char *what);

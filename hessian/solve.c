@@ -10,31 +10,40 @@
 typedef struct solver {
   const symo_hessian *h;
   double damping;
+  int level;                   /* the vector at hand is over 2^level */
   void *square, *other, *work; /* m^2, m^2, eigh_work */
   double *w;
 } solver;
 
-/* x [rows, m] := x (M + damping I)^-1. */
-static symo_status solve_block(const solver *s, size_t label, size_t member, size_t rows, void *x) {
+/* M + damping I over 2^level. */
+static void load(const solver *s, size_t m, int level, const void *block) {
+  size_t n = m * m;
   symo_dtype t = s->h->plan->dtype;
-  size_t m = s->h->plan->labels[label].m, bytes = m * m * symo_dtype_size(t);
+  symo_nd from = symo_nd_dense(t, (void *)(uintptr_t)block, 1, &n);
+  symo_nd_shift(-level, from, symo_nd_dense(t, s->square, 1, &n));
+  symo_add_diagonal(t, m, ldexp(s->damping, -level), s->square);
+}
+
+/* x [rows, m] := 2^level x (M + damping I)^-1. */
+static symo_status solve_block(const solver *s, size_t label, int level, size_t member, size_t rows,
+                               void *x) {
+  symo_dtype t = s->h->plan->dtype;
+  size_t m = s->h->plan->labels[label].m;
   const void *block = symo_hessian_member(s->h, label, member);
   symo_mat right = symo_mat_dense(x, rows, m);
   double rcond = 0;
   if (m == 1) { /* families have millions of these */
-    double value = symo_get(t, block, 0) + s->damping;
+    double value = ldexp(symo_get(t, block, 0), -level) + ldexp(s->damping, -level);
     symo_scal(t, rows, value != 0 ? 1 / value : 0, x);
     return SYMO_OK;
   }
-  memcpy(s->square, block, bytes);
-  symo_add_diagonal(t, m, s->damping, s->square);
+  load(s, m, level, block);
   if (symo_cholesky(t, m, s->square, &rcond, s->work) == SYMO_OK && rcond > sqrt(symo_epsilon(t))) {
     symo_trsm(t, m, s->square, false, symo_mat_t(right));
     symo_trsm(t, m, s->square, true, symo_mat_t(right));
     return SYMO_OK;
   }
-  memcpy(s->square, block, bytes);
-  symo_add_diagonal(t, m, s->damping, s->square);
+  load(s, m, level, block);
   symo_status status = symo_eigh(t, m, s->square, s->w, s->work);
   if (status != SYMO_OK)
     return symo_fail(s->h->context, status,
@@ -59,13 +68,19 @@ static symo_status solve_label(const solver *s, size_t label, symo_const_vector 
   const plan_label *l = &plan->labels[label];
   arena scratch = {.base = coordinates + bytes};
   size_t all = l->num_rows > 0 ? l->row[0] : 1, rows = symo_label_rows(l);
+  const int level = symo_label_level(s->h, label, s->damping);
   if (l->dropped && s->damping == 0) return SYMO_OK;
   symo_label_gather(plan, l, x, 0, all, coordinates, &scratch);
-  if (l->dropped) symo_scal(plan->dtype, rows * l->m, 1 / s->damping, coordinates);
+  if (l->dropped) symo_scal(plan->dtype, rows * l->m, 1 / ldexp(s->damping, -level), coordinates);
   for (size_t c = 0; !l->dropped && c < l->count; c++) {
     void *part = symo_at(plan->dtype, coordinates, (ptrdiff_t)(c * l->ambient * l->m));
-    symo_status status = solve_block(s, label, c, l->ambient, part);
+    symo_status status = solve_block(s, label, level, c, l->ambient, part);
     if (status != SYMO_OK) return status;
+  }
+  if (s->level != level) {
+    size_t n = rows * l->m;
+    symo_nd whole = symo_nd_dense(plan->dtype, coordinates, 1, &n);
+    symo_nd_shift(s->level - level, whole, whole);
   }
   symo_label_scatter(plan, l, coordinates, y, &scratch);
   return SYMO_OK;
@@ -78,6 +93,7 @@ symo_status symo_hessian_solve(const symo_hessian *h, double damping, symo_const
   symo_dtype t = plan->dtype;
   size_t m = 1, coordinates = 0, scratch = 0, item = symo_dtype_size(t);
   char *block = NULL;
+  void *copy = NULL;
   symo_status status;
   SYMO_TRY(symo_check_damping(h->context, "solve", damping));
   SYMO_TRY(symo_layout_check_vector(plan->layout, t, x, "solve: x"));
@@ -98,13 +114,17 @@ symo_status symo_hessian_solve(const symo_hessian *h, double damping, symo_const
   if (block == NULL) SYMO_TRY(symo_fail_memory(h->context, "solve"));
   solver s = {.h = h, .damping = damping, .square = block, .other = block + square};
   s.work = block + 2 * square;
+  s.level = symo_vector_level(plan, x);
+  if (s.level != 0) SYMO_TRY(symo_vector_near(plan, "solve", x, s.level, &copy, &x));
   s.w = (double *)(void *)(block + 2 * square + eigh);
   char *x_at = block + 2 * square + eigh + (m * sizeof(double) + 63) / 64 * 64;
   for (size_t i = 0; i < plan->layout->num_tensors; i++)
     symo_nd_fill(0, symo_layout_view(plan->layout, t, symo_vector_const(y), i));
   for (size_t i = 0; i < plan->num_labels; i++)
     SYMO_TRY(solve_label(&s, i, x, y, x_at, coordinates));
+  status = symo_vector_check(plan, "solve", symo_vector_const(y));
 fail:
   symo_free(block);
+  symo_free(copy);
   return status;
 }

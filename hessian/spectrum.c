@@ -1,4 +1,5 @@
 /* Functions of a structured matrix through the eigenvalues of its M. */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,12 @@ static size_t widest(const symo_plan *plan) {
   for (size_t i = 0; i < plan->num_labels; i++)
     if (!plan->labels[i].dropped && plan->labels[i].m > m) m = plan->labels[i].m;
   return m;
+}
+
+static double largest_of(size_t n, const double *w) {
+  double most = 0;
+  for (size_t i = 0; i < n; i++) most = fmax(most, fabs(w[i]));
+  return most;
 }
 
 symo_status symo_hessian_map(const symo_hessian *h, const char *what, symo_spectral_function f,
@@ -32,7 +39,12 @@ symo_status symo_hessian_map(const symo_hessian *h, const char *what, symo_spect
     for (size_t c = 0; !l->dropped && c < l->count; c++) {
       memcpy(block, symo_hessian_member(h, i, c), l->m * l->m * item);
       status = symo_eigh(t, l->m, block, w, block + square);
+      double before = largest_of(l->m, w), least = t == SYMO_F32 ? FLT_MIN : DBL_MIN;
       if (status == SYMO_OK) status = f(l->m, w, symo_rank_tolerance(t, l->m), parameters);
+      if (status == SYMO_OK && largest_of(l->m, w) < least && before >= least)
+        SYMO_TRY(symo_fail(h->context, SYMO_E_NUMERIC,
+                           "%s: label %s: underflows %s (use f64, or scale the matrix up)", what,
+                           l->name, symo_dtype_name(t)));
       for (size_t k = 0; status == SYMO_OK && k < l->m; k++)
         if (!isfinite(w[k])) status = SYMO_E_NUMERIC;
       if (status != SYMO_OK)
