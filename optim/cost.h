@@ -10,4 +10,18 @@ double symo_block_accumulate_flops(const optim_block *b);
 double symo_block_refresh_flops(const optim_block *b);
 double symo_block_apply_flops(const optim_block *b);
 
+/* What a block with a curvature does, each at its own cadence: from step `start` on, every `every`
+ * steps; flops of one time; bytes of state, or for directions of work space. */
+typedef struct plan_item {
+  const char *name; /* update, statistics, roots, direction */
+  double every, flops, bytes;
+  uint64_t start;
+} plan_item;
+enum { PLAN_ITEMS = 4 };
+size_t symo_block_items(const symo_optim *optim, const optim_block *b, plan_item items[PLAN_ITEMS]);
+
+/* Why a tensor has its method: "rule 0: \"h.*.weight\", 2 axes". */
+enum { RULE_REASON = 192 };
+void symo_rule_reason(const symo_optim *optim, size_t tensor, char text[RULE_REASON]);
+
 #endif

@@ -26,24 +26,30 @@ static amount with_prefix(double x) {
   return a;
 }
 
+void symo_rule_reason(const symo_optim *optim, size_t tensor, char text[RULE_REASON]) {
+  const size_t index = optim->rule_of[tensor];
+  const symo_rule *rule = &optim->rules[index];
+  const int used = snprintf(text, RULE_REASON, "rule %zu: \"%.120s\"", index, rule->pattern);
+  const size_t room = RULE_REASON - (size_t)used;
+  if (rule->min_order == rule->max_order)
+    snprintf(text + used, room, ", %d axes", rule->min_order);
+  else if (rule->min_order > 0 || rule->max_order < SYMO_MAX_ORDER)
+    snprintf(text + used, room, ", %d to %d axes", rule->min_order, rule->max_order);
+}
+
 static void add_tensors(symo_text *out, const symo_optim *optim) {
   symo_text_add(out, "tensors (%s)\n", symo_dtype_name(optim->dtype));
   for (size_t i = 0; i < optim->layout->num_tensors; i++) {
     const layout_tensor *t = &optim->layout->tensors[i];
-    size_t index = optim->rule_of[i];
-    const symo_rule *rule = &optim->rules[index];
+    const symo_rule *rule = &optim->rules[optim->rule_of[i]];
     char shape[128] = "";
     for (size_t a = 0, used = 0; a < t->order && used < sizeof shape; a++)
       used += (size_t)snprintf(shape + used, sizeof shape - used, "%s%zu", a > 0 ? " x " : "",
                                t->dim[a]);
-    symo_text_add(out, "  %-20s %-16s %-14s rule %zu: \"%s\"", t->name, t->order > 0 ? shape : "1",
-                  name_of(&rule->method), index, rule->pattern);
-    if (rule->min_order == rule->max_order)
-      symo_text_add(out, ", %d axes", rule->min_order);
-    else if (rule->min_order > 0 || rule->max_order < SYMO_MAX_ORDER)
-      symo_text_add(out, ", %d to %d axes", rule->min_order, rule->max_order);
-    if (rule->needs_group) symo_text_add(out, ", moved by a group");
-    symo_text_add(out, "\n");
+    char reason[RULE_REASON];
+    symo_rule_reason(optim, i, reason);
+    symo_text_add(out, "  %-20s %-16s %-14s %s\n", t->name, t->order > 0 ? shape : "1",
+                  name_of(&rule->method), reason);
   }
 }
 
@@ -82,6 +88,25 @@ static void add_item(symo_text *out, const char *name, double every, uint64_t st
 static double entry_bytes(const symo_optim *optim, size_t first, size_t end) {
   size_t past = end < optim->num_entries ? optim->entry_offset[end] : optim->state_bytes;
   return (double)(past - optim->entry_offset[first]);
+}
+
+size_t symo_block_items(const symo_optim *optim, const optim_block *b,
+                        plan_item items[PLAN_ITEMS]) {
+  const size_t curvature = symo_block_curvature_entry(b), end = b->first_entry + b->num_entries;
+  const symo_method *m = &b->method;
+  const uint64_t start = symo_block_start(b);
+  size_t count = 0;
+  items[count++] = (plan_item){"update", 1, symo_block_update_flops(b),
+                               entry_bytes(optim, b->first_entry, curvature), 1};
+  if (b->curvature->accumulate != NULL)
+    items[count++] = (plan_item){"statistics", m->statistics_every, symo_block_accumulate_flops(b),
+                                 entry_bytes(optim, curvature, end), 1};
+  if (symo_block_num_roots(b) > 0)
+    items[count++] = (plan_item){"roots", m->refresh_every, symo_block_refresh_flops(b), 0, start};
+  items[count++] =
+      (plan_item){"direction", 1, symo_block_apply_flops(b),
+                  (double)symo_block_work(b, optim->dtype, optim->spec.threads).bytes, start};
+  return count;
 }
 
 /* Text of the caller's, every line indented. */
@@ -124,18 +149,12 @@ static symo_status add_block(symo_text *out, const symo_optim *optim, const opti
                   (double)symo_solver_steps(m));
     return b->precondition != NULL ? add_preconditioner(out, b) : SYMO_OK;
   }
-  size_t curvature = symo_block_curvature_entry(b), end = b->first_entry + b->num_entries;
-  uint64_t start = symo_block_start(b);
-  add_item(out, "update", 1, 1, symo_block_update_flops(b),
-           entry_bytes(optim, b->first_entry, curvature));
-  if (b->curvature->accumulate != NULL)
-    add_item(out, "statistics", m->statistics_every, 1, symo_block_accumulate_flops(b),
-             entry_bytes(optim, curvature, end));
-  if (symo_block_num_roots(b) > 0)
-    add_item(out, "roots", m->refresh_every, start, symo_block_refresh_flops(b), 0);
-  add_phases(out, b);
-  add_item(out, "direction", 1, start, symo_block_apply_flops(b),
-           (double)symo_block_work(b, optim->dtype, optim->spec.threads).bytes);
+  plan_item items[PLAN_ITEMS];
+  const size_t count = symo_block_items(optim, b, items);
+  for (size_t i = 0; i < count; i++) {
+    add_item(out, items[i].name, items[i].every, items[i].start, items[i].flops, items[i].bytes);
+    if (strcmp(items[i].name, "roots") == 0) add_phases(out, b);
+  }
   char *text = NULL;
   if (b->curvature->describe == NULL) return SYMO_OK;
   symo_status status = b->curvature->describe(b->self, &text);

@@ -35,6 +35,11 @@ static const cli_option options[] = {
     {.name = "plan",
      .kind = CLI_FLAG,
      .help = "Print what the optimizer would do, tensor by tensor, and stop"},
+    {.name = "layout-out",
+     .arg = "FILE",
+     .kind = CLI_STRING,
+     .help =
+         "With --plan: write the layout of the network there, as symo layout --layout reads it"},
     {.name = NULL}};
 
 /* ---- answers ---- */
@@ -110,11 +115,13 @@ static int run(cli *c) {
   const train_start how = resume != NULL             ? TRAIN_RESUME
                           : cli_flag(c, "overwrite") ? TRAIN_OVERWRITE
                                                      : TRAIN_NEW;
+  if (cli_given(c, "layout-out") && !cli_flag(c, "plan"))
+    return cli_fail(c, CLI_USAGE, "--layout-out: is written with --plan (give it too)");
   char *directory = out != NULL ? symo_strdup(out) : NULL;
   int code = resume != NULL ? read_old(c, &directory, &spec) : read_new(c, &spec);
   if (code == CLI_DONE && cli_flag(c, "plan")) {
     symo_free(directory);
-    return train_print_plan(c, &spec);
+    return train_print_plan(c, &spec, cli_str(c, "layout-out"));
   }
   if (directory == NULL && code == CLI_DONE) directory = default_directory(&spec);
   if (directory == NULL && code == CLI_DONE)
@@ -152,9 +159,14 @@ const cli_command cli_command_train = {
         "\n"
         "DIR gets metrics.jsonl (a line for the parameters before every step, and for\n"
         "the last), checkpoint.safetensors (parameters, state of the optimizer, place in\n"
-        "the data), run.json, optimizer.json and, at the end, summary.json.  A run that\n"
-        "was stopped, or killed, ends after --resume DIR with the same numbers as if it\n"
-        "had not been.",
+        "the data), best.safetensors (parameters at the lowest loss on what is held back),\n"
+        "run.json, optimizer.json and, at the end, summary.json.  A run that was stopped,\n"
+        "or killed, ends after --resume DIR with the same numbers as if it had not been;\n"
+        "what is changed there is said, and kept in run.json.  One process at a time has\n"
+        "DIR, and a run that is there is replaced by --overwrite only.\n"
+        "\n"
+        "SIGINT, SIGTERM and SIGHUP end a run with a checkpoint after the step at hand, and\n"
+        "exit status 130, 143 and 129; a second signal ends it at once.",
     .example = "symo train teacher-student --optimizer symo-published --out runs/symo\n"
                "symo train autoencoder --optimizer muon --lr 0.02 --steps 1000 --out runs/muon\n"
                "symo train autoencoder --resume runs/muon --steps 2000\n"

@@ -25,8 +25,12 @@
        .kind = CLI_CHOICE,                                                                         \
        .choices = "tanh|relu|gelu|gelu-tanh|linear",                                               \
        .help = "Activation; default: tanh, gelu for gpt"},                                         \
-      {.name = "no-bias", .kind = CLI_FLAG, .help = "Leave the biases out"},                       \
-      {.name = "bias", .kind = CLI_FLAG, .help = "Keep them; default, but for gpt"},               \
+      {.name = "no-bias",                                                                          \
+       .kind = CLI_FLAG,                                                                           \
+       .help = "Leave the biases out; default for teacher-student and gpt"},                       \
+      {.name = "bias",                                                                             \
+       .kind = CLI_FLAG,                                                                           \
+       .help = "Keep them; default, but for teacher-student and gpt"},                             \
       {.name = "data",                                                                             \
        .arg = "DATA",                                                                              \
        .kind = CLI_LIST,                                                                           \
@@ -69,9 +73,10 @@
        .kind = CLI_INT,                                                                            \
        .min = 0,                                                                                   \
        .max = 1e9,                                                                                 \
-       .help =                                                                                     \
-           "Examples in a step, 0 for all; default: all, 512, 128, 12 by task, and at most those " \
-           "there are"},                                                                           \
+       .help = "Examples in a step, 0 for all; default: all for teacher-student, 512 "             \
+               "autoencoder, 128 "                                                                 \
+               "classifier, 12 gpt (64 with --preset shakespeare-char), and at most those "        \
+               "there are"},                                                                       \
       {.name = "groups",                                                                           \
        .arg = "GROUP",                                                                             \
        .kind = CLI_STRING,                                                                         \
@@ -102,20 +107,20 @@
        .kind = CLI_INT,                                                                            \
        .min = 0,                                                                                   \
        .max = 1e12,                                                                                \
-       .help = "Steps; default: 100 for teacher-student, else 500"},                               \
+       .help = "Steps; default: 100 for teacher-student, 2000 for gpt, else 500"},                 \
       {.name = "eval-every",                                                                       \
        .arg = "N",                                                                                 \
        .kind = CLI_INT,                                                                            \
        .min = 0,                                                                                   \
        .max = 1e12,                                                                                \
        .help = "Steps between looks at the examples held back, 0 for the end only; default: 1, "   \
-               "100, 50 by task"},                                                                 \
+               "100, 50, 250 by task (1000 for --preset gpt2)"},                                   \
       {.name = "checkpoint-every",                                                                 \
        .arg = "N",                                                                                 \
        .kind = CLI_INT,                                                                            \
        .min = 0,                                                                                   \
        .max = 1e12,                                                                                \
-       .help = "Steps between checkpoints, 0 for the end only; default: 100"},                     \
+       .help = "Steps between checkpoints, 0 for the end only; default: 100, 250 for gpt"},        \
       {.name = "seed",                                                                             \
        .arg = "N",                                                                                 \
        .kind = CLI_INT,                                                                            \

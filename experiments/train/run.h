@@ -50,8 +50,8 @@ void train_cache_drop(train_cache *cache); /* {0} is accepted */
 int train_run(cli *c, const train_spec *spec, const char *directory, train_start start,
               const char *label, train_cache *cache, train_result *result);
 
-/* The plan of the optimizer, on stdout. */
-int train_print_plan(cli *c, const train_spec *spec);
+/* The plan of the optimizer, on stdout, and the layout of the network into a file, unless that is NULL. */
+int train_print_plan(cli *c, const train_spec *spec, const char *layout);
 
 /* Why a run diverged, to be printed. */
 int train_fail_diverged(cli *c, const char *directory, const train_result *result);

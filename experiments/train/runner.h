@@ -44,6 +44,10 @@ typedef struct train_runner {
 int train_runner_start(train_runner *r, train_start how);
 void train_runner_drop(train_runner *r);
 
+/* The optimizer for a model.  changes: as for train_optimizer_spec. */
+int train_make_optimizer(cli *c, const train_spec *spec, const train_model *model, int threads,
+                         json_t *changes, symo_optim_spec **made, symo_optim **out);
+
 /* ---- run_folder.c ---- */
 
 /* Takes the folder, if it is there.  It may not be, unless the run goes on. */

@@ -84,8 +84,8 @@ static symo_status make_model(train_runner *r) {
   return SYMO_OK;
 }
 
-static int make_optimizer(cli *c, const train_spec *spec, const train_model *model, int threads,
-                          json_t *changes, symo_optim_spec **made, symo_optim **out) {
+int train_make_optimizer(cli *c, const train_spec *spec, const train_model *model, int threads,
+                         json_t *changes, symo_optim_spec **made, symo_optim **out) {
   symo_status status = train_optimizer_spec(cli_context(c), spec, changes, made);
   if (status != SYMO_OK) return cli_fail_flag(c, status, "optimizer");
   if (threads > 0) (*made)->threads = threads;
@@ -171,7 +171,8 @@ static int make_all(train_runner *r, train_start how, symo_optim_spec **optim) {
   if (status != SYMO_OK) return cli_fail_status(r->c, status);
   json_decref(r->record.by_task);
   r->record.by_task = json_object();
-  return make_optimizer(r->c, r->spec, &r->model, r->threads, r->record.by_task, optim, &r->optim);
+  return train_make_optimizer(r->c, r->spec, &r->model, r->threads, r->record.by_task, optim,
+                              &r->optim);
 }
 
 static int open_files(train_runner *r, const train_spec *old, const symo_optim_spec *optim,
@@ -215,44 +216,5 @@ int train_runner_start(train_runner *r, train_start how) {
     code = open_files(r, &old, optim, how == TRAIN_RESUME && access(r->checkpoint, F_OK) == 0);
   r->result->checkpoint = r->step;
   symo_optim_spec_destroy(optim);
-  return code;
-}
-
-/* "task gpt changes the preset adamw: momentum 0.9 -> 0.85, .." */
-static void print_changes(const train_spec *spec, json_t *changes) {
-  const char *key, *before = "";
-  json_t *value;
-  if (json_object_size(changes) == 0) return;
-  printf("task %s changes the preset: ", spec->task->name);
-  json_object_foreach(changes, key, value) {
-    printf("%s%s %s -> %s", before, key, json_string_value(json_object_get(value, "preset")),
-           json_string_value(json_object_get(value, "task")));
-    before = "; ";
-  }
-  printf("\n");
-}
-
-int train_print_plan(cli *c, const train_spec *spec) {
-  train_model model = {0};
-  symo_optim_spec *made = NULL;
-  symo_optim *optim = NULL;
-  char *text = NULL;
-  symo_status status = train_check_files(cli_context(c), spec, false);
-  if (status == SYMO_OK) status = spec->task->create(cli_context(c), spec, &model);
-  json_t *changes = json_object();
-  int code = status == SYMO_OK
-                 ? make_optimizer(c, spec, &model, spec->threads, changes, &made, &optim)
-                 : cli_fail_status(c, status);
-  if (code == CLI_DONE) {
-    status = symo_optim_describe(optim, &text);
-    if (status == SYMO_OK) printf("%s", text);
-    if (status == SYMO_OK) print_changes(spec, changes);
-    if (status != SYMO_OK) code = cli_fail_status(c, status);
-  }
-  symo_free(text);
-  json_decref(changes);
-  symo_optim_destroy(optim);
-  symo_optim_spec_destroy(made);
-  train_model_destroy(&model);
   return code;
 }

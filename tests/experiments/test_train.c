@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/linalg.h"
+#include "experiments/train/changes.h"
 #include "experiments/train/sweep.h"
 #include "tests/support/testing.h"
 
@@ -382,4 +383,70 @@ Test(train, models_that_cannot_be) {
   }
   symo_context_destroy(context);
   cr_no_leaks();
+}
+
+/* ---- what changes when a run goes on ---- */
+
+static bool changed(json_t *changes, const char *key, const char *old, const char *new) {
+  json_t *pair = json_object_get(changes, key);
+  return pair != NULL && strcmp(json_string_value(json_array_get(pair, 0)), old) == 0 &&
+         strcmp(json_string_value(json_array_get(pair, 1)), new) == 0;
+}
+
+/* Options, those of the optimizer that follow from them, and the rate that comes of all. */
+Test(train, changes_are_told) {
+  symo_context *context = symo_test_context();
+  train_spec old = train_spec_default(train_task_find("classifier")), new;
+  symo_optim_spec *was, *now;
+  json_t *changes = json_object();
+  cr_ok(context, train_spec_set(context, &old, "optimizer", "adamw"));
+  cr_ok(context, train_spec_set(context, &old, "set", "schedule=cosine"));
+  cr_ok(context, train_spec_set(context, &old, "steps", "100"));
+  new = old;
+  train_changes_of_options(&old, &new, changes);
+  cr_assert(json_object_size(changes) == 0);
+  cr_ok(context, train_spec_set(context, &new, "steps", "200"));
+  cr_ok(context, train_optimizer_spec(context, &old, NULL, &was));
+  cr_ok(context, train_optimizer_spec(context, &new, NULL, &now));
+  train_changes_of_options(&old, &new, changes);
+  cr_ok(context, train_changes_of_optimizer(context, was, now, 50, changes));
+  cr_assert(changed(changes, "steps", "100", "200"));
+  cr_assert(changed(changes, "rules.*.total_steps", "100", "200"));
+  cr_assert(json_object_get(changes, "rules.0 rate of step 51") != NULL);
+  cr_assert(json_object_size(changes) == 2 + now->num_rules, "%s",
+            json_dumps(changes, JSON_COMPACT));
+  symo_optim_spec_destroy(was);
+  symo_optim_spec_destroy(now);
+  json_decref(changes);
+  symo_context_destroy(context);
+  cr_no_leaks();
+}
+
+/* Every option either may change or has a reason why it may not. */
+Test(train, what_may_change) {
+  static const char *const may[] = {
+      "data",       "settings",     "lr",       "steps",        "eval-every", "checkpoint-every",
+      "eval-iters", "warmup-iters", "min-lr",   "weight-decay", "adamw-lr",   "lr-decay-iters",
+      "beta1",      "beta2",        "grad-clip"};
+  for (size_t i = 0; train_spec_key(i) != NULL; i++) {
+    bool free = false;
+    for (size_t k = 0; k < sizeof may / sizeof *may; k++)
+      free = free || strcmp(may[k], train_spec_key(i)) == 0;
+    cr_assert((train_fixed_reason(train_spec_key(i)) == NULL) == free, "%s", train_spec_key(i));
+  }
+}
+
+/* The check value of the CRC, in parts; data are those that are expected. */
+Test(train, checksums_of_data) {
+  symo_context *context = symo_test_context();
+  const train_bytes_of parts[] = {{"1234", 4}, {NULL, 0}, {"56789", 5}};
+  char text[TRAIN_CHECKSUM];
+  train_checksum(3, parts, text);
+  cr_assert(strcmp(text, "995dc9bbdf1939fa") == 0, "%s", text);
+  cr_ok(context, train_check_data(context, "", "x.csv", text));
+  cr_ok(context, train_check_data(context, text, "x.csv", text));
+  cr_ok(context, train_check_data(context, text, "teacher", ""));
+  cr_fails(context, SYMO_E_FORMAT, "x.csv: has checksum 995dc9bbdf1939fa, but",
+           train_check_data(context, "0123456789abcdef", "x.csv", text));
+  symo_context_destroy(context);
 }

@@ -161,6 +161,20 @@ grep -q 'h.0.attn.q.weight .*symo' out || fail "plan: $(cat out)"
 grep -q 'wte.weight .*adamw' out || fail "plan: $(cat out)"
 grep -q 'task gpt changes the preset: .*schedule constant -> cosine' out || fail "plan: $(cat out)"
 # A file means what the name of its preset does; what it says goes first; rules are taken as they are.
+# shellcheck disable=SC2086
+works train gpt $net --optimizer symo --plan --json --layout-out layout.json
+for text in '"name": "h.0.attn.q.weight"' '"method": "symo"' '"reason": "rule 0: \"h.*.weight\", 2' \
+  '"name": "direction"' '"every": ' '"flops": ' '"memory_bytes": ' '"state_bytes": '; do
+  grep -qF "$text" out || fail "no $text in the plan"
+done
+if command -v python3 >/dev/null; then
+  python3 -c 'import json; json.load(open("out"))' || fail "the plan is not JSON"
+fi
+works layout --layout layout.json
+grep -q 'mlp0' out || fail "layout: $(cat out)"
+# shellcheck disable=SC2086
+works train gpt $net --layout layout.json --max-iters 1 --out laid
+fails 2 "--plan" train gpt --data text.txt --layout-out x.json
 printf '{"preset": "sgd", "lr": 0.1}' >mine.json
 printf '{"rules": [{"preset": "sgd", "lr": 0.1}]}' >rules.json
 # shellcheck disable=SC2086

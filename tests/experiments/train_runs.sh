@@ -246,6 +246,17 @@ works train classifier $net --steps 40 --eval-every 10 --out log
 grep -q "$(printf '\r')" err && fail "a line that rewrites itself in a log"
 
 # ---- a full disk ----
+works train classifier --data digits --optimizer adamw --net 64-40-10 --steps 5 --out limited
+cp limited/checkpoint.safetensors whole
+(
+  ulimit -f 8 # blocks of 512 or 1024 bytes, less than a checkpoint
+  "$symo" train classifier --resume limited --steps 9 >out 2>err
+)
+[ $? -eq 4 ] || fail "a limit on files: $(cat err)"
+grep -q '^symo: error: limited/.*: cannot write: File too large (.*)$' err || fail "$(cat err)"
+cmp -s whole limited/checkpoint.safetensors || fail "the checkpoint is not what it was"
+clean limited
+works train classifier --resume limited --steps 9
 if mkdir small && mount -t tmpfs -o size=64k none small 2>/dev/null; then
   # shellcheck disable=SC2086
   works train classifier $net --steps 5 --out small/run

@@ -2,6 +2,7 @@
 #include "io/atomic.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -184,6 +185,47 @@ Test(io_atomic, survives_failing_allocations) {
   symo_context *context = symo_test_context();
   cr_assert(symo_test_allocations(write_once, context) >= 3);
   cr_assert(symo_test_count_files() == 1);
+  symo_context_destroy(context);
+  cr_no_leaks();
+}
+
+/* What a handler of signals does: the temporary file goes, the old one stays. */
+Test(io_atomic, abandoned_files_go) {
+  symo_context *context = symo_test_context();
+  const char *path = symo_test_path("a.txt");
+  symo_atomic *file = NULL;
+  symo_test_write(path, "old", 3);
+  cr_ok(context, symo_atomic_open(context, path, &file));
+  cr_ok(context, symo_atomic_write(file, "new", 3));
+  cr_assert(symo_test_count_files() == 2);
+  symo_atomic_abandon();
+  cr_assert(symo_test_count_files() == 1);
+  symo_atomic_destroy(file);
+  symo_atomic_abandon(); /* there is none */
+  expect_content(path, "old");
+  symo_context_destroy(context);
+  cr_no_leaks();
+}
+
+/* Those of processes that are gone; not those of living ones, nor what has another name. */
+Test(io_atomic, a_folder_is_swept) {
+  symo_context *context = symo_test_context();
+  char own[64];
+  snprintf(own, sizeof own, ".symo-%ld-77.tmp", (long)getpid());
+  const char *const kept[] = {own, ".symo-1-0.tmp", ".symo-x-0.tmp", ".symo-999999999.tmp",
+                              "a.tmp"};
+  symo_atomic *file = NULL;
+  symo_test_write(symo_test_path(".symo-999999999-0.tmp"), "x", 1);
+  symo_test_write(symo_test_path(".symo-999999998-12.tmp"), "x", 1);
+  for (size_t i = 0; i < 5; i++) symo_test_write(symo_test_path(kept[i]), "x", 1);
+  cr_ok(context, symo_atomic_open(context, symo_test_path("b.txt"), &file));
+  symo_atomic_sweep(symo_test_dir());
+  cr_assert(symo_test_count_files() == 6, "%zu", (size_t)symo_test_count_files());
+  for (size_t i = 0; i < 5; i++)
+    cr_assert(access(symo_test_path(kept[i]), F_OK) == 0, "%s", kept[i]);
+  cr_ok(context, symo_atomic_commit(file));
+  symo_atomic_destroy(file);
+  symo_atomic_sweep("no such folder");
   symo_context_destroy(context);
   cr_no_leaks();
 }
