@@ -27,6 +27,9 @@ symo_decimal symo_decimal_of(double value);
 /* The same at the end of a text, but -0 as "-0.0": JSON would read a whole number, which has no sign. */
 void symo_text_add_number(symo_text *out, double value);
 
+/* "1 space", "2 spaces": the word behind a number. */
+#define symo_plural(n, one, many) ((n) == 1 ? (one) : (many))
+
 /* Hands the text over (symo_free), or SYMO_E_MEMORY. */
 symo_status symo_text_finish(symo_text *text, symo_context *context, char **out);
 

@@ -11,6 +11,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "core/text.h"
 #include "groups/commutant.h"
 #include "groups/layout.h"
 #include "groups/numeric.h"
@@ -37,8 +38,8 @@ static symo_status generators(const symo_group *self, size_t dim, generator_set 
   if (g == NULL || g->dim != dim)
     return symo_fail(out->context, SYMO_E_UNSUPPORTED,
                      "group %s: its code gives no generators on dimension %zu (use it on at most "
-                     "%d axes of a tensor)",
-                     self->name, dim, self->max_axes);
+                     "%d %s of a tensor)",
+                     self->name, dim, self->max_axes, symo_plural(self->max_axes, "axis", "axes"));
   return symo_generator_set_add(out, g, self->name);
 }
 
@@ -168,8 +169,8 @@ static symo_status ask_irreps(const inquiry *q) {
     points *= q->dim;
     if (total[p] != points && q->iso->orders >> p & 1)
       return symo_fail(q->context, SYMO_E_ARGUMENT,
-                       "group %s on dimension %zu: the irreps on %d axes add to %zu, not %zu",
-                       q->group->name, q->dim, p, total[p], points);
+                       "group %s on dimension %zu: the irreps on %d %s add to %zu, not %zu",
+                       q->group->name, q->dim, p, symo_plural(p, "axis", "axes"), total[p], points);
   }
   return SYMO_OK;
 }
@@ -333,9 +334,8 @@ static symo_status inquire(const inquiry *q) {
                      q->group->name, q->dim, symo_strerror(status));
   size_t count = ops->num_irreps(ops->self, q->dim);
   if (count < 1 || count > 65536)
-    return symo_fail(q->context, SYMO_E_ARGUMENT,
-                     "group %s on dimension %zu: %zu irreps (1 to 65536)", q->group->name, q->dim,
-                     count);
+    return symo_fail(q->context, SYMO_E_ARGUMENT, "group %s on dimension %zu: %zu %s (1 to 65536)",
+                     q->group->name, q->dim, count, symo_plural(count, "irrep", "irreps"));
   q->iso->irreps = symo_calloc(count, sizeof *q->iso->irreps);
   if (q->iso->irreps == NULL) return symo_fail_memory(q->context, "group");
   q->iso->num_irreps = count;
@@ -349,9 +349,10 @@ symo_status symo_callbacks_decompose(symo_context *context, const symo_group *gr
   symo_status status;
   if (dim == 0 || symo_tensor_size(dim, orders >> 2 & 1 ? 2 : 1) > 2147483647)
     return symo_fail(context, SYMO_E_SIZE,
-                     "group %s: %d axes of dimension %zu are not 1 to 2147483647 numbers (use a "
+                     "group %s: %d %s of dimension %zu are not 1 to 2147483647 numbers (use a "
                      "smaller dimension)",
-                     group->name, orders >> 2 & 1 ? 2 : 1, dim);
+                     group->name, orders >> 2 & 1 ? 2 : 1,
+                     symo_plural(orders >> 2 & 1 ? 2 : 1, "axis", "axes"), dim);
   q.iso = symo_calloc(1, sizeof *q.iso);
   if (q.iso == NULL) return symo_fail_memory(context, "group");
   q.iso->dim = dim;

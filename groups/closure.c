@@ -6,6 +6,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "core/text.h"
 #include "groups/isotypic.h"
 
 enum { MOST_ELEMENTS = 1000, MOST_NUMBERS = 1 << 21 };
@@ -44,6 +45,7 @@ symo_status symo_isotypic_check_closure(const generator_set *set, isotypic *iso)
     return SYMO_OK;
   return symo_fail(set->context, SYMO_E_NUMERIC,
                    "isotypic: the irreps found give a commutant of dimension %zu, but the %zu "
-                   "elements of the group give %.6g (are the generators exact?)",
-                   iso->commutant, count, sum / (double)count);
+                   "%s of the group give %.6g (are the generators exact?)",
+                   iso->commutant, count, symo_plural(count, "element", "elements"),
+                   sum / (double)count);
 }

@@ -13,6 +13,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "core/text.h"
 #include "groups/generators.h"
 #include "groups/rotation.h"
 
@@ -144,13 +145,13 @@ static symo_status widen(closure *c) {
 static symo_status keep_new(closure *c, const void *x, uint64_t hash) {
   if (c->count == c->cap)
     return symo_fail(c->context, SYMO_E_SIZE,
-                     "closure: more than %zu elements (raise the cap, or do without enumeration)",
-                     c->cap);
+                     "closure: more than %zu %s (raise the cap, or do without enumeration)", c->cap,
+                     symo_plural(c->cap, "element", "elements"));
   if (c->count == c->most)
     return symo_fail(c->context, SYMO_E_SIZE,
-                     "closure: %zu elements of R^%zu fill 1 GiB, and there are more (do without "
+                     "closure: %zu %s of R^%zu fill 1 GiB, and there are more (do without "
                      "enumeration)",
-                     c->count, c->d);
+                     c->count, symo_plural(c->count, "element", "elements"), c->d);
   symo_status status = c->count == c->room ? widen(c) : SYMO_OK;
   if (status != SYMO_OK) return status;
   memcpy(element(c, c->count), x, c->row);

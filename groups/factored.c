@@ -11,6 +11,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "groups/orbits.h"
 #include "groups/rotation.h"
 
@@ -362,8 +363,9 @@ static symo_status check_commutant(factoring *b) {
   if (status == SYMO_OK && orbits != 0 && orbits != t->info.commutant)
     status = symo_fail(b->set->context, SYMO_E_NUMERIC,
                        "isotypic: the irreps found give a commutant of dimension %zu, but there "
-                       "are %zu orbits (eigenvalue gap %.1e, spread %.1e)",
-                       t->info.commutant, orbits, b->gap, b->spread);
+                       "are %zu %s (eigenvalue gap %.1e, spread %.1e)",
+                       t->info.commutant, orbits, symo_plural(orbits, "orbit", "orbits"), b->gap,
+                       b->spread);
   if (status == SYMO_OK) status = symo_isotypic_check_closure(b->set, &small);
   t->info.elements = small.elements;
   return status;

@@ -7,6 +7,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "core/text.h"
 #include "groups/generators.h"
 
 /* DEFECT: what is still an orthogonal or antisymmetric matrix, written down with ten digits.
@@ -41,8 +42,8 @@ static symo_status check_shape(const input *in) {
   if (from->num_matrices > most) most = from->num_matrices;
   if (from->num_lie > most) most = from->num_lie;
   if (!symo_mul_size(d * d, most, &numbers) || numbers > SIZE_MAX / 2 / sizeof(double))
-    return symo_fail(context, SYMO_E_SIZE, "%s: %zu generators of R^%zu are too many", in->what,
-                     most, d);
+    return symo_fail(context, SYMO_E_SIZE, "%s: %zu %s of R^%zu are too many", in->what, most,
+                     symo_plural(most, "generator", "generators"), d);
   return SYMO_OK;
 }
 

@@ -10,6 +10,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 
 /* O(d) alone has d - 1 generators of d^2 numbers: short texts ask for any amount of memory. */
 static const size_t MOST_BYTES = (size_t)1 << 30;
@@ -226,11 +227,10 @@ symo_status symo_generator_set_keep(const generator_set *from, size_t num_keep, 
     return symo_fail(to->context, SYMO_E_ARGUMENT, "group restriction: keep is NULL");
   for (size_t n = 0; n < num_keep; n++)
     if (keep[n] >= count)
-      return symo_fail(
-          to->context, SYMO_E_ARGUMENT,
-          "group restriction: keep[%zu] is %zu, but there are %zu generators (counted from "
-          "0)",
-          n, keep[n], count);
+      return symo_fail(to->context, SYMO_E_ARGUMENT,
+                       "group restriction: keep[%zu] is %zu, but there are %zu %s (counted from "
+                       "0)",
+                       n, keep[n], count, symo_plural(count, "generator", "generators"));
   for (size_t n = 0; n < num_keep; n++) {
     size_t k = symo_generator_set_index(from, keep[n]), matrix = k - from->num_monomial;
     if (k < from->num_monomial)
@@ -258,9 +258,9 @@ symo_status symo_generator_set_export(const generator_set *set, symo_generators 
               symo_mul_size(numbers, sizeof(double), &bytes) && bytes < SIZE_MAX / 4;
   size_t images = permutations * d;
   if (!fits)
-    return symo_fail(set->context, SYMO_E_SIZE,
-                     "generators: %zu matrices of %zu x %zu are too many", matrices + set->num_lie,
-                     d, d);
+    return symo_fail(set->context, SYMO_E_SIZE, "generators: %zu %s of %zu x %zu are too many",
+                     matrices + set->num_lie,
+                     symo_plural(matrices + set->num_lie, "matrix", "matrices"), d, d);
   symo_generators *block = symo_malloc(sizeof *block + bytes + images * sizeof(size_t));
   if (block == NULL) return symo_fail_memory(set->context, "generators");
   double *dense = (double *)(void *)(block + 1), *lie = dense + matrices * size;

@@ -17,6 +17,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 
 /* Relative to the largest eigenvalue. */
 static const double SAME = 1e-10, CUT = 1e-3, CUT_LAST = 1e-8;
@@ -190,9 +191,10 @@ static symo_status split_rest(splitting *s) {
   if (widest_open(s) > 0)
     status = symo_fail(r->set->context, SYMO_E_NUMERIC,
                        "isotypic: %d random commutant elements on tensors of order %u leave %zu "
-                       "dimensions in which eigenvalues cannot be told apart (gap %.1e, spread "
+                       "%s in which eigenvalues cannot be told apart (gap %.1e, spread "
                        "%.1e; are the generators exact?)",
-                       LEVELS, s->p, widest_open(s), r->gap, r->spread);
+                       LEVELS, s->p, widest_open(s),
+                       symo_plural(widest_open(s), "dimension", "dimensions"), r->gap, r->spread);
 fail:
   symo_free(fresh);
   return status;

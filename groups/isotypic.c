@@ -15,6 +15,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "groups/irreps.h"
 
 enum { ATTEMPTS = 5, POWERS = SYMO_MAX_REPEAT + 1 };
@@ -275,8 +276,9 @@ static symo_status check(const irreps *r, const isotypic *iso) {
   if (r->dimension != 0 && r->dimension != iso->commutant)
     return symo_fail(context, SYMO_E_NUMERIC,
                      "isotypic: the irreps found give a commutant of dimension %zu, but there are "
-                     "%zu orbits (eigenvalue gap %.1e, spread %.1e)",
-                     iso->commutant, r->dimension, iso->gap, iso->spread);
+                     "%zu %s (eigenvalue gap %.1e, spread %.1e)",
+                     iso->commutant, r->dimension, symo_plural(r->dimension, "orbit", "orbits"),
+                     iso->gap, iso->spread);
   if (!(iso->defect <= MAX_DEFECT))
     return symo_fail(context, SYMO_E_NUMERIC,
                      "isotypic: generators do not act alike on all copies: defect %.1e, at most "
@@ -351,9 +353,9 @@ symo_status symo_isotypic_create(const generator_set *set, unsigned orders, uint
   }
   if (total > SYMO_ISOTYPIC_MAX)
     return symo_fail(set->context, SYMO_E_SIZE,
-                     "isotypic: tensor powers of R^%zu hold %zu numbers, at most %d are decomposed "
+                     "isotypic: tensor powers of R^%zu hold %zu %s, at most %d are decomposed "
                      "(use a smaller space, or fewer of its axes on one tensor)",
-                     set->dim, total, SYMO_ISOTYPIC_MAX);
+                     set->dim, total, symo_plural(total, "number", "numbers"), SYMO_ISOTYPIC_MAX);
   SYMO_TRY(irreps_prepare(&r, total, seed));
   SYMO_TRY(split_all(&r));
   SYMO_TRY(match_all(&r));

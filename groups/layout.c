@@ -7,6 +7,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "groups/isotypic.h"
 
 symo_status symo_layout_create(symo_context *context, symo_layout **out) {
@@ -164,9 +165,10 @@ static symo_status check_repeats(const symo_layout *layout, const layout_tensor 
     size_t times = repeats(t, t->space[a]);
     if (times > SYMO_MAX_REPEAT && space->group != &symo_group_identity)
       return symo_fail(layout->context, SYMO_E_UNSUPPORTED,
-                       "layout: tensor %s: space %s stands on %zu axes, at most %d are supported "
+                       "layout: tensor %s: space %s stands on %zu %s, at most %d are supported "
                        "for the group %s (name the others after an identity space)",
-                       tensor, space->name, times, SYMO_MAX_REPEAT, space->group->name);
+                       tensor, space->name, times, symo_plural(times, "axis", "axes"),
+                       SYMO_MAX_REPEAT, space->group->name);
   }
   return SYMO_OK;
 }
@@ -202,7 +204,8 @@ symo_status symo_layout_add_tensor(symo_layout *layout, const char *name, size_t
   if (status != SYMO_OK) return status;
   if (order > SYMO_MAX_ORDER)
     return symo_fail(layout->context, SYMO_E_UNSUPPORTED,
-                     "layout: tensor %s has %zu axes (at most %d)", name, order, SYMO_MAX_ORDER);
+                     "layout: tensor %s has %zu %s (at most %d)", name, order,
+                     symo_plural(order, "axis", "axes"), SYMO_MAX_ORDER);
   layout_tensor t = {.order = order, .size = 1, .offset = layout->parameters};
   for (size_t a = 0; a < order; a++) {
     if (axes == NULL || axes[a] == NULL)

@@ -25,6 +25,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 
 /* ---- making ---- */
 
@@ -42,10 +43,10 @@ symo_status symo_moments_check(const symo_layout *layout) {
     for (size_t t = 0; t < layout->num_tensors; t++)
       if (axes_of(layout, t, s) > SCALED_AXES)
         return symo_fail(layout->context, SYMO_E_UNSUPPORTED,
-                         "plan: tensor %s: space %s stands on %d axes, and scaling with signs or "
+                         "plan: tensor %s: space %s stands on %d %s, and scaling with signs or "
                          "permutations reaches %d (name the others after an identity space)",
                          layout->tensors[t].name, layout->spaces[s].name, axes_of(layout, t, s),
-                         SCALED_AXES);
+                         symo_plural(axes_of(layout, t, s), "axis", "axes"), SCALED_AXES);
   }
   return SYMO_OK;
 }

@@ -103,7 +103,9 @@ static void describe_found(const symo_plan *plan, symo_text *out) {
     else
       symo_text_add(out, " found numerically: commutant of dimension %zu, gap %.1e, defect %.1e",
                     info.commutant, info.gap, info.defect);
-    if (info.elements > 0) symo_text_add(out, ", as its %zu elements say", info.elements);
+    if (info.elements > 0)
+      symo_text_add(out, ", as its %zu %s say", info.elements,
+                    symo_plural(info.elements, "element", "elements"));
     symo_text_add(out, "\n");
   }
 }
@@ -114,8 +116,10 @@ symo_status symo_plan_describe(const symo_plan *plan, char **out) {
   symo_text text = {0};
   char a[16], b[16], c[16], d[16];
   symo_plan_cost cost = symo_plan_cost_of(plan);
-  symo_text_add(&text, "%zu spaces, %zu tensors, %s, %s%s\n", plan->layout->num_spaces,
-                plan->layout->num_tensors, symo_dtype_name(plan->dtype),
+  symo_text_add(&text, "%zu %s, %zu %s, %s, %s%s\n", plan->layout->num_spaces,
+                symo_plural(plan->layout->num_spaces, "space", "spaces"), plan->layout->num_tensors,
+                symo_plural(plan->layout->num_tensors, "tensor", "tensors"),
+                symo_dtype_name(plan->dtype),
                 plan->coupling == SYMO_COUPLED ? "coupled across tensors" : "blocked by tensor",
                 plan->centered ? ", centred" : "");
   symo_text_add(&text, "%-28s %8s %-12s %8s %8s  %7s  %-7s %s\n", "label", "dim", "type", "count",

@@ -1,6 +1,7 @@
 /* The subgroup that some of the generators of a group generate. */
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "groups/instance.h"
 
 static symo_status create(symo_context *context, const symo_group *row, const symo_group_spec *spec,
@@ -9,8 +10,8 @@ static symo_status create(symo_context *context, const symo_group *row, const sy
   symo_status status = symo_group_check_parts(context, spec);
   if (status != SYMO_OK) return status;
   if (spec->num_parts != 1)
-    return symo_fail(context, SYMO_E_ARGUMENT, "group restriction: %zu groups (give one)",
-                     spec->num_parts);
+    return symo_fail(context, SYMO_E_ARGUMENT, "group restriction: %zu %s (give one)",
+                     spec->num_parts, symo_plural(spec->num_parts, "group", "groups"));
   SYMO_TRY(symo_generator_set_create(context, spec->parts[0].dim, &all));
   SYMO_TRY(symo_generator_set_create(context, spec->parts[0].dim, &set));
   SYMO_TRY(symo_group_add_generators(spec->parts[0].group, spec->parts[0].dim, all));

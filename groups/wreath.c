@@ -18,6 +18,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "core/text.h"
 #include "groups/instance.h"
 
 enum { TRIVIAL, STANDARD, EACH, NAME = 56 };
@@ -344,8 +345,9 @@ static symo_status check(symo_context *context, const symo_group_spec *spec) {
     return symo_fail(context, SYMO_E_ARGUMENT, "group wreath: 0 copies (give at least 1)");
   if (spec->num_parts != 1 || p == NULL || p->group == NULL)
     return symo_fail(context, SYMO_E_ARGUMENT,
-                     "group wreath: %zu groups (give one, with its dimension)",
-                     p == NULL ? 0 : spec->num_parts);
+                     "group wreath: %zu %s (give one, with its dimension)",
+                     p == NULL ? 0 : spec->num_parts,
+                     symo_plural(p == NULL ? 0 : spec->num_parts, "group", "groups"));
   if (symo_group_has_parameters(p->group))
     return symo_fail(context, SYMO_E_NAME,
                      "group wreath: %s has parameters (use what symo_group_create makes of it)",
@@ -362,9 +364,10 @@ static symo_status check(symo_context *context, const symo_group_spec *spec) {
     return symo_fail(context, SYMO_E_SIZE, "group wreath: the dimension passes 2147483647");
   if (spec->dim != 0 && spec->dim != dim)
     return symo_fail(context, SYMO_E_SHAPE,
-                     "group wreath: dim is %zu, but %zu copies of dimension %zu make %zu (leave "
+                     "group wreath: dim is %zu, but %zu %s of dimension %zu make %zu (leave "
                      "one out)",
-                     spec->dim, spec->copies, p->dim, dim);
+                     spec->dim, spec->copies, symo_plural(spec->copies, "copy", "copies"), p->dim,
+                     dim);
   return SYMO_OK;
 }
 

@@ -7,6 +7,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "core/text.h"
 
 enum { DIRECTIONS = 64 };
 
@@ -42,7 +43,8 @@ static symo_status by_products(symo_context *context, const symo_problem *proble
     return symo_fail(context, SYMO_E_DTYPE, "%s: the problem %s has no dtype (f32 or f64)", where,
                      problem->name == NULL ? "" : problem->name);
   if (!symo_mul_size(2 * DIRECTIONS * item, n, &bytes))
-    return symo_fail(context, SYMO_E_SIZE, "%s: %zu parameters are too many", where, n);
+    return symo_fail(context, SYMO_E_SIZE, "%s: %zu %s are too many", where, n,
+                     symo_plural(n, "parameter", "parameters"));
   char *v = symo_malloc(bytes);
   if (v == NULL) return symo_fail_memory(context, where);
   char *hv = v + DIRECTIONS * n * item;
@@ -77,7 +79,8 @@ static symo_status check_apart(symo_context *context, const symo_problem *proble
   size_t n = problem->size, numbers, bytes;
   uintptr_t t = (uintptr_t)theta, h = (uintptr_t)out;
   if (!symo_mul_size(n, n, &numbers) || !symo_mul_size(numbers, sizeof *out, &bytes))
-    return symo_fail(context, SYMO_E_SIZE, "%s: %zu parameters are too many", where, n);
+    return symo_fail(context, SYMO_E_SIZE, "%s: %zu %s are too many", where, n,
+                     symo_plural(n, "parameter", "parameters"));
   if (t + n * symo_dtype_size(problem->dtype) <= h || h + bytes <= t) return SYMO_OK;
   return symo_fail(context, SYMO_E_ARGUMENT,
                    "%s: %s shares memory with theta (give it memory of its own)", where, name);

@@ -18,6 +18,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "core/text.h"
 #include "groups/layout.h"
 #include "hessian/problem.h"
 
@@ -93,12 +94,14 @@ static symo_status check(const symo_problem *problem, const symo_layout *layout,
                      name_of(problem));
   if (problem->size != layout->parameters)
     return symo_fail(context, SYMO_E_SHAPE,
-                     "symmetry: %s has %zu parameters, the layout %zu (the layout must list its "
+                     "symmetry: %s has %zu %s, the layout %zu (the layout must list its "
                      "tensors, all of them)",
-                     name_of(problem), problem->size, layout->parameters);
+                     name_of(problem), problem->size,
+                     symo_plural(problem->size, "parameter", "parameters"), layout->parameters);
   if (spec->samples == 0 || spec->samples > SYMO_SYMMETRY_MAX_SAMPLES)
-    return symo_fail(context, SYMO_E_ARGUMENT, "symmetry: %zu samples (take from 1 to %d)",
-                     spec->samples, SYMO_SYMMETRY_MAX_SAMPLES);
+    return symo_fail(context, SYMO_E_ARGUMENT, "symmetry: %zu %s (take from 1 to %d)",
+                     spec->samples, symo_plural(spec->samples, "sample", "samples"),
+                     SYMO_SYMMETRY_MAX_SAMPLES);
   if (!(spec->exact >= 0 && spec->approximate >= 0 && isfinite(spec->exact) &&
         isfinite(spec->approximate)))
     return symo_fail(context, SYMO_E_ARGUMENT,

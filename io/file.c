@@ -9,6 +9,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 
 #include <symo/layout.h>
 
@@ -85,8 +86,8 @@ symo_status symo_file_read_all(symo_context *context, const char *path, size_t l
     if (n == 0) break;
     used += (size_t)n;
     if (used > limit) {
-      status = symo_fail(context, SYMO_E_SIZE, "%s: more than %zu bytes (is this the right file?)",
-                         path, limit);
+      status = symo_fail(context, SYMO_E_SIZE, "%s: more than %zu %s (is this the right file?)",
+                         path, limit, symo_plural(limit, "byte", "bytes"));
       goto fail;
     }
   }
@@ -145,8 +146,8 @@ symo_status symo_file_read_at(symo_context *context, const char *path, const cha
     if (n < 0) return symo_file_fail(context, path, "read", errno);
     if (n == 0)
       return symo_fail(context, SYMO_E_FORMAT,
-                       "%s: %s: the file ends %zu bytes too early (copy or make it again)", path,
-                       part, bytes);
+                       "%s: %s: the file ends %zu %s too early (copy or make it again)", path, part,
+                       bytes, symo_plural(bytes, "byte", "bytes"));
     to += n;
     offset += (uint64_t)n;
     bytes -= (size_t)n;

@@ -167,8 +167,9 @@ static symo_status check_labels(symo_context *context, const char *path,
   }
   if (symo_safetensors_count(file) == expected) return SYMO_OK;
   return symo_fail(context, SYMO_E_FORMAT,
-                   "%s: %zu entries, but its layout calls for %zu (make it again)", path,
-                   symo_safetensors_count(file), expected);
+                   "%s: %zu %s, but its layout calls for %zu (make it again)", path,
+                   symo_safetensors_count(file),
+                   symo_plural(symo_safetensors_count(file), "entry", "entries"), expected);
 }
 
 /* Reads the M of every label straight to where they stay, and looks at them. */

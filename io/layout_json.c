@@ -15,6 +15,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "io/file.h"
 #include "io/group_json.h"
 #include "io/names.h"
@@ -65,8 +66,8 @@ static symo_status read_axes(const reader *r, const char *at, json_t *list, size
                             "the names of spaces, for example [\"h\", \"in\"]"));
   count = json_array_size(list);
   if (count > SYMO_MAX_ORDER)
-    return symo_fail(r->context, SYMO_E_UNSUPPORTED, "%s: %s: %zu axes (at most %d)", r->where, at,
-                     count, SYMO_MAX_ORDER);
+    return symo_fail(r->context, SYMO_E_UNSUPPORTED, "%s: %s: %zu %s (at most %d)", r->where, at,
+                     count, symo_plural(count, "axis", "axes"), SYMO_MAX_ORDER);
   for (size_t i = 0; i < count; ++i) {
     char item[AT + 32];
     const json_t *axis = json_array_get(list, i);

@@ -207,8 +207,8 @@ static symo_status load_header(symo_context *context, const char *path, int fd, 
   *at = MAGIC + (start[6] > 1 ? 4 : 2);
   if (size < *at || announced > size - *at || announced > LARGEST_HEADER)
     return symo_fail(context, SYMO_E_FORMAT,
-                     "%s: a header of %llu bytes does not fit the file (is it cut off?)", path,
-                     (unsigned long long)announced);
+                     "%s: a header of %llu %s does not fit the file (is it cut off?)", path,
+                     (unsigned long long)announced, symo_plural(announced, "byte", "bytes"));
   status = symo_file_read_at(context, path, "header", fd, *at, header, (size_t)announced);
   *at += announced;
   *length = (size_t)announced;
@@ -225,11 +225,11 @@ static symo_status load_array(symo_context *context, const char *path, int fd, u
   if (wrong != NULL) return symo_fail(context, SYMO_E_FORMAT, "%s: %s", path, wrong);
   if (!array_bytes(array->type, array->order, array->shape, &array->count, &bytes) ||
       bytes != size - at)
-    return symo_fail(
-        context, SYMO_E_FORMAT,
-        "%s: shape %s does not take the %llu bytes that follow the header (is the file "
-        "cut off?)",
-        path, symo_quoted_shape(array->order, array->shape).text, (unsigned long long)(size - at));
+    return symo_fail(context, SYMO_E_FORMAT,
+                     "%s: shape %s does not take the %llu %s that follow the header (is the file "
+                     "cut off?)",
+                     path, symo_quoted_shape(array->order, array->shape).text,
+                     (unsigned long long)(size - at), symo_plural((size - at), "byte", "bytes"));
   array->data = symo_malloc(bytes);
   if (array->data == NULL) return symo_fail_memory(context, path);
   status = symo_file_read_at(context, path, "data", fd, at, array->data, bytes);

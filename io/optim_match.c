@@ -7,6 +7,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "io/json.h"
 #include "io/names.h"
 #include "io/optim_spec.h"
@@ -140,9 +141,10 @@ symo_status symo_optim_match_spec(const symo_optim *optim, const char *path, con
   SYMO_TRY(symo_optim_spec_parse(context, where.text, json, strlen(json), &there));
   if (there->num_rules != optim->spec.num_rules)
     SYMO_TRY(symo_fail(context, SYMO_E_ARGUMENT,
-                       "%s: is the state of an optimizer with %zu rules, and this one has %zu (use "
+                       "%s: is the state of an optimizer with %zu %s, and this one has %zu (use "
                        "the one it was made with)",
-                       path, there->num_rules, optim->spec.num_rules));
+                       path, there->num_rules, symo_plural(there->num_rules, "rule", "rules"),
+                       optim->spec.num_rules));
   for (size_t i = 0; i < there->num_rules; ++i)
     SYMO_TRY(match_rule(context, path, i, &there->rules[i], &optim->spec.rules[i], num_may_differ,
                         may_differ));

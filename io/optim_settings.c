@@ -9,6 +9,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "io/names.h"
 #include "io/optim_spec.h"
 
@@ -72,8 +73,8 @@ static symo_status set_in_rules(spec_draft *draft, const char *key, const char *
   }
   if (last > draft->num_rules)
     return symo_fail(draft->context, SYMO_E_ARGUMENT,
-                     "rules.%s: there are only %zu rules (count from 0)", symo_quoted(key).text,
-                     draft->num_rules);
+                     "rules.%s: there are only %zu %s (count from 0)", symo_quoted(key).text,
+                     draft->num_rules, symo_plural(draft->num_rules, "rule", "rules"));
   for (size_t i = first; i < last && status == SYMO_OK; ++i)
     status = set_option(draft->context, &draft->rules[i].method, dot + 1, value);
   return status;

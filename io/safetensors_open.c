@@ -8,6 +8,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "io/file.h"
 #include "io/names.h"
 #include "io/safetensors_file.h"
@@ -91,7 +92,8 @@ static symo_status read_shape(const symo_safetensors *file, symo_safetensors_ent
   entry->order = json_array_size(shape);
   if (entry->order > SYMO_MAX_ORDER) {
     char what[ADVICE];
-    snprintf(what, sizeof what, "%zu axes, more than %d", entry->order, SYMO_MAX_ORDER);
+    snprintf(what, sizeof what, "%zu %s, more than %d", entry->order,
+             symo_plural(entry->order, "axis", "axes"), SYMO_MAX_ORDER);
     return bad_entry(file, entry->name, what);
   }
   bool empty = false;

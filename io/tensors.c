@@ -4,6 +4,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "groups/layout.h"
 #include "io/names.h"
 #include "io/safetensors.h"
@@ -33,8 +34,9 @@ static symo_status missing(const symo_layout *layout, const char *path,
       hint = symo_did_you_mean(name, 1, &entry);
   }
   return symo_fail(layout->context, SYMO_E_NAME,
-                   "%s: no entry %s, which the layout has (the file has %zu entries%s)", path, name,
-                   symo_safetensors_count(file), hint.text);
+                   "%s: no entry %s, which the layout has (the file has %zu %s%s)", path, name,
+                   symo_safetensors_count(file),
+                   symo_plural(symo_safetensors_count(file), "entry", "entries"), hint.text);
 }
 
 /* Every tensor has its entry of the right shape and a real type, and there are no others. */

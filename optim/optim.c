@@ -7,6 +7,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "optim/block.h"
 #include "optim/method.h"
 #include "optim/precondition/precondition.h"
@@ -190,7 +191,8 @@ static symo_status check_spec(symo_context *context, const symo_optim_spec *spec
     return symo_fail(context, SYMO_E_ARGUMENT, "optim: budget of %g bytes (must be >= 0)",
                      spec->budget_bytes);
   if (spec->threads < 1)
-    return symo_fail(context, SYMO_E_ARGUMENT, "optim: %d threads (must be >= 1)", spec->threads);
+    return symo_fail(context, SYMO_E_ARGUMENT, "optim: %d %s (must be >= 1)", spec->threads,
+                     symo_plural(spec->threads, "thread", "threads"));
   for (size_t i = 0; i < spec->num_rules; i++) {
     const symo_rule *rule = &spec->rules[i];
     char where[40];
@@ -200,9 +202,10 @@ static symo_status check_spec(symo_context *context, const symo_optim_spec *spec
                        where);
     if (rule->min_order < 0 || rule->max_order < rule->min_order)
       return symo_fail(context, SYMO_E_ARGUMENT,
-                       "%s: for tensors of %d to %d axes (must be 0 <= "
+                       "%s: for tensors of %d to %d %s (must be 0 <= "
                        "min <= max)",
-                       where, rule->min_order, rule->max_order);
+                       where, rule->min_order, rule->max_order,
+                       symo_plural(rule->max_order, "axis", "axes"));
     symo_status status = symo_method_check(context, &rule->method, where);
     if (status != SYMO_OK) return status;
   }
@@ -216,8 +219,9 @@ static symo_status find_rules(symo_optim *optim) {
     size_t rule = symo_rule_find(optim->spec.num_rules, optim->rules, t->name, t->order, moved);
     if (rule == optim->spec.num_rules)
       return symo_fail(optim->context, SYMO_E_ARGUMENT,
-                       "optim: no rule is for tensor %s of %zu axes%s (add one; \"*\" is any name)",
-                       t->name, t->order, moved ? "" : ", which no group moves");
+                       "optim: no rule is for tensor %s of %zu %s%s (add one; \"*\" is any name)",
+                       t->name, t->order, symo_plural(t->order, "axis", "axes"),
+                       moved ? "" : ", which no group moves");
     optim->rule_of[i] = rule;
   }
   return SYMO_OK;
@@ -228,9 +232,9 @@ static symo_status check_budget(const symo_optim *optim) {
   double all = cost.state_bytes + cost.work_bytes;
   if (optim->spec.budget_bytes == 0 || all <= optim->spec.budget_bytes) return SYMO_OK;
   return symo_fail(optim->context, SYMO_E_SIZE,
-                   "optim: state and work space take %.0f bytes, the budget is %.0f (other methods "
+                   "optim: state and work space take %.0f %s, the budget is %.0f (other methods "
                    "or groups need less)",
-                   all, optim->spec.budget_bytes);
+                   all, symo_plural(all, "byte", "bytes"), optim->spec.budget_bytes);
 }
 
 /* ---- create and destroy ---- */

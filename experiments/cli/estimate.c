@@ -4,6 +4,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -55,9 +56,9 @@ static int check_flags(cli *c, job *j) {
                     name, j->spec.scale ? " with --scale" : "");
   if (j->num_params > 1 && j->num_params != j->count)
     return cli_fail(c, CLI_USAGE,
-                    "--param: given %zu times for %zu gradients (give one for all, or "
+                    "--param: given %zu times for %zu %s (give one for all, or "
                     "one for each --grad)",
-                    j->num_params, j->count);
+                    j->num_params, j->count, symo_plural(j->count, "gradient", "gradients"));
   const char *out = cli_str(c, "out"), *dense = cli_str(c, "dense");
   if (out && dense && strcmp(out, dense) == 0)
     return cli_fail(c, CLI_USAGE, "--dense: %s is the file of --out too (give another name)",
@@ -190,8 +191,9 @@ static int answer_json(cli *c, const job *j) {
 
 static int answer_text(const job *j) {
   symo_plan_cost cost = symo_plan_cost_of(j->plan);
-  printf("%s from %zu gradient%s, %.0f parameters, %s%s\n", symo_estimator_name(j->spec.estimator),
+  printf("%s from %zu gradient%s, %.0f %s, %s%s\n", symo_estimator_name(j->spec.estimator),
          j->count, j->count == 1 ? "" : "s", cost.parameters,
+         symo_plural(cost.parameters, "parameter", "parameters"),
          symo_dtype_name(symo_plan_dtype(j->plan)),
          symo_plan_centered(j->plan) ? ", centered" : "");
   printf("labels  %zu\n", symo_plan_num_labels(j->plan));
@@ -201,7 +203,8 @@ static int answer_text(const job *j) {
     if (info.count > 1) printf(", %zu of these", info.count);
     printf("%s\n", info.dropped ? " (dropped)" : "");
   }
-  printf("stored  %.0f numbers; dense: %.0f\n", cost.stored_numbers, cost.dense_numbers);
+  printf("stored  %.0f %s; dense: %.0f\n", cost.stored_numbers,
+         symo_plural(cost.stored_numbers, "number", "numbers"), cost.dense_numbers);
   printf("trace   %.9g\nnorm    %.9g (Frobenius)\ntime    %.3g s\n", symo_hessian_trace(j->hessian),
          symo_hessian_frobenius(j->hessian), j->seconds);
   return CLI_DONE;

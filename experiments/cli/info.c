@@ -5,6 +5,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "core/text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -154,9 +155,9 @@ enum { TOP = 10 };
 
 static int print_text(cli *c, const symo_hessian *h, const facts *f) {
   const symo_plan *plan = symo_hessian_plan(h);
-  printf("%s, %.0f parameters, %s%s\n", *symo_hessian_name(h) ? symo_hessian_name(h) : "Hessian",
-         f->parameters, symo_dtype_name(symo_plan_dtype(plan)),
-         symo_plan_centered(plan) ? ", centered" : "");
+  printf("%s, %.0f %s, %s%s\n", *symo_hessian_name(h) ? symo_hessian_name(h) : "Hessian",
+         f->parameters, symo_plural(f->parameters, "parameter", "parameters"),
+         symo_dtype_name(symo_plan_dtype(plan)), symo_plan_centered(plan) ? ", centered" : "");
   printf("trace             %.9g\n", symo_hessian_trace(h));
   printf("Frobenius norm    %.9g\n", symo_hessian_frobenius(h));
   printf("rank              %.0f\n", f->rank);

@@ -5,6 +5,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -187,12 +188,12 @@ static int answer_json(cli *c, const symo_step_report *r) {
 
 static int answer_text(const symo_step_report *r) {
   if (r->accepted)
-    printf("step %llu: lr %g, gradient %.6g, update %.6g (norms), %llu roots taken\n",
+    printf("step %llu: lr %g, gradient %.6g, update %.6g (norms), %llu %s taken\n",
            (unsigned long long)r->step, r->lr, r->gradient_norm, r->update_norm,
-           (unsigned long long)r->refreshes);
+           (unsigned long long)r->refreshes, symo_plural(r->refreshes, "root", "roots"));
   else
-    printf("step refused after %llu steps, %llu refused so far\n", (unsigned long long)r->step,
-           (unsigned long long)r->refused_steps);
+    printf("step refused after %llu %s, %llu refused so far\n", (unsigned long long)r->step,
+           symo_plural(r->step, "step", "steps"), (unsigned long long)r->refused_steps);
   return CLI_DONE;
 }
 

@@ -13,6 +13,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -114,19 +115,23 @@ static int print_text(cli *c, const sampling *s, const sampling_result *r, bool 
   if (!lines) return cli_fail_status(c, symo_fail_memory(cli_context(c), "verify"));
   for (size_t b = 0; b < s->num_blocks; b++) lines[b] = (line){b, r->blocks[b]};
   qsort(lines, s->num_blocks, sizeof *lines, by_deviation);
-  printf("%zu parameters, %zu elements drawn, %zu probes for each pair of tensors\n\n", s->size,
-         s->samples, s->probes);
+  printf("%zu %s, %zu %s drawn, %zu %s for each pair of tensors\n\n", s->size,
+         symo_plural(s->size, "parameter", "parameters"), s->samples,
+         symo_plural(s->samples, "element", "elements"), s->probes,
+         symo_plural(s->probes, "probe", "probes"));
   printf("largest deviation from the closed form, in standard errors\n");
   for (size_t i = 0; i < s->num_blocks && i < SHOWN; i++) {
     const sampling_block *b = &s->blocks[lines[i].block];
     printf("  %7.2f  %s x %s\n", lines[i].deviation, tensor(s, b->row), tensor(s, b->column));
   }
   if (s->num_blocks > SHOWN)
-    printf("  and %zu pairs with smaller ones (--json prints all)\n", s->num_blocks - SHOWN);
+    printf("  and %zu %s with smaller ones (--json prints all)\n", s->num_blocks - SHOWN,
+           symo_plural(s->num_blocks - SHOWN, "pair", "pairs"));
   for (size_t t = 0; t < s->num_tensors && t < SHOWN; t++)
     printf("  %7.2f  mean of %s\n", r->means[t], tensor(s, t));
   if (s->dense)
-    printf("  %7.2f  all %zu entries (bound for so many: %.2f)\n", r->entries, s->num_entries,
+    printf("  %7.2f  all %zu %s (bound for so many: %.2f)\n", r->entries, s->num_entries,
+           symo_plural(s->num_entries, "entry", "entries"),
            sampling_threshold(s->num_entries, threshold));
   printf("\n%s: the largest is %.2f, the bound %.0f\n", pass ? "PASS" : "FAIL", r->largest,
          threshold);
@@ -144,7 +149,8 @@ static symo_status draw(cli *c, sampling *s, symo_element *element, symo_rng *rn
     SYMO_TRY(sampling_add(s, element));
     if (cli_seconds() - shown < 0.2) continue;
     shown = cli_seconds();
-    cli_progress(c, "verify: %zu of %zu elements", i + 1, s->samples);
+    cli_progress(c, "verify: %zu of %zu %s", i + 1, s->samples,
+                 symo_plural(s->samples, "element", "elements"));
   }
 fail:
   cli_progress_end(c);

@@ -12,6 +12,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 
 enum { GROUP_TEXT = 128 };
 
@@ -123,16 +124,18 @@ static int print_json(cli *c, const inquiry *q) {
 static void print_header(const inquiry *q) {
   const compare_setup *s = &q->setup;
   const symo_symmetry_report *r = q->report;
-  printf("network  %s %s, %s%s, %zu parameters, %s\n", q->net,
-         symo_activation_name(s->spec.net.activation), symo_loss_name(s->spec.net.loss),
-         s->spec.net.bias ? "" : ", no biases", s->parameters, symo_dtype_name(s->spec.net.dtype));
-  printf("data     %s, %zu examples\n", s->data_name, s->examples);
+  printf("network  %s %s, %s%s, %zu %s, %s\n", q->net, symo_activation_name(s->spec.net.activation),
+         symo_loss_name(s->spec.net.loss), s->spec.net.bias ? "" : ", no biases", s->parameters,
+         symo_plural(s->parameters, "parameter", "parameters"), symo_dtype_name(s->spec.net.dtype));
+  printf("data     %s, %zu %s\n", s->data_name, s->examples,
+         symo_plural(s->examples, "example", "examples"));
   if (s->spec.weights != NULL)
     printf("point    weights of %s, ", s->spec.weights);
   else
     printf("point    weights of scale %g, ", s->spec.init_scale);
   if (s->spec.train_steps > 0)
-    printf("%zu steps of Adam (lr %g), ", s->spec.train_steps, s->spec.train_lr);
+    printf("%zu %s of Adam (lr %g), ", s->spec.train_steps,
+           symo_plural(s->spec.train_steps, "step", "steps"), s->spec.train_lr);
   printf("seed %llu", (unsigned long long)s->spec.seed);
   if (r->num_rows > 0) printf(": loss %.6g, |gradient| %.3g", r->loss, r->gradient);
   printf("\n");
@@ -165,7 +168,8 @@ static void print_table(const inquiry *q) {
   const symo_symmetry_report *r = q->report;
   int spaces = width_of(q, space_text, r->num_rows, 5);
   int groups = width_of(q, group_text, r->num_rows, 5);
-  printf("largest relative defects over %zu elements\n", q->samples);
+  printf("largest relative defects over %zu %s\n", q->samples,
+         symo_plural(q->samples, "element", "elements"));
   printf("  %-*s  %-*s  %-11s  %8s  %8s  %s\n", spaces, "space", groups, "group", "verdict", "loss",
          "gradient", "largest share");
   for (size_t i = 0; i < r->num_rows; i++) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/text.h"
 #include "experiments/cli/plugin.h"
 #include "experiments/net/gpt.h"
 #include "groups/group_text.h"
@@ -36,9 +37,10 @@ static int check_layout(cli *c, const compare_setup *s, const char *source) {
   int code = CLI_DONE;
   if (symo_layout_num_tensors(s->layout) != count)
     code = cli_fail(c, CLI_DATA,
-                    "%s: %zu tensors, but the network has %zu (name them %s, ... in this "
+                    "%s: %zu %s, but the network has %zu (name them %s, ... in this "
                     "order)",
-                    source, symo_layout_num_tensors(s->layout), count,
+                    source, symo_layout_num_tensors(s->layout),
+                    symo_plural(symo_layout_num_tensors(s->layout), "tensor", "tensors"), count,
                     symo_layout_tensor_name(own, 0));
   for (size_t t = 0; code == CLI_DONE && t < count; t++) {
     const char *want = symo_layout_tensor_name(own, t),

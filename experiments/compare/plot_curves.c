@@ -1,4 +1,5 @@
 /* Spectra, and cosines of all estimates. */
+#include "core/text.h"
 #include "experiments/compare/plot.h"
 
 #include <math.h>
@@ -10,10 +11,11 @@ void compare_plot_headline(FILE *out, const char *what, const compare_run *run) 
   compare_net_text(spec, net, sizeof net);
   fprintf(out,
           "set label 1 \"%s\" at screen 0, screen 1 offset 2,-1.3 font \",14\"\n"
-          "set label 2 \"%s %s, %s, %zu parameters, %s\" at screen 0, screen 1 offset 2,-2.7 "
+          "set label 2 \"%s %s, %s, %zu %s, %s\" at screen 0, screen 1 offset 2,-2.7 "
           "tc rgb \"#606060\"\nset tmargin 4.5\n",
           what, net, symo_activation_name(spec->activation), symo_loss_name(spec->loss),
-          run->setup.parameters, run->setup.data_name);
+          run->setup.parameters, symo_plural(run->setup.parameters, "parameter", "parameters"),
+          run->setup.data_name);
 }
 
 /* ---- spectra ---- */

@@ -8,6 +8,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include <symo/io.h>
 
 enum {
@@ -193,10 +194,10 @@ static void script(FILE *out, const char *plots, const sheet *s, const compare_r
   fprintf(out, "set multiplot\n");
   fprintf(out,
           "set label 1 \"Exact Hessians and estimates, each times its best multiple:  %s %s, "
-          "%s, %zu parameters, seed %llu\" at screen %.5f,%.5f font \",14\"\n",
+          "%s, %zu %s, seed %llu\" at screen %.5f,%.5f font \",14\"\n",
           net, symo_activation_name(spec->activation), symo_loss_name(spec->loss),
-          run->setup.parameters, (unsigned long long)run->setup.spec.seed, LEFT / (double)width,
-          1 - 24 / (double)height);
+          run->setup.parameters, symo_plural(run->setup.parameters, "parameter", "parameters"),
+          (unsigned long long)run->setup.spec.seed, LEFT / (double)width, 1 - 24 / (double)height);
   boundaries(out, run);
   for (size_t k = 0; k < s->count; k++) {
     panel_script(out, plots, s, &s->panels[k], run, width, height);

@@ -1,5 +1,6 @@
 /* The table on the terminal. */
 #include "experiments/compare/report.h"
+#include "core/text.h"
 #include "experiments/compare/groups.h"
 
 #include <math.h>
@@ -121,7 +122,8 @@ static void print_centering(const compare_run *runs, size_t seeds) {
   else
     printf("%.3g to %.4g %% of the gradient's square: ", 100 * least, 100 * most);
   printf("%s", centered > 0 ? "left out of the estimates, which are centred" : "in the estimates");
-  if (centered > 0 && centered < seeds) printf(", in %zu of %zu runs", centered, seeds);
+  if (centered > 0 && centered < seeds)
+    printf(", in %zu of %zu %s", centered, seeds, symo_plural(seeds, "run", "runs"));
   printf("\n");
 }
 
@@ -129,23 +131,26 @@ void compare_print_header(const compare_run *run, size_t seeds) {
   const compare_setup *s = &run->setup;
   char net[256];
   compare_net_text(&s->spec.net, net, sizeof net);
-  printf("network  %s %s, %s%s, %zu parameters, %s\n", net,
-         symo_activation_name(s->spec.net.activation), symo_loss_name(s->spec.net.loss),
-         s->spec.net.bias ? "" : ", no biases", s->parameters, symo_dtype_name(s->spec.net.dtype));
-  printf("data     %s, %zu examples\n", s->data_name, s->examples);
+  printf("network  %s %s, %s%s, %zu %s, %s\n", net, symo_activation_name(s->spec.net.activation),
+         symo_loss_name(s->spec.net.loss), s->spec.net.bias ? "" : ", no biases", s->parameters,
+         symo_plural(s->parameters, "parameter", "parameters"), symo_dtype_name(s->spec.net.dtype));
+  printf("data     %s, %zu %s\n", s->data_name, s->examples,
+         symo_plural(s->examples, "example", "examples"));
   print_groups(s);
   if (s->spec.weights != NULL)
     printf("point    weights of %s, ", s->spec.weights);
   else
     printf("point    weights of scale %g, ", s->spec.init_scale);
   if (s->spec.train_steps > 0)
-    printf("%zu steps of Adam (lr %g), ", s->spec.train_steps, s->spec.train_lr);
+    printf("%zu %s of Adam (lr %g), ", s->spec.train_steps,
+           symo_plural(s->spec.train_steps, "step", "steps"), s->spec.train_lr);
   else if (s->spec.weights == NULL)
     printf("untrained, ");
   printf("seed %llu", (unsigned long long)s->spec.seed);
   if (seeds > 1) printf(" to %llu", (unsigned long long)(s->spec.seed + seeds - 1));
-  printf(": loss %.6g, |gradient| %.3g, |H| %.3g, %zu of %zu eigenvalues negative\n", run->loss,
-         run->grad_norm, run->h_norm, run->negative, s->parameters);
+  printf(": loss %.6g, |gradient| %.3g, |H| %.3g, %zu of %zu %s negative\n", run->loss,
+         run->grad_norm, run->h_norm, run->negative, s->parameters,
+         symo_plural(s->parameters, "eigenvalue", "eigenvalues"));
   print_centering(run, seeds);
   printf("\n");
 }
@@ -213,6 +218,6 @@ void compare_print_table(const compare_run *runs, size_t count) {
   for (size_t f = 0; f < COMPARE_FIGURES; f++)
     printf("  %-9s %s\n", compare_figures[f].head, compare_figures[f].meaning);
   if (count > 1)
-    printf("  Median over %zu seeds [least, greatest]; numbers and seconds: of the first.\n",
-           count);
+    printf("  Median over %zu %s [least, greatest]; numbers and seconds: of the first.\n", count,
+           symo_plural(count, "seed", "seeds"));
 }

@@ -12,6 +12,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "core/text.h"
 
 const char *compare_kind_name(compare_kind kind) {
   static const char *const names[] = {"exact", "floor", "symmetry", "competitor"};
@@ -143,8 +144,8 @@ static symo_status compute(compare_bench *b) {
   SYMO_TRY(prepare(b));
   SYMO_TRY(point(run));
   SYMO_TRY(choose_centering(b->c, run));
-  cli_progress(b->c, "seed %llu: exact Hessian of %zu parameters", (unsigned long long)s->spec.seed,
-               n);
+  cli_progress(b->c, "seed %llu: exact Hessian of %zu %s", (unsigned long long)s->spec.seed, n,
+               symo_plural(n, "parameter", "parameters"));
   double start = cli_seconds();
   SYMO_TRY(symo_problem_hessian(b->ref.context, &s->problem, s->theta, run->h));
   run->hessian_seconds = cli_seconds() - start;

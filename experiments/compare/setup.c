@@ -8,6 +8,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "core/text.h"
 #include "experiments/compare/groups.h"
 #include "experiments/compare/source.h"
 #include "experiments/compare/weights.h"
@@ -42,9 +43,10 @@ static int check_vectors(cli *c, const compare_spec *spec) {
   double parameters = compare_num_parameters(&spec->net), free_bytes = cli_memory_available();
   if (parameters * 8 * VECTORS <= free_bytes) return CLI_DONE;
   return cli_fail(c, CLI_DATA,
-                  "--net: %.0f parameters take more than the %.1f GiB that are free (choose a "
+                  "--net: %.0f %s take more than the %.1f GiB that are free (choose a "
                   "smaller --net)",
-                  parameters, free_bytes / (1024.0 * 1024.0 * 1024.0));
+                  parameters, symo_plural(parameters, "parameter", "parameters"),
+                  free_bytes / (1024.0 * 1024.0 * 1024.0));
 }
 
 /* Refuses what does not fit before anything is taken. */
@@ -56,9 +58,10 @@ static int check_size(cli *c, const compare_spec *spec) {
   char net[256];
   compare_net_text(&spec->net, net, sizeof net);
   return cli_fail(c, CLI_DATA,
-                  "--net: %s has P = %.0f parameters, whose exact Hessians need %.1f GiB (choose a "
+                  "--net: %s has P = %.0f %s, whose exact Hessians need %.1f GiB (choose a "
                   "smaller --net: %.1f GiB are free, P up to %.0f fits)",
-                  net, parameters, bytes / gib, free_bytes / gib, most);
+                  net, parameters, symo_plural(parameters, "parameter", "parameters"), bytes / gib,
+                  free_bytes / gib, most);
 }
 
 /* ---- symmetry ---- */

@@ -7,6 +7,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "experiments/data/data.h"
 #include "experiments/data/frame.h"
 #include "experiments/net/train.h"
@@ -35,8 +36,9 @@ static int fill_in(cli *c, compare_setup *s, const symo_dataset *data) {
     compare_net_text(net, text, sizeof text);
     return cli_fail(
         c, CLI_DATA,
-        "--net: %s does not fit %s, which has %zu inputs and %zu outputs, %s (give %zu-...-%zu%s)",
-        text, s->spec.data, data->inputs, data->outputs, data->classes ? "one a class" : "numbers",
+        "--net: %s does not fit %s, which has %zu %s and %zu %s, %s (give %zu-...-%zu%s)", text,
+        s->spec.data, data->inputs, symo_plural(data->inputs, "input", "inputs"), data->outputs,
+        symo_plural(data->outputs, "output", "outputs"), data->classes ? "one a class" : "numbers",
         data->inputs, data->outputs,
         !data->table    ? ""
         : data->classes ? ", or --task regression"

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "experiments/data/csv.h"
 
 /* A line, counted. */
@@ -77,8 +78,8 @@ static symo_status find_label(csv_table *t, const char *label, csv_cursor first)
   if (status != SYMO_OK) return status;
   if (count > 1)
     return symo_fail(t->context, SYMO_E_NAME,
-                     "%s: %zu columns are named '%s' (give the number of one, from 0)", t->path,
-                     count, label);
+                     "%s: %zu %s are named '%s' (give the number of one, from 0)", t->path, count,
+                     symo_plural(count, "column", "columns"), label);
   if (count == 1 || is_index(t, label, &t->label)) return SYMO_OK;
   return symo_fail(t->context, SYMO_E_NAME,
                    "%s: no column '%s' (give a name of its first line or a number from 0 to %zu)",
@@ -194,8 +195,9 @@ symo_status csv_survey(csv_table *t, const symo_data_options *options, csv_curso
                      "%s: a line of names and no data (add the data below it)", t->path);
   if (t->names && a.fields != t->columns)
     return symo_fail(t->context, SYMO_E_FORMAT,
-                     "%s:%zu: %zu fields below a line of %zu names (clean the line)", t->path,
-                     second.line, t->columns, a.fields);
+                     "%s:%zu: %zu %s below a line of %zu %s (clean the line)", t->path, second.line,
+                     t->columns, symo_plural(t->columns, "field", "fields"), a.fields,
+                     symo_plural(a.fields, "name", "names"));
   if (t->columns < 2)
     return symo_fail(t->context, SYMO_E_FORMAT,
                      "%s: one column only (inputs and a label are needed, with commas, semicolons, "

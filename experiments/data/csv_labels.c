@@ -6,6 +6,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "experiments/data/csv.h"
 #include "io/names.h"
 
@@ -120,11 +121,10 @@ static symo_status decide(const csv_table *t, const symo_data_options *options, 
     return refuse(t, data, labels, 0, SYMO_E_FORMAT, "is a word, but the targets are numbers",
                   "words are classes: --task classes");
   if (*classes && word && task == SYMO_DATA_AUTO && options->num_labels == 0 && many)
-    return symo_fail(
-        t->context, SYMO_E_FORMAT,
-        "%s: %zu different words in the %zu lines of column %zu (choose another --label, "
-        "or --task classes if they are classes)",
-        t->path, count, n, t->label);
+    return symo_fail(t->context, SYMO_E_FORMAT,
+                     "%s: %zu different words in the %zu %s of column %zu (choose another --label, "
+                     "or --task classes if they are classes)",
+                     t->path, count, n, symo_plural(n, "line", "lines"), t->label);
   if (*classes && options->num_labels == 0 && ((!word && !whole) || count > MAX_CLASSES))
     return symo_fail(t->context, SYMO_E_FORMAT,
                      "%s: the targets, column %zu, are not classes (those are words or whole "

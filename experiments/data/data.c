@@ -12,6 +12,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "experiments/data/frame.h"
 #include "experiments/data/reader.h"
 
@@ -64,7 +65,8 @@ symo_status symo_data_take(symo_context *context, symo_dataset *data) {
   size_t nx, ny;
   if (!symo_mul_size(data->examples, data->inputs, &nx) ||
       !symo_mul_size(data->examples, data->outputs, &ny))
-    return symo_fail(context, SYMO_E_SIZE, "data: %zu examples are too many", data->examples);
+    return symo_fail(context, SYMO_E_SIZE, "data: %zu %s are too many", data->examples,
+                     symo_plural(data->examples, "example", "examples"));
   data->x = symo_calloc(nx, sizeof *data->x);
   data->y = symo_calloc(ny, sizeof *data->y);
   return data->x != NULL && data->y != NULL ? SYMO_OK : symo_fail_memory(context, "data");

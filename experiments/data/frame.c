@@ -11,6 +11,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "experiments/data/reader.h"
 #include "io/json.h"
 
@@ -78,9 +79,10 @@ symo_status symo_data_frame_apply(symo_context *context, const char *where,
   const double *scale = frame->mean + frame->inputs;
   if (frame->inputs != data->inputs)
     return symo_fail(context, SYMO_E_SHAPE,
-                     "%s: has %zu inputs, but the means and scales are of %zu (give data with the "
+                     "%s: has %zu %s, but the means and scales are of %zu (give data with the "
                      "columns that the network was trained on)",
-                     where, data->inputs, frame->inputs);
+                     where, data->inputs, symo_plural(data->inputs, "input", "inputs"),
+                     frame->inputs);
   for (size_t r = 0; r < data->examples; r++)
     for (size_t j = 0; j < data->inputs; j++) {
       double *x = &data->x[r * data->inputs + j];
@@ -165,8 +167,8 @@ static symo_status read_numbers(symo_context *context, const char *path, const j
   }
   return good ? SYMO_OK
               : symo_fail(context, SYMO_E_FORMAT,
-                          "%s: inputs: %s must be a list of %zu numbers (as symo train writes it)",
-                          path, key, count);
+                          "%s: inputs: %s must be a list of %zu %s (as symo train writes it)", path,
+                          key, count, symo_plural(count, "number", "numbers"));
 }
 
 static symo_status read_inputs(symo_context *context, const char *path, const char *text,

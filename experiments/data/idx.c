@@ -8,6 +8,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "experiments/data/reader.h"
 
 enum { IMAGES = 0x803, LABELS = 0x801 };
@@ -40,8 +41,8 @@ static symo_status check_head(symo_context *context, const char *path, const uns
   }
   if (size - head != count)
     return symo_fail(context, SYMO_E_FORMAT,
-                     "%s: %zu bytes of data, but the header promises %zu (fetch it again)", path,
-                     size - head, count);
+                     "%s: %zu %s of data, but the header promises %zu (fetch it again)", path,
+                     size - head, symo_plural(size - head, "byte", "bytes"), count);
   return SYMO_OK;
 }
 
@@ -115,9 +116,9 @@ static symo_status number_classes(symo_context *context, const char *path,
     if (options->num_labels == 0 && (size_t)labels[r] + 1 > count) count = (size_t)labels[r] + 1;
     if (where[labels[r]] == SIZE_MAX)
       return symo_fail(context, SYMO_E_NAME,
-                       "%s: label %u of image %zu is none of the %zu classes of the network (take "
+                       "%s: label %u of image %zu is none of the %zu %s of the network (take "
                        "images of these classes)",
-                       path, (unsigned)labels[r], r, count);
+                       path, (unsigned)labels[r], r, count, symo_plural(count, "class", "classes"));
   }
   out->outputs = count;
   out->labels = symo_data_copy_texts(count, options->num_labels > 0 ? options->labels : names);
@@ -167,9 +168,10 @@ symo_status symo_data_read_idx(symo_context *context, const char *path, const un
   SYMO_TRY(symo_data_slurp(context, labels, options->kept, &label_bytes, &label_size));
   SYMO_TRY(check_head(context, labels, label_bytes, label_size, LABELS, count));
   if (count[0] != sizes[0]) {
-    status = symo_fail(context, SYMO_E_FORMAT,
-                       "%s: %zu labels for %zu images in %s (take files of one set)", labels,
-                       count[0], sizes[0], path);
+    status =
+        symo_fail(context, SYMO_E_FORMAT, "%s: %zu %s for %zu %s in %s (take files of one set)",
+                  labels, count[0], symo_plural(count[0], "label", "labels"), sizes[0],
+                  symo_plural(sizes[0], "image", "images"), path);
     goto fail;
   }
   out->inputs = sizes[1] * sizes[2];

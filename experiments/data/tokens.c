@@ -8,6 +8,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "experiments/data/reader.h"
 #include "experiments/gpt/text.h"
 #include "experiments/gpt/tokens.h"
@@ -19,8 +20,8 @@ static symo_status cut(symo_context *context, size_t count, const uint32_t *ids,
   const size_t t = out->inputs;
   if (count < t + 1)
     return symo_fail(context, SYMO_E_ARGUMENT,
-                     "data: %zu tokens are no window of %zu and the next (give a longer text)",
-                     count, t);
+                     "data: %zu %s are no window of %zu and the next (give a longer text)", count,
+                     symo_plural(count, "token", "tokens"), t);
   out->examples = (count - 1) / t;
   if (wanted < out->examples) out->examples = wanted;
   symo_status status = symo_data_take(context, out);
@@ -52,9 +53,9 @@ static symo_status make_chain(symo_context *context, size_t v, size_t wanted, ui
   symo_status status = SYMO_OK;
   size_t count;
   if (v > MOST_CHAIN_TOKENS || !symo_mul_size(wanted, out->inputs, &count) || count > UINT32_MAX)
-    return symo_fail(context, SYMO_E_SIZE,
-                     "data teacher: %zu tokens, %zu windows of %zu are too many", v, wanted,
-                     out->inputs);
+    return symo_fail(context, SYMO_E_SIZE, "data teacher: %zu %s, %zu %s of %zu are too many", v,
+                     symo_plural(v, "token", "tokens"), wanted,
+                     symo_plural(wanted, "window", "windows"), out->inputs);
   double *rows = symo_calloc(v * v, sizeof *rows);
   uint32_t *ids = symo_calloc(count + 1, sizeof *ids);
   if (rows == NULL || ids == NULL) {

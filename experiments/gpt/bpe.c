@@ -9,6 +9,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 
 #define NONE UINT32_MAX
 
@@ -180,8 +181,8 @@ symo_status gpt_bpe_encode(symo_context *context, const gpt_bpe *bpe, const char
   size_t room = 0, used = 0, end;
   symo_status status = SYMO_OK;
   if (length >= NONE)
-    return symo_fail(context, SYMO_E_SIZE, "%s: %zu bytes (give texts of less than 4 GiB)", where,
-                     length);
+    return symo_fail(context, SYMO_E_SIZE, "%s: %zu %s (give texts of less than 4 GiB)", where,
+                     length, symo_plural(length, "byte", "bytes"));
   if (!ids_fit(&ids, &room, 0, 1)) goto memory;
   for (size_t at = 0; at < length; at = end) {
     end = gpt_word_end(text, length, at);

@@ -3,6 +3,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "experiments/gpt/bpe.h"
 #include "experiments/gpt/unicode.h"
 #include "io/checksum.h"
@@ -79,8 +80,9 @@ static symo_status number_tokens(const loader *load, json_t *object, const char 
     if (id < 0 || (uint64_t)id >= size)
       return symo_fail(load->context, SYMO_E_FORMAT,
                        "%s: entry \"%s\": must have a number from 0 to %zu, as there are %zu "
-                       "entries (is it GPT-2's vocab.json?)",
-                       load->vocab, symo_quoted(key).text, size - 1, size);
+                       "%s (is it GPT-2's vocab.json?)",
+                       load->vocab, symo_quoted(key).text, size - 1, size,
+                       symo_plural(size, "entry", "entries"));
     if (written[id] != NULL)
       return symo_fail(load->context, SYMO_E_FORMAT,
                        "%s: entries \"%s\" and \"%s\" both have number %lld (number them from 0 "
@@ -134,9 +136,9 @@ static symo_status read_vocab(loader *load, const char *text, size_t length) {
                             "give GPT-2's vocab.json"));
   load->bpe->size = json_object_size(object);
   if (load->bpe->size < 256 || load->bpe->size > MOST) {
-    status = symo_fail(load->context, SYMO_E_FORMAT,
-                       "%s: has %zu entries (give one for each byte and more)", load->vocab,
-                       load->bpe->size);
+    status =
+        symo_fail(load->context, SYMO_E_FORMAT, "%s: has %zu %s (give one for each byte and more)",
+                  load->vocab, load->bpe->size, symo_plural(load->bpe->size, "entry", "entries"));
     goto fail;
   }
   written = symo_calloc(load->bpe->size, sizeof *written);

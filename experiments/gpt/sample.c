@@ -8,6 +8,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "experiments/gpt/options.h"
 #include "experiments/gpt/text.h"
 #include "experiments/gpt/tokens.h"
@@ -107,11 +108,11 @@ static symo_status make_tokenizer(sampler *s) {
                      "%s: does not say what its tokens are (give --vocab and --merges)", path);
   if (status != SYMO_OK) return status;
   if (gpt_tokenizer_size(s->tokenizer) > s->weights.spec.vocabulary)
-    return symo_fail(
-        context, SYMO_E_SHAPE,
-        "%s: has a vocabulary of %zu, but there are %zu tokens (give those that it was "
-        "trained with)",
-        path, s->weights.spec.vocabulary, gpt_tokenizer_size(s->tokenizer));
+    return symo_fail(context, SYMO_E_SHAPE,
+                     "%s: has a vocabulary of %zu, but there are %zu %s (give those that it was "
+                     "trained with)",
+                     path, s->weights.spec.vocabulary, gpt_tokenizer_size(s->tokenizer),
+                     symo_plural(gpt_tokenizer_size(s->tokenizer), "token", "tokens"));
   return SYMO_OK;
 }
 
@@ -239,7 +240,8 @@ static symo_status sample(sampler *s) {
                          cli_str(s->c, "checkpoint"));
     s->ids[at] = draw(s);
     if (cli_json(s->c)) {
-      cli_progress(s->c, "%zu of %zu tokens", at + 1 - s->prompted, s->wanted);
+      cli_progress(s->c, "%zu of %zu %s", at + 1 - s->prompted, s->wanted,
+                   symo_plural(s->wanted, "token", "tokens"));
     } else {
       print_token(s, s->ids[at]);
       fflush(stdout);

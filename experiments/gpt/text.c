@@ -9,6 +9,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "experiments/data/reader.h"
 #include "experiments/gpt/unicode.h"
 #include "io/file.h"
@@ -114,9 +115,10 @@ static symo_status read_sources(symo_context *context, gpt_text *text) {
   if (status == SYMO_OK)
     status = read_files(context, count, (const char *const *)paths, NULL, text);
   snprintf(text->what, sizeof text->what,
-           "the sources here (%zu files, %zu bytes): no --data, and no tinyshakespeare.txt in "
+           "the sources here (%zu %s, %zu %s): no --data, and no tinyshakespeare.txt in "
            "$SYMO_DATA, data, ../shared/data or here",
-           count, text->length);
+           count, symo_plural(count, "file", "files"), text->length,
+           symo_plural(text->length, "byte", "bytes"));
   for (size_t i = 0; i < count; i++) symo_free(paths[i]);
   symo_free(paths);
   return status;
@@ -132,10 +134,11 @@ symo_status gpt_text_read(symo_context *context, size_t count, const char *const
   if (count > 0) {
     status = read_files(context, count, files, kept, &text);
     if (count == 1)
-      snprintf(text.what, sizeof text.what, "%.400s (%zu bytes)", files[0], text.length);
+      snprintf(text.what, sizeof text.what, "%.400s (%zu %s)", files[0], text.length,
+               symo_plural(text.length, "byte", "bytes"));
     else
-      snprintf(text.what, sizeof text.what, "%.400s and %zu more (%zu bytes)", files[0], count - 1,
-               text.length);
+      snprintf(text.what, sizeof text.what, "%.400s and %zu more (%zu %s)", files[0], count - 1,
+               text.length, symo_plural(text.length, "byte", "bytes"));
   } else if (is_our_tree()) {
     status = read_sources(context, &text);
   } else {

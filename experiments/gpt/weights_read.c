@@ -4,6 +4,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "experiments/gpt/config.h"
 #include "experiments/gpt/names.h"
 #include "io/names.h"
@@ -60,9 +61,10 @@ static symo_status need(const reader *r, const char *plain, size_t rank,
   if (status == SYMO_OK && (*out)->order != rank)
     status = symo_fail(r->context, SYMO_E_SHAPE,
                        "%s: tensor %s: has shape %s (it must have %zu "
-                       "axes)",
+                       "%s)",
                        r->path, symo_quoted((*out)->name).text,
-                       symo_quoted_shape((*out)->order, (*out)->shape).text, rank);
+                       symo_quoted_shape((*out)->order, (*out)->shape).text, rank,
+                       symo_plural(rank, "axis", "axes"));
   return status;
 }
 
@@ -123,8 +125,9 @@ static symo_status take_block(reader *r, symo_gpt_spec *spec) {
   if (r->options->block == 0) return SYMO_OK;
   if (r->options->block > spec->block)
     return symo_fail(r->context, SYMO_E_SHAPE,
-                     "%s: has %zu positions, not %zu (use a block size of at most %zu)", r->path,
-                     spec->block, r->options->block, spec->block);
+                     "%s: has %zu %s, not %zu (use a block size of at most %zu)", r->path,
+                     spec->block, symo_plural(spec->block, "position", "positions"),
+                     r->options->block, spec->block);
   spec->block = r->options->block;
   return SYMO_OK;
 }

@@ -6,6 +6,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "core/text.h"
 #include "experiments/net/gpt.h"
 #include "experiments/net/graph.h"
 #include "experiments/net/kernels.h"
@@ -51,8 +52,8 @@ static symo_status check_data(symo_net *net, size_t before, size_t examples, con
     return symo_fail(net->context, SYMO_E_SHAPE, "network data: no examples (give at least one)");
   if (examples > SIZE_MAX - before ||
       !symo_mul_size(before + examples, (in > out ? in : out) * sizeof(double), &count))
-    return symo_fail(net->context, SYMO_E_SIZE, "network data: %zu examples are too many",
-                     examples);
+    return symo_fail(net->context, SYMO_E_SIZE, "network data: %zu %s are too many", examples,
+                     symo_plural(examples, "example", "examples"));
   symo_status status = check_part(net, false, examples, x);
   return status == SYMO_OK && y != x ? check_part(net, true, examples, y) : status;
 }

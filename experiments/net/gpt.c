@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/linalg.h"
+#include "core/text.h"
 #include "experiments/net/graph.h"
 #include "experiments/net/kernels.h"
 
@@ -42,14 +43,14 @@ static symo_status check(symo_context *context, const symo_gpt_spec *gpt) {
                        rows[i].value, rows[i].least, INT32_MAX / 4);
   if (gpt->width % gpt->heads != 0)
     return symo_fail(context, SYMO_E_ARGUMENT,
-                     "gpt: %zu heads do not divide width %zu (use a divisor)", gpt->heads,
-                     gpt->width);
+                     "gpt: %zu %s do not divide width %zu (use a divisor)", gpt->heads,
+                     symo_plural(gpt->heads, "head", "heads"), gpt->width);
   if (!(gpt->dropout >= 0.0 && gpt->dropout < 1.0))
     return symo_fail(context, SYMO_E_ARGUMENT, "gpt: dropout %g (it lies in [0, 1))", gpt->dropout);
   const size_t room = SYMO_NET_MAX_LAYERS - 4, most = room / block_layers(gpt);
   if (gpt->layers > most)
-    return symo_fail(context, SYMO_E_ARGUMENT, "gpt: %zu blocks (use at most %zu)", gpt->layers,
-                     most);
+    return symo_fail(context, SYMO_E_ARGUMENT, "gpt: %zu %s (use at most %zu)", gpt->layers,
+                     symo_plural(gpt->layers, "block", "blocks"), most);
   return SYMO_OK;
 }
 
@@ -173,8 +174,8 @@ static symo_status check_tokens(symo_net *net, size_t length, const double *toke
   if (net->spec.loss != SYMO_LOSS_TOKENS)
     return symo_fail(net->context, SYMO_E_ARGUMENT, "gpt: the network reads no tokens");
   if (length < 1 || length > net->inputs)
-    return symo_fail(net->context, SYMO_E_SHAPE, "gpt: %zu tokens (use 1 to %zu)", length,
-                     net->inputs);
+    return symo_fail(net->context, SYMO_E_SHAPE, "gpt: %zu %s (use 1 to %zu)", length,
+                     symo_plural(length, "token", "tokens"), net->inputs);
   for (size_t i = 0; i < length; i++)
     if (!(tokens[i] >= 0.0 && tokens[i] < (double)vocabulary && tokens[i] == floor(tokens[i])))
       return symo_fail(net->context, SYMO_E_ARGUMENT, "gpt: %g is no token (use 0 to %zu)",

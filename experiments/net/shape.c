@@ -6,6 +6,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 
 /* Features at all positions together, where there are positions; logits of long texts are many. */
 enum { MOST_NUMBERS = 1 << 24, MOST_TOKEN_NUMBERS = 1 << 30 };
@@ -128,8 +129,8 @@ static bool check_embedding(symo_net_walk *walk, const symo_net_layer *layer,
 static bool check_attention(const symo_net_walk *walk, const symo_net_layer *layer,
                             char why[SYMO_NET_MAX_REASON]) {
   if (layer->count == 0 || walk->now.features % layer->count != 0) {
-    (void)snprintf(why, SYMO_NET_MAX_REASON, "%zu heads do not divide width %zu (use a divisor)",
-                   layer->count, walk->now.features);
+    (void)snprintf(why, SYMO_NET_MAX_REASON, "%zu %s do not divide width %zu (use a divisor)",
+                   layer->count, symo_plural(layer->count, "head", "heads"), walk->now.features);
     return false;
   }
   return check_room(&walk->now, 3, MOST_TOKEN_NUMBERS, why);
@@ -279,8 +280,8 @@ symo_status symo_net_shapes(symo_context *context, const symo_net_spec *spec,
                             symo_net_shape shapes[SYMO_NET_MAX_LAYERS + 1]) {
   char why[SYMO_NET_MAX_REASON];
   if (spec->num_layers < 1 || spec->num_layers > SYMO_NET_MAX_LAYERS)
-    return symo_fail(context, SYMO_E_ARGUMENT, "network: %zu layers (use 1 to %d)",
-                     spec->num_layers, (int)SYMO_NET_MAX_LAYERS);
+    return symo_fail(context, SYMO_E_ARGUMENT, "network: %zu %s (use 1 to %d)", spec->num_layers,
+                     symo_plural(spec->num_layers, "layer", "layers"), (int)SYMO_NET_MAX_LAYERS);
   if (spec->dtype != SYMO_F32 && spec->dtype != SYMO_F64)
     return symo_fail(context, SYMO_E_DTYPE, "network: number type %s (use f32 or f64)",
                      symo_dtype_name(spec->dtype));

@@ -5,6 +5,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "core/text.h"
 #include "experiments/net/graph.h"
 
 static void point(const symo_net *net, const symo_net_places *places, char *memory, void **value,
@@ -137,8 +138,8 @@ void symo_net_set_recompute(symo_net *net, bool on) {
 
 symo_status symo_net_set_chunk(symo_net *net, size_t examples) {
   if (examples > SYMO_NET_MAX_CHUNK)
-    return symo_fail(net->context, SYMO_E_SIZE, "network: chunks of %zu examples (at most %d)",
-                     examples, SYMO_NET_MAX_CHUNK);
+    return symo_fail(net->context, SYMO_E_SIZE, "network: chunks of %zu %s (at most %d)", examples,
+                     symo_plural(examples, "example", "examples"), SYMO_NET_MAX_CHUNK);
   symo_net_drop_lanes(net);
   if (examples > 0)
     net->sizes.chunk = examples;

@@ -9,6 +9,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "core/text.h"
 #include "experiments/net/graph.h"
 
 symo_train_spec symo_train_spec_default(void) {
@@ -38,8 +39,8 @@ static symo_status check(const trainer *t) {
     return symo_fail(context, SYMO_E_ARGUMENT, "training: betas %g and %g (they lie in [0, 1))",
                      s->beta1, s->beta2);
   if (s->batch > t->examples)
-    return symo_fail(context, SYMO_E_ARGUMENT, "training: batch %zu of %zu examples (take fewer)",
-                     s->batch, t->examples);
+    return symo_fail(context, SYMO_E_ARGUMENT, "training: batch %zu of %zu %s (take fewer)",
+                     s->batch, t->examples, symo_plural(t->examples, "example", "examples"));
   return SYMO_OK;
 }
 

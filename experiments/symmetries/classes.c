@@ -9,6 +9,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "io/names.h"
 
 /* More than any rule makes: values have 8 atoms, and 8 values meet at most. */
@@ -73,8 +74,8 @@ void sym_unite(sym_state *s, size_t a, size_t b) {
   size_t x = s->atoms[first].copies, y = s->atoms[second].copies;
   s->atoms[second].parent = first;
   if (x > 0 && y > 0 && x != y)
-    sym_limit_atom(s, first, SYM_IDENTITY, false, "it is divided into %zu heads and into %zu", x,
-                   y);
+    sym_limit_atom(s, first, SYM_IDENTITY, false, "it is divided into %zu %s and into %zu", x,
+                   symo_plural(x, "head", "heads"), y);
   if (x == 0) s->atoms[first].copies = y;
 }
 

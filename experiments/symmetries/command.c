@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/text.h"
 #include "experiments/cli/commands.h"
 #include "experiments/cli/data.h"
 #include "experiments/symmetries/infer.h"
@@ -78,8 +79,10 @@ static int print_text(cli *c, const sym_proposal *p, const symo_layout *layout) 
   char *text = NULL;
   symo_status status = symo_layout_to_text(layout, &text);
   if (status != SYMO_OK) return cli_fail_status(c, status);
-  printf("%zu spaces, %zu tensors, %zu parameters\n", p->num_spaces, p->num_tensors,
-         symo_layout_num_parameters(layout));
+  printf("%zu %s, %zu %s, %zu %s\n", p->num_spaces, symo_plural(p->num_spaces, "space", "spaces"),
+         p->num_tensors, symo_plural(p->num_tensors, "tensor", "tensors"),
+         symo_layout_num_parameters(layout),
+         symo_plural(symo_layout_num_parameters(layout), "parameter", "parameters"));
   for (size_t i = 0; i < p->num_spaces; i++) print_space(p, i);
   printf("\n%s\n", text);
   symo_free(text);

@@ -6,6 +6,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "io/names.h"
 
 static const struct {
@@ -148,8 +149,9 @@ symo_status graph_add(graph *g, const graph_node *node) {
   if (status != SYMO_OK) return status;
   if (node->num_from < ops[node->op].fewest || node->num_from > ops[node->op].most)
     return symo_fail(g->context, SYMO_E_SHAPE,
-                     "%s: nodes[%zu].from: %zu values for %s (takes %zu to %zu)", g->where, here,
-                     node->num_from, ops[node->op].name, ops[node->op].fewest, ops[node->op].most);
+                     "%s: nodes[%zu].from: %zu %s for %s (takes %zu to %zu)", g->where, here,
+                     node->num_from, symo_plural(node->num_from, "value", "values"),
+                     ops[node->op].name, ops[node->op].fewest, ops[node->op].most);
   for (size_t i = 0; i < node->num_from; i++)
     if (node->from[i] >= here || g->nodes[node->from[i]].op == GRAPH_OUTPUT)
       return symo_fail(g->context, SYMO_E_ARGUMENT,

@@ -7,6 +7,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "experiments/symmetries/graph.h"
 #include "io/file.h"
 #include "io/json.h"
@@ -112,8 +113,8 @@ static symo_status read_sizes(const reader *r, const char *at, json_t *value, bo
   if (status != SYMO_OK) return status;
   size_t n = json_array_size(value);
   if (n > GRAPH_MAX_SIZES)
-    return symo_fail(r->g->context, SYMO_E_SIZE, "%s: %s: %zu sizes (at most %d)", r->g->where, at,
-                     n, (int)GRAPH_MAX_SIZES);
+    return symo_fail(r->g->context, SYMO_E_SIZE, "%s: %s: %zu %s (at most %d)", r->g->where, at, n,
+                     symo_plural(n, "size", "sizes"), (int)GRAPH_MAX_SIZES);
   for (size_t i = 0; i < n && status == SYMO_OK; i++) {
     char item[ITEM];
     (void)snprintf(item, sizeof item, "%s[%zu]", at, i);
@@ -212,8 +213,9 @@ static symo_status read_froms(const reader *r, const char *at, json_t *value, gr
   if (status != SYMO_OK) return status;
   size_t n = json_array_size(value);
   if (n < fewest || n > most)
-    return symo_fail(r->g->context, SYMO_E_SHAPE, "%s: %s: %zu nodes for %s (takes %zu to %zu)",
-                     r->g->where, at, n, graph_op_name(node->op), fewest, most);
+    return symo_fail(r->g->context, SYMO_E_SHAPE, "%s: %s: %zu %s for %s (takes %zu to %zu)",
+                     r->g->where, at, n, symo_plural(n, "node", "nodes"), graph_op_name(node->op),
+                     fewest, most);
   for (size_t i = 0; i < n && status == SYMO_OK; i++) {
     char item[ITEM];
     (void)snprintf(item, sizeof item, "%s[%zu]", at, i);

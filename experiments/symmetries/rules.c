@@ -2,6 +2,7 @@
  * an operation f with parameters w is taken along when f(g w, g x) = g f(w, x) for all g that the
  * classes keep, so by induction every value moves as its classes say, and the loss, whose axes keep
  * nothing, does not move at all.  Contraction needs Q'Q = I, and w's axis there is dual. */
+#include "core/text.h"
 #include "experiments/symmetries/classes.h"
 
 #include <string.h>
@@ -12,8 +13,8 @@ static const sym_value *input_of(const sym_state *s, const graph_node *n, size_t
 
 static symo_status need_axes(sym_state *s, const sym_value *v, size_t least, const char *what) {
   if (v->order >= least) return SYMO_OK;
-  return sym_refuse(s, SYMO_E_SHAPE, "the value it is made from has %zu axes (needs %s)", v->order,
-                    what);
+  return sym_refuse(s, SYMO_E_SHAPE, "the value it is made from has %zu %s (needs %s)", v->order,
+                    symo_plural(v->order, "axis", "axes"), what);
 }
 
 static symo_status check_in(sym_state *s, const graph_node *n, const sym_value *x, size_t axis) {
@@ -88,8 +89,8 @@ static symo_status rule_matmul(sym_state *s, const graph_node *n, sym_value *out
   const sym_value *a = input_of(s, n, 0), *b = input_of(s, n, 1);
   size_t inner = n->transposed ? 1 : 0;
   if (a->order != 2 || b->order != 2 || a->start[2] != 2 || b->start[2] != 2)
-    return sym_refuse(s, SYMO_E_SHAPE, "values of %zu and %zu axes (takes two of two plain axes)",
-                      a->order, b->order);
+    return sym_refuse(s, SYMO_E_SHAPE, "values of %zu and %zu %s (takes two of two plain axes)",
+                      a->order, b->order, symo_plural(b->order, "axis", "axes"));
   size_t x = a->atoms[1], y = b->atoms[inner];
   if (sym_dim(s, x) != sym_dim(s, y))
     return sym_refuse(s, SYMO_E_SHAPE,
@@ -234,8 +235,8 @@ static symo_status rule_norm(sym_state *s, const graph_node *n, sym_value *out) 
 static symo_status rule_batchnorm(sym_state *s, const graph_node *n, sym_value *out) {
   *out = *input_of(s, n, 0);
   if (n->axis >= out->order)
-    return sym_refuse(s, SYMO_E_SHAPE, "axis %zu of a value with %zu axes (take a smaller one)",
-                      n->axis, out->order);
+    return sym_refuse(s, SYMO_E_SHAPE, "axis %zu of a value with %zu %s (take a smaller one)",
+                      n->axis, out->order, symo_plural(out->order, "axis", "axes"));
   bool tied = n->tensor[ROLE_GAIN] != NULL || n->tensor[ROLE_BIAS] != NULL;
   if (tied)
     sym_limit_axis(s, out, n->axis, SYM_PERMUTATION, false,
@@ -267,9 +268,9 @@ static symo_status rule_transpose(sym_state *s, const graph_node *n, sym_value *
   bool seen[SYM_MAX_ATOMS] = {false};
   symo_status status = SYMO_OK;
   if (n->order != x->order)
-    return sym_refuse(s, SYMO_E_SHAPE,
-                      "\"order\" has %zu entries for a value of %zu axes (one each)", n->order,
-                      x->order);
+    return sym_refuse(s, SYMO_E_SHAPE, "\"order\" has %zu %s for a value of %zu %s (one each)",
+                      n->order, symo_plural(n->order, "entry", "entries"), x->order,
+                      symo_plural(x->order, "axis", "axes"));
   for (size_t a = 0; a < n->order && status == SYMO_OK; a++) {
     if (n->sizes[a] >= x->order || seen[n->sizes[a]])
       return sym_refuse(s, SYMO_E_SHAPE, "\"order\" is no permutation of 0 to %zu (entry %zu: %zu)",
@@ -285,8 +286,8 @@ static symo_status rule_reduce(sym_state *s, const graph_node *n, sym_value *out
   bool last = strcmp(n->kind, "last") == 0, largest = strcmp(n->kind, "max") == 0;
   symo_status status = SYMO_OK;
   if (n->axis >= x->order)
-    return sym_refuse(s, SYMO_E_SHAPE, "axis %zu of a value with %zu axes (take a smaller one)",
-                      n->axis, x->order);
+    return sym_refuse(s, SYMO_E_SHAPE, "axis %zu of a value with %zu %s (take a smaller one)",
+                      n->axis, x->order, symo_plural(x->order, "axis", "axes"));
   sym_limit_axis(s, x, n->axis, last ? SYM_IDENTITY : SYM_PERMUTATION, false,
                  last ? "the last place is taken" : "all places are taken together");
   for (size_t a = 0; a < x->order && status == SYMO_OK; a++) {

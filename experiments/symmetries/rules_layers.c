@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/text.h"
 #include "experiments/symmetries/classes.h"
 
 /* ---- attention ---- */
@@ -21,9 +22,10 @@ static symo_status read_heads(sym_state *s, const graph_node *n, const sym_value
   size_t width = sym_axis_dim(s, x, x->order - 1), dim = n->head_dim;
   if (dim == 0 && width % n->heads != 0)
     return sym_refuse(s, SYMO_E_SHAPE,
-                      "the last axis of %s has dimension %zu, which %zu heads do not divide (give "
+                      "the last axis of %s has dimension %zu, which %zu %s do not divide (give "
                       "head_dim)",
-                      s->g->nodes[n->from[0]].name, width, n->heads);
+                      s->g->nodes[n->from[0]].name, width, n->heads,
+                      symo_plural(n->heads, "head", "heads"));
   if (dim == 0) dim = width / n->heads;
   h->inner = n->heads * dim;
   h->value = n->heads * (n->value_dim != 0 ? n->value_dim : dim);
@@ -128,8 +130,8 @@ symo_status sym_rule_attention(sym_state *s, const graph_node *n, sym_value *out
   const sym_value *x = &s->values[n->from[0]], *y = &s->values[n->from[n->num_from - 1]];
   heads h = {0};
   if (x->order != 2 || y->order != 2)
-    return sym_refuse(s, SYMO_E_SHAPE, "values of %zu and %zu axes (takes [positions, features])",
-                      x->order, y->order);
+    return sym_refuse(s, SYMO_E_SHAPE, "values of %zu and %zu %s (takes [positions, features])",
+                      x->order, y->order, symo_plural(y->order, "axis", "axes"));
   symo_status status = read_heads(s, n, x, &h);
   if (status == SYMO_OK) status = check_attention(s, n, &h);
   if (status != SYMO_OK) return status;
@@ -165,7 +167,8 @@ symo_status sym_rule_recurrent(sym_state *s, const graph_node *n, sym_value *out
   bool lstm = n->kind != NULL && strcmp(n->kind, "lstm") == 0;
   bool gru = n->kind != NULL && strcmp(n->kind, "gru") == 0;
   if (x->order != 2)
-    return sym_refuse(s, SYMO_E_SHAPE, "a value of %zu axes (takes [steps, features])", x->order);
+    return sym_refuse(s, SYMO_E_SHAPE, "a value of %zu %s (takes [steps, features])", x->order,
+                      symo_plural(x->order, "axis", "axes"));
   if (n->in != 0 && n->in != sym_axis_dim(s, x, 1))
     return sym_refuse(s, SYMO_E_SHAPE,
                       "axis 1 of %s has dimension %zu, but \"in\" says %zu (correct one of them)",
@@ -209,8 +212,9 @@ symo_status sym_rule_recurrent(sym_state *s, const graph_node *n, sym_value *out
 static symo_status per_axis(sym_state *s, const char *what, size_t count, const size_t *given,
                             size_t axes, const size_t *fallback, size_t *out) {
   if (count > 1 && count != axes)
-    return sym_refuse(s, SYMO_E_SHAPE, "%s has %zu numbers for %zu axes (one, or one each)", what,
-                      count, axes);
+    return sym_refuse(s, SYMO_E_SHAPE, "%s has %zu %s for %zu %s (one, or one each)", what, count,
+                      symo_plural(count, "number", "numbers"), axes,
+                      symo_plural(axes, "axis", "axes"));
   for (size_t a = 0; a < axes; a++) {
     out[a] = count == 0 ? fallback[a] : given[count == 1 ? 0 : a];
     if (out[a] == 0)
@@ -221,8 +225,8 @@ static symo_status per_axis(sym_state *s, const char *what, size_t count, const 
 
 static symo_status check_windowed(sym_state *s, const sym_value *x, size_t axes) {
   if (x->order != axes + 1)
-    return sym_refuse(s, SYMO_E_SHAPE, "a value of %zu axes (takes channels and %zu of positions)",
-                      x->order, axes);
+    return sym_refuse(s, SYMO_E_SHAPE, "a value of %zu %s (takes channels and %zu of positions)",
+                      x->order, symo_plural(x->order, "axis", "axes"), axes);
   for (size_t a = 1; a < x->order; a++)
     if (x->start[a + 1] - x->start[a] != 1)
       return sym_refuse(s, SYMO_E_UNSUPPORTED,
@@ -295,8 +299,8 @@ symo_status sym_rule_pool(sym_state *s, const graph_node *n, sym_value *out) {
   const sym_value *x = &s->values[n->from[0]];
   size_t window[SYM_MAX_ATOMS] = {0}, stride[SYM_MAX_ATOMS] = {0};
   if (x->order < 2)
-    return sym_refuse(s, SYMO_E_SHAPE, "a value of %zu axes (takes channels and positions)",
-                      x->order);
+    return sym_refuse(s, SYMO_E_SHAPE, "a value of %zu %s (takes channels and positions)", x->order,
+                      symo_plural(x->order, "axis", "axes"));
   symo_status status = check_windowed(s, x, x->order - 1);
   if (status == SYMO_OK)
     status = per_axis(s, "window", n->order, n->sizes, x->order - 1, ones, window);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/text.h"
 
 /* Widths that do not end where they begin are half of a network. */
 static symo_status mirror(symo_context *context, symo_net_spec *net) {
@@ -15,9 +16,8 @@ static symo_status mirror(symo_context *context, symo_net_spec *net) {
   const size_t half = net->num_layers;
   if (!symo_net_is_plain(net) || symo_net_outputs(net) == symo_net_inputs(net)) return SYMO_OK;
   if (2 * half > SYMO_NET_MAX_LAYERS)
-    return symo_fail(context, SYMO_E_ARGUMENT,
-                     "net: %zu layers and their mirror image (at most %d)", half,
-                     (int)SYMO_NET_MAX_LAYERS / 2);
+    return symo_fail(context, SYMO_E_ARGUMENT, "net: %zu %s and their mirror image (at most %d)",
+                     half, symo_plural(half, "layer", "layers"), (int)SYMO_NET_MAX_LAYERS / 2);
   widths[0] = symo_net_inputs(net);
   for (size_t l = 0; l < half; l++) widths[l + 1] = net->layers[l].width;
   for (size_t l = 0; l < half; l++) widths[half + 1 + l] = widths[half - 1 - l];

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/text.h"
 
 static symo_status create(symo_context *context, const train_spec *spec, train_model *out) {
   symo_net_spec net;
@@ -28,8 +29,10 @@ static symo_status create(symo_context *context, const train_spec *spec, train_m
     goto fail;
   }
   if (symo_net_outputs(&net) != train.outputs) {
-    status = symo_fail(context, SYMO_E_SHAPE, "net: %zu outputs for %zu classes (end it with %zu)",
-                       symo_net_outputs(&net), train.outputs, train.outputs);
+    status =
+        symo_fail(context, SYMO_E_SHAPE, "net: %zu %s for %zu %s (end it with %zu)",
+                  symo_net_outputs(&net), symo_plural(symo_net_outputs(&net), "output", "outputs"),
+                  train.outputs, symo_plural(train.outputs, "class", "classes"), train.outputs);
     goto fail;
   }
   SYMO_TRY(train_net_model(context, spec, &net, &train, &test, out));

@@ -5,6 +5,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "experiments/train/options.h"
 #include "experiments/train/record.h"
 #include "experiments/train/run.h"
@@ -50,15 +51,16 @@ static int answer(cli *c, const train_spec *spec, const char *directory, const t
     cli_set(c, o, "directory", json_string(directory));
     return cli_print_json(c, o);
   }
-  printf("%s  %s  %zu parameters  %llu steps  %.3g s (optimizer %.3g s)\n", spec->task->name,
-         spec->optimizer, r->parameters, (unsigned long long)r->steps, r->seconds,
+  printf("%s  %s  %zu %s  %llu %s  %.3g s (optimizer %.3g s)\n", spec->task->name, spec->optimizer,
+         r->parameters, symo_plural(r->parameters, "parameter", "parameters"),
+         (unsigned long long)r->steps, symo_plural(r->steps, "step", "steps"), r->seconds,
          r->optimizer_seconds);
   printf("loss %.6g (last tenth %.6g)", r->loss, r->smooth_loss);
   if (!isnan(r->val_loss)) printf("  held back %.6g (best %.6g)", r->val_loss, r->best_val_loss);
   if (!isnan(r->val_accuracy)) printf("  accuracy %.2f %%", 100 * r->val_accuracy);
   if (!isnan(r->train_loss)) printf("  trained on %.6g", r->train_loss);
   if (r->speeds[0] > 0) {
-    printf("\n%.0f tokens/s  ms", r->speeds[0]);
+    printf("\n%.0f %s/s  ms", r->speeds[0], symo_plural(r->speeds[0], "token", "tokens"));
     if (!isnan(r->speeds[1])) printf(" %.1f forward %.1f backward", r->speeds[1], r->speeds[2]);
     printf(" %.1f optimizer", r->speeds[3]);
   }

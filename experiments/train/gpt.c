@@ -11,6 +11,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "experiments/train/net_model.h"
 
 enum { TRAINED, HELD, PARTS };
@@ -130,11 +131,12 @@ static symo_status check(symo_context *context, const train_spec *spec, const gp
     return symo_fail(context, SYMO_E_ARGUMENT, "batch: 0 windows of a text (take at least one)");
   for (int part = TRAINED; part < PARTS && !(part == HELD && spec->whole); part++)
     if (m->text.count[part] <= m->block)
-      return symo_fail(
-          context, SYMO_E_ARGUMENT,
-          "%s: %zu tokens %s, but a window takes %zu (give a longer text, or a smaller "
-          "--block-size)",
-          m->text.what, m->text.count[part], names[part], m->block + 1);
+      return symo_fail(context, SYMO_E_ARGUMENT,
+                       "%s: %zu %s %s, but a window takes %zu (give a longer text, or a smaller "
+                       "--block-size)",
+                       m->text.what, m->text.count[part],
+                       symo_plural(m->text.count[part], "token", "tokens"), names[part],
+                       m->block + 1);
   return SYMO_OK;
 }
 

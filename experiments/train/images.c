@@ -8,6 +8,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "experiments/data/reader.h"
 #include "io/optim_state.h"
 
@@ -72,8 +73,8 @@ static symo_status split(symo_context *context, const train_spec *spec, symo_dat
   const size_t n = whole->examples;
   const size_t held = spec->test > 0 ? spec->test : n / 5;
   if (held >= n)
-    return symo_fail(context, SYMO_E_ARGUMENT, "test: %zu of %zu examples (leave some to train on)",
-                     held, n);
+    return symo_fail(context, SYMO_E_ARGUMENT, "test: %zu of %zu %s (leave some to train on)", held,
+                     n, symo_plural(n, "example", "examples"));
   const size_t kept = spec->train > 0 && spec->train < n - held ? spec->train : n - held;
   const uint64_t seed = spec->data_seed > 0 ? spec->data_seed : 1; /* the same for all seeds */
   train_order order = {0};

@@ -5,6 +5,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "experiments/compare/plot.h"
 #include "experiments/train/plot.h"
 
@@ -148,7 +149,9 @@ static size_t shown(const plot_runs *runs) {
 /* "training loss, mean of 5 lines" */
 static void figure_text(const plot_view *view, char *text, size_t size) {
   char mean[48] = "";
-  if (view->smooth > 1) (void)snprintf(mean, sizeof mean, ", mean of %zu lines", view->smooth);
+  if (view->smooth > 1)
+    (void)snprintf(mean, sizeof mean, ", mean of %zu %s", view->smooth,
+                   symo_plural(view->smooth, "line", "lines"));
   (void)snprintf(text, size, "%s%s",
                  strcmp(view->metric, "loss") == 0 ? "training loss" : "loss on held-back examples",
                  mean);

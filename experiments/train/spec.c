@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "experiments/train/tasks.h"
 #include "io/names.h"
 
@@ -223,8 +224,8 @@ symo_status train_spec_set(symo_context *context, train_spec *spec, const char *
   }
   if (f->kind != TEXT) return set_number(context, f, value, place);
   if (strlen(value) >= f->size)
-    return symo_fail(context, SYMO_E_ARGUMENT, "%s: longer than %zu characters (shorten it)", key,
-                     f->size - 1);
+    return symo_fail(context, SYMO_E_ARGUMENT, "%s: longer than %zu %s (shorten it)", key,
+                     f->size - 1, symo_plural(f->size - 1, "character", "characters"));
   if (f == &fields[0]) {
     symo_status status = set_preset(context, spec, value);
     if (status != SYMO_OK) return status;

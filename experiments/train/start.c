@@ -9,6 +9,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "core/text.h"
 #include "experiments/cli/data.h"
 
 #include <symo/io.h>
@@ -129,7 +130,8 @@ static int check_step(train_runner *r) {
 static void say_bytes(const train_runner *r) {
   if (r->model.remark[0] != '\0' && r->label == NULL) cli_note(r->c, "%s", r->model.remark);
   if (r->model.tokens == 0 || !(r->model.bytes > 0) || r->label != NULL) return;
-  cli_note(r->c, "%s: %zu parameters, about %s of memory", r->model.net, r->model.problem.size,
+  cli_note(r->c, "%s: %zu %s, about %s of memory", r->model.net, r->model.problem.size,
+           symo_plural(r->model.problem.size, "parameter", "parameters"),
            cli_format_bytes(r->model.bytes).text);
 }
 

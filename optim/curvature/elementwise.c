@@ -23,7 +23,8 @@ size_t symo_elementwise_roots(const void *self) { return 0; }
 symo_status symo_elementwise_describe(const void *self, char **text) {
   const elementwise *e = self;
   symo_text out = {0};
-  symo_text_add(&out, "%s for %zu numbers\n", e->what, e->task.layout->parameters);
+  symo_text_add(&out, "%s for %zu %s\n", e->what, e->task.layout->parameters,
+                symo_plural(e->task.layout->parameters, "number", "numbers"));
   return symo_text_finish(&out, e->task.context, text);
 }
 

@@ -213,5 +213,21 @@ succeeds "${estimate[@]}" --threads 2
 "$symo" "${estimate[@]}" --damping 1 >out 2>err || fail "--damping with h-g"
 grep -q 'no effect' err || fail "--damping with h-g says nothing"
 
+# One of a kind has no plural.
+single() {
+  "$symo" "$@" >out 2>err </dev/null
+  grep -hE '(^|[^0-9.,-])1 (spaces|tensors|parameters|examples|elements|labels|numbers|axes|steps|samples)' out err &&
+    fail "$*: a plural of one"
+}
+single layout --layout 'w: identity 1; x[w]'
+single symmetries --net 2-1
+single symmetries --net 2-3-1
+single verify --layout 'h: sign-flip 1; x[h]' --samples 200
+single verify --data teacher --net 1-2-1 --examples 1 --samples 1
+single compare --data teacher --net 1-1-1 --no-bias --examples 1 --train-steps 1 --no-plots --out one
+single step --plan --layout 'w: identity 1; x[w]' --optimizer adam
+single train classifier --data digits --net 64-2-10 --steps 1 --train 1 --test 1 --out single
+rm -rf one single
+
 no_rest .
 [ $failures -eq 0 ]
