@@ -355,7 +355,7 @@ static void count_orbits(const blocks *f, size_t counts[SYMO_TUPLES + 1]) {
 static symo_status is_proved(const generator_set *g, const blocks *f, unsigned orders, bool *out) {
   size_t counts[SYMO_TUPLES + 1], wanted[SYMO_TUPLES + 1];
   bool counted;
-  symo_status status = symo_tuple_orbits(g, &counted, counts);
+  symo_status status = symo_tuple_orbits(g, symo_tuples_of(orders), &counted, counts);
   count_orbits(f, wanted);
   *out = status == SYMO_OK && counted;
   for (size_t p = 1; p <= 2; p++)

@@ -19,12 +19,20 @@
 #include "core/error.h"
 #include "groups/rotation.h"
 
-enum { MOST_NODES = 3000, RANDOM = 24, BURN_IN = 40, STEPS = 8, LEAST_SLOTS = 10, UNSEEN = 2 };
+enum {
+  MOST_NODES = 3000,
+  MOST_POINTS = 1 << 20,
+  RANDOM = 24,
+  BURN_IN = 40,
+  STEPS = 8,
+  LEAST_SLOTS = 10,
+  UNSEEN = 2
+};
 
 typedef struct chain {
   const generator_set *set;
   symo_rng *rng;
-  size_t d, nodes;
+  size_t d, most, nodes;
   size_t *counts;
   bool counted, plain; /* plain: no signs at all */
 } chain;
@@ -181,10 +189,10 @@ static symo_status count_from(chain *c, size_t length, const stabiliser *s, size
   symo_status status = SYMO_OK;
   size_t d = c->d, orbit = 0, fixed = 0;
   if (s->num == 0) { /* nothing moves: every tuple by itself */
-    for (size_t k = length + 1; k <= SYMO_TUPLES; k++) c->counts[k] += weight *= d;
+    for (size_t k = length + 1; k <= c->most; k++) c->counts[k] += weight *= d;
     return SYMO_OK;
   }
-  if (++c->nodes > MOST_NODES) {
+  if (++c->nodes > MOST_NODES || c->nodes * d > MOST_POINTS) {
     c->counted = false;
     return SYMO_OK;
   }
@@ -195,7 +203,7 @@ static symo_status count_from(chain *c, size_t length, const stabiliser *s, size
   for (size_t start = 0; start < d && c->counted; start++) {
     if (p.sign[start] != UNSEEN) continue;
     c->counts[length + 1] += orbit_of(c, s, start, &p, &orbit) ? weight : 0;
-    if (length + 1 == SYMO_TUPLES) continue;
+    if (length + 1 == c->most) continue;
     if (c->plain && is_fixed(c, s, start)) {
       fixed++;
       continue;
@@ -213,10 +221,11 @@ fail:
   return status;
 }
 
-symo_status symo_tuple_orbits(const generator_set *set, bool *counted,
+symo_status symo_tuple_orbits(const generator_set *set, size_t most, bool *counted,
                               size_t counts[SYMO_TUPLES + 1]) {
   symo_status status = SYMO_OK;
-  chain c = {.set = set, .d = set->dim, .counts = counts, .counted = true, .plain = true};
+  chain c = {.set = set, .d = set->dim, .most = most, .counts = counts};
+  c.counted = c.plain = true;
   stabiliser all = {0};
   size_t d = set->dim;
   memset(counts, 0, (SYMO_TUPLES + 1) * sizeof *counts);
@@ -250,7 +259,7 @@ static size_t commutant_of(unsigned orders, const size_t counts[SYMO_TUPLES + 1]
 symo_status symo_commutant_count(const generator_set *set, unsigned orders, size_t *count) {
   bool counted;
   size_t counts[SYMO_TUPLES + 1];
-  symo_status status = symo_tuple_orbits(set, &counted, counts);
+  symo_status status = symo_tuple_orbits(set, symo_tuples_of(orders), &counted, counts);
   *count = status == SYMO_OK && counted ? commutant_of(orders, counts) : 0;
   return status;
 }

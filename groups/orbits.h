@@ -5,14 +5,17 @@
 
 /* Orbits of index tuples under signed permutations: the invariant tensors of order k have one
  * dimension for each orbit of k-tuples that does not meet itself with the other sign; counts[k] is
- * their number for k = 1 .. 4.
+ * their number for k = 1 .. most <= SYMO_TUPLES, 0 beyond.
  *
  * Found by a chain of stabilisers, (i), (i, j), .., from random elements of each: a count is never
  * below the truth, and above it only if random elements fail to generate a stabiliser.  *counted is
  * false where there are other generators, or too many stabilisers to look at. */
 enum { SYMO_TUPLES = 4 };
-symo_status symo_tuple_orbits(const generator_set *set, bool *counted,
+symo_status symo_tuple_orbits(const generator_set *set, size_t most, bool *counted,
                               size_t counts[SYMO_TUPLES + 1]);
+
+/* The longest tuples that the commutant of the sum of the tensor powers in `orders` calls for. */
+static inline size_t symo_tuples_of(unsigned orders) { return orders >> 2 & 1 ? 4 : 2; }
 
 /* The dimension of the commutant of the sum of the tensor powers in `orders`, bits 1 and 2, by the
  * same count; 0: not counted. */

@@ -45,7 +45,7 @@ size_t symo_set_partitions(size_t k, size_t d) { return ways(k, d, false); }
 static symo_status moves_freely(const generator_set *set, bool even, unsigned orders, bool *out) {
   size_t counts[SYMO_TUPLES + 1];
   bool counted;
-  symo_status status = symo_tuple_orbits(set, &counted, counts);
+  symo_status status = symo_tuple_orbits(set, symo_tuples_of(orders), &counted, counts);
   *out = status == SYMO_OK && counted;
   for (size_t p = 1; p <= 2; p++)
     for (size_t q = p; q <= 2; q++)

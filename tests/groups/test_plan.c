@@ -142,6 +142,45 @@ Test(plan, cost_and_text) {
   symo_world_close(&w);
 }
 
+/* Labels of one space name its algebra, those of several the product. */
+Test(plan, types_are_named) {
+  static const double by_i_and_j[2][16] = {{0, -1, 0, 0, 1, 0, 0, 0, 0, 0, 0, -1, 0, 0, 1, 0},
+                                           {0, 0, -1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, -1, 0, 0}};
+  static const char *const axes[] = {"q", "c", "e"};
+  static const struct {
+    size_t first, order;
+    const char *type;
+  } tensors[] = {{0, 1, " 1 quaternionic "},
+                 {1, 1, " 1 complex "},
+                 {0, 2, " 1 H x C "},
+                 {1, 2, " 1 C x C "},
+                 {0, 3, " 1 H x C x C "}};
+  symo_context *context = symo_test_context();
+  symo_group_spec spec = symo_group_spec_default("custom");
+  spec.generators = (symo_generators){.dim = 4, .num_matrices = 2, .matrices = by_i_and_j[0]};
+  symo_group *q8;
+  cr_ok(context, symo_group_create(context, &spec, &q8));
+  for (size_t k = 0; k < sizeof tensors / sizeof *tensors; k++) {
+    symo_layout *layout;
+    symo_plan *plan;
+    char *text;
+    cr_ok(context, symo_layout_create(context, &layout));
+    cr_ok(context, symo_layout_add_space(layout, "q", 4, q8));
+    cr_ok(context, symo_layout_add_space(layout, "c", 3, symo_group_find("cyclic")));
+    cr_ok(context, symo_layout_add_space(layout, "e", 5, symo_group_find("cyclic")));
+    cr_ok(context, symo_layout_add_tensor(layout, "w", tensors[k].order, axes + tensors[k].first));
+    cr_ok(context, symo_plan_create(layout, NULL, &plan));
+    cr_ok(context, symo_plan_describe(plan, &text));
+    cr_assert_not_null(strstr(text, tensors[k].type), "no \"%s\" in\n%s", tensors[k].type, text);
+    symo_free(text);
+    symo_plan_destroy(plan);
+    symo_layout_destroy(layout);
+  }
+  symo_group_destroy(q8);
+  symo_context_destroy(context);
+  cr_no_leaks();
+}
+
 /* Work space never exceeds what the plan says, nor memory what is held and worked with. */
 Test(plan, work_space_is_as_announced) {
   symo_world w;

@@ -34,7 +34,7 @@ static generator_set *symmetric(const gens_world *w, size_t d) {
 static void check_counts(const generator_set *set, const size_t wanted[4]) {
   size_t counts[SYMO_TUPLES + 1];
   bool counted;
-  cr_ok(set->context, symo_tuple_orbits(set, &counted, counts));
+  cr_ok(set->context, symo_tuple_orbits(set, SYMO_TUPLES, &counted, counts));
   cr_assert(counted);
   for (size_t k = 0; k < 4; k++)
     cr_assert_eq(counts[k + 1], wanted[k], "%zu-tuples: %zu orbits, not %zu", k + 1, counts[k + 1],
@@ -87,7 +87,7 @@ Test(orbits, random_groups_as_by_search) {
         sign[i] = trial % 2 == 1 && symo_rng_below(w.rng, 2) == 1 ? -1 : 1;
       cr_ok(w.context, symo_generator_set_add_monomial(set, image, sign));
     }
-    cr_ok(w.context, symo_tuple_orbits(set, &counted, counts));
+    cr_ok(w.context, symo_tuple_orbits(set, SYMO_TUPLES, &counted, counts));
     cr_assert(counted);
     double *room = malloc(sizeof *room * 1296);
     for (unsigned p = 1; p <= 2; p++)
