@@ -238,3 +238,29 @@ Test(optim_scales, adam_is_as_published) {
     }
   cr_no_leaks();
 }
+
+/* Norms that float64 cannot hold are clipped to what is asked for; what parameters cannot hold is
+ * refused by the tensor's name, and they stay as they are. */
+Test(optim_scales, clipping_and_the_end_of_the_range) {
+  symo_test_stepper s;
+  double zero[N] = {0}, sum = 0;
+  symo_stepper_open(&s, matrices, SYMO_F64, 84, false);
+  symo_stepper_preset(&s, "sgd", "lr=1 clip_norm=1");
+  symo_stepper_set(&s, zero);
+  for (size_t i = 0; i < s.w.n; i++) s.g[i] = (i % 2 == 0 ? 1 : -0.5) * 0x1p1023;
+  symo_step_report report = symo_stepper_step(&s);
+  cr_assert(report.accepted && report.gradient_norm > 0x1p1023);
+  for (size_t i = 0; i < s.w.n; i++) {
+    cr_assert(s.theta[i] * s.g[i] < 0);
+    sum += s.theta[i] * s.theta[i];
+  }
+  cr_assert(fabs(sum - 1) <= 1e-13 && fabs(report.update_norm - 1) <= 1e-13);
+  symo_stepper_preset(&s, "sgd", "lr=4");
+  symo_stepper_set(&s, zero);
+  symo_test_vector_set(&s.grad, s.g);
+  cr_fails(s.w.context, SYMO_E_NUMERIC, "the step of tensor w1 overflows f64",
+           symo_optim_step(s.state, symo_test_in(&s.grad), symo_test_out(&s.params), NULL));
+  symo_test_vector_get(&s.params, s.theta);
+  cr_assert(memcmp(s.theta, zero, s.w.n * sizeof *zero) == 0);
+  symo_stepper_close(&s);
+}
