@@ -1,6 +1,7 @@
 /* Structured matrices: making, reading, and the linear operations on them. */
 #include "hessian/hessian.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -63,6 +64,18 @@ symo_status symo_hessian_check(const symo_hessian *h, const char *what) {
                        what, l->name, symo_dtype_name(t));
   }
   return SYMO_OK;
+}
+
+symo_status symo_hessian_check_small(const symo_hessian *h, size_t label, double largest,
+                                     const char *what) {
+  symo_dtype t = h->plan->dtype;
+  const plan_label *l = &h->plan->labels[label];
+  size_t n = l->count * l->m * l->m;
+  double least = t == SYMO_F32 ? FLT_MIN : DBL_MIN;
+  if (!(largest > 0) || symo_nd_max_abs(symo_nd_dense(t, h->m[label], 1, &n)) >= least)
+    return SYMO_OK;
+  return symo_fail(h->context, SYMO_E_NUMERIC, "%s: label %s: underflows %s (use f64 or scale)",
+                   what, l->name, symo_dtype_name(t));
 }
 
 void symo_hessian_destroy(symo_hessian *h) {
@@ -165,6 +178,23 @@ double symo_hessian_frobenius(const symo_hessian *h) {
   return norm;
 }
 
+static double largest_of(const symo_hessian *h, size_t label) {
+  const plan_label *l = &h->plan->labels[label];
+  size_t n = l->count * l->m * l->m;
+  return l->dropped ? 0 : symo_nd_max_abs(symo_nd_dense(h->plan->dtype, h->m[label], 1, &n));
+}
+
+/* By a factor that the type need not hold. */
+static void scale(symo_dtype dtype, size_t n, double a, void *m) {
+  double least = dtype == SYMO_F32 ? FLT_MIN : DBL_MIN,
+         range = dtype == SYMO_F32 ? FLT_MAX : DBL_MAX;
+  symo_nd all = symo_nd_dense(dtype, m, 1, &n);
+  int exponent = 0;
+  if (a != 0 && !(fabs(a) >= least && fabs(a) <= range)) a = frexp(a, &exponent);
+  if (a != 1) symo_scal(dtype, n, a, m);
+  if (exponent != 0) symo_nd_shift(exponent, all, all);
+}
+
 /* out = a x + b y; y may be NULL. */
 static symo_status combine(const char *where, double a, const symo_hessian *x, double b,
                            const symo_hessian *y, symo_hessian **out) {
@@ -178,6 +208,8 @@ static symo_status combine(const char *where, double a, const symo_hessian *x, d
         "hessian_add: sum of matrices of different plans (make both from the same layout, "
         "coupling, centring and dtype)");
   symo_hessian *h;
+  double least = x->plan->dtype == SYMO_F32 ? FLT_MIN : DBL_MIN, most = 0;
+  for (size_t i = 0; i < x->plan->num_labels; i++) most = fmax(most, largest_of(x, i));
   symo_status status = symo_hessian_create(x->plan, x->name, &h);
   if (status != SYMO_OK) return status;
   for (size_t i = 0; i < x->plan->num_labels; i++) {
@@ -185,7 +217,17 @@ static symo_status combine(const char *where, double a, const symo_hessian *x, d
     if (l->dropped) continue;
     size_t numbers = l->count * l->m * l->m;
     memcpy(h->m[i], x->m[i], numbers * symo_dtype_size(x->plan->dtype));
-    if (a != 1) symo_scal(x->plan->dtype, numbers, a, h->m[i]);
+    scale(x->plan->dtype, numbers, a, h->m[i]);
+    if (y == NULL && a != 0) {
+      double before = largest_of(x, i);
+      bool counts = before >= least && before > symo_rank_tolerance(x->plan->dtype, l->m) * most;
+      if (counts) status = symo_hessian_check_small(h, i, before, "hessian: scale");
+      if (status != SYMO_OK) {
+        symo_hessian_destroy(h);
+        return status;
+      }
+      continue;
+    }
     if (y == NULL) continue;
     symo_axpy(x->plan->dtype, numbers, b, y->m[i], h->m[i]);
     /* BLAS may fuse a product with a sum in the middle of an array and not at its end. */

@@ -21,6 +21,11 @@ void symo_hessian_set_name(symo_hessian *hessian, const char *name);
 /* SYMO_E_NUMERIC with the label's name if a number has overflowed. */
 symo_status symo_hessian_check(const symo_hessian *hessian, const char *what);
 
+/* The same if the M of a label, the largest entry of which would be `largest`, is below the normal
+ * numbers of the type. */
+symo_status symo_hessian_check_small(const symo_hessian *hessian, size_t label, double largest,
+                                     const char *what);
+
 /* hessian/near.c.  The power of two near the largest entry of a vector, or of the M of a label; 0 where
  * it is harmless as it is. */
 int symo_near_level(symo_dtype dtype, double largest);

@@ -4,6 +4,7 @@
  * of all r sum to the projector), so the formula holds in it as in an orthonormal basis.
  *
  * Scaling spaces: the M of the structure groups, times the moments (a Hessian moves like g g'). */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -78,6 +79,8 @@ symo_status symo_reynolds(const symo_plan *plan, const double *dense, symo_hessi
   if (!symo_all_finite(SYMO_F64, p * p, dense))
     return symo_fail(plan->context, SYMO_E_NONFINITE,
                      "reynolds: the matrix holds NaN or infinity (check where it comes from)");
+  size_t entries = p * p;
+  double most = symo_nd_max_abs(symo_nd_dense(SYMO_F64, (void *)(uintptr_t)dense, 1, &entries));
   symo_status status;
   symo_plan *wide = NULL; /* the same plan in float64 */
   symo_hessian *average64 = NULL, *result = NULL;
@@ -92,8 +95,14 @@ symo_status symo_reynolds(const symo_plan *plan, const double *dense, symo_hessi
   SYMO_TRY(symo_hessian_create(plan, "reynolds", &result));
   for (size_t i = 0; i < plan->num_labels; i++) {
     const plan_label *l = &plan->labels[i];
-    for (size_t k = 0; !l->dropped && k < l->count * l->m * l->m; k++)
+    size_t n = l->count * l->m * l->m;
+    if (l->dropped) continue;
+    for (size_t k = 0; k < n; k++)
       symo_put(plan->dtype, result->m[i], k, ((const double *)average64->m[i])[k]);
+    double largest = symo_nd_max_abs(symo_nd_dense(SYMO_F64, average64->m[i], 1, &n));
+    /* What is nothing beside the whole matrix may vanish. */
+    if (largest > symo_rank_tolerance(SYMO_F64, p) * most && largest >= DBL_MIN)
+      SYMO_TRY(symo_hessian_check_small(result, i, largest, "reynolds"));
   }
   SYMO_TRY(symo_hessian_check(result, "reynolds"));
   *out = result;

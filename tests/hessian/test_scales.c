@@ -162,6 +162,16 @@ Test(estimate_scales, solutions_and_products) {
         }
     cr_ok(w.context, symo_hessian_scale(ldexp(1, -far + 20), h, &scaled));
     cr_fails(w.context, SYMO_E_NUMERIC, "underflows", symo_hessian_power(scaled, 2, 0, &root));
+    cr_fails(w.context, SYMO_E_NUMERIC, "underflows",
+             symo_hessian_scale(ldexp(1, -100), scaled, &root));
+    double *dense = symo_dense_new(w.n, w.n);
+    for (size_t i = 0; i < w.n; i++) dense[i * w.n + i] = 0x1p-140;
+    if (narrow)
+      cr_fails(w.context, SYMO_E_NUMERIC, "underflows", symo_reynolds(plan, dense, &root));
+    if (!narrow) cr_ok(w.context, symo_reynolds(plan, dense, &root));
+    symo_hessian_destroy(root);
+    root = NULL;
+    free(dense);
     symo_hessian_destroy(scaled);
     scaled = NULL;
     symo_test_vector_free(&x);
