@@ -7,6 +7,7 @@
 # about an hour on one core.
 #
 #   gpt.sh tune NAME | final NAME | report      parts, of the same $WORK; without: everything
+#   gpt.sh preset                               the preset symo as it stands, into gpt/preset.txt
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 symo=${SYMO:-$here/../../build/symo}
@@ -20,7 +21,8 @@ fixed() {
   adamw | muon) echo "--optimizer $1" ;;
   soap) echo "--optimizer soap --set refresh_every=10" ;;
   shampoo) echo "--optimizer shampoo --set refresh_every=10 --set graft=adam" ;;
-  symo-bd | symo) echo "--optimizer $1 $stateless --groups mlp=signed-permutation" ;;
+  symo) echo "--optimizer symo-published $stateless --groups mlp=signed-permutation" ;;
+  symo-bd) echo "--optimizer symo-published --set curvature=orbit-blocked $stateless --groups mlp=signed-permutation" ;;
   esac
 }
 space() {
@@ -59,9 +61,15 @@ final() {
   echo "\$ symo sweep gpt ${all[*]} --steps 2000   (seeds 21 to 23)"
   sweep "${all[@]}" --steps 2000 --eval-every 100 --eval-iters 50 --seed 21 --seeds 3 --out "$work/$1"
 }
+preset() {
+  echo "\$ symo sweep gpt --optimizer symo --steps 2000   (seeds 21 to 23)"
+  sweep --optimizer symo --steps 2000 --eval-every 100 --eval-iters 50 --seed 21 --seeds 3 --out "$work/preset"
+}
 report() { python3 "$here/gpt.py" "$work" "${names[@]}"; }
 mkdir -p "$here/gpt"
-if [ $# -gt 0 ]; then
+if [ "${1:-}" = preset ]; then
+  preset >"$here/gpt/preset.txt"
+elif [ $# -gt 0 ]; then
   "$@"
 else
   {

@@ -249,7 +249,7 @@ static const struct refusal {
     {"{\"preset\": \"sgd\", \"match\": \"*\"}", "match: unknown key"},
     {"{\"preset\": \"sgd\", \"lr\": \"1\"}", "lr: must be a number, not a string (learning rate)"},
     {"{\"preset\": \"sgd\", \"lr\": -1}", "lr: -1 (must be a number from 0 to"},
-    {"{\"preset\": \"sgd\", \"lr\": 1e300}", "lr: 1e+300 (must be"},
+    {"{\"preset\": \"sgd\", \"lr\": 1e300}", "lr: 1e300 (must be"},
     {"{\"preset\": \"sgd\", \"lr\": 1e400}", "line 1"},
     {"{\"preset\": \"sgd\", \"lr\": null}", "lr: must be a number, not null"},
     {"{\"preset\": \"sgd\", \"refresh_every\": 1.5}", "refresh_every: 1.5 (must be a whole number"},
