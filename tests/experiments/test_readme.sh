@@ -46,16 +46,33 @@ for block in "$WORK"/block*.sh; do
   [ -e "$block" ] || continue
   rm -rf "$WORK/clone"
   mkdir "$WORK/clone" "$WORK/clone/build"
-  cp -R Makefile README.md core include "$WORK/clone"
+  cp -R .gitignore Makefile README.md core include "$WORK/clone"
   ln -s "${SYMO:-$BUILD/symo}" "$WORK/clone/build/symo"
   if ! (cd "$WORK/clone" && SYMO_DATA='' bash -eu "$block") \
     >"$WORK/block.out" 2>&1 </dev/null; then
     complain "$(basename "$block") does not run: $(tail -n 3 "$WORK/block.out")"
   fi
+  # What the commands make is not to be committed.
+  if command -v git >/dev/null; then
+    left=$(cd "$WORK/clone" && git init -q . && git status --porcelain --untracked-files=normal |
+      grep -vE ' (\.gitignore|Makefile|README\.md|core/|include/)$' || true)
+    [ -z "$left" ] || complain "$(basename "$block") makes files that .gitignore does not name: $left"
+  fi
 done
 
+# The numbers under the first picture are those in it.
+for row in h-g shampoo kfac diagonal; do
+  value=$(awk -v row="\"$row\"," '$1 == "\"name\":" { on = $2 == row }
+    on && $1 == "\"cosine_abs_hessian\":" { printf "%.2f", $2; exit }' docs/results/digits/results.json)
+  sed -n '/digits\/matrices.png/,/^## /p' README.md | grep -qF "$value" ||
+    complain "the caption does not say $value, the cosine of $row"
+done
+
+# Commands with files stand in those blocks; elsewhere they would need files that nobody has.
+grep -nE '^    symo .*(safetensors|L\.json)' README.md && complain "commands outside of the blocks that run"
+
 while read -r name; do
-  grep -q "^  $name)" bootstrap || complain "names ./bootstrap $name, which is not there"
+  grep -qE "^  ([a-z -]*\| )*$name( \| [a-z -]*)*\)" bootstrap || complain "names ./bootstrap $name, which is not there"
 done < <(grep -oE '\./bootstrap [a-z]+' README.md | awk '{ print $2 }' | sort -u)
 while read -r name; do
   grep -qE "^([a-z -]* )?$name( [a-z -]*)?:" Makefile ||
