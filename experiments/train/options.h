@@ -37,7 +37,8 @@
        .help = "mnist, fashion-mnist (folders in $SYMO_DATA, data or here), a folder or file in "  \
                "idx format, digits, a CSV file; default: mnist where it is found, else digits.  "  \
                "gpt: a text, several one behind the other; default: tinyshakespeare.txt where it " \
-               "is found, else the sources of libsymo"},                                           \
+               "is found, else the sources of libsymo; without a byte order mark, CR LF and CR "   \
+               "as LF"},                                                                           \
       {.name = "label",                                                                            \
        .arg = "COLUMN",                                                                            \
        .kind = CLI_STRING,                                                                         \
