@@ -5,6 +5,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "experiments/data/csv.h"
 #include "io/file.h"
 #include "io/names.h"
@@ -84,9 +85,9 @@ static void say(const csv_table *t, bool none, symo_dataset *out) {
   char what[64] = "targets: numbers, column";
   if (none) snprintf(what, sizeof what, "left out: column");
   if (out->classes) snprintf(what, sizeof what, "targets: %zu classes, column", out->outputs);
-  snprintf(out->remark, sizeof out->remark,
-           "%.400s: %zu examples of %zu inputs; %s %zu; %s%s%s%s%s", t->path, out->examples,
-           out->inputs, what, t->label, names, separator,
+  snprintf(out->remark, sizeof out->remark, "%.400s: %zu %s of %zu %s; %s %zu; %s%s%s%s%s", t->path,
+           out->examples, symo_plural(out->examples, "example", "examples"), out->inputs,
+           symo_plural(out->inputs, "input", "inputs"), what, t->label, names, separator,
            t->decimal == ',' ? ", decimal commas" : "",
            t->trailing ? ", separators at the end of lines" : "",
            t->comments > 0 ? ", comments passed over" : "");

@@ -141,7 +141,9 @@ static symo_status standardize(symo_context *context, const train_spec *spec, tr
   SYMO_TRY(symo_data_frame_apply(context, out->data, frame, test));
   for (size_t j = 0; frame->mean != NULL && j < frame->inputs; j++)
     constant += frame->mean[frame->inputs + j] > 0.0 ? 0 : 1;
-  if (constant > 0) train_add_remark(out, "%zu constant inputs became 0", constant);
+  if (constant > 0)
+    train_add_remark(out, "%zu constant %s became 0", constant,
+                     symo_plural(constant, "input", "inputs"));
 fail:
   return status;
 }

@@ -368,7 +368,7 @@ for option in "--label 3" "--target-scale 5" "--train-lr 1"; do
 done
 works --data two.csv --label y --net 1-2-1 --target-scale 2 --train-steps 1 --train-lr 1 --no-plots --out w
 grep -q 'no effect' err && fail "no effect? $(cat err)"
-grep -q 'two.csv: 2 examples of 1 inputs; targets: numbers, column 1; the first line holds names' err ||
+grep -q 'two.csv: 2 examples of 1 input; targets: numbers, column 1; the first line holds names' err ||
   fail "two.csv: $(cat err)"
 refused 4 'nothing.csv' --data nothing.csv --no-plots --out v
 deep=2$(printf -- '-2%.0s' {1..30})

@@ -213,7 +213,7 @@ awk 'BEGIN { print "kind,a,b,c"
     k = r % 3; print k "," 1000 * (k == 1) + s / 700 "," 1e-3 * (k == 2) + 3 "," 7
   } }' >scales.csv
 works train classifier --data scales.csv --label kind --standardize --steps 40 --lr 0.05 --out sc
-has err '1 constant inputs became 0; a step takes all 96 examples to train on, not 128'
+has err '1 constant input became 0; a step takes all 96 examples to train on, not 128'
 has out 'accuracy 100.00 %'
 works eval --checkpoint sc/checkpoint.safetensors --data scales.csv
 has out 'accuracy 100.00 %'
