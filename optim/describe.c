@@ -32,9 +32,11 @@ void symo_rule_reason(const symo_optim *optim, size_t tensor, char text[RULE_REA
   const int used = snprintf(text, RULE_REASON, "rule %zu: \"%.120s\"", index, rule->pattern);
   const size_t room = RULE_REASON - (size_t)used;
   if (rule->min_order == rule->max_order)
-    snprintf(text + used, room, ", %d axes", rule->min_order);
+    snprintf(text + used, room, ", %d %s", rule->min_order,
+             symo_plural(rule->min_order, "axis", "axes"));
   else if (rule->min_order > 0 || rule->max_order < SYMO_MAX_ORDER)
-    snprintf(text + used, room, ", %d to %d axes", rule->min_order, rule->max_order);
+    snprintf(text + used, room, ", %d to %d %s", rule->min_order, rule->max_order,
+             symo_plural(rule->max_order, "axis", "axes"));
 }
 
 static void add_tensors(symo_text *out, const symo_optim *optim) {
@@ -141,8 +143,10 @@ static symo_status add_preconditioner(symo_text *out, const optim_block *b) {
 
 static symo_status add_block(symo_text *out, const symo_optim *optim, const optim_block *b) {
   const symo_method *m = &b->method;
-  symo_text_add(out, "rule %zu: %s, curvature %s, %zu tensors, %zu parameters\n", b->rule,
-                name_of(m), m->curvature, b->num_tensors, b->layout->parameters);
+  symo_text_add(out, "rule %zu: %s, curvature %s, %zu %s, %zu %s\n", b->rule, name_of(m),
+                m->curvature, b->num_tensors, symo_plural(b->num_tensors, "tensor", "tensors"),
+                b->layout->parameters,
+                symo_plural(b->layout->parameters, "parameter", "parameters"));
   add_settings(out, m);
   if (b->curvature == NULL) {
     symo_text_add(out, "    products of the problem by %s, at most %.0f a step\n", m->solver,

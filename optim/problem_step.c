@@ -4,6 +4,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "hessian/problem.h"
 #include "optim/state.h"
 
@@ -11,8 +12,8 @@ static symo_status check_problem(const symo_optim *optim, const symo_problem *pr
   if (problem->gradient == NULL)
     return symo_fail(optim->context, SYMO_E_UNSUPPORTED, "optim: the problem has no gradient");
   if (problem->size != optim->layout->parameters)
-    return symo_fail(optim->context, SYMO_E_SHAPE,
-                     "optim: the problem has %zu parameters, the layout %zu", problem->size,
+    return symo_fail(optim->context, SYMO_E_SHAPE, "optim: the problem has %zu %s, the layout %zu",
+                     problem->size, symo_plural(problem->size, "parameter", "parameters"),
                      optim->layout->parameters);
   if (problem->dtype != optim->dtype)
     return symo_fail(optim->context, SYMO_E_DTYPE, "optim: the problem is in %s, the plan in %s",

@@ -109,7 +109,7 @@ static const cli_option options[] = {
     {.name = "only",
      .kind = CLI_STRING,
      .arg = "TEXT",
-     .help = "Cases whose name contains TEXT: mlp, gpt2, f32, h-g, ..."},
+     .help = "Cases whose name contains TEXT: mlp, gpt2, f32, h-g and so on"},
     {.name = "check", .kind = CLI_FLAG, .help = "Exit with 1 if a target is missed"},
     {.name = NULL}};
 

@@ -29,10 +29,13 @@ static void print_wrapped(const char *text) {
   (void)putchar('\n');
 }
 
+/* A bound that large is for the machine; the message of a number beyond it names it. */
+static const double no_bound = 1e8;
+
 static void print_row(const cli_option *o) {
   char text[1536], range[96] = "", choices[640] = "", extra[128] = "";
   bool bounded = o->min != 0 || o->max != 0;
-  if (bounded && isfinite(o->min) && isfinite(o->max))
+  if (bounded && isfinite(o->min) && o->max < no_bound)
     (void)snprintf(range, sizeof range, " From %s to %s.", symo_decimal_of(o->min).text,
                    symo_decimal_of(o->max).text);
   else if (bounded && isfinite(o->min))
@@ -48,7 +51,9 @@ static void print_row(const cli_option *o) {
     (void)snprintf(extra, sizeof extra, " Required.");
   else if (o->fallback)
     (void)snprintf(extra, sizeof extra, " Default: %s.", o->fallback);
-  (void)snprintf(text, sizeof text, "%s.%s%s%s%s", o->help, choices, range,
+  size_t length = strlen(o->help);
+  const char *stop = length > 0 && o->help[length - 1] == '.' ? "" : ".";
+  (void)snprintf(text, sizeof text, "%s%s%s%s%s%s", o->help, stop, choices, range,
                  o->kind == CLI_LIST ? " May be repeated." : "", extra);
   bool operand = o->kind == CLI_OPERAND;
   printf("  %s%s%s%s\n", operand ? "" : "--", o->name, operand || !o->arg ? "" : " ",
@@ -72,8 +77,10 @@ static void print_usage(const cli_command *command) {
 void cli_help_command(const cli_command *command) {
   print_usage(command);
   printf("%s\n\nOptions:\n", command->description);
-  const cli_option *o = NULL;
-  for (size_t i = 0; (o = cli_row(command, i)); i++) print_row(o);
+  const cli_option *o = NULL, *last = NULL;
+  /* Of words that mean the same (DIR2, DIR3, ..) the first is explained. */
+  for (size_t i = 0; (o = cli_row(command, i)); last = o, i++)
+    if (last == NULL || o->kind != CLI_OPERAND || strcmp(o->help, last->help) != 0) print_row(o);
   printf("\nExample:\n");
   for (const char *p = command->example; *p;) {
     size_t length = strcspn(p, "\n");

@@ -26,7 +26,7 @@ static const cli_option options[] = {
      .min = 1,
      .max = 64,
      .fallback = "1",
-     .help = "Repeat with the seeds S, S+1, ..."},
+     .help = "Repeat with the seeds S, S+1, and so on"},
     COMPARE_GROUPS_ROW,
     {.name = "damping",
      .kind = CLI_DOUBLE,

@@ -88,7 +88,7 @@
        .min = 0,                                                                                   \
        .max = 1e9,                                                                                 \
        .fallback = "0",                                                                            \
-       .help = "Steps of full-batch Adam before comparing"},                                       \
+       .help = "Steps of full-batch Adam before anything is measured"},                            \
   {                                                                                                \
     .name = "train-lr", .kind = CLI_DOUBLE, .arg = "R", .min = 0, .max = 1e3, .fallback = "0.01",  \
     .help = "Learning rate of that training"                                                       \

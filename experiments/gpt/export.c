@@ -4,6 +4,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "experiments/gpt/options.h"
 #include "experiments/gpt/weights.h"
 #include "io/atomic.h"
@@ -38,8 +39,11 @@ static const cli_option options[] = {
 static int answer(cli *c, const gpt_weights *weights) {
   const symo_gpt_spec *spec = &weights->spec;
   if (!cli_json(c)) {
-    printf("%zu parameters: vocabulary %zu, %zu positions, width %zu, %zu heads, %zu blocks\n",
-           weights->count, spec->vocabulary, spec->block, spec->width, spec->heads, spec->layers);
+    printf("%zu %s: vocabulary %zu, %zu %s, width %zu, %zu %s, %zu %s\n", weights->count,
+           symo_plural(weights->count, "parameter", "parameters"), spec->vocabulary, spec->block,
+           symo_plural(spec->block, "position", "positions"), spec->width, spec->heads,
+           symo_plural(spec->heads, "head", "heads"), spec->layers,
+           symo_plural(spec->layers, "block", "blocks"));
     return CLI_DONE;
   }
   json_t *o = json_object();

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "experiments/net/shape.h"
 
 /* One row per activation: its name and the group of a hidden space under which the loss is
@@ -90,8 +91,8 @@ symo_status symo_net_set_vocabulary(symo_context *context, symo_net_spec *spec, 
   const size_t now = spec->layers[0].count;
   if (now != 0 && now < tokens)
     return symo_fail(context, SYMO_E_SHAPE,
-                     "network: it has %zu tokens, the data have %zu (write v%zu)", now, tokens,
-                     tokens);
+                     "network: it has %zu %s, the data have %zu (write v%zu)", now,
+                     symo_plural(now, "token", "tokens"), tokens, tokens);
   if (now != 0) return SYMO_OK;
   spec->layers[0].count = tokens;
   symo_net_layer *last = &spec->layers[spec->num_layers - 1];
@@ -113,9 +114,10 @@ symo_status symo_net_fit(symo_context *context, symo_net_spec *spec, size_t inpu
   }
   if (now == 0)
     return symo_fail(context, SYMO_E_SHAPE,
-                     "network: %zu inputs are no whole number of steps of %zu (use a divisor)",
-                     inputs, features);
+                     "network: %zu %s are no whole number of steps of %zu (use a divisor)", inputs,
+                     symo_plural(inputs, "input", "inputs"), features);
   if (now == inputs) return SYMO_OK;
   return symo_fail(context, SYMO_E_SHAPE,
-                   "network: it takes %zu inputs, not %zu (give data of as many)", now, inputs);
+                   "network: it takes %zu %s, not %zu (give data of as many)", now,
+                   symo_plural(now, "input", "inputs"), inputs);
 }

@@ -5,6 +5,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "experiments/gpt/options.h"
 #include "experiments/train/checkpoint.h"
 #include "experiments/train/gpt.h"
@@ -157,9 +158,10 @@ static int answer(cli *c, const evaluation *e) {
   if (!cli_json(c)) {
     printf("loss %.10g", e->loss);
     if (!isnan(e->accuracy)) printf("  accuracy %.2f %%", 100 * e->accuracy);
-    printf("  on %zu examples%s of %s", examples, cli_given(c, "data") ? "" : " held back",
-           model->data);
-    if (!e->weights) printf(", after %llu steps", (unsigned long long)e->step);
+    printf("  on %zu %s%s of %s", examples, symo_plural(examples, "example", "examples"),
+           cli_given(c, "data") ? "" : " held back", model->data);
+    if (!e->weights)
+      printf(", after %llu %s", (unsigned long long)e->step, symo_plural(e->step, "step", "steps"));
     printf("\n");
     return CLI_DONE;
   }

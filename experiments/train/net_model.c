@@ -10,6 +10,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "core/text.h"
 
 #include <symo/io.h>
 
@@ -111,8 +112,9 @@ static symo_status check_layout(symo_context *context, const char *where, const 
                        where, t, name);
   }
   if (count != symo_layout_num_tensors(given))
-    return symo_fail(context, SYMO_E_SHAPE, "%s: %zu tensors, not %zu (name those of the network)",
-                     where, symo_layout_num_tensors(given), count);
+    return symo_fail(context, SYMO_E_SHAPE, "%s: %zu %s, not %zu (name those of the network)",
+                     where, symo_layout_num_tensors(given),
+                     symo_plural(symo_layout_num_tensors(given), "tensor", "tensors"), count);
   return SYMO_OK;
 }
 
@@ -179,8 +181,8 @@ symo_status train_net_model(symo_context *context, const train_spec *spec, const
   snprintf(model.data, sizeof model.data, "%s", out->data);
   memcpy(model.remark, out->remark, sizeof model.remark);
   if (model.batch < spec->batch)
-    train_add_remark(&model, "a step takes all %zu examples to train on, not %zu", model.batch,
-                     spec->batch);
+    train_add_remark(&model, "a step takes all %zu %s to train on, not %zu", model.batch,
+                     symo_plural(model.batch, "example", "examples"), spec->batch);
   memcpy(model.checksum, out->checksum, sizeof model.checksum);
   *out = model;
 fail:

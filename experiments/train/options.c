@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "experiments/train/changes.h"
 #include "experiments/train/gpt.h"
 #include "io/optim_spec.h"
@@ -40,9 +41,9 @@ symo_status train_read_data(cli *c, train_spec *spec) {
           (size_t)snprintf(text + used, sizeof text - used, "%s%s", i > 0 ? "\n" : "", items[i]);
   if (used >= sizeof text)
     return symo_fail(cli_context(c), SYMO_E_SIZE,
-                     "%zu files: longer than %d characters (put them "
+                     "%zu %s: longer than %d characters (put them "
                      "into one)",
-                     count, TRAIN_SETTINGS - 1);
+                     count, symo_plural(count, "file", "files"), TRAIN_SETTINGS - 1);
   return count > 0 ? train_spec_set(cli_context(c), spec, "data", text) : SYMO_OK;
 }
 

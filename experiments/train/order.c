@@ -8,6 +8,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "io/checksum.h"
 
 /* The finaliser of splitmix64 (Steele, Lea, Flood 2014): neighbouring seeds become unrelated. */
@@ -42,8 +43,8 @@ symo_status train_order_create(symo_context *context, uint64_t seed, size_t exam
                                train_order *out) {
   if (examples == 0 || batch > examples)
     return symo_fail(context, SYMO_E_ARGUMENT,
-                     "batch: %zu of %zu examples (take a smaller batch, or 0 for all)", batch,
-                     examples);
+                     "batch: %zu of %zu %s (take a smaller batch, or 0 for all)", batch, examples,
+                     symo_plural(examples, "example", "examples"));
   size_t *rows = symo_calloc(examples, sizeof *rows);
   if (rows == NULL) return symo_fail_memory(context, "order of examples");
   *out = (train_order){.context = context, .seed = seed, .epoch = UINT64_MAX};

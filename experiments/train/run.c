@@ -9,6 +9,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "experiments/train/stop.h"
 
 enum {
@@ -202,9 +203,10 @@ int train_run(cli *c, const train_spec *spec, const char *directory, train_start
 }
 
 int train_fail_diverged(cli *c, const char *directory, const train_result *result) {
-  return cli_fail(
-      c, CLI_NUMERIC,
-      "%s: the loss is no longer finite after %llu steps (lower --lr; the checkpoint of "
-      "step %llu is kept)",
-      directory, (unsigned long long)result->steps, (unsigned long long)result->checkpoint);
+  return cli_fail(c, CLI_NUMERIC,
+                  "%s: the loss is no longer finite after %llu %s (lower --lr; the checkpoint of "
+                  "step %llu is kept)",
+                  directory, (unsigned long long)result->steps,
+                  symo_plural(result->steps, "step", "steps"),
+                  (unsigned long long)result->checkpoint);
 }

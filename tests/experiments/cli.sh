@@ -213,6 +213,14 @@ succeeds "${estimate[@]}" --threads 2
 "$symo" "${estimate[@]}" --damping 1 >out 2>err || fail "--damping with h-g"
 grep -q 'no effect' err || fail "--damping with h-g says nothing"
 
+# Help is for people: one full stop, no bounds of ten digits, nothing said seven times.
+for command in groups layout estimate apply info verify compare eval train step bench symmetries plot \
+  sweep sample export optimizers; do
+  "$symo" $command --help >out 2>err || fail "$command --help: $(cat err)"
+  grep -nE '\.\.\.\.|(From|to|At least) [0-9]*[0-9]{9}' out && fail "$command --help"
+  [ "$(grep -c 'More of them' out)" -le 1 ] || fail "$command --help says the same again and again"
+done
+
 # One of a kind has no plural.
 single() {
   "$symo" "$@" >out 2>err </dev/null
