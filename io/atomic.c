@@ -38,17 +38,17 @@
 
 enum { LARGEST_WRITE = 1 << 30, TRIES = 10000, SUFFIX = 48, MOST_LIVE = 16 };
 
-/* Names of temporary files that are there, for symo_atomic_abandon. */
+/* Names of files that are to go with the process, for symo_atomic_abandon. */
 static _Atomic(char *) live[MOST_LIVE];
 
-static void enlist(char *name) {
+void symo_atomic_remember(char *name) {
   for (size_t i = 0; i < MOST_LIVE; ++i) {
     char *none = NULL;
     if (atomic_compare_exchange_strong(&live[i], &none, name)) return;
   }
 }
 
-static void strike(char *name) {
+void symo_atomic_forget(char *name) {
   for (size_t i = 0; i < MOST_LIVE; ++i) {
     char *own = name;
     if (atomic_compare_exchange_strong(&live[i], &own, NULL)) return;
@@ -91,7 +91,7 @@ static symo_status open_temporary(symo_atomic *file) {
   }
   if (file->fd >= 0) {
     (void)flock(file->fd, LOCK_EX | LOCK_NB); /* not every file system can */
-    enlist(file->temporary);
+    symo_atomic_remember(file->temporary);
     return SYMO_OK;
   }
   int error = errno;
@@ -173,7 +173,7 @@ symo_status symo_atomic_commit(symo_atomic *file) {
   if (close(fd) != 0 && errno != EINTR) return broken(file, "write", errno);
   if (file->target == NULL) return SYMO_OK;
   if (rename(file->temporary, file->target) != 0) return broken(file, "put in place", errno);
-  strike(file->temporary);
+  symo_atomic_forget(file->temporary);
   symo_free(file->temporary);
   file->temporary = NULL;
   sync_folder(file->target);
@@ -185,7 +185,7 @@ void symo_atomic_destroy(symo_atomic *file) {
   symo_file_close(file->fd);
   if (file->temporary != NULL) {
     unlink(file->temporary);
-    strike(file->temporary);
+    symo_atomic_forget(file->temporary);
   }
   symo_free(file->temporary);
   symo_free(file->target);

@@ -25,6 +25,10 @@ void symo_atomic_destroy(symo_atomic *file);
  * it. */
 void symo_atomic_abandon(void);
 
+/* A file that goes with them, until it is forgotten: the name is the caller's, and kept till then. */
+void symo_atomic_remember(char *name);
+void symo_atomic_forget(char *name);
+
 /* Removes from a folder the temporary files of processes that are gone. */
 void symo_atomic_sweep(const char *folder);
 

@@ -65,6 +65,7 @@ int cli_folder_lock(cli *c, const char *directory, cli_folder *folder) {
   if (ftruncate(fd, 0) != 0 || pwrite(fd, who, (size_t)length, 0) != length)
     errno = 0; /* only for the message of others */
   *folder = (cli_folder){fd, path};
+  symo_atomic_remember(path);
   symo_atomic_sweep(directory);
   return CLI_DONE;
 }
@@ -72,6 +73,7 @@ int cli_folder_lock(cli *c, const char *directory, cli_folder *folder) {
 void cli_folder_unlock(cli_folder *folder) {
   if (folder->path == NULL) return;
   (void)unlink(folder->path);
+  symo_atomic_forget(folder->path);
   close(folder->fd);
   symo_free(folder->path);
   *folder = (cli_folder){0};

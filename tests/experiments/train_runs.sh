@@ -132,6 +132,26 @@ for signal in INT TERM; do
   same_run unbroken stopped
 done
 
+# Before the first step, and with a second signal, at once, but without leaving anything.
+mkdir early
+mkfifo early.txt
+# shellcheck disable=SC2086
+started train gpt --data early.txt --out early
+for _ in $(seq 200); do [ -e early/.symo-lock ] && break; sleep 0.05; done
+ended TERM
+[ $status -eq 143 ] || fail "before the first step: exit $status"
+clean early
+
+# A sweep ends, too, and goes on.
+# shellcheck disable=SC2086
+set -- sweep classifier $net --steps 1500 --grid lr=0.1 --out swept
+started "$@"
+wait_for 30 swept/adamw/lr=0.1/s1/metrics.jsonl
+ended INT
+[ $status -eq 130 ] || [ -e swept/sweep.json ] || fail "sweep: exit $status"
+clean swept
+works "$@"
+
 # Killed at any moment: what is there is whole, and what was left goes.
 rm -rf killed
 # shellcheck disable=SC2086
