@@ -264,3 +264,27 @@ Test(optim_scales, clipping_and_the_end_of_the_range) {
   cr_assert(memcmp(s.theta, zero, s.w.n * sizeof *zero) == 0);
   symo_stepper_close(&s);
 }
+
+/* A run that converges: gradients shrink through all that the type holds, are zero for a while, and
+ * come back.  No step fails, and ordinary steps follow. */
+Test(optim_scales, runs_go_on_at_the_bottom) {
+  enum { DOWN = 120, ZEROS = 10, AFTER = 5 };
+  for (size_t k = 0; k < 2 * (CASES + 2); k++) {
+    static const scale_case more[] = {{coupled, "adam", "", 0}, {coupled, "soap", "", 0}};
+    const scale_case *p = k / 2 < CASES ? &cases[k / 2] : &more[k / 2 - CASES];
+    symo_dtype dtype = k % 2 == 0 ? SYMO_F32 : SYMO_F64;
+    double by = (double)(10 - least_of(dtype)) / DOWN; /* binary digits a step */
+    symo_test_stepper s;
+    symo_stepper_open(&s, p->layout, dtype, 85, false);
+    symo_stepper_preset(&s, p->preset, p->settings);
+    for (int t = 0; t < DOWN + ZEROS + AFTER; t++) {
+      double size = t < DOWN ? exp2(-by * t) : t < DOWN + ZEROS ? 0 : 1;
+      symo_step_report report = symo_stepper_random(&s, size);
+      cr_assert(report.accepted && report.failed_roots == 0 && isfinite(report.update_norm),
+                "%s %s, %s, step %d", p->preset, p->settings, symo_dtype_name(dtype), t + 1);
+      for (size_t i = 0; i < s.w.n; i++) cr_assert(isfinite(s.theta[i]));
+    }
+    symo_stepper_drop(&s);
+  }
+  cr_no_leaks();
+}
