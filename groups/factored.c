@@ -15,7 +15,7 @@
 #include "groups/orbits.h"
 #include "groups/rotation.h"
 
-enum { POOL = 8, REFRESH = 16, SECONDS = 100, MIB = 2048 };
+enum { POOL = 8, REFRESH = 16, MIB = 2048 };
 static const double MAX_DEFECT = 1e-8, RATE = 1.5e10; /* flops a second, for predictions */
 
 static void destroy(group_transform *t) {
@@ -126,7 +126,7 @@ fail:
 
 /* ---- cost ---- */
 
-static symo_status check_cost(const factoring *b) {
+static symo_status check_cost(const factoring *b, double most_flops) {
   const factored *f = b->f;
   double flops = 0, bytes = 8 * (double)b->stride * SYMO_FACTORED_ELEMENTS, most = 0;
   size_t widest = 0;
@@ -141,12 +141,13 @@ static symo_status check_cost(const factoring *b) {
   for (size_t j = 1; j < f->num_factors; j++)
     if (f->factors[j].n > widest) widest = f->factors[j].n;
   bytes += most;
-  if (flops <= SECONDS * RATE && bytes <= MIB * 1048576.0) return SYMO_OK;
+  if (flops <= fmin(SYMO_FACTORED_FLOPS, most_flops) && bytes <= MIB * 1048576.0) return SYMO_OK;
   return symo_fail(b->set->context, SYMO_E_SIZE,
                    "isotypic: R^%zu has irreps of dimension up to %zu; to split their products on "
-                   "two axes would take some %.2g s and %.2g GiB (at most %d s and %d GiB; use a "
+                   "two axes would take some %.2g s and %.2g GiB (at most %.0f s and %d GiB; use a "
                    "group of closed form, or axes of their own for what this one is made of)",
-                   b->set->dim, widest, flops / RATE, bytes / 1073741824, SECONDS, MIB / 1024);
+                   b->set->dim, widest, flops / RATE, bytes / 1073741824,
+                   SYMO_FACTORED_FLOPS / RATE, MIB / 1024);
 }
 
 /* ---- elements ---- */
@@ -371,8 +372,8 @@ static symo_status check_commutant(factoring *b) {
   return status;
 }
 
-symo_status symo_factored_create(const generator_set *set, unsigned orders, uint64_t seed,
-                                 group_transform **out) {
+symo_status symo_factored_create(const generator_set *set, unsigned orders, double most_flops,
+                                 uint64_t seed, group_transform **out) {
   symo_status status;
   factoring b = {.set = set, .gap = INFINITY};
   isotypic *iso = NULL;
@@ -389,7 +390,7 @@ symo_status symo_factored_create(const generator_set *set, unsigned orders, uint
   b.gap = iso->gap;
   b.spread = iso->spread;
   SYMO_TRY(take_factors(&b, iso));
-  SYMO_TRY(check_cost(&b));
+  SYMO_TRY(check_cost(&b, most_flops));
   SYMO_TRY(draw_elements(&b));
   SYMO_TRY(symo_factored_split(&b));
   b.f->head.info.gap = isfinite(b.gap) ? b.gap : 1;

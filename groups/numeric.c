@@ -4,6 +4,7 @@
  * what the rows of the basis are. */
 #include "groups/numeric.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -238,7 +239,15 @@ static size_t numbers_of(size_t dim, unsigned orders) {
   return total;
 }
 
-/* By factors, or by matrices where that fits and the factors do not. */
+/* What a decomposition by matrices takes on two axes at most: eigenvectors and products of order
+ * D = d + d^2, and to average tensors of order 4 where generators are no signed permutations. */
+static double matrix_flops(const generator_set *set, size_t total) {
+  double n = (double)total, d = (double)set->dim;
+  if (total > SYMO_ISOTYPIC_MAX) return INFINITY;
+  return 10 * n * n * n + (set->num_dense + set->num_lie > 0 ? 2000 * pow(d, 5) : 0);
+}
+
+/* By blocks or by factors, or by matrices where these fit and take less. */
 static symo_status search(const generator_set *set, const symo_group *like, unsigned orders,
                           const symo_group **out) {
   symo_context *context = set->context;
@@ -251,7 +260,7 @@ static symo_status search(const generator_set *set, const symo_group *like, unsi
   if (factors) {
     status = symo_blocks_create(set, orders, &transform);
     if (status == SYMO_OK && transform == NULL)
-      status = symo_factored_create(set, orders, 1, &transform);
+      status = symo_factored_create(set, orders, matrix_flops(set, total), 1, &transform);
   }
   if (transform != NULL) {
     status = symo_transform_group(context, like, transform, &made);

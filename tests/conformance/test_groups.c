@@ -75,7 +75,7 @@ static const symo_group *form_of(symo_context *context, const symo_group *group,
   group_instance *made = NULL;
   cr_ok(context, symo_generator_set_create(context, d, &set));
   cr_ok(context, symo_group_add_generators(group, d, set));
-  cr_ok(context, how == BY_FACTORS ? symo_factored_create(set, 1U << 2, 1, &transform)
+  cr_ok(context, how == BY_FACTORS ? symo_factored_create(set, 1U << 2, INFINITY, 1, &transform)
                                    : symo_blocks_create(set, 1U << 2, &transform));
   symo_generator_set_destroy(set);
   if (transform == NULL) return NULL;

@@ -23,7 +23,7 @@ static symo_group *form_of(const generator_set *set, unsigned orders, int form) 
   group_instance *made;
   if (form != MATRICES) {
     group_transform *transform = NULL;
-    cr_ok(set->context, form == FACTORS ? symo_factored_create(set, orders, 1, &transform)
+    cr_ok(set->context, form == FACTORS ? symo_factored_create(set, orders, INFINITY, 1, &transform)
                                         : symo_blocks_create(set, orders, &transform));
     if (transform == NULL) return NULL;
     cr_ok(set->context, symo_transform_group(set->context, like, transform, &made));
@@ -266,7 +266,7 @@ Test(factored, what_would_take_too_long_says_how_long) {
 
 static symo_status create_and_drop(void *set) {
   group_transform *transform;
-  symo_status status = symo_factored_create(set, BOTH, 1, &transform);
+  symo_status status = symo_factored_create(set, BOTH, INFINITY, 1, &transform);
   if (status == SYMO_OK) transform->destroy(transform);
   return status;
 }
