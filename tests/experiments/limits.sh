@@ -16,7 +16,7 @@ limited() {
     ulimit -v "$1"
     export OPENBLAS_NUM_THREADS=$2
     shift 2
-    exec timeout 30 "$@"
+    exec timeout 120 "$@"
   ) >out 2>err </dev/null
   status=$?
 }
