@@ -30,11 +30,13 @@ started() {
 # ended SIGNAL: the exit status of $pid after it, which takes a minute at most.
 ended() {
   kill "-$1" $pid
-  (sleep 60 && kill -9 $pid 2>/dev/null) >/dev/null 2>&1 &
-  local guard=$!
+  for _ in $(seq 600); do
+    kill -0 $pid 2>/dev/null || break
+    sleep 0.1
+  done
+  kill -9 $pid 2>/dev/null && fail "$1 did not end it"
   { wait $pid; } 2>/dev/null
   status=$?
-  kill $guard 2>/dev/null
 }
 
 # The parts of a run that hold no times, without what was changed on the way.
@@ -79,19 +81,22 @@ clean busy
 
 # Whatever writes a folder.
 for held in sw cmp plots; do
+  command -v flock >/dev/null || break
   mkdir -p $held
-  (flock 9 && touch $held.ready && sleep 30) 9>$held/.symo-lock &
+  flock -o $held/.symo-lock sleep 20 &
   holder=$!
-  for _ in $(seq 200); do [ -e $held.ready ] && break; sleep 0.05; done
+  for _ in $(seq 200); do
+    flock -n $held/.symo-lock true || break
+    sleep 0.05
+  done
   case $held in
   sw) set -- sweep classifier --data digits --net 64-4-10 --steps 2 --grid lr=0.1 --out sw ;;
   cmp) set -- compare --data teacher --net 2-3-1 --no-plots --out cmp ;;
   plots) set -- plot busy --out curves ;;
   esac
   fails 4 "is writing there" "$@"
-  pkill -P $holder 2>/dev/null
-  kill $holder 2>/dev/null
-  wait $holder 2>/dev/null
+  kill $holder
+  { wait $holder; } 2>/dev/null
   works "$@"
   clean $held
 done
