@@ -10,8 +10,10 @@
  * 2 e / |(2 + e, 2)| and that of the loss 2 e / (2 + e). */
 #include <symo/symmetry.h>
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <symo/element.h>
 
@@ -35,6 +37,10 @@ static const double exact_bound[] = {[SYMO_F32] = 1e-4, [SYMO_F64] = 1e-9};
  * are no longer linear. */
 static const double telling[] = {0.3, 3};
 enum { TELLING = sizeof telling / sizeof telling[0], TELLING_ELEMENTS = 2 };
+
+/* Sums in another order are off by more than one last digit: a defect has to be so many times what one
+ * does. */
+static const double above_rounding = 300;
 
 typedef struct vector {
   void *flat;  /* [size] */
@@ -339,6 +345,24 @@ static bool seen(const symo_symmetry_report *report, const symo_symmetry_row *ro
   return row->elsewhere > sqrt(report->exact);
 }
 
+/* What rounding does to the row's gradient at v[NEAR]: that of parameters moved by their last digits.
+ * Deep networks with large weights make much of little. */
+static symo_status rounding(work *w, size_t space, double *noise) {
+  const double eps = w->dtype == SYMO_F32 ? FLT_EPSILON : DBL_EPSILON;
+  symo_symmetry_row row = {.space = space};
+  double loss = 0;
+  for (size_t i = 0; i < w->layout->parameters; i++)
+    symo_put(w->dtype, w->v[MOVED].flat, i,
+             symo_get(w->dtype, w->theta, i) * (1 + eps * symo_rng_normal(w->rng)));
+  symo_status status = evaluate(w, w->v[MOVED].flat, &space, &loss, &w->v[GRADIENT_MOVED]);
+  if (status != SYMO_OK) return status;
+  memcpy(w->v[PREDICTED].flat, w->v[GRADIENT].flat,
+         w->layout->parameters * symo_dtype_size(w->dtype));
+  compare(w, &w->v[PREDICTED], &row, w->scratch);
+  *noise = fmax(row.gradient, ratio(fabs(loss - w->loss), w->loss_scale));
+  return SYMO_OK;
+}
+
 /* Rows without a defect, again at v[NEAR], which takes theta's place; what is not finite there says
  * nothing. */
 static symo_status try_again(work *w, double size, const symo_symmetry_report *report,
@@ -350,12 +374,15 @@ static symo_status try_again(work *w, double size, const symo_symmetry_report *r
     symo_symmetry_row probe = {.space = rows[i].space};
     if (!unseen(&rows[i])) continue;
     symo_element_reset(w->element);
+    double noise = 0;
+    status = rounding(w, rows[i].space, &noise);
     for (size_t k = 0; k < TELLING_ELEMENTS && status == SYMO_OK; k++)
       status = measure(w, &probe, w->scratch);
     if (status != SYMO_OK && status != SYMO_E_NONFINITE) return status;
     status = SYMO_OK;
     double defect = fmax(probe.loss, probe.gradient);
-    if (!isfinite(defect) || defect <= rows[i].elsewhere || seen(report, &rows[i])) continue;
+    if (!isfinite(defect) || !(defect > above_rounding * noise)) continue;
+    if (defect <= rows[i].elsewhere || seen(report, &rows[i])) continue;
     rows[i].elsewhere = defect;
     rows[i].elsewhere_size = size;
   }

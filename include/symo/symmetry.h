@@ -28,7 +28,8 @@ extern "C" {
  * weights, and at special weights a wrong group may go unseen.  So a group that shows no defect at theta
  * is tried at random weights too, with the proportions of theta's tensors and a root mean square of at
  * least 0.3 and of at least 3, two elements each.  Where it shows one there, above sqrt(spec.exact), the
- * verdict is that theta cannot tell.  (Weights where the loss is not finite are left out.) */
+ * verdict is that theta cannot tell.  (Weights where the loss is not finite are left out, and defects that
+ * rounding may have made: below 300 times what one last digit of the parameters does.) */
 typedef enum symo_symmetry_verdict {
   SYMO_SYMMETRY_EXACT,       /* no defect above the rounding level: spec.exact */
   SYMO_SYMMETRY_APPROXIMATE, /* none above spec.approximate */
@@ -94,7 +95,7 @@ typedef struct symo_symmetry_report {
  *   what the problem's functions return
  *
  * Cost, for s spaces with a group: (s + 1) samples + 2 gradients, and the action of as many elements
- * on two vectors; 4 gradients more for each row without a defect, and 2 in all.  Memory: six vectors and one element. */
+ * on two vectors; 6 gradients more for each row without a defect, and 2 in all.  Memory: six vectors and one element. */
 symo_status symo_symmetry_measure(const symo_problem *problem, symo_layout *layout,
                                   const void *theta, symo_rng *rng, const symo_symmetry_spec *spec,
                                   symo_symmetry_report **out);

@@ -172,7 +172,7 @@ Test(symmetry, the_space_at_fault_is_named) {
   cr_assert_eq(r->rows[1].tensor, 2);
   cr_assert_eq(r->rows[2].verdict, SYMO_SYMMETRY_WRONG);
   cr_assert_eq(r->verdict, SYMO_SYMMETRY_WRONG);
-  cr_assert_eq(q.calls, 2 + 3 * 10 + 2 + 4 * 1, "as many gradients as the header says");
+  cr_assert_eq(q.calls, 2 + 3 * 10 + 2 + 6 * 1, "as many gradients as the header says");
   symo_test_stage_close(&s, r);
 }
 

@@ -74,7 +74,7 @@ Test(symmetry_edges, neutral_elements) {
   cr_assert_eq(r->num_rows, 4);
   cr_assert(r->rows[0].elements == 0 && r->rows[1].elements == 0);
   cr_assert(r->rows[2].elements == 5 && r->rows[3].elements == 5);
-  cr_assert_eq(q.calls, 2 + 2 * 5 + 2 + 4 * 2);
+  cr_assert_eq(q.calls, 2 + 2 * 5 + 2 + 6 * 2);
   symo_symmetry_destroy(r);
   q.parts[1].f = symo_test_exponential; /* one sample is enough: neutral ones are drawn again */
   r = symo_test_measure(&s, &p, 1);
