@@ -55,8 +55,7 @@ def main():
             print("  {:5.3f}>{:5.3f}".format(*pair(a, b, e, cosine(e))), end=" ")
         print(" {:5.2f}>{:5.2f}".format(*pair(a, b, "h-g", "newton_decrease")), end="")
         print("".join(f"{figure(a, e, cosine(e)):10.3f}" for e in OTHERS))
-    print("\nMeans over the rows above by the share of label 0 (gpt, whose label 0 holds most of the "
-          "parameters, apart)")
+    print("\nMeans over the rows above, but for gpt, by the share of label 0")
     print(f"{'share':>14} {'rows':>5}", "".join(f"{name:>14}" for name in ESTIMATORS), "  decrease")
     for low, high in BINS:
         here = [r for r in rows if low <= r[1] < high and not r[0].startswith("gpt")]
