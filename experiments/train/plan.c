@@ -135,7 +135,7 @@ int train_print_plan(cli *c, const train_spec *spec, const char *layout) {
   int code = status == SYMO_OK
                  ? train_make_optimizer(c, spec, &model, spec->threads, changes, &made, &optim)
                  : cli_fail_status(c, status);
-  if (code == CLI_DONE)
+  if (code == CLI_DONE && optim != NULL)
     code = cli_json(c) ? print_json(c, spec, &model, optim, changes)
                        : print_text(c, spec, optim, changes);
   json_decref(changes);

@@ -20,14 +20,14 @@
 static symo_status take_threads(train_runner *r) {
   r->threads = r->spec->threads > 0 ? r->spec->threads : r->blas_threads;
   symo_status status = symo_set_threads(1);
-  if (status == SYMO_OK && r->model.set_pool != NULL)
-    status = symo_pool_create(r->context, r->threads, &r->pool);
-  if (r->pool != NULL) r->model.set_pool(r->model.self, r->pool);
+  if (status != SYMO_OK || r->model.set_pool == NULL) return status;
+  status = symo_pool_create(r->context, r->threads, &r->pool);
+  if (status == SYMO_OK) r->model.set_pool(r->model.self, r->pool);
   return status;
 }
 
 void train_runner_drop(train_runner *r) {
-  if (r->pool != NULL) r->model.set_pool(r->model.self, NULL);
+  if (r->pool != NULL && r->model.set_pool != NULL) r->model.set_pool(r->model.self, NULL);
   symo_pool_destroy(r->pool);
   (void)symo_set_threads(r->blas_threads);
   train_metrics_close(&r->metrics);
