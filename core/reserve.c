@@ -1,9 +1,9 @@
 /* Buffers for OpenBLAS, before it asks for them itself.
  *
- * blas_memory_alloc gives the first buffer that nobody uses and maps another one where there is none;
- * so holding n of them at the same time, and giving them back, leaves n for whoever comes.  That
- * function is exported, but in no header: where it is missing, only the look at what can be had is
- * left, and the buffer of the caller's own thread. */
+ * blas_memory_alloc gives the first buffer that nobody uses and maps another one where there is
+ * none; so holding n of them at the same time, and giving them back, leaves n for whoever comes.
+ * That function is exported, but in no header: where it is missing, only the look at what can be
+ * had is left, and the buffer of the caller's own thread. */
 #ifndef _DEFAULT_SOURCE
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #endif
@@ -73,9 +73,9 @@ static bool take(int count, int fresh) {
 
 static int at_most(int count) { return count < MOST ? count : MOST; }
 
-/* The first time.  OpenBLAS's own threads take buffers when they get to run, which may be now or not
- * yet; where there is not enough for that to be all the same, they get a moment.  If one of them asks in
- * vain, there is none for us either. */
+/* The first time.  OpenBLAS's own threads take buffers when they get to run, which may be now or
+ * not yet; where there is not enough for that to be all the same, they get a moment.  If one of
+ * them asks in vain, there is none for us either. */
 static bool start(int callers) {
   workers = symo_get_threads();
   const int all = at_most(callers + workers - 1);

@@ -1,9 +1,10 @@
 /* Write beside, then rename.  rename() replaces the target in one step, so whoever opens it sees
  * the old file or the new one; fsync() before it keeps a crash from leaving an empty new one.
  *
- * A process that is killed leaves its temporary file.  Each is locked by its writer (flock), and its
- * name holds the writer's number, so that those which nobody writes any more can be told: the number is
- * of no process here, and the lock, which ends with the process wherever it runs, can be had. */
+ * A process that is killed leaves its temporary file.  Each is locked by its writer (flock), and
+ * its name holds the writer's number, so that those which nobody writes any more can be told: the
+ * number is of no process here, and the lock, which ends with the process wherever it runs, can be
+ * had. */
 #ifndef _DEFAULT_SOURCE
 #define _DEFAULT_SOURCE /* realpath, flock */
 #endif

@@ -25,7 +25,8 @@ void symo_atomic_destroy(symo_atomic *file);
  * it. */
 void symo_atomic_abandon(void);
 
-/* A file that goes with them, until it is forgotten: the name is the caller's, and kept till then. */
+/* A file that goes with them, until it is forgotten: the name is the caller's, and kept till then.
+ */
 void symo_atomic_remember(char *name);
 void symo_atomic_forget(char *name);
 

@@ -3,8 +3,8 @@
 
 #include "experiments/cli/cli.h"
 
-/* Folders that one process at a time writes in.  The lock is on the file .symo-lock in the folder; the
- * system releases it when the process ends, however that may be. */
+/* Folders that one process at a time writes in.  The lock is on the file .symo-lock in the folder;
+ * the system releases it when the process ends, however that may be. */
 typedef struct cli_folder {
   int fd;
   char *path; /* NULL: not locked */

@@ -28,7 +28,8 @@ symo_status train_checkpoint_read(symo_context *context, const char *path, const
 symo_status train_checkpoint_text(symo_context *context, const char *path, const char *key,
                                   char **out);
 
-/* Network, tokens, classes and scales of a checkpoint for a spec, so that they are not made of the data again. */
+/* Network, tokens, classes and scales of a checkpoint for a spec, so that they are not made of the
+ * data again. */
 symo_status train_checkpoint_use(symo_context *context, const char *path, train_spec *spec);
 
 /* Of any checkpoint: run.json, and the parameters. */

@@ -287,8 +287,9 @@ int train_read_options(cli *c, train_spec *spec);
 /* --data, of which there may be several: one a line. */
 symo_status train_read_data(cli *c, train_spec *spec);
 
-/* The same over spec, which is that of a run to be resumed: what cannot change (train_fixed_reason) is
- * refused.  Settings are joined: a new one takes the place of the old one of its key. */
+/* The same over spec, which is that of a run to be resumed: what cannot change
+ * (train_fixed_reason) is refused.  Settings are joined: a new one takes the place of the old one
+ * of its key. */
 int train_check_options(cli *c, const char *directory, train_spec *spec);
 
 #endif

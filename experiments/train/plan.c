@@ -86,7 +86,8 @@ static json_t *settings_json(cli *c, const symo_method *method) {
   return o;
 }
 
-/* Rules with tensors; with curvature hessian or ggn there are no items but products of the problem. */
+/* Rules with tensors; with curvature hessian or ggn there are no items but products of the
+ * problem. */
 static json_t *rules_json(cli *c, const symo_optim *optim) {
   json_t *list = json_array();
   for (size_t i = 0; i < optim->num_blocks; i++) {

@@ -93,7 +93,8 @@ void train_here(char folder[TRAIN_TEXT]) {
   if (getcwd(folder, TRAIN_TEXT) == NULL) folder[0] = '\0';
 }
 
-/* Whether a path, one of a line's, is there: seen from folder, or, where that is NULL, from here. */
+/* Whether a path, one of a line's, is there: seen from folder, or, where that is NULL, from here.
+ */
 static bool is_there(const char *folder, const char *path) {
   char joined[2 * TRAIN_TEXT];
   if (folder == NULL || path[0] == '/') return access(path, F_OK) == 0;

@@ -7,7 +7,8 @@
  *   folder   where the run was begun; relative paths in its options are meant from there
  *   data     checksum of the examples (train_model), or ""
  *   changed_by_task  what the task changed in the preset of the optimizer
- *   history  what was changed when it was taken up again: [{"step": N, "changes": {KEY: [OLD, NEW]}}],
+ *   history  what was changed when it was taken up again:
+ *            [{"step": N, "changes": {KEY: [OLD, NEW]}}],
  *            KEY being an option, or rules.N.KEY (N: * for all rules) of the optimizer */
 typedef struct train_record {
   char folder[TRAIN_TEXT]; /* "": not known */
@@ -23,12 +24,12 @@ int train_read_run(cli *c, const char *directory, train_spec *out, train_record 
 int train_write_run(cli *c, const char *directory, const train_spec *spec,
                     const train_record *record);
 
-/* Makes the folder that relative paths of the run are meant from the working directory, unless it is
- * not there any more, or a file of the run is missing there that is here. */
+/* Makes the folder that relative paths of the run are meant from the working directory, unless it
+ * is not there any more, or a file of the run is missing there that is here. */
 void train_go_home(const train_spec *spec, const char *folder);
 
-/* The same for the run that a checkpoint lies beside, if there is one.  *absolute: its path, to be used
- * from now on (symo_free). */
+/* The same for the run that a checkpoint lies beside, if there is one.  *absolute: its path, to be
+ * used from now on (symo_free). */
 symo_status train_go_home_of(symo_context *context, const char *path, char **absolute);
 
 /* Lines that are paths of something that is there become absolute, if they all fit. */

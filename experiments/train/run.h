@@ -3,15 +3,15 @@
 
 #include "experiments/train/train.h"
 
-/* A run is a folder: run.json (what it is: train_spec_to_json, and record.h), optimizer.json (the spec
- * in full), metrics.jsonl (metrics.h), checkpoint.safetensors (parameters by tensor name, the state of
- * the optimizer, the step and the spec in the metadata, in one file with a checksum),
- * best.safetensors (parameters where the loss on what is held back was lowest, with step and val_loss
- * in the metadata; as of the checkpoint), summary.json once it has ended.
+/* A run is a folder: run.json (what it is: train_spec_to_json, and record.h), optimizer.json (the
+ * spec in full), metrics.jsonl (metrics.h), checkpoint.safetensors (parameters by tensor name, the
+ * state of the optimizer, the step and the spec in the metadata, in one file with a checksum),
+ * best.safetensors (parameters where the loss on what is held back was lowest, with step and
+ * val_loss in the metadata; as of the checkpoint), summary.json once it has ended.
  *
  * Taken up again it goes on from its checkpoint, or from the start where there is none, and ends
- * with the same bytes as if it had never stopped, but for times and for the history in run.json.  What
- * is changed on the way is said and kept there.
+ * with the same bytes as if it had never stopped, but for times and for the history in run.json.
+ * What is changed on the way is said and kept there.
  *
  * One process at a time has the folder.  TRAIN_NEW refuses one with a checkpoint or a summary. */
 typedef enum train_start { TRAIN_NEW, TRAIN_OVERWRITE, TRAIN_RESUME } train_start;
@@ -50,7 +50,8 @@ void train_cache_drop(train_cache *cache); /* {0} is accepted */
 int train_run(cli *c, const train_spec *spec, const char *directory, train_start start,
               const char *label, train_cache *cache, train_result *result);
 
-/* The plan of the optimizer, on stdout, and the layout of the network into a file, unless that is NULL. */
+/* The plan of the optimizer, on stdout, and the layout of the network into a file, unless that is
+ * NULL. */
 int train_print_plan(cli *c, const train_spec *spec, const char *layout);
 
 /* Why a run diverged, to be printed. */
