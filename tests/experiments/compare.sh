@@ -344,7 +344,7 @@ refused 3 'GiB' --data teacher --net 1000-1000-1000-10
 refused 3 '63-32-10' --net 63-32-10 --no-plots --out v
 refused 3 'layout' --data teacher --groups ./nothing.layout --no-plots --out v
 printf '{"spaces": {"h": {"dim": 3, "group": "identity"}}, "tensors": [{"name": "w", "axes": ["h"]}]}' >bad.json
-refused 3 'tensors' --data teacher --groups bad.json --no-plots --out v
+refused 3 '1 tensor, but the network has 4' --data teacher --groups bad.json --no-plots --out v
 printf '1,2,0.5\n3,1,0.25\n1,1,0.75\n' >numbers.csv
 refused 3 'not classes' --data numbers.csv --loss cross-entropy --no-plots --out v
 # Whole numbers are classes or numbers as --task, or else --loss, asks, whatever the last width.
