@@ -1,4 +1,5 @@
 /* Products with vectors, and what is read off by them: dense blocks, diagonal, samples. */
+#include <math.h>
 #include <string.h>
 
 #include "core/alloc.h"
@@ -37,16 +38,22 @@ symo_status symo_hessian_matvec(const symo_hessian *h, symo_const_vector x, symo
   if (status == SYMO_OK)
     status = symo_layout_check_apart(h->plan->layout, "matvec", x, "x", y, "y", NULL);
   if (status != SYMO_OK) return status;
-  const int level = symo_vector_level(h->plan, x);
+  int level = symo_vector_level(h->plan, x);
+  const symo_const_vector given = x;
+  bool far = false;
+  for (size_t i = 0; i < h->plan->num_labels; i++) far = far || symo_label_level(h, i, 0) != 0;
+  double most = symo_vector_max_abs(h->plan, x);
+  if (far && most > 0) level = ilogb(most); /* products of two numbers that are far out vanish */
   void *work = symo_malloc(work_bytes(h->plan)), *copy = NULL;
   if (work == NULL) SYMO_TRY(symo_fail_memory(h->context, "matvec"));
   if (level != 0) SYMO_TRY(symo_vector_near(h->plan, "matvec", x, level, &copy, &x));
   multiply(h, x, y, work);
+  double size = log2(symo_vector_max_abs(h->plan, symo_vector_const(y))) + level;
   for (size_t i = 0; level != 0 && i < h->plan->layout->num_tensors; i++) {
     symo_nd part = symo_layout_view(h->plan->layout, h->plan->dtype, symo_vector_const(y), i);
     symo_nd_shift(level, part, part);
   }
-  status = symo_vector_check(h->plan, "matvec", symo_vector_const(y));
+  status = symo_vector_check(h->plan, "matvec", given, size, symo_vector_const(y));
 fail:
   symo_free(work);
   symo_free(copy);

@@ -348,7 +348,7 @@ static symo_status scale_back(const job *j, size_t index, int back, double size,
   double after = symo_nd_max_abs(all), noise = symo_rank_tolerance(t, label->m);
   if (power > 1) noise *= noise;
   if (!isfinite(after)) return refuse_result(j, label, "overflows", power, log2(before) + back);
-  if (before > noise && after < least && !(size < least && after >= size / 64))
+  if (before > noise && after < least && !(size < least && 64 * after >= size))
     return refuse_result(j, label, "underflows", power, log2(before) + back);
   return SYMO_OK;
 }

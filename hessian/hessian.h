@@ -36,8 +36,12 @@ int symo_label_level(const symo_hessian *hessian, size_t label, double damping);
 symo_status symo_vector_near(const symo_plan *plan, const char *what, symo_const_vector x,
                              int level, void **block, symo_const_vector *out);
 
-/* SYMO_E_NUMERIC with the tensor's name if an entry of a result is not finite. */
-symo_status symo_vector_check(const symo_plan *plan, const char *what, symo_const_vector y);
+/* SYMO_E_NUMERIC with the tensor's name if an entry of a result is not finite; or if the result of
+ * x is no normal number although its largest entry is near 2^log_size, unless x is none either and
+ * of about that size. */
+symo_status symo_vector_check(const symo_plan *plan, const char *what, symo_const_vector x,
+                              double log_size, symo_const_vector y);
+double symo_vector_max_abs(const symo_plan *plan, symo_const_vector x);
 
 /* SYMO_E_ARGUMENT with the label's name if an M of complex or quaternionic type is not the real form
  * of a Hermitian matrix (to 100 sqrt(eps), on a random vector). */

@@ -1,5 +1,6 @@
 /* Vectors and matrices far from 1: what is summed and multiplied is brought near 1 by a power of two,
  * which rounds nothing, and the result is taken back. */
+#include <float.h>
 #include <math.h>
 
 #include "core/alloc.h"
@@ -14,11 +15,15 @@ int symo_near_level(symo_dtype dtype, double largest) {
   return exponent;
 }
 
-int symo_vector_level(const symo_plan *plan, symo_const_vector x) {
+double symo_vector_max_abs(const symo_plan *plan, symo_const_vector x) {
   double most = 0;
   for (size_t i = 0; i < plan->layout->num_tensors; i++)
     most = fmax(most, symo_nd_max_abs(symo_layout_view(plan->layout, plan->dtype, x, i)));
-  return symo_near_level(plan->dtype, most);
+  return most;
+}
+
+int symo_vector_level(const symo_plan *plan, symo_const_vector x) {
+  return symo_near_level(plan->dtype, symo_vector_max_abs(plan, x));
 }
 
 int symo_label_level(const symo_hessian *h, size_t label, double damping) {
@@ -44,12 +49,18 @@ symo_status symo_vector_near(const symo_plan *plan, const char *what, symo_const
   return SYMO_OK;
 }
 
-symo_status symo_vector_check(const symo_plan *plan, const char *what, symo_const_vector y) {
+symo_status symo_vector_check(const symo_plan *plan, const char *what, symo_const_vector x,
+                              double log_size, symo_const_vector y) {
+  double least = plan->dtype == SYMO_F32 ? FLT_MIN : DBL_MIN;
   for (size_t i = 0; i < plan->layout->num_tensors; i++)
     if (!isfinite(symo_nd_max_abs(symo_layout_view(plan->layout, plan->dtype, y, i))))
       return symo_fail(plan->context, SYMO_E_NUMERIC,
                        "%s: tensor %s of the result overflows %s (scale the vector down, add "
                        "damping, or use f64)",
                        what, plan->layout->tensors[i].name, symo_dtype_name(plan->dtype));
-  return SYMO_OK;
+  double of_x = symo_vector_max_abs(plan, x), of_y = symo_vector_max_abs(plan, y);
+  if (!isfinite(log_size) || of_y >= least || (of_x < least && 64 * of_y >= of_x)) return SYMO_OK;
+  return symo_fail(plan->context, SYMO_E_NUMERIC,
+                   "%s: the result, near 2^%d, underflows %s (scale the vector up, or use f64)",
+                   what, (int)log_size, symo_dtype_name(plan->dtype));
 }

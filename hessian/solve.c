@@ -11,6 +11,7 @@ typedef struct solver {
   const symo_hessian *h;
   double damping;
   int level;                   /* the vector at hand is over 2^level */
+  double *log_size;            /* of the largest coordinate of the solution */
   void *square, *other, *work; /* m^2, m^2, eigh_work */
   double *w;
 } solver;
@@ -77,11 +78,10 @@ static symo_status solve_label(const solver *s, size_t label, symo_const_vector 
     symo_status status = solve_block(s, label, level, c, l->ambient, part);
     if (status != SYMO_OK) return status;
   }
-  if (s->level != level) {
-    size_t n = rows * l->m;
-    symo_nd whole = symo_nd_dense(plan->dtype, coordinates, 1, &n);
-    symo_nd_shift(s->level - level, whole, whole);
-  }
+  size_t n = rows * l->m;
+  symo_nd whole = symo_nd_dense(plan->dtype, coordinates, 1, &n);
+  *s->log_size = fmax(*s->log_size, log2(symo_nd_max_abs(whole)) + s->level - level);
+  if (s->level != level) symo_nd_shift(s->level - level, whole, whole);
   symo_label_scatter(plan, l, coordinates, y, &scratch);
   return SYMO_OK;
 }
@@ -114,6 +114,9 @@ symo_status symo_hessian_solve(const symo_hessian *h, double damping, symo_const
   if (block == NULL) SYMO_TRY(symo_fail_memory(h->context, "solve"));
   solver s = {.h = h, .damping = damping, .square = block, .other = block + square};
   s.work = block + 2 * square;
+  double log_size = -INFINITY;
+  const symo_const_vector given = x;
+  s.log_size = &log_size;
   s.level = symo_vector_level(plan, x);
   if (s.level != 0) SYMO_TRY(symo_vector_near(plan, "solve", x, s.level, &copy, &x));
   s.w = (double *)(void *)(block + 2 * square + eigh);
@@ -122,7 +125,7 @@ symo_status symo_hessian_solve(const symo_hessian *h, double damping, symo_const
     symo_nd_fill(0, symo_layout_view(plan->layout, t, symo_vector_const(y), i));
   for (size_t i = 0; i < plan->num_labels; i++)
     SYMO_TRY(solve_label(&s, i, x, y, x_at, coordinates));
-  status = symo_vector_check(plan, "solve", symo_vector_const(y));
+  status = symo_vector_check(plan, "solve", given, log_size, symo_vector_const(y));
 fail:
   symo_free(block);
   symo_free(copy);

@@ -47,7 +47,10 @@ symo_estimate_spec symo_estimate_spec_default(void);
  *
  * SYMO_E_NONFINITE names the tensor that holds NaN or infinity, SYMO_E_DTYPE the vector of another
  * type; SYMO_E_ARGUMENT: no estimator, no gradient, a plan whose coupling is not the estimator's,
- * missing params, negative damping, scale or damping where it means nothing.
+ * missing params, negative damping, scale or damping where it means nothing.  SYMO_E_NUMERIC names a
+ * label whose numbers the dtype cannot hold: the largest of them overflows, or is no normal number
+ * although gradients are.  For all powers of two c the estimate of c g is that of g times c, or c^2
+ * for covariance, as long as it is one.
  * One syrk or gemm and at most two eigendecompositions per label. */
 symo_status symo_estimate(const symo_plan *plan, const symo_estimate_spec *spec, size_t count,
                           const symo_const_vector *grads, const symo_const_vector *params,
@@ -113,8 +116,8 @@ symo_status symo_hessian_describe(const symo_hessian *hessian, char **out);
 /* ---- computing with it ---- */
 
 /* A new symo_hessian whose numbers leave the range of the dtype is refused with SYMO_E_NUMERIC,
- * here and above; vectors are given as they come, infinities included.  Vectors read are checked:
- * SYMO_E_NONFINITE names the tensor that holds NaN or infinity. */
+ * here and above; so is a product or a solution that overflows, or that is no normal number although
+ * the vector is (y is then not to be used).  Vectors read are checked: SYMO_E_NONFINITE names the tensor that holds NaN or infinity. */
 
 /* y = A x.  x and y hold numbers of the plan's dtype and share no memory: else SYMO_E_DTYPE and
  * SYMO_E_ARGUMENT, here and below. */
