@@ -196,8 +196,9 @@ static symo_status check_places(const symo_safetensors *file) {
   }
   if (at == file->data_size) return SYMO_OK;
   return symo_fail(file->context, SYMO_E_FORMAT,
-                   "%s: %" PRIu64 " bytes of data, of which the entries take %" PRIu64 " (%s)",
-                   file->path, file->data_size, at, rewrite);
+                   "%s: %" PRIu64 " %s of data, of which the entries take %" PRIu64 " (%s)",
+                   file->path, file->data_size, symo_plural(file->data_size, "byte", "bytes"), at,
+                   rewrite);
 }
 
 static symo_status read_entries(symo_safetensors *file, const char *where) {

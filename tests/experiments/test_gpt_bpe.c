@@ -260,7 +260,7 @@ Test(gpt_bpe, malformed_vocabulary) {
   vocab_refused(context, "", "vocab.json");
   vocab_refused(context, "{\"a\": 0", "vocab.json");
   vocab_refused(context, "[1, 2]", "must be an object");
-  vocab_refused(context, "{\"a\": 0}", "has 1 entries");
+  vocab_refused(context, "{\"a\": 0}", "has 1 entry");
   static const char *const repeated[] = {"\xe4\xb8\xad"};
   gpt_tokenizer *none = NULL;
   const char *vocab = write_vocab(1, repeated);

@@ -333,7 +333,7 @@ static const struct {
      "{'op': 'flatten', 'name': 'y', 'from': 'x'}"},
     {SYMO_E_NAME, "nodes[1].kind: there is no \"min\"", "[3, 4]",
      "{'op': 'pool', 'name': 'y', 'from': 'x', 'window': 2, 'kind': 'min'}"},
-    {SYMO_E_SHAPE, "nodes[1].from: 1 nodes for add", "[3]",
+    {SYMO_E_SHAPE, "nodes[1].from: 1 node for add", "[3]",
      "{'op': 'add', 'name': 'y', 'from': ['x']}"},
     {SYMO_E_SHAPE, "nodes[2] (add y): axis 0 of x has dimension 3, but axis 0 of h has 2", "[3]",
      "{'op': 'dense', 'name': 'h', 'from': 'x', 'out': 2, 'weight': 'w'},"
@@ -343,7 +343,7 @@ static const struct {
     {SYMO_E_SHAPE, "nodes[2] (dense y): tensor w has the shape [2, 2] here and [2, 3] in", "[3]",
      "{'op': 'dense', 'name': 'h', 'from': 'x', 'out': 2, 'weight': 'w'},"
      "{'op': 'dense', 'name': 'y', 'from': 'h', 'out': 2, 'weight': 'w'}"},
-    {SYMO_E_SHAPE, "nodes[1] (conv2d y): a value of 1 axes", "[3]",
+    {SYMO_E_SHAPE, "nodes[1] (conv2d y): a value of 1 axis", "[3]",
      "{'op': 'conv2d', 'name': 'y', 'from': 'x', 'out': 2, 'kernel': 3, 'weight': 'w'}"},
     {SYMO_E_SHAPE, "nodes[1] (pool y): the window is 5 long on axis 1 of x, which has dimension 4",
      "[3, 4]", "{'op': 'pool', 'name': 'y', 'from': 'x', 'window': 5, 'kind': 'max'}"},

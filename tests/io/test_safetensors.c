@@ -348,7 +348,7 @@ Test(io_safetensors, refuses_overlaps_holes_and_bytes_left_over) {
                 "{\"dtype\": \"U8\", \"shape\": [1], \"data_offsets\": [1, 2]}", 2);
   header_refused("x: 9 bytes of data, of which the entries take 8",
                  "{\"a\": {\"dtype\": \"U8\", \"shape\": [8], \"data_offsets\": [0, 8]}}", 9);
-  header_refused("x: 1 bytes of data, of which the entries take 0", "{}", 1);
+  header_refused("x: 1 byte of data, of which the entries take 0", "{}", 1);
 }
 
 Test(io_safetensors, refuses_duplicate_names) {
