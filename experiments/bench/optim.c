@@ -22,6 +22,7 @@
 #include "core/linalg.h"
 #include "core/text.h"
 #include "optim/cost.h"
+#include "optim/method.h"
 #include "optim/optim.h"
 
 enum { MOST = 32, GEMM_SIDE = 1024, STREAM = 1 << 24, SELDOM = 20 };
@@ -89,8 +90,10 @@ static symo_status make_plan(symo_context *context, const model *m, const char *
   symo_status status = symo_method_preset(context, "adamw", &rules[0].method);
   if (status == SYMO_OK) status = symo_method_preset(context, preset, &method);
   if (status == SYMO_OK && every > 0) {
-    method.refresh_every = every;
-    method.stagger = false;
+    symo_method kept = method;
+    kept.refresh_every = every;
+    kept.stagger = false;
+    if (symo_method_refuse(&kept) == NULL) method = kept; /* else no root outlives its step */
   }
   if (status == SYMO_OK) status = symo_optim_preset_rules(context, &method, &num, rules + 1);
   if (status == SYMO_OK) status = model_layout(context, m, &layout);
