@@ -31,8 +31,7 @@ static const double TARGET = 1e-13, ACCEPTED = 1e-11, STEP_DONE = 4e-15;
 /* Below, per generator and norm, gradients are rounding: going on would follow it. */
 static const double DESCENT_DONE = 2e-15;
 
-/* REFRESH: windows between one new element in the pool and the next. */
-enum { WINDOW = 8, REFRESH = 4, MAX_WINDOWS = 100, PATIENCE = 3, POOL = 8, MAX_DESCENT = 400 };
+enum { WINDOW = 8, MAX_WINDOWS = 100, PATIENCE = 3, POOL = 8, MAX_DESCENT = 400 };
 
 size_t symo_tensor_size(size_t d, unsigned p) {
   size_t n = 1;
@@ -322,7 +321,7 @@ static symo_status average(const averaging *a, unsigned p, unsigned q, symo_rng 
   fill_pool(a, rng, 0, POOL);
   for (; window < MAX_WINDOWS && still < PATIENCE; window++) {
     double step = 0;
-    if (window % REFRESH == REFRESH - 1) fill_pool(a, rng, window / REFRESH, 1);
+    if (window > 0) fill_pool(a, rng, window, 1);
     for (int k = 0; k < WINDOW; k++) {
       next_element(a, rng);
       step = larger(step, average_once(a));

@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -41,7 +43,7 @@ static bool is_file(int fd, const char *path) {
          ours.st_dev == there.st_dev;
 }
 
-int cli_folder_lock(cli *c, const char *directory, cli_folder *folder) {
+static int lock(cli *c, const char *directory, cli_folder *folder) {
   char who[32], *path = cli_join(directory, ".symo-lock");
   int fd = -1, code = CLI_DONE;
   if (path == NULL) return cli_fail_status(c, symo_fail_memory(cli_context(c), directory));
@@ -68,6 +70,16 @@ int cli_folder_lock(cli *c, const char *directory, cli_folder *folder) {
   symo_atomic_remember(path);
   symo_atomic_sweep(directory);
   return CLI_DONE;
+}
+
+/* A signal waits until the file is among those that it removes. */
+int cli_folder_lock(cli *c, const char *directory, cli_folder *folder) {
+  sigset_t all, before;
+  (void)sigfillset(&all);
+  (void)pthread_sigmask(SIG_BLOCK, &all, &before);
+  const int code = lock(c, directory, folder);
+  (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return code;
 }
 
 void cli_folder_unlock(cli_folder *folder) {
