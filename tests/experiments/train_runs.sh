@@ -160,7 +160,7 @@ works "$@"
 # Killed at any moment: what is there is whole, and what was left goes.
 rm -rf killed
 # shellcheck disable=SC2086
-often="$net --steps 500 --eval-every 20 --checkpoint-every 1"
+often="$net --steps 1500 --eval-every 20 --checkpoint-every 1"
 # shellcheck disable=SC2086
 works train classifier $often --out steady
 landed=0
@@ -172,7 +172,7 @@ for turn in 1 2 3 4 5 6 7 8 9 10 11 12; do
   else
     started train classifier --resume killed
   fi
-  sleep "0.$((RANDOM % 3))$((RANDOM % 10))"
+  sleep "0.$((RANDOM % 2))$((RANDOM % 10))"
   kill -9 $pid 2>/dev/null && landed=$((landed + 1))
   wait $pid 2>/dev/null
   if [ -e killed/checkpoint.safetensors ]; then works eval --checkpoint killed/checkpoint.safetensors; fi
