@@ -175,8 +175,7 @@ static symo_status ask_irreps(const inquiry *q) {
   return SYMO_OK;
 }
 
-/* max |A - B| over n numbers; NaN counts as infinite. */
-static double distance(size_t n, const double *a, const double *b) {
+double symo_callbacks_distance(size_t n, const double *a, const double *b) {
   double most = 0;
   for (size_t i = 0; i < n; i++) {
     double d = fabs(a[i] - b[i]);
@@ -280,10 +279,10 @@ static symo_status ask_order(const inquiry *q, int p) {
   q->ops->analyze(q->ops->self, q->dim, p, points, unit, transform);
   symo_mat t = symo_mat_dense(transform, points, points);
   symo_gemm(SYMO_F64, 1, t, symo_mat_t(t), 0, symo_mat_dense(product, points, points));
-  double defect = distance(square, product, unit);
+  double defect = symo_callbacks_distance(square, product, unit);
   if (!(defect <= tolerance)) SYMO_TRY(doubt(q, "the transform is not orthogonal", defect));
   q->ops->synthesize(q->ops->self, q->dim, p, points, transform, product);
-  defect = distance(square, product, unit);
+  defect = symo_callbacks_distance(square, product, unit);
   if (!(defect <= tolerance)) SYMO_TRY(doubt(q, "synthesize does not undo analyze", defect));
   spread(q->iso, p, points, transform);
   if (q->ops->sample != NULL) SYMO_TRY(check_samples(q, p, points, moved, product));

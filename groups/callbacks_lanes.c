@@ -59,16 +59,6 @@ static symo_status doubt(const checking *c, const char *what, double defect) {
   return symo_callbacks_doubt(c->context, c->group->name, c->t->head.dim, what, defect);
 }
 
-/* The largest difference of entries; infinity for NaN. */
-static double distance(size_t n, const double *a, const double *b) {
-  double most = 0;
-  for (size_t i = 0; i < n; i++) {
-    double d = fabs(a[i] - b[i]);
-    if (!(d <= most)) most = isnan(d) ? (double)INFINITY : d;
-  }
-  return most;
-}
-
 /* With A the transform and S the synthesis: (Ax)'Ax = x'x, SAx = x and (Sz)'x = z'Ax for random z,
  * for some x at a time.  x has entries of variance 1 / points. */
 static symo_status check_transform(const checking *c, int axes) {
@@ -90,15 +80,15 @@ static symo_status check_transform(const checking *c, int axes) {
   symo_status status = SYMO_OK;
   symo_gemm(SYMO_F64, 1, symo_mat_t(xm), xm, 0, symo_mat_dense(gram[0], LANES, LANES));
   symo_gemm(SYMO_F64, 1, symo_mat_t(am), am, 0, symo_mat_dense(gram[1], LANES, LANES));
-  double defect = distance((size_t)LANES * LANES, gram[0], gram[1]);
+  double defect = symo_callbacks_distance((size_t)LANES * LANES, gram[0], gram[1]);
   if (!(defect <= SYMO_CALLBACKS_TOLERANCE))
     SYMO_TRY(doubt(c, "the transform is not orthogonal", defect));
   symo_gemm(SYMO_F64, 1, symo_mat_t(symo_mat_dense(z, points, LANES)), am, 0,
             symo_mat_dense(gram[0], LANES, LANES));
   symo_gemm(SYMO_F64, 1, symo_mat_t(symo_mat_dense(sz, points, LANES)), xm, 0,
             symo_mat_dense(gram[1], LANES, LANES));
-  defect =
-      fmax(distance(numbers, x, back) / scale, distance((size_t)LANES * LANES, gram[0], gram[1]));
+  defect = fmax(symo_callbacks_distance(numbers, x, back) / scale,
+                symo_callbacks_distance((size_t)LANES * LANES, gram[0], gram[1]));
   if (!(defect <= SYMO_CALLBACKS_TOLERANCE))
     SYMO_TRY(doubt(c, "synthesize does not undo analyze", defect));
 fail:

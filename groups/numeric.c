@@ -16,14 +16,12 @@
 #include "groups/factored.h"
 #include "groups/orbits.h"
 
-enum { NAME = 32 };
-
 typedef struct numeric {
   group_instance instance;
   isotypic *iso;
   float **narrow; /* [irreps * (SYMO_MAX_REPEAT + 1)] the bases in float32 */
   float *store;
-  char (*names)[NAME];
+  char (*names)[SYMO_FOUND_NAME];
   size_t points[SYMO_MAX_REPEAT + 1], work[SYMO_MAX_REPEAT + 1];
 } numeric;
 
@@ -36,28 +34,35 @@ symo_irrep symo_found_irrep(const isotypic_irrep *r, const char *name) {
   return irrep;
 }
 
-void symo_found_name(const isotypic_irrep *r, size_t number, char *out) {
+void symo_found_name(const isotypic_irrep *r, size_t number, char out[SYMO_FOUND_NAME]) {
   const char *type = r->type == 1 ? "" : r->type == 2 ? "-complex" : "-quaternionic";
   if (r->name[0] != 0)
-    memcpy(out, r->name, NAME);
+    memcpy(out, r->name, SYMO_FOUND_NAME);
   else
-    snprintf(out, NAME, number == 0 ? "trivial" : "irrep%zu-%zu%s", number, r->n, type);
+    snprintf(out, SYMO_FOUND_NAME, number == 0 ? "trivial" : "irrep%zu-%zu%s", number, r->n, type);
+}
+
+int symo_found_irreps(size_t num, const isotypic_irrep *irreps, char (*names)[SYMO_FOUND_NAME],
+                      symo_irrep *out) {
+  for (size_t k = 0; k < num; k++) out[k] = symo_found_irrep(&irreps[k], names[k]);
+  return (int)num;
+}
+
+int symo_found_components(size_t num, const isotypic_irrep *irreps, int order,
+                          symo_component *out) {
+  int n = 0;
+  for (size_t k = 0; k < num; k++)
+    if (irreps[k].copies[order] > 0)
+      out[n++] = (symo_component){(int)k, irreps[k].copies[order] * irreps[k].type};
+  return n;
 }
 
 static int irreps(const symo_group *self, size_t dim, symo_irrep *out) {
-  const numeric *g = of(self);
-  for (size_t k = 0; k < g->iso->num_irreps; k++)
-    out[k] = symo_found_irrep(&g->iso->irreps[k], g->names[k]);
-  return (int)g->iso->num_irreps;
+  return symo_found_irreps(of(self)->iso->num_irreps, of(self)->iso->irreps, of(self)->names, out);
 }
 
 static int components(const symo_group *self, size_t dim, int order, symo_component *out) {
-  const isotypic *iso = of(self)->iso;
-  int n = 0;
-  for (size_t k = 0; k < iso->num_irreps; k++)
-    if (iso->irreps[k].copies[order] > 0)
-      out[n++] = (symo_component){(int)k, iso->irreps[k].copies[order] * iso->irreps[k].type};
-  return n;
+  return symo_found_components(of(self)->iso->num_irreps, of(self)->iso->irreps, order, out);
 }
 
 /* A copy of the lanes, and coordinates. */

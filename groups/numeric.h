@@ -11,8 +11,13 @@ symo_status symo_numeric_create(symo_context *context, const symo_group *like, i
 
 /* What such groups, and those of groups/transform.c, say of an irrep; its own name, or one by number
  * and dimension, at most 31 characters. */
+enum { SYMO_FOUND_NAME = 32 };
 symo_irrep symo_found_irrep(const isotypic_irrep *r, const char *name);
-void symo_found_name(const isotypic_irrep *r, size_t number, char *out);
+void symo_found_name(const isotypic_irrep *r, size_t number, char out[SYMO_FOUND_NAME]);
+/* Their slots `irreps` and `components`. */
+int symo_found_irreps(size_t num, const isotypic_irrep *irreps, char (*names)[SYMO_FOUND_NAME],
+                      symo_irrep *out);
+int symo_found_components(size_t num, const isotypic_irrep *irreps, int order, symo_component *out);
 
 /* The group that plans work with for a group given by callbacks, whose transform reaches that many
  * axes: with bases as matrices while sum d^p <= SYMO_ISOTYPIC_MAX, beyond with its functions called
@@ -27,6 +32,8 @@ symo_status symo_callbacks_transform(symo_context *context, const symo_group *gr
 #define SYMO_CALLBACKS_TOLERANCE 1e-9
 symo_status symo_callbacks_doubt(symo_context *context, const char *group, size_t dim,
                                  const char *what, double defect);
+/* max |a - b| over n numbers; infinity where one is NaN. */
+double symo_callbacks_distance(size_t n, const double *a, const double *b);
 bool symo_group_is_callbacks(const symo_group *group);
 
 #endif

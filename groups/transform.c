@@ -17,12 +17,12 @@
 #include "groups/numeric.h"
 
 /* Float64 arrays that a call needs: the lanes, coordinates, work.  In numbers of float32. */
-enum { NAME = 32, ARRAYS = 3, NARROW = 2, BATCH = 64 };
+enum { ARRAYS = 3, NARROW = 2, BATCH = 64 };
 
 typedef struct transformed {
   group_instance instance;
   group_transform *t;
-  char (*names)[NAME];
+  char (*names)[SYMO_FOUND_NAME];
 } transformed;
 
 static const transformed *of(const symo_group *self) {
@@ -67,19 +67,11 @@ void symo_transform_release(group_transform *t) {
 /* ---- slots ---- */
 
 static int irreps(const symo_group *self, size_t dim, symo_irrep *out) {
-  const transformed *g = of(self);
-  for (size_t k = 0; k < g->t->num_irreps; k++)
-    out[k] = symo_found_irrep(&g->t->irreps[k], g->names[k]);
-  return (int)g->t->num_irreps;
+  return symo_found_irreps(of(self)->t->num_irreps, of(self)->t->irreps, of(self)->names, out);
 }
 
 static int components(const symo_group *self, size_t dim, int order, symo_component *out) {
-  const group_transform *t = of(self)->t;
-  int n = 0;
-  for (size_t k = 0; k < t->num_irreps; k++)
-    if (t->irreps[k].copies[order] > 0)
-      out[n++] = (symo_component){(int)k, t->irreps[k].copies[order] * t->irreps[k].type};
-  return n;
+  return symo_found_components(of(self)->t->num_irreps, of(self)->t->irreps, order, out);
 }
 
 static size_t reduced(const symo_group *self, size_t dim, int order) {
@@ -334,7 +326,7 @@ symo_status symo_transform_group(symo_context *context, const symo_group *like, 
                             .diagonal = diagonal,
                             .diagonal_work = diagonal_work};
   group_instance *g = NULL;
-  char(*names)[NAME] = symo_calloc(t->num_irreps, sizeof *names);
+  char(*names)[SYMO_FOUND_NAME] = symo_calloc(t->num_irreps, sizeof *names);
   symo_status status =
       names == NULL ? symo_fail_memory(context, "group")
                     : symo_group_instance_create(context, &table, sizeof(transformed), t->dim, &g);

@@ -25,37 +25,60 @@ Test(optim_presets, rates_are_constant_but_where_published_otherwise) {
 
 /* ---- training ---- */
 
-/* Mean squared error of a student of its own teacher, with the library's rules of the preset. */
-static double train(const char *preset, double lr, int steps) {
-  symo_net_spec spec = symo_net_spec_default();
-  cr_ok(NULL, symo_net_parse(NULL, "20-32-5", &spec));
-  net_case c = net_case_create(&spec, 200, 0.5, 3);
-  cr_ok(c.context, symo_net_predict(c.net, c.packed, c.examples, c.x, c.y));
-  cr_ok(c.context, symo_net_set_data(c.net, c.examples, c.x, c.y));
+/* A network, and the library's rules of a preset for it. */
+typedef struct trainee {
+  net_case c;
   symo_layout *layout;
   symo_optim *optim;
   symo_optim_state *state;
+  double *theta;
+} trainee;
+
+/* lr: 0 leaves that of the preset. */
+static trainee trainee_open(const char *net, symo_loss loss, size_t examples, const char *preset,
+                            double lr) {
+  trainee t = {.layout = NULL};
+  symo_net_spec spec = symo_net_spec_default();
   symo_method method;
   symo_rule rules[4];
   symo_optim_spec optim_spec = symo_optim_spec_default();
-  cr_ok(c.context, symo_net_layout(c.context, &spec, NULL, &layout));
-  cr_ok(c.context, symo_method_preset(c.context, preset, &method));
-  method.lr = lr;
-  cr_ok(c.context, symo_optim_preset_rules(c.context, &method, &optim_spec.num_rules, rules));
+  cr_ok(NULL, symo_net_parse(NULL, net, &spec));
+  spec.loss = loss;
+  t.c = net_case_create(&spec, examples, 0.4, 3);
+  symo_context *context = t.c.context;
+  cr_ok(context, symo_net_layout(context, &spec, NULL, &t.layout));
+  cr_ok(context, symo_method_preset(context, preset, &method));
+  if (lr > 0) method.lr = lr;
+  cr_ok(context, symo_optim_preset_rules(context, &method, &optim_spec.num_rules, rules));
   optim_spec.rules = rules;
-  cr_ok(c.context, symo_optim_create(layout, &optim_spec, &optim));
-  cr_ok(c.context, symo_optim_state_create(optim, &state));
-  double *theta = net_vector(c.size), loss = NAN;
-  symo_rng *rng = symo_test_rng(c.context, 4);
-  symo_net_init_fan_in(c.net, rng, theta);
-  for (int t = 0; t < steps; t++)
-    cr_ok(c.context, symo_optim_problem_step(state, &c.problem, theta, &loss, NULL));
+  cr_ok(context, symo_optim_create(t.layout, &optim_spec, &t.optim));
+  cr_ok(context, symo_optim_state_create(t.optim, &t.state));
+  t.theta = net_vector(t.c.size);
+  memcpy(t.theta, t.c.theta, t.c.size * sizeof *t.theta);
+  return t;
+}
+
+static void trainee_close(trainee *t) {
+  symo_free(t->theta);
+  symo_optim_state_destroy(t->state);
+  symo_optim_destroy(t->optim);
+  symo_layout_destroy(t->layout);
+  net_case_destroy(&t->c);
+}
+
+/* Mean squared error of a student of a teacher like it. */
+static double train(const char *preset, double lr, int steps) {
+  trainee t = trainee_open("20-32-5", SYMO_LOSS_MSE, 200, preset, lr);
+  net_case *c = &t.c;
+  double loss = NAN;
+  cr_ok(c->context, symo_net_predict(c->net, c->packed, c->examples, c->x, c->y));
+  cr_ok(c->context, symo_net_set_data(c->net, c->examples, c->x, c->y));
+  symo_rng *rng = symo_test_rng(c->context, 4);
+  symo_net_init_fan_in(c->net, rng, t.theta);
+  for (int k = 0; k < steps; k++)
+    cr_ok(c->context, symo_optim_problem_step(t.state, &c->problem, t.theta, &loss, NULL));
   symo_rng_destroy(rng);
-  symo_free(theta);
-  symo_optim_state_destroy(state);
-  symo_optim_destroy(optim);
-  symo_layout_destroy(layout);
-  net_case_destroy(&c);
+  trainee_close(&t);
   return loss;
 }
 
@@ -72,46 +95,27 @@ Test(optim_presets, symo_goes_on_for_as_long_as_it_is_asked_to) {
 
 /* As it stands, on batches of 32 of 320 examples with classes. */
 static void learns(const char *preset) {
-  symo_net_spec spec = symo_net_spec_default();
-  cr_ok(NULL, symo_net_parse(NULL, "8-12-5", &spec));
-  spec.loss = SYMO_LOSS_CROSS_ENTROPY;
-  net_case c = net_case_create(&spec, 320, 0.3, 5);
-  symo_layout *layout;
-  symo_optim *optim;
-  symo_optim_state *state;
-  symo_method method;
-  symo_rule rules[4];
-  symo_optim_spec optim_spec = symo_optim_spec_default();
+  trainee t = trainee_open("8-12-5", SYMO_LOSS_CROSS_ENTROPY, 320, preset, 0);
+  net_case *c = &t.c;
   size_t rows[32];
-  double *theta = net_vector(c.size), before, after, loss;
-  for (size_t i = 0; i < c.examples; i++) { /* a rule that can be learnt */
+  double before, after, loss;
+  for (size_t i = 0; i < c->examples; i++) { /* a rule that can be learnt */
     size_t class = 0;
     for (size_t k = 1; k < 5; k++)
-      if (c.x[8 * i + k] > c.x[8 * i + class]) class = k;
-    for (size_t k = 0; k < 5; k++) c.y[5 * i + k] = k == class;
+      if (c->x[8 * i + k] > c->x[8 * i + class]) class = k;
+    for (size_t k = 0; k < 5; k++) c->y[5 * i + k] = k == class;
   }
-  cr_ok(c.context, symo_net_set_data(c.net, c.examples, c.x, c.y));
-  memcpy(theta, c.theta, c.size * sizeof *theta);
-  cr_ok(c.context, c.problem.loss(c.problem.self, theta, &before));
-  cr_ok(c.context, symo_net_layout(c.context, &spec, NULL, &layout));
-  cr_ok(c.context, symo_method_preset(c.context, preset, &method));
-  cr_ok(c.context, symo_optim_preset_rules(c.context, &method, &optim_spec.num_rules, rules));
-  optim_spec.rules = rules;
-  cr_ok(c.context, symo_optim_create(layout, &optim_spec, &optim));
-  cr_ok(c.context, symo_optim_state_create(optim, &state));
-  for (size_t t = 0; t < 200; t++) {
-    for (size_t i = 0; i < 32; i++) rows[i] = (32 * t + i) % c.examples;
-    cr_ok(c.context, symo_net_select(c.net, 32, rows));
-    cr_ok(c.context, symo_optim_problem_step(state, &c.problem, theta, &loss, NULL));
+  cr_ok(c->context, symo_net_set_data(c->net, c->examples, c->x, c->y));
+  cr_ok(c->context, c->problem.loss(c->problem.self, t.theta, &before));
+  for (size_t k = 0; k < 200; k++) {
+    for (size_t i = 0; i < 32; i++) rows[i] = (32 * k + i) % c->examples;
+    cr_ok(c->context, symo_net_select(c->net, 32, rows));
+    cr_ok(c->context, symo_optim_problem_step(t.state, &c->problem, t.theta, &loss, NULL));
   }
-  cr_ok(c.context, symo_net_set_data(c.net, c.examples, c.x, c.y));
-  cr_ok(c.context, c.problem.loss(c.problem.self, theta, &after));
+  cr_ok(c->context, symo_net_set_data(c->net, c->examples, c->x, c->y));
+  cr_ok(c->context, c->problem.loss(c->problem.self, t.theta, &after));
   cr_assert(after < 0.98 * before, "%s: %g before, %g after 200 steps", preset, before, after);
-  symo_free(theta);
-  symo_optim_state_destroy(state);
-  symo_optim_destroy(optim);
-  symo_layout_destroy(layout);
-  net_case_destroy(&c);
+  trainee_close(&t);
 }
 
 Test(optim_presets, none_dies_or_stands_still_as_it_is) {
