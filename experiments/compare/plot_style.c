@@ -74,7 +74,6 @@ static void ticks_125(ticks *t, double low, double high) {
 /* Equal steps of 1, 2 or 5 times a power of ten, some five of them. */
 static void ticks_even(ticks *t, double low, double high) {
   double step = pow(10, floor(log10((high - low) / 4)));
-  while ((high - low) / step > 12) step *= 10;
   if ((high - low) / step > 8) step *= (high - low) / step > 16 ? 5 : 2;
   double first = ceil(low / step);
   for (double k = first; k * step <= high && k < first + 20; k++) tick(t, k * step);
@@ -97,7 +96,7 @@ void compare_plot_log_axis(FILE *out, char axis, double low, double high) {
           high, axis);
   if (high / low >= 1e3)
     ticks_decades(&t, low, high);
-  else if (high / low >= 6)
+  else if (high / low >= 10)
     ticks_125(&t, low, high);
   else
     ticks_even(&t, low, high);
