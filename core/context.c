@@ -9,6 +9,7 @@
 #include "core/context.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "core/nd.h"
 #include "core/reserve.h"
 
 #include <symo/layout.h>
@@ -169,6 +170,8 @@ size_t symo_dtype_size(symo_dtype dtype) {
 const char *symo_dtype_name(symo_dtype dtype) {
   return dtype == SYMO_F32 ? "f32" : dtype == SYMO_F64 ? "f64" : "any";
 }
+
+const char *symo_dtype_wider(symo_dtype dtype) { return dtype == SYMO_F32 ? ", or use f64" : ""; }
 
 const char *symo_version(void) { return SYMO_VERSION_STRING; }
 

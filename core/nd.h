@@ -4,6 +4,9 @@
 #include <stdbool.h>
 #include <symo/layout.h>
 
+/* What to add to the remedy of a number that the type cannot hold: ", or use f64", where that helps. */
+const char *symo_dtype_wider(symo_dtype dtype);
+
 /* A strided view of an n-dimensional array: the language in which every closed form of groups/ is
  * written.  Views are values; they own nothing.  Strides count elements.  A stride of 0 broadcasts
  * a source and sums into a destination. */

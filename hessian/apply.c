@@ -208,8 +208,8 @@ symo_status symo_hessian_dense(const symo_hessian *h, double *out) {
       out[j * p + i] = out[i * p + j] = 0.5 * (out[i * p + j] + out[j * p + i]);
   if (!symo_all_finite(SYMO_F64, p * p, out))
     status = symo_fail(h->context, SYMO_E_NUMERIC,
-                       "dense: entries overflow %s (use f64, or scale the matrix down)",
-                       symo_dtype_name(t));
+                       "dense: entries overflow %s (scale the matrix down%s)", symo_dtype_name(t),
+                       symo_dtype_wider(t));
 fail:
   symo_free(vectors);
   symo_free(data);

@@ -331,8 +331,9 @@ static symo_status refuse_result(const job *j, const plan_label *label, const ch
                                  double log_size) {
   int by = (int)round(-log_size / power);
   return symo_fail(j->plan->context, SYMO_E_NUMERIC,
-                   "estimate %s: label %s: the estimate %s %s (use f64, or scale the loss by 2^%d)",
-                   j->estimator->name, label->name, how, symo_dtype_name(j->plan->dtype), by);
+                   "estimate %s: label %s: the estimate %s %s (scale the loss by 2^%d%s)",
+                   j->estimator->name, label->name, how, symo_dtype_name(j->plan->dtype), by,
+                   symo_dtype_wider(j->plan->dtype));
 }
 
 /* M := 2^back M.  An M below the normal numbers has lost digits, unless the gradients, of this

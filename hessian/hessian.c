@@ -60,8 +60,8 @@ symo_status symo_hessian_check(const symo_hessian *h, const char *what) {
   for (size_t i = 0; i < h->plan->num_labels; i++) {
     const plan_label *l = &h->plan->labels[i];
     if (!l->dropped && !symo_all_finite(t, l->count * l->m * l->m, h->m[i]))
-      return symo_fail(h->context, SYMO_E_NUMERIC, "%s: label %s: overflows %s (use f64 or scale)",
-                       what, l->name, symo_dtype_name(t));
+      return symo_fail(h->context, SYMO_E_NUMERIC, "%s: label %s: overflows %s (scale down%s)",
+                       what, l->name, symo_dtype_name(t), symo_dtype_wider(t));
   }
   return SYMO_OK;
 }
@@ -74,8 +74,8 @@ symo_status symo_hessian_check_small(const symo_hessian *h, size_t label, double
   double least = t == SYMO_F32 ? FLT_MIN : DBL_MIN;
   if (!(largest > 0) || symo_nd_max_abs(symo_nd_dense(t, h->m[label], 1, &n)) >= least)
     return SYMO_OK;
-  return symo_fail(h->context, SYMO_E_NUMERIC, "%s: label %s: underflows %s (use f64 or scale)",
-                   what, l->name, symo_dtype_name(t));
+  return symo_fail(h->context, SYMO_E_NUMERIC, "%s: label %s: underflows %s (scale up%s)", what,
+                   l->name, symo_dtype_name(t), symo_dtype_wider(t));
 }
 
 void symo_hessian_destroy(symo_hessian *h) {

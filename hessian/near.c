@@ -55,12 +55,13 @@ symo_status symo_vector_check(const symo_plan *plan, const char *what, symo_cons
   for (size_t i = 0; i < plan->layout->num_tensors; i++)
     if (!isfinite(symo_nd_max_abs(symo_layout_view(plan->layout, plan->dtype, y, i))))
       return symo_fail(plan->context, SYMO_E_NUMERIC,
-                       "%s: tensor %s of the result overflows %s (scale the vector down, add "
-                       "damping, or use f64)",
-                       what, plan->layout->tensors[i].name, symo_dtype_name(plan->dtype));
+                       "%s: tensor %s of the result overflows %s (scale the vector down, or add "
+                       "damping%s)",
+                       what, plan->layout->tensors[i].name, symo_dtype_name(plan->dtype),
+                       symo_dtype_wider(plan->dtype));
   double of_x = symo_vector_max_abs(plan, x), of_y = symo_vector_max_abs(plan, y);
   if (!isfinite(log_size) || of_y >= least || (of_x < least && 64 * of_y >= of_x)) return SYMO_OK;
   return symo_fail(plan->context, SYMO_E_NUMERIC,
-                   "%s: the result, near 2^%d, underflows %s (scale the vector up, or use f64)",
-                   what, (int)log_size, symo_dtype_name(plan->dtype));
+                   "%s: the result, near 2^%d, underflows %s (scale the vector up%s)", what,
+                   (int)log_size, symo_dtype_name(plan->dtype), symo_dtype_wider(plan->dtype));
 }

@@ -43,8 +43,8 @@ symo_status symo_hessian_map(const symo_hessian *h, const char *what, symo_spect
       if (status == SYMO_OK) status = f(l->m, w, symo_rank_tolerance(t, l->m), parameters);
       if (status == SYMO_OK && largest_of(l->m, w) < least && before >= least)
         SYMO_TRY(symo_fail(h->context, SYMO_E_NUMERIC,
-                           "%s: label %s: underflows %s (use f64, or scale the matrix up)", what,
-                           l->name, symo_dtype_name(t)));
+                           "%s: label %s: underflows %s (scale the matrix up%s)", what, l->name,
+                           symo_dtype_name(t), symo_dtype_wider(t)));
       for (size_t k = 0; status == SYMO_OK && k < l->m; k++)
         if (!isfinite(w[k])) status = SYMO_E_NUMERIC;
       if (status != SYMO_OK)

@@ -198,14 +198,16 @@ static symo_status add_changes(block_step *s) {
     if (s->norms[i] == STEP_OUT_OF_RANGE)
       return symo_fail(s->state->optim->context, SYMO_E_NUMERIC,
                        "optim: step %llu: the step of tensor %s overflows %s (lower the learning "
-                       "rate, clip, or use f64)",
+                       "rate, or clip%s)",
                        (unsigned long long)s->t, s->b->layout->tensors[i].name,
-                       symo_dtype_name(s->state->optim->dtype));
+                       symo_dtype_name(s->state->optim->dtype),
+                       symo_dtype_wider(s->state->optim->dtype));
     if (s->norms[i] == STEP_NOT_FINITE)
       return symo_fail(s->state->optim->context, SYMO_E_NUMERIC,
-                       "optim: step %llu: the direction of tensor %s is not finite (use f64, or a "
-                       "larger eps)",
-                       (unsigned long long)s->t, s->b->layout->tensors[i].name);
+                       "optim: step %llu: the direction of tensor %s is not finite (take a larger "
+                       "eps%s)",
+                       (unsigned long long)s->t, s->b->layout->tensors[i].name,
+                       symo_dtype_wider(s->state->optim->dtype));
     s->report->update_norm = hypot(s->report->update_norm, s->norms[i]);
   }
   return SYMO_OK;
@@ -357,8 +359,9 @@ symo_status symo_state_refuse_large(symo_optim_state *state, const char *where,
   if (optim->spec.nan == SYMO_NAN_SKIP) return SYMO_OK;
   return symo_fail(optim->context, SYMO_E_NUMERIC,
                    "optim: step %llu: the gradient of tensor %s is too large for its squares or "
-                   "sums in %s (scale the loss down, clip, or use f64)",
-                   (unsigned long long)state->steps + 1, where, symo_dtype_name(optim->dtype));
+                   "sums in %s (scale the loss down, or clip%s)",
+                   (unsigned long long)state->steps + 1, where, symo_dtype_name(optim->dtype),
+                   symo_dtype_wider(optim->dtype));
 }
 
 static symo_status take_step(symo_optim_state *state, symo_const_vector grad, symo_vector params,

@@ -67,6 +67,7 @@ static void compare(symo_world *w, const scale_case *k, int c) {
     const char *text = symo_context_detail(w->context);
     cr_assert(status == SYMO_E_NUMERIC && h == NULL && strstr(text, "label ") != NULL, "%s", text);
     cr_assert(strstr(text, top < 0 ? "underflows" : "overflows") != NULL, "%s", text);
+    cr_assert((strstr(text, "use f64") != NULL) == (k->dtype == SYMO_F32), "%s", text);
     bool held = top > low + 15 && top < most_of(k->dtype) - 1;
     cr_assert(!held, "2^%d, %s", c, text);
   } else if (top < most_of(k->dtype) - 1) { /* sums over labels have room, too */
