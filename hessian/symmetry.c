@@ -379,7 +379,6 @@ static symo_status try_again(work *w, double size, const symo_symmetry_report *r
     for (size_t k = 0; k < TELLING_ELEMENTS && status == SYMO_OK; k++)
       status = measure(w, &probe, w->scratch);
     if (status != SYMO_OK && status != SYMO_E_NONFINITE) return status;
-    status = SYMO_OK;
     double defect = fmax(probe.loss, probe.gradient);
     if (!isfinite(defect) || !(defect > above_rounding * noise)) continue;
     if (defect <= rows[i].elsewhere || seen(report, &rows[i])) continue;

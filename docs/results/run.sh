@@ -108,7 +108,7 @@ if wanted teacher-student; then
       --set momentum=0.3 --set warmup_steps=2 --set total_steps=17
     students muon-tuned --optimizer muon-exact "${tuned_ema[@]}" --set lr=0.364 \
       --set min_lr=0.0042 --set momentum=0.33 --set nesterov=false --set total_steps=15
-    students shampoo-tuned --optimizer shampoo --set lr=0.514 --set schedule=linear \
+    students shampoo-tuned --optimizer shampoo --set momentum=0 --set lr=0.514 --set schedule=linear \
       --set min_lr=0.0014 --set total_steps=15 --set beta2=0.457
     echo
     python3 teacher-student.py "$work/students" symo-published shampoo adam sgd tuned tuned-full \

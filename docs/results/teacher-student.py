@@ -38,14 +38,14 @@ seeds = sorted(runs["shampoo"])
 level = {seed: runs["shampoo"][seed][100] for seed in seeds}
 print("held back, before the first step:", losses(runs["shampoo"], 0))
 marks = (10, 15, 20, 100)
-print(("\n%-14s" % "loss after" + "".join("%-31s" % k for k in marks)).rstrip())
+print(("\n%-16s" % "loss after" + "".join("%-31s" % k for k in marks)).rstrip())
 for name in names:
-    print(("%-14s" % name + "".join("%-31s" % losses(runs[name], k) for k in marks)).rstrip())
-print("\n%-14s%-24s%-24s%s" % ("iterations to", "shampoo's level at 100", "1.05 of that", "by seed"))
+    print(("%-16s" % name + "".join("%-31s" % losses(runs[name], k) for k in marks)).rstrip())
+print("\n%-16s%-24s%-24s%s" % ("iterations to", "shampoo's level at 100", "1.05 of that", "by seed"))
 for name in names:
     first = [reached(runs[name][seed], level[seed]) for seed in seeds]
     near = [reached(runs[name][seed], 1.05 * level[seed]) for seed in seeds]
-    print("%-14s%-24s%-24s%s" % (name, count(first), count(near),
+    print("%-16s%-24s%-24s%s" % (name, count(first), count(near),
                                  " ".join("-" if v is None else str(v) for v in first)))
 twenty = [reached(runs["shampoo"][seed], runs["symo-published"][seed][20]) for seed in seeds]
 print("\nshampoo reaches what symo-published has at 20:", count(twenty), " ", *twenty)

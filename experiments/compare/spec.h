@@ -13,16 +13,11 @@ typedef enum compare_center {
 /* What one run of `symo compare` computes; everything that a sweep may vary. */
 typedef struct compare_spec {
   symo_net_spec net;       /* num_layers 0: inputs-32-outputs of the data */
-  bool any_loss;           /* cross-entropy for classes, else mean squared error */
   const char *data;        /* digits, teacher, or a file */
   const char *label;       /* of a CSV file: the column with the labels; NULL: the last */
   const char *groups;      /* auto, a group as compare_groups_make takes it, or a layout */
-  bool heads_at_once;      /* auto: the form of transformers that is exact space by space */
   const char *weights;     /* a file with the point; NULL: init_scale and train_steps say it */
   const char *groups_flag; /* the option that said so, for failures; NULL: groups */
-  bool standardize;        /* the inputs */
-  symo_data_task task;     /* what the targets are */
-  symo_data_header header; /* of a CSV file */
   symo_data_kept *kept;    /* data that come from a pipe, for runs after the first; NULL: none */
   double target_scale;     /* multiplies targets that are numbers */
   size_t examples;         /* at most; 0: all there are */
@@ -31,9 +26,14 @@ typedef struct compare_spec {
   double train_lr;
   uint64_t seed;
   double damping;
-  compare_center center; /* whether estimates leave out what the group does not move, label 0 */
-  size_t samples;        /* label draws of K-FAC */
-  bool ggn;              /* the exact Gauss-Newton matrix as a row */
+  size_t samples;          /* label draws of K-FAC */
+  symo_data_task task;     /* what the targets are */
+  symo_data_header header; /* of a CSV file */
+  compare_center center;   /* whether estimates leave out what the group does not move, label 0 */
+  bool any_loss;           /* cross-entropy for classes, else mean squared error */
+  bool heads_at_once;      /* auto: the form of transformers that is exact space by space */
+  bool standardize;        /* the inputs */
+  bool ggn;                /* the exact Gauss-Newton matrix as a row */
 } compare_spec;
 
 /* "20-64-5" of the widths; text [size]. */
