@@ -37,7 +37,10 @@ for block in "$WORK"/block*.c; do
   fi
 done
 
-# The commands run in a small tree of sources, as if it were a fresh clone.
+# The commands run in a small tree of sources, as if it were a fresh clone, with a text of other
+# characters where texts are looked for.
+mkdir "$WORK/other"
+for _ in $(seq 2000); do echo abc; done >"$WORK/other/tinyshakespeare.txt"
 awk -v out="$WORK" '
   /^```sh$/ { n++; on = 1; next }
   /^```/ { on = 0 }
@@ -48,7 +51,7 @@ for block in "$WORK"/block*.sh; do
   mkdir "$WORK/clone" "$WORK/clone/build"
   cp -R .gitignore Makefile README.md core include "$WORK/clone"
   ln -s "${SYMO:-$BUILD/symo}" "$WORK/clone/build/symo"
-  if ! (cd "$WORK/clone" && SYMO_DATA='' bash -eu "$block") \
+  if ! (cd "$WORK/clone" && SYMO_DATA="$WORK/other" bash -eu "$block") \
     >"$WORK/block.out" 2>&1 </dev/null; then
     complain "$(basename "$block") does not run: $(tail -n 3 "$WORK/block.out")"
   fi
