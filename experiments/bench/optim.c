@@ -25,7 +25,7 @@
 #include "optim/method.h"
 #include "optim/optim.h"
 
-enum { MOST = 32, GEMM_SIDE = 1024, STREAM = 1 << 24, SELDOM = 20 };
+enum { MOST = 32, GEMM_SIDE = 1024, STREAM = 1 << 24 };
 static const double BUDGET = 1; /* seconds of steps, of one case */
 
 /* ---- networks ---- */
@@ -309,13 +309,7 @@ static int run_case(bench_report *report, const bench_shared *shared, size_t whi
   }
   if (newton_schulz) *muon = step;
   if (strcmp(preset, "symo") == 0 && isfinite(*muon)) {
-    double seldom = f.rest + f.roots / SELDOM;
     add_time(report, name, ": muon's over it", step, *muon, 2);
-    bench_add(
-        report,
-        (bench_row){
-            .figure = seldom * 1e3, .unit = "ms", .floor = *muon * 1e3, .ratio = *muon / seldom},
-        "%s: the same, roots every %d", name, SELDOM);
   }
   return CLI_DONE;
 }
