@@ -160,7 +160,7 @@ symo_status symo_fail_index(symo_context *context, const char *where, const char
 symo_status symo_check_damping(symo_context *context, const char *where, double damping) {
   if (damping >= 0 && isfinite(damping)) return SYMO_OK;
   return symo_fail(context, SYMO_E_ARGUMENT, "%s: damping %g (must be >= 0 and finite)", where,
-                   damping);
+                   isnan(damping) ? fabs(damping) : damping);
 }
 
 size_t symo_dtype_size(symo_dtype dtype) {

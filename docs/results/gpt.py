@@ -60,9 +60,12 @@ for n in names:
         mark(val[n], end["val"]["adamw"]), mark(val[n], end["val"]["muon"]),
         mark(train[n], end["train"]["adamw"]), mark(train[n], end["train"]["muon"])))
 
+# Okabe and Ito's colours, for the colour-blind; the best curve comes first.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999933")
+names.sort(key=lambda n: end["val"][n])
 script = """set terminal pngcairo size 1100,430 font ',10'
 set output '%s/gpt/curves.png'
-set multiplot layout 1,2
+set multiplot layout 1,2 title 'GPT 4 x 128 on tiny Shakespeare, three seeds'
 set yrange [1.55:2.4]
 set grid
 set ylabel 'held-back loss'
@@ -73,5 +76,6 @@ for n in names:
             print(points[0][0], *(statistics.median(p[i] for p in points) for i in (1, 2)), file=out)
 for column, label in ((1, "step"), (2, "seconds (one thread, two runs at a time)")):
     script += "set xlabel '%s'\nplot %s\n" % (label, ", ".join(
-        f"'{work}/{n}.dat' using {column}:3 with lines lw 2 title '{n}'" for n in names))
+        f"'{work}/{n}.dat' using {column}:3 with lines lw 2 lc rgb '{COLOURS[i]}' title '{n}'"
+        for i, n in enumerate(names)))
 subprocess.run(["gnuplot"], input=script.encode(), check=True)
