@@ -3,7 +3,6 @@
 # steps, rates falling linearly to 0, float32, one thread.  Every method gets the same sweep: six
 # rates, a factor 2 or so apart, times two decays, with one seed; then three other seeds.  Needs MNIST
 # in $SYMO_DATA/mnist.  Writes autoencoder/output.txt and curves.png beside itself; about an hour.
-# `autoencoder.sh preset`: the preset symo as it stands but for the rate, into autoencoder/preset.txt.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 symo=${SYMO:-$here/../../build/symo}
@@ -37,12 +36,10 @@ one() { # NAME RATE-KEY "RATES" DECAY-KEY "DECAYS" OPTIONS..
     --out "$work/$name" 2>/dev/null
 }
 mkdir -p "$here/autoencoder"
-if [ "${1:-}" = preset ]; then # the preset symo, nothing chosen but the rate
-  one preset lr 0.0015,0.003,0.006,0.012 weight_decay 0 --optimizer symo >"$here/autoencoder/preset.txt"
-  exit
-fi
 rates=0.0005,0.001,0.002,0.004,0.008,0.016
 {
+  # The preset as it stands, nothing chosen but the rate.
+  one preset lr 0.0015,0.003,0.006,0.012 weight_decay 0 --optimizer symo
   one adamw lr $rates weight_decay 0,0.1 --optimizer adamw
   one symo-alternate lr 0.0005,0.001,0.002,0.003,0.006,0.012 weight_decay 0,0.1 --optimizer symo-published "${stateless[@]}" --set groups=alternate
   one muon rules.0.lr 0.0125,0.025,0.05,0.1,0.2,0.4 'rules.*.weight_decay' 0,0.01 --optimizer muon --set rules.1.lr=0.003
@@ -51,5 +48,5 @@ rates=0.0005,0.001,0.002,0.004,0.008,0.016
   one symo-bd lr 0.0005,0.001,0.002,0.003,0.006,0.012 weight_decay 0,0.1 --optimizer symo-published --set curvature=orbit-blocked "${stateless[@]}" --set groups=alternate
   one symo lr 0.0005,0.001,0.002,0.003,0.006,0.012 weight_decay 0,0.1 --optimizer symo-published "${stateless[@]}"
   one sgd lr 0.0005,0.001,0.002,0.003,0.005,0.008 weight_decay 0,0.001 --optimizer sgd --set momentum=0.9
-  python3 "$here/autoencoder.py" "$work" adamw sgd shampoo soap muon symo-bd symo symo-alternate
+  python3 "$here/autoencoder.py" "$work" adamw sgd shampoo soap muon symo-bd symo symo-alternate preset
 } >"$here/autoencoder/output.txt"
