@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <symo/layout.h>
 
-/* What to add to the remedy of a number that the type cannot hold: ", or use f64", where that helps. */
+/* For advice on a number that the type cannot hold: ", or use f64", or nothing for f64. */
 const char *symo_dtype_wider(symo_dtype dtype);
 
 /* A strided view of an n-dimensional array: the language in which every closed form of groups/ is

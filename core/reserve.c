@@ -9,7 +9,6 @@
 #endif
 #include "core/reserve.h"
 
-#include <cblas.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -52,10 +51,9 @@ static bool can_have(int count) {
 /* A product that is large enough to need a buffer. */
 static void multiply(void) {
   enum { SIDE = 32 };
-  static const double a[SIDE * SIDE];
-  double c[SIDE * SIDE];
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, SIDE, SIDE, SIDE, 1, a, SIDE, a, SIDE, 0,
-              c, SIDE);
+  double a[SIDE * SIDE] = {0}, c[SIDE * SIDE];
+  symo_mat x = symo_mat_dense(a, SIDE, SIDE);
+  symo_gemm(SYMO_F64, 1, x, x, 0, symo_mat_dense(c, SIDE, SIDE));
 }
 
 /* Holds `count` buffers, of which `fresh` are not there yet, and gives them back. */

@@ -42,6 +42,16 @@ void symo_found_name(const isotypic_irrep *r, size_t number, char out[SYMO_FOUND
     snprintf(out, SYMO_FOUND_NAME, number == 0 ? "trivial" : "irrep%zu-%zu%s", number, r->n, type);
 }
 
+symo_group symo_found_group(const symo_group *like, size_t num_irreps) {
+  return (symo_group){.name = like->name,
+                      .summary = like->summary,
+                      .irreps_text = like->irreps_text,
+                      .average = like->average,
+                      .exact = like->exact,
+                      .max_irreps = (int)num_irreps,
+                      .cross = true};
+}
+
 int symo_found_irreps(size_t num, const isotypic_irrep *irreps, char (*names)[SYMO_FOUND_NAME],
                       symo_irrep *out) {
   for (size_t k = 0; k < num; k++) out[k] = symo_found_irrep(&irreps[k], names[k]);
@@ -185,20 +195,13 @@ static symo_status prepare(symo_context *context, numeric *g) {
 
 symo_status symo_numeric_create(symo_context *context, const symo_group *like, isotypic *iso,
                                 group_instance **out) {
-  const symo_group table = {.name = like->name,
-                            .summary = like->summary,
-                            .irreps_text = like->irreps_text,
-                            .average = like->average,
-                            .exact = like->exact,
-                            .max_axes = SYMO_MAX_REPEAT,
-                            .max_irreps = (int)iso->num_irreps,
-                            .cross = true,
-                            .irreps = irreps,
-                            .components = components,
-                            .reduced = reduced,
-                            .analyze = analyze,
-                            .synthesize = synthesize,
-                            .diagonal = diagonal};
+  symo_group table = symo_found_group(like, iso->num_irreps);
+  table.max_axes = SYMO_MAX_REPEAT;
+  table.reduced = reduced;
+  table.analyze = analyze;
+  table.synthesize = synthesize;
+  table.diagonal = diagonal;
+  table.irreps = irreps, table.components = components;
   group_instance *g;
   symo_status status = symo_group_instance_create(context, &table, sizeof(numeric), iso->dim, &g);
   if (status != SYMO_OK) {

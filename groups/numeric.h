@@ -14,6 +14,8 @@ symo_status symo_numeric_create(symo_context *context, const symo_group *like, i
 enum { SYMO_FOUND_NAME = 32 };
 symo_irrep symo_found_irrep(const isotypic_irrep *r, const char *name);
 void symo_found_name(const isotypic_irrep *r, size_t number, char out[SYMO_FOUND_NAME]);
+/* The table of such a group, without its functions: what it says of itself is said of `like`. */
+symo_group symo_found_group(const symo_group *like, size_t num_irreps);
 /* Their slots `irreps` and `components`. */
 int symo_found_irreps(size_t num, const isotypic_irrep *irreps, char (*names)[SYMO_FOUND_NAME],
                       symo_irrep *out);

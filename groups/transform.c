@@ -309,22 +309,15 @@ static void finish(group_instance *self) {
 
 symo_status symo_transform_group(symo_context *context, const symo_group *like, group_transform *t,
                                  group_instance **out) {
-  const symo_group table = {.name = like->name,
-                            .summary = like->summary,
-                            .irreps_text = like->irreps_text,
-                            .average = like->average,
-                            .exact = like->exact,
-                            .max_axes = 2,
-                            .max_irreps = (int)t->num_irreps,
-                            .cross = true,
-                            .irreps = irreps,
-                            .components = components,
-                            .reduced = reduced,
-                            .reduce = reduce,
-                            .analyze = analyze,
-                            .synthesize = synthesize,
-                            .diagonal = diagonal,
-                            .diagonal_work = diagonal_work};
+  symo_group table = symo_found_group(like, t->num_irreps);
+  table.max_axes = 2;
+  table.reduced = reduced;
+  table.reduce = reduce;
+  table.analyze = analyze;
+  table.synthesize = synthesize;
+  table.diagonal = diagonal;
+  table.diagonal_work = diagonal_work;
+  table.irreps = irreps, table.components = components;
   group_instance *g = NULL;
   char(*names)[SYMO_FOUND_NAME] = symo_calloc(t->num_irreps, sizeof *names);
   symo_status status =

@@ -111,8 +111,8 @@ static int dispatch(cli *c, const cli_command *const *commands, int argc, char *
   return command ? run_command(c, command, argc - 2, argv + 2) : CLI_USAGE;
 }
 
-/* At the end of a program OpenBLAS waits for its threads, which may themselves wait for memory that a
- * limit keeps from them. */
+/* At the end of a program OpenBLAS waits for its threads.  These may wait for memory that a limit
+ * keeps from them, for ever. */
 static bool is_confined(void) {
   struct rlimit limit;
   return getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;

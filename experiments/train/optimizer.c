@@ -127,6 +127,12 @@ symo_status train_optimizer_spec(symo_context *context, const train_spec *spec, 
     optim = NULL;
     snprintf(text, sizeof text, "rules.*.total_steps=%zu", spec->steps);
     room = add(list, text);
+    if (changes != NULL && json_object_set_new(changes, "total_steps",
+                                               json_pack("{s:s, s:s}", "preset", "0", "task",
+                                                         strchr(text, '=') + 1))) {
+      status = symo_fail_memory(context, "optimizer");
+      goto fail;
+    }
     SYMO_TRY(open(context, spec, list, changes, &optim));
   }
   if (!room) {

@@ -78,6 +78,22 @@ Test(train, presets_mean_the_same_by_name_and_in_a_file) {
   cr_no_leaks();
 }
 
+/* A schedule that ends somewhere ends with the run, and that is told. */
+Test(train, where_a_schedule_ends_is_told) {
+  symo_context *context = symo_test_context();
+  train_spec spec = train_spec_default(train_task_find("classifier"));
+  json_t *changes = json_object();
+  cr_ok(context, train_spec_set(context, &spec, "steps", "70"));
+  cr_ok(context, train_spec_set(context, &spec, "set", "schedule=cosine"));
+  symo_free(optimizer_text(context, &spec, changes));
+  cr_assert_eq(json_object_size(changes), 1);
+  const json_t *end = json_object_get(changes, "total_steps");
+  cr_assert_str_eq(json_string_value(json_object_get(end, "task")), "70");
+  json_decref(changes);
+  symo_context_destroy(context);
+  cr_no_leaks();
+}
+
 Test(train, specs_survive_json) {
   symo_context *context = symo_test_context();
   train_spec spec = train_spec_default(train_task_find("teacher-student")), back;

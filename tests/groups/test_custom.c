@@ -29,29 +29,9 @@ static symo_group *customise(symo_context *context, const symo_group *group, siz
   return out;
 }
 
-/* A layout with space h under the group, beside others; tensors as in the notation, axes of one
- * letter. */
 static void build(symo_world *w, const symo_group *group, size_t dim, const char *tensors) {
-  symo_layout *layout;
-  cr_ok(w->context, symo_layout_create(w->context, &layout));
-  cr_ok(w->context, symo_layout_add_space(layout, "h", dim, group));
-  cr_ok(w->context, symo_layout_add_space(layout, "i", 2, symo_group_find("identity")));
-  cr_ok(w->context, symo_layout_add_space(layout, "k", 3, symo_group_find("permutation")));
-  char name[2] = "a";
-  for (; *tensors; name[0]++) {
-    char letters[SYMO_MAX_ORDER][2] = {{0}};
-    const char *axes[SYMO_MAX_ORDER];
-    size_t order = 0;
-    for (; *tensors && *tensors != ' '; tensors++) {
-      letters[order][0] = *tensors;
-      axes[order] = letters[order];
-      order++;
-    }
-    if (*tensors == ' ') tensors++;
-    cr_ok(w->context, symo_layout_add_tensor(layout, name, order, axes));
-  }
-  w->layout = layout;
-  w->n = symo_layout_num_parameters(layout);
+  w->layout = symo_test_letters(w->context, group, dim, tensors);
+  w->n = symo_layout_num_parameters(w->layout);
 }
 
 static double *estimate(symo_world *w, const char *estimator, symo_dtype dtype,

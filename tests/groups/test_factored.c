@@ -35,29 +35,6 @@ static symo_group *form_of(const generator_set *set, unsigned orders, int form) 
   return &made->group;
 }
 
-/* Tensors as "hh hi h"; space i has dimension 2, k is permuted. */
-static symo_layout *layout_of(symo_context *context, const symo_group *group, size_t dim,
-                              const char *tensors) {
-  symo_layout *layout;
-  cr_ok(context, symo_layout_create(context, &layout));
-  cr_ok(context, symo_layout_add_space(layout, "h", dim, group));
-  cr_ok(context, symo_layout_add_space(layout, "i", 2, symo_group_find("identity")));
-  cr_ok(context, symo_layout_add_space(layout, "k", 3, symo_group_find("permutation")));
-  for (char name[2] = "a"; *tensors; name[0]++) {
-    char letters[SYMO_MAX_ORDER][2] = {{0}};
-    const char *axes[SYMO_MAX_ORDER];
-    size_t order = 0;
-    for (; *tensors && *tensors != ' '; tensors++) {
-      letters[order][0] = *tensors;
-      axes[order] = letters[order];
-      order++;
-    }
-    if (*tensors == ' ') tensors++;
-    cr_ok(context, symo_layout_add_tensor(layout, name, order, axes));
-  }
-  return layout;
-}
-
 static double *dense(symo_world *w, const char *estimator, symo_dtype dtype,
                      const symo_test_batch *g, const symo_test_batch *p) {
   bool params = symo_estimator_needs_parameters(symo_estimator_find(estimator));
@@ -76,7 +53,7 @@ static bool compare(const gens_world *world, const generator_set *set, const cha
   for (int form = MATRICES; form < FORMS; form++) {
     forms[form] = form_of(set, orders, form);
     if (forms[form] == NULL) continue;
-    w.layout = layout_of(w.context, forms[form], set->dim, tensors);
+    w.layout = symo_test_letters(w.context, forms[form], set->dim, tensors);
     w.n = symo_layout_num_parameters(w.layout);
     if (form == MATRICES) {
       first = w.layout;
@@ -199,7 +176,7 @@ static void against_elements(symo_dtype dtype, double tolerance) {
   enum { D = 66 };
   symo_world w;
   symo_world_open(&w, 353);
-  w.layout = layout_of(w.context, symo_group_find("dihedral"), D, "hh h");
+  w.layout = symo_test_letters(w.context, symo_group_find("dihedral"), D, "hh h");
   size_t n = symo_layout_num_parameters(w.layout), image[D];
   symo_test_batch g = symo_test_batch_make(w.layout, dtype, w.rng, 1);
   symo_test_batch v = symo_test_batch_make(w.layout, dtype, w.rng, 1);
@@ -254,7 +231,7 @@ Test(factored, what_would_take_too_long_says_how_long) {
   symo_group *group;
   symo_plan *plan;
   cr_ok(context, symo_group_create(context, &spec, &group));
-  symo_layout *layout = layout_of(context, group, 96, "hh");
+  symo_layout *layout = symo_test_letters(context, group, 96, "hh");
   cr_fails(context, SYMO_E_SIZE,
            "R^96 has irreps of dimension up to 84; to split their products on two axes would take",
            symo_plan_create(layout, NULL, &plan));

@@ -116,3 +116,25 @@ double *symo_world_dense(symo_world *w, const symo_test_case *how, const symo_te
   symo_plan_destroy(plan);
   return out;
 }
+
+symo_layout *symo_test_letters(symo_context *context, const symo_group *group, size_t dim,
+                               const char *tensors) {
+  symo_layout *layout;
+  cr_ok(context, symo_layout_create(context, &layout));
+  cr_ok(context, symo_layout_add_space(layout, "h", dim, group));
+  cr_ok(context, symo_layout_add_space(layout, "i", 2, symo_group_find("identity")));
+  cr_ok(context, symo_layout_add_space(layout, "k", 3, symo_group_find("permutation")));
+  for (char name[2] = "a"; *tensors; name[0]++) {
+    char letters[SYMO_MAX_ORDER][2] = {{0}};
+    const char *axes[SYMO_MAX_ORDER];
+    size_t order = 0;
+    for (; *tensors && *tensors != ' '; tensors++) {
+      letters[order][0] = *tensors;
+      axes[order] = letters[order];
+      order++;
+    }
+    if (*tensors == ' ') tensors++;
+    cr_ok(context, symo_layout_add_tensor(layout, name, order, axes));
+  }
+  return layout;
+}
