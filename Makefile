@@ -83,8 +83,9 @@ CRITERION_LIBS   = $(shell $(PKG_CONFIG) --libs criterion 2>/dev/null || echo -l
 LIB_DIRS := core groups hessian optim io
 LIB_SRC  := $(sort $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.c) $(wildcard $(d)/*/*.c)))
 EXAMPLE_SRC := $(sort $(wildcard experiments/examples/*.c))
-CMD_SRC  := $(filter-out $(EXAMPLE_SRC),$(sort $(wildcard experiments/*.c) \
-  $(wildcard experiments/*/*.c)))
+CMD_DIRS := net cli experiments
+CMD_SRC  := $(filter-out $(EXAMPLE_SRC),$(sort $(foreach d,$(CMD_DIRS),$(wildcard $(d)/*.c) \
+  $(wildcard $(d)/*/*.c))))
 # TEST_DIRS='core groups' builds the tests of these folders only.
 TEST_DIRS ?= *
 SUPPORT_SRC := $(sort $(wildcard tests/support/*.c))
@@ -93,8 +94,7 @@ TEST_SRC := $(filter-out $(SUPPORT_SRC),$(sort $(foreach d,$(TEST_DIRS),$(wildca
 HEADERS  := $(sort $(wildcard include/symo/*.h))
 DATA     := $(sort $(wildcard experiments/data/files/*))
 OUR_CODE := $(sort $(LIB_SRC) $(CMD_SRC) $(TEST_SRC) $(SUPPORT_SRC) $(EXAMPLE_SRC) $(HEADERS) \
-  $(wildcard $(addsuffix /*.h,$(LIB_DIRS))) $(wildcard $(addsuffix /*/*.h,$(LIB_DIRS))) \
-  $(wildcard experiments/*.h experiments/*/*.h tests/*/*.h))
+  $(foreach d,$(LIB_DIRS) $(CMD_DIRS) tests,$(wildcard $(d)/*.h $(d)/*/*.h $(d)/*/*/*.h)))
 
 OBJ      := $(BUILD)/obj
 LIB_OBJ  := $(LIB_SRC:%.c=$(OBJ)/%.o)

@@ -1,5 +1,5 @@
 /* The `symo` command. */
-#include "experiments/cli/commands.h"
+#include "experiments/commands/commands.h"
 
 #define COMMAND_ROW(name) &cli_command_##name,
 static const cli_command *const commands[] = {CLI_COMMAND_LIST(COMMAND_ROW) NULL};

@@ -46,7 +46,7 @@ typedef struct symo_component {
 struct symo_group {
   const char *name, *summary, *irreps_text, *average, *exact;
   int max_axes;   /* closed forms for a space on up to so many axes of a tensor; beyond, irreps are
-                        found from the generators (groups/numeric.c) */
+                        found from the generators (groups/numeric/numeric.c) */
   int max_irreps; /* room that irreps and components need; 0: SYMO_MAX_IRREPS */
   bool cross;     /* `diagonal` wants a second copies axis, see there */
 
@@ -122,7 +122,7 @@ struct symo_group {
 SYMO_GROUP_LIST(SYMO_GROUP_EXTERN)
 #undef SYMO_GROUP_EXTERN
 
-/* Shared by permutation-like groups (groups/monomial.c): g = [d] images, then [d] signs. */
+/* Shared by permutation-like groups (groups/forms/monomial.c): g = [d] images, then [d] signs. */
 size_t symo_monomial_size(const symo_group *self, size_t dim);
 void symo_monomial_identity(const symo_group *self, size_t dim, double *g);
 void symo_monomial_sample(size_t dim, symo_rng *rng, bool permute, bool flip, double *g);
@@ -133,13 +133,13 @@ symo_status symo_monomial_add_symmetric(size_t dim, struct generator_set *out);
 /* The flip of coordinate i alone. */
 symo_status symo_monomial_add_flip(size_t dim, size_t i, struct generator_set *out);
 
-/* Shared by groups whose elements are matrices: g = [d, d] row-major (groups/matrix.c). */
+/* Shared by groups whose elements are matrices: g = [d, d] row-major (groups/forms/matrix.c). */
 size_t symo_matrix_size(const symo_group *self, size_t dim);
 void symo_matrix_identity(const symo_group *self, size_t dim, double *g);
 void symo_matrix_act(const symo_group *self, size_t dim, const double *g, bool inverse, bool dual,
                      symo_nd x, symo_nd out, void *work);
 
-/* Parts of R^d (x) R^d that several groups share (groups/pair.c); rows of out are cut to
+/* Parts of R^d (x) R^d that several groups share (groups/forms/pair.c); rows of out are cut to
  * [first, first + out.n[0]).
  * offdiagonal: out = (x + sign x') / 2 off the diagonal, 0 on it; out [rows, d, 1, lanes]. */
 void symo_pair_offdiagonal(double sign, symo_nd x, size_t first, symo_nd out);

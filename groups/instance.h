@@ -20,7 +20,7 @@ struct group_instance {
   symo_group_spec spec;                 /* what it points to is owned */
   generator_set *set;                   /* of groups known by their generators alone; else NULL */
   void (*finish)(group_instance *self); /* frees what the struct owns beyond that; may be NULL */
-  /* Decompositions found so far (groups/numeric.c), for several axes at a time. */
+  /* Decompositions found so far (groups/numeric/numeric.c), for several axes at a time. */
   pthread_mutex_t lock;
   group_instance *found; /* a list by `next` */
   unsigned orders;
@@ -51,7 +51,7 @@ bool symo_group_equal(const symo_group *a, const symo_group *b);
 /* Adds the generators of any group on R^dim to a set.  SYMO_E_UNSUPPORTED where there are none. */
 symo_status symo_group_add_generators(const symo_group *group, size_t dim, generator_set *out);
 
-/* ---- groups that are their generators (groups/generated.c) ---- */
+/* ---- groups that are their generators (groups/numeric/generated.c) ---- */
 
 /* Slots of their tables: elements by random walk; no closed forms. */
 size_t symo_generated_sample_work(const symo_group *self, size_t dim);
@@ -71,7 +71,7 @@ symo_status symo_generated_create(symo_context *context, const symo_group *row,
 symo_status symo_generated_combine(symo_context *context, const symo_group *row,
                                    const symo_group_spec *spec, bool product, symo_group **out);
 
-/* ---- closed forms for a layout (groups/numeric.c) ---- */
+/* ---- closed forms for a layout (groups/numeric/numeric.c) ---- */
 
 /* The group that plans work with, where a space with this group stands on p axes of some tensor for
  * every bit p of `orders`: the group itself if its closed forms reach so far, else one whose irreps

@@ -7,7 +7,7 @@
  * coordinates are sums of them), and M scaled back: an M that the type cannot hold is refused.
  *
  * Labels with scaling spaces go together: the averages of them all, by one scale, then the moments
- * of the scalings, which mix labels (groups/moments.c), then the estimator. */
+ * of the scalings, which mix labels (groups/plan/moments.c), then the estimator. */
 #include <float.h>
 #include <math.h>
 #include <stdio.h>

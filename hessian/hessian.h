@@ -3,7 +3,7 @@
 
 #include <symo/hessian.h>
 
-#include "groups/plan.h"
+#include "groups/plan/plan.h"
 
 struct symo_hessian {
   symo_context *context;

@@ -21,7 +21,7 @@
 #include "core/error.h"
 #include "core/linalg.h"
 #include "core/text.h"
-#include "groups/layout.h"
+#include "groups/plan/layout.h"
 #include "hessian/problem.h"
 
 /* Elements that turn out neutral (a permutation of two, every other time) are drawn again. */

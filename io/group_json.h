@@ -1,7 +1,7 @@
 #ifndef SYMO_IO_GROUP_JSON_H
 #define SYMO_IO_GROUP_JSON_H
 
-#include "groups/group_text.h"
+#include "groups/plan/group_text.h"
 #include "io/json.h"
 
 enum { SYMO_JSON_PATH = 400 }; /* longest path inside a document, in messages */

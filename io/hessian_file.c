@@ -8,7 +8,7 @@
 #include "core/error.h"
 #include "core/linalg.h"
 #include "core/text.h"
-#include "groups/layout.h"
+#include "groups/plan/layout.h"
 #include "hessian/hessian.h"
 #include "io/layout_json.h"
 #include "io/names.h"

@@ -6,7 +6,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/text.h"
-#include "groups/layout.h"
+#include "groups/plan/layout.h"
 #include "io/atomic.h"
 #include "io/group_json.h"
 

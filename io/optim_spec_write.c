@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 #include "core/text.h"
-#include "groups/group_text.h"
+#include "groups/plan/group_text.h"
 #include "io/json.h"
 
 #include <symo/io.h>

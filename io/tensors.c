@@ -5,7 +5,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/text.h"
-#include "groups/layout.h"
+#include "groups/plan/layout.h"
 #include "io/names.h"
 #include "io/safetensors.h"
 

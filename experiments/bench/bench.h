@@ -1,7 +1,7 @@
 #ifndef SYMO_EXPERIMENTS_BENCH_BENCH_H
 #define SYMO_EXPERIMENTS_BENCH_BENCH_H
 
-#include "experiments/cli/cli.h"
+#include "cli/cli.h"
 
 /* Speed and memory against limits that are measured in the same run.  A subject is one file ending
  * in one const bench_subject, and one row in BENCH_SUBJECT_LIST. */

@@ -19,8 +19,8 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
-#include "experiments/net/gpt.h"
 #include "experiments/train/train.h"
+#include "net/gpt.h"
 
 #include <symo/io.h>
 

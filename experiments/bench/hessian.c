@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
-#include "experiments/compare/setup.h"
+#include "experiments/models/setup.h"
 
 enum { MOST = 64 };
 

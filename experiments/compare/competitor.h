@@ -2,7 +2,7 @@
 #define SYMO_EXPERIMENTS_COMPARE_COMPETITOR_H
 
 #include "experiments/compare/approx.h"
-#include "experiments/net/net.h"
+#include "net/net.h"
 
 /* The approximations that others use, for the same network at the same parameters.  A competitor is
  * one file ending in one const table, and one row in COMPARE_COMPETITOR_LIST. */

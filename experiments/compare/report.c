@@ -1,7 +1,7 @@
 /* The table on the terminal. */
 #include "experiments/compare/report.h"
 #include "core/text.h"
-#include "experiments/compare/groups.h"
+#include "experiments/models/groups.h"
 
 #include <math.h>
 #include <stddef.h>

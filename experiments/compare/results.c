@@ -1,7 +1,7 @@
 /* results.json and the arrays beside it.  Everything but the values under keys named "seconds" is
  * the same in every run with the same seed and threads. */
-#include "experiments/compare/groups.h"
 #include "experiments/compare/report.h"
+#include "experiments/models/groups.h"
 
 #include <math.h>
 #include <string.h>

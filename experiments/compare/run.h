@@ -1,9 +1,9 @@
 #ifndef SYMO_EXPERIMENTS_COMPARE_RUN_H
 #define SYMO_EXPERIMENTS_COMPARE_RUN_H
 
-#include "experiments/cli/data.h"
 #include "experiments/compare/metrics.h"
-#include "experiments/compare/setup.h"
+#include "experiments/inputs/data.h"
+#include "experiments/models/setup.h"
 
 /* One comparison: a network at one point, its exact Hessians, and every estimate against them. */
 

@@ -1,7 +1,7 @@
 #ifndef SYMO_EXPERIMENTS_DATA_DATA_H
 #define SYMO_EXPERIMENTS_DATA_DATA_H
 
-#include "experiments/net/net.h"
+#include "net/net.h"
 
 enum { SYMO_DATA_REMARK = 640 };
 

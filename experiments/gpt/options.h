@@ -1,7 +1,7 @@
 #ifndef SYMO_EXPERIMENTS_GPT_OPTIONS_H
 #define SYMO_EXPERIMENTS_GPT_OPTIONS_H
 
-#include "experiments/cli/cli.h"
+#include "cli/cli.h"
 
 /* Options of the commands that read a transformer from a file. */
 

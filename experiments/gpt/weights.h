@@ -1,17 +1,17 @@
 #ifndef SYMO_EXPERIMENTS_GPT_WEIGHTS_H
 #define SYMO_EXPERIMENTS_GPT_WEIGHTS_H
 
-#include "experiments/net/gpt.h"
 #include "io/safetensors.h"
+#include "net/gpt.h"
 
 /* Parameters of transformers in files, safetensors in one of two forms:
  *   nanoGPT       transformer.wte.weight, transformer.h.0.attn.c_attn.weight [3 c, c] (query, key and
- *                 value below each other, as in the flat vector of experiments/net/gpt.h), ..;
+ *                 value below each other, as in the flat vector of net/gpt.h), ..;
  *                 lm_head.weight, which may be missing where it is the token embedding
  *   Hugging Face  of GPT-2: the same names without "transformer."; c_attn [c, 3 c], c_proj, c_fc
  *                 transposed; always with biases
  * Metadata: "config", nanoGPT's model_args as JSON, and "tied" and "activation" (as
- * symo_activation_name); "tokenizer" (experiments/gpt/tokens.h); "format": "pt". */
+ * symo_activation_name); "tokenizer" (experiments/data/tokenizer.h); "format": "pt". */
 typedef enum gpt_form { GPT_NANOGPT, GPT_HUGGING_FACE } gpt_form;
 
 enum { GPT_NAME = 64 };

@@ -10,10 +10,10 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
-#include "experiments/net/net.h"
 #include "io/json.h"
 #include "io/optim_spec.h"
 #include "io/optim_state.h"
+#include "net/net.h"
 
 static symo_status spec_text(symo_context *context, const train_spec *spec, char **out) {
   json_t *object = train_spec_to_json(spec);

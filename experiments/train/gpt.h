@@ -1,10 +1,10 @@
 #ifndef SYMO_EXPERIMENTS_TRAIN_GPT_H
 #define SYMO_EXPERIMENTS_TRAIN_GPT_H
 
-#include "experiments/gpt/tokens.h"
+#include "experiments/data/tokenizer.h"
 #include "experiments/gpt/weights.h"
-#include "experiments/net/gpt.h"
 #include "experiments/train/train.h"
+#include "net/gpt.h"
 
 /* The parts of the task gpt. */
 

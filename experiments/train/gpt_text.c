@@ -4,7 +4,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
-#include "experiments/gpt/text.h"
+#include "experiments/data/text.h"
 #include "experiments/train/gpt.h"
 #include "io/optim_state.h"
 

@@ -4,7 +4,7 @@
 #include "experiments/data/frame.h"
 #include "experiments/train/train.h"
 
-/* Models that are a network of experiments/net on a data set. */
+/* Models that are a network of net/ on a data set. */
 
 /* train and test (test->examples 0: none) are dropped: they become the network's.  Weights start as
  * N(0, 1 / inputs), biases at 0.  *out is what a task's create gives. */

@@ -1,7 +1,7 @@
 #ifndef SYMO_EXPERIMENTS_TRAIN_OPTIONS_H
 #define SYMO_EXPERIMENTS_TRAIN_OPTIONS_H
 
-#include "experiments/cli/data.h"
+#include "experiments/inputs/data.h"
 #include "experiments/train/train.h"
 
 /* The options that say what is trained: the same for `symo train` and `symo sweep`.  Their defaults

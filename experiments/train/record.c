@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/folder.h"
 #include "core/alloc.h"
 #include "core/error.h"
-#include "experiments/cli/folder.h"
 #include "io/file.h"
 #include "io/json.h"
 

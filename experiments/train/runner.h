@@ -1,7 +1,7 @@
 #ifndef SYMO_EXPERIMENTS_TRAIN_RUNNER_H
 #define SYMO_EXPERIMENTS_TRAIN_RUNNER_H
 
-#include "experiments/cli/folder.h"
+#include "cli/folder.h"
 #include "experiments/train/checkpoint.h"
 #include "experiments/train/metrics.h"
 #include "experiments/train/record.h"

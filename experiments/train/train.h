@@ -1,8 +1,8 @@
 #ifndef SYMO_EXPERIMENTS_TRAIN_TRAIN_H
 #define SYMO_EXPERIMENTS_TRAIN_TRAIN_H
 
+#include "cli/cli.h"
 #include "core/pool.h"
-#include "experiments/cli/cli.h"
 
 /* Training.  A task (one file and one row in tasks.h) makes a model of a spec: a layout, a problem
  * and the examples it is on.  The loop (run.h), checkpoints, metrics, sweeps and pictures know

@@ -4,7 +4,7 @@
 #include <symo/optim.h>
 
 #include "core/pool.h"
-#include "groups/layout.h"
+#include "groups/plan/layout.h"
 #include "optim/solver/solver.h"
 
 /* What curvature a rule keeps, and how a direction is preconditioned by it.  One const table a file;

@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "core/linalg.h"
-#include "groups/blocks.h"
-#include "groups/factored.h"
 #include "groups/instance.h"
-#include "groups/isotypic.h"
+#include "groups/numeric/blocks.h"
+#include "groups/numeric/factored.h"
+#include "groups/numeric/isotypic.h"
 #include "tests/support/testing.h"
 
 enum { LANES_A = 2, LANES_B = 3, LANES = LANES_A * LANES_B, MAX_DIM = 6, MAX_NUMBERS = 8192 };

@@ -2,9 +2,9 @@
  */
 #include "tests/support/testing.h"
 
-#include "experiments/cli/commands.h"
-#include "experiments/cli/sampling.h"
-#include "tests/experiments/test_program.h"
+#include "experiments/commands/commands.h"
+#include "experiments/commands/sampling.h"
+#include "tests/cli/test_program.h"
 
 #include <dirent.h>
 #include <fcntl.h>

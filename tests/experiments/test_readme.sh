@@ -84,7 +84,7 @@ done < <(grep -oE '(^ *(\$ )?|`)make [a-z-]+' README.md | sed 's/.*make //' | so
 
 # The diff that CONTRIBUTING shows is the one there was.
 while IFS= read -r line; do
-  grep -qxF -- "$line" groups/cyclic.c groups/group.h ||
+  grep -qxF -- "$line" groups/forms/cyclic.c groups/group.h ||
     complain "CONTRIBUTING.md adds \"$line\", which is in neither file"
 done < <(sed -n 's/^    +//p' CONTRIBUTING.md | grep -v '^++')
 while read -r file lines; do

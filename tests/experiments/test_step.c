@@ -2,8 +2,8 @@
  * process give the same bytes; and what a failed allocation anywhere does. */
 #include "tests/support/testing.h"
 
-#include "experiments/cli/commands.h"
-#include "tests/experiments/test_program.h"
+#include "experiments/commands/commands.h"
+#include "tests/cli/test_program.h"
 #include "tests/support/files.h"
 
 #include <fcntl.h>

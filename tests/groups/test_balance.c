@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "groups/scaling.h"
+#include "groups/forms/scaling.h"
 #include "tests/support/scaling.h"
 
 /* Sweeps end where logarithms of scales change by 1e-12.  From a change of 1 they get there within

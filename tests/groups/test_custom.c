@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "groups/instance.h"
-#include "groups/isotypic.h"
+#include "groups/numeric/isotypic.h"
 #include "tests/support/claim.h"
 #include "tests/support/world.h"
 

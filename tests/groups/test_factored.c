@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "groups/blocks.h"
-#include "groups/commutant.h"
-#include "groups/factored.h"
-#include "groups/numeric.h"
+#include "groups/numeric/blocks.h"
+#include "groups/numeric/commutant.h"
+#include "groups/numeric/factored.h"
+#include "groups/numeric/numeric.h"
 #include "tests/support/generated.h"
 #include "tests/support/world.h"
 

@@ -3,8 +3,8 @@
 #include <math.h>
 
 #include "core/linalg.h"
-#include "groups/irreps.h"
-#include "groups/isotypic.h"
+#include "groups/numeric/irreps.h"
+#include "groups/numeric/isotypic.h"
 #include "tests/support/decomposition.h"
 #include "tests/support/testing.h"
 

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "groups/layout.h"
+#include "groups/plan/layout.h"
 #include "tests/support/world.h"
 
 static symo_layout *fresh(symo_context *context) {

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "groups/plan.h"
+#include "groups/plan/plan.h"
 #include "tests/support/world.h"
 
 typedef struct wanted_label {

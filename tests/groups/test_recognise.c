@@ -2,9 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "groups/commutant.h"
 #include "groups/group.h"
-#include "groups/orbits.h"
+#include "groups/numeric/commutant.h"
+#include "groups/numeric/orbits.h"
 #include "tests/support/generated.h"
 
 static void add_images(generator_set *set, const size_t *image) {

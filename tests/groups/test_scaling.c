@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "groups/moments.h"
+#include "groups/plan/moments.h"
 #include "tests/support/scaling.h"
 
 static symo_status make(symo_context *context, double window, bool signs, bool permute,

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "core/error.h"
-#include "groups/layout.h"
+#include "groups/plan/layout.h"
 #include "hessian/hessian.h"
 #include "io/safetensors.h"
 #include "tests/support/files.h"

@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "experiments/net/gpt.h"
-#include "optim/curvature/orbit_common.h"
+#include "net/gpt.h"
 #include "optim/optim.h"
-#include "tests/experiments/test_net_support.h"
+#include "optim/orbit/orbit_common.h"
+#include "tests/net/test_net_support.h"
 #include "tests/support/stepping.h"
 
 static bool is_orbit(const symo_method *m) {

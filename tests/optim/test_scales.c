@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/linalg.h"
-#include "groups/layout.h"
+#include "groups/plan/layout.h"
 #include "tests/support/stepping.h"
 
 enum { N = 96, STEPS = 3 };

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "tests/experiments/test_net_support.h"
+#include "tests/net/test_net_support.h"
 #include "tests/support/problems.h"
 
 typedef struct net_fixture {

@@ -70,7 +70,7 @@ static double *mean(const symo_world *w, size_t num, const symo_closed_space *sp
 }
 
 /* Irreps found from generators are as accurate as eps over the gaps where eigenvalues are cut, 1e-3
- * (groups/irreps_split.c), and found in float64. */
+ * (groups/numeric/irreps_split.c), and found in float64. */
 static double bound_of(size_t num, const symo_closed_space *spaces, symo_dtype dtype) {
   size_t dim = 1;
   for (size_t s = 0; s < num; s++)

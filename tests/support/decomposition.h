@@ -1,7 +1,7 @@
 #ifndef SYMO_TESTS_SUPPORT_DECOMPOSITION_H
 #define SYMO_TESTS_SUPPORT_DECOMPOSITION_H
 
-#include "groups/isotypic.h"
+#include "groups/numeric/isotypic.h"
 
 /* Asserts what the header says of every isotypic decomposition, dense and from first principles:
  * projectors on the irreps that add up to the identity, random elements acting on all columns of an

@@ -1,0 +1,133 @@
+/* Running: from argv to an exit code. */
+#include "cli/parse.h"
+#include "io/atomic.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* A descriptor that was closed by the caller would be given to the next file that is opened, and
+ * what is printed would land in that file.  /dev/null takes its place, opened such that writing to
+ * stdout still fails and is reported. */
+static void guard_descriptors(void) {
+  for (int fd = 0; fd <= 2; fd++)
+    if (fcntl(fd, F_GETFD) == -1 && errno == EBADF)
+      (void)open("/dev/null", fd == 2 ? O_WRONLY : O_RDONLY);
+}
+
+/* Ends the process by the signal that came, when the handler has returned. */
+static void die(int number) {
+  symo_atomic_abandon();
+  (void)signal(number, SIG_DFL);
+  (void)raise(number);
+}
+
+/* A reader that went away and a file size limit shall be write errors with a message, not a death
+ * that leaves unfinished files; nor do the signals that end a process leave any. */
+static void handle_signals(void) {
+  static const int deadly[] = {SIGINT, SIGTERM, SIGHUP};
+  struct sigaction action, old;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = SIG_IGN;
+  (void)sigaction(SIGPIPE, &action, NULL);
+#ifdef SIGXFSZ
+  (void)sigaction(SIGXFSZ, &action, NULL);
+#endif
+  action.sa_handler = die;
+  for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++)
+    if (sigaction(deadly[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+      (void)sigaction(deadly[i], &action, NULL);
+}
+
+static int finish_stdout(cli *c, int code) {
+  cli_progress_end(c);
+  errno = 0;
+  bool failed = fflush(stdout) != 0 || ferror(stdout);
+  if (!failed || code > CLI_NO) return code;
+  return cli_fail(c, CLI_IO, "stdout: cannot write: %s (see where the output goes)",
+                  errno ? strerror(errno) : "write error");
+}
+
+static const cli_command *find_command(cli *c, const cli_command *const *commands,
+                                       const char *word) {
+  const char *names[64];
+  size_t n = 0;
+  for (size_t i = 0; commands[i]; i++) {
+    if (strcmp(commands[i]->name, word) == 0) return commands[i];
+    if (n < 63) names[n++] = commands[i]->name;
+  }
+  names[n++] = "help";
+  (void)cli_unknown(c, "command", word, n, names, "symo help lists the commands");
+  return NULL;
+}
+
+static int run_command(cli *c, const cli_command *command, int argc, char **argv) {
+  symo_status status = symo_context_create(&c->context);
+  if (status != SYMO_OK)
+    return cli_fail(c, cli_exit_code(status, false),
+                    "symo: out of memory: the linear algebra takes 128 MiB of address space for "
+                    "each thread (raise ulimit -v, or set OPENBLAS_NUM_THREADS to 1)");
+  int code = cli_parse(c, command, argc, argv);
+  if (code == CLI_DONE && c->help) {
+    cli_help_command(command);
+  } else if (code == CLI_DONE) {
+    if (cli_given(c, "threads")) status = symo_set_threads((int)cli_int(c, "threads"));
+    code = status == SYMO_OK ? cli_load_plugins(c) : cli_fail_flag(c, status, "threads");
+    if (code == CLI_DONE) code = command->run(c);
+  }
+  return code;
+}
+
+static int help(cli *c, const cli_command *const *commands, int argc, char **argv) {
+  if (argc > 1)
+    return cli_fail(c, CLI_USAGE, "help: \"%s\" is one word too many (symo help COMMAND)", argv[1]);
+  if (argc == 0 || strncmp(argv[0], "--", 2) == 0) {
+    cli_help_all(commands);
+    return CLI_DONE;
+  }
+  const cli_command *command = find_command(c, commands, argv[0]);
+  if (!command) return CLI_USAGE;
+  cli_help_command(command);
+  return CLI_DONE;
+}
+
+static int dispatch(cli *c, const cli_command *const *commands, int argc, char **argv) {
+  if (argc < 2)
+    return cli_fail(c, CLI_USAGE, "symo: the command is missing (symo help lists the commands)");
+  const char *word = argv[1];
+  if (strcmp(word, "--version") == 0) {
+    printf("symo %s\n%s\n", symo_version(), symo_build_info());
+    return CLI_DONE;
+  }
+  if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+    return help(c, commands, argc - 2, argv + 2);
+  if (word[0] == '-')
+    return cli_fail(c, CLI_USAGE, "%s: options follow the command (symo COMMAND %s)", word, word);
+  const cli_command *command = find_command(c, commands, word);
+  return command ? run_command(c, command, argc - 2, argv + 2) : CLI_USAGE;
+}
+
+/* At the end of a program OpenBLAS waits for its threads.  These may wait for memory that a limit
+ * keeps from them, for ever. */
+static bool is_confined(void) {
+  struct rlimit limit;
+  return getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+}
+
+int cli_main(const cli_command *const *commands, int argc, char **argv) {
+  guard_descriptors();
+  handle_signals();
+  cli c = {0};
+  int code = finish_stdout(&c, dispatch(&c, commands, argc, argv));
+  cli_release(&c);
+  symo_context_destroy(c.context);
+  cli_unload_plugins(&c);
+  if (is_confined()) _exit(code); /* stdout has been written */
+  return code;
+}
+
+symo_context *cli_context(cli *c) { return c->context; }

@@ -1,0 +1,99 @@
+/* One writer a folder. */
+#ifndef _DEFAULT_SOURCE
+#define _DEFAULT_SOURCE /* flock */
+#endif
+#ifndef _DARWIN_C_SOURCE
+#define _DARWIN_C_SOURCE
+#endif
+#include "cli/folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "io/atomic.h"
+
+static int in_use(cli *c, const char *directory, int fd) {
+  char who[32] = "";
+  const ssize_t length = pread(fd, who, sizeof who - 1, 0);
+  who[length > 0 ? length : 0] = '\0';
+  who[strspn(who, "0123456789")] = '\0';
+  return cli_fail(c, CLI_IO,
+                  "%s: %s%s is writing there (wait until it has ended, or choose another folder)",
+                  directory, who[0] != '\0' ? "process " : "another process", who);
+}
+
+static int fail(cli *c, const char *path, const char *doing) {
+  return cli_fail(c, CLI_IO, "%s: cannot be %s: %s (choose another folder)", path, doing,
+                  strerror(errno));
+}
+
+/* Whether the path still names the file: who unlocks it removes it. */
+static bool is_file(int fd, const char *path) {
+  struct stat ours, there;
+  return fstat(fd, &ours) == 0 && stat(path, &there) == 0 && ours.st_ino == there.st_ino &&
+         ours.st_dev == there.st_dev;
+}
+
+static int lock(cli *c, const char *directory, cli_folder *folder) {
+  char who[32], *path = cli_join(directory, ".symo-lock");
+  int fd = -1, code = CLI_DONE;
+  if (path == NULL) return cli_fail_status(c, symo_fail_memory(cli_context(c), directory));
+  while (fd < 0 && code == CLI_DONE) {
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0) {
+      code = fail(c, path, "made");
+    } else if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+      code = errno == EWOULDBLOCK ? in_use(c, directory, fd) : fail(c, path, "locked");
+    } else if (!is_file(fd, path)) {
+      close(fd);
+      fd = -1;
+    }
+  }
+  if (code != CLI_DONE) {
+    if (fd >= 0) close(fd);
+    symo_free(path);
+    return code;
+  }
+  const int length = snprintf(who, sizeof who, "%ld\n", (long)getpid());
+  if (ftruncate(fd, 0) != 0 || pwrite(fd, who, (size_t)length, 0) != length)
+    errno = 0; /* only for the message of others */
+  *folder = (cli_folder){fd, path};
+  symo_atomic_remember(path);
+  symo_atomic_sweep(directory);
+  return CLI_DONE;
+}
+
+/* A signal waits until the file is among those that it removes. */
+int cli_folder_lock(cli *c, const char *directory, cli_folder *folder) {
+  sigset_t all, before;
+  (void)sigfillset(&all);
+  (void)pthread_sigmask(SIG_BLOCK, &all, &before);
+  const int code = lock(c, directory, folder);
+  (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return code;
+}
+
+void cli_folder_unlock(cli_folder *folder) {
+  if (folder->path == NULL) return;
+  (void)unlink(folder->path);
+  symo_atomic_forget(folder->path);
+  close(folder->fd);
+  symo_free(folder->path);
+  *folder = (cli_folder){0};
+}
+
+bool cli_folder_has(const char *directory, const char *name) {
+  char *path = cli_join(directory, name);
+  const bool there = path != NULL && access(path, F_OK) == 0;
+  symo_free(path);
+  return there;
+}

@@ -1,0 +1,21 @@
+#ifndef SYMO_CLI_FOLDER_H
+#define SYMO_CLI_FOLDER_H
+
+#include "cli/cli.h"
+
+/* Folders that one process at a time writes in.  The lock is on the file .symo-lock in the folder;
+ * the system releases it when the process ends, however that may be. */
+typedef struct cli_folder {
+  int fd;
+  char *path; /* NULL: not locked */
+} cli_folder;
+
+/* The folder must be there.  CLI_IO after its error line where another process has it.  Temporary
+ * files that processes left which are gone are removed. */
+int cli_folder_lock(cli *c, const char *directory, cli_folder *folder);
+void cli_folder_unlock(cli_folder *folder); /* {0} is accepted */
+
+/* Whether there is a file of that name in the folder. */
+bool cli_folder_has(const char *directory, const char *name);
+
+#endif

@@ -1,0 +1,164 @@
+/* Messages, JSON, and how a status becomes an exit code. */
+#include "cli/parse.h"
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "core/text.h"
+#include "io/names.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- messages ---- */
+
+void cli_progress_end(cli *c) {
+  if (!c->progress) return;
+  (void)fputs("\r\033[K", stderr);
+  (void)fflush(stderr);
+  c->progress = false;
+}
+
+void cli_progress(cli *c, const char *format, ...) {
+  if (!isatty(STDERR_FILENO)) return;
+  char line[160];
+  va_list args;
+  va_start(args, format);
+  (void)vsnprintf(line, sizeof line, format, args);
+  va_end(args);
+  (void)fprintf(stderr, "\r\033[K%.79s", line);
+  (void)fflush(stderr);
+  c->progress = true;
+}
+
+/* Whatever a file name or a library put into the text, it comes out as one line. */
+static void print_line(cli *c, const char *prefix, char *text) {
+  for (char *p = text; *p; p++)
+    if ((unsigned char)*p < ' ' || *p == 0x7f) *p = *p == '\n' || *p == '\t' ? ' ' : '?';
+  cli_progress_end(c);
+  (void)fflush(stdout);
+  (void)fprintf(stderr, "%s%s\n", prefix, text);
+}
+
+void cli_note(cli *c, const char *format, ...) {
+  char line[2048];
+  va_list args;
+  va_start(args, format);
+  (void)vsnprintf(line, sizeof line, format, args);
+  va_end(args);
+  print_line(c, "symo: ", line);
+}
+
+int cli_fail(cli *c, int code, const char *format, ...) {
+  char line[2048];
+  va_list args;
+  va_start(args, format);
+  (void)vsnprintf(line, sizeof line, format, args);
+  va_end(args);
+  print_line(c, "symo: error: ", line);
+  return code;
+}
+
+int cli_exit_code(symo_status status, bool from_flag) {
+  static const struct {
+    symo_status status;
+    int data, flag;
+  } rows[] = {{SYMO_OK, CLI_DONE, CLI_DONE},       {SYMO_E_ARGUMENT, CLI_DATA, CLI_USAGE},
+              {SYMO_E_NAME, CLI_DATA, CLI_USAGE},  {SYMO_E_SHAPE, CLI_DATA, CLI_DATA},
+              {SYMO_E_DTYPE, CLI_DATA, CLI_DATA},  {SYMO_E_NONFINITE, CLI_DATA, CLI_DATA},
+              {SYMO_E_SIZE, CLI_DATA, CLI_DATA},   {SYMO_E_UNSUPPORTED, CLI_DATA, CLI_DATA},
+              {SYMO_E_FORMAT, CLI_DATA, CLI_DATA}, {SYMO_E_IO, CLI_IO, CLI_IO}};
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    if (rows[i].status == status) return from_flag ? rows[i].flag : rows[i].data;
+  return CLI_NUMERIC;
+}
+
+static int fail_status(cli *c, symo_status status, const char *flag) {
+  const char *detail = c->context ? symo_context_detail(c->context) : "";
+  bool bare = !detail || !*detail;
+  return cli_fail(c, cli_exit_code(status, flag != NULL), "%s%s%s%s%s", flag ? "--" : "",
+                  flag ? flag : "", flag ? ": " : (bare ? "symo: " : ""),
+                  bare ? symo_strerror(status) : detail,
+                  bare && status == SYMO_E_MEMORY ? " (free some, or take a smaller problem)" : "");
+}
+
+int cli_fail_status(cli *c, symo_status status) { return fail_status(c, status, NULL); }
+
+int cli_fail_flag(cli *c, symo_status status, const char *flag) {
+  return fail_status(c, status, flag);
+}
+
+int cli_unknown(cli *c, const char *what, const char *word, size_t count, const char *const *known,
+                const char *hint) {
+  return cli_fail(c, CLI_USAGE, "%s: there is no \"%s\"%s (%s)", what, symo_quoted(word).text,
+                  symo_did_you_mean(word, count, known).text, hint);
+}
+
+/* ---- JSON ---- */
+
+json_t *cli_number(double value) { return isfinite(value) ? json_real(value) : json_null(); }
+
+void cli_set(cli *c, json_t *object, const char *key, json_t *value) {
+  if (json_object_set_new(object, key, value) != 0) c->broken_json = true;
+}
+
+void cli_push(cli *c, json_t *array, json_t *value) {
+  if (json_array_append_new(array, value) != 0) c->broken_json = true;
+}
+
+/* jansson's 17 digits to the shortest that read back: 0.3, not 0.29999999999999999.  In place: no
+ * number gets longer. */
+static void shorten_numbers(char *text) {
+  char *to = text;
+  bool string = false;
+  for (const char *p = text; *p;) {
+    size_t n = string ? 0 : strspn(p, "-+.0123456789eE");
+    if (n == 0 || (*p != '-' && (*p < '0' || *p > '9'))) {
+      if (string && *p == '\\')
+        *to++ = *p++;
+      else if (*p == '"')
+        string = !string;
+      *to++ = *p++;
+      continue;
+    }
+    bool real = strcspn(p, ".eE") < n;
+    symo_decimal number = symo_decimal_of(strtod(p, NULL));
+    if (strpbrk(number.text, ".en") == NULL)
+      strcat(number.text, ".0"); /* a real number stays one */
+    size_t length = strlen(number.text);
+    memmove(to, real && length <= n ? number.text : p, real && length <= n ? length : n);
+    to += real && length <= n ? length : n;
+    p += n;
+  }
+  *to = '\0';
+}
+
+char *cli_dump_json(cli *c, json_t *value, size_t *length) {
+  const size_t flags = JSON_INDENT(2) | JSON_REAL_PRECISION(17);
+  size_t n = value && !c->broken_json ? json_dumpb(value, NULL, 0, flags) : 0;
+  char *text = n ? symo_malloc(n + 1) : NULL;
+  if (text && json_dumpb(value, text, n, flags) != n) {
+    symo_free(text);
+    text = NULL;
+  }
+  json_decref(value);
+  if (!text) return NULL;
+  text[n] = '\0';
+  shorten_numbers(text);
+  *length = strlen(text) + 1;
+  text[*length - 1] = '\n';
+  return text;
+}
+
+/* As a whole or not at all: the text is complete before the first byte is printed. */
+int cli_print_json(cli *c, json_t *value) {
+  size_t length = 0;
+  char *text = cli_dump_json(c, value, &length);
+  if (!text) return cli_fail_status(c, symo_fail_memory(c->context, "JSON"));
+  (void)fwrite(text, 1, length, stdout); /* a write error is found by the check at the end */
+  symo_free(text);
+  return CLI_DONE;
+}

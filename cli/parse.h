@@ -1,0 +1,46 @@
+#ifndef SYMO_CLI_PARSE_H
+#define SYMO_CLI_PARSE_H
+
+#include "cli/cli.h"
+#include "cli/plugin.h"
+
+/* The inside of the frame: for cli/ and its tests only. */
+
+/* One option of the running command. */
+typedef struct cli_value {
+  const cli_option *option;
+  size_t given;      /* times on the command line */
+  const char *text;  /* as typed, else the default, else NULL */
+  double number;     /* CLI_INT, CLI_DOUBLE */
+  const char **list; /* CLI_LIST: [given], or the default alone; symo_free */
+  size_t count;
+} cli_value;
+
+struct cli {
+  const cli_command *command;
+  symo_context *context;
+  cli_value *values; /* [count] */
+  size_t count;
+  cli_plugin *plugins; /* [num_plugins] */
+  size_t num_plugins;
+  bool help;        /* --help stood there: nothing else was checked */
+  bool broken_json; /* an allocation failed while JSON was built */
+  bool progress;    /* a progress line is on the screen */
+};
+
+/* Reads argv[0 .. argc), what follows the name of the command, into c.  CLI_DONE or CLI_USAGE after
+ * the error line.  cli_release gives the values back, also after a failure. */
+int cli_parse(cli *c, const cli_command *command, int argc, char **argv);
+void cli_release(cli *c);
+
+/* The rows of a command, its own first and then the common ones; NULL past the end. */
+const cli_option *cli_row(const cli_command *command, size_t index);
+
+void cli_help_all(const cli_command *const *commands);
+void cli_help_command(const cli_command *command);
+
+/* The text of value and a newline, [*length] (symo_free); NULL when memory ran out.  Takes value.
+ */
+char *cli_dump_json(cli *c, json_t *value, size_t *length);
+
+#endif

@@ -1,0 +1,31 @@
+#ifndef SYMO_EXPERIMENTS_COMMANDS_COMMANDS_H
+#define SYMO_EXPERIMENTS_COMMANDS_COMMANDS_H
+
+#include "cli/cli.h"
+
+/* Every command of `symo`, in the order of `symo help`: X(name) stands for the table
+ * cli_command_name. A new command is a file that defines the table and a row here. */
+#define CLI_COMMAND_LIST(X)                                                                        \
+  X(groups)                                                                                        \
+  X(layout)                                                                                        \
+  X(estimate)                                                                                      \
+  X(apply)                                                                                         \
+  X(info)                                                                                          \
+  X(symmetries)                                                                                    \
+  X(verify)                                                                                        \
+  X(compare)                                                                                       \
+  X(train)                                                                                         \
+  X(eval)                                                                                          \
+  X(sample)                                                                                        \
+  X(export)                                                                                        \
+  X(sweep)                                                                                         \
+  X(plot)                                                                                          \
+  X(optimizers)                                                                                    \
+  X(step)                                                                                          \
+  X(bench)
+
+#define CLI_COMMAND_EXTERN(name) extern const cli_command cli_command_##name;
+CLI_COMMAND_LIST(CLI_COMMAND_EXTERN)
+#undef CLI_COMMAND_EXTERN
+
+#endif

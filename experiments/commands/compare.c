@@ -1,0 +1,253 @@
+/* symo compare: the command. */
+#include "cli/folder.h"
+#include "experiments/compare/sweep.h"
+#include "experiments/models/options.h"
+#include "experiments/models/source.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "io/file.h"
+
+static const cli_option options[] = {
+    COMPARE_NETWORK_ROWS,
+    {.name = "seed",
+     .kind = CLI_INT,
+     .arg = "S",
+     .min = 0,
+     .max = 9e15,
+     .fallback = "1",
+     .help = "Seed of weights, generated data and sampled labels"},
+    {.name = "seeds",
+     .kind = CLI_INT,
+     .arg = "N",
+     .min = 1,
+     .max = 64,
+     .fallback = "1",
+     .help = "Repeat with the seeds S, S+1, and so on"},
+    COMPARE_GROUPS_ROW,
+    {.name = "damping",
+     .kind = CLI_DOUBLE,
+     .arg = "D",
+     .min = 0,
+     .max = 1e30,
+     .fallback = "0",
+     .help = "Added to the averaged parameter covariance (h-pd, h-star)"},
+    {.name = "centered",
+     .kind = CLI_FLAG,
+     .help = "Estimates without label 0, what the group does not move; default: where label 0 has "
+             "more than a tenth of the gradient's square, but less than half of the parameters"},
+    {.name = "uncentered", .kind = CLI_FLAG, .help = "Estimates with label 0"},
+    {.name = "samples",
+     .kind = CLI_INT,
+     .arg = "N",
+     .min = 1,
+     .max = 1e6,
+     .fallback = "1",
+     .help = "Label draws per example for K-FAC"},
+    {.name = "ggn",
+     .kind = CLI_FLAG,
+     .help = "Add the exact Gauss-Newton matrix (one more dense eigendecomposition)"},
+    {.name = "sweep",
+     .kind = CLI_CHOICE,
+     .arg = "WHAT",
+     .choices = COMPARE_SWEEP_CHOICES,
+     .help = "Repeat the comparison at several values of one setting"},
+    {.name = "sweep-values",
+     .kind = CLI_STRING,
+     .arg = "A,B,...",
+     .help = "The values, in place of the usual ones"},
+    COMPARE_DTYPE_ROW,
+    {.name = "out",
+     .kind = CLI_STRING,
+     .arg = "DIR",
+     .help = "Where everything is written; default: symo-results/ and the name of the data"},
+    {.name = "save-all",
+     .kind = CLI_FLAG,
+     .help = "Write every estimate as a dense <name>.npy too"},
+    {.name = "no-plots", .kind = CLI_FLAG, .help = "Leave the pictures out"},
+    {.name = NULL}};
+
+/* ---- reading the options ---- */
+
+static int read_spec(cli *c, compare_spec *spec) {
+  int code = compare_read_network(c, spec);
+  spec->damping = cli_double(c, "damping");
+  if (cli_flag(c, "centered") && cli_flag(c, "uncentered"))
+    return cli_fail(c, CLI_USAGE, "--uncentered: means nothing with --centered (leave one out)");
+  spec->center = cli_flag(c, "centered")     ? COMPARE_CENTER_YES
+                 : cli_flag(c, "uncentered") ? COMPARE_CENTER_NO
+                                             : COMPARE_CENTER_AUTO;
+  spec->samples = (size_t)cli_int(c, "samples");
+  spec->ggn = cli_flag(c, "ggn");
+  return code;
+}
+
+/* symo-results/NAME, NAME being the last part of the data's path without its ending. */
+static char *default_directory(const char *data) {
+  char name[128];
+  size_t length = strlen(data);
+  while (length > 1 && data[length - 1] == '/') length--;
+  size_t first = length;
+  while (first > 0 && data[first - 1] != '/') first--;
+  size_t n = strcspn(data + first, ".");
+  if (n > length - first) n = length - first;
+  (void)snprintf(name, sizeof name, "%.*s", (int)(n < 100 ? n : 100), data + first);
+  return cli_join("symo-results", name[0] ? name : "compare");
+}
+
+/* ---- the work ---- */
+
+typedef struct job {
+  compare_spec spec;
+  symo_data_kept kept;
+  char *directory, *plots; /* plots NULL: no pictures */
+  size_t seeds;
+  compare_run *runs; /* [seeds] */
+  size_t made;
+  const compare_sweep_kind *kind;
+  compare_sweep sweep;
+  cli_folder lock;
+} job;
+
+static int prepare(cli *c, job *j) {
+  int code = read_spec(c, &j->spec);
+  if (code != CLI_DONE) return code;
+  j->spec.kept = &j->kept;
+  const char *sweep = cli_str(c, "sweep"), *out = cli_str(c, "out");
+  if (sweep != NULL) j->kind = compare_sweep_find(sweep);
+  if (sweep == NULL && cli_given(c, "sweep-values"))
+    return cli_fail(c, CLI_USAGE, "--sweep-values: there is no sweep (give --sweep WHAT too)");
+  if (sweep != NULL && j->spec.weights != NULL && strcmp(sweep, "groups") != 0 &&
+      strcmp(sweep, "activation") != 0)
+    return cli_fail(c, CLI_USAGE,
+                    "--sweep: with --weights only groups and activation (leave "
+                    "--weights out)");
+  j->seeds = (size_t)cli_int(c, "seeds");
+  if ((j->seeds > 1 || sweep != NULL) && symo_file_is_stream(j->spec.groups))
+    return cli_fail(c, CLI_IO,
+                    "--groups: %s is a pipe or a device, and each run reads it (put it into "
+                    "a file)",
+                    j->spec.groups);
+  j->runs = symo_calloc(j->seeds, sizeof *j->runs);
+  j->directory = out != NULL ? symo_strdup(out) : default_directory(j->spec.data);
+  if (j->runs == NULL || j->directory == NULL)
+    return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  code = cli_make_directory(c, j->directory);
+  if (code == CLI_DONE) code = cli_folder_lock(c, j->directory, &j->lock);
+  if (code != CLI_DONE || cli_flag(c, "no-plots")) return code;
+  j->plots = cli_join(j->directory, "plots");
+  if (j->plots == NULL) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  return cli_make_directory(c, j->plots);
+}
+
+/* Options that mean nothing here are said to. */
+static void note_unused(cli *c, const job *j) {
+  const compare_setup *s = &j->runs[0].setup;
+  compare_note_data(c, s);
+  if (cli_given(c, "target-scale") && s->classes)
+    cli_note(c, "--target-scale is for targets that are numbers, and these are classes: no effect");
+  if (cli_given(c, "train-lr") && s->spec.train_steps == 0 && j->kind == NULL)
+    cli_note(c, "--train-lr without --train-steps: no effect");
+}
+
+static int compute(cli *c, job *j) {
+  for (size_t k = 0; k < j->seeds; k++) {
+    compare_spec spec = j->spec;
+    spec.seed += k;
+    compare_want want = {.pictures = k == 0 && j->plots != NULL,
+                         .save = k == 0 && cli_flag(c, "save-all") ? j->directory : NULL};
+    j->made = k + 1;
+    int code = compare_run_make(c, &spec, &want, &j->runs[k]);
+    if (code == CLI_DONE && k == 0) code = compare_write_arrays(c, j->directory, &j->runs[0]);
+    if (code != CLI_DONE) return code;
+    if (k == 0) note_unused(c, j);
+    compare_run_trim(&j->runs[k]);
+  }
+  if (j->kind == NULL) return CLI_DONE;
+  /* What the command line left open, the data have decided. */
+  compare_spec base = j->spec;
+  base.net = j->runs[0].setup.spec.net;
+  return compare_sweep_make(c, &base, j->kind, cli_str(c, "sweep-values"), j->seeds, &j->sweep);
+}
+
+static int draw(cli *c, job *j) {
+  static const char *const plain[] = {"matrices", "spectra", "cosines", NULL};
+  static const char *const swept[] = {"matrices", "spectra", "cosines", "sweep", NULL};
+  static const char *const costs[] = {"matrices", "spectra", "cosines", "sweep", "cost", NULL};
+  if (j->plots == NULL) return CLI_DONE;
+  int code = compare_plot_matrices(c, j->plots, j->runs);
+  if (code == CLI_DONE) code = compare_plot_spectra(c, j->plots, j->runs);
+  if (code == CLI_DONE) code = compare_plot_cosines(c, j->plots, j->runs, j->seeds);
+  if (code == CLI_DONE && j->kind != NULL) code = compare_plot_sweep(c, j->plots, &j->sweep);
+  bool cost = j->kind != NULL && compare_sweep_costs(j->kind);
+  if (code == CLI_DONE && cost) code = compare_plot_cost(c, j->plots, &j->sweep);
+  if (code != CLI_DONE) return code;
+  return compare_plot_run(c, j->directory, j->plots,
+                          cost              ? costs
+                          : j->kind != NULL ? swept
+                                            : plain);
+}
+
+static json_t *answer(cli *c, const job *j) {
+  json_t *out = compare_json(c, j->runs, j->seeds);
+  if (j->kind != NULL) cli_set(c, out, "sweep", compare_sweep_json(c, &j->sweep));
+  return out;
+}
+
+static int report(cli *c, job *j) {
+  char *path = cli_join(j->directory, "results.json");
+  if (path == NULL) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  int code = cli_write_json(c, path, answer(c, j));
+  symo_free(path);
+  if (code == CLI_DONE) code = draw(c, j);
+  if (code != CLI_DONE) return code;
+  cli_progress_end(c);
+  if (cli_json(c)) return cli_print_json(c, answer(c, j));
+  compare_print_header(j->runs, j->seeds);
+  compare_print_table(j->runs, j->seeds);
+  if (j->kind != NULL) compare_sweep_print(&j->sweep);
+  printf("\nwritten to %s: results.json, arrays%s\n", j->directory,
+         j->plots != NULL ? ", pictures" : "");
+  return CLI_DONE;
+}
+
+static int run(cli *c) {
+  job j = {0};
+  int code = prepare(c, &j);
+  if (code == CLI_DONE) code = compute(c, &j);
+  if (code == CLI_DONE) code = report(c, &j);
+  compare_sweep_destroy(&j.sweep);
+  for (size_t k = 0; k < j.made; k++) compare_run_destroy(&j.runs[k]);
+  symo_data_kept_drop(&j.kept);
+  cli_folder_unlock(&j.lock);
+  symo_free(j.runs);
+  symo_free(j.directory);
+  symo_free(j.plots);
+  return code;
+}
+
+const cli_command cli_command_compare = {
+    .name = "compare",
+    .summary = "approximations of the Hessian against the exact one, on a network",
+    .description =
+        "Computes the exact Hessian of a network at its parameters theta and at the\n"
+        "orbit mean theta*, every structured estimate from ONE gradient, and what\n"
+        "others use (Shampoo, K-FAC, Fisher diagonal, identity); says how near each\n"
+        "comes to |H|, the Hessian with absolute eigenvalues.  Writes results.json,\n"
+        "all arrays and pictures.\n\n"
+        "K-FAC takes the pairs of input and gradient at the positions of a convolution\n"
+        "or the steps of a recurrent layer as if independent (expand form), and the\n"
+        "diagonal of the Fisher for norms.  Shampoo has a factor for every axis of a\n"
+        "tensor of order k, to the power 1/k (root: 1/(2k)); dense weights are matrices.\n"
+        "A sweep over groups also shows what each costs: numbers to keep, seconds.",
+    .example = "symo compare --data digits --net 64-32-10 --act tanh --seeds 3\n"
+               "symo compare --data teacher --net 3-64-2 --sweep scale --seeds 3 --out out\n"
+               "symo compare --data digits --net rnn:8-16-10 --examples 300\n"
+               "symo compare --data teacher --net 10-16-5 --act relu --sweep groups \\\n"
+               "  --sweep-values 'permutation,scaling(1, permute),wreath(4, permutation 4)'",
+    .options = options,
+    .json = true,
+    .run = run};

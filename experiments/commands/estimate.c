@@ -1,0 +1,287 @@
+/* symo estimate: a structured Hessian from gradients (and the parameters they were taken at). */
+#include "experiments/commands/commands.h"
+#include "experiments/inputs/data.h"
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "core/text.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct job {
+  symo_layout *layout;
+  symo_plan *plan;
+  symo_hessian *hessian;
+  symo_estimate_spec spec;
+  size_t count, num_params;
+  cli_vector *vectors;       /* [count + num_params]: gradients, then parameters */
+  symo_const_vector *grads;  /* [count] */
+  symo_const_vector *params; /* [count] or NULL */
+  double seconds;
+} job;
+
+static void drop(job *j) {
+  symo_hessian_destroy(j->hessian);
+  symo_plan_destroy(j->plan);
+  symo_layout_destroy(j->layout);
+  for (size_t i = 0; j->vectors && i < j->count + j->num_params; i++)
+    cli_drop_vector(&j->vectors[i]);
+  symo_free(j->vectors);
+  symo_free(j->grads);
+  symo_free(j->params);
+}
+
+/* ---- what was asked ---- */
+
+static int check_flags(cli *c, job *j) {
+  const char *name = cli_str(c, "estimator");
+  j->spec = symo_estimate_spec_default();
+  j->spec.estimator = symo_estimator_find(name);
+  if (!j->spec.estimator) /* the choices of the row are the registry of the library */
+    return cli_fail(c, CLI_USAGE, "--estimator: there is no \"%s\" (symo estimate --help)", name);
+  j->spec.damping = cli_double(c, "damping");
+  j->spec.scale = cli_flag(c, "scale");
+  bool needs = symo_estimator_needs_parameters(j->spec.estimator);
+  bool scalable = strncmp(name, "h-g", 3) == 0;
+  if (j->spec.scale && !scalable)
+    return cli_fail(c, CLI_USAGE, "--scale: means nothing for %s (it is for h-g and h-g-bd)", name);
+  (void)cli_list(c, "grad", &j->count);
+  (void)cli_list(c, "param", &j->num_params);
+  if (j->num_params == 0 && (needs || j->spec.scale))
+    return cli_fail(c, CLI_USAGE,
+                    "--param: is missing, and %s%s needs the parameters (give the file "
+                    "of the parameters at which the gradient was taken)",
+                    name, j->spec.scale ? " with --scale" : "");
+  if (j->num_params > 1 && j->num_params != j->count)
+    return cli_fail(c, CLI_USAGE,
+                    "--param: given %zu times for %zu %s (give one for all, or "
+                    "one for each --grad)",
+                    j->num_params, j->count, symo_plural(j->count, "gradient", "gradients"));
+  const char *out = cli_str(c, "out"), *dense = cli_str(c, "dense");
+  if (out && dense && strcmp(out, dense) == 0)
+    return cli_fail(c, CLI_USAGE, "--dense: %s is the file of --out too (give another name)",
+                    dense);
+  if (j->spec.damping > 0 && !needs) {
+    cli_note(c, "--damping is added to the averaged parameters, which %s does not use: no effect",
+             name);
+    j->spec.damping = 0;
+  }
+  return CLI_DONE;
+}
+
+/* The dense matrix is refused before anything is computed. */
+static int check_dense(cli *c, const job *j) {
+  const char *path = cli_str(c, "dense");
+  if (!path) return CLI_DONE;
+  double n = (double)symo_layout_num_parameters(j->layout), bytes = 8 * n * n;
+  double available = cli_memory_available();
+  if (bytes <= available) return CLI_DONE;
+  return cli_fail(c, CLI_DATA,
+                  "--dense: %s: a %.0f x %.0f matrix takes %s of memory and %s is available (leave "
+                  "--dense out; symo apply works on the file of --out)",
+                  path, n, n, cli_format_bytes(bytes).text, cli_format_bytes(available).text);
+}
+
+/* ---- reading ---- */
+
+static const char *path_of(const cli *c, const job *j, size_t i) {
+  size_t n = 0;
+  return i < j->count ? cli_list(c, "grad", &n)[i] : cli_list(c, "param", &n)[i - j->count];
+}
+
+/* The layout says which number type, else the data: float64 if any of it is. */
+static int read_vectors(cli *c, job *j) {
+  size_t total = j->count + j->num_params;
+  symo_dtype wanted = symo_layout_dtype(j->layout), widest = SYMO_F32;
+  j->vectors = symo_calloc(total, sizeof *j->vectors);
+  j->grads = symo_calloc(j->count, sizeof *j->grads);
+  if (j->num_params) j->params = symo_calloc(j->count, sizeof *j->params);
+  if (!j->vectors || !j->grads || (j->num_params && !j->params))
+    return cli_fail_status(c, symo_fail_memory(cli_context(c), "estimate"));
+  int code = CLI_DONE;
+  for (size_t i = 0; i < total && code == CLI_DONE; i++) {
+    code = cli_read_vector(c, j->layout, path_of(c, j, i), wanted, &j->vectors[i]);
+    if (j->vectors[i].dtype == SYMO_F64) widest = SYMO_F64;
+  }
+  for (size_t i = 0; i < total && code == CLI_DONE; i++) {
+    if (j->vectors[i].dtype == widest) continue;
+    cli_drop_vector(&j->vectors[i]);
+    code = cli_read_vector(c, j->layout, path_of(c, j, i), widest, &j->vectors[i]);
+  }
+  for (size_t i = 0; i < j->count && code == CLI_DONE; i++) {
+    j->grads[i] = cli_const_vector(&j->vectors[i]);
+    if (!j->params) continue;
+    j->params[i] = cli_const_vector(&j->vectors[j->count + (j->num_params > 1 ? i : 0)]);
+  }
+  return code;
+}
+
+/* ---- computing and answering ---- */
+
+/* Nothing changes by itself: what --centered means is part of the contract. */
+static symo_status advise(cli *c, const job *j) {
+  cli_trivial part = {0};
+  if (symo_plan_centered(j->plan)) return SYMO_OK;
+  symo_status status = cli_trivial_part(c, j->plan, j->count, j->grads, &part);
+  if (status == SYMO_OK && cli_trivial_dominates(part))
+    cli_note(
+        c,
+        "label 0, the part of the gradient that the group does not move, has %.4g %% of its square "
+        "and hides the rest of the estimate (--centered leaves it out)",
+        100 * part.share);
+  return status;
+}
+
+static symo_status compute(cli *c, job *j) {
+  symo_status status = SYMO_OK;
+  symo_plan_spec spec = symo_plan_spec_default();
+  spec.dtype = j->vectors[0].dtype;
+  spec.coupling = symo_estimator_coupling(j->spec.estimator);
+  spec.centered = cli_flag(c, "centered");
+  SYMO_TRY(symo_plan_create(j->layout, &spec, &j->plan));
+  double start = cli_seconds();
+  SYMO_TRY(symo_estimate(j->plan, &j->spec, j->count, j->grads, j->params, &j->hessian));
+  j->seconds = cli_seconds() - start;
+  status = advise(c, j);
+fail:
+  return status;
+}
+
+static int write_dense(cli *c, const job *j, const char *path) {
+  size_t n = symo_layout_num_parameters(j->layout), numbers = 0, bytes = 0;
+  double *dense = NULL;
+  if (symo_mul_size(n, n, &numbers) && symo_mul_size(numbers, sizeof *dense, &bytes))
+    dense = symo_malloc(bytes);
+  if (!dense) return cli_fail_status(c, symo_fail_memory(cli_context(c), "--dense"));
+  symo_status status = symo_hessian_dense(j->hessian, dense);
+  if (status == SYMO_OK) status = symo_npy_write(cli_context(c), path, dense, n, n);
+  symo_free(dense);
+  return status == SYMO_OK ? CLI_DONE : cli_fail_status(c, status);
+}
+
+static int write_files(cli *c, const job *j) {
+  const char *out = cli_str(c, "out"), *dense = cli_str(c, "dense");
+  if (out) {
+    symo_status status = symo_hessian_write(j->hessian, out);
+    if (status != SYMO_OK) return cli_fail_status(c, status);
+  }
+  return dense ? write_dense(c, j, dense) : CLI_DONE;
+}
+
+static int answer_json(cli *c, const job *j) {
+  symo_plan_cost cost = symo_plan_cost_of(j->plan);
+  json_t *o = json_object();
+  cli_set(c, o, "estimator", json_string(symo_estimator_name(j->spec.estimator)));
+  cli_set(c, o, "dtype", json_string(symo_dtype_name(symo_plan_dtype(j->plan))));
+  cli_set(c, o, "centered", json_boolean(symo_plan_centered(j->plan)));
+  cli_set(c, o, "scale", json_boolean(j->spec.scale));
+  cli_set(c, o, "damping", cli_number(j->spec.damping));
+  cli_set(c, o, "gradients", cli_count((double)j->count));
+  cli_set(c, o, "parameters", cli_count(cost.parameters));
+  cli_set(c, o, "labels", cli_labels_json(c, j->plan));
+  cli_set(c, o, "stored_numbers", cli_count(cost.stored_numbers));
+  cli_set(c, o, "dense_numbers", cli_count(cost.dense_numbers));
+  cli_set(c, o, "trace", cli_number(symo_hessian_trace(j->hessian)));
+  cli_set(c, o, "frobenius", cli_number(symo_hessian_frobenius(j->hessian)));
+  cli_set(c, o, "seconds", cli_number(j->seconds));
+  return cli_print_json(c, o);
+}
+
+static int answer_text(const job *j) {
+  symo_plan_cost cost = symo_plan_cost_of(j->plan);
+  printf("%s from %zu gradient%s, %.0f %s, %s%s\n", symo_estimator_name(j->spec.estimator),
+         j->count, j->count == 1 ? "" : "s", cost.parameters,
+         symo_plural(cost.parameters, "parameter", "parameters"),
+         symo_dtype_name(symo_plan_dtype(j->plan)),
+         symo_plan_centered(j->plan) ? ", centered" : "");
+  printf("labels  %zu\n", symo_plan_num_labels(j->plan));
+  for (size_t l = 0; l < symo_plan_num_labels(j->plan); l++) {
+    symo_label_info info = symo_plan_label(j->plan, l);
+    printf("  %-24s dimension %zu, multiplicity %zu", info.name, info.dim, info.multiplicity);
+    if (info.count > 1) printf(", %zu of these", info.count);
+    printf("%s\n", info.dropped ? " (dropped)" : "");
+  }
+  printf("stored  %.0f %s; dense: %.0f\n", cost.stored_numbers,
+         symo_plural(cost.stored_numbers, "number", "numbers"), cost.dense_numbers);
+  printf("trace   %.9g\nnorm    %.9g (Frobenius)\ntime    %.3g s\n", symo_hessian_trace(j->hessian),
+         symo_hessian_frobenius(j->hessian), j->seconds);
+  return CLI_DONE;
+}
+
+static int run(cli *c) {
+  job j = {0};
+  int code = check_flags(c, &j);
+  if (code == CLI_DONE) code = cli_open_layout(c, &j.layout);
+  if (code == CLI_DONE) code = check_dense(c, &j);
+  if (code == CLI_DONE) code = read_vectors(c, &j);
+  if (code == CLI_DONE) {
+    symo_status status = compute(c, &j);
+    if (status != SYMO_OK) code = cli_fail_status(c, status);
+  }
+  if (code == CLI_DONE) code = write_files(c, &j);
+  if (code == CLI_DONE) code = cli_json(c) ? answer_json(c, &j) : answer_text(&j);
+  drop(&j);
+  return code;
+}
+
+static const cli_option options[] = {
+    CLI_LAYOUT_ROW,
+    {.name = "grad",
+     .arg = "FILE",
+     .kind = CLI_LIST,
+     .required = true,
+     .help =
+         "Gradient, one safetensors entry for each tensor of the layout; the averages of several "
+         "add"},
+    {.name = "param",
+     .arg = "FILE",
+     .kind = CLI_LIST,
+     .help =
+         "Parameters at which the gradient was taken, in the same form: one for all gradients or "
+         "one for each. Needed by h-pd, h-star and --scale"},
+    {.name = "estimator",
+     .arg = "NAME",
+     .kind = CLI_CHOICE,
+     .choices = "covariance|h-g|h-g-bd|h-pd|h-star",
+     .required = true,
+     .help = "Which estimate"},
+    {.name = "centered",
+     .kind = CLI_FLAG,
+     .help = "Subtract the orbit means, that is leave out the part that the group does not move"},
+    {.name = "damping",
+     .arg = "D",
+     .kind = CLI_DOUBLE,
+     .min = 0,
+     .max = INFINITY,
+     .fallback = "0",
+     .help = "Added to the averaged parameter covariance C_t of h-pd and h-star"},
+    {.name = "scale", .kind = CLI_FLAG, .help = "h-g, h-g-bd: divide by sqrt(tr C_t / m)"},
+    {.name = "out", .arg = "FILE", .kind = CLI_STRING, .help = "Write the estimate (safetensors)"},
+    {.name = "dense",
+     .arg = "FILE",
+     .kind = CLI_STRING,
+     .help =
+         "Write the whole matrix over all parameters (.npy); refused where it does not fit into "
+         "memory"},
+    {.name = NULL}};
+
+const cli_command cli_command_estimate = {
+    .name = "estimate",
+    .summary = "a structured Hessian estimate from one gradient or several",
+    .description =
+        "Averages the gradient (and parameters) over the group of the layout in closed form\n"
+        "and makes from the averages an estimate of the Hessian:\n"
+        "  covariance  the averaged outer product C_g of the gradient\n"
+        "  h-g         its square root\n"
+        "  h-g-bd      the same with blocks between tensors left out\n"
+        "  h-pd        the geometric mean of C_g and the inverse of C_t (positive)\n"
+        "  h-star      the least-squares fit (indefinite)\n"
+        "Numbers are computed in the type of the layout, else of the data.",
+    .example =
+        "symo estimate --layout net.json --grad grad.safetensors --param theta.safetensors \\\n"
+        "     --estimator h-pd --damping 1e-6 --out hessian.safetensors",
+    .options = options,
+    .json = true,
+    .run = run};

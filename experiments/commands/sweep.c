@@ -1,0 +1,253 @@
+/* symo sweep: many runs of one task. */
+#include "experiments/train/sweep.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/folder.h"
+#include "core/alloc.h"
+#include "core/error.h"
+#include "experiments/train/options.h"
+#include "experiments/train/record.h"
+
+static const cli_option options[] = {
+    TRAIN_TASK_ROW,
+    {.name = "grid",
+     .arg = "KEY=V,V,..",
+     .kind = CLI_LIST,
+     .help = "Values of an option: optimizer, an option of symo train, or one of the optimizer; "
+             "OPTIMIZER:KEY=.. for that optimizer only; LOW:HIGH with --random is a range, evenly "
+             "in its logarithm"},
+    {.name = "random",
+     .arg = "N",
+     .kind = CLI_INT,
+     .min = 1,
+     .max = 1e6,
+     .help = "N random points for each optimizer instead of the whole grid"},
+    {.name = "seeds",
+     .arg = "N",
+     .kind = CLI_INT,
+     .min = 1,
+     .max = 1e4,
+     .fallback = "1",
+     .help = "Seeds of each point: --seed and those that follow"},
+    {.name = "by",
+     .arg = "FIGURE",
+     .kind = CLI_CHOICE,
+     .choices = "val_loss|best_val_loss|loss|smooth_loss",
+     .fallback = "val_loss",
+     .help = "What is to be small at the end; smooth_loss: the mean over the last tenth"},
+    {.name = "optimizer",
+     .arg = "NAME|FILE",
+     .kind = CLI_STRING,
+     .help = "Where --grid optimizer=.. is not given; default: symo"},
+    TRAIN_SET_ROW,
+    TRAIN_ROWS,
+    TRAIN_GPT_ROWS,
+    {.name = "out",
+     .arg = "DIR",
+     .kind = CLI_STRING,
+     .help = "Where the runs are written, OPTIMIZER/POINT/sSEED, and sweep.json; runs that are "
+             "there are not made again; default: symo-runs/sweep-TASK"},
+    {.name = NULL}};
+
+typedef struct sweep {
+  cli *c;
+  train_spec base;
+  sweep_grid grid;
+  const char *directory, *by;
+  size_t seeds, count, done, total; /* rows; runs */
+  sweep_row *rows;
+  train_cache cache;
+} sweep;
+
+/* ---- one run ---- */
+
+static char *run_directory(const char *out, const sweep_row *row, uint64_t seed) {
+  char name[2 * TRAIN_TEXT + 64];
+  const char *slash = strrchr(row->optimizer, '/');
+  (void)snprintf(name, sizeof name, "%s", slash != NULL ? slash + 1 : row->optimizer);
+  char *dot = strstr(name, ".json");
+  if (dot != NULL) *dot = '\0';
+  const size_t used = strlen(name);
+  (void)snprintf(name + used, sizeof name - used, "/%s", row->name);
+  for (char *p = name + used + 1; *p != '\0'; p++)
+    if (*p == '/' || *p == ' ' || *p == '(' || *p == ')') *p = '_';
+  const size_t length = strlen(name);
+  (void)snprintf(name + length, sizeof name - length, "/s%llu", (unsigned long long)seed);
+  return cli_join(out, name);
+}
+
+/* Whether the folder holds this very run; an error where it holds another. */
+static int look(cli *c, const char *directory, const train_spec *spec, bool *there) {
+  char ours[TRAIN_SETTINGS], theirs[TRAIN_SETTINGS], *path = cli_join(directory, "run.json");
+  train_spec old;
+  *there = path != NULL && access(path, F_OK) == 0;
+  symo_free(path);
+  if (!*there) return CLI_DONE;
+  int code = train_read_run(c, directory, &old, NULL);
+  for (size_t i = 0; code == CLI_DONE && train_spec_key(i) != NULL; i++) {
+    const char *key = train_spec_key(i);
+    train_spec_text(spec, key, ours);
+    train_spec_text(&old, key, theirs);
+    if (strcmp(ours, theirs) != 0 && strcmp(key, "checkpoint-every") != 0)
+      code = cli_fail(c, CLI_USAGE,
+                      "--out: %s holds a run with %s \"%s\", not \"%s\" (choose "
+                      "another folder)",
+                      directory, key, theirs, ours);
+  }
+  return code;
+}
+
+static int run_one(sweep *s, const train_spec *spec, sweep_row *row, size_t seed) {
+  cli *c = s->c;
+  bool there = false, ended = false;
+  char label[160];
+  train_result *result = &row->results[seed];
+  char *directory = run_directory(s->directory, row, spec->seed);
+  if (directory == NULL) return cli_fail_status(c, symo_fail_memory(cli_context(c), "sweep"));
+  int code = look(c, directory, spec, &there);
+  if (code == CLI_DONE && there) code = train_read_summary(c, directory, &ended, result);
+  if (code == CLI_DONE && !ended) {
+    (void)snprintf(label, sizeof label, "%zu/%zu %.20s %.40s", s->done + 1, s->total,
+                   row->optimizer, row->name);
+    code =
+        train_run(c, spec, directory, there ? TRAIN_RESUME : TRAIN_NEW, label, &s->cache, result);
+    if (code == CLI_NUMERIC && result->diverged) code = CLI_DONE;
+  }
+  s->done++;
+  symo_free(directory);
+  return code;
+}
+
+/* ---- all ---- */
+
+/* Calls for every optimizer: those of the axis, else that of the base. */
+static const char *optimizer_at(const sweep *s, size_t index) {
+  for (size_t a = 0; a < s->grid.num_axes; a++)
+    if (strcmp(s->grid.axes[a].key, "optimizer") == 0)
+      return index < s->grid.axes[a].count ? s->grid.axes[a].values[index] : NULL;
+  return index == 0 ? s->base.optimizer : NULL;
+}
+
+static symo_status take(sweep *s) {
+  size_t count = 0;
+  const char *optimizer;
+  for (size_t o = 0; (optimizer = optimizer_at(s, o)) != NULL; o++, s->count += count) {
+    symo_status status = sweep_grid_count(cli_context(s->c), &s->grid, optimizer, &count);
+    if (status != SYMO_OK) return status;
+  }
+  if (s->count == 0)
+    return symo_fail(cli_context(s->c), SYMO_E_ARGUMENT, "optimizer: no names (list them)");
+  s->total = s->count * s->seeds;
+  s->rows = symo_calloc(s->count, sizeof *s->rows);
+  train_result *results = symo_calloc(s->total, sizeof *results);
+  if (s->rows == NULL || results == NULL) {
+    symo_free(s->rows);
+    symo_free(results);
+    s->rows = NULL;
+    return symo_fail_memory(cli_context(s->c), "sweep");
+  }
+  for (size_t i = 0; i < s->count; i++) {
+    s->rows[i].seeds = s->seeds;
+    s->rows[i].results = results + i * s->seeds;
+  }
+  return SYMO_OK;
+}
+
+/* One point: its optimizer read, or one of its runs.  Every point is read before the first run. */
+static int do_point(sweep *s, const char *optimizer, size_t point, sweep_row *row, size_t seed,
+                    bool check_only) {
+  symo_context *context = cli_context(s->c);
+  train_spec spec = s->base;
+  symo_optim_spec *optim = NULL;
+  symo_status status = sweep_grid_point(context, &s->grid, optimizer, point, &spec, row->name);
+  (void)snprintf(row->optimizer, sizeof row->optimizer, "%s", optimizer);
+  if (status == SYMO_OK && check_only) status = train_optimizer_spec(context, &spec, NULL, &optim);
+  symo_optim_spec_destroy(optim);
+  if (status != SYMO_OK) return cli_fail_flag(s->c, status, "grid");
+  spec.seed = s->base.seed + seed;
+  return check_only ? CLI_DONE : run_one(s, &spec, row, seed);
+}
+
+static int do_points(sweep *s, size_t seed, bool check_only) {
+  size_t at = 0, count = 0;
+  const char *optimizer;
+  for (size_t o = 0; (optimizer = optimizer_at(s, o)) != NULL; o++) {
+    (void)sweep_grid_count(cli_context(s->c), &s->grid, optimizer, &count);
+    for (size_t p = 0; p < count; p++, at++) {
+      int code = do_point(s, optimizer, p, &s->rows[at], seed, check_only);
+      if (code != CLI_DONE) return code;
+    }
+  }
+  return CLI_DONE;
+}
+
+/* Seeds outermost: all points of a seed share a model. */
+static int run_all(sweep *s) {
+  int code = CLI_DONE;
+  for (size_t seed = 0; seed < s->seeds && code == CLI_DONE; seed++)
+    code = do_points(s, seed, false);
+  train_cache_drop(&s->cache);
+  for (size_t i = 0; i < s->count; i++) sweep_row_judge(&s->rows[i], s->by);
+  return code;
+}
+
+static int finish(sweep *s) {
+  char *path = cli_join(s->directory, "sweep.json");
+  if (path == NULL) return cli_fail_status(s->c, symo_fail_memory(cli_context(s->c), "sweep"));
+  int code = cli_write_json(s->c, path, sweep_json(s->c, &s->base, s->rows, s->count, s->by));
+  symo_free(path);
+  if (code != CLI_DONE) return code;
+  if (cli_json(s->c))
+    return cli_print_json(s->c, sweep_json(s->c, &s->base, s->rows, s->count, s->by));
+  sweep_print(s->rows, s->count, s->by);
+  return CLI_DONE;
+}
+
+static int run(cli *c) {
+  sweep s = {.c = c, .base = train_spec_default(train_task_find(cli_str(c, "task")))};
+  char out[256];
+  size_t count;
+  cli_folder lock = {.path = NULL};
+  const char *const *axes = cli_list(c, "grid", &count);
+  int code = train_read_options(c, &s.base);
+  if (code != CLI_DONE) return code;
+  s.by = cli_str(c, "by"), s.seeds = (size_t)cli_int(c, "seeds");
+  s.grid.random = (size_t)cli_int(c, "random"), s.grid.seed = s.base.seed;
+  for (size_t i = 0; i < count; i++) {
+    symo_status status = sweep_grid_add(cli_context(c), &s.grid, axes[i]);
+    if (status != SYMO_OK) return cli_fail_flag(c, status, "grid");
+  }
+  (void)snprintf(out, sizeof out, "symo-runs/sweep-%s", s.base.task->name);
+  s.directory = cli_given(c, "out") ? cli_str(c, "out") : out;
+  symo_status status = take(&s);
+  code = status == SYMO_OK ? do_points(&s, 0, true) : cli_fail_flag(c, status, "grid");
+  if (code == CLI_DONE) code = cli_make_directory(c, s.directory);
+  if (code == CLI_DONE) code = cli_folder_lock(c, s.directory, &lock);
+  if (code == CLI_DONE) code = run_all(&s);
+  if (code == CLI_DONE) code = finish(&s);
+  cli_folder_unlock(&lock);
+  if (s.rows != NULL && s.count > 0) symo_free(s.rows[0].results);
+  symo_free(s.rows);
+  return code;
+}
+
+const cli_command cli_command_sweep = {
+    .name = "sweep",
+    .summary = "many runs of a task over optimizers and their options",
+    .description =
+        "Runs a task of symo train for every point of a grid, or for random points, each\n"
+        "with several seeds, and lists the best point of each optimizer with mean and\n"
+        "standard deviation over the seeds.  Runs that have ended are not made again, one\n"
+        "that was interrupted goes on where it was: give the same command.  A run whose\n"
+        "loss is no longer finite counts as infinitely bad.",
+    .example = "symo sweep autoencoder --grid optimizer=adamw,muon,symo --grid lr=1e-4:1 \\\n"
+               "  --random 20 --seeds 3 --steps 500 --by smooth_loss --out sweeps/ae\n"
+               "symo sweep teacher-student --grid optimizer=sgd,symo --grid sgd:lr=0.4,0.8 \\\n"
+               "  --grid symo:lr=0.05,0.09\n"
+               "symo plot sweeps/ae --best",
+    .options = options,
+    .json = true,
+    .run = run};

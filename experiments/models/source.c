@@ -1,0 +1,173 @@
+/* Data sets and training, for setups. */
+#include "experiments/models/source.h"
+#include "experiments/models/weights.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "core/text.h"
+#include "experiments/data/data.h"
+#include "experiments/data/frame.h"
+#include "io/optim_state.h"
+#include "net/train.h"
+
+enum { HIDDEN = 32 };
+
+bool compare_is_teacher(const char *data) {
+  return strcmp(data, "teacher") == 0 || strncmp(data, "teacher:", 8) == 0;
+}
+
+/* What the command line left open: the widths, and the loss. */
+static int fill_in(cli *c, compare_setup *s, const symo_dataset *data) {
+  symo_net_spec *net = &s->spec.net;
+  if (net->num_layers == 0) {
+    const size_t widths[] = {data->inputs, HIDDEN, data->outputs};
+    symo_net_spec_set_widths(net, 3, widths);
+  }
+  if (s->spec.any_loss) net->loss = data->classes ? SYMO_LOSS_CROSS_ENTROPY : SYMO_LOSS_MSE;
+  if (net->loss == SYMO_LOSS_CROSS_ENTROPY && !data->classes)
+    return cli_fail(c, CLI_DATA, "%s: the targets are numbers, not classes (give --loss mse)",
+                    s->spec.data);
+  if (symo_net_fit(cli_context(c), net, data->inputs) != SYMO_OK ||
+      symo_net_outputs(net) != data->outputs) {
+    char text[256];
+    compare_net_text(net, text, sizeof text);
+    return cli_fail(
+        c, CLI_DATA,
+        "--net: %s does not fit %s, which has %zu %s and %zu %s, %s (give %zu-...-%zu%s)", text,
+        s->spec.data, data->inputs, symo_plural(data->inputs, "input", "inputs"), data->outputs,
+        symo_plural(data->outputs, "output", "outputs"), data->classes ? "one a class" : "numbers",
+        data->inputs, data->outputs,
+        !data->table    ? ""
+        : data->classes ? ", or --task regression"
+                        : ", or --task classes");
+  }
+  return CLI_DONE;
+}
+
+/* Of CSV files the loss says what the targets are, unless --task does. */
+static symo_data_task table_task(const compare_spec *spec) {
+  if (spec->any_loss) return SYMO_DATA_AUTO;
+  return spec->net.loss == SYMO_LOSS_CROSS_ENTROPY ? SYMO_DATA_CLASSES : SYMO_DATA_REGRESSION;
+}
+
+/* Windows of tokens are classes in that no scale means anything. */
+static int load_tokens(cli *c, compare_setup *s) {
+  symo_dataset data = {0};
+  symo_data_options options = symo_data_options_default();
+  options.max_examples = s->spec.examples;
+  options.seed = s->spec.seed;
+  char *tokenizer = NULL;
+  int code = s->spec.weights != NULL ? compare_weights_tokenizer(c, s->spec.weights, &tokenizer)
+                                     : CLI_DONE;
+  if (code != CLI_DONE) return code;
+  options.tokenizer = tokenizer, options.tokenizer_from = s->spec.weights;
+  options.kept = s->spec.kept;
+  symo_status status =
+      symo_data_load_tokens(cli_context(c), s->spec.data, &options, &s->spec.net, &data);
+  symo_free(tokenizer);
+  if (status != SYMO_OK) return cli_fail_status(c, status);
+  s->x = data.x, s->y = data.y;
+  s->examples = data.examples;
+  s->classes = true;
+  s->data_name = symo_strdup(s->spec.data);
+  return s->data_name != NULL ? CLI_DONE : cli_fail(c, CLI_NUMERIC, "network: out of memory");
+}
+
+/* The classes and scales that weights from a file were trained with. */
+static symo_status read_frame(cli *c, const compare_spec *spec, symo_data_frame *frame) {
+  symo_safetensors *file = NULL;
+  if (spec->weights == NULL) return SYMO_OK;
+  symo_status status = symo_checkpoint_open(cli_context(c), spec->weights, &file);
+  if (status == SYMO_OK) status = symo_data_frame_read(cli_context(c), spec->weights, file, frame);
+  symo_safetensors_close(file);
+  return status;
+}
+
+static symo_status load_data(cli *c, const compare_spec *spec, symo_dataset *data) {
+  symo_context *context = cli_context(c);
+  symo_data_options options = symo_data_options_default();
+  symo_data_frame frame = {0};
+  symo_net_spec teacher = spec->net;
+  symo_status status = SYMO_OK;
+  if (spec->any_loss) teacher.loss = SYMO_LOSS_MSE;
+  if (teacher.num_layers == 0) SYMO_TRY(symo_net_parse(context, "3-64-2", &teacher));
+  SYMO_TRY(read_frame(c, spec, &frame));
+  options.label = spec->label;
+  options.header = spec->header;
+  options.task = spec->task;
+  options.table = table_task(spec);
+  options.standardize = spec->standardize && frame.mean == NULL;
+  options.max_examples = spec->examples;
+  options.seed = spec->seed;
+  options.teacher = &teacher;
+  options.kept = spec->kept;
+  options.num_labels = frame.num_labels;
+  options.labels = (const char *const *)frame.labels;
+  SYMO_TRY(symo_data_load(context, spec->data, &options, data));
+  SYMO_TRY(symo_data_frame_apply(context, spec->data, &frame, data));
+fail:
+  symo_data_frame_drop(&frame);
+  return status;
+}
+
+int compare_load(cli *c, compare_setup *s) {
+  if (compare_reads_tokens(&s->spec.net)) return load_tokens(c, s);
+  symo_dataset data = {0};
+  symo_status status = load_data(c, &s->spec, &data);
+  if (status != SYMO_OK) {
+    symo_data_drop(&data);
+    return cli_fail_status(c, status);
+  }
+  int code = fill_in(c, s, &data);
+  s->x = data.x;
+  s->y = data.y;
+  s->examples = data.examples;
+  s->classes = data.classes;
+  s->table = data.table;
+  memcpy(s->remark, data.remark, sizeof s->remark);
+  symo_free(data.labels);
+  if (code != CLI_DONE) return code;
+  for (size_t i = 0; !data.classes && i < data.examples * data.outputs; i++)
+    s->y[i] *= s->spec.target_scale;
+  s->data_name = symo_strdup(s->spec.data);
+  return s->data_name != NULL ? CLI_DONE : cli_fail(c, CLI_NUMERIC, "network: out of memory");
+}
+
+void compare_note_data(cli *c, const compare_setup *s) {
+  static const char *const of_tables[] = {"label", "header"};
+  for (size_t i = 0; i < sizeof of_tables / sizeof *of_tables && !s->table; i++)
+    if (cli_given(c, of_tables[i]))
+      cli_note(c, "--%s is for CSV files, and %s is none: no effect", of_tables[i], s->spec.data);
+  if (cli_given(c, "task") && compare_reads_tokens(&s->spec.net))
+    cli_note(c, "--task: the targets of a transformer are tokens: no effect");
+  if (s->remark[0] != '\0') cli_note(c, "%s", s->remark);
+}
+
+/* ---- training ---- */
+
+typedef struct watcher {
+  cli *c;
+  const compare_setup *setup;
+} watcher;
+
+static bool watch(void *user, size_t step, double loss) {
+  const watcher *w = user;
+  if (step % 20 == 0)
+    cli_progress(w->c, "seed %llu: step %zu of %zu, loss %.4g",
+                 (unsigned long long)w->setup->spec.seed, step, w->setup->spec.train_steps, loss);
+  return true;
+}
+
+int compare_train(cli *c, compare_setup *s) {
+  if (s->spec.train_steps == 0) return CLI_DONE;
+  symo_train_spec spec = symo_train_spec_default();
+  spec.steps = s->spec.train_steps;
+  spec.lr = s->spec.train_lr;
+  watcher w = {c, s};
+  symo_status status =
+      symo_net_train(s->net, &spec, s->examples, s->x, s->y, s->theta, NULL, watch, &w);
+  return status == SYMO_OK ? CLI_DONE : cli_fail_status(c, status);
+}

@@ -1,0 +1,85 @@
+/* Dropout (Srivastava et al. 2014): y = m x / (1 - rate), where m is 0 with probability `rate`,
+ * else 1, for each number of an example by itself.  Which fall is a function of the seed, the
+ * node's salt, the example's number among those that the loss is on, and the number's place in the
+ * example, by a hash instead of a generator's sequence (as Salmon et al. 2011 count): forward,
+ * backward and tangents make the same mask again, in whatever chunks the examples come, and
+ * nothing is kept.  Linear, so that all derivatives are the same product. */
+#include "net/linear.h"
+
+#include <string.h>
+
+#include "core/linalg.h"
+#include "core/vector.h"
+
+/* The finaliser of SplitMix64 (Steele, Lea, Flood 2014). */
+static uint64_t mix(uint64_t x) {
+  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+  return x ^ x >> 31;
+}
+
+static uint64_t key_of(const symo_node *node, const symo_pass *pass, size_t example) {
+  const uint64_t golden = 0x9e3779b97f4a7c15u;
+  const uint64_t key = mix(mix(pass->seed + golden) + (node->salt + 1) * golden);
+  return mix(key + (pass->first + example + 1) * golden);
+}
+
+/* 32 bits, by multiplications that vector units have; two keys, so that no two examples have the
+ * same sequence moved along. */
+static uint32_t bits(uint32_t place, uint32_t low, uint32_t high) {
+  uint32_t x = place + low;
+  x = (x ^ x >> 16) * 0x7feb352du;
+  x = (x ^ x >> 15 ^ high) * 0x846ca68bu;
+  x = (x ^ x >> 16) * 0x9e3779b1u;
+  return x ^ x >> 15;
+}
+
+/* Row of `count` numbers whose first has the place `place`, the same for k directions. */
+SYMO_VECTOR static void row_f64(size_t count, size_t k, uint32_t place, uint64_t key, double rate,
+                                const double *from, double *to) {
+  const uint32_t low = (uint32_t)key, high = (uint32_t)(key >> 32);
+  const uint32_t limit = (uint32_t)(rate * 4294967296.0);
+  const double scale = 1.0 / (1.0 - rate);
+  for (size_t s = 0; s < k; s++, from += count, to += count)
+    for (size_t i = 0; i < count; i++)
+      to[i] = bits(place + (uint32_t)i, low, high) >= limit ? scale * from[i] : 0.0;
+}
+
+SYMO_VECTOR static void row_f32(size_t count, size_t k, uint32_t place, uint64_t key, double rate,
+                                const float *from, float *to) {
+  const uint32_t low = (uint32_t)key, high = (uint32_t)(key >> 32);
+  const uint32_t limit = (uint32_t)(rate * 4294967296.0);
+  const float scale = (float)(1.0 / (1.0 - rate));
+  for (size_t s = 0; s < k; s++, from += count, to += count)
+    for (size_t i = 0; i < count; i++)
+      to[i] = bits(place + (uint32_t)i, low, high) >= limit ? scale * from[i] : 0.0f;
+}
+
+static void apply(const symo_node *node, const symo_pass *pass, size_t k, const void *from,
+                  void *to) {
+  const size_t w = node->in_width, bytes = k * w * symo_dtype_size(pass->dtype);
+  if (!pass->dropping || node->rate == 0.0) {
+    memcpy(to, from, pass->n * node->in_rows * bytes);
+    return;
+  }
+  for (size_t r = 0; r < pass->n; r++) {
+    const uint64_t key = key_of(node, pass, r);
+    for (size_t p = 0; p < node->in_rows; p++) {
+      const ptrdiff_t at = (ptrdiff_t)((p * pass->n + r) * k * w);
+      const void *x = symo_at(pass->dtype, from, at);
+      void *y = symo_at(pass->dtype, to, at);
+      if (pass->dtype == SYMO_F64)
+        row_f64(w, k, (uint32_t)(p * w), key, node->rate, x, y);
+      else
+        row_f32(w, k, (uint32_t)(p * w), key, node->rate, x, y);
+    }
+  }
+}
+
+const symo_op symo_op_dropout = {.name = "dropout",
+                                 .forward = symo_linear_forward,
+                                 .backward = symo_linear_backward,
+                                 .tangent = symo_linear_tangent,
+                                 .backward_tangent = symo_linear_backward_tangent,
+                                 .apply = apply,
+                                 .adjoint = apply};

@@ -1,0 +1,60 @@
+#ifndef SYMO_NET_GPT_H
+#define SYMO_NET_GPT_H
+
+#include "net/net.h"
+
+/* GPT-2 (Radford et al. 2019) as nanoGPT has it, as a network: token and position embeddings, blocks
+ * x += attention(LN x), x += mlp(LN x) with 4 times as many hidden units, LN, and logits by the
+ * transposed token embedding (tied) or a matrix of their own.
+ *
+ *   gpt:v65-t64-c128-h4-l4     vocabulary, block size (positions), width, heads, blocks;
+ *                              f300 hidden units of the MLPs (default 4 c); v may be left out until
+ *                              the data say it
+ *
+ * An example is t tokens, as numbers; its targets are the t next ones.  The loss is the mean over
+ * tokens of -log softmax.  Parameters, row-major, in the order of the flat vector, with i from 0:
+ *   wte.weight[v, c] wpe.weight[t, c]
+ *   h.<i>.ln_1.weight[c] .bias[c]
+ *   h.<i>.attn.q.weight[c, c] h.<i>.attn.k.weight h.<i>.attn.v.weight, then their biases [c]: together
+ *   they are nanoGPT's c_attn [3 c, c] and its bias [3 c]
+ *   h.<i>.attn.c_proj.weight[c, c] .bias[c]
+ *   h.<i>.ln_2.weight .bias   h.<i>.mlp.c_fc.weight[f, c] .bias[f]   h.<i>.mlp.c_proj.weight[c, f] .bias[c]
+ *   ln_f.weight .bias   lm_head.weight[v, c] unless tied
+ * Head j has the features [j c / h, (j + 1) c / h) of query, key and value. */
+typedef struct symo_gpt_spec {
+  size_t vocabulary, block, width, heads, layers;
+  size_t hidden; /* of the MLPs; 0: 4 width */
+  bool bias, tied;
+  double dropout; /* of embeddings, attention weights and what is added to the stream; [0, 1) */
+  symo_activation activation; /* SYMO_ACT_GELU (erf), SYMO_ACT_GELU_TANH; others work too */
+  symo_dtype dtype;
+} symo_gpt_spec;
+
+/* nanoGPT's defaults: v 0, t 1024, c 768, h 12, l 12, no biases, tied, no dropout, erf, float32. */
+symo_gpt_spec symo_gpt_spec_default(void);
+
+/* Layers, loss, activation, bias and dtype of *net.  SYMO_E_ARGUMENT with the number at fault. */
+symo_status symo_gpt_to_net(symo_context *context, const symo_gpt_spec *gpt, symo_net_spec *net);
+
+/* The other way; false when the network is no such one. */
+bool symo_gpt_of_net(const symo_net_spec *net, symo_gpt_spec *gpt);
+
+/* nanoGPT's start: weights and embeddings normal with deviation 0.02, both c_proj with 0.02 /
+ * sqrt(2 l); biases 0, gains 1. */
+void symo_gpt_init(const symo_net *net, symo_rng *rng, void *theta);
+
+/* Dropout from now on: which entries fall is a function of seed and place.  Evaluation switches it
+ * off by on = false; a network is made with it off. */
+void symo_net_set_dropout(symo_net *net, bool on, uint64_t seed);
+
+/* Overwrites examples [first, first + count) of the data in place: nothing allocates.  SYMO_E_SHAPE
+ * when they are not there, SYMO_E_NONFINITE, SYMO_E_ARGUMENT for what is no token. */
+symo_status symo_net_replace_data(symo_net *net, size_t first, size_t count, const double *x,
+                                  const double *y);
+
+/* Logits of the last position of one example of `length` tokens (1 <= length <= t), dropout off:
+ * out [vocabulary] float64. */
+symo_status symo_gpt_next(symo_net *net, const void *theta, size_t length, const double *tokens,
+                          double *out);
+
+#endif

@@ -1,0 +1,163 @@
+#ifndef SYMO_NET_GRAPH_H
+#define SYMO_NET_GRAPH_H
+
+#include "core/pool.h"
+#include "net/op.h"
+
+/* The inside of a network: nodes, buffers and their workspace, all planned at create.  Buffer 0 is
+ * the input.  Shared by the files of this folder only. */
+enum {
+  SYMO_NET_MAX_NODES = 3 * SYMO_NET_MAX_LAYERS + 2,
+  SYMO_NET_MAX_BUFFERS = 5 * SYMO_NET_MAX_LAYERS + 3,
+  SYMO_NET_MAX_WEIGHTS = 2 * SYMO_NET_MAX_LAYERS
+};
+
+/* Sizes fixed at create.  Examples are taken `rows` at a time at most; arrays over directions hold
+ * up to direction_rows examples times directions. */
+typedef struct symo_net_sizes {
+  size_t chunk;          /* examples in a chunk of losses and gradients, at most */
+  size_t rows;           /* of all else */
+  size_t block;          /* directions in a block of hvp and ggn */
+  size_t product_rows;   /* examples times directions wanted there: tangents stay in cache */
+  size_t direction_rows; /* examples times directions, at most */
+  size_t hessian_rows;   /* examples in a chunk of the dense Hessian */
+  size_t batch_numbers;  /* per example and batch of its seeds: curvatures kept */
+  size_t panel_rows;     /* rows and columns of its products, at most */
+  size_t panel_columns;
+} symo_net_sizes;
+
+/* Where the buffers of one chunk lie in a block of memory, in bytes. */
+typedef struct symo_net_places {
+  size_t value[SYMO_NET_MAX_BUFFERS], cot[SYMO_NET_MAX_BUFFERS];
+  size_t labels, scratch, bytes;
+} symo_net_places;
+
+/* Which of them share memory: none; cotangents, from the node that writes one to that which reads
+ * it; and the values inside a segment with those inside the others, which then are run forward
+ * again on the way back. */
+typedef enum symo_net_sharing {
+  SYMO_NET_APART,
+  SYMO_NET_SHARED,
+  SYMO_NET_RECOMPUTED
+} symo_net_sharing;
+
+/* What one thread needs to take losses and gradients of its part of the examples. */
+typedef struct symo_net_lane {
+  void *memory;
+  void *value[SYMO_NET_MAX_BUFFERS], *cot[SYMO_NET_MAX_BUFFERS];
+  void *value_now[SYMO_NET_MAX_BUFFERS]; /* value, but for the input: the data at hand */
+  void *labels, *scratch;
+  void *gradient; /* NULL for the first, which adds to the caller's */
+  double loss, score;
+} symo_net_lane;
+
+struct symo_net {
+  symo_context *context;
+  symo_net_spec spec;
+  size_t parameters;
+  size_t num_nodes, num_buffers;
+  symo_node nodes[SYMO_NET_MAX_NODES]; /* topological; the last is the loss */
+  size_t num_weights;
+  size_t weights[SYMO_NET_MAX_WEIGHTS]; /* their nodes: dense and recurrent */
+  bool plain;                           /* only dense layers */
+  size_t inputs, outputs, targets;      /* numbers of an example */
+  size_t widths[SYMO_NET_MAX_BUFFERS], positions[SYMO_NET_MAX_BUFFERS];
+  bool hidden[SYMO_NET_MAX_BUFFERS]; /* carries cotangents and tangents; false: saved, or without
+                                        parameters before it */
+  symo_net_sizes sizes;
+
+  /* Segments are runs of nodes; those of a residual block are one, and so are those between
+   * blocks. */
+  size_t num_segments, segments[SYMO_NET_MAX_NODES]; /* first nodes */
+
+  /* For losses and gradients (lanes.c), taken by the first of them. */
+  symo_pool *pool; /* NULL: one lane; not ours */
+  bool recompute;
+  size_t num_lanes;
+  symo_net_lane *lanes;
+
+  bool dropping; /* dropout is on */
+  uint64_t seed; /* of dropout */
+
+  /* For all else: values and cotangents, nothing shared, taken by the first that asks for them. */
+  void *whole;
+  void *value[SYMO_NET_MAX_BUFFERS], *cot[SYMO_NET_MAX_BUFFERS];
+  void *value_now[SYMO_NET_MAX_BUFFERS]; /* value, but for the input: the data at hand */
+  void *labels; /* [rows, targets]: targets of chosen examples, or others than the data's */
+  void *scratch;
+
+  /* For products and dense Hessians, the same. */
+  void *tangents, *cotangent_tangents; /* the arenas */
+  void *tan[SYMO_NET_MAX_BUFFERS], *ctan[SYMO_NET_MAX_BUFFERS];
+  void *tan_now[SYMO_NET_MAX_BUFFERS]; /* of the pass at hand: NULL before its first node */
+  void *packs;  /* v_rows, v_columns, hv_rows, hv_columns, each [block * parameters] */
+  void *panels; /* workspace of the dense Hessian of plain networks */
+  bool touched[SYMO_NET_MAX_NODES];
+
+  size_t total;         /* examples there are */
+  void *x, *y;          /* the data, of the dtype; NULL before symo_net_set_data; y may be x */
+  size_t examples;      /* that the loss is on */
+  const size_t *chosen; /* which; NULL: all */
+};
+
+/* The nodes of a network of the spec, which has been checked; shapes: those before each layer. */
+void symo_net_build(symo_net *net, const symo_net_shape *shapes);
+
+/* Sizes and segments; SYMO_E_SIZE. */
+symo_status symo_net_plan(symo_net *net);
+
+/* Where buffers of chunks of `rows` examples lie; k: directions that operations have scratch for. */
+void symo_net_arrange(const symo_net *net, symo_net_sharing sharing, size_t rows, size_t k,
+                      symo_net_places *places);
+
+/* Takes what is not there yet: symo_net_take_whole what symo_net_pass and symo_net_pass_on need,
+ * symo_net_take_products also tangents.  SYMO_E_MEMORY, SYMO_E_SIZE. */
+symo_status symo_net_take_whole(symo_net *net);
+symo_status symo_net_take_products(symo_net *net);
+symo_status symo_net_take_lanes(symo_net *net);
+void symo_net_drop_lanes(symo_net *net);
+
+/* How many examples a chunk takes when there are `examples` and at most `rows` may be taken: chunks
+ * of nearly equal size. */
+size_t symo_net_chunk(size_t examples, size_t rows);
+
+/* Where inputs and targets of the chosen examples [first, first + n) stand; x_room, y_room: [n,
+ * inputs] and [n, outputs], where they are put together if they must. */
+void symo_net_chunk_data(const symo_net *net, size_t first, size_t n, void *x_room, void *y_room,
+                         void **x, const void **y);
+
+/* Sums over all examples, by all lanes: the loss, its gradient if that is not NULL (the mean), and
+ * what `score` says of each chunk after its forward pass, if there is such a function. */
+typedef double (*symo_net_score)(const symo_net *net, const symo_pass *pass);
+symo_status symo_net_run_lanes(symo_net *net, const void *theta, void *gradient,
+                               symo_net_score score, double *loss, double *scores);
+
+/* A pass over examples [first, first + n) of the data; the runners below work on it. */
+symo_pass symo_net_pass(symo_net *net, const void *theta, size_t first, size_t n);
+
+/* The same over n examples for which the caller has set net->value_now and, if wanted, targets. */
+symo_pass symo_net_pass_on(symo_net *net, const void *theta, size_t n);
+
+void symo_net_forward(symo_net *net, symo_pass *pass, int order, bool loss);
+void symo_net_backward(symo_net *net, symo_pass *pass);
+
+/* The same where values are recomputed. */
+void symo_net_backward_again(symo_net *net, symo_pass *pass);
+
+/* From node `first` on; all tangents before it are zero, but, when `seeded`, that of what it reads,
+ * which the caller has written in net->tan. */
+void symo_net_tangent(symo_net *net, symo_pass *pass, size_t first, bool seeded);
+
+/* From the loss down to node `last`, inclusive. */
+void symo_net_backward_tangent(symo_net *net, symo_pass *pass, size_t last);
+
+/* SYMO_OK when there are data and theta is finite. */
+symo_status symo_net_ready(symo_net *net, const void *theta, const char *where);
+
+/* The Hessian slot. */
+symo_status symo_net_dense_hessian(void *self, const void *theta, double *hessian);
+
+/* Numbers in net->panels. */
+size_t symo_net_panel_numbers(const symo_net *net);
+
+#endif

@@ -1,0 +1,431 @@
+/* Elementwise loops.  Each is written once for float64 and once for float32, plain enough for the
+ * compiler to vectorise; sums over examples of a loss are carried in double, in lanes.  Activations
+ * of float32 are those of vecmath.c, of float64 those of the C library. */
+#include "net/kernels.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/vector.h"
+#include "net/vecmath.h"
+
+enum { LANES = 8 };
+
+/* ---- activations ---- */
+
+typedef struct jet {
+  double y, d1, d2;
+} jet;
+
+static jet tanh_jet(double z) {
+  double y = tanh(z), d1 = 1.0 - y * y;
+  return (jet){y, d1, -2.0 * y * d1};
+}
+
+static jet relu_jet(double z) {
+  /* A NaN passes through. */
+  return z > 0.0 ? (jet){z, 1.0, 0.0} : (jet){z <= 0.0 ? 0.0 : z, 0.0, 0.0};
+}
+
+static jet gelu_jet(double z) {
+  const double root_half = 0.70710678118654752440, density_at_0 = 0.39894228040143267794;
+  double cdf = 0.5 * erfc(-z * root_half); /* accurate in the left tail too */
+  double density = density_at_0 * exp(-0.5 * z * z);
+  /* z * 0 is NaN at -infinity, where gelu is 0. */
+  if (density == 0.0) return z < 0.0 ? (jet){-0.0, 0.0, 0.0} : (jet){z, 1.0, 0.0};
+  return (jet){z * cdf, cdf + z * density, (2.0 - z * z) * density};
+}
+
+/* z (1 + tanh u) / 2 with u = a (z + b z^3): y' = (1 + tanh u) / 2 + z s u' / 2 and y'' = s u' + z
+ * s (u'' / 2 - tanh(u) u'^2), s = 1 / cosh(u)^2. */
+static jet gelu_tanh_jet(double z) {
+  const double a = 0.79788456080286535588, b = 0.044715;
+  const double u = a * z * (1.0 + b * z * z), u1 = a * (1.0 + 3.0 * b * z * z);
+  const double e = exp(-2.0 * fabs(u)), t = copysign((1.0 - e) / (1.0 + e), u);
+  const double s = 4.0 * e / ((1.0 + e) * (1.0 + e)); /* 0 far out, where nothing else may count */
+  const double half = u < 0.0 ? e / (1.0 + e) : 1.0 / (1.0 + e); /* (1 + tanh u) / 2 */
+  if (s == 0.0) return z < 0.0 ? (jet){0.0, 0.0, 0.0} : (jet){z, 1.0, 0.0};
+  return (jet){z * half, half + 0.5 * z * s * u1, s * u1 + z * s * (3.0 * a * b * z - t * u1 * u1)};
+}
+
+static jet linear_jet(double z) { return (jet){z, 1.0, 0.0}; }
+
+typedef jet (*jet_function)(double);
+
+static jet_function jet_of(symo_activation activation) {
+  switch (activation) {
+  case SYMO_ACT_TANH: return tanh_jet;
+  case SYMO_ACT_RELU: return relu_jet;
+  case SYMO_ACT_GELU: return gelu_jet;
+  case SYMO_ACT_GELU_TANH: return gelu_tanh_jet;
+  case SYMO_ACT_LINEAR: break;
+  }
+  return linear_jet;
+}
+
+static void activation_f64(jet_function at, size_t count, const double *z, double *y, double *d1,
+                           double *d2) {
+  for (size_t i = 0; i < count; i++) {
+    jet j = at(z[i]);
+    y[i] = j.y;
+    if (d1 != NULL) d1[i] = j.d1;
+    if (d2 != NULL) d2[i] = j.d2;
+  }
+}
+
+/* A NaN passes through, with slope 0. */
+SYMO_VECTOR static void relu_f32(size_t count, const float *z, float *y, float *d1) {
+  if (d1 != NULL) {
+    SYMO_ENTRIES
+    for (size_t i = 0; i < count; i++) {
+      d1[i] = z[i] > 0.0f ? 1.0f : 0.0f;
+      y[i] = z[i] <= 0.0f ? 0.0f : z[i];
+    }
+  } else {
+    SYMO_ENTRIES
+    for (size_t i = 0; i < count; i++) y[i] = z[i] <= 0.0f ? 0.0f : z[i];
+  }
+}
+
+static void fill_f32(size_t count, float value, float *x) {
+  if (x == NULL) return;
+  for (size_t i = 0; i < count; i++) x[i] = value;
+}
+
+static void activation_f32(symo_activation activation, size_t count, const float *z, float *y,
+                           float *d1, float *d2) {
+  switch (activation) {
+  case SYMO_ACT_TANH: symo_vec_tanh_f32(count, z, y, d1, d2); return;
+  case SYMO_ACT_GELU: symo_vec_gelu_f32(count, z, y, d1, d2); return;
+  case SYMO_ACT_GELU_TANH: symo_vec_gelu_tanh_f32(count, z, y, d1, d2); return;
+  case SYMO_ACT_RELU: relu_f32(count, z, y, d1); break;
+  case SYMO_ACT_LINEAR:
+    memmove(y, z, count * sizeof *y);
+    fill_f32(count, 1.0f, d1);
+    break;
+  }
+  fill_f32(count, 0.0f, d2);
+}
+
+void symo_kernel_activation(symo_dtype dtype, symo_activation activation, size_t count,
+                            const void *z, void *y, void *d1, void *d2) {
+  if (dtype == SYMO_F64)
+    activation_f64(jet_of(activation), count, z, y, d1, d2);
+  else
+    activation_f32(activation, count, z, y, d1, d2);
+}
+
+/* ---- products by a factor per example ---- */
+
+SYMO_VECTOR static void scale_f64(size_t n, size_t k, size_t w, const double *d, const double *x,
+                                  double *out) {
+  for (size_t r = 0; r < n; r++, d += w)
+    for (size_t s = 0; s < k; s++, x += w, out += w) {
+      SYMO_ENTRIES
+      for (size_t i = 0; i < w; i++) out[i] = d[i] * x[i];
+    }
+}
+
+SYMO_VECTOR static void scale_f32(size_t n, size_t k, size_t w, const float *d, const float *x,
+                                  float *out) {
+  for (size_t r = 0; r < n; r++, d += w)
+    for (size_t s = 0; s < k; s++, x += w, out += w) {
+      SYMO_ENTRIES
+      for (size_t i = 0; i < w; i++) out[i] = d[i] * x[i];
+    }
+}
+
+void symo_kernel_scale(symo_dtype dtype, size_t n, size_t k, size_t w, const void *d, const void *x,
+                       void *out) {
+  if (dtype == SYMO_F64)
+    scale_f64(n, k, w, d, x, out);
+  else
+    scale_f32(n, k, w, d, x, out);
+}
+
+SYMO_VECTOR static void curve_f64(size_t n, size_t k, size_t w, const double *restrict d,
+                                  const double *restrict c, const double *restrict t,
+                                  double *restrict out) {
+  for (size_t r = 0; r < n; r++, d += w, c += w)
+    for (size_t s = 0; s < k; s++, t += w, out += w)
+      for (size_t i = 0; i < w; i++) out[i] += d[i] * c[i] * t[i];
+}
+
+SYMO_VECTOR static void curve_f32(size_t n, size_t k, size_t w, const float *restrict d,
+                                  const float *restrict c, const float *restrict t,
+                                  float *restrict out) {
+  for (size_t r = 0; r < n; r++, d += w, c += w)
+    for (size_t s = 0; s < k; s++, t += w, out += w)
+      for (size_t i = 0; i < w; i++) out[i] += d[i] * c[i] * t[i];
+}
+
+void symo_kernel_curve(symo_dtype dtype, size_t n, size_t k, size_t w, const void *d, const void *c,
+                       const void *t, void *out) {
+  if (dtype == SYMO_F64)
+    curve_f64(n, k, w, d, c, t, out);
+  else
+    curve_f32(n, k, w, d, c, t, out);
+}
+
+SYMO_VECTOR static void add_f64(size_t count, const double *x, const double *y, double *out) {
+  SYMO_ENTRIES
+  for (size_t i = 0; i < count; i++) out[i] = x[i] + y[i];
+}
+
+SYMO_VECTOR static void add_f32(size_t count, const float *x, const float *y, float *out) {
+  SYMO_ENTRIES
+  for (size_t i = 0; i < count; i++) out[i] = x[i] + y[i];
+}
+
+void symo_kernel_add(symo_dtype dtype, size_t count, const void *x, const void *y, void *out) {
+  if (dtype == SYMO_F64)
+    add_f64(count, x, y, out);
+  else
+    add_f32(count, x, y, out);
+}
+
+/* ---- rows ---- */
+
+void symo_kernel_fill_rows(symo_dtype dtype, size_t n, size_t w, const void *row, void *x) {
+  const size_t bytes = w * symo_dtype_size(dtype);
+  for (size_t r = 0; r < n; r++) memcpy((char *)x + r * bytes, row, bytes);
+}
+
+SYMO_VECTOR static void add_row_f64(size_t n, size_t w, const double *restrict row,
+                                    double *restrict x) {
+  for (size_t r = 0; r < n; r++, x += w)
+    for (size_t i = 0; i < w; i++) x[i] += row[i];
+}
+
+SYMO_VECTOR static void add_row_f32(size_t n, size_t w, const float *restrict row,
+                                    float *restrict x) {
+  for (size_t r = 0; r < n; r++, x += w)
+    for (size_t i = 0; i < w; i++) x[i] += row[i];
+}
+
+void symo_kernel_add_row(symo_dtype dtype, size_t n, size_t w, const void *row, void *x) {
+  if (dtype == SYMO_F64)
+    add_row_f64(n, w, row, x);
+  else
+    add_row_f32(n, w, row, x);
+}
+
+/* Four rows at a time, as the sum goes through memory. */
+SYMO_VECTOR static void sum_rows_f64(size_t n, size_t w, const double *restrict x,
+                                     double *restrict sum) {
+  size_t r = 0;
+  for (; r + 4 <= n; r += 4, x += 4 * w)
+    for (size_t i = 0; i < w; i++) sum[i] += (x[i] + x[w + i]) + (x[2 * w + i] + x[3 * w + i]);
+  for (; r < n; r++, x += w)
+    for (size_t i = 0; i < w; i++) sum[i] += x[i];
+}
+
+SYMO_VECTOR static void sum_rows_f32(size_t n, size_t w, const float *restrict x,
+                                     float *restrict sum) {
+  size_t r = 0;
+  for (; r + 4 <= n; r += 4, x += 4 * w)
+    for (size_t i = 0; i < w; i++) sum[i] += (x[i] + x[w + i]) + (x[2 * w + i] + x[3 * w + i]);
+  for (; r < n; r++, x += w)
+    for (size_t i = 0; i < w; i++) sum[i] += x[i];
+}
+
+void symo_kernel_sum_rows(symo_dtype dtype, size_t n, size_t w, const void *x, void *sum) {
+  if (dtype == SYMO_F64)
+    sum_rows_f64(n, w, x, sum);
+  else
+    sum_rows_f32(n, w, x, sum);
+}
+
+/* ---- losses ---- */
+
+SYMO_VECTOR static double residual_f64(size_t count, const double *f, const double *y,
+                                       double *delta) {
+  double lane[LANES] = {0}, sum = 0.0;
+  size_t i = 0;
+  for (; i + LANES <= count; i += LANES) {
+    SYMO_LANES
+    for (size_t l = 0; l < LANES; l++) {
+      const double e = f[i + l] - y[i + l];
+      lane[l] += e * e;
+    }
+  }
+  for (; i < count; i++) sum += (f[i] - y[i]) * (f[i] - y[i]);
+  for (size_t l = 0; l < LANES; l++) sum += lane[l];
+  if (delta != NULL) {
+    SYMO_ENTRIES
+    for (i = 0; i < count; i++) delta[i] = f[i] - y[i];
+  }
+  return sum;
+}
+
+SYMO_VECTOR static double residual_f32(size_t count, const float *f, const float *y, float *delta) {
+  double lane[LANES] = {0}, sum = 0.0;
+  size_t i = 0;
+  for (; i + LANES <= count; i += LANES) {
+    SYMO_LANES
+    for (size_t l = 0; l < LANES; l++) {
+      const float e = f[i + l] - y[i + l];
+      lane[l] += (double)e * (double)e;
+    }
+  }
+  for (; i < count; i++) sum += (double)(f[i] - y[i]) * (double)(f[i] - y[i]);
+  for (size_t l = 0; l < LANES; l++) sum += lane[l];
+  if (delta != NULL) {
+    SYMO_ENTRIES
+    for (i = 0; i < count; i++) delta[i] = f[i] - y[i];
+  }
+  return sum;
+}
+
+double symo_kernel_residual(symo_dtype dtype, size_t count, const void *f, const void *y,
+                            void *delta) {
+  return dtype == SYMO_F64 ? residual_f64(count, f, y, delta) : residual_f32(count, f, y, delta);
+}
+
+static double softmax_f64(size_t w, const double *f, const double *y, double *p) {
+  double top = f[0], sum = 0.0, mass = 0.0, loss = 0.0;
+  for (size_t i = 1; i < w; i++) top = f[i] > top ? f[i] : top;
+  for (size_t i = 0; i < w; i++) sum += exp(f[i] - top);
+  double log_sum = log(sum);
+  for (size_t i = 0; i < w; i++) {
+    mass += y[i];
+    /* A target of zero counts nothing, whatever the logit. */
+    if (y[i] != 0.0) loss -= y[i] * (f[i] - top - log_sum);
+  }
+  if (p != NULL)
+    for (size_t i = 0; i < w; i++) p[i] = mass * exp(f[i] - top - log_sum);
+  return loss;
+}
+
+/* Sum of y, and of y (x - shift) over the entries with y != 0: a target of zero counts nothing,
+ * whatever the logit. */
+SYMO_VECTOR static double weigh_f32(size_t w, const float *x, double shift, const float *y,
+                                    double *mass) {
+  double part[LANES] = {0}, all[LANES] = {0}, sum = 0.0, total = 0.0;
+  size_t i = 0;
+  for (; i + LANES <= w; i += LANES) {
+    SYMO_LANES
+    for (size_t l = 0; l < LANES; l++) {
+      const double by = (double)y[i + l], term = by * ((double)x[i + l] - shift);
+      part[l] += by != 0.0 ? term : 0.0;
+      all[l] += by;
+    }
+  }
+  for (; i < w; i++) {
+    total += (double)y[i];
+    if (y[i] != 0.0f) sum += (double)y[i] * ((double)x[i] - shift);
+  }
+  for (size_t l = 0; l < LANES; l++) sum += part[l], total += all[l];
+  *mass = total;
+  return sum;
+}
+
+SYMO_VECTOR static void times_f32(size_t count, float factor, float *x) {
+  for (size_t i = 0; i < count; i++) x[i] *= factor;
+}
+
+static double softmax_f32(size_t w, const float *f, const float *y, float *p) {
+  const float top = symo_vec_max_f32(w, f);
+  const double sum = symo_vec_exp_sum_f32(w, f, top, p);
+  double mass;
+  const double loss = -weigh_f32(w, f, (double)top + log(sum), y, &mass);
+  if (p != NULL) times_f32(w, (float)(mass / sum), p);
+  return loss;
+}
+
+double symo_kernel_softmax(symo_dtype dtype, size_t n, size_t w, const void *f, const void *y,
+                           void *p) {
+  double loss = 0.0;
+  for (size_t r = 0; r < n; r++)
+    if (dtype == SYMO_F64)
+      loss += softmax_f64(w, (const double *)f + r * w, (const double *)y + r * w,
+                          p == NULL ? NULL : (double *)p + r * w);
+    else
+      loss += softmax_f32(w, (const float *)f + r * w, (const float *)y + r * w,
+                          p == NULL ? NULL : (float *)p + r * w);
+  return loss;
+}
+
+/* p' t / sum p comes first; rows with sum p = 0 (targets that are all zero) have no curvature. */
+SYMO_VECTOR static void softmax_curve_f64(size_t n, size_t k, size_t w, const double *p,
+                                          const double *t, double *out) {
+  for (size_t r = 0; r < n; r++, p += w)
+    for (size_t s = 0; s < k; s++, t += w, out += w) {
+      double mean = 0.0, mass = 0.0;
+      for (size_t i = 0; i < w; i++) mean += p[i] * t[i], mass += p[i];
+      mean = mass != 0.0 ? mean / mass : 0.0;
+      for (size_t i = 0; i < w; i++) out[i] = p[i] * (t[i] - mean);
+    }
+}
+
+SYMO_VECTOR static void softmax_curve_f32(size_t n, size_t k, size_t w, const float *p,
+                                          const float *t, float *out) {
+  for (size_t r = 0; r < n; r++, p += w)
+    for (size_t s = 0; s < k; s++, t += w, out += w) {
+      double part[LANES] = {0}, all[LANES] = {0}, mean = 0.0, mass = 0.0;
+      size_t i = 0;
+      for (; i + LANES <= w; i += LANES) {
+        SYMO_LANES
+        for (size_t l = 0; l < LANES; l++) {
+          part[l] += (double)p[i + l] * (double)t[i + l];
+          all[l] += (double)p[i + l];
+        }
+      }
+      for (; i < w; i++) mean += (double)p[i] * (double)t[i], mass += (double)p[i];
+      for (size_t l = 0; l < LANES; l++) mean += part[l], mass += all[l];
+      const float center = (float)(mass != 0.0 ? mean / mass : 0.0);
+      SYMO_ENTRIES
+      for (i = 0; i < w; i++) out[i] = p[i] * (t[i] - center);
+    }
+}
+
+void symo_kernel_softmax_curve(symo_dtype dtype, size_t n, size_t k, size_t w, const void *p,
+                               const void *t, void *out) {
+  if (dtype == SYMO_F64)
+    softmax_curve_f64(n, k, w, p, t, out);
+  else
+    softmax_curve_f32(n, k, w, p, t, out);
+}
+
+/* ---- conversions ---- */
+
+void symo_kernel_from_double(symo_dtype dtype, size_t count, const double *x, void *out) {
+  if (dtype == SYMO_F64)
+    for (size_t i = 0; i < count; i++) ((double *)out)[i] = x[i];
+  else
+    for (size_t i = 0; i < count; i++) ((float *)out)[i] = (float)x[i];
+}
+
+void symo_kernel_to_double(symo_dtype dtype, size_t count, const void *x, double *out) {
+  if (dtype == SYMO_F64)
+    for (size_t i = 0; i < count; i++) out[i] = ((const double *)x)[i];
+  else
+    for (size_t i = 0; i < count; i++) out[i] = (double)((const float *)x)[i];
+}
+
+/* In blocks without a way out in between, which the compiler would have to keep to. */
+enum { ANY_BLOCK = 512 };
+
+SYMO_VECTOR static bool any_f64(size_t count, const double *x) {
+  for (size_t from = 0; from < count; from += ANY_BLOCK) {
+    const size_t end = count - from < ANY_BLOCK ? count : from + ANY_BLOCK;
+    unsigned some = 0;
+    for (size_t i = from; i < end; i++) some |= x[i] != 0.0;
+    if (some != 0) return true;
+  }
+  return false;
+}
+
+SYMO_VECTOR static bool any_f32(size_t count, const float *x) {
+  for (size_t from = 0; from < count; from += ANY_BLOCK) {
+    const size_t end = count - from < ANY_BLOCK ? count : from + ANY_BLOCK;
+    unsigned some = 0;
+    for (size_t i = from; i < end; i++) some |= x[i] != 0.0f;
+    if (some != 0) return true;
+  }
+  return false;
+}
+
+bool symo_kernel_any(symo_dtype dtype, size_t count, const void *x) {
+  return dtype == SYMO_F64 ? any_f64(count, x) : any_f32(count, x);
+}

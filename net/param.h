@@ -1,0 +1,25 @@
+#ifndef SYMO_NET_PARAM_H
+#define SYMO_NET_PARAM_H
+
+#include "core/linalg.h"
+#include "net/op.h"
+
+/* The parameters of a node, a weight [weight_rows, weight_columns] and perhaps a bias
+ * [weight_rows], in theta, in gradients and in packed blocks. */
+
+/* The weight in a flat vector over all parameters: theta or a gradient. */
+symo_mat symo_param_weight(const symo_node *node, symo_dtype dtype, const void *flat);
+
+/* The part of a packed block that belongs to the parameter at `offset`. */
+void *symo_param_packed(const symo_pass *pass, const void *block, size_t offset);
+
+/* Some direction is not zero on the node's parameters. */
+bool symo_param_touched(const symo_pass *pass, size_t node_index);
+
+/* The load and store slots. */
+bool symo_param_load(const symo_node *node, symo_dtype dtype, size_t k, size_t parameters,
+                     const void *v, void *rows, void *columns);
+void symo_param_store(const symo_node *node, symo_dtype dtype, size_t k, size_t parameters,
+                      double scale, const void *rows, const void *columns, void *hv);
+
+#endif

@@ -1,0 +1,177 @@
+/* Running the nodes: forward, backward, and their derivatives along a block of directions
+ * (forward over reverse: Pearlmutter 1994), chunk by chunk, and what the problem's slots make of
+ * it. */
+#include <assert.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "core/linalg.h"
+#include "net/graph.h"
+
+symo_pass symo_net_pass_on(symo_net *net, const void *theta, size_t n) {
+  assert(n <= net->sizes.rows);
+  return (symo_pass){.dtype = net->spec.dtype,
+                     .n = n,
+                     .dropping = net->dropping,
+                     .seed = net->seed,
+                     .scratch = net->scratch,
+                     .theta = theta,
+                     .value = net->value_now,
+                     .cot = net->cot,
+                     .tan = net->tan_now,
+                     .ctan = net->ctan};
+}
+
+symo_pass symo_net_pass(symo_net *net, const void *theta, size_t first, size_t n) {
+  memcpy(net->value_now, net->value, sizeof net->value_now);
+  const void *targets;
+  symo_net_chunk_data(net, first, n, net->value[0], net->labels, &net->value_now[0], &targets);
+  symo_pass pass = symo_net_pass_on(net, theta, n);
+  pass.first = first;
+  pass.targets = targets;
+  return pass;
+}
+
+void symo_net_forward(symo_net *net, symo_pass *pass, int order, bool loss) {
+  for (size_t i = 0; i < net->num_nodes; i++)
+    if (loss || !net->nodes[i].op->is_loss) net->nodes[i].op->forward(&net->nodes[i], pass, order);
+}
+
+void symo_net_backward(symo_net *net, symo_pass *pass) {
+  for (size_t i = net->num_nodes; i-- > 0;) net->nodes[i].op->backward(&net->nodes[i], pass);
+}
+
+/* The last segment is as forward left it. */
+void symo_net_backward_again(symo_net *net, symo_pass *pass) {
+  size_t end = net->num_nodes;
+  for (size_t s = net->num_segments; s-- > 0; end = net->segments[s]) {
+    const size_t first = net->segments[s];
+    for (size_t i = first; s + 1 < net->num_segments && i < end; i++)
+      net->nodes[i].op->forward(&net->nodes[i], pass, 1);
+    for (size_t i = end; i-- > first;) net->nodes[i].op->backward(&net->nodes[i], pass);
+  }
+}
+
+void symo_net_tangent(symo_net *net, symo_pass *pass, size_t first, bool seeded) {
+  memset(net->tan_now, 0, sizeof net->tan_now);
+  if (seeded) net->tan_now[net->nodes[first].in[0]] = net->tan[net->nodes[first].in[0]];
+  for (size_t i = first; i < net->num_nodes; i++) {
+    const symo_node *node = &net->nodes[i];
+    for (size_t port = 0; port < SYMO_OP_PORTS; port++)
+      if (node->out[port] >= 0) net->tan_now[node->out[port]] = net->tan[node->out[port]];
+    node->op->tangent(node, i, pass);
+  }
+}
+
+void symo_net_backward_tangent(symo_net *net, symo_pass *pass, size_t last) {
+  for (size_t i = net->num_nodes; i-- > last;)
+    net->nodes[i].op->backward_tangent(&net->nodes[i], i, pass);
+}
+
+symo_status symo_net_ready(symo_net *net, const void *theta, const char *where) {
+  if (net->x == NULL)
+    return symo_fail(net->context, SYMO_E_ARGUMENT,
+                     "%s: the network has no data (call symo_net_set_data)", where);
+  if (!symo_all_finite(net->spec.dtype, net->parameters, theta))
+    return symo_fail(net->context, SYMO_E_NONFINITE,
+                     "%s: the parameters hold NaN or infinity (lower the learning rate or scale)",
+                     where);
+  return SYMO_OK;
+}
+
+/* ---- loss and gradient ---- */
+
+static symo_status loss_and_gradient(symo_net *net, const void *theta, double *loss, void *grad) {
+  double sum = 0.0;
+  symo_status status = symo_net_ready(net, theta, "network loss");
+  if (status == SYMO_OK) status = symo_net_run_lanes(net, theta, grad, NULL, &sum, NULL);
+  if (status == SYMO_OK && loss != NULL) *loss = sum / (double)net->examples;
+  return status;
+}
+
+static symo_status slot_loss(void *self, const void *theta, double *loss) {
+  return loss_and_gradient(self, theta, loss, NULL);
+}
+
+static symo_status slot_gradient(void *self, const void *theta, double *loss, void *grad) {
+  return loss_and_gradient(self, theta, loss, grad);
+}
+
+/* ---- products for blocks of directions ---- */
+
+/* Packs k directions; gives the first node that any of them touches, num_nodes when all are zero.
+ */
+static size_t load_directions(symo_net *net, size_t k, const void *v, void *rows, void *columns) {
+  size_t first = net->num_nodes;
+  memset(net->touched, 0, sizeof net->touched);
+  for (size_t i = net->num_nodes; i-- > 0;) {
+    const symo_node *node = &net->nodes[i];
+    if (node->op->load == NULL) continue;
+    net->touched[i] = node->op->load(node, net->spec.dtype, k, net->parameters, v, rows, columns);
+    if (net->touched[i]) first = i;
+  }
+  return first;
+}
+
+static void product_block(symo_net *net, const void *theta, size_t k, bool gauss_newton,
+                          const void *v, void *hv) {
+  const symo_dtype dtype = net->spec.dtype;
+  const size_t size = k * net->parameters, bytes = size * symo_dtype_size(dtype);
+  void *pack[4];
+  for (int i = 0; i < 4; i++) pack[i] = symo_at(dtype, net->packs, i * (ptrdiff_t)size);
+  size_t first = load_directions(net, k, v, pack[0], pack[1]);
+  memset(pack[2], 0, 2 * bytes);
+  size_t rows = net->sizes.product_rows / k;
+  size_t step = symo_net_chunk(net->examples, rows < net->sizes.rows ? rows : net->sizes.rows);
+  for (size_t at = 0; at < net->examples && first < net->num_nodes; at += step) {
+    size_t n = net->examples - at < step ? net->examples - at : step;
+    symo_pass pass = symo_net_pass(net, theta, at, n);
+    pass.k = k, pass.gauss_newton = gauss_newton, pass.touched = net->touched;
+    pass.v_rows = pack[0], pass.v_columns = pack[1], pass.hv_rows = pack[2];
+    pass.hv_columns = pack[3];
+    symo_net_forward(net, &pass, gauss_newton ? 1 : 2, true);
+    if (!gauss_newton) symo_net_backward(net, &pass);
+    symo_net_tangent(net, &pass, first, false);
+    symo_net_backward_tangent(net, &pass, 0);
+  }
+  for (size_t i = 0; i < net->num_nodes; i++)
+    if (net->nodes[i].op->store != NULL)
+      net->nodes[i].op->store(&net->nodes[i], dtype, k, net->parameters,
+                              1.0 / (double)net->examples, pack[2], gauss_newton ? NULL : pack[3],
+                              hv);
+}
+
+static symo_status products(symo_net *net, const void *theta, size_t k, bool gauss_newton,
+                            const void *v, void *hv) {
+  symo_status status = symo_net_ready(net, theta, gauss_newton ? "network ggn" : "network hvp");
+  if (status == SYMO_OK) status = symo_net_take_products(net);
+  if (status != SYMO_OK) return status;
+  const symo_dtype dtype = net->spec.dtype;
+  for (size_t first = 0; first < k; first += net->sizes.block) {
+    size_t block = k - first < net->sizes.block ? k - first : net->sizes.block;
+    ptrdiff_t offset = (ptrdiff_t)(first * net->parameters);
+    product_block(net, theta, block, gauss_newton, symo_at(dtype, v, offset),
+                  symo_at(dtype, hv, offset));
+  }
+  return SYMO_OK;
+}
+
+static symo_status slot_hvp(void *self, const void *theta, size_t k, const void *v, void *hv) {
+  return products(self, theta, k, false, v, hv);
+}
+
+static symo_status slot_ggn(void *self, const void *theta, size_t k, const void *v, void *gv) {
+  return products(self, theta, k, true, v, gv);
+}
+
+symo_problem symo_net_problem(symo_net *net) {
+  return (symo_problem){.name = "network",
+                        .size = net->parameters,
+                        .dtype = net->spec.dtype,
+                        .self = net,
+                        .loss = slot_loss,
+                        .gradient = slot_gradient,
+                        .hvp = slot_hvp,
+                        .ggn = slot_ggn,
+                        .hessian = net->plain ? symo_net_dense_hessian : NULL};
+}

@@ -1,0 +1,259 @@
+/* Sizes, segments, and where buffers lie.
+ *
+ * A chunk of losses and gradients is small, so that what one operation leaves is still in a
+ * second-level cache when the next takes it; yet gemm wants some hundred rows.  Cotangents live from
+ * the node that writes them to that which reads them and share memory otherwise, and so do values
+ * that the way back does not need; with recomputation the values inside the segments do too (Chen
+ * et al. 2016, arXiv 1604.06174): kept is what passes from one to another.
+ *
+ * Products for k directions stream over [n, k, width] arrays a few times between gemms, so n k
+ * width is chosen to stay in such a cache too.  The dense Hessian takes more examples at a time
+ * than would be best for that, since it adds a product to a matrix too large for any cache once per
+ * chunk. */
+#include <stdint.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "net/graph.h"
+
+enum {
+  CHUNK_POSITIONS = 256,        /* rows that gemm gets from a chunk, at least */
+  LANE_NUMBERS = 128 * 1024,    /* values and cotangents of a chunk, if there are so many rows */
+  MAX_ROWS = 1024,              /* examples in a chunk */
+  MAX_BLOCK = 16,               /* directions in a block */
+  MIN_PRODUCT_ROWS = 512,       /* positions, examples, directions: below, gemm is slow */
+  MAX_PRODUCT_POSITIONS = 2048, /* positions and directions of an example */
+  MIN_EXAMPLES = 4,             /* in a chunk of a product */
+  CACHE_NUMBERS = 128 * 1024,   /* of one [n, k, width] array */
+  CHUNK_NUMBERS = 4 << 20,      /* of one [n, width] array */
+  PACK_NUMBERS = 32 << 20,      /* of the four packed blocks together */
+  BATCH_NUMBERS = 1 << 20,      /* of the curvatures kept by the dense Hessian */
+  PANEL_COLUMNS = 2304,         /* of its products */
+  PANEL_ROWS = 640
+};
+
+static size_t clamp(size_t x, size_t low, size_t high) {
+  return x < low ? low : x > high ? high : x;
+}
+static size_t max_size(size_t a, size_t b) { return a > b ? a : b; }
+
+size_t symo_net_chunk(size_t examples, size_t rows) {
+  if (examples <= rows) return examples;
+  size_t chunks = (examples + rows - 1) / rows;
+  return (examples + chunks - 1) / chunks;
+}
+
+static size_t numbers(const symo_net *net, size_t buffer) {
+  return net->positions[buffer] * net->widths[buffer];
+}
+
+/* Of the dense Hessian, which takes more examples at a time. */
+static void choose_panels(symo_net *net) {
+  symo_net_sizes *s = &net->sizes;
+  size_t out = 1, in = 1;
+  for (size_t l = 0; l < net->num_weights; l++) {
+    in = max_size(in, net->nodes[net->weights[l]].in_width);
+    out = max_size(out, net->nodes[net->weights[l]].out_width);
+  }
+  s->hessian_rows = s->rows;
+  s->direction_rows = max_size(s->direction_rows, s->rows);
+  s->batch_numbers = clamp(BATCH_NUMBERS / s->hessian_rows, out, out * out);
+  s->panel_columns = max_size(clamp((in + 1) * (in + 1), 1, PANEL_COLUMNS), max_size(in + 1, out));
+  s->panel_rows = max_size(clamp(out * out, 1, PANEL_ROWS), in + 1);
+}
+
+/* Rows of the smallest product that an example gives: those of dense layers stand over all
+ * positions, recurrent ones step by step. */
+static size_t least_rows(const symo_net *net) {
+  size_t least = SIZE_MAX;
+  for (size_t i = 0; i < net->num_nodes; i++) {
+    const symo_node *node = &net->nodes[i];
+    if (node->op == &symo_op_recurrent) return 1;
+    if (node->op == &symo_op_dense && node->in_rows < least) least = node->in_rows;
+  }
+  return least == SIZE_MAX ? 1 : least;
+}
+
+static size_t above(size_t a, size_t b) { return (a + b - 1) / b; }
+
+static void choose_sizes(symo_net *net) {
+  size_t widest = 1, widest_hidden = 1, positions = 1, all = 1;
+  const size_t least_positions = least_rows(net);
+  for (size_t b = 0; b < net->num_buffers; b++) {
+    widest = max_size(widest, numbers(net, b));
+    positions = max_size(positions, net->positions[b]);
+    all += numbers(net, b) * (net->hidden[b] ? 2 : 1);
+    if (net->hidden[b]) widest_hidden = max_size(widest_hidden, numbers(net, b));
+  }
+  symo_net_sizes *s = &net->sizes;
+  s->chunk = clamp(LANE_NUMBERS / all, above(CHUNK_POSITIONS, least_positions), MAX_ROWS);
+  s->rows = least_positions > 1 ? s->chunk : clamp(CHUNK_NUMBERS / widest, 16, MAX_ROWS);
+  s->block = clamp(PACK_NUMBERS / (4 * net->parameters), 1, MAX_BLOCK);
+  s->block = clamp(MAX_PRODUCT_POSITIONS / least_positions, 1, s->block);
+  const size_t least =
+      max_size(above(MIN_PRODUCT_ROWS, positions), above(MIN_EXAMPLES, least_positions) * s->block);
+  s->product_rows =
+      clamp(CACHE_NUMBERS / widest_hidden, least, max_size(s->rows * s->block, least));
+  s->direction_rows = max_size(s->product_rows, s->block);
+  if (net->plain) choose_panels(net);
+}
+
+static void choose_segments(symo_net *net) {
+  size_t depth = 0;
+  bool begins = true;
+  net->num_segments = 0;
+  for (size_t i = 0; i < net->num_nodes; i++) {
+    const symo_op *op = net->nodes[i].op;
+    if (op == &symo_op_fork && depth++ == 0) begins = true;
+    if (begins) net->segments[net->num_segments++] = i;
+    begins = op == &symo_op_add && --depth == 0;
+  }
+}
+
+symo_status symo_net_plan(symo_net *net) {
+  double all = 0.0;
+  for (size_t b = 0; b < net->num_buffers; b++)
+    all += (double)net->positions[b] * (double)net->widths[b];
+  /* With room for the examples of a chunk, two numbers each, and directions. */
+  if (!(all * 16.0 * MAX_ROWS * MAX_BLOCK < (double)(SIZE_MAX / 4)))
+    return symo_fail(net->context, SYMO_E_SIZE, "network: workspace too large (narrow the layers)");
+  choose_sizes(net);
+  choose_segments(net);
+  return SYMO_OK;
+}
+
+/* ---- where buffers lie ---- */
+
+/* A buffer is in use while the nodes [first, last] run. */
+typedef struct use {
+  size_t first, last, bytes;
+} use;
+
+/* Which nodes write and read each buffer: the first also for what a node keeps for itself. */
+static void find_nodes(const symo_net *net, use *uses) {
+  for (size_t b = 0; b < net->num_buffers; b++) uses[b] = (use){0, 0, 0};
+  for (size_t i = 0; i < net->num_nodes; i++) {
+    const symo_node *node = &net->nodes[i];
+    for (size_t port = 0; port < SYMO_OP_PORTS; port++) {
+      if (node->out[port] >= 0) uses[node->out[port]] = (use){i, i, 0};
+      if (node->saved[port] >= 0) uses[node->saved[port]] = (use){i, i, 0};
+      if (node->in[port] >= 0) uses[node->in[port]].last = i;
+    }
+  }
+}
+
+static size_t segment_of(const symo_net *net, size_t node) {
+  size_t s = net->num_segments - 1;
+  while (net->segments[s] > node) s--;
+  return s;
+}
+
+/* Nobody looks at the value again on the way back.  Of a buffer that one node writes and another
+ * reads. */
+static bool passes(const symo_net *net, const use *u) {
+  if (u->first == u->last) return false;
+  const symo_op *from = net->nodes[u->first].op, *to = net->nodes[u->last].op;
+  return (from == &symo_op_dense || from == &symo_op_embedding || from == &symo_op_dropout ||
+          from == &symo_op_fork || from == &symo_op_add) &&
+         (to == &symo_op_activation || to == &symo_op_dropout || to == &symo_op_layer_norm ||
+          to == &symo_op_rms_norm || to == &symo_op_fork || to == &symo_op_add);
+}
+
+/* Values: to the end if they are looked at again, but inside a segment to its end. */
+static void widen(const symo_net *net, symo_net_sharing sharing, size_t b, use *u) {
+  const size_t s = segment_of(net, u->first);
+  const bool inside = b > 0 && s == segment_of(net, u->last);
+  const bool recomputed = inside && sharing == SYMO_NET_RECOMPUTED;
+  if (b > 0 && passes(net, u) && (recomputed || sharing == SYMO_NET_SHARED)) return;
+  if (recomputed) {
+    u->first = net->segments[s];
+    u->last = s + 1 < net->num_segments ? net->segments[s + 1] - 1 : net->num_nodes;
+  } else {
+    u->first = 0, u->last = net->num_nodes;
+  }
+}
+
+/* Buffer b lies where another does, and both are there as long as either is in use. */
+static void share(use *uses, size_t *as, int b, int with) {
+  use *u = &uses[as[b] = as[with]];
+  u->first = uses[b].first < u->first ? uses[b].first : u->first;
+  u->last = max_size(uses[b].last, u->last);
+  uses[b].bytes = 0;
+}
+
+/* What a fork gives is what it reads, and cotangents of what an add reads are that of what it
+ * gives: nobody writes to either afterwards. */
+static void share_residuals(const symo_net *net, use *values, size_t *values_as, use *cots,
+                            size_t *cots_as) {
+  for (size_t b = 0; b < net->num_buffers; b++) values_as[b] = cots_as[b] = b;
+  for (size_t i = 0; i < net->num_nodes; i++)
+    for (size_t port = 0; port < SYMO_OP_PORTS && net->nodes[i].op == &symo_op_fork; port++)
+      share(values, values_as, net->nodes[i].out[port], net->nodes[i].in[0]);
+  for (size_t i = net->num_nodes; i-- > 0;)
+    for (size_t port = 0; port < SYMO_OP_PORTS && net->nodes[i].op == &symo_op_add; port++)
+      share(cots, cots_as, net->nodes[i].in[port], net->nodes[i].out[0]);
+}
+
+static bool stays(const symo_net *net, const use *u) {
+  return u->first == 0 && u->last == net->num_nodes;
+}
+
+/* First those that stay, one behind the other; then each at the lowest place that none of those
+ * before it has at the same time.  Returns the end of all. */
+static size_t place(const symo_net *net, const use *uses, const size_t *as, size_t *at) {
+  size_t base = 0, end;
+  for (size_t b = 0; b < net->num_buffers; b++) {
+    at[b] = base;
+    if (stays(net, &uses[b])) base += uses[b].bytes;
+  }
+  end = base;
+  for (size_t b = 0; b < net->num_buffers; b++) {
+    if (stays(net, &uses[b]) || uses[b].bytes == 0) continue;
+    at[b] = base;
+    for (size_t c = 0; c < b;) {
+      const bool together = uses[c].first <= uses[b].last && uses[b].first <= uses[c].last;
+      if (together && at[b] < at[c] + uses[c].bytes && at[c] < at[b] + uses[b].bytes) {
+        at[b] = at[c] + uses[c].bytes;
+        c = 0;
+      } else {
+        c++;
+      }
+    }
+    end = max_size(end, at[b] + uses[b].bytes);
+  }
+  for (size_t b = 0; b < net->num_buffers; b++) at[b] = at[as[b]];
+  return end;
+}
+
+static size_t lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+static size_t scratch_bytes(const symo_net *net, size_t k) {
+  size_t most = 0;
+  for (size_t i = 0; i < net->num_nodes; i++)
+    if (net->nodes[i].op->scratch != NULL)
+      most = max_size(most, net->nodes[i].op->scratch(&net->nodes[i], k));
+  return lines(most * symo_dtype_size(net->spec.dtype));
+}
+
+void symo_net_arrange(const symo_net *net, symo_net_sharing sharing, size_t rows, size_t k,
+                      symo_net_places *places) {
+  use values[SYMO_NET_MAX_BUFFERS], cots[SYMO_NET_MAX_BUFFERS];
+  size_t values_as[SYMO_NET_MAX_BUFFERS], cots_as[SYMO_NET_MAX_BUFFERS];
+  const size_t row = rows * symo_dtype_size(net->spec.dtype);
+  find_nodes(net, values);
+  memcpy(cots, values, net->num_buffers * sizeof *cots);
+  for (size_t b = 0; b < net->num_buffers; b++) {
+    widen(net, sharing, b, &values[b]);
+    if (sharing == SYMO_NET_APART) cots[b] = values[b];
+    values[b].bytes = lines(row * numbers(net, b));
+    cots[b].bytes = net->hidden[b] ? values[b].bytes : 0;
+  }
+  for (size_t i = 0; i < net->num_nodes && sharing != SYMO_NET_APART; i++)
+    if (net->nodes[i].saved[1] >= 0) values[net->nodes[i].saved[1]].bytes = 0;
+  share_residuals(net, values, values_as, cots, cots_as);
+  const size_t end = place(net, values, values_as, places->value);
+  places->labels = end + place(net, cots, cots_as, places->cot);
+  for (size_t b = 0; b < net->num_buffers; b++) places->cot[b] += end;
+  places->scratch = places->labels + lines(row * net->targets);
+  places->bytes = places->scratch + scratch_bytes(net, k);
+}

@@ -1,0 +1,156 @@
+/* The recurrence of an Elman network (Elman 1990): h_t = phi(z_t), z_t = u_t + W h_(t-1) + b, h_0 =
+ * 0, unrolled over the steps t = 1 .. T; u = Wx x comes from a dense operation at every step.
+ *
+ *   backward           h^_t += W' z^_(t+1),   z^_t = phi'(z_t) h^_t = u^_t
+ *                      W^ += sum_t z^_t h_(t-1)',   b^ += sum_t z^_t
+ *   tangent            Rz_t = Ru_t + W Rh_(t-1) + V h_(t-1) + v,   Rh_t = phi'(z_t) Rz_t
+ *   backward tangent   Rh^_t += W' Rz^_(t+1) + V' z^_(t+1)
+ *                      Rz^_t = phi'(z_t) Rh^_t + phi''(z_t) h^_t Rz_t = Ru^_t
+ *                      HV += sum_t Rz^_t h_(t-1)' + z^_t Rh_(t-1)',   Hv += sum_t Rz^_t
+ * with the direction (V, v); Gauss-Newton without the terms with z^ and h^.  Steps are positions,
+ * outermost in every buffer, so one step takes the products of dense.c and sums over steps are one
+ * product.  The buffer out[1] is of z: its cotangents are the h^ with all their terms. */
+#include <string.h>
+
+#include "net/kernels.h"
+#include "net/param.h"
+
+/* One buffer at step t (from 0), as a matrix of `rows` rows. */
+static symo_mat step(const symo_node *node, const symo_pass *pass, const void *buffer, size_t t,
+                     size_t k, size_t rows) {
+  const size_t block = pass->n * k * node->in_width;
+  return symo_mat_dense(symo_at(pass->dtype, buffer, (ptrdiff_t)(t * block)), rows, block / rows);
+}
+
+static void forward(const symo_node *node, symo_pass *pass, int order) {
+  const symo_dtype d = pass->dtype;
+  const size_t n = pass->n, w = node->in_width;
+  void *z = pass->value[node->out[1]], *h = pass->value[node->out[0]];
+  memcpy(z, pass->value[node->in[0]], node->in_rows * n * w * symo_dtype_size(d));
+  if (node->has_bias)
+    symo_kernel_add_row(d, node->in_rows * n, w, symo_at(d, pass->theta, (ptrdiff_t)node->bias), z);
+  for (size_t t = 0; t < node->in_rows; t++) {
+    symo_mat now = step(node, pass, z, t, 1, n);
+    if (t > 0)
+      symo_gemm(d, 1.0, step(node, pass, h, t - 1, 1, n),
+                symo_mat_t(symo_param_weight(node, d, pass->theta)), 1.0, now);
+    void *slope = step(node, pass, pass->value[node->saved[0]], t, 1, n).p;
+    void *curve = step(node, pass, pass->value[node->saved[1]], t, 1, n).p;
+    symo_kernel_activation(d, node->activation, n * w, now.p, step(node, pass, h, t, 1, n).p,
+                           order >= 1 ? slope : NULL, order >= 2 ? curve : NULL);
+  }
+}
+
+static void backward(const symo_node *node, symo_pass *pass) {
+  const symo_dtype d = pass->dtype;
+  const size_t n = pass->n, w = node->in_width, steps = node->in_rows;
+  const symo_mat weight = symo_param_weight(node, d, pass->theta);
+  void *total = pass->cot[node->out[1]], *delta = pass->cot[node->in[0]];
+  memcpy(total, pass->cot[node->out[0]], steps * n * w * symo_dtype_size(d));
+  for (size_t t = steps; t-- > 0;) {
+    symo_mat now = step(node, pass, total, t, 1, n);
+    if (t + 1 < steps) symo_gemm(d, 1.0, step(node, pass, delta, t + 1, 1, n), weight, 1.0, now);
+    symo_kernel_scale(d, n, 1, w, step(node, pass, pass->value[node->saved[0]], t, 1, n).p, now.p,
+                      step(node, pass, delta, t, 1, n).p);
+  }
+  if (pass->gradient == NULL) return;
+  if (steps > 1)
+    symo_gemm(d, 1.0,
+              symo_mat_t(symo_mat_dense(step(node, pass, delta, 1, 1, n).p, (steps - 1) * n, w)),
+              symo_mat_dense(pass->value[node->out[0]], (steps - 1) * n, w), 1.0,
+              symo_param_weight(node, d, pass->gradient));
+  if (node->has_bias)
+    symo_kernel_sum_rows(d, steps * n, w, delta, symo_at(d, pass->gradient, (ptrdiff_t)node->bias));
+}
+
+/* Rz_t for t > 0: + W Rh_(t-1) + V h_(t-1). */
+static void carry_tangent(const symo_node *node, size_t index, const symo_pass *pass, size_t t) {
+  const symo_dtype d = pass->dtype;
+  const size_t n = pass->n, w = node->in_width, k = pass->k;
+  void *rz = pass->tan[node->out[1]], *rh = pass->tan[node->out[0]];
+  symo_gemm(d, 1.0, step(node, pass, rh, t - 1, k, n * k),
+            symo_mat_t(symo_param_weight(node, d, pass->theta)), 1.0,
+            step(node, pass, rz, t, k, n * k));
+  if (!symo_param_touched(pass, index)) return;
+  symo_mat v = symo_mat_dense(symo_param_packed(pass, pass->v_rows, node->weight), k * w, w);
+  symo_gemm(d, 1.0, step(node, pass, pass->value[node->out[0]], t - 1, 1, n), symo_mat_t(v), 1.0,
+            step(node, pass, rz, t, k, n));
+}
+
+static void tangent(const symo_node *node, size_t index, symo_pass *pass) {
+  const symo_dtype d = pass->dtype;
+  const size_t n = pass->n, w = node->in_width, k = pass->k, steps = node->in_rows;
+  const void *ru = pass->tan[node->in[0]];
+  void *rz = pass->tan[node->out[1]];
+  const size_t bytes = steps * n * k * w * symo_dtype_size(d);
+  if (ru != NULL)
+    memcpy(rz, ru, bytes);
+  else
+    memset(rz, 0, bytes);
+  if (node->has_bias && symo_param_touched(pass, index))
+    symo_kernel_add_row(d, steps * n, k * w, symo_param_packed(pass, pass->v_rows, node->bias), rz);
+  for (size_t t = 0; t < steps; t++) {
+    if (t > 0) carry_tangent(node, index, pass, t);
+    symo_kernel_scale(d, n, k, w, step(node, pass, pass->value[node->saved[0]], t, 1, n).p,
+                      step(node, pass, rz, t, k, n).p,
+                      step(node, pass, pass->tan[node->out[0]], t, k, n).p);
+  }
+}
+
+static void products(const symo_node *node, symo_pass *pass) {
+  const symo_dtype d = pass->dtype;
+  const size_t n = pass->n, w = node->in_width, k = pass->k, rows = (node->in_rows - 1) * n;
+  void *rz = pass->ctan[node->in[0]];
+  if (node->has_bias)
+    symo_kernel_sum_rows(d, node->in_rows * n, k * w, rz,
+                         symo_param_packed(pass, pass->hv_rows, node->bias));
+  if (rows == 0) return;
+  symo_gemm(d, 1.0, symo_mat_t(symo_mat_dense(step(node, pass, rz, 1, k, n).p, rows, k * w)),
+            symo_mat_dense(pass->value[node->out[0]], rows, w), 1.0,
+            symo_mat_dense(symo_param_packed(pass, pass->hv_rows, node->weight), k * w, w));
+  if (pass->tan[node->out[0]] == NULL || pass->gauss_newton) return;
+  const void *delta = step(node, pass, pass->cot[node->in[0]], 1, 1, n).p;
+  symo_gemm(d, 1.0, symo_mat_t(symo_mat_dense((void *)(uintptr_t)delta, rows, w)),
+            symo_mat_dense(pass->tan[node->out[0]], rows, k * w), 1.0,
+            symo_mat_dense(symo_param_packed(pass, pass->hv_columns, node->weight), w, k * w));
+}
+
+/* Rh^_t for t before the last: + W' Rz^_(t+1) + V' z^_(t+1). */
+static void carry_back(const symo_node *node, size_t index, const symo_pass *pass, size_t t) {
+  const symo_dtype d = pass->dtype;
+  const size_t n = pass->n, w = node->in_width, k = pass->k;
+  void *total = pass->ctan[node->out[1]];
+  symo_gemm(d, 1.0, step(node, pass, pass->ctan[node->in[0]], t + 1, k, n * k),
+            symo_param_weight(node, d, pass->theta), 1.0, step(node, pass, total, t, k, n * k));
+  if (pass->gauss_newton || !symo_param_touched(pass, index)) return;
+  symo_gemm(d, 1.0, step(node, pass, pass->cot[node->in[0]], t + 1, 1, n),
+            symo_mat_dense(symo_param_packed(pass, pass->v_columns, node->weight), w, k * w), 1.0,
+            step(node, pass, total, t, k, n));
+}
+
+static void backward_tangent(const symo_node *node, size_t index, symo_pass *pass) {
+  const symo_dtype d = pass->dtype;
+  const size_t n = pass->n, w = node->in_width, k = pass->k, steps = node->in_rows;
+  const bool curved = pass->tan[node->out[0]] != NULL && !pass->gauss_newton;
+  void *total = pass->ctan[node->out[1]], *rz = pass->ctan[node->in[0]];
+  memcpy(total, pass->ctan[node->out[0]], steps * n * k * w * symo_dtype_size(d));
+  for (size_t t = steps; t-- > 0;) {
+    if (t + 1 < steps) carry_back(node, index, pass, t);
+    void *now = step(node, pass, rz, t, k, n).p;
+    symo_kernel_scale(d, n, k, w, step(node, pass, pass->value[node->saved[0]], t, 1, n).p,
+                      step(node, pass, total, t, k, n).p, now);
+    if (curved)
+      symo_kernel_curve(d, n, k, w, step(node, pass, pass->value[node->saved[1]], t, 1, n).p,
+                        step(node, pass, pass->cot[node->out[1]], t, 1, n).p,
+                        step(node, pass, pass->tan[node->out[1]], t, k, n).p, now);
+  }
+  if (pass->hv_rows != NULL) products(node, pass);
+}
+
+const symo_op symo_op_recurrent = {.name = "recurrent",
+                                   .forward = forward,
+                                   .backward = backward,
+                                   .tangent = tangent,
+                                   .backward_tangent = backward_tangent,
+                                   .load = symo_param_load,
+                                   .store = symo_param_store};

@@ -1,0 +1,164 @@
+#ifndef SYMO_OPTIM_ORBIT_COMMON_H
+#define SYMO_OPTIM_ORBIT_COMMON_H
+
+#include "groups/plan/plan.h"
+#include "optim/curvature/curvature.h"
+
+/* What orbit and orbit_blocked share: see orbit_common.c. */
+
+/* How a label is preconditioned. */
+typedef enum orbit_way {
+  ORBIT_DROPPED, /* centred: no covariance */
+  ORBIT_NORMS,   /* no memory, X_i one row or one column: X_i times a number of its norm, which
+                    the solver's polynomials see as they would see a matrix */
+  ORBIT_POLAR,   /* no memory: from the smaller side of X_i */
+  ORBIT_NUMBERS, /* memory, C_i one number */
+  ORBIT_ROOTS    /* memory, and roots that are refreshed */
+} orbit_way;
+
+enum { ORBIT_NO_ENTRY = -1 };
+
+/* What is kept in the eigenbasis of C besides: nothing; a second moment for every column of X, or
+ * for every entry. */
+typedef enum orbit_basis { ORBIT_BASIS_NONE, ORBIT_BASIS_COLUMN, ORBIT_BASIS_ADAM } orbit_basis;
+
+typedef struct orbit_label {
+  const plan_label *label;
+  orbit_way way;
+  const symo_solver *solver;   /* of POLAR and ROOTS */
+  int covariance, root, basis; /* entries of the state, or ORBIT_NO_ENTRY */
+  int moments, progress;       /* of orbit_basis */
+} orbit_label;
+
+typedef struct orbit {
+  symo_context *context;
+  symo_plan *plan;
+  symo_method method;
+  symo_dtype dtype;
+  int threads;
+  orbit_basis moments;
+  bool relative; /* damping in units of tr C / m */
+  double power;  /* -alpha / 2 */
+  double number; /* what the solver makes of 1: see symo_solver.number */
+  size_t num_labels, num_entries, num_roots, work;
+  int units, root_units; /* entries, or ORBIT_NO_ENTRY without memory */
+  orbit_label *labels;   /* [num_labels]; none for alpha 0 */
+  /* Labels without a tensor in common, in parts: the numbers of those of part k, ascending, end at
+   * part_end[k]; the part with most to do is the first. */
+  size_t num_parts, *part_end, *part_label;
+  size_t head; /* bytes of what apply keeps of each label, in front of the work space */
+} orbit;
+
+static inline size_t orbit_round(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+/* Numbers in one member of X, and in all of them; X'X is divided by orbit_divisor. */
+static inline size_t orbit_member_size(const plan_label *l) { return l->ambient * l->m; }
+static inline size_t orbit_size(const plan_label *l) { return l->count * orbit_member_size(l); }
+static inline double orbit_divisor(const orbit *o, const plan_label *l) {
+  return o->method.mean ? (double)l->dim : 1;
+}
+
+/* Covariances are kept in units s^2 of their label, powers of two that are 1 unless squares would
+ * leave the range of the numbers or vanish; what is said of a C in units needs eps in units.  Roots
+ * are kept in the unit that C had when they were taken. */
+double symo_orbit_unit(const orbit *o, void *const *state, const orbit_label *l);
+double symo_orbit_root_unit(const orbit *o, void *const *state, const orbit_label *l);
+curvature_step symo_orbit_in_units(const orbit *o, const curvature_step *step, double unit);
+
+/* orbit_level.c: vectors as labels take them. */
+/* Memory for one vector: its tensors' pointers, set up at `at`. */
+size_t symo_orbit_spare_bytes(const orbit *o);
+void **symo_orbit_spare(const orbit *o, void *at);
+/* The tensors of a label in the unit 2^to: x itself where it stands so, else copies in spare. */
+symo_const_vector symo_orbit_in(const orbit *o, const plan_label *l, symo_const_vector x,
+                                const curvature_scale *scale, double to, void **spare);
+/* The same with a unit for each tensor, 2^(base + own[t]); own NULL: 2^base. */
+symo_const_vector symo_orbit_in_own(const orbit *o, const plan_label *l, symo_const_vector x,
+                                    const curvature_scale *scale, double base, const double *own,
+                                    void **spare);
+/* The largest level of the tensors of a label (`zero` where these are), and of all. */
+double symo_orbit_level(const orbit *o, const plan_label *l, const curvature_scale *scale,
+                        double zero);
+int symo_orbit_level_of_all(const orbit *o, const curvature_scale *scale);
+double symo_orbit_log_norm(const orbit *o, symo_const_vector x, const curvature_scale *scale,
+                           size_t tensor);
+
+/* What is added to a C of this trace. */
+double symo_orbit_damping(const orbit *o, const curvature_step *step, double trace, size_t m);
+
+/* What is added besides to a C whose root serves later vectors too, for directions that it has not
+ * seen: see orbit_root.c. */
+double symo_orbit_unseen(const orbit *o, const orbit_label *l, const curvature_step *step,
+                         double trace);
+
+/* 1 / (1 - beta2^updates), or 1. */
+double symo_orbit_correction(const orbit *o, const curvature_step *step);
+
+solver_options symo_orbit_options(const orbit *o, double eps);
+
+const char *symo_orbit_refuse(const symo_method *method, const symo_layout *layout);
+symo_status symo_orbit_create(const curvature_task *task, symo_coupling coupling, void **self);
+void symo_orbit_destroy(void *self);
+size_t symo_orbit_num_entries(const void *self);
+symo_state_entry symo_orbit_entry(const void *self, size_t index);
+size_t symo_orbit_work_bytes(const void *self);
+size_t symo_orbit_num_roots(const void *self);
+symo_status symo_orbit_describe(const void *self, char **text);
+double symo_orbit_accumulate_flops(const void *self);
+double symo_orbit_refresh_flops(const void *self, size_t root);
+double symo_orbit_apply_flops(const void *self);
+
+/* orbit_root.c */
+symo_status symo_orbit_accumulate(const void *self, void *const *state, const curvature_step *step,
+                                  symo_const_vector x, void *work);
+symo_status symo_orbit_refresh(const void *self, void *const *state, const curvature_step *step,
+                               size_t root, curvature_report *report, void *work);
+size_t symo_orbit_refresh_work(const orbit *o, const orbit_label *l);
+
+/* Takes the unit of a label in which its memory so far and x can both be held, and turns the
+ * memory to it.  all: at least the binary logarithm of the norm of the label's tensors of x; NaN:
+ * not known. */
+double symo_orbit_take_unit(const orbit *o, void *const *state, const orbit_label *l,
+                            const curvature_step *step, symo_const_vector x,
+                            const curvature_scale *scale, double all);
+
+/* orbit_basis.c: labels with second moments in a basis. */
+/* An entry `progress`: the sum of the weights of all vectors that second moments hold; the step of
+ * the last one; then, for each member, how many eigenvalues counted as zero when its basis was
+ * made. */
+enum { ORBIT_WEIGHT, ORBIT_TAKEN, ORBIT_PROGRESS };
+static inline bool orbit_in_basis(const orbit_label *l) { return l->progress != ORBIT_NO_ENTRY; }
+orbit_basis symo_orbit_basis_of(const symo_method *method);
+const char *symo_orbit_basis_refuse(const symo_method *method);
+/* Whether second moments take in what covariances do not, and choose units for it. */
+bool symo_orbit_moments_ahead(const orbit *o);
+size_t symo_orbit_moments_size(const orbit *o, const orbit_label *l);
+
+/* After a refresh of all bases [count, m, m]; eigenvalues [count, m]: of the corrected C, in
+ * units. */
+void symo_orbit_basis_start(const orbit *o, const orbit_label *l, void *const *state,
+                            const curvature_step *step, const double *eigenvalues);
+size_t symo_orbit_basis_work(const orbit *o, const orbit_label *l);
+/* The result is to be taken times 2^to. */
+void symo_orbit_basis_apply(const orbit *o, const orbit_label *l, void *const *state,
+                            const curvature_step *step, symo_const_vector g, symo_const_vector u,
+                            double to, symo_vector out, void **spare, void *work);
+double symo_orbit_basis_flops(const orbit *o, const orbit_label *l);
+
+/* orbit_parts.c */
+symo_status symo_orbit_make_parts(orbit *o);
+
+/* orbit_apply.c */
+symo_status symo_orbit_apply(const void *self, void *const *state, const curvature_step *step,
+                             symo_const_vector g, symo_const_vector u, symo_vector out, void *work);
+size_t symo_orbit_apply_work(const orbit *o, const orbit_label *l);
+size_t symo_orbit_apply_head(const orbit *o);
+/* Dense coordinates [count, ambient, m]; rest: symo_orbit_gather_bytes of scratch. */
+void symo_orbit_gather(const orbit *o, const plan_label *l, symo_const_vector u, void *x,
+                       void *rest);
+void symo_orbit_scatter(const orbit *o, const plan_label *l, const void *x, symo_vector out,
+                        void *rest);
+size_t symo_orbit_gather_bytes(const orbit *o, const plan_label *l);
+double symo_orbit_label_flops(const orbit *o, const orbit_label *l);
+
+#endif

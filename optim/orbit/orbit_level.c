@@ -1,0 +1,78 @@
+/* Vectors far from 1.  Coordinates are sums over axes, and covariances squares of them: both are made
+ * of tensors that a power of two, one for the label, has brought near 1.  So a label of tensors near
+ * 1e-42 is as good as one near 1, beside which it may stand. */
+#include <math.h>
+
+#include "optim/orbit/orbit_common.h"
+#include "optim/update/update.h"
+
+size_t symo_orbit_spare_bytes(const orbit *o) {
+  const symo_layout *layout = o->plan->layout;
+  return orbit_round(layout->num_tensors * sizeof(void *)) +
+         orbit_round(layout->parameters * symo_dtype_size(o->dtype));
+}
+
+void **symo_orbit_spare(const orbit *o, void *at) {
+  const symo_layout *layout = o->plan->layout;
+  void **data = at;
+  symo_layout_split(layout, o->dtype,
+                    (char *)at + orbit_round(layout->num_tensors * sizeof(void *)), data);
+  return data;
+}
+
+static int stored_of(const curvature_scale *scale, size_t tensor) {
+  return scale->stored != NULL ? scale->stored[tensor] : 0;
+}
+
+double symo_orbit_level(const orbit *o, const plan_label *l, const curvature_scale *scale,
+                        double zero) {
+  int level = CURVATURE_ZERO;
+  if (scale->level == NULL) return 0;
+  for (size_t i = 0; i < l->num_pieces; i++) {
+    int own = scale->level[l->pieces[i].tensor];
+    level = own > level ? own : level;
+  }
+  return level > CURVATURE_ZERO ? level : zero;
+}
+
+int symo_orbit_level_of_all(const orbit *o, const curvature_scale *scale) {
+  int level = CURVATURE_ZERO;
+  for (size_t t = 0; scale->level != NULL && t < o->plan->layout->num_tensors; t++)
+    level = scale->level[t] > level ? scale->level[t] : level;
+  return level > CURVATURE_ZERO ? level : 0;
+}
+
+double symo_orbit_log_norm(const orbit *o, symo_const_vector x, const curvature_scale *scale,
+                           size_t tensor) {
+  int exponent;
+  double norm =
+      symo_update_far_norm(symo_layout_view(o->plan->layout, o->dtype, x, tensor), &exponent);
+  return log2(norm) + exponent + stored_of(scale, tensor);
+}
+
+symo_const_vector symo_orbit_in(const orbit *o, const plan_label *l, symo_const_vector x,
+                                const curvature_scale *scale, double to, void **spare) {
+  return symo_orbit_in_own(o, l, x, scale, to, NULL, spare);
+}
+
+symo_const_vector symo_orbit_in_own(const orbit *o, const plan_label *l, symo_const_vector x,
+                                    const curvature_scale *scale, double base, const double *own,
+                                    void **spare) {
+  bool as_it_is = true;
+  for (size_t i = 0; i < l->num_pieces; i++) {
+    size_t t = l->pieces[i].tensor;
+    as_it_is = as_it_is && (double)stored_of(scale, t) == base + (own != NULL ? own[t] : 0);
+  }
+  if (as_it_is) return x;
+  symo_const_vector out = symo_const_vector_of(o->dtype, (const void *const *)spare);
+  for (size_t i = 0; i < l->num_pieces; i++) {
+    size_t t = l->pieces[i].tensor;
+    double to = base + (own != NULL ? own[t] : 0);
+    double whole = nearbyint(to), rest = exp2(whole - to);
+    symo_nd target = symo_layout_view(o->plan->layout, o->dtype, out, t);
+    symo_nd_shift(stored_of(scale, t) - (int)whole,
+                  symo_layout_view(o->plan->layout, o->dtype, x, t), target);
+    if (rest != 1) symo_nd_copy(rest, target, target);
+  }
+  return out;
+}

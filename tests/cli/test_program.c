@@ -1,0 +1,32 @@
+#include "tests/cli/test_program.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "tests/support/testing.h"
+
+enum { WORDS = 32, LINE = 2048 };
+
+int test_program(const cli_command *const *commands, const char *line) {
+  char copy[LINE], paths[WORDS][512], *words[WORDS];
+  int n = 0;
+  snprintf(copy, sizeof copy, "%s", line);
+  for (char *p = strtok(copy, " "); p; p = strtok(NULL, " "), n++) {
+    cr_assert_lt(n, WORDS);
+    words[n] = p;
+    if (*p != '@') continue;
+    snprintf(paths[n], sizeof paths[n], "%s", symo_test_path(p + 1));
+    words[n] = paths[n];
+  }
+  fflush(NULL);
+  int out = dup(1), err = dup(2), null = open("/dev/null", O_WRONLY);
+  dup2(null, 1);
+  dup2(null, 2);
+  int code = cli_main(commands, n, words);
+  fflush(NULL);
+  dup2(out, 1);
+  dup2(err, 2);
+  close(out), close(err), close(null);
+  return code;
+}

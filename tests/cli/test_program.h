@@ -1,0 +1,10 @@
+#ifndef SYMO_TESTS_CLI_TEST_PROGRAM_H
+#define SYMO_TESTS_CLI_TEST_PROGRAM_H
+
+#include "cli/cli.h"
+
+/* The command line, in words separated by single blanks, in this process; its exit code.  Words that
+ * begin with '@' are files of the test; what it prints is thrown away. */
+int test_program(const cli_command *const *commands, const char *line);
+
+#endif
