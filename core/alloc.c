@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <symo/layout.h>
+#include <symo/types.h>
 
 enum { HEADER = 64 };
 

@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 /* The only allocator of the library: blocks are aligned to 64 bytes, live blocks and bytes are
- * counted (atomically), and tests can make it fail.  symo_free is public (symo/layout.h). */
+ * counted (atomically), and tests can make it fail.  symo_free is public (symo/types.h). */
 void *symo_malloc(size_t bytes);               /* bytes 0 gives a block too; NULL when it fails */
 void *symo_calloc(size_t count, size_t bytes); /* zeroed; NULL also on overflow of the product */
 char *symo_strdup(const char *text);

@@ -12,7 +12,7 @@
 #include "core/nd.h"
 #include "core/reserve.h"
 
-#include <symo/layout.h>
+#include <symo/types.h>
 #include <symo/version.h>
 
 enum { DETAIL = 1024 };

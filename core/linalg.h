@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <symo/layout.h>
+#include <symo/types.h>
 
 /* The only caller of BLAS and LAPACK.  Everything is dispatched on dtype here; nothing allocates;
  * no dimension or leading dimension may exceed 2^31 - 1 (plans check that). */

@@ -2,7 +2,7 @@
 #define SYMO_CORE_ND_H
 
 #include <stdbool.h>
-#include <symo/layout.h>
+#include <symo/types.h>
 
 /* For advice on a number that the type cannot hold: ", or use f64", or nothing for f64. */
 const char *symo_dtype_wider(symo_dtype dtype);

@@ -10,7 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <symo/layout.h>
+#include <symo/types.h>
 
 #include "core/alloc.h"
 #include "core/error.h"

@@ -9,7 +9,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 
-#include <symo/layout.h>
+#include <symo/types.h>
 
 struct symo_rng {
   gsl_rng base; /* its state stands behind this struct */

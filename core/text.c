@@ -9,7 +9,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 
-#include <symo/layout.h>
+#include <symo/types.h>
 
 static bool reserve(symo_text *out, size_t more) {
   if (out->used + more <= out->room) return true;

@@ -1,7 +1,6 @@
 #ifndef SYMO_CONTEXT_H
 #define SYMO_CONTEXT_H
 
-#include <stdint.h>
 #include <symo/status.h>
 
 #ifdef __cplusplus
@@ -33,18 +32,6 @@ const char *symo_context_detail(const symo_context *context);
  * changes. */
 symo_status symo_set_threads(int n);
 int symo_get_threads(void);
-
-/* The random numbers that samplers take: seeded by the caller, the same on every machine for the
- * same seed.  One per thread.  Owns its memory; keeps the context for nothing. */
-typedef struct symo_rng symo_rng;
-
-symo_status symo_rng_create(symo_context *context, uint64_t seed, symo_rng **out);
-void symo_rng_destroy(symo_rng *rng); /* NULL is accepted */
-
-/* Of NULL: NaN, NaN and 0. */
-double symo_rng_uniform(symo_rng *rng);             /* in [0, 1) */
-double symo_rng_normal(symo_rng *rng);              /* mean 0, variance 1 */
-uint64_t symo_rng_below(symo_rng *rng, uint64_t n); /* 0 .. n-1; 0 for n = 0 */
 
 #ifdef __cplusplus
 }

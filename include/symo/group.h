@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <symo/context.h>
+#include <symo/types.h>
 
 #ifdef __cplusplus
 extern "C" {

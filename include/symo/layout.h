@@ -3,24 +3,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <symo/context.h>
 #include <symo/group.h>
+#include <symo/types.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* The number type of parameters, gradients and estimates.  SYMO_ANY: left open, the data decides.
- */
-typedef enum symo_dtype { SYMO_ANY = 0, SYMO_F32 = 1, SYMO_F64 = 2 } symo_dtype;
-
-size_t symo_dtype_size(symo_dtype dtype);      /* bytes: 4, 8, and 0 for SYMO_ANY */
-const char *symo_dtype_name(symo_dtype dtype); /* "f32", "f64", "any" */
-
-enum { SYMO_MAX_ORDER = 8, SYMO_MAX_NAME = 127 };
-
-/* No index and no offset: what functions give that were asked for one that there is not. */
-#define SYMO_NONE ((size_t)-1)
 
 /* A list of spaces (R^d with a group on it) and of tensors, every axis of which names a space.
  * It is built up, then frozen by the first plan made from it; afterwards it can only be read.
@@ -98,51 +86,6 @@ bool symo_layout_find_tensor(const symo_layout *layout, const char *name, size_t
  * given to symo_free.  SYMO_E_UNSUPPORTED with the name of a space whose group is a custom one, or
  * made of one: those can be written as JSON (symo/io.h). */
 symo_status symo_layout_to_text(const symo_layout *layout, char **out);
-
-/* Gives back memory that a function of the library handed to the caller.  NULL is accepted. */
-void symo_free(void *memory);
-
-/* A vector over all parameters, where the caller keeps it: one array per tensor, in layout order.
- * strides NULL: every tensor is row-major and dense.  Else strides[t] is NULL (row-major) or points
- * to `order` strides of tensor t, in elements, of either sign.  Nothing is copied: the library
- * reads and writes there, and keeps no pointer after the call.
- *
- * dtype says what the arrays hold.  Every function that takes a vector refuses SYMO_ANY, which is
- * what a member that was left out is, with SYMO_E_ARGUMENT, and another type than that of the plan
- * or optimizer with SYMO_E_DTYPE.
- *
- * A vector that is written shares no memory with one that is read, nor its tensors or entries among
- * each other (SYMO_E_ARGUMENT, with the names of the tensors): vectors that take turns, or are
- * columns of one matrix, are fine; strides of 0 are for reading only, and of what is written each
- * stride, in order of size, steps over all that the smaller ones reach. */
-typedef struct symo_vector {
-  symo_dtype dtype;
-  void *const *data;
-  const ptrdiff_t *const *strides;
-} symo_vector;
-
-typedef struct symo_const_vector {
-  symo_dtype dtype;
-  const void *const *data;
-  const ptrdiff_t *const *strides;
-} symo_const_vector;
-
-/* Dense vectors. */
-static inline symo_vector symo_vector_of(symo_dtype dtype, void *const *data) {
-  symo_vector x = {dtype, data, NULL};
-  return x;
-}
-
-static inline symo_const_vector symo_const_vector_of(symo_dtype dtype, const void *const *data) {
-  symo_const_vector x = {dtype, data, NULL};
-  return x;
-}
-
-/* The same vector, to be read. */
-static inline symo_const_vector symo_vector_const(symo_vector x) {
-  symo_const_vector y = {x.dtype, (const void *const *)x.data, x.strides};
-  return y;
-}
 
 /* Pointers into a flat vector: all tensors in layout order, each row-major, of the given dtype.
  * data: [num_tensors], filled in; points into `flat`.  SYMO_E_ARGUMENT for SYMO_ANY. */

@@ -1,7 +1,6 @@
 #ifndef SYMO_PROBLEM_H
 #define SYMO_PROBLEM_H
 
-#include <stddef.h>
 #include <symo/layout.h>
 
 #ifdef __cplusplus

@@ -14,6 +14,7 @@
 #include <symo/problem.h>
 #include <symo/status.h>
 #include <symo/symmetry.h>
+#include <symo/types.h>
 #include <symo/version.h>
 
 #endif
