@@ -279,7 +279,7 @@ bench: all
 
 # Ten minutes: all that docs/results shows.
 results: all
-	SYMO=$(SYMO) docs/results/run.sh
+	SYMO=$(SYMO) experiments/results/run.sh
 
 # ---- installing ---------------------------------------------------------------------------------
 

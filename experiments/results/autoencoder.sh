@@ -2,10 +2,11 @@
 # Optimizers on the deep autoencoder of MNIST, 784-256-64-16 and its mirror image, batches of 512, 300
 # steps, rates falling linearly to 0, float32, one thread.  Every method has the same sweep, six rates a
 # factor 2 or so apart times two decays, with one seed, then three other seeds; the preset symo has four
-# rates only.  Needs MNIST in $SYMO_DATA/mnist.  Writes autoencoder/output.txt and curves.png beside
-# itself; about half an hour.
+# rates only.  Needs MNIST in $SYMO_DATA/mnist.  Writes autoencoder/output.txt and curves.png in
+# docs/results; about half an hour.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+results=$(cd "$here/../../docs/results" && pwd)
 symo=${SYMO:-$here/../../build/symo}
 work=${WORK:-$(mktemp -d)}
 all=(--data "${SYMO_DATA:?}/mnist" --steps 300 --threads 1 --checkpoint-every 0
@@ -36,7 +37,7 @@ one() { # NAME RATE-KEY "RATES" DECAY-KEY "DECAYS" OPTIONS..
   "$symo" sweep autoencoder "${all[@]}" "$@" --eval-every 25 --seed 21 --seeds 3 "${chosen[@]}" \
     --out "$work/$name" 2>/dev/null
 }
-mkdir -p "$here/autoencoder"
+mkdir -p "$results/autoencoder"
 rates=0.0005,0.001,0.002,0.004,0.008,0.016
 {
   # The preset as it stands, nothing chosen but the rate.
@@ -50,4 +51,4 @@ rates=0.0005,0.001,0.002,0.004,0.008,0.016
   one full-groups lr 0.0005,0.001,0.002,0.003,0.006,0.012 weight_decay 0,0.1 --optimizer symo-published "${stateless[@]}"
   one sgd lr 0.0005,0.001,0.002,0.003,0.005,0.008 weight_decay 0,0.001 --optimizer sgd --set momentum=0.9
   python3 "$here/autoencoder.py" "$work" adamw sgd shampoo soap muon full-groups by-tensor across-tensors symo
-} >"$here/autoencoder/output.txt"
+} >"$results/autoencoder/output.txt"

@@ -3,13 +3,14 @@
 # tokens, batches of 12) on tiny Shakespeare, float32, one thread.  Every method gets the same sweep,
 # ten random points over rate, decay and momentum (and the rate of AdamW on embeddings and norms, or
 # Symo's exponent), 500 steps, one seed; then the best point with 2,000 steps and three other seeds.
-# Needs tinyshakespeare.txt in $SYMO_DATA.  Writes gpt/output.txt and gpt/curves.png beside itself;
+# Needs tinyshakespeare.txt in $SYMO_DATA.  Writes gpt/output.txt and gpt/curves.png in docs/results;
 # about an hour on one core.
 #
 #   gpt.sh tune NAME | final NAME | report      parts, of the same $WORK; without: everything
 #   gpt.sh preset                               the preset symo as it stands, into gpt/preset.txt
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+results=$(cd "$here/../../docs/results" && pwd)
 symo=${SYMO:-$here/../../build/symo}
 work=${WORK:-$(mktemp -d)}
 names=(adamw shampoo soap muon symo-bd symo)
@@ -66,14 +67,14 @@ preset() {
   sweep --optimizer symo --steps 2000 --eval-every 100 --eval-iters 50 --seed 21 --seeds 3 --out "$work/preset"
 }
 report() { python3 "$here/gpt.py" "$work" "${names[@]}"; }
-mkdir -p "$here/gpt"
+mkdir -p "$results/gpt"
 if [ "${1:-}" = preset ]; then
-  preset >"$here/gpt/preset.txt"
+  preset >"$results/gpt/preset.txt"
 elif [ $# -gt 0 ]; then
   "$@"
 else
   {
     for name in "${names[@]}"; do tune "$name" && final "$name"; done
     report
-  } >"$here/gpt/output.txt"
+  } >"$results/gpt/output.txt"
 fi

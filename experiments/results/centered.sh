@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Estimates with and without label 0, what the group does not move: docs/results/centered.sh
+# Estimates with and without label 0, what the group does not move: experiments/results/centered.sh
 # UCI: the folder with iris.csv and wine_data.csv (scikit-learn's copies); SYMO: the command.
 set -euo pipefail
 symo=${SYMO:-$(dirname "$0")/../../build/symo}
 symo=$(cd "$(dirname "$symo")" && pwd)/$(basename "$symo")
 uci=${UCI:-data/uci}
 uci=$(cd "$uci" && pwd)
-cd "$(dirname "$0")"
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$here/../../docs/results"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 scales=0.001,0.01,0.1,0.3,1
@@ -47,5 +48,5 @@ mkdir -p centered
   both conv,ce.tanh.bias --data digits --net conv:8x8x1-c8k3-p4-10 --examples 150
   both gpt,markov.gelu.none --data teacher --net gpt:v12-t6-c8-h2-l1 --no-bias --examples 64
   echo
-  python3 centered.py "$work"
+  python3 "$here/centered.py" "$work"
 } >centered/output.txt

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Presets as they stand, nothing chosen but the rate: five rates a factor of two apart around the
 # default of each, three seeds, on every task of `symo train`.  MNIST is looked for in $SYMO_DATA/mnist,
-# the text in $SYMO_DATA/tinyshakespeare.txt.  Writes defaults/output.txt beside itself; about half an
+# the text in $SYMO_DATA/tinyshakespeare.txt.  Writes defaults/output.txt in docs/results; about half an
 # hour on one core.
 #
 #   defaults.sh TASK | report      parts, of the same $WORK; without: everything
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+results=$(cd "$here/../../docs/results" && pwd)
 symo=${SYMO:-$here/../../build/symo}
 work=${WORK:-$(mktemp -d)}
 data=${SYMO_DATA:?the folder of mnist and tinyshakespeare.txt}
@@ -21,8 +22,8 @@ teacher-student() { one teacher-student --steps 100 --eval-every 0; }
 autoencoder() { one autoencoder --data "$data/mnist" --steps 150 --eval-every 0; }
 classifier() { one classifier --data "$data/mnist" --steps 200 --eval-every 0; }
 gpt() { one gpt --data "$data/tinyshakespeare.txt" --steps 300 --warmup-iters 50 --eval-every 0 --eval-iters 100; }
-report() { python3 "$here/defaults.py" "$work" >"$here/defaults/output.txt"; }
-mkdir -p "$here/defaults"
+report() { python3 "$here/defaults.py" "$work" >"$results/defaults/output.txt"; }
+mkdir -p "$results/defaults"
 if [ $# -gt 0 ]; then
   "$@"
 else

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Makes everything in this folder again: ./docs/results/run.sh [NAME...]   (SYMO: the command)
+# Makes docs/results again: ./experiments/results/run.sh [NAME...]   (SYMO: the command)
 set -euo pipefail
 symo=${SYMO:-$(dirname "$0")/../../build/symo}
 [ -x "$symo" ] || { echo "no $symo (run make first)"; exit 1; }
 symo=$(cd "$(dirname "$symo")" && pwd)/$(basename "$symo")
-cd "$(dirname "$0")"
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$here/../../docs/results"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -17,7 +18,15 @@ compare() {
   echo "symo compare $*"
   { echo "\$ symo compare $*"; "$symo" compare "$@" --out "$work/$name"; } >"$work/out"
   sed "s|$work/||" "$work/out" >"$name/output.txt"
-  for file in $kept; do cp "$work/$name/$file" "$name/"; done
+  for file in $kept; do
+    cp "$work/$name/$file" "$name/"
+    small "$name/$file"
+  done
+}
+# Pictures above 200 KiB keep 32 colours (pngquant).
+small() {
+  [[ $1 == *.png && $(wc -c <"$1") -gt 204800 ]] || return 0
+  pngquant 32 --nofs --strip --force --output "$1" "$1"
 }
 # NAME ARGUMENTS...: one more command and its output at the end of NAME/output.txt.
 also() {
@@ -111,7 +120,7 @@ if wanted teacher-student; then
     students shampoo-tuned --optimizer shampoo --set momentum=0 --set lr=0.514 --set schedule=linear \
       --set min_lr=0.0014 --set total_steps=15 --set beta2=0.457
     echo
-    python3 teacher-student.py "$work/students" symo-published shampoo adam sgd tuned tuned-full \
+    python3 "$here/teacher-student.py" "$work/students" symo-published shampoo adam sgd tuned tuned-full \
       muon-tuned shampoo-tuned
   } >teacher-student/output.txt
   (cd "$work/students" && "$symo" plot symo-published shampoo adam sgd tuned --out curves >/dev/null 2>&1)

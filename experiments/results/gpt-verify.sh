@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Which groups are symmetries of a trained transformer, and which are not:
-#   ./docs/results/gpt-verify.sh CHECKPOINT TEXT [OPTIONS]
+#   ./experiments/results/gpt-verify.sh CHECKPOINT TEXT [OPTIONS]
 # CHECKPOINT: of symo train gpt; TEXT: what it was trained on; OPTIONS of symo verify go before ours
 # (--examples 64 --samples 4 where there are none).  SYMO: the command.  Trains nothing.
 set -euo pipefail

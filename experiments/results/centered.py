@@ -1,4 +1,4 @@
-"""Tables of docs/results/centered.sh: python3 centered.py DIRECTORY
+"""Tables of experiments/results/centered.sh: python3 centered.py DIRECTORY
 
 Cosines are medians over three seeds, with |H| (h-star: with H), uncentred > centred; `share` is that of
 label 0 in the squared norm of the gradient, `decrease` the loss decrease of h-g's best damped step over
