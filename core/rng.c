@@ -1,4 +1,4 @@
-/* Random numbers.  The one file of the library that uses GSL: MT19937 and the ziggurat Gaussian
+/* Random numbers: MT19937 and the ziggurat Gaussian
  * (Marsaglia and Tsang 2000).  Check value: seed 1, first uniform 0.417022004702574 (numpy's
  * RandomState(1).random_sample() draws 53 bits and differs; this is the 32-bit draw). */
 #include <math.h>

@@ -49,16 +49,6 @@ void bench_figure(bench_report *report, const char *key, double value) {
   if (i == report->num_figures) report->num_figures++;
 }
 
-static int ascending(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-double bench_median(size_t n, double *values) {
-  qsort(values, n, sizeof *values, ascending);
-  return n % 2 == 1 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
-}
-
 int bench_random(cli *c, symo_dtype dtype, size_t n, uint64_t seed, void *out) {
   symo_rng *rng = NULL;
   symo_status status = symo_rng_create(cli_context(c), seed, &rng);

@@ -2,6 +2,7 @@
 #define SYMO_EXPERIMENTS_BENCH_BENCH_H
 
 #include "cli/cli.h"
+#include "core/statistics.h"
 
 /* Speed and memory against limits that are measured in the same run.  A subject is one file ending
  * in one const bench_subject, and one row in BENCH_SUBJECT_LIST. */
@@ -57,9 +58,6 @@ void bench_add(bench_report *report, bench_row row, const char *format, ...);
 
 /* Sets a figure that stands at the top of the JSON. */
 void bench_figure(bench_report *report, const char *key, double value);
-
-/* The middle of n >= 1 numbers, which are sorted. */
-double bench_median(size_t n, double *values);
 
 /* Fills n numbers of the dtype with independent normals. */
 int bench_random(cli *c, symo_dtype dtype, size_t n, uint64_t seed, void *out);

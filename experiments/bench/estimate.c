@@ -214,8 +214,8 @@ static symo_status measure(bench_report *report, const symo_estimate_spec *spec,
     bare[r] = cli_seconds() - start;
     if (status != SYMO_OK) return status;
   }
-  out->estimate = bench_median(repeats, estimate);
-  out->floor = bench_median(repeats, bare);
+  out->estimate = symo_median(repeats, estimate);
+  out->floor = symo_median(repeats, bare);
   return SYMO_OK;
 }
 

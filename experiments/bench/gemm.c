@@ -10,7 +10,7 @@ enum { SIDE = 1024, MOST = 64 };
 
 static void add_rate(bench_report *report, const char *what, symo_dtype dtype, size_t n,
                      double flops, size_t repeats, double *seconds) {
-  double rate = flops / bench_median(repeats, seconds) / 1e9;
+  double rate = flops / symo_median(repeats, seconds) / 1e9;
   bench_add(report, (bench_row){.figure = rate, .unit = "GFLOP/s", .floor = NAN, .ratio = NAN},
             "%s %s %zu", what, symo_dtype_name(dtype), n);
 }
@@ -40,7 +40,7 @@ static int rates(bench_report *report, symo_dtype dtype, size_t repeats) {
     add_rate(report, "syrk", dtype, SIDE, n * n * n, repeats, syrk);
     bench_add(
         report,
-        (bench_row){.figure = bench_median(repeats, eigh), .unit = "s", .floor = NAN, .ratio = NAN},
+        (bench_row){.figure = symo_median(repeats, eigh), .unit = "s", .floor = NAN, .ratio = NAN},
         "eigh %s %d", symo_dtype_name(dtype), SIDE);
   }
   bench_gemm_destroy(&g);

@@ -196,7 +196,7 @@ static double middle(const figures *turns, size_t count, size_t offset, bool mea
     memcpy(&x, (const char *)&turns[i] + offset, sizeof x);
     values[i / part] += x / (double)part;
   }
-  return bench_median(count / part, values);
+  return symo_median(count / part, values);
 }
 
 static int measure(bench_report *report, gpt_bench *b, const char *name, figures *out) {

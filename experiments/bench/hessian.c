@@ -18,7 +18,7 @@ static symo_status repeat(bench_report *report, const compare_setup *s, const be
     cli_progress(report->c, "exact Hessian: %zu of %zu", r + 1, repeats);
     double here[3];
     for (int k = 0; k < 3; k++) here[k] = bench_gemm_rate(gemm);
-    rates[r] = bench_median(3, here);
+    rates[r] = symo_median(3, here);
     double start = cli_seconds();
     symo_status status = symo_problem_hessian(cli_context(report->c), &s->problem, s->theta, dense);
     seconds[r] = cli_seconds() - start;
@@ -77,8 +77,8 @@ static int run_net(bench_report *report, const char *net) {
     if (status != SYMO_OK) code = cli_fail_status(c, status);
   }
   if (code == CLI_DONE)
-    add_rows(report, name, symo_net_hessian_flops(setup.net), bench_median(repeats, seconds),
-             bench_median(repeats, rates));
+    add_rows(report, name, symo_net_hessian_flops(setup.net), symo_median(repeats, seconds),
+             symo_median(repeats, rates));
   symo_free(dense);
   bench_gemm_destroy(&gemm);
   compare_setup_destroy(&setup);

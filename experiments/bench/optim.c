@@ -229,10 +229,10 @@ static int measure(bench_report *report, const bench_shared *shared, const bench
     }
   }
   if (status != SYMO_OK) return cli_fail_status(report->c, status);
-  f->rest = bench_median(done, step[0]);
-  f->roots = bench_median(done, step[1]) - f->rest;
-  f->gemm = bench_median(2 * done, gemm);
-  f->stream = bench_median(2 * done, stream);
+  f->rest = symo_median(done, step[0]);
+  f->roots = symo_median(done, step[1]) - f->rest;
+  f->gemm = symo_median(2 * done, gemm);
+  f->stream = symo_median(2 * done, stream);
   return CLI_DONE;
 }
 

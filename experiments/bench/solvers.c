@@ -93,7 +93,7 @@ static int run_case(bench_report *report, const solver_case *k, double rate) {
   }
   release(&m);
   if (code != CLI_DONE) return code;
-  (void)bench_median(repeats, seconds); /* sorts them */
+  (void)symo_median(repeats, seconds); /* sorts them */
   double best = seconds[0], floor = flops / rate;
   bench_add(
       report,

@@ -1,5 +1,6 @@
 /* The table on the terminal. */
 #include "experiments/compare/report.h"
+#include "core/statistics.h"
 #include "core/text.h"
 #include "experiments/models/groups.h"
 
@@ -26,18 +27,12 @@ double compare_figure_of(const compare_figure *figure, const compare_row *row) {
   return value;
 }
 
-static int ascending(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
 enum { MOST = 64 };
 
 /* Of n values, which are sorted. */
 static compare_stat stat(double *values, size_t n) {
   if (n == 0) return (compare_stat){NAN, NAN, NAN};
-  qsort(values, n, sizeof *values, ascending);
-  double median = n % 2 == 1 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
+  const double median = symo_median(n, values);
   return (compare_stat){median, values[0], values[n - 1]};
 }
 

@@ -7,6 +7,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/statistics.h"
 #include "io/file.h"
 
 enum { LARGEST = 1 << 30 };
@@ -56,19 +57,13 @@ void train_curve_drop(train_curve *curve) {
 
 /* ---- medians ---- */
 
-static int ascending(const void *a, const void *b) {
-  const double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
 static double median_of(const char *text, const char *key, double *values) {
   size_t count = 0;
   for (json_t *line; (line = train_line_next(&text)) != NULL; json_decref(line)) {
     const double x = train_line_number(line, key);
     if (!isnan(x)) values[count++] = x;
   }
-  qsort(values, count, sizeof *values, ascending);
-  return count == 0 ? (double)NAN : 0.5 * (values[(count - 1) / 2] + values[count / 2]);
+  return symo_median(count, values);
 }
 
 symo_status train_metrics_medians(symo_context *context, const char *directory, size_t count,

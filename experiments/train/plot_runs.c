@@ -8,6 +8,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/statistics.h"
 #include "experiments/train/plot.h"
 #include "experiments/train/record.h"
 
@@ -98,16 +99,6 @@ static double figure(const train_curve *curve, const plot_view *view, size_t lin
   return sum / (double)count;
 }
 
-static int compare(const void *a, const void *b) {
-  const double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t count) {
-  qsort(values, count, sizeof *values, compare);
-  return count == 0 ? (double)NAN : 0.5 * (values[(count - 1) / 2] + values[count / 2]);
-}
-
 size_t plot_longest(const plot_runs *runs, const plot_group *group) {
   size_t most = 0;
   for (size_t r = 0; r < group->count; r++)
@@ -130,13 +121,13 @@ size_t plot_points(const plot_runs *runs, const plot_group *group, const plot_vi
     }
     if (n == 0) continue;
     points[count] = step;
-    points[2 * most + count] = median(scratch, n);
+    points[2 * most + count] = symo_median(n, scratch);
     points[3 * most + count] = low, points[4 * most + count] = high;
     n = 0;
     for (size_t r = 0; r < group->count; r++)
       if (line < runs->curves[group->runs[r]].count)
         scratch[n++] = runs->curves[group->runs[r]].seconds[line];
-    points[most + count++] = median(scratch, n);
+    points[most + count++] = symo_median(n, scratch);
   }
   return count;
 }
@@ -192,7 +183,7 @@ static double final_of(const plot_runs *runs, const plot_group *group, const plo
     }
     scratch[r] = curve->count > group->spec.steps ? last : INFINITY;
   }
-  return median(scratch, group->count);
+  return symo_median(group->count, scratch);
 }
 
 /* The best one first; those that did not end last. */
