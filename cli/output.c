@@ -3,8 +3,8 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/names.h"
 #include "core/text.h"
-#include "io/names.h"
 
 #include <math.h>
 #include <stdarg.h>

@@ -4,8 +4,8 @@
 #include "cli/parse.h"
 
 #include "core/alloc.h"
+#include "core/names.h"
 #include "core/text.h"
-#include "io/names.h"
 
 #include <assert.h>
 #include <errno.h>

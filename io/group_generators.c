@@ -7,8 +7,8 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/names.h"
 #include "io/group_json.h"
-#include "io/names.h"
 #include "io/safetensors.h"
 
 void symo_group_drop_generators(symo_generators *g) {

@@ -10,7 +10,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
-#include "io/names.h"
+#include "core/names.h"
 
 enum { MOST_GROUPS = 64, MOST_KEYS = 6 };
 

@@ -7,11 +7,11 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "core/names.h"
 #include "core/text.h"
 #include "groups/plan/layout.h"
 #include "hessian/hessian.h"
 #include "io/layout_json.h"
-#include "io/names.h"
 #include "io/safetensors.h"
 
 #include <symo/io.h>

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/names.h"
 #include "io/file.h"
-#include "io/names.h"
 
 const char *symo_json_type_name(json_type type) {
   switch (type) {

@@ -15,10 +15,10 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/names.h"
 #include "core/text.h"
 #include "io/file.h"
 #include "io/group_json.h"
-#include "io/names.h"
 
 #include <symo/io.h>
 

@@ -10,10 +10,10 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/names.h"
 #include "core/text.h"
 #include "io/atomic.h"
 #include "io/file.h"
-#include "io/names.h"
 
 enum { MAGIC = 8, ALIGNMENT = 64, LARGEST_HEADER = 65536 };
 

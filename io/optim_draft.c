@@ -9,7 +9,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
-#include "io/names.h"
+#include "core/names.h"
 #include "io/optim_spec.h"
 
 #include <symo/io.h>

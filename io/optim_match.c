@@ -7,9 +7,9 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/names.h"
 #include "core/text.h"
 #include "io/json.h"
-#include "io/names.h"
 #include "io/optim_spec.h"
 #include "optim/optim.h"
 

@@ -9,8 +9,8 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/names.h"
 #include "core/text.h"
-#include "io/names.h"
 #include "io/optim_spec.h"
 
 #include <symo/io.h>

@@ -10,10 +10,10 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/names.h"
 #include "core/text.h"
 #include "io/file.h"
 #include "io/json.h"
-#include "io/names.h"
 
 #include <symo/io.h>
 

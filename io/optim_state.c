@@ -14,9 +14,9 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/names.h"
 #include "io/checksum.h"
 #include "io/file.h"
-#include "io/names.h"
 #include "io/optim_match.h"
 #include "io/safetensors_file.h"
 #include "optim/optim.h"

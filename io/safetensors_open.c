@@ -8,9 +8,9 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/names.h"
 #include "core/text.h"
 #include "io/file.h"
-#include "io/names.h"
 #include "io/safetensors_file.h"
 
 enum { LENGTH_BYTES = 8, LARGEST_HEADER = 100000000, ADVICE = 64 };

@@ -3,8 +3,8 @@
 #include <stdio.h>
 
 #include "core/error.h"
+#include "core/names.h"
 #include "io/file.h"
-#include "io/names.h"
 #include "io/safetensors_file.h"
 
 enum { CHUNK = 16384, PART = 100 };

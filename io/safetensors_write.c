@@ -5,9 +5,9 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/names.h"
 #include "io/atomic.h"
 #include "io/json.h"
-#include "io/names.h"
 #include "io/safetensors.h"
 
 enum { LENGTH_BYTES = 8, ALIGNMENT = 8, WIDEST = 8 };

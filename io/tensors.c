@@ -4,9 +4,9 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/names.h"
 #include "core/text.h"
 #include "groups/plan/layout.h"
-#include "io/names.h"
 #include "io/safetensors.h"
 
 #include <symo/io.h>

@@ -13,8 +13,8 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/names.h"
 #include "core/text.h"
-#include "optim/suggest.h"
 
 typedef struct option_row {
   symo_option option;
@@ -95,24 +95,25 @@ const symo_option *symo_method_option(size_t index) {
 
 /* ---- words in lists of words ---- */
 
-static bool listed(const char *values, const char *word, suggestion *s) {
+static bool listed(const char *values, const char *word, symo_suggestion *s) {
   size_t length = strlen(word);
   for (const char *v = values; *v != 0;) {
     size_t n = strcspn(v, " ");
     if (n == length && memcmp(v, word, n) == 0) return true;
-    if (s != NULL) symo_suggest_known(s, v, n);
+    if (s != NULL) symo_suggestion_offer(s, v, n);
     v += n + (v[n] == ' ');
   }
   return false;
 }
 
 static const option_row *find_row(symo_context *context, const char *key) {
-  suggestion s = symo_suggest_start(key);
+  symo_suggestion s = {.name = key};
   for (size_t i = 0; i < NUM_ROWS; i++) {
     if (strcmp(rows[i].option.key, key) == 0) return &rows[i];
-    symo_suggest_known(&s, rows[i].option.key, strlen(rows[i].option.key));
+    symo_suggestion_offer(&s, rows[i].option.key, strlen(rows[i].option.key));
   }
-  symo_fail(context, SYMO_E_NAME, "method: \"%.40s\" is no option%s", key, symo_suggest(&s).text);
+  symo_fail(context, SYMO_E_NAME, "method: \"%.40s\" is no option%s", key,
+            symo_suggestion_text(&s).text);
   return NULL;
 }
 
@@ -147,16 +148,16 @@ static symo_status check_groups(symo_context *context, const char *where, const 
                      "%s: groups: %s has parameters (put it into the layout and say layout)", where,
                      name);
   if (group != NULL) return SYMO_OK;
-  suggestion s = symo_suggest_start(name);
-  symo_suggest_known(&s, "layout", 6);
-  symo_suggest_known(&s, alternate, sizeof alternate - 1);
+  symo_suggestion s = {.name = name};
+  symo_suggestion_offer(&s, "layout", 6);
+  symo_suggestion_offer(&s, alternate, sizeof alternate - 1);
   for (size_t i = 0; i < symo_group_count(); i++) {
     const char *known = symo_group_name(symo_group_at(i));
-    symo_suggest_known(&s, known, strlen(known));
+    symo_suggestion_offer(&s, known, strlen(known));
   }
   return symo_fail(context, SYMO_E_NAME,
                    "%s: groups: \"%.40s\" (must be layout, alternate, or a group)%s", where, name,
-                   symo_suggest(&s).text);
+                   symo_suggestion_text(&s).text);
 }
 
 /* ---- checks ---- */
@@ -164,10 +165,10 @@ static symo_status check_groups(symo_context *context, const char *where, const 
 static symo_status check_name(symo_context *context, const option_row *row, const char *where,
                               const char *value) {
   if (row->option.values == NULL) return check_groups(context, where, value);
-  suggestion s = symo_suggest_start(value);
+  symo_suggestion s = {.name = value};
   if (listed(row->option.values, value, &s)) return SYMO_OK;
   return symo_fail(context, SYMO_E_NAME, "%s: %s: \"%.40s\" (must be one of: %s)%s", where,
-                   row->option.key, value, row->option.values, symo_suggest(&s).text);
+                   row->option.key, value, row->option.values, symo_suggestion_text(&s).text);
 }
 
 static symo_status check_number(symo_context *context, const option_row *row, const char *where,

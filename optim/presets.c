@@ -17,8 +17,8 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/names.h"
 #include "optim/method.h"
-#include "optim/suggest.h"
 
 typedef struct preset_row {
   const char *name, *summary, *settings;
@@ -129,10 +129,10 @@ static symo_status apply_settings(symo_context *context, const char *settings,
 symo_status symo_method_preset(symo_context *context, const char *name, symo_method *out) {
   if (name == NULL || out == NULL)
     return symo_fail_null(context, "method_preset", name == NULL ? "name" : "out");
-  suggestion s = symo_suggest_start(name);
+  symo_suggestion s = {.name = name};
   for (size_t i = 0; i < NUM_PRESETS; i++) {
     if (strcmp(table[i].name, name) != 0) {
-      symo_suggest_known(&s, table[i].name, strlen(table[i].name));
+      symo_suggestion_offer(&s, table[i].name, strlen(table[i].name));
       continue;
     }
     symo_method method = base;
@@ -142,5 +142,5 @@ symo_status symo_method_preset(symo_context *context, const char *name, symo_met
     return status;
   }
   return symo_fail(context, SYMO_E_NAME, "method: there is no preset \"%.40s\"%s", name,
-                   symo_suggest(&s).text);
+                   symo_suggestion_text(&s).text);
 }

@@ -3,9 +3,9 @@
 #include "experiments/commands/commands.h"
 #include "experiments/inputs/data.h"
 
+#include "core/names.h"
 #include "groups/instance.h"
 #include "groups/plan/group_text.h"
-#include "io/names.h"
 
 #include <ctype.h>
 #include <stdio.h>

@@ -3,13 +3,13 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/names.h"
 #include "core/text.h"
 #include "experiments/data/bpe.h"
 #include "experiments/data/unicode.h"
 #include "io/checksum.h"
 #include "io/file.h"
 #include "io/json.h"
-#include "io/names.h"
 
 enum { LIMIT = 1 << 28, MOST = 1 << 26, POINTS = 0x144 }; /* 0x144: the last byte is U+0143 */
 

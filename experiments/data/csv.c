@@ -5,10 +5,10 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/names.h"
 #include "core/text.h"
 #include "experiments/data/csv.h"
 #include "io/file.h"
-#include "io/names.h"
 
 /* A label remains where it is, without its quotes, in the text. */
 static symo_status read_label(csv_table *t, const csv_cursor *c, const char *at,

@@ -6,9 +6,9 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/names.h"
 #include "core/text.h"
 #include "experiments/data/csv.h"
-#include "io/names.h"
 
 enum { MAX_CLASSES = 65536, AUTO_CLASSES = 100, LABEL_TEXT = CSV_FIELD };
 static const double largest_label =

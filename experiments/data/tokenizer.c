@@ -7,11 +7,11 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/names.h"
 #include "core/text.h"
 #include "experiments/data/bpe.h"
 #include "experiments/data/unicode.h"
 #include "io/json.h"
-#include "io/names.h"
 
 enum { POINTS = 0x110000 };
 #define NONE UINT32_MAX

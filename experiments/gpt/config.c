@@ -10,9 +10,9 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/names.h"
 #include "io/file.h"
 #include "io/json.h"
-#include "io/names.h"
 
 enum { PATH = 4096, LIMIT = 1 << 24 };
 

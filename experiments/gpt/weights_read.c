@@ -4,10 +4,10 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/names.h"
 #include "core/text.h"
 #include "experiments/gpt/config.h"
 #include "experiments/gpt/names.h"
-#include "io/names.h"
 #include "io/optim_state.h"
 
 typedef struct reader {

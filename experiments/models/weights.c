@@ -7,9 +7,9 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "core/names.h"
 #include "experiments/gpt/names.h"
 #include "experiments/gpt/weights.h"
-#include "io/names.h"
 #include "io/optim_state.h"
 
 /* ---- which form ---- */

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/names.h"
 #include "core/text.h"
 #include "experiments/train/tasks.h"
-#include "io/names.h"
 
 typedef enum field_kind { TEXT, FLAG, COUNT, NUMBER } field_kind;
 

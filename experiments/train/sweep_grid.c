@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/names.h"
 #include "experiments/train/sweep.h"
-#include "io/names.h"
 
 /* ---- axes ---- */
 

@@ -9,8 +9,8 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/names.h"
 #include "core/text.h"
-#include "io/names.h"
 
 /* More than any rule makes: values have 8 atoms, and 8 values meet at most. */
 enum { ROOM_ATOMS = 32, ROOM_LIMITS = 192, ROOM_PARAMETERS = 16 };

@@ -6,8 +6,8 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/names.h"
 #include "core/text.h"
-#include "io/names.h"
 
 static const struct {
   const char *name;

@@ -7,10 +7,10 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/names.h"
 #include "core/text.h"
 #include "io/file.h"
 #include "io/json.h"
-#include "io/names.h"
 #include "net/symmetries/graph.h"
 
 enum { LARGEST_FILE = 1 << 24, AT = 32, PATH = 80, ITEM = 112, MOST_KEYS = 40 };

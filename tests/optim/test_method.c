@@ -134,6 +134,7 @@ Test(optim_method, mistakes_are_explained) {
   } rows[] = {
       {"momentun", "0.9", SYMO_E_NAME, "did you mean momentum?"},
       {"weightdecay", "0.9", SYMO_E_NAME, "did you mean weight_decay?"},
+      {"rl", "0.9", SYMO_E_NAME, "did you mean lr?"}, /* a swap of neighbours is one change */
       {"zzzzzzzz", "0.9", SYMO_E_NAME, "is no option"},
       {"lr", "-1", SYMO_E_ARGUMENT, "from 0 to 1000000"},
       {"lr", "nan", SYMO_E_ARGUMENT, "number"},

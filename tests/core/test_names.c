@@ -1,10 +1,10 @@
 /* Names for messages, likeness of names, UTF-8, JSON strings. */
-#include "io/names.h"
+#include "core/names.h"
 
 #include "io/json.h"
 #include "tests/support/testing.h"
 
-Test(io_names, escapes_json) {
+Test(names, escapes_json) {
   symo_text text = {0};
   symo_json_add_string(&text, "a\"b\\c\n\x01\xC3\xA9");
   symo_json_add_string(&text, "");
@@ -14,7 +14,7 @@ Test(io_names, escapes_json) {
   cr_no_leaks();
 }
 
-Test(io_names, quotes_names) {
+Test(names, quotes_names) {
   cr_assert_str_eq(symo_quoted("w1\n\x7f").text, "w1??");
   char name[300];
   memset(name, 'x', sizeof name - 1);
@@ -33,7 +33,7 @@ Test(io_names, quotes_names) {
   }
 }
 
-Test(io_names, quotes_shapes) {
+Test(names, quotes_shapes) {
   const size_t shape[] = {3,
                           4,
                           18446744073709551615u,
@@ -46,7 +46,7 @@ Test(io_names, quotes_shapes) {
   cr_assert(strlen(cut.text) < sizeof cut.text && strstr(cut.text, "...]") != NULL);
 }
 
-Test(io_names, finds_the_name_that_was_meant) {
+Test(names, finds_the_name_that_was_meant) {
   static const char *const known[] = {"identity", "permutation", "signed-permutation", "dim"};
   cr_assert_str_eq(symo_did_you_mean("idntity", 4, known).text, "; did you mean \"identity\"?");
   cr_assert_str_eq(symo_did_you_mean("permuattion", 4, known).text,
@@ -60,7 +60,18 @@ Test(io_names, finds_the_name_that_was_meant) {
   cr_assert_str_eq(symo_did_you_mean("x", 4, known).text, "");
 }
 
-Test(io_names, knows_utf8) {
+Test(names, takes_parts_of_a_list_without_quotes) {
+  static const char list[] = "cyclic orthogonal";
+  symo_suggestion s = {.name = "ortogonal"};
+  cr_assert_str_eq(symo_suggestion_text(&s).text, "");
+  symo_suggestion_offer(&s, list, 6);
+  cr_assert_str_eq(symo_suggestion_text(&s).text, "");
+  symo_suggestion_offer(&s, list + 7, 10);
+  symo_suggestion_offer(&s, "orthogonals", 11); /* further away */
+  cr_assert_str_eq(symo_suggestion_text(&s).text, "; did you mean orthogonal?");
+}
+
+Test(names, knows_utf8) {
   static const char *const good[] = {"",
                                      "abc",
                                      "\xC3\xA9",

@@ -1,6 +1,6 @@
-/* Names made fit for messages.  Likeness of names is the optimal string alignment distance:
- * insertions, deletions, replacements and swaps of neighbours, one each. */
-#include "io/names.h"
+/* Names in messages.  The distance of two names is that of optimal string alignment: the least number
+ * of insertions, deletions, replacements and swaps of neighbours. */
+#include "core/names.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -46,11 +46,9 @@ enum { LONGEST = 40 };
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
-/* Distance of two names of at most LONGEST characters, letters of either case being one apart at
- * most.  Three rows of the usual table are kept. */
-static size_t distance(const char *a, const char *b) {
+/* Distance of two names of at most LONGEST bytes.  Three rows of the usual table are kept. */
+static size_t distance(const char *a, size_t na, const char *b, size_t nb) {
   size_t rows[3][LONGEST + 1];
-  size_t na = strlen(a), nb = strlen(b);
   for (size_t j = 0; j <= nb; ++j) rows[0][j] = j;
   for (size_t i = 1; i <= na; ++i) {
     size_t *now = rows[i % 3];
@@ -67,19 +65,31 @@ static size_t distance(const char *a, const char *b) {
   return rows[na % 3][nb];
 }
 
-symo_quote symo_did_you_mean(const char *name, size_t count, const char *const *known) {
+void symo_suggestion_offer(symo_suggestion *s, const char *known, size_t length) {
+  size_t own = strlen(s->name);
+  if (own == 0 || own > LONGEST || length > LONGEST) return;
+  size_t d = distance(s->name, own, known, length);
+  /* A third of the letters may differ; of a short name, one. */
+  if ((s->best != NULL && d >= s->distance) || d > 1 + own / 3 || d >= own) return;
+  s->best = known;
+  s->length = length;
+  s->distance = d;
+}
+
+static symo_quote text_of(const symo_suggestion *s, const char *mark) {
   symo_quote quote = {""};
-  size_t length = strlen(name), best = SIZE_MAX;
-  if (length == 0 || length > LONGEST) return quote;
-  for (size_t i = 0; i < count; ++i) {
-    if (strlen(known[i]) > LONGEST) continue;
-    size_t d = distance(name, known[i]);
-    /* A third of the letters may differ; of a short name, one. */
-    if (d >= best || d > 1 + length / 3 || d >= length) continue;
-    best = d;
-    snprintf(quote.text, sizeof quote.text, "; did you mean \"%s\"?", known[i]);
-  }
+  if (s->best != NULL)
+    snprintf(quote.text, sizeof quote.text, "; did you mean %s%.*s%s?", mark, (int)s->length,
+             s->best, mark);
   return quote;
+}
+
+symo_quote symo_suggestion_text(const symo_suggestion *s) { return text_of(s, ""); }
+
+symo_quote symo_did_you_mean(const char *name, size_t count, const char *const *known) {
+  symo_suggestion s = {.name = name};
+  for (size_t i = 0; i < count; ++i) symo_suggestion_offer(&s, known[i], strlen(known[i]));
+  return text_of(&s, "\"");
 }
 
 /* ---- UTF-8 ---- */
