@@ -58,10 +58,13 @@ typedef struct cli_option {
 
 typedef struct cli_command {
   const char *name;
-  const char *summary;       /* one line, for `symo help` */
-  const char *description;   /* what it does; lines of at most 78 columns */
-  const char *example;       /* one or more lines of shell */
-  const char *no;            /* when it exits with 1; NULL: never */
+  const char *summary;     /* one line, for `symo help` */
+  const char *description; /* what it does; lines of at most 78 columns */
+  const char *example;     /* one or more lines of shell */
+  const char *no;          /* when it exits with 1; NULL: never */
+  /* Adds to out[0..size) what stands for "{WHAT}" in the texts above, help and choices: rows of a
+   * registry.  NULL: the texts are as they stand. */
+  void (*list)(const char *what, char *out, size_t size);
   const cli_option *options; /* --threads, --plugin, --help and, with .json, --json are added */
   bool json;
   int (*run)(cli *c);

@@ -32,8 +32,28 @@ static void print_wrapped(const char *text) {
 /* A bound that large is for the machine; the message of a number beyond it names it. */
 static const double no_bound = 1e8;
 
-static void print_row(const cli_option *o) {
-  char text[1536], range[96] = "", choices[640] = "", extra[128] = "";
+const char *cli_expand(const cli_command *command, const char *text, char *out, size_t size) {
+  if (command->list == NULL) return text;
+  size_t used = 0;
+  out[0] = '\0';
+  while (*text && used + 1 < size) {
+    size_t length = strcspn(text, "{");
+    const char *end = text[length] ? strchr(text + length, '}') : NULL;
+    used += (size_t)snprintf(out + used, size - used, "%.*s", (int)length, text);
+    text += length;
+    if (end == NULL || used + 1 >= size) break;
+    char what[32];
+    (void)snprintf(what, sizeof what, "%.*s", (int)(end - text - 1), text + 1);
+    command->list(what, out + used, size - used);
+    used += strlen(out + used);
+    text = end + 1;
+  }
+  return out;
+}
+
+static void print_row(const cli_command *command, const cli_option *o) {
+  char text[1536], room[1024], range[96] = "", choices[640] = "", extra[128] = "";
+  const char *help = cli_expand(command, o->help, room, sizeof room);
   bool bounded = o->min != 0 || o->max != 0;
   if (bounded && isfinite(o->min) && o->max < no_bound)
     (void)snprintf(range, sizeof range, " From %s to %s.", symo_decimal_of(o->min).text,
@@ -43,7 +63,9 @@ static void print_row(const cli_option *o) {
   else if (bounded)
     (void)snprintf(range, sizeof range, " At most %s.", symo_decimal_of(o->max).text);
   if (o->choices) {
-    (void)snprintf(choices, sizeof choices, " One of: %s.", o->choices);
+    char list[600];
+    (void)snprintf(choices, sizeof choices, " One of: %s.",
+                   cli_expand(command, o->choices, list, sizeof list));
     for (char *p = choices; *p; p++)
       if (*p == '|') *p = ' ';
   }
@@ -51,9 +73,9 @@ static void print_row(const cli_option *o) {
     (void)snprintf(extra, sizeof extra, " Required.");
   else if (o->fallback)
     (void)snprintf(extra, sizeof extra, " Default: %s.", o->fallback);
-  size_t length = strlen(o->help);
-  const char *stop = length > 0 && o->help[length - 1] == '.' ? "" : ".";
-  (void)snprintf(text, sizeof text, "%s%s%s%s%s%s", o->help, stop, choices, range,
+  size_t length = strlen(help);
+  const char *stop = length > 0 && help[length - 1] == '.' ? "" : ".";
+  (void)snprintf(text, sizeof text, "%s%s%s%s%s%s", help, stop, choices, range,
                  o->kind == CLI_LIST ? " May be repeated." : "", extra);
   bool operand = o->kind == CLI_OPERAND;
   printf("  %s%s%s%s\n", operand ? "" : "--", o->name, operand || !o->arg ? "" : " ",
@@ -76,11 +98,13 @@ static void print_usage(const cli_command *command) {
 
 void cli_help_command(const cli_command *command) {
   print_usage(command);
-  printf("%s\n\nOptions:\n", command->description);
+  char room[4096];
+  printf("%s\n\nOptions:\n", cli_expand(command, command->description, room, sizeof room));
   const cli_option *o = NULL, *last = NULL;
   /* Of words that mean the same (DIR2, DIR3, ..) the first is explained. */
   for (size_t i = 0; (o = cli_row(command, i)); last = o, i++)
-    if (last == NULL || o->kind != CLI_OPERAND || strcmp(o->help, last->help) != 0) print_row(o);
+    if (last == NULL || o->kind != CLI_OPERAND || strcmp(o->help, last->help) != 0)
+      print_row(command, o);
   printf("\nExample:\n");
   for (const char *p = command->example; *p;) {
     size_t length = strcspn(p, "\n");

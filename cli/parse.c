@@ -106,7 +106,9 @@ static int check_choice(cli *c, const cli_option *o, const char *text) {
   char names[MAX_CHOICES][MAX_CHOICE + 1];
   const char *list[MAX_CHOICES];
   size_t n = 0;
-  for (const char *p = o->choices; *p && n < MAX_CHOICES; n++) {
+  char room[960];
+  const char *choices = cli_expand(c->command, o->choices, room, sizeof room);
+  for (const char *p = choices; *p && n < MAX_CHOICES; n++) {
     size_t length = strcspn(p, "|");
     assert(length <= MAX_CHOICE);
     memcpy(names[n], p, length);
@@ -118,7 +120,7 @@ static int check_choice(cli *c, const cli_option *o, const char *text) {
   char what[160];
   label_of(o, what, sizeof what);
   char hint[1024];
-  (void)snprintf(hint, sizeof hint, "choose one of %s", o->choices);
+  (void)snprintf(hint, sizeof hint, "choose one of %s", choices);
   for (char *p = hint; *p; p++)
     if (*p == '|') *p = ' ';
   return cli_unknown(c, what, text, n, list, hint);

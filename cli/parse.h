@@ -36,6 +36,10 @@ void cli_release(cli *c);
 /* The rows of a command, its own first and then the common ones; NULL past the end. */
 const cli_option *cli_row(const cli_command *command, size_t index);
 
+/* text with what `list` of the command puts in place of each "{WHAT}", in out and cut to size; text
+ * itself where the command has no `list`. */
+const char *cli_expand(const cli_command *command, const char *text, char *out, size_t size);
+
 void cli_help_all(const cli_command *const *commands);
 void cli_help_command(const cli_command *command);
 

@@ -9,6 +9,9 @@ static symo_status apply(estimate_block *b) {
 const symo_estimator symo_estimator_covariance = {
     .name = "covariance",
     .summary = "C_g, the orbit average of g g'",
+    .help = "the averaged outer product C_g of the gradient",
+    .target = ESTIMATE_FISHER,
+    .curve = {"blue", 3, 2, 1.5},
     .eigh = EIGH_NEVER,
     .coupling = SYMO_COUPLED,
     .grad_power = 2,

@@ -440,14 +440,17 @@ static symo_status check_job(const job *j) {
     return symo_fail(context, SYMO_E_ARGUMENT, "estimate: no gradient (pass at least one)");
   symo_status status = symo_check_damping(context, "estimate", j->spec.damping);
   if (status != SYMO_OK) return status;
+  char names[256];
+  symo_estimator_list(symo_estimator_can_scale, ", ", " and ", names, sizeof names);
   if (j->spec.scale && !e->can_scale)
-    return symo_fail(context, SYMO_E_ARGUMENT,
-                     "estimate: scale has no meaning for %s (h-g and h-g-bd have it)", e->name);
+    return symo_fail(context, SYMO_E_ARGUMENT, "estimate: scale has no meaning for %s (%s have it)",
+                     e->name, names);
+  symo_estimator_list(symo_estimator_needs_parameters, ", ", " and ", names, sizeof names);
   if (j->spec.damping > 0 && !e->params && !j->spec.scale)
     return symo_fail(context, SYMO_E_ARGUMENT,
-                     "estimate: damping is added to C_t, which %s does not use (h-pd and h-star "
-                     "do; when solving, damping goes to the solve)",
-                     e->name);
+                     "estimate: damping is added to C_t, which %s does not use (%s do; when "
+                     "solving, damping goes to the solve)",
+                     e->name, names);
   if (j->with_params && j->params == NULL)
     return symo_fail(context, SYMO_E_ARGUMENT, "estimate: %s%s needs the parameters (pass them)",
                      e->name, j->spec.scale ? " with scale" : "");

@@ -41,8 +41,23 @@ typedef struct estimate_stack {
 /* When `apply` makes an eigendecomposition, for which the driver takes memory. */
 typedef enum estimate_eigh { EIGH_NEVER, EIGH_UNLESS_RANK_ONE, EIGH_ALWAYS } estimate_eigh;
 
+/* What an estimate is of: the Fisher matrix, the absolute value |H| (both positive semi-definite),
+ * or H itself (indefinite). */
+typedef enum estimate_target { ESTIMATE_FISHER, ESTIMATE_ABS, ESTIMATE_HESSIAN } estimate_target;
+
+/* The estimator in pictures: a colour of the palette by its name ("blue"), dash and point as gnuplot
+ * numbers them, the width of the line. */
+typedef struct estimate_curve {
+  const char *colour;
+  int dash, point;
+  double width;
+} estimate_curve;
+
 struct symo_estimator {
   const char *name, *summary;
+  const char *help; /* its line in `symo estimate --help` */
+  estimate_target target;
+  estimate_curve curve;
   estimate_eigh eigh;
   symo_coupling coupling;
   bool cross;      /* starts from C_gt + C_gt' instead of C_g */
@@ -53,6 +68,12 @@ struct symo_estimator {
   symo_status (*apply)(estimate_block *block);
   symo_status (*apply_stack)(estimate_stack *stack); /* NULL: only `apply` */
 };
+
+/* Names of all estimators for which `has` holds (NULL: of all): "a", "a, b" with `last` NULL, and
+ * with `last` " and " "a, b and c". */
+void symo_estimator_list(bool (*has)(const symo_estimator *estimator), const char *between,
+                         const char *last, char *out, size_t size);
+bool symo_estimator_can_scale(const symo_estimator *estimator);
 
 #define SYMO_ESTIMATOR_LIST(X)                                                                     \
   X(covariance)                                                                                    \

@@ -1,4 +1,5 @@
 /* The registry of estimators. */
+#include <stdio.h>
 #include <string.h>
 
 #include "hessian/estimator.h"
@@ -32,4 +33,18 @@ bool symo_estimator_needs_parameters(const symo_estimator *estimator) {
 }
 symo_coupling symo_estimator_coupling(const symo_estimator *estimator) {
   return estimator == NULL ? SYMO_COUPLED : estimator->coupling;
+}
+bool symo_estimator_can_scale(const symo_estimator *estimator) { return estimator->can_scale; }
+
+void symo_estimator_list(bool (*has)(const symo_estimator *estimator), const char *between,
+                         const char *last, char *out, size_t size) {
+  size_t total = 0, done = 0, used = 0;
+  for (size_t i = 0; i < symo_estimator_count(); i++) total += has == NULL || has(table[i]);
+  out[0] = '\0';
+  for (size_t i = 0; i < symo_estimator_count() && used < size; i++) {
+    if (has != NULL && !has(table[i])) continue;
+    const char *before = done == 0 ? "" : done + 1 == total && last != NULL ? last : between;
+    used += (size_t)snprintf(out + used, size - used, "%s%s", before, table[i]->name);
+    done++;
+  }
 }

@@ -93,6 +93,9 @@ static symo_status apply(estimate_block *b) {
 const symo_estimator symo_estimator_h_pd = {
     .name = "h-pd",
     .summary = "the positive semi-definite M with M C_t M = C_g",
+    .help = "the geometric mean of C_g and the inverse of C_t (positive)",
+    .target = ESTIMATE_ABS,
+    .curve = {"blue", 1, 7, 2.5},
     .eigh = EIGH_ALWAYS,
     .coupling = SYMO_COUPLED,
     .params = true,

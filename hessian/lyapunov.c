@@ -34,6 +34,9 @@ static symo_status apply(estimate_block *b) {
 const symo_estimator symo_estimator_h_star = {
     .name = "h-star",
     .summary = "symmetric least squares C_t M + M C_t = C_gt + C_gt'; indefinite",
+    .help = "the least-squares fit (indefinite)",
+    .target = ESTIMATE_HESSIAN,
+    .curve = {"purple", 1, 11, 2},
     .eigh = EIGH_ALWAYS,
     .coupling = SYMO_COUPLED,
     .cross = true,

@@ -10,6 +10,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "hessian/estimator.h"
 
 /* ---- layouts ---- */
 
@@ -151,7 +152,7 @@ typedef struct model {
   symo_status (*layout)(symo_context *context, symo_layout **out);
   symo_dtype dtype;
   size_t repeats;
-  const char *const *estimators; /* ends with NULL */
+  bool parameters; /* also estimators that need the parameters */
 } model;
 
 typedef struct vectors {
@@ -241,11 +242,11 @@ static void add_rows(bench_report *report, const char *name, const symo_plan *pl
             "%s peak memory", name);
 }
 
-static int run_case(bench_report *report, const model *m, const vectors *v, const char *estimator,
-                    const char *name) {
+static int run_case(bench_report *report, const model *m, const vectors *v,
+                    const symo_estimator *estimator, const char *name) {
   symo_context *context = cli_context(report->c);
   symo_estimate_spec spec = symo_estimate_spec_default();
-  spec.estimator = symo_estimator_find(estimator);
+  spec.estimator = estimator;
   symo_plan *plan = NULL;
   symo_plan_spec want = symo_plan_spec_default();
   want.dtype = m->dtype;
@@ -275,29 +276,31 @@ static bool wanted(const bench_report *report, const char *name) {
 }
 
 static int run_model(bench_report *report, const model *m) {
-  char names[8][64];
+  char names[16][96];
+  const symo_estimator *estimators[16];
   size_t n = 0, chosen = 0;
-  for (; m->estimators[n] != NULL; n++) {
+  for (size_t i = 0; i < symo_estimator_count() && n < 16; i++) {
+    const symo_estimator *e = symo_estimator_at(i);
+    if (e->target != ESTIMATE_ABS || (e->params && !m->parameters)) continue;
     (void)snprintf(names[n], sizeof names[n], "estimate %s %s %s", m->name,
-                   symo_dtype_name(m->dtype), m->estimators[n]);
+                   symo_dtype_name(m->dtype), e->name);
     if (wanted(report, names[n])) chosen++;
+    estimators[n++] = e;
   }
   if (chosen == 0) return CLI_DONE;
   vectors v = {0};
   cli_progress(report->c, "%s: drawing numbers", m->name);
   int code = vectors_create(report->c, m, &v);
   for (size_t i = 0; i < n && code == CLI_DONE; i++)
-    if (wanted(report, names[i])) code = run_case(report, m, &v, m->estimators[i], names[i]);
+    if (wanted(report, names[i])) code = run_case(report, m, &v, estimators[i], names[i]);
   vectors_destroy(&v);
   return code;
 }
 
 static int run(bench_report *report) {
-  static const char *const all[] = {"h-g", "h-g-bd", "h-pd", NULL};
-  static const char *const gradient_only[] = {"h-g", "h-g-bd", NULL};
-  static const model models[] = {{"mlp-2M", mlp_layout, SYMO_F32, 15, all},
-                                 {"mlp-2M", mlp_layout, SYMO_F64, 15, all},
-                                 {"gpt2-124M", gpt2_layout, SYMO_F32, 3, gradient_only}};
+  static const model models[] = {{"mlp-2M", mlp_layout, SYMO_F32, 15, true},
+                                 {"mlp-2M", mlp_layout, SYMO_F64, 15, true},
+                                 {"gpt2-124M", gpt2_layout, SYMO_F32, 3, false}};
   for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
     int code = run_model(report, &models[i]);
     if (code != CLI_DONE) return code;

@@ -5,6 +5,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/text.h"
+#include "hessian/estimator.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -44,9 +45,10 @@ static int check_flags(cli *c, job *j) {
   j->spec.damping = cli_double(c, "damping");
   j->spec.scale = cli_flag(c, "scale");
   bool needs = symo_estimator_needs_parameters(j->spec.estimator);
-  bool scalable = strncmp(name, "h-g", 3) == 0;
-  if (j->spec.scale && !scalable)
-    return cli_fail(c, CLI_USAGE, "--scale: means nothing for %s (it is for h-g and h-g-bd)", name);
+  char scalable[256];
+  symo_estimator_list(symo_estimator_can_scale, ", ", " and ", scalable, sizeof scalable);
+  if (j->spec.scale && !symo_estimator_can_scale(j->spec.estimator))
+    return cli_fail(c, CLI_USAGE, "--scale: means nothing for %s (it is for %s)", name, scalable);
   (void)cli_list(c, "grad", &j->count);
   (void)cli_list(c, "param", &j->num_params);
   if (j->num_params == 0 && (needs || j->spec.scale))
@@ -226,6 +228,24 @@ static int run(cli *c) {
   return code;
 }
 
+/* What the texts below leave to the registry. */
+static void list(const char *what, char *out, size_t size) {
+  if (strcmp(what, "choices") == 0) {
+    symo_estimator_list(NULL, "|", NULL, out, size);
+  } else if (strcmp(what, "params") == 0) {
+    symo_estimator_list(symo_estimator_needs_parameters, ", ", NULL, out, size);
+  } else if (strcmp(what, "damped") == 0) {
+    symo_estimator_list(symo_estimator_needs_parameters, ", ", " and ", out, size);
+  } else if (strcmp(what, "scaled") == 0) {
+    symo_estimator_list(symo_estimator_can_scale, ", ", NULL, out, size);
+  } else {
+    size_t used = 0;
+    for (size_t i = 0; i < symo_estimator_count() && used < size; i++)
+      used += (size_t)snprintf(out + used, size - used, "  %-10s  %s\n", symo_estimator_at(i)->name,
+                               symo_estimator_at(i)->help);
+  }
+}
+
 static const cli_option options[] = {
     CLI_LAYOUT_ROW,
     {.name = "grad",
@@ -240,11 +260,11 @@ static const cli_option options[] = {
      .kind = CLI_LIST,
      .help =
          "Parameters at which the gradient was taken, in the same form: one for all gradients or "
-         "one for each. Needed by h-pd, h-star and --scale"},
+         "one for each. Needed by {params} and --scale"},
     {.name = "estimator",
      .arg = "NAME",
      .kind = CLI_CHOICE,
-     .choices = "covariance|h-g|h-g-bd|h-pd|h-star",
+     .choices = "{choices}",
      .required = true,
      .help = "Which estimate"},
     {.name = "centered",
@@ -256,8 +276,8 @@ static const cli_option options[] = {
      .min = 0,
      .max = INFINITY,
      .fallback = "0",
-     .help = "Added to the averaged parameter covariance C_t of h-pd and h-star"},
-    {.name = "scale", .kind = CLI_FLAG, .help = "h-g, h-g-bd: divide by sqrt(tr C_t / m)"},
+     .help = "Added to the averaged parameter covariance C_t of {damped}"},
+    {.name = "scale", .kind = CLI_FLAG, .help = "{scaled}: divide by sqrt(tr C_t / m)"},
     {.name = "out", .arg = "FILE", .kind = CLI_STRING, .help = "Write the estimate (safetensors)"},
     {.name = "dense",
      .arg = "FILE",
@@ -273,15 +293,12 @@ const cli_command cli_command_estimate = {
     .description =
         "Averages the gradient (and parameters) over the group of the layout in closed form\n"
         "and makes from the averages an estimate of the Hessian:\n"
-        "  covariance  the averaged outer product C_g of the gradient\n"
-        "  h-g         its square root\n"
-        "  h-g-bd      the same with blocks between tensors left out\n"
-        "  h-pd        the geometric mean of C_g and the inverse of C_t (positive)\n"
-        "  h-star      the least-squares fit (indefinite)\n"
+        "{rows}"
         "Numbers are computed in the type of the layout, else of the data.",
     .example =
         "symo estimate --layout net.json --grad grad.safetensors --param theta.safetensors \\\n"
         "     --estimator h-pd --damping 1e-6 --out hessian.safetensors",
+    .list = list,
     .options = options,
     .json = true,
     .run = run};

@@ -2,18 +2,42 @@
  * with |H| over decrease by the damped step, against numbers to keep and seconds to form.  Groups
  * are letters, estimators are colours and points; what others use stands there for comparison. */
 #include "experiments/compare/sweep.h"
+#include "hessian/estimator.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Estimates whose points are drawn: not the covariance, which is no estimate of H, nor h-star,
- * which is one of H itself.  The unit matrix costs nothing: a line. */
-static const char *const drawn[] = {"h-g-bd", "h-g", "h-pd", "shampoo", "kfac", "diagonal"};
+/* Estimates whose points are drawn: those of |H|, blocked ones first, then what others use.  The
+ * unit matrix costs nothing: a line. */
+static const char *const others[] = {"shampoo", "kfac", "diagonal"};
 /* Letters stand on different sides of the marks of different estimates. */
 static const char *const beside[] = {"right offset -0.7,0.1", "left offset 0.7,0.3",
                                      "left offset 0.7,-0.3"};
-enum { DRAWN = sizeof drawn / sizeof drawn[0], OF_GROUPS = 3, MOST_LABEL = COMPARE_SWEEP_MOST + 1 };
+enum {
+  OTHERS = sizeof others / sizeof others[0],
+  SIDES = sizeof beside / sizeof beside[0],
+  DRAWN = 13 + OTHERS, /* at most */
+  MOST_LABEL = COMPARE_SWEEP_MOST + 1
+};
+
+typedef struct drawing {
+  const char *names[DRAWN];
+  size_t count, of_groups; /* the first of_groups are the library's */
+} drawing;
+
+static drawing drawing_of(void) {
+  drawing d = {.count = 0};
+  for (int blocked = 1; blocked >= 0; blocked--)
+    for (size_t i = 0; i < symo_estimator_count() && d.count + OTHERS < DRAWN; i++) {
+      const symo_estimator *e = symo_estimator_at(i);
+      if (e->target == ESTIMATE_ABS && (e->coupling == SYMO_BLOCKED) == blocked)
+        d.names[d.count++] = e->name;
+    }
+  d.of_groups = d.count;
+  for (size_t i = 0; i < OTHERS; i++) d.names[d.count++] = others[i];
+  return d;
+}
 
 static const char *const worth_titles[] = {"cosine with |H|",
                                            "decrease by the best damped step (1: that of |H|)"};
@@ -26,6 +50,7 @@ typedef struct mark {
 } mark;
 
 typedef struct panel {
+  drawing drawn;
   mark marks[DRAWN][COMPARE_SWEEP_MOST];
   size_t count[DRAWN];
   double least[2], most[2]; /* of x and y over all marks that are finite */
@@ -69,25 +94,27 @@ static void merge(panel *p, size_t k) {
 }
 
 static void fill(const compare_sweep *sweep, int row, int column, panel *p) {
-  *p = (panel){.least = {(double)INFINITY, (double)INFINITY}, .identity = NAN};
-  for (size_t k = 0; k < DRAWN; k++)
-    for (size_t i = 0; i < (k < OF_GROUPS ? sweep->count : 1); i++) {
-      mark m = {cost(sweep, i, drawn[k], column), worth(sweep, i, drawn[k], row), {0}};
+  *p = (panel){
+      .drawn = drawing_of(), .least = {(double)INFINITY, (double)INFINITY}, .identity = NAN};
+  for (size_t k = 0; k < p->drawn.count; k++)
+    for (size_t i = 0; i < (k < p->drawn.of_groups ? sweep->count : 1); i++) {
+      mark m = {
+          cost(sweep, i, p->drawn.names[k], column), worth(sweep, i, p->drawn.names[k], row), {0}};
       if (!isfinite(m.x) || !isfinite(m.y) || !(m.x > 0)) continue;
-      if (k < OF_GROUPS) m.label[0] = (char)('A' + (char)i);
+      if (k < p->drawn.of_groups) m.label[0] = (char)('A' + (char)i);
       stretch(p, 0, m.x);
       stretch(p, 1, m.y);
       p->marks[k][p->count[k]++] = m;
     }
   p->identity = worth(sweep, 0, "identity", row);
   if (isfinite(p->identity)) stretch(p, 1, p->identity);
-  for (size_t k = 0; k < DRAWN; k++) merge(p, k);
+  for (size_t k = 0; k < p->drawn.count; k++) merge(p, k);
 }
 
 /* One block of lines for each estimate: x, y, label. */
 static void print(FILE *out, const panel *p) {
-  for (size_t k = 0; k < DRAWN; k++) {
-    fprintf(out, "# %s\n", drawn[k]);
+  for (size_t k = 0; k < p->drawn.count; k++) {
+    fprintf(out, "# %s\n", p->drawn.names[k]);
     for (size_t i = 0; i < p->count[k]; i++)
       fprintf(out, "%.6g\t%.6g\t\"%s\"\n", p->marks[k][i].x, p->marks[k][i].y,
               p->marks[k][i].label);
@@ -119,24 +146,24 @@ static void frame(FILE *out, const panel *p, int row, int column) {
 
 static void draw(FILE *out, const panel *p, int row, int column) {
   bool titled = row + column == 0;
-  int block = DRAWN * (2 * row + column);
+  size_t block = p->drawn.count * (size_t)(2 * row + column);
   const char *separator = "plot ";
   if (isfinite(p->identity)) {
     fprintf(out, "plot %.6g with lines lc rgb \"%s\" dt 2 lw 1.5 %s", p->identity,
             compare_colour(COMPARE_GREY), titled ? "title \"unit matrix\"" : "notitle");
     separator = ", \\\n  ";
   }
-  for (int k = 0; k < DRAWN; k++) {
-    compare_style s = compare_style_of(drawn[k]);
+  for (size_t k = 0; k < p->drawn.count; k++) {
+    compare_style s = compare_style_of(p->drawn.names[k]);
     char title[64] = "notitle";
-    if (titled) (void)snprintf(title, sizeof title, "title \"%s\"", drawn[k]);
-    fprintf(out, "%s\"cost.tsv\" index %d using 1:2 with points pt %d ps %.1f lc rgb \"%s\" %s",
-            separator, block + k, s.point, k < OF_GROUPS ? 1.3 : 1.8, compare_colour(s.colour),
-            title);
+    if (titled) (void)snprintf(title, sizeof title, "title \"%s\"", p->drawn.names[k]);
+    fprintf(out, "%s\"cost.tsv\" index %zu using 1:2 with points pt %d ps %.1f lc rgb \"%s\" %s",
+            separator, block + k, s.point, k < p->drawn.of_groups ? 1.3 : 1.8,
+            compare_colour(s.colour), title);
     separator = ", \\\n  ";
-    if (k < OF_GROUPS)
-      fprintf(out, "%s\"\" index %d using 1:2:3 with labels %s font \",10\" tc rgb \"%s\" notitle",
-              separator, block + k, beside[k], compare_colour(s.colour));
+    if (k < p->drawn.of_groups)
+      fprintf(out, "%s\"\" index %zu using 1:2:3 with labels %s font \",10\" tc rgb \"%s\" notitle",
+              separator, block + k, beside[k % SIDES], compare_colour(s.colour));
   }
   fprintf(out, "\n");
 }

@@ -1,6 +1,8 @@
 /* Colours, dashes and axes of all pictures. */
 #include "experiments/compare/plot.h"
 
+#include "hessian/estimator.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -8,29 +10,35 @@
 
 /* Okabe and Ito (2008), which the colour-blind can tell apart, without the yellow, which white paper
  * swallows. */
-static const char *const palette[COMPARE_COLOURS] = {"#000000", "#0072b2", "#d55e00", "#009e73",
-                                                     "#e69f00", "#cc79a7", "#56b4e9", "#8c8c8c"};
+static const struct {
+  const char *name, *hex;
+} palette[COMPARE_COLOURS] = {{"black", "#000000"}, {"blue", "#0072b2"},   {"red", "#d55e00"},
+                              {"green", "#009e73"}, {"orange", "#e69f00"}, {"purple", "#cc79a7"},
+                              {"sky", "#56b4e9"},   {"grey", "#8c8c8c"}};
 
-const char *compare_colour(size_t index) { return palette[index % COMPARE_COLOURS]; }
+const char *compare_colour(size_t index) { return palette[index % COMPARE_COLOURS].hex; }
 
-static const compare_style styles[] = {{"abs", COMPARE_BLACK, 1, 7, 3.5},
-                                       {"h-star-exact", COMPARE_GREY, 4, 8, 2},
-                                       {"reynolds", COMPARE_GREY, 2, 4, 2},
-                                       {"reynolds-abs", COMPARE_BLACK, 3, 6, 2},
-                                       {"h-pd", COMPARE_BLUE, 1, 7, 2.5},
-                                       {"h-g", COMPARE_SKY, 1, 5, 2.5},
-                                       {"h-g-bd", COMPARE_GREEN, 5, 9, 2.5},
-                                       {"h-star", COMPARE_PURPLE, 1, 11, 2},
-                                       {"covariance", COMPARE_BLUE, 3, 2, 1.5},
-                                       {"shampoo", COMPARE_RED, 1, 13, 2},
-                                       {"shampoo-root", COMPARE_RED, 2, 12, 2},
-                                       {"kfac", COMPARE_ORANGE, 1, 15, 2},
-                                       {"kfac-empirical", COMPARE_ORANGE, 2, 14, 2},
-                                       {"diagonal", COMPARE_PURPLE, 4, 3, 1.5},
-                                       {"identity", COMPARE_GREY, 5, 1, 1.5},
-                                       {"ggn", COMPARE_BLACK, 4, 10, 2}};
+/* COMPARE_COLOURS where there is no such colour. */
+static size_t colour_find(const char *name) {
+  size_t i = 0;
+  while (i < COMPARE_COLOURS && strcmp(palette[i].name, name) != 0) i++;
+  return i;
+}
+
+static const compare_style styles[] = {
+    {"abs", COMPARE_BLACK, 1, 7, 3.5},       {"h-star-exact", COMPARE_GREY, 4, 8, 2},
+    {"reynolds", COMPARE_GREY, 2, 4, 2},     {"reynolds-abs", COMPARE_BLACK, 3, 6, 2},
+    {"shampoo", COMPARE_RED, 1, 13, 2},      {"shampoo-root", COMPARE_RED, 2, 12, 2},
+    {"kfac", COMPARE_ORANGE, 1, 15, 2},      {"kfac-empirical", COMPARE_ORANGE, 2, 14, 2},
+    {"diagonal", COMPARE_PURPLE, 4, 3, 1.5}, {"identity", COMPARE_GREY, 5, 1, 1.5},
+    {"ggn", COMPARE_BLACK, 4, 10, 2}};
 
 compare_style compare_style_of(const char *row) {
+  const symo_estimator *e = symo_estimator_find(row);
+  size_t colour =
+      e != NULL && e->curve.colour != NULL ? colour_find(e->curve.colour) : COMPARE_COLOURS;
+  if (colour < COMPARE_COLOURS)
+    return (compare_style){row, colour, e->curve.dash, e->curve.point, e->curve.width};
   for (size_t i = 0; i < sizeof styles / sizeof styles[0]; i++)
     if (strcmp(styles[i].name, row) == 0) return styles[i];
   return (compare_style){row, COMPARE_GREY, 3, 2, 1.5};

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "experiments/compare/plot.h"
 #include "hessian/estimator.h"
 #include "tests/support/world.h"
 
@@ -66,6 +67,10 @@ static symo_status attempt(const kit *k, size_t count, const symo_const_vector *
 static void check_texts(kit *k) {
   cr_assert(symo_estimator_name(k->e)[0] && symo_estimator_summary(k->e)[0]);
   cr_assert(symo_estimator_find(symo_estimator_name(k->e)) == k->e);
+  cr_assert(k->e->help != NULL && k->e->help[0]);
+  compare_style style = compare_style_of(symo_estimator_name(k->e));
+  cr_assert(k->e->curve.colour == NULL || style.point == k->e->curve.point,
+            "%s: the palette has no \"%s\"", k->text, k->e->curve.colour);
 }
 
 Test(estimators, every_row_describes_itself) {
@@ -74,6 +79,21 @@ Test(estimators, every_row_describes_itself) {
   cr_assert_null(symo_estimator_find("kfac"));
   cr_assert_null(symo_estimator_find(NULL));
 }
+
+/* Estimates of the Fisher matrix and of |H| are positive semi-definite. */
+static void check_sign(kit *k) {
+  if (k->e->target == ESTIMATE_HESSIAN) return;
+  symo_hessian *h = run(k);
+  double *values = NULL;
+  size_t *multiplicities = NULL, n = 0;
+  cr_assert(symo_hessian_eigenvalues(h, &n, &values, &multiplicities) == SYMO_OK);
+  cr_assert(values[0] >= -k->tolerance * values[n - 1], "%s: eigenvalue %g", k->text, values[0]);
+  symo_free(values);
+  symo_free(multiplicities);
+  symo_hessian_destroy(h);
+}
+
+Test(estimators, estimates_have_the_sign_that_the_row_says) { for_each_case(31, check_sign); }
 
 static void check_symmetric(kit *k) {
   symo_hessian *h = run(k);
