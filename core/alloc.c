@@ -30,7 +30,7 @@ static int allowed(void) {
 
 void *symo_malloc(size_t bytes) {
   if (bytes > SIZE_MAX - 2 * HEADER || !allowed()) return NULL;
-  size_t padded = (bytes + HEADER - 1) / HEADER * HEADER + HEADER;
+  size_t padded = symo_round_up(bytes, HEADER) + HEADER;
   unsigned char *block = aligned_alloc(HEADER, padded);
   if (block == NULL) return NULL;
   memcpy(block, &bytes, sizeof bytes);

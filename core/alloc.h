@@ -12,6 +12,12 @@ char *symo_strdup(const char *text);
 /* true, and *out = a * b, unless that overflows. */
 int symo_mul_size(size_t a, size_t b, size_t *out);
 
+/* The least multiple of `to` that is not below n. */
+static inline size_t symo_round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
+
+/* Bytes with what follows them up to the next block of 64: what stands behind stays aligned. */
+static inline size_t symo_padded(size_t bytes) { return symo_round_up(bytes, 64); }
+
 size_t symo_alloc_live_blocks(void);
 size_t symo_alloc_live_bytes(void);
 size_t symo_alloc_peak_bytes(void);

@@ -85,8 +85,6 @@ static bool rank_one(const job *j, const plan_label *l) {
   return l->ambient == 1 && j->count == 1 && !l->scaled;
 }
 
-static size_t round_up(size_t bytes) { return (bytes + 63) / 64 * 64; }
-
 /* How `work` is divided for a stack: Gram matrix, Y, eigendecomposition or gathered coordinates. */
 typedef struct stack_parts {
   size_t rows, gram, y, eigh, all;
@@ -95,9 +93,9 @@ typedef struct stack_parts {
 static stack_parts divide_stack(const job *j, const plan_label *l) {
   size_t item = symo_dtype_size(j->plan->dtype), rows = j->count * symo_label_rows(l);
   stack_parts p = {.rows = rows};
-  p.gram = round_up(rows * rows * item);
-  p.y = round_up(rows * l->m * item);
-  p.eigh = round_up(symo_eigh_work(j->plan->dtype, rows));
+  p.gram = symo_padded(rows * rows * item);
+  p.y = symo_padded(rows * l->m * item);
+  p.eigh = symo_padded(symo_eigh_work(j->plan->dtype, rows));
   p.all = p.gram + p.y + p.eigh + symo_stack_work(j->plan, l, j->count);
   return p;
 }
@@ -105,7 +103,7 @@ static stack_parts divide_stack(const job *j, const plan_label *l) {
 /* Bytes of C_t of a label. */
 static size_t params_bytes(const job *j, const plan_label *l) {
   size_t bytes = l->count * l->m * l->m * symo_dtype_size(j->plan->dtype);
-  return j->with_params && !l->dropped ? round_up(bytes) : 0;
+  return j->with_params && !l->dropped ? symo_padded(bytes) : 0;
 }
 
 /* Points every label to its C_t, from `at` on, those of labels with scaling spaces behind. */
@@ -146,8 +144,8 @@ static symo_status take_buffers(const job *j, buffers *out) {
     if (l->m > values) values = l->m;
   }
   size_t params = shared + own;
-  work = round_up(work);
-  pointers = round_up(j->plan->num_labels * sizeof *out->params);
+  work = symo_padded(work);
+  pointers = symo_padded(j->plan->num_labels * sizeof *out->params);
   out->block = symo_malloc(params + work + pointers + 2 * values * sizeof(double));
   if (out->block == NULL)
     return symo_fail(j->plan->context, SYMO_E_MEMORY,
@@ -202,17 +200,17 @@ static void copy_near(const job *j, const plan_label *label, int level, const sy
 static symo_status take_near(const job *j, buffers *b) {
   size_t vectors = (j->with_params ? 2 : 1) * j->count, one = 0, bytes = 0;
   size_t tensors = j->plan->layout->num_tensors;
-  size_t heads = round_up(vectors * sizeof(symo_const_vector));
-  size_t pointers = round_up(vectors * tensors * sizeof(void *));
+  size_t heads = symo_padded(vectors * sizeof(symo_const_vector));
+  size_t pointers = symo_padded(vectors * tensors * sizeof(void *));
   bool fits = symo_mul_size(j->plan->layout->parameters, symo_dtype_size(j->plan->dtype), &one) &&
-              symo_mul_size(round_up(one), vectors, &bytes);
+              symo_mul_size(symo_padded(one), vectors, &bytes);
   if (b->near != NULL) return SYMO_OK;
   if (fits) b->near = symo_malloc(heads + pointers + bytes);
   if (b->near == NULL) return symo_fail_memory(j->plan->context, "estimate");
   for (size_t k = 0; k < vectors; k++) {
     void **data = (void **)(void *)(b->near + heads) + k * tensors;
     symo_layout_split(j->plan->layout, j->plan->dtype,
-                      b->near + heads + pointers + k * round_up(one), data);
+                      b->near + heads + pointers + k * symo_padded(one), data);
     ((symo_const_vector *)(void *)b->near)[k] =
         symo_const_vector_of(j->plan->dtype, (const void *const *)data);
   }

@@ -36,7 +36,7 @@ int symo_label_level(const symo_hessian *h, size_t label, double damping) {
 symo_status symo_vector_near(const symo_plan *plan, const char *what, symo_const_vector x,
                              int level, void **block, symo_const_vector *out) {
   const symo_layout *layout = plan->layout;
-  size_t heads = (layout->num_tensors * sizeof(void *) + 63) / 64 * 64;
+  size_t heads = symo_padded(layout->num_tensors * sizeof(void *));
   char *memory = symo_malloc(heads + layout->parameters * symo_dtype_size(plan->dtype));
   if (memory == NULL) return symo_fail_memory(plan->context, what);
   void **data = (void **)(void *)memory;

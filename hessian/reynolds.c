@@ -55,7 +55,7 @@ static symo_status average(const symo_plan *plan, const double *dense, symo_hess
       break;
     }
     double *half = (double *)(void *)work, *panel = half + numbers * p, *m = out->m[i];
-    arena scratch = {.base = work + (size + 63) / 64 * 64};
+    arena scratch = {.base = work + symo_padded(size)};
     memset(m, 0, l->count * l->m * l->m * sizeof(double));
     analyse_rows(plan, l, dense, half, panel, data, &scratch);
     trace_rows(plan, l, half, panel, data, &scratch, m);

@@ -101,7 +101,7 @@ symo_status symo_hessian_solve(const symo_hessian *h, double damping, symo_const
   SYMO_TRY(symo_layout_check_apart(plan->layout, "solve", x, "x", y, "y", NULL));
   for (size_t i = 0; i < plan->num_labels; i++) {
     const plan_label *l = &plan->labels[i];
-    size_t bytes = (symo_label_rows(l) * l->m * item + 63) / 64 * 64;
+    size_t bytes = symo_padded(symo_label_rows(l) * l->m * item);
     size_t gather = symo_gather_scratch(plan, l, l->num_rows > 0 ? l->row[0] : 1);
     size_t scatter = symo_scatter_scratch(plan, l);
     if (!l->dropped && l->m > m) m = l->m;
@@ -109,7 +109,7 @@ symo_status symo_hessian_solve(const symo_hessian *h, double damping, symo_const
     scratch = gather > scratch ? gather : scratch;
     scratch = scatter > scratch ? scatter : scratch;
   }
-  size_t square = (m * m * item + 63) / 64 * 64, eigh = (symo_eigh_work(t, m) + 63) / 64 * 64;
+  size_t square = symo_padded(m * m * item), eigh = symo_padded(symo_eigh_work(t, m));
   block = symo_malloc(2 * square + eigh + m * sizeof(double) + 64 + coordinates + scratch);
   if (block == NULL) SYMO_TRY(symo_fail_memory(h->context, "solve"));
   solver s = {.h = h, .damping = damping, .square = block, .other = block + square};
@@ -120,7 +120,7 @@ symo_status symo_hessian_solve(const symo_hessian *h, double damping, symo_const
   s.level = symo_vector_level(plan, x);
   if (s.level != 0) SYMO_TRY(symo_vector_near(plan, "solve", x, s.level, &copy, &x));
   s.w = (double *)(void *)(block + 2 * square + eigh);
-  char *x_at = block + 2 * square + eigh + (m * sizeof(double) + 63) / 64 * 64;
+  char *x_at = block + 2 * square + eigh + symo_padded(m * sizeof(double));
   for (size_t i = 0; i < plan->layout->num_tensors; i++)
     symo_nd_fill(0, symo_layout_view(plan->layout, t, symo_vector_const(y), i));
   for (size_t i = 0; i < plan->num_labels; i++)

@@ -25,9 +25,8 @@ static double largest_of(size_t n, const double *w) {
 symo_status symo_hessian_map(const symo_hessian *h, const char *what, symo_spectral_function f,
                              const double *parameters, symo_hessian **out) {
   symo_dtype t = h->plan->dtype;
-  size_t m = widest(h->plan), item = symo_dtype_size(t),
-         eigh = (symo_eigh_work(t, m) + 63) / 64 * 64;
-  size_t square = (m * m * item + 63) / 64 * 64;
+  size_t m = widest(h->plan), item = symo_dtype_size(t), eigh = symo_padded(symo_eigh_work(t, m));
+  size_t square = symo_padded(m * m * item);
   symo_hessian *result = NULL;
   symo_status status;
   char *block = symo_malloc(square + eigh + m * sizeof(double));
@@ -145,7 +144,7 @@ static symo_status all_eigenvalues(const symo_hessian *h, double damping, size_t
     n += l->dropped ? 1 : l->count * l->m;
   }
   symo_status status = SYMO_OK;
-  size_t square = (m * m * item + 63) / 64 * 64, eigh = (symo_eigh_work(t, m) + 63) / 64 * 64;
+  size_t square = symo_padded(m * m * item), eigh = symo_padded(symo_eigh_work(t, m));
   eigenvalue *values = symo_malloc(n * sizeof *values);
   char *block = symo_malloc(square + eigh + m * sizeof(double));
   if (values == NULL || block == NULL) SYMO_TRY(symo_fail_memory(h->context, "eigenvalues"));

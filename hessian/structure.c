@@ -48,7 +48,7 @@ symo_status symo_hessian_check_structure(const symo_hessian *h, const char *what
   for (size_t i = 0; i < plan->num_labels; i++) {
     const plan_label *l = &plan->labels[i];
     if (l->type == 1 || l->dropped) continue;
-    size_t bytes = (symo_label_rows(l) * l->m * item + 63) / 64 * 64;
+    size_t bytes = symo_padded(symo_label_rows(l) * l->m * item);
     size_t gather = symo_gather_scratch(plan, l, l->num_rows > 0 ? l->row[0] : 1);
     size_t scatter = symo_scatter_scratch(plan, l);
     coordinates = bytes > coordinates ? bytes : coordinates;

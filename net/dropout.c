@@ -8,20 +8,13 @@
 
 #include <string.h>
 
+#include "core/hash.h"
 #include "core/linalg.h"
 #include "core/vector.h"
 
-/* The finaliser of SplitMix64 (Steele, Lea, Flood 2014). */
-static uint64_t mix(uint64_t x) {
-  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-  return x ^ x >> 31;
-}
-
 static uint64_t key_of(const symo_node *node, const symo_pass *pass, size_t example) {
-  const uint64_t golden = 0x9e3779b97f4a7c15u;
-  const uint64_t key = mix(mix(pass->seed + golden) + (node->salt + 1) * golden);
-  return mix(key + (pass->first + example + 1) * golden);
+  const uint64_t key = symo_hash_join(symo_hash(pass->seed), node->salt);
+  return symo_hash_join(key, pass->first + example);
 }
 
 /* 32 bits, by multiplications that vector units have; two keys, so that no two examples have the

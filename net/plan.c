@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "core/alloc.h"
 #include "core/error.h"
 #include "net/graph.h"
 
@@ -225,14 +226,12 @@ static size_t place(const symo_net *net, const use *uses, const size_t *as, size
   return end;
 }
 
-static size_t lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
-
 static size_t scratch_bytes(const symo_net *net, size_t k) {
   size_t most = 0;
   for (size_t i = 0; i < net->num_nodes; i++)
     if (net->nodes[i].op->scratch != NULL)
       most = max_size(most, net->nodes[i].op->scratch(&net->nodes[i], k));
-  return lines(most * symo_dtype_size(net->spec.dtype));
+  return symo_padded(most * symo_dtype_size(net->spec.dtype));
 }
 
 void symo_net_arrange(const symo_net *net, symo_net_sharing sharing, size_t rows, size_t k,
@@ -245,7 +244,7 @@ void symo_net_arrange(const symo_net *net, symo_net_sharing sharing, size_t rows
   for (size_t b = 0; b < net->num_buffers; b++) {
     widen(net, sharing, b, &values[b]);
     if (sharing == SYMO_NET_APART) cots[b] = values[b];
-    values[b].bytes = lines(row * numbers(net, b));
+    values[b].bytes = symo_padded(row * numbers(net, b));
     cots[b].bytes = net->hidden[b] ? values[b].bytes : 0;
   }
   for (size_t i = 0; i < net->num_nodes && sharing != SYMO_NET_APART; i++)
@@ -254,6 +253,6 @@ void symo_net_arrange(const symo_net *net, symo_net_sharing sharing, size_t rows
   const size_t end = place(net, values, values_as, places->value);
   places->labels = end + place(net, cots, cots_as, places->cot);
   for (size_t b = 0; b < net->num_buffers; b++) places->cot[b] += end;
-  places->scratch = places->labels + lines(row * net->targets);
+  places->scratch = places->labels + symo_padded(row * net->targets);
   places->bytes = places->scratch + scratch_bytes(net, k);
 }

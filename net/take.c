@@ -85,7 +85,7 @@ static symo_net_sharing sharing_of(bool recompute) {
 static double size_lanes(const symo_net *net, int threads, bool recompute, lane_sizes *s) {
   symo_net_arrange(net, sharing_of(recompute), net->sizes.chunk, 0, &s->places);
   s->lanes = (size_t)threads;
-  s->gradient = (net->parameters * symo_dtype_size(net->spec.dtype) + 63) / 64 * 64;
+  s->gradient = symo_padded(net->parameters * symo_dtype_size(net->spec.dtype));
   return (double)s->lanes * ((double)s->places.bytes + (double)sizeof(symo_net_lane)) +
          (double)(s->lanes - 1) * (double)s->gradient;
 }

@@ -25,6 +25,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "core/alloc.h"
 #include "core/vector.h"
 
 enum { LANES = 16, BLOCK = 256 };
@@ -203,7 +204,7 @@ SYMO_VECTOR double symo_vec_exp_sum_f32(size_t n, const float *x, float top, flo
   float sum[LANES] = {0}, e[BLOCK];
   for (size_t from = 0; from < n; from += BLOCK) {
     const size_t count = n - from < BLOCK ? n - from : BLOCK;
-    const size_t end = (count + LANES - 1) / LANES * LANES;
+    const size_t end = symo_round_up(count, LANES);
     for (size_t i = 0; i < count; i++) e[i] = x[from + i] - top;
     for (size_t i = count; i < end; i++) e[i] = -INFINITY;
     for (size_t i = 0; i < end; i++) e[i] = exponential(e[i], 0.0f);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "core/alloc.h"
+
 bool symo_block_grafts(const optim_block *b) { return strcmp(b->method.graft, "none") != 0; }
 bool symo_block_grafts_adam(const optim_block *b) { return strcmp(b->method.graft, "adam") == 0; }
 bool symo_block_in_basis(const optim_block *b) {
@@ -30,7 +32,7 @@ size_t symo_block_num_roots(const optim_block *b) { return b->curvature->num_roo
 
 static size_t take(block_work *w, size_t bytes) {
   size_t at = w->bytes;
-  w->bytes += (bytes + 63) / 64 * 64;
+  w->bytes += symo_padded(bytes);
   return at;
 }
 
@@ -49,7 +51,7 @@ block_work symo_block_work(const optim_block *b, symo_dtype dtype, int threads) 
   w.gradient_at = take(&w, w.gradient ? vector : 0);
   w.direction_at = take(&w, w.direction ? vector : 0);
   w.out_at = take(&w, vector);
-  w.stride = (b->curvature->work_bytes(b->self) + 63) / 64 * 64;
+  w.stride = symo_padded(b->curvature->work_bytes(b->self));
   w.curvature_at = take(&w, (size_t)threads * w.stride);
   return w;
 }

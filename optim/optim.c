@@ -52,7 +52,7 @@ symo_status symo_optim_add_entry(symo_optim *optim, const symo_state_entry *entr
   optim->entries[n] = *entry;
   optim->entries[n].data = NULL;
   optim->entry_offset[n] = optim->state_bytes;
-  optim->state_bytes += (bytes + 63) / 64 * 64;
+  optim->state_bytes += symo_padded(bytes);
   optim->num_entries++;
   return SYMO_OK;
 }

@@ -25,7 +25,7 @@ static symo_status check_problem(const symo_optim *optim, const symo_problem *pr
 static symo_status take_room(symo_optim_state *state) {
   const symo_optim *optim = state->optim;
   if (state->gradient != NULL) return SYMO_OK;
-  size_t numbers = (optim->layout->parameters * symo_dtype_size(optim->dtype) + 63) / 64 * 64;
+  size_t numbers = symo_padded(optim->layout->parameters * symo_dtype_size(optim->dtype));
   state->gradient = symo_malloc(numbers + 2 * optim->layout->num_tensors * sizeof(void *));
   return state->gradient != NULL ? SYMO_OK : symo_fail_memory(optim->context, "optim");
 }
@@ -46,7 +46,7 @@ static symo_status gradient_step(symo_optim_state *state, const symo_problem *pr
     *report = symo_state_report(state);
     return symo_state_refuse(state, "the loss", "", report);
   }
-  size_t numbers = (optim->layout->parameters * symo_dtype_size(optim->dtype) + 63) / 64 * 64;
+  size_t numbers = symo_padded(optim->layout->parameters * symo_dtype_size(optim->dtype));
   void **pointers = (void **)((char *)state->gradient + numbers);
   void **params = pointers + optim->layout->num_tensors;
   symo_layout_split(optim->layout, optim->dtype, state->gradient, pointers);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/alloc.h"
 #include "core/error.h"
 #include "optim/block.h"
 
@@ -46,14 +47,14 @@ const char *symo_second_order_refuse(const symo_method *m) {
 
 static size_t take(size_t *bytes, size_t more) {
   size_t at = *bytes;
-  *bytes += (more + 63) / 64 * 64;
+  *bytes += symo_padded(more);
   return at;
 }
 
 second_order_work symo_second_order_work(const symo_optim *optim) {
   const optim_block *b = &optim->blocks[0];
   size_t n = b->layout->parameters, vector = n * symo_dtype_size(optim->dtype);
-  size_t solver = symo_cg_work(optim->dtype, n), trial = 2 * ((vector + 63) / 64 * 64);
+  size_t solver = symo_cg_work(optim->dtype, n), trial = 2 * symo_padded(vector);
   second_order_work w = {.bytes = 0};
   w.pointers_at = take(&w.bytes, 3 * b->num_tensors * sizeof(void *));
   w.gradient_at = take(&w.bytes, vector);

@@ -9,6 +9,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/hash.h"
 #include "core/text.h"
 
 #define NONE UINT32_MAX
@@ -21,7 +22,7 @@ void gpt_bpe_drop(gpt_bpe *bpe) {
 }
 
 gpt_bpe_merge *gpt_bpe_slot(const gpt_bpe *bpe, uint32_t left, uint32_t right) {
-  const uint64_t key = ((uint64_t)left << 32 | right) * 0x9E3779B97F4A7C15u;
+  const uint64_t key = ((uint64_t)left << 32 | right) * SYMO_GOLDEN;
   for (size_t at = (size_t)(key >> 32);; at++) {
     gpt_bpe_merge *merge = &bpe->merge[at & (bpe->room - 1)];
     if (merge->rank == NONE || (merge->left == left && merge->right == right)) return merge;
@@ -136,9 +137,8 @@ typedef struct memory {
   size_t room, used;
 } memory;
 
-static uint64_t hash(const char *word, size_t length) { /* FNV-1a */
-  uint64_t h = 0xcbf29ce484222325u;
-  for (size_t i = 0; i < length; i++) h = (h ^ (unsigned char)word[i]) * 0x100000001b3u;
+static uint64_t hash(const char *word, size_t length) {
+  const uint64_t h = symo_hash_bytes(word, length);
   return h ^ h >> 29;
 }
 

@@ -3,6 +3,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/hash.h"
 #include "core/names.h"
 #include "core/text.h"
 #include "experiments/data/bpe.h"
@@ -51,8 +52,7 @@ static const char *token(const gpt_bpe *bpe, uint32_t id, size_t *length) {
 
 /* Where the token of these bytes stands in the index, or may be put. */
 static uint32_t *find(const loader *load, const char *bytes, size_t length) {
-  uint64_t h = 0xcbf29ce484222325u;
-  for (size_t i = 0; i < length; i++) h = (h ^ (unsigned char)bytes[i]) * 0x100000001b3u;
+  const uint64_t h = symo_hash_bytes(bytes, length);
   for (size_t at = (size_t)(h ^ h >> 29);; at++) {
     uint32_t *slot = &load->index[at & (load->room - 1)];
     size_t other;

@@ -8,19 +8,13 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/hash.h"
 #include "core/text.h"
 #include "io/checksum.h"
 
-/* The finaliser of splitmix64 (Steele, Lea, Flood 2014): neighbouring seeds become unrelated. */
-static uint64_t mix(uint64_t x) {
-  x += 0x9E3779B97F4A7C15u;
-  x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9u;
-  x = (x ^ x >> 27) * 0x94D049BB133111EBu;
-  return x ^ x >> 31;
-}
-
+/* Neighbouring seeds become unrelated. */
 uint64_t train_seed(uint64_t seed, train_stream stream, uint64_t index) {
-  return mix(mix(mix(seed) ^ (uint64_t)stream) ^ index);
+  return symo_hash(symo_hash(symo_hash(seed) ^ (uint64_t)stream) ^ index);
 }
 
 void train_checksum(size_t count, const train_bytes_of *parts, char text[TRAIN_CHECKSUM]) {

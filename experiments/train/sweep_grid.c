@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/hash.h"
 #include "core/names.h"
 #include "experiments/train/sweep.h"
 
@@ -97,12 +98,6 @@ symo_status sweep_grid_count(symo_context *context, const sweep_grid *grid, cons
 
 /* ---- points ---- */
 
-static uint64_t text_hash(const char *text) { /* FNV-1a */
-  uint64_t h = 0xCBF29CE484222325u;
-  for (; *text != '\0'; text++) h = (h ^ (unsigned char)*text) * 0x100000001B3u;
-  return h;
-}
-
 /* A value of an axis: random ones hang on seed, optimizer, axis and point alone, so that a longer
  * sweep begins with the points of a shorter one. */
 static symo_status value_of(symo_context *context, const sweep_grid *grid, const sweep_axis *axis,
@@ -114,7 +109,8 @@ static symo_status value_of(symo_context *context, const sweep_grid *grid, const
     *rest /= axis->count;
   } else {
     symo_rng *rng = NULL;
-    const uint64_t stream = text_hash(optimizer) ^ text_hash(axis->key) * 31;
+    const uint64_t name = symo_hash_bytes(optimizer, strlen(optimizer));
+    const uint64_t stream = name ^ symo_hash_bytes(axis->key, strlen(axis->key)) * 31;
     symo_status status =
         symo_rng_create(context, train_seed(grid->seed ^ stream, TRAIN_DATA, index), &rng);
     if (status != SYMO_OK) return status;

@@ -12,6 +12,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/hash.h"
 #include "core/linalg.h"
 #include "core/text.h"
 #include "groups/generators.h"
@@ -35,13 +36,6 @@ typedef struct closure {
   unsigned char *product;                  /* [row] */
   double *direction;                       /* [KEYS][d * d] */
 } closure;
-
-static uint64_t mix(uint64_t x) { /* splitmix64 */
-  x += 0x9E3779B97F4A7C15U;
-  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9U;
-  x = (x ^ (x >> 27)) * 0x94D049BB133111EBU;
-  return x ^ (x >> 31);
-}
 
 static void *element(const closure *c, size_t index) { return c->elements + index * c->row; }
 
@@ -72,13 +66,13 @@ static bool table_holds(const closure *c, uint64_t hash, const void *x) {
 
 static uint64_t hash_codes(const closure *c, const uint32_t *code) {
   uint64_t h = c->d;
-  for (size_t i = 0; i < c->d; i++) h = mix(h ^ code[i]);
+  for (size_t i = 0; i < c->d; i++) h = symo_hash(h ^ code[i]);
   return h;
 }
 
 static uint64_t hash_cells(const int64_t *cell) {
   uint64_t h = 0;
-  for (int k = 0; k < KEYS; k++) h = mix(h ^ (uint64_t)cell[k]);
+  for (int k = 0; k < KEYS; k++) h = symo_hash(h ^ (uint64_t)cell[k]);
   return h;
 }
 
@@ -224,7 +218,7 @@ static void fill_directions(closure *c) {
   for (size_t k = 0; k < KEYS; k++) {
     double sum = 0, *direction = c->direction + k * size;
     for (size_t n = 0; n < size; n++) {
-      direction[n] = (double)(mix(k * size + n) >> 11) * 0x1p-52 - 1;
+      direction[n] = (double)(symo_hash(k * size + n) >> 11) * 0x1p-52 - 1;
       sum += fabs(direction[n]);
     }
     symo_scal(SYMO_F64, size, 1 / sum, direction);

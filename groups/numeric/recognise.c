@@ -18,6 +18,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/hash.h"
 #include "groups/group.h"
 #include "groups/numeric/orbits.h"
 
@@ -56,13 +57,6 @@ static symo_status moves_freely(const generator_set *set, bool even, unsigned or
 
 /* ---- sign changes ---- */
 
-static uint64_t scrambled(uint64_t x) { /* splitmix64 */
-  x += 0x9e3779b97f4a7c15U;
-  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9U;
-  x = (x ^ x >> 27) * 0x94d049bb133111ebU;
-  return x ^ x >> 31;
-}
-
 static int ascending(const void *a, const void *b) {
   uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
   return x < y ? -1 : x > y;
@@ -79,7 +73,7 @@ static symo_status flips_freely(const generator_set *set, bool *out) {
   if (words == NULL) return symo_fail_memory(set->context, "group");
   for (size_t k = 0; k < set->num_monomial; k++)
     for (size_t i = 0; i < d; i++)
-      if (set->sign[k * d + i] < 0) words[i] ^= scrambled(k);
+      if (set->sign[k * d + i] < 0) words[i] ^= symo_hash(k);
   for (n = d; n + 1 < count;)
     for (size_t i = 0; i < d; i++)
       for (size_t j = 0; j < i; j++) words[n++] = words[i] ^ words[j];

@@ -147,7 +147,7 @@ static symo_status take_weights(balance *b, symo_dtype dtype, symo_const_vector 
     largest = fmax(largest, symo_nd_max_abs(symo_layout_view(layout, dtype, theta, t)));
   }
   size_t pointers = layout->num_tensors * sizeof *b->weight, widest = symo_dtype_size(dtype);
-  size_t head = (pointers + 63) / 64 * 64;
+  size_t head = symo_padded(pointers);
   char *store = symo_malloc(head + numbers * (sizeof(double) + widest));
   if (store == NULL) return symo_fail_memory(layout->context, "balance");
   b->weight = (double **)(void *)store;

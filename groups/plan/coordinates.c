@@ -7,6 +7,7 @@
  * coordinates are a view of the tensor, the step costs nothing. */
 #include <assert.h>
 
+#include "core/alloc.h"
 #include "groups/plan/plan.h"
 
 enum { ROW = 0, COLUMN = 32, SECOND = 48, RAW = 64 }; /* SECOND: of a diagonal, see expand */
@@ -17,7 +18,7 @@ typedef struct tagged {
 } tagged;
 
 static void *take(arena *a, size_t bytes) {
-  size_t start = (a->used + 63) / 64 * 64;
+  size_t start = symo_padded(a->used);
   a->used = start + bytes;
   if (a->used > a->most) a->most = a->used;
   return a->base == NULL ? NULL : a->base + start;

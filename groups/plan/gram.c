@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "core/alloc.h"
 #include "groups/plan/plan.h"
 
 /* Rows of the first row axis that make up one panel. */
@@ -18,7 +19,7 @@ static size_t panel_rows(const symo_plan *plan, const plan_label *label) {
 
 static size_t panel_bytes(const symo_plan *plan, const plan_label *label) {
   size_t numbers = panel_rows(plan, label) * symo_label_stride(label) * label->m;
-  return (numbers * symo_dtype_size(plan->dtype) + 63) / 64 * 64;
+  return symo_padded(numbers * symo_dtype_size(plan->dtype));
 }
 
 size_t symo_gram_work(const symo_plan *plan, const plan_label *label, bool two) {
@@ -207,7 +208,7 @@ void symo_label_gram(const symo_plan *plan, const plan_label *label, double alph
 size_t symo_stack_work(const symo_plan *plan, const plan_label *label, size_t count) {
   size_t all = label->num_rows > 0 ? label->row[0] : 1;
   size_t numbers = count * symo_label_rows(label) * label->m;
-  return (numbers * symo_dtype_size(plan->dtype) + 63) / 64 * 64 +
+  return symo_padded(numbers * symo_dtype_size(plan->dtype)) +
          symo_gather_scratch(plan, label, all);
 }
 
@@ -224,7 +225,7 @@ void symo_stack_gram(const symo_plan *plan, const plan_label *label, size_t coun
   size_t rows = symo_label_rows(label), all = count * rows;
   symo_mat whole = symo_mat_dense(k, all, all);
   if (!stack_of_views(plan, label, count, scale, x)) {
-    size_t bytes = (all * label->m * symo_dtype_size(t) + 63) / 64 * 64;
+    size_t bytes = symo_padded(all * label->m * symo_dtype_size(t));
     arena scratch = {.base = (char *)work + bytes};
     for (size_t i = 0; i < count; i++)
       symo_label_gather(plan, label, x[i], 0, label->num_rows > 0 ? label->row[0] : 1,
@@ -266,7 +267,7 @@ void symo_stack_multiply(const symo_plan *plan, const plan_label *label, size_t 
 /* ---- products ---- */
 
 static size_t coordinate_bytes(const symo_plan *plan, const plan_label *label) {
-  return (symo_label_rows(label) * label->m * symo_dtype_size(plan->dtype) + 63) / 64 * 64;
+  return symo_padded(symo_label_rows(label) * label->m * symo_dtype_size(plan->dtype));
 }
 
 /* Rows that are multiplied at a time: so many that BLAS does not mind. */
@@ -280,8 +281,7 @@ size_t symo_apply_work(const symo_plan *plan, const plan_label *label) {
   size_t gather = symo_gather_scratch(plan, label, rows);
   size_t scatter = symo_scatter_scratch(plan, label);
   size_t part = product_rows(label) * label->m * symo_dtype_size(plan->dtype);
-  return coordinate_bytes(plan, label) + (part + 63) / 64 * 64 +
-         (gather > scatter ? gather : scatter);
+  return coordinate_bytes(plan, label) + symo_padded(part) + (gather > scatter ? gather : scatter);
 }
 
 void symo_label_apply(const symo_plan *plan, const plan_label *label, const void *blocks,
@@ -302,7 +302,7 @@ void symo_label_apply(const symo_plan *plan, const plan_label *label, const void
   size_t m = label->m, all = label->num_rows > 0 ? label->row[0] : 1, item = symo_dtype_size(t);
   size_t step = product_rows(label);
   char *px = work, *part = px + coordinate_bytes(plan, label);
-  arena scratch = {.base = part + (step * m * item + 63) / 64 * 64};
+  arena scratch = {.base = part + symo_padded(step * m * item)};
   symo_label_gather(plan, label, x, 0, all, px, &scratch);
   if (label->count == 1 && step >= label->ambient) {
     size_t rows = label->ambient;

@@ -156,7 +156,7 @@ symo_status symo_plan_mean(const symo_plan *plan, symo_const_vector x, symo_vect
     most = gather > most ? gather : most;
     most = scatter > most ? scatter : most;
   }
-  size_t bytes = (coordinates * item + 63) / 64 * 64;
+  size_t bytes = symo_padded(coordinates * item);
   char *work = symo_malloc(bytes + most);
   if (work == NULL) return symo_fail_memory(plan->context, "mean");
   arena scratch = {.base = work + bytes};

@@ -7,6 +7,7 @@
  *
  * Maxima and sums of a row are taken in lanes, so that the compiler may use wide registers without
  * leave to reorder sums. */
+#include "core/alloc.h"
 #include "net/attention/attention.h"
 
 #include <math.h>
@@ -19,7 +20,7 @@ enum { LANES = SYMO_ATTENTION_LANES };
 static inline uint32_t seen(const symo_attention_rows *at, size_t i) {
   return (uint32_t)symo_attention_seen(at, i);
 }
-static inline uint32_t roomy(uint32_t count) { return (count + LANES - 1) / LANES * LANES; }
+static inline uint32_t roomy(uint32_t count) { return (uint32_t)symo_round_up(count, LANES); }
 
 SYMO_INLINE float exp_f32(float x) {
   const float shift = 12582912.0f; /* 1.5 2^23: the sum has the nearest integer in its low bits */

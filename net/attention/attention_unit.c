@@ -8,36 +8,27 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/alloc.h"
+#include "core/hash.h"
 #include "core/vector.h"
 
 enum { LANES = SYMO_ATTENTION_LANES, ROWS = SYMO_ATTENTION_ROWS, BLOCK = SYMO_ATTENTION_BLOCK };
 
-static size_t roomy(size_t count, size_t of) { return (count + of - 1) / of * of; }
-
 static size_t block_rows(size_t positions) {
-  return roomy(positions < BLOCK ? positions : BLOCK, LANES);
+  return symo_round_up(positions < BLOCK ? positions : BLOCK, LANES);
 }
 
 size_t symo_attention_numbers(const symo_node *node, size_t k) {
-  const size_t keys = roomy(node->in_rows, LANES), block = block_rows(node->in_rows);
-  const size_t columns = roomy(node->out_width / node->heads, LANES);
+  const size_t keys = symo_round_up(node->in_rows, LANES), block = block_rows(node->in_rows);
+  const size_t columns = symo_round_up(node->out_width / node->heads, LANES);
   if (k == 0) return LANES + 5 * keys * columns + block * (3 * columns + 2 * keys + 4);
   return LANES + 8 * keys * columns + block * (5 * columns + 4 * keys + 5);
 }
 
-static uint64_t mix(uint64_t x) {
-  x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-  x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-  return x ^ (x >> 31);
-}
-
-static uint64_t join(uint64_t key, uint64_t with) {
-  return mix(key + (with + 1) * UINT64_C(0x9e3779b97f4a7c15));
-}
-
 static symo_attention_drop drop_of(const symo_node *node, const symo_pass *pass, size_t example,
                                    size_t head) {
-  const uint64_t key = join(join(join(mix(pass->seed), node->salt), pass->first + example), head);
+  const uint64_t unit = symo_hash_join(symo_hash_mix(pass->seed), node->salt);
+  const uint64_t key = symo_hash_join(symo_hash_join(unit, pass->first + example), head);
   return (symo_attention_drop){.key = key,
                                .threshold = (uint32_t)(node->rate * 4294967296.0),
                                .scale = 1.0 / (1.0 - node->rate)};
@@ -54,25 +45,26 @@ symo_attention_unit symo_attention_unit_of(const symo_node *node, const symo_pas
                               .head = head,
                               .positions = node->in_rows,
                               .width = width,
-                              .keys = roomy(node->in_rows, LANES),
-                              .columns = roomy(width, LANES),
+                              .keys = symo_round_up(node->in_rows, LANES),
+                              .columns = symo_round_up(width, LANES),
                               .scale = 1.0 / sqrt((double)width),
                               .dropping = pass->dropping && node->rate > 0.0};
   if (unit.dropping) unit.drop = drop_of(node, pass, example, head);
-  unit.free = (void *)(((uintptr_t)pass->scratch + line - 1) / line * line);
+  unit.free = (void *)symo_round_up((uintptr_t)pass->scratch, line);
   return unit;
 }
 
 symo_mat symo_attention_take(symo_attention_unit *unit, size_t rows, size_t columns) {
-  const size_t room = roomy(rows, LANES) * roomy(columns, LANES);
-  symo_mat to = symo_mat_dense(unit->free, roomy(rows, LANES), roomy(columns, LANES));
+  const size_t room = symo_round_up(rows, LANES) * symo_round_up(columns, LANES);
+  symo_mat to =
+      symo_mat_dense(unit->free, symo_round_up(rows, LANES), symo_round_up(columns, LANES));
   unit->free = symo_at(unit->dtype, unit->free, (ptrdiff_t)room);
   return to;
 }
 
 void *symo_attention_take_row(symo_attention_unit *unit, size_t rows) {
   void *row = unit->free;
-  unit->free = symo_at(unit->dtype, row, (ptrdiff_t)roomy(rows, LANES));
+  unit->free = symo_at(unit->dtype, row, (ptrdiff_t)symo_round_up(rows, LANES));
   return row;
 }
 
@@ -138,7 +130,7 @@ void symo_attention_drop_rows(const symo_attention_unit *unit, const symo_attent
   if (!unit->dropping) return;
   const symo_attention_drop *drop = &unit->drop;
   for (size_t i = 0; i < at->rows; i++) {
-    const uint64_t row = join(drop->key, at->query + i);
+    const uint64_t row = symo_hash_join(drop->key, at->query + i);
     void *to = symo_at(at->dtype, x, (ptrdiff_t)(i * at->ld));
     const size_t count = symo_attention_seen(at, i);
     if (at->dtype == SYMO_F64)

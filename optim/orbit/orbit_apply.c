@@ -36,7 +36,7 @@ static double factor_of(const orbit *o, double value) { return o->number * power
 
 /* Work: X, Y, and behind them scratch or the solver's. */
 static size_t x_bytes(const orbit *o, const plan_label *l) {
-  return orbit_round(orbit_size(l) * symo_dtype_size(o->dtype));
+  return symo_padded(orbit_size(l) * symo_dtype_size(o->dtype));
 }
 
 void symo_orbit_gather(const orbit *o, const plan_label *l, symo_const_vector u, void *x,
@@ -54,7 +54,7 @@ void symo_orbit_scatter(const orbit *o, const plan_label *l, const void *x, symo
 size_t symo_orbit_gather_bytes(const orbit *o, const plan_label *l) {
   size_t in = symo_gather_scratch(o->plan, l, l->num_rows > 0 ? l->row[0] : 1);
   size_t out = symo_scatter_scratch(o->plan, l);
-  return orbit_round(in > out ? in : out);
+  return symo_padded(in > out ? in : out);
 }
 
 /* sum of squares without overflow on the way, if the result is in range. */
@@ -196,7 +196,7 @@ static symo_status polar_of(const symo_solver *solver, const solver_options *opt
 }
 
 static size_t polar_bytes(const orbit *o, const symo_solver *s, size_t rows, size_t cols) {
-  return orbit_round(s->polar != NULL ? s->polar_work(o->dtype, rows, cols)
+  return symo_padded(s->polar != NULL ? s->polar_work(o->dtype, rows, cols)
                                       : symo_polar_by_root_work(s, o->dtype, rows, cols));
 }
 
@@ -331,7 +331,7 @@ typedef struct label_result {
 
 /* In front of the work space: one vector to bring others near 1, and results. */
 size_t symo_orbit_apply_head(const orbit *o) {
-  return symo_orbit_spare_bytes(o) + orbit_round(o->num_labels * sizeof(label_result));
+  return symo_orbit_spare_bytes(o) + symo_padded(o->num_labels * sizeof(label_result));
 }
 
 static label_result *results_of(const apply_job *j) {

@@ -164,15 +164,15 @@ static bool folds(const orbit *o, const orbit_label *l) {
 
 static basis_parts divide(const orbit *o, const orbit_label *l) {
   size_t item = symo_dtype_size(o->dtype), m = l->label->m, square = m * m * item;
-  basis_parts p = {.x = orbit_round(orbit_size(l->label) * item)};
+  basis_parts p = {.x = symo_padded(orbit_size(l->label) * item)};
   size_t scratch = symo_orbit_gather_bytes(o, l->label), apply = 0;
-  p.values = orbit_round(m * sizeof(double));
+  p.values = symo_padded(m * sizeof(double));
   if (folds(o, l)) {
-    p.folded = orbit_round(l->label->count * square);
+    p.folded = symo_padded(l->label->count * square);
     apply = symo_apply_work(o->plan, l->label);
     apply = apply > square ? apply : square;
   }
-  p.scratch = orbit_round(apply > scratch ? apply : scratch);
+  p.scratch = symo_padded(apply > scratch ? apply : scratch);
   p.all = 2 * p.x + p.values + p.folded + p.scratch;
   return p;
 }

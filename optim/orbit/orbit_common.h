@@ -1,6 +1,7 @@
 #ifndef SYMO_OPTIM_ORBIT_COMMON_H
 #define SYMO_OPTIM_ORBIT_COMMON_H
 
+#include "core/alloc.h"
 #include "groups/plan/plan.h"
 #include "optim/curvature/curvature.h"
 
@@ -48,8 +49,6 @@ typedef struct orbit {
   size_t num_parts, *part_end, *part_label;
   size_t head; /* bytes of what apply keeps of each label, in front of the work space */
 } orbit;
-
-static inline size_t orbit_round(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 /* Numbers in one member of X, and in all of them; X'X is divided by orbit_divisor. */
 static inline size_t orbit_member_size(const plan_label *l) { return l->ambient * l->m; }

@@ -8,15 +8,15 @@
 
 size_t symo_orbit_spare_bytes(const orbit *o) {
   const symo_layout *layout = o->plan->layout;
-  return orbit_round(layout->num_tensors * sizeof(void *)) +
-         orbit_round(layout->parameters * symo_dtype_size(o->dtype));
+  return symo_padded(layout->num_tensors * sizeof(void *)) +
+         symo_padded(layout->parameters * symo_dtype_size(o->dtype));
 }
 
 void **symo_orbit_spare(const orbit *o, void *at) {
   const symo_layout *layout = o->plan->layout;
   void **data = at;
   symo_layout_split(layout, o->dtype,
-                    (char *)at + orbit_round(layout->num_tensors * sizeof(void *)), data);
+                    (char *)at + symo_padded(layout->num_tensors * sizeof(void *)), data);
   return data;
 }
 

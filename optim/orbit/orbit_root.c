@@ -30,13 +30,13 @@ typedef struct root_parts {
 
 static root_parts divide(const orbit *o, const orbit_label *l) {
   size_t item = symo_dtype_size(o->dtype), m = l->label->m, count = l->label->count;
-  root_parts p = {.c = orbit_round(m * m * item)};
+  root_parts p = {.c = symo_padded(m * m * item)};
   bool basis = l->basis != ORBIT_NO_ENTRY;
-  p.roots = count > 1 ? orbit_round(count * m * m * item) : 0;
-  if (basis) p.roots = (count > 1 ? 2 : 1) * orbit_round(count * m * m * item);
-  if (orbit_in_basis(l)) p.roots = orbit_round(count * m * m * item);
-  p.values = basis ? orbit_round((2 + count) * m * sizeof(double)) : 0;
-  p.solver = orbit_round(basis ? symo_eigh_work(o->dtype, m) : l->solver->root_work(o->dtype, m));
+  p.roots = count > 1 ? symo_padded(count * m * m * item) : 0;
+  if (basis) p.roots = (count > 1 ? 2 : 1) * symo_padded(count * m * m * item);
+  if (orbit_in_basis(l)) p.roots = symo_padded(count * m * m * item);
+  p.values = basis ? symo_padded((2 + count) * m * sizeof(double)) : 0;
+  p.solver = symo_padded(basis ? symo_eigh_work(o->dtype, m) : l->solver->root_work(o->dtype, m));
   p.all = p.c + p.roots + p.values + p.solver;
   return p;
 }
@@ -195,7 +195,7 @@ symo_status symo_orbit_refresh(const void *self, void *const *state, const curva
   bool basis = l->basis != ORBIT_NO_ENTRY, apart = l->label->count > 1;
   char *spare = (char *)work + p.c;
   void *v = NULL, *to = apart || orbit_in_basis(l) ? spare : (char *)state[l->root];
-  if (basis) v = apart ? spare + orbit_round(bytes) : spare;
+  if (basis) v = apart ? spare + symo_padded(bytes) : spare;
   if (orbit_in_basis(l)) {
     v = spare;
     to = NULL;

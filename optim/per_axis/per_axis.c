@@ -141,11 +141,11 @@ fail:
 }
 
 static size_t tensor_bytes(const per_axis *p) {
-  return axis_round(p->largest * symo_dtype_size(p->dtype));
+  return symo_padded(p->largest * symo_dtype_size(p->dtype));
 }
 
 static size_t square_bytes(const per_axis *p, const axis_factor *a) {
-  return axis_round(a->dim * a->dim * symo_dtype_size(p->dtype));
+  return symo_padded(a->dim * a->dim * symo_dtype_size(p->dtype));
 }
 
 /* Roots without memory stand one behind the other. */
@@ -157,7 +157,7 @@ static size_t roots_bytes(const per_axis *p, size_t tensor) {
 }
 
 static size_t pointer_bytes(const per_axis *p) {
-  return axis_round((p->num_axes + 1) * sizeof(void *));
+  return symo_padded((p->num_axes + 1) * sizeof(void *));
 }
 
 axis_head symo_axis_head(const per_axis *p, void *work) {
@@ -166,7 +166,7 @@ axis_head symo_axis_head(const per_axis *p, void *work) {
 
 static size_t root_bytes(const per_axis *p, const axis_factor *a) {
   if (p->basis) return symo_axis_basis_work(p, a);
-  return square_bytes(p, a) + axis_round(a->solver->root_work(p->dtype, a->dim));
+  return square_bytes(p, a) + symo_padded(a->solver->root_work(p->dtype, a->dim));
 }
 
 static size_t work_of(const per_axis *p) {
@@ -227,7 +227,7 @@ static symo_status create(const curvature_task *task, void **self) {
   p->relative = damping != NULL && damping->relative;
   p->basis = strcmp(task->method->basis, "adam") == 0;
   if (p->method.alpha > 0 || p->basis) SYMO_TRY(set_tensors(p, task->threads));
-  p->head = pointer_bytes(p) + axis_round(p->layout->num_tensors * sizeof(symo_status));
+  p->head = pointer_bytes(p) + symo_padded(p->layout->num_tensors * sizeof(symo_status));
   p->work = work_of(p);
   SYMO_TRY(set_order(p));
   *self = p;

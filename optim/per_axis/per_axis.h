@@ -1,6 +1,7 @@
 #ifndef SYMO_OPTIM_PER_AXIS_H
 #define SYMO_OPTIM_PER_AXIS_H
 
+#include "core/alloc.h"
 #include "optim/curvature/curvature.h"
 
 /* What the files of per-axis curvature share: see per_axis.c and per_axis_basis.c. */
@@ -42,8 +43,6 @@ typedef struct axis_head {
   symo_status *status;
 } axis_head;
 axis_head symo_axis_head(const per_axis *p, void *work);
-
-static inline size_t axis_round(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 /* Tensors as arrays of at least one axis. */
 symo_nd symo_axis_view(const per_axis *p, symo_const_vector x, size_t tensor);

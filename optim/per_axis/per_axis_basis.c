@@ -76,22 +76,22 @@ static void moments_f32(const moment_rule *r, size_t n, float *g, float *m, floa
 /* ---- a new basis ---- */
 
 static size_t tensor_bytes(const per_axis *p) {
-  return axis_round(p->largest * symo_dtype_size(p->dtype));
+  return symo_padded(p->largest * symo_dtype_size(p->dtype));
 }
 
 static size_t square_bytes(const per_axis *p, const axis_factor *a) {
-  return axis_round(a->dim * a->dim * symo_dtype_size(p->dtype));
+  return symo_padded(a->dim * a->dim * symo_dtype_size(p->dtype));
 }
 
 /* Work: L, then the product of the new basis with the old one; the new basis; a tensor; what the QR
  * decomposition needs; values and their order. */
 static size_t values_bytes(const axis_factor *a) {
-  return axis_round(a->dim * (sizeof(double) + sizeof(size_t)));
+  return symo_padded(a->dim * (sizeof(double) + sizeof(size_t)));
 }
 
 size_t symo_axis_basis_work(const per_axis *p, const axis_factor *a) {
   return 2 * square_bytes(p, a) + tensor_bytes(p) + values_bytes(a) +
-         axis_round(symo_eigh_work(p->dtype, a->dim));
+         symo_padded(symo_eigh_work(p->dtype, a->dim));
 }
 
 /* Descending; equal ones stay in order. */
@@ -209,7 +209,7 @@ static symo_status begin(const per_axis *p, void *const *state, const curvature_
     if (!isfinite(symo_trace(p->dtype, a->dim, state[a->factor]))) return SYMO_NO_CONVERGENCE;
     memcpy(state[a->root], state[a->factor], bytes);
     symo_status status =
-        symo_eigh(p->dtype, a->dim, state[a->root], w, work + axis_round(a->dim * sizeof *w));
+        symo_eigh(p->dtype, a->dim, state[a->root], w, work + symo_padded(a->dim * sizeof *w));
     if (status != SYMO_OK) return SYMO_NO_CONVERGENCE;
   }
   for (size_t t = 0; t < p->num_tensors; t++)

@@ -6,12 +6,11 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/alloc.h"
 #include "core/nd.h"
 
-enum { ALIGN = 64 };
-
 size_t symo_piece_bytes(symo_dtype dtype, size_t count) {
-  return (count * symo_dtype_size(dtype) + ALIGN - 1) / ALIGN * ALIGN;
+  return symo_padded(count * symo_dtype_size(dtype));
 }
 
 void *symo_piece_take(void **work, size_t bytes) {

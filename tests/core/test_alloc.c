@@ -125,3 +125,11 @@ Test(alloc, counts_hold_under_threads) {
   cr_assert_eq(symo_alloc_live_bytes(), 0);
   cr_assert_eq(symo_alloc_calls() - calls, 16000);
 }
+
+Test(alloc, rounds_sizes_up) {
+  cr_assert(symo_round_up(0, 7) == 0 && symo_round_up(1, 7) == 7 && symo_round_up(14, 7) == 14);
+  for (size_t n = 0; n < 300; n++) {
+    size_t padded = symo_padded(n);
+    cr_assert(padded % 64 == 0 && padded >= n && padded < n + 64);
+  }
+}
