@@ -39,6 +39,7 @@ static void backward_tangent(const symo_node *node, size_t index, symo_pass *pas
 }
 
 const symo_op symo_op_activation = {.name = "activation",
+                                    .leaves_in = true,
                                     .forward = forward,
                                     .backward = backward,
                                     .tangent = tangent,

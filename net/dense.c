@@ -9,8 +9,14 @@
  *   RA W'   [n k, in] [in, out]         A V'    [n, in] [in, k out]   (directions by rows)
  *   RZ^ W   [n k, out] [out, in]        Z^ V    [n, out] [out, k in]  (directions by columns)
  *   RZ^' A  [k out, n] [n, in]          Z^' RA  [out, n] [n, k in] */
+#include <ctype.h>
+#include <stdio.h>
+
 #include "net/kernels.h"
+#include "net/layer.h"
 #include "net/param.h"
+
+static size_t product_rows(const symo_node *node) { return node->in_rows; }
 
 /* Every position of an example is one more example here. */
 static size_t examples(const symo_node *node, const symo_pass *pass) {
@@ -100,9 +106,124 @@ static void backward_tangent(const symo_node *node, size_t index, symo_pass *pas
 }
 
 const symo_op symo_op_dense = {.name = "dense",
+                               .leaves_out = true,
+                               .product_rows = product_rows,
                                .forward = forward,
                                .backward = backward,
                                .tangent = tangent,
                                .backward_tangent = backward_tangent,
                                .load = symo_param_load,
                                .store = symo_param_store};
+
+/* ---- the layer ---- */
+
+/* A width; before the first dense layer an image is flattened, and of a sequence the last step
+ * taken. */
+static symo_status dense_parse(symo_net_reader *r, bool *mine) {
+  symo_net_layer layer = {.kind = SYMO_NET_DENSE};
+  *mine = isdigit((unsigned char)*r->part) && (r->family != SYMO_FAMILY_RNN || *r->end == '\0');
+  symo_status status = *mine ? symo_read_width(r, &layer.width) : SYMO_OK;
+  if (!*mine || status != SYMO_OK) return status;
+  const symo_net_kind before = r->family == SYMO_FAMILY_RNN ? SYMO_NET_LAST : SYMO_NET_FLATTEN;
+  if (r->walk.now.axes > 0) status = symo_read_add(r, (symo_net_layer){.kind = before});
+  return status == SYMO_OK ? symo_read_add(r, layer) : status;
+}
+
+static void dense_print(const symo_net_layer *layer, symo_net_writer *w) {
+  symo_write(w, "-", "", layer->width);
+}
+
+static bool dense_shape(symo_net_walk *walk, const symo_net_layer *layer,
+                        char why[SYMO_NET_MAX_REASON]) {
+  if (walk->now.axes > 0 && !walk->tokens)
+    return symo_walk_refuse(why, "it takes vectors (flatten first, or take the last step)");
+  return symo_walk_width(walk, layer->width, why);
+}
+
+static double dense_count(const symo_net_spec *spec, const symo_net_layer *layer,
+                          const symo_net_shape *before) {
+  return (double)layer->width * ((double)before->features + (spec->bias ? 1.0 : 0.0));
+}
+
+static void dense_build(symo_net_builder *b, const symo_net_layer *layer) {
+  symo_build_dense(b, layer->width, b->net->spec.bias);
+  if (!b->last && !layer->linear) symo_build_activation(b);
+}
+
+static void dense_tensors(symo_net_draft *d, const symo_net_layer *layer) {
+  const bool last = d->weights == d->total;
+  const int out = symo_draft_open_space(d, layer->width, "h", d->weights);
+  const int axes[] = {out, d->now, d->positions};
+  if (d->recurrent && last) {
+    symo_draft_add_weight(d, "wo", 0, 2, axes);
+    if (d->spec->bias) symo_draft_add_tensor(d, "bo", 0, "", 1, axes);
+  } else {
+    symo_draft_add_weight(d, "w", d->weights, d->positions >= 0 ? 3 : 2, axes);
+    if (d->spec->bias) symo_draft_add_tensor(d, "b", d->weights, "", 1, axes);
+  }
+  d->now = out;
+  d->positions = -1;
+}
+
+static symo_status dense_graph(symo_net_trace *t, const symo_net_layer *layer) {
+  symo_trace_step step = {.op = "dense", .out = layer->width};
+  const bool last = t->weights == t->total;
+  char number[SYMO_TRACE_NAME] = "o";
+  if (!t->sequence || !last) (void)snprintf(number, sizeof number, "%zu", t->weights);
+  symo_trace_tensor(&step, "weight", "w%s", number);
+  if (t->spec->bias) symo_trace_tensor(&step, "bias", "b%s", number);
+  if (last) return symo_trace_emit(t, step, "out");
+  symo_status status = symo_trace_emit(t, step, "h%zu", t->weights);
+  return status == SYMO_OK && !layer->linear ? symo_trace_activation(t) : status;
+}
+
+const symo_layer symo_layer_dense = {.name = "dense",
+                                     .notation = "a width",
+                                     .weighs = true,
+                                     .outputs = true,
+                                     .parse = dense_parse,
+                                     .print = dense_print,
+                                     .shape = dense_shape,
+                                     .count = dense_count,
+                                     .build = dense_build,
+                                     .tensors = dense_tensors,
+                                     .graph = dense_graph};
+
+/* ---- the head: logits at each position ---- */
+
+static bool head_shape(symo_net_walk *walk, const symo_net_layer *layer,
+                       char why[SYMO_NET_MAX_REASON]) {
+  if (!symo_walk_tokens(walk, why)) return false;
+  if (layer->width != walk->vocabulary)
+    return symo_walk_refuse(why, "it has not as many logits as there are tokens");
+  if (layer->tied && walk->now.features != walk->embedded)
+    return symo_walk_refuse(why, "tied to an embedding of another width");
+  walk->now.features = layer->width;
+  return true;
+}
+
+static double head_count(const symo_net_spec *spec, const symo_net_layer *layer,
+                         const symo_net_shape *before) {
+  (void)spec;
+  return layer->tied ? 0.0 : (double)layer->width * (double)before->features;
+}
+
+/* A tied head has the parameters of the embedding, the first there are. */
+static void head_build(symo_net_builder *b, const symo_net_layer *layer) {
+  const size_t in = symo_build_width(b);
+  if (!layer->tied) {
+    symo_build_dense(b, layer->width, false);
+    return;
+  }
+  symo_node *node = symo_build_node(b, &symo_op_dense, symo_build_positions(b), layer->width);
+  node->weight = b->net->nodes[0].weight, node->bias = node->weight + layer->width * in;
+  node->weight_rows = layer->width, node->weight_columns = in;
+}
+
+const symo_layer symo_layer_head = {.name = "head",
+                                    .weighs = true,
+                                    .outputs = true,
+                                    .logits = true,
+                                    .shape = head_shape,
+                                    .count = head_count,
+                                    .build = head_build};

@@ -11,6 +11,7 @@
 #include "core/hash.h"
 #include "core/linalg.h"
 #include "core/vector.h"
+#include "net/layer.h"
 
 static uint64_t key_of(const symo_node *node, const symo_pass *pass, size_t example) {
   const uint64_t key = symo_hash_join(symo_hash(pass->seed), node->salt);
@@ -70,9 +71,30 @@ static void apply(const symo_node *node, const symo_pass *pass, size_t k, const 
 }
 
 const symo_op symo_op_dropout = {.name = "dropout",
+                                 .leaves_out = true,
+                                 .leaves_in = true,
                                  .forward = symo_linear_forward,
                                  .backward = symo_linear_backward,
                                  .tangent = symo_linear_tangent,
                                  .backward_tangent = symo_linear_backward_tangent,
                                  .apply = apply,
                                  .adjoint = apply};
+
+/* ---- the layer ---- */
+
+static bool shape(symo_net_walk *walk, const symo_net_layer *layer, char why[SYMO_NET_MAX_REASON]) {
+  (void)walk;
+  return symo_walk_rate(layer->rate, why);
+}
+
+static void build(symo_net_builder *b, const symo_net_layer *layer) {
+  symo_node *node =
+      symo_build_node(b, &symo_op_dropout, symo_build_positions(b), symo_build_width(b));
+  node->rate = layer->rate, node->salt = (uint64_t)(node - b->net->nodes);
+}
+
+const symo_layer symo_layer_dropout = {.name = "dropout",
+                                       .shape = shape,
+                                       .count = symo_layer_count_none,
+                                       .build = build,
+                                       .tensors = symo_layer_no_tensors};

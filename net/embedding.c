@@ -10,6 +10,7 @@
  * dense node with the same weight: both add to the same gradient and the same packed products, and
  * load and store the same numbers. */
 #include "net/kernels.h"
+#include "net/layer.h"
 #include "net/param.h"
 
 #include <string.h>
@@ -121,9 +122,40 @@ static void store(const symo_node *node, symo_dtype dtype, size_t k, size_t para
 }
 
 const symo_op symo_op_embedding = {.name = "embedding",
+                                   .leaves_out = true,
+                                   .table = true,
                                    .forward = forward,
                                    .backward = backward,
                                    .tangent = tangent,
                                    .backward_tangent = backward_tangent,
                                    .load = load,
                                    .store = store};
+
+/* ---- the layer ---- */
+
+static bool shape(symo_net_walk *walk, const symo_net_layer *layer, char why[SYMO_NET_MAX_REASON]) {
+  if (walk->taken > 0 || walk->now.axes != 1 || walk->now.features != 1)
+    return symo_walk_refuse(why, "it comes first, of numbers of tokens (write gpt:t64-c128-h4-l4)");
+  if (layer->count > INT32_MAX)
+    return symo_walk_refuse(why, "too many tokens (use at most 2147483647)");
+  walk->tokens = true;
+  walk->vocabulary = layer->count, walk->embedded = layer->width;
+  return symo_walk_width(walk, layer->width, why);
+}
+
+static double count(const symo_net_spec *spec, const symo_net_layer *layer,
+                    const symo_net_shape *before) {
+  (void)spec;
+  return (double)layer->width * ((double)layer->count + (double)symo_net_positions(before));
+}
+
+/* The table of tokens is the weight; that of positions stands behind it, where a bias does. */
+static void build(symo_net_builder *b, const symo_net_layer *layer) {
+  const size_t positions = symo_net_positions(&b->after);
+  symo_node *node = symo_build_node(b, &symo_op_embedding, positions, layer->width);
+  symo_build_parameters(b, node, layer->count, layer->width, false);
+  b->net->parameters += positions * layer->width;
+}
+
+const symo_layer symo_layer_embedding = {
+    .name = "embedding", .tokens = true, .shape = shape, .count = count, .build = build};

@@ -145,7 +145,7 @@ static void draw(const symo_net *net, symo_rng *rng, double deviation, size_t fr
 static bool ends_branch(const symo_net *net, size_t at) {
   size_t next = at + 1;
   if (net->nodes[next].op == &symo_op_dropout) next++;
-  return net->nodes[next].op == &symo_op_add;
+  return net->nodes[next].op->nesting < 0;
 }
 
 void symo_gpt_init(const symo_net *net, symo_rng *rng, void *theta) {
@@ -158,11 +158,11 @@ void symo_gpt_init(const symo_net *net, symo_rng *rng, void *theta) {
   for (size_t i = 0; i < net->num_nodes; i++) {
     const symo_node *node = &net->nodes[i];
     const size_t size = node->weight_rows * node->weight_columns;
-    if (node->op == &symo_op_embedding)
+    if (node->op->table)
       draw(net, rng, 0.02, node->weight, size + node->out_rows * node->out_width, theta);
     if (node->op == &symo_op_dense && (i == 0 || node->weight != net->nodes[0].weight))
       draw(net, rng, ends_branch(net, i) ? small : 0.02, node->weight, size, theta);
-    if (node->op == &symo_op_layer_norm || node->op == &symo_op_rms_norm)
+    if (node->op->gain)
       for (size_t f = 0; f < size; f++) symo_put(dtype, theta, node->weight + f, 1.0);
   }
 }

@@ -1,5 +1,5 @@
 /* The life of a network: from a spec to its parts and workspace, parameters, data. */
-#include "net/graph.h"
+#include "net/layer.h"
 
 #include <math.h>
 #include <string.h>
@@ -20,7 +20,7 @@ symo_status symo_net_create(symo_context *context, const symo_net_spec *spec, sy
     return symo_fail(context, SYMO_E_ARGUMENT,
                      "network: the number of steps is open (write rnn:STEPSxINPUTS-..., or fit the "
                      "spec to the data)");
-  if (spec->layers[0].kind == SYMO_NET_EMBEDDING && spec->layers[0].count == 0)
+  if (symo_layer_of(spec->layers[0].kind)->tokens && spec->layers[0].count == 0)
     return symo_fail(
         context, SYMO_E_ARGUMENT,
         "network: the vocabulary is open (write gpt:v65-..., or set it from the data)");
@@ -73,7 +73,7 @@ static void add_gains(const symo_net *net, void *theta) {
   const symo_dtype dtype = net->spec.dtype;
   for (size_t i = 0; i < net->num_nodes; i++) {
     const symo_node *node = &net->nodes[i];
-    if (node->op != &symo_op_layer_norm && node->op != &symo_op_rms_norm) continue;
+    if (!node->op->gain) continue;
     for (size_t f = node->weight; f < node->weight + node->weight_rows; f++)
       symo_put(dtype, theta, f, symo_get(dtype, theta, f) + 1.0);
   }
@@ -99,7 +99,7 @@ void symo_net_init_fan_in(const symo_net *net, symo_rng *rng, void *theta) {
   }
   for (size_t i = 0; i < net->num_nodes; i++) {
     const symo_node *node = &net->nodes[i];
-    if (node->op != &symo_op_embedding) continue;
+    if (!node->op->table) continue;
     const size_t rows = node->weight_rows + node->out_rows;
     for (size_t j = 0; j < rows * node->out_width; j++)
       symo_put(dtype, theta, node->weight + j,

@@ -12,53 +12,25 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "net/gpt_layout.h"
-#include "net/shape.h"
+#include "net/layer.h"
 
-typedef struct place {
-  char name[32];
-  size_t dim;
-  int same;     /* the space that it turned out to be; -1: itself */
-  bool fixed;   /* in, out, kernels, positions */
-  bool reduced; /* to permutations */
-} place;
-
-enum { MAX_PLACES = 4 * SYMO_NET_MAX_LAYERS + 2, MAX_TENSORS = 3 * SYMO_NET_MAX_LAYERS };
-
-typedef struct tensor {
-  char name[32];
-  size_t order;
-  int axes[4];
-  int reads; /* the axis of what goes in, which scales move by their inverses; -1: none */
-} tensor;
-
-typedef struct draft {
-  const symo_net_spec *spec;
-  int num_places, num_tensors;
-  place places[MAX_PLACES];
-  tensor tensors[MAX_TENSORS];
-  int now, positions; /* the space of the features; that of positions after a flatten, or -1 */
-  size_t weights, total, norms; /* layers with weights so far and in all, norms so far */
-  size_t depth;
-  int forks[SYMO_NET_MAX_LAYERS];
-  bool recurrent;
-} draft;
-
-static int root(const draft *d, int at) {
+static int root(const symo_net_draft *d, int at) {
   while (d->places[at].same >= 0) at = d->places[at].same;
   return at;
 }
 
-static int add_place(draft *d, const char *prefix, size_t number, size_t dim, bool fixed) {
-  place *p = &d->places[d->num_places];
-  *p = (place){.dim = dim, .same = -1, .fixed = fixed};
+int symo_draft_add_place(symo_net_draft *d, const char *prefix, size_t number, size_t dim,
+                         bool fixed) {
+  symo_draft_place *p = &d->places[d->num_places];
+  *p = (symo_draft_place){.dim = dim, .same = -1, .fixed = fixed};
   (void)snprintf(p->name, sizeof p->name, number > 0 ? "%s%zu" : "%s", prefix, number);
   return d->num_places++;
 }
 
-static void add_tensor(draft *d, const char *prefix, size_t number, const char *suffix,
-                       size_t order, const int *axes) {
-  tensor *t = &d->tensors[d->num_tensors++];
-  *t = (tensor){.order = order, .reads = -1};
+void symo_draft_add_tensor(symo_net_draft *d, const char *prefix, size_t number, const char *suffix,
+                           size_t order, const int *axes) {
+  symo_draft_tensor *t = &d->tensors[d->num_tensors++];
+  *t = (symo_draft_tensor){.order = order, .reads = -1};
   if (number > 0)
     (void)snprintf(t->name, sizeof t->name, "%s%zu%s", prefix, number, suffix);
   else
@@ -66,68 +38,22 @@ static void add_tensor(draft *d, const char *prefix, size_t number, const char *
   memcpy(t->axes, axes, order * sizeof *axes);
 }
 
-/* A weight: axis 0 is what comes out, axis 1 what goes in. */
-static void add_weight(draft *d, const char *prefix, size_t number, size_t order, const int *axes) {
-  add_tensor(d, prefix, number, "", order, axes);
+void symo_draft_add_weight(symo_net_draft *d, const char *prefix, size_t number, size_t order,
+                           const int *axes) {
+  symo_draft_add_tensor(d, prefix, number, "", order, axes);
   d->tensors[d->num_tensors - 1].reads = 1;
 }
 
-/* The space of what a layer with weights makes. */
-static int open_space(draft *d, size_t width, const char *name, size_t number) {
+int symo_draft_open_space(symo_net_draft *d, size_t width, const char *name, size_t number) {
   bool last = d->weights == d->total;
-  return add_place(d, last ? "out" : name, last ? 0 : number, width, last);
+  return symo_draft_add_place(d, last ? "out" : name, last ? 0 : number, width, last);
 }
 
-static void draft_dense(draft *d, const symo_net_layer *layer) {
-  const bool last = d->weights == d->total;
-  const int out = open_space(d, layer->width, "h", d->weights);
-  const int axes[] = {out, d->now, d->positions};
-  if (d->recurrent && last) {
-    add_weight(d, "wo", 0, 2, axes);
-    if (d->spec->bias) add_tensor(d, "bo", 0, "", 1, axes);
-  } else {
-    add_weight(d, "w", d->weights, d->positions >= 0 ? 3 : 2, axes);
-    if (d->spec->bias) add_tensor(d, "b", d->weights, "", 1, axes);
-  }
-  d->now = out;
-  d->positions = -1;
-}
+void symo_draft_reduce(symo_net_draft *d) { d->places[root(d, d->now)].reduced = true; }
 
-static void draft_recurrent(draft *d, const symo_net_layer *layer) {
-  const size_t number = d->total > 2 ? d->weights : 0;
-  const int h = open_space(d, layer->width, "h", number);
-  add_weight(d, "wx", number, 2, (int[]){h, d->now});
-  add_weight(d, "wh", number, 2, (int[]){h, h});
-  if (d->spec->bias) add_tensor(d, "b", number, "", 1, &h);
-  d->now = h;
-}
-
-static void draft_conv(draft *d, const symo_net_layer *layer, size_t axes) {
-  int all[4] = {0, d->now, 0, 0};
-  for (size_t a = 0; a < axes; a++)
-    all[2 + a] = add_place(d,
-                           axes == 1 ? "k"
-                           : a == 0  ? "kh"
-                                     : "kw",
-                           d->weights, layer->window[a], true);
-  all[0] = open_space(d, layer->width, "h", d->weights);
-  add_weight(d, "w", d->weights, 2 + axes, all);
-  if (d->spec->bias) add_tensor(d, "b", d->weights, "", 1, all);
-  d->now = all[0];
-}
-
-static void draft_norm(draft *d, bool layer_norm) {
-  const char *name = layer_norm ? "ln" : "rms";
-  const int axes[] = {d->now, d->positions};
-  const size_t order = d->positions >= 0 ? 2 : 1;
-  d->places[root(d, d->now)].reduced = true;
-  add_tensor(d, name, ++d->norms, ".gain", order, axes);
-  if (layer_norm && d->spec->bias) add_tensor(d, name, d->norms, ".bias", order, axes);
-}
-
-/* Two spaces are one: the later takes the name of the earlier.  A flattened image is no one space;
+/* A flattened image is no one space;
  * what is added to it can then only be left as it is. */
-static void unite(draft *d, int a, int b) {
+void symo_draft_unite(symo_net_draft *d, int a, int b) {
   a = root(d, a), b = root(d, b);
   if (a == b) return;
   if (d->places[a].dim != d->places[b].dim) {
@@ -141,24 +67,6 @@ static void unite(draft *d, int a, int b) {
   d->places[b].same = a;
   d->places[a].reduced |= d->places[b].reduced;
   d->places[a].fixed |= d->places[b].fixed;
-}
-
-static void draft_layer(draft *d, const symo_net_layer *layer, const symo_net_shape *shape) {
-  if (symo_net_kind_weighs(layer->kind)) d->weights++;
-  switch (layer->kind) {
-  case SYMO_NET_DENSE: draft_dense(d, layer); break;
-  case SYMO_NET_RECURRENT: draft_recurrent(d, layer); break;
-  case SYMO_NET_CONV: draft_conv(d, layer, shape->axes); break;
-  case SYMO_NET_MAX_POOL: d->places[root(d, d->now)].reduced = true; break;
-  case SYMO_NET_FLATTEN:
-    d->positions = add_place(d, "p", d->weights + 1, symo_net_positions(shape), true);
-    break;
-  case SYMO_NET_LAYER_NORM:
-  case SYMO_NET_RMS_NORM: draft_norm(d, layer->kind == SYMO_NET_LAYER_NORM); break;
-  case SYMO_NET_FORK: d->forks[d->depth++] = d->now; break;
-  case SYMO_NET_ADD: unite(d, d->forks[--d->depth], d->now); break;
-  default: break; /* pools, the last step, dropout */
-  }
 }
 
 symo_status symo_net_add_space(symo_context *context, const char *name, size_t dim,
@@ -188,12 +96,12 @@ symo_status symo_net_add_space(symo_context *context, const char *name, size_t d
   return status;
 }
 
-static symo_status add_spaces(symo_context *context, const draft *d, const char *group,
+static symo_status add_spaces(symo_context *context, const symo_net_draft *d, const char *group,
                               symo_layout *layout) {
   const char *exact = symo_net_exact_group(d->spec->activation);
   symo_status status = SYMO_OK;
   for (int i = 0; i < d->num_places && status == SYMO_OK; i++) {
-    const place *p = &d->places[i];
+    const symo_draft_place *p = &d->places[i];
     if (p->same >= 0) continue;
     if (p->fixed)
       status = symo_layout_add_space(layout, p->name, p->dim, symo_group_find("identity"));
@@ -215,11 +123,11 @@ bool symo_net_scales(const symo_layout *layout, const char *space) {
          strcmp(symo_group_name(symo_layout_space_group(layout, index)), "scaling") == 0;
 }
 
-static symo_status fill(symo_context *context, const draft *d, const char *group,
+static symo_status fill(symo_context *context, const symo_net_draft *d, const char *group,
                         symo_layout *layout) {
   symo_status status = add_spaces(context, d, group, layout);
   for (int i = 0; i < d->num_tensors && status == SYMO_OK; i++) {
-    const tensor *t = &d->tensors[i];
+    const symo_draft_tensor *t = &d->tensors[i];
     const char *axes[4];
     char dual[40];
     for (size_t a = 0; a < t->order; a++) {
@@ -233,21 +141,38 @@ static symo_status fill(symo_context *context, const draft *d, const char *group
   return status;
 }
 
+static symo_status draft_layer(symo_context *context, symo_net_draft *d, size_t l,
+                               const symo_net_shape *shape) {
+  const symo_net_layer *layer = &d->spec->layers[l];
+  const symo_layer *row = symo_layer_of(layer->kind);
+  if (row->tensors == NULL)
+    return symo_fail(context, SYMO_E_ARGUMENT,
+                     "network layout: layer %zu (%s) has none (write the layout by hand)", l + 1,
+                     row->name);
+  d->weights += row->weighs;
+  d->shape = *shape;
+  row->tensors(d, layer);
+  return SYMO_OK;
+}
+
 /* Large, so not on the stack. */
 static symo_status fill_drafted(symo_context *context, const symo_net_spec *spec,
                                 const symo_net_shape *shapes, const char *group,
                                 symo_layout *layout) {
-  draft *d = symo_calloc(1, sizeof *d);
+  symo_net_draft *d = symo_calloc(1, sizeof *d);
   if (d == NULL) return symo_fail_memory(context, "network layout");
   d->spec = spec;
   d->positions = -1;
   for (size_t l = 0; l < spec->num_layers; l++) {
-    if (symo_net_kind_weighs(spec->layers[l].kind)) d->total++;
-    if (spec->layers[l].kind == SYMO_NET_RECURRENT) d->recurrent = true;
+    const symo_layer *row = symo_layer_of(spec->layers[l].kind);
+    d->total += row->weighs;
+    d->recurrent = d->recurrent || row->recurrent;
   }
-  d->now = add_place(d, "in", 0, spec->input.features, true);
-  for (size_t l = 0; l < spec->num_layers; l++) draft_layer(d, &spec->layers[l], &shapes[l]);
-  symo_status status = fill(context, d, group, layout);
+  d->now = symo_draft_add_place(d, "in", 0, spec->input.features, true);
+  symo_status status = SYMO_OK;
+  for (size_t l = 0; l < spec->num_layers && status == SYMO_OK; l++)
+    status = draft_layer(context, d, l, &shapes[l]);
+  if (status == SYMO_OK) status = fill(context, d, group, layout);
   symo_free(d);
   return status;
 }
@@ -260,7 +185,7 @@ symo_status symo_net_layout(symo_context *context, const symo_net_spec *spec, co
   symo_status status = symo_net_shapes(context, spec, shapes);
   if (status != SYMO_OK) return status;
   const bool known = symo_gpt_of_net(spec, &gpt);
-  if (!known && spec->layers[0].kind == SYMO_NET_EMBEDDING)
+  if (!known && symo_layer_of(spec->layers[0].kind)->tokens)
     return symo_fail(context, SYMO_E_ARGUMENT,
                      "network layout: of tokens only networks of gpt.h have one");
   SYMO_TRY(symo_layout_create(context, &layout));

@@ -8,6 +8,7 @@
 
 #include "core/linalg.h"
 #include "net/kernels.h"
+#include "net/layer.h"
 
 void symo_linear_forward(const symo_node *node, symo_pass *pass, int order) {
   (void)order;
@@ -109,3 +110,67 @@ const symo_op symo_op_last = {.name = "last",
                               .backward_tangent = symo_linear_backward_tangent,
                               .apply = last_apply,
                               .adjoint = last_adjoint};
+
+/* ---- the layers ---- */
+
+static bool flatten_shape(symo_net_walk *walk, const symo_net_layer *layer,
+                          char why[SYMO_NET_MAX_REASON]) {
+  (void)layer;
+  symo_net_shape *now = &walk->now;
+  if (!symo_walk_image(walk, why)) return false;
+  *now = (symo_net_shape){.features = now->features * symo_net_positions(now)};
+  return true;
+}
+
+static void flatten_build(symo_net_builder *b, const symo_net_layer *layer) {
+  (void)layer;
+  symo_build_node(b, &symo_op_flatten, 1, b->after.features);
+}
+
+static void flatten_tensors(symo_net_draft *d, const symo_net_layer *layer) {
+  (void)layer;
+  d->positions = symo_draft_add_place(d, "p", d->weights + 1, symo_net_positions(&d->shape), true);
+}
+
+static symo_status flatten_graph(symo_net_trace *t, const symo_net_layer *layer) {
+  (void)layer;
+  const symo_trace_step step = {.op = "flatten"};
+  symo_status status = t->sequence ? symo_trace_transpose(t, false) : SYMO_OK;
+  if (status == SYMO_OK) status = symo_trace_emit(t, step, "flatten%zu", t->count);
+  t->flat = true;
+  return status;
+}
+
+const symo_layer symo_layer_flatten = {.name = "flatten",
+                                       .shape = flatten_shape,
+                                       .count = symo_layer_count_none,
+                                       .build = flatten_build,
+                                       .tensors = flatten_tensors,
+                                       .graph = flatten_graph};
+
+static bool last_shape(symo_net_walk *walk, const symo_net_layer *layer,
+                       char why[SYMO_NET_MAX_REASON]) {
+  (void)layer;
+  if (!symo_walk_sequence(walk, why)) return false;
+  walk->now = (symo_net_shape){.features = walk->now.features};
+  return true;
+}
+
+static void last_build(symo_net_builder *b, const symo_net_layer *layer) {
+  (void)layer;
+  symo_build_node(b, &symo_op_last, 1, b->after.features);
+}
+
+static symo_status last_graph(symo_net_trace *t, const symo_net_layer *layer) {
+  (void)layer;
+  const symo_trace_step step = {.op = "reduce", .kind = "last"};
+  return symo_trace_emit(t, step, "last%zu", t->count);
+}
+
+const symo_layer symo_layer_last = {.name = "last step",
+                                    .sequence = true,
+                                    .shape = last_shape,
+                                    .count = symo_layer_count_none,
+                                    .build = last_build,
+                                    .tensors = symo_layer_no_tensors,
+                                    .graph = last_graph};

@@ -5,6 +5,7 @@
 #include <symo/problem.h>
 
 #include "core/pool.h"
+#include "net/layers.h"
 
 /* Feed-forward, convolutional and recurrent networks with exact second order.  A network is a
  * static list of operations over buffers planned beforehand; every operation knows forward,
@@ -72,27 +73,9 @@ typedef struct symo_net_shape {
   size_t axes, size[2], features;
 } symo_net_shape;
 
-typedef enum symo_net_kind {
-  SYMO_NET_DENSE,      /* width; of vectors, and of tokens at each position by itself */
-  SYMO_NET_RECURRENT,  /* width; of sequences: h_t = phi(Wx x_t + Wh h_(t-1) + b), h_0 = 0 */
-  SYMO_NET_CONV,       /* width: channels; window: the kernel; circular */
-  SYMO_NET_MEAN_POOL,  /* window */
-  SYMO_NET_MAX_POOL,   /* window; of equal entries the first counts */
-  SYMO_NET_FLATTEN,    /* to a vector, feature by feature: [features, positions] */
-  SYMO_NET_LAST,       /* of a sequence: the last step */
-  SYMO_NET_LAYER_NORM, /* (x - mean) / sqrt(var + eps) gain + bias over features */
-  SYMO_NET_RMS_NORM,   /* x / sqrt(mean x^2 + eps) gain */
-  SYMO_NET_FORK,       /* begin of a residual block */
-  SYMO_NET_ADD,        /* its end */
-  SYMO_NET_EMBEDDING,  /* the first, of tokens: rows of a table [count, width] by token, plus those
-                          of one by position; count 0: the vocabulary is open until
-                          symo_net_set_vocabulary */
-  SYMO_NET_ATTENTION,  /* of tokens: query, key and value, causal attention in `count` heads, and a
-                          dense layer; rate: dropout of the attention weights */
-  SYMO_NET_DROPOUT,    /* rate: the share that is left out; the rest is scaled by 1 / (1 - rate) */
-  SYMO_NET_HEAD        /* the last, of tokens: width logits at each position, no bias; tied: by the
-                          table of the embedding */
-} symo_net_kind;
+#define SYMO_NET_KIND(KIND, row) SYMO_NET_##KIND,
+typedef enum symo_net_kind { SYMO_NET_LAYERS(SYMO_NET_KIND) SYMO_NET_NUM_KINDS } symo_net_kind;
+#undef SYMO_NET_KIND
 
 typedef struct symo_net_layer {
   symo_net_kind kind;

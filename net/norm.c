@@ -13,6 +13,7 @@
  * The Gauss-Newton product leaves out K and the terms with y^.  The buffer out[1] is of xhat; its
  * cotangent is p. */
 #include "net/kernels.h"
+#include "net/layer.h"
 #include "net/param.h"
 
 static bool centres(const symo_node *node) { return node->op == &symo_op_layer_norm; }
@@ -125,6 +126,8 @@ static void backward_tangent(const symo_node *node, size_t index, symo_pass *pas
 }
 
 const symo_op symo_op_layer_norm = {.name = "LayerNorm",
+                                    .leaves_in = true,
+                                    .gain = true,
                                     .forward = forward,
                                     .backward = backward,
                                     .tangent = tangent,
@@ -133,9 +136,76 @@ const symo_op symo_op_layer_norm = {.name = "LayerNorm",
                                     .store = symo_param_store};
 
 const symo_op symo_op_rms_norm = {.name = "RMSNorm",
+                                  .leaves_in = true,
+                                  .gain = true,
                                   .forward = forward,
                                   .backward = backward,
                                   .tangent = tangent,
                                   .backward_tangent = backward_tangent,
                                   .load = symo_param_load,
                                   .store = symo_param_store};
+
+/* ---- the layers ---- */
+
+static bool is_layer_norm(const symo_net_layer *layer) {
+  return layer->kind == SYMO_NET_LAYER_NORM;
+}
+
+static bool shape(symo_net_walk *walk, const symo_net_layer *layer, char why[SYMO_NET_MAX_REASON]) {
+  (void)walk, (void)layer, (void)why;
+  return true;
+}
+
+static double count(const symo_net_spec *spec, const symo_net_layer *layer,
+                    const symo_net_shape *before) {
+  return (double)before->features * (is_layer_norm(layer) && spec->bias ? 2.0 : 1.0);
+}
+
+static void build(symo_net_builder *b, const symo_net_layer *layer) {
+  const bool centre = is_layer_norm(layer);
+  const size_t positions = symo_build_positions(b), width = symo_build_width(b);
+  symo_node *node =
+      symo_build_node(b, centre ? &symo_op_layer_norm : &symo_op_rms_norm, positions, width);
+  symo_build_parameters(b, node, width, 1, centre && b->net->spec.bias);
+  node->out[1] = symo_build_buffer(b, positions, width, true);
+  node->saved[0] = symo_build_buffer(b, positions, 1, false);
+}
+
+static void tensors(symo_net_draft *d, const symo_net_layer *layer) {
+  const char *name = is_layer_norm(layer) ? "ln" : "rms";
+  const int axes[] = {d->now, d->positions};
+  const size_t order = d->positions >= 0 ? 2 : 1;
+  symo_draft_reduce(d);
+  symo_draft_add_tensor(d, name, ++d->norms, ".gain", order, axes);
+  if (is_layer_norm(layer) && d->spec->bias)
+    symo_draft_add_tensor(d, name, d->norms, ".bias", order, axes);
+}
+
+/* A norm of a graph runs over the last axis. */
+static symo_status graph(symo_net_trace *t, const symo_net_layer *layer) {
+  const bool centre = is_layer_norm(layer);
+  const char *name = centre ? "ln" : "rms";
+  symo_trace_step step = {.op = centre ? "layernorm" : "rmsnorm"};
+  t->norms++;
+  symo_trace_tensor(&step, "gain", "%s%zu.gain", name, t->norms);
+  if (centre && t->spec->bias) symo_trace_tensor(&step, "bias", "%s%zu.bias", name, t->norms);
+  symo_status status = t->sequence ? SYMO_OK : symo_trace_transpose(t, false);
+  if (status == SYMO_OK) status = symo_trace_emit(t, step, "%s%zu", name, t->norms);
+  return status == SYMO_OK && !t->sequence ? symo_trace_transpose(t, true) : status;
+}
+
+const symo_layer symo_layer_layer_norm = {.name = "LayerNorm",
+                                          .notation = "ln",
+                                          .shape = shape,
+                                          .count = count,
+                                          .build = build,
+                                          .tensors = tensors,
+                                          .graph = graph};
+
+const symo_layer symo_layer_rms_norm = {.name = "RMSNorm",
+                                        .notation = "rms",
+                                        .shape = shape,
+                                        .count = count,
+                                        .build = build,
+                                        .tensors = tensors,
+                                        .graph = graph};

@@ -80,6 +80,15 @@ typedef struct symo_pass {
 typedef struct symo_op {
   const char *name;
   bool is_loss;
+  bool leaves_out; /* no pass but forward reads value[out] again, and so for value[in] */
+  bool leaves_in;
+  bool gain; /* the weight is a gain, which starts at 1 */
+  bool
+      table; /* the weight is a table of tokens; one of positions, [out_rows, out_width], follows */
+  int nesting; /* +1: begins a residual block: value[out] are value[in]; -1: ends it: cot[in] are
+                  cot[out].  They may share memory */
+  size_t (*product_rows)(const symo_node *node); /* rows of the smallest matrix product that an
+                                                    example gives.  NULL: no such products */
   void (*forward)(const symo_node *node, symo_pass *pass, int order);
   void (*backward)(const symo_node *node, symo_pass *pass);
   void (*tangent)(const symo_node *node, size_t node_index, symo_pass *pass);

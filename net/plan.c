@@ -69,8 +69,8 @@ static size_t least_rows(const symo_net *net) {
   size_t least = SIZE_MAX;
   for (size_t i = 0; i < net->num_nodes; i++) {
     const symo_node *node = &net->nodes[i];
-    if (node->op == &symo_op_recurrent) return 1;
-    if (node->op == &symo_op_dense && node->in_rows < least) least = node->in_rows;
+    const size_t rows = node->op->product_rows != NULL ? node->op->product_rows(node) : SIZE_MAX;
+    if (rows < least) least = rows;
   }
   return least == SIZE_MAX ? 1 : least;
 }
@@ -104,10 +104,10 @@ static void choose_segments(symo_net *net) {
   bool begins = true;
   net->num_segments = 0;
   for (size_t i = 0; i < net->num_nodes; i++) {
-    const symo_op *op = net->nodes[i].op;
-    if (op == &symo_op_fork && depth++ == 0) begins = true;
+    const int nesting = net->nodes[i].op->nesting;
+    if (nesting > 0 && depth++ == 0) begins = true;
     if (begins) net->segments[net->num_segments++] = i;
-    begins = op == &symo_op_add && --depth == 0;
+    begins = nesting < 0 && --depth == 0;
   }
 }
 
@@ -153,11 +153,7 @@ static size_t segment_of(const symo_net *net, size_t node) {
  * reads. */
 static bool passes(const symo_net *net, const use *u) {
   if (u->first == u->last) return false;
-  const symo_op *from = net->nodes[u->first].op, *to = net->nodes[u->last].op;
-  return (from == &symo_op_dense || from == &symo_op_embedding || from == &symo_op_dropout ||
-          from == &symo_op_fork || from == &symo_op_add) &&
-         (to == &symo_op_activation || to == &symo_op_dropout || to == &symo_op_layer_norm ||
-          to == &symo_op_rms_norm || to == &symo_op_fork || to == &symo_op_add);
+  return net->nodes[u->first].op->leaves_out && net->nodes[u->last].op->leaves_in;
 }
 
 /* Values: to the end if they are looked at again, but inside a segment to its end. */
@@ -188,10 +184,10 @@ static void share_residuals(const symo_net *net, use *values, size_t *values_as,
                             size_t *cots_as) {
   for (size_t b = 0; b < net->num_buffers; b++) values_as[b] = cots_as[b] = b;
   for (size_t i = 0; i < net->num_nodes; i++)
-    for (size_t port = 0; port < SYMO_OP_PORTS && net->nodes[i].op == &symo_op_fork; port++)
+    for (size_t port = 0; port < SYMO_OP_PORTS && net->nodes[i].op->nesting > 0; port++)
       share(values, values_as, net->nodes[i].out[port], net->nodes[i].in[0]);
   for (size_t i = net->num_nodes; i-- > 0;)
-    for (size_t port = 0; port < SYMO_OP_PORTS && net->nodes[i].op == &symo_op_add; port++)
+    for (size_t port = 0; port < SYMO_OP_PORTS && net->nodes[i].op->nesting < 0; port++)
       share(cots, cots_as, net->nodes[i].in[port], net->nodes[i].out[0]);
 }
 

@@ -10,9 +10,12 @@
  * with the direction (V, v); Gauss-Newton without the terms with z^ and h^.  Steps are positions,
  * outermost in every buffer, so one step takes the products of dense.c and sums over steps are one
  * product.  The buffer out[1] is of z: its cotangents are the h^ with all their terms. */
+#include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "net/kernels.h"
+#include "net/layer.h"
 #include "net/param.h"
 
 /* One buffer at step t (from 0), as a matrix of `rows` rows. */
@@ -147,10 +150,84 @@ static void backward_tangent(const symo_node *node, size_t index, symo_pass *pas
   if (pass->hv_rows != NULL) products(node, pass);
 }
 
+/* Step by step. */
+static size_t product_rows(const symo_node *node) {
+  (void)node;
+  return 1;
+}
+
 const symo_op symo_op_recurrent = {.name = "recurrent",
+                                   .product_rows = product_rows,
                                    .forward = forward,
                                    .backward = backward,
                                    .tangent = tangent,
                                    .backward_tangent = backward_tangent,
                                    .load = symo_param_load,
                                    .store = symo_param_store};
+
+/* ---- the layer ---- */
+
+/* A width that another part follows: the last one is dense. */
+static symo_status parse(symo_net_reader *r, bool *mine) {
+  symo_net_layer layer = {.kind = SYMO_NET_RECURRENT};
+  *mine = r->family == SYMO_FAMILY_RNN && isdigit((unsigned char)*r->part) && *r->end == '-';
+  symo_status status = *mine ? symo_read_width(r, &layer.width) : SYMO_OK;
+  return *mine && status == SYMO_OK ? symo_read_add(r, layer) : status;
+}
+
+static void print(const symo_net_layer *layer, symo_net_writer *w) {
+  symo_write(w, "-", "", layer->width);
+}
+
+static bool shape(symo_net_walk *walk, const symo_net_layer *layer, char why[SYMO_NET_MAX_REASON]) {
+  return symo_walk_sequence(walk, why) && symo_walk_width(walk, layer->width, why);
+}
+
+static double count(const symo_net_spec *spec, const symo_net_layer *layer,
+                    const symo_net_shape *before) {
+  const double in = (double)before->features, width = (double)layer->width;
+  return width * (in + width + (spec->bias ? 1.0 : 0.0));
+}
+
+static void build(symo_net_builder *b, const symo_net_layer *layer) {
+  const size_t width = layer->width, steps = symo_build_positions(b);
+  symo_build_dense(b, width, false);
+  symo_node *node = symo_build_node(b, &symo_op_recurrent, steps, width);
+  symo_build_weight(b, node, width, width, b->net->spec.bias);
+  node->activation = b->net->spec.activation;
+  node->out[1] = symo_build_buffer(b, steps, width, true);
+  node->saved[0] = symo_build_buffer(b, steps, width, false);
+  node->saved[1] = symo_build_buffer(b, steps, width, false);
+}
+
+static void tensors(symo_net_draft *d, const symo_net_layer *layer) {
+  const size_t number = d->total > 2 ? d->weights : 0;
+  const int h = symo_draft_open_space(d, layer->width, "h", number);
+  symo_draft_add_weight(d, "wx", number, 2, (int[]){h, d->now});
+  symo_draft_add_weight(d, "wh", number, 2, (int[]){h, h});
+  if (d->spec->bias) symo_draft_add_tensor(d, "b", number, "", 1, &h);
+  d->now = h;
+}
+
+static symo_status graph(symo_net_trace *t, const symo_net_layer *layer) {
+  symo_trace_step step = {.op = "recurrent",
+                          .out = layer->width,
+                          .function = symo_activation_name(t->spec->activation)};
+  char number[SYMO_TRACE_NAME] = "";
+  if (t->total > 2) (void)snprintf(number, sizeof number, "%zu", t->weights);
+  symo_trace_tensor(&step, "weight", "wx%s", number);
+  symo_trace_tensor(&step, "weight_hidden", "wh%s", number);
+  if (t->spec->bias) symo_trace_tensor(&step, "bias", "b%s", number);
+  return symo_trace_emit(t, step, "h%s", number);
+}
+
+const symo_layer symo_layer_recurrent = {.name = "recurrent",
+                                         .weighs = true,
+                                         .recurrent = true,
+                                         .parse = parse,
+                                         .print = print,
+                                         .shape = shape,
+                                         .count = count,
+                                         .build = build,
+                                         .tensors = tensors,
+                                         .graph = graph};

@@ -16,20 +16,25 @@ typedef struct symo_net_walk {
 
 enum { SYMO_NET_MAX_REASON = 192 };
 
-/* Takes one layer.  false, with the reason, when it cannot stand there; the walk is then spoilt. */
+/* Follows one layer.  false, with the reason, when it cannot stand there; the walk is then spoilt. */
 bool symo_net_walk_layer(symo_net_walk *walk, const symo_net_layer *layer,
                          char why[SYMO_NET_MAX_REASON]);
+
+/* Rules for the slots of layers; each gives false and the reason.  width makes it the features of
+ * what leaves the layer; room: `times` the numbers at hand are not too many. */
+bool symo_walk_refuse(char why[SYMO_NET_MAX_REASON], const char *text);
+bool symo_walk_width(symo_net_walk *walk, size_t width, char why[SYMO_NET_MAX_REASON]);
+bool symo_walk_room(const symo_net_walk *walk, size_t times, char why[SYMO_NET_MAX_REASON]);
+bool symo_walk_rate(double rate, char why[SYMO_NET_MAX_REASON]);
+bool symo_walk_sequence(const symo_net_walk *walk, char why[SYMO_NET_MAX_REASON]);
+bool symo_walk_image(const symo_net_walk *walk, char why[SYMO_NET_MAX_REASON]);
+bool symo_walk_tokens(const symo_net_walk *walk, char why[SYMO_NET_MAX_REASON]);
 
 /* The shape of the data; the same. */
 bool symo_net_walk_input(const symo_net_shape *input, char why[SYMO_NET_MAX_REASON]);
 
 /* "8x8x1" */
 void symo_net_shape_text(const symo_net_shape *shape, char text[64]);
-
-const char *symo_net_kind_name(symo_net_kind kind);
-
-/* A layer with a weight matrix (two, if recurrent). */
-bool symo_net_kind_weighs(symo_net_kind kind);
 
 /* Positions: 1 for vectors, 0 while steps are open. */
 size_t symo_net_positions(const symo_net_shape *shape);

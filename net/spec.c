@@ -3,7 +3,7 @@
 
 #include "core/error.h"
 #include "core/text.h"
-#include "net/shape.h"
+#include "net/layer.h"
 
 /* One row per activation: its name and the group of a hidden space under which the loss is
  * invariant. */
@@ -69,10 +69,22 @@ size_t symo_net_inputs(const symo_net_spec *spec) {
   return symo_net_positions(&spec->input) * spec->input.features;
 }
 
+/* What a layer of the spec is, where the spec has it. */
+static bool reads_tokens(const symo_net_spec *spec) {
+  const symo_layer *row = spec->num_layers > 0 ? symo_layer_of(spec->layers[0].kind) : NULL;
+  return row != NULL && row->tokens;
+}
+
+static bool gives_logits(const symo_net_spec *spec) {
+  const size_t n = spec->num_layers;
+  const symo_layer *row = n > 0 ? symo_layer_of(spec->layers[n - 1].kind) : NULL;
+  return row != NULL && row->logits;
+}
+
 size_t symo_net_outputs(const symo_net_spec *spec) {
   if (spec->num_layers == 0) return 0;
-  const symo_net_layer *last = &spec->layers[spec->num_layers - 1];
-  return last->width * (last->kind == SYMO_NET_HEAD ? symo_net_positions(&spec->input) : 1);
+  const size_t width = spec->layers[spec->num_layers - 1].width;
+  return width * (gives_logits(spec) ? symo_net_positions(&spec->input) : 1);
 }
 
 size_t symo_net_targets(const symo_net_spec *spec) {
@@ -80,12 +92,11 @@ size_t symo_net_targets(const symo_net_spec *spec) {
 }
 
 size_t symo_net_vocabulary(const symo_net_spec *spec) {
-  bool tokens = spec->num_layers > 0 && spec->layers[0].kind == SYMO_NET_EMBEDDING;
-  return tokens ? spec->layers[0].count : 0;
+  return reads_tokens(spec) ? spec->layers[0].count : 0;
 }
 
 symo_status symo_net_set_vocabulary(symo_context *context, symo_net_spec *spec, size_t tokens) {
-  if (spec->num_layers == 0 || spec->layers[0].kind != SYMO_NET_EMBEDDING)
+  if (!reads_tokens(spec))
     return symo_fail(context, SYMO_E_SHAPE,
                      "network: it reads no tokens (write gpt:t64-c128-h4-l4)");
   const size_t now = spec->layers[0].count;
@@ -95,8 +106,7 @@ symo_status symo_net_set_vocabulary(symo_context *context, symo_net_spec *spec, 
                      symo_plural(now, "token", "tokens"), tokens, tokens);
   if (now != 0) return SYMO_OK;
   spec->layers[0].count = tokens;
-  symo_net_layer *last = &spec->layers[spec->num_layers - 1];
-  if (last->kind == SYMO_NET_HEAD) last->width = tokens;
+  if (gives_logits(spec)) spec->layers[spec->num_layers - 1].width = tokens;
   return SYMO_OK;
 }
 

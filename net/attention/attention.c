@@ -18,9 +18,12 @@
  * P again from the scores and the log-sum-exp of a row that forward saves (Dao et al. 2022). */
 #include "net/attention/attention.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "core/text.h"
 #include "net/kernels.h"
+#include "net/layer.h"
 
 enum { BLOCK = SYMO_ATTENTION_BLOCK, STRIP = SYMO_ATTENTION_STRIP };
 
@@ -195,3 +198,35 @@ const symo_op symo_op_attention = {.name = "attention",
                                    .tangent = tangent,
                                    .backward_tangent = backward_tangent,
                                    .scratch = symo_attention_numbers};
+
+/* ---- the layer ---- */
+
+static bool shape(symo_net_walk *walk, const symo_net_layer *layer, char why[SYMO_NET_MAX_REASON]) {
+  if (!symo_walk_tokens(walk, why)) return false;
+  if (layer->count == 0 || walk->now.features % layer->count != 0) {
+    (void)snprintf(why, SYMO_NET_MAX_REASON, "%zu %s do not divide width %zu (use a divisor)",
+                   layer->count, symo_plural(layer->count, "head", "heads"), walk->now.features);
+    return false;
+  }
+  return symo_walk_room(walk, 3, why) && symo_walk_rate(layer->rate, why);
+}
+
+static double count(const symo_net_spec *spec, const symo_net_layer *layer,
+                    const symo_net_shape *before) {
+  (void)layer;
+  const double in = (double)before->features;
+  return 4.0 * in * (in + (spec->bias ? 1.0 : 0.0));
+}
+
+static void build(symo_net_builder *b, const symo_net_layer *layer) {
+  const size_t positions = symo_build_positions(b), width = symo_build_width(b);
+  symo_build_dense(b, 3 * width, b->net->spec.bias);
+  symo_node *node = symo_build_node(b, &symo_op_attention, positions, width);
+  node->heads = layer->count, node->rate = layer->rate;
+  node->salt = (uint64_t)(node - b->net->nodes);
+  node->saved[0] = symo_build_buffer(b, positions, layer->count, false);
+  symo_build_dense(b, width, b->net->spec.bias);
+}
+
+const symo_layer symo_layer_attention = {
+    .name = "attention", .shape = shape, .count = count, .build = build};
