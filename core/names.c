@@ -2,9 +2,12 @@
  * of insertions, deletions, replacements and swaps of neighbours. */
 #include "core/names.h"
 
+#include <ctype.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <symo/layout.h>
 
 symo_quote symo_quoted(const char *name) {
   symo_quote quote;
@@ -111,4 +114,14 @@ bool symo_utf8_valid(const char *string) {
     if ((code >= 0xD800 && code < 0xE000) || code > 0x10FFFF) return false;
   }
   return true;
+}
+
+bool symo_is_name_letter(char letter) {
+  return isalnum((unsigned char)letter) || (letter != 0 && strchr("_.-/", letter) != NULL);
+}
+
+bool symo_is_name(const char *name) {
+  if (name == NULL || *name == 0 || strlen(name) > SYMO_MAX_NAME) return false;
+  while (symo_is_name_letter(*name)) name++;
+  return *name == 0;
 }

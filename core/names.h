@@ -29,4 +29,8 @@ symo_quote symo_did_you_mean(const char *name, size_t count, const char *const *
 /* True if the bytes are well-formed UTF-8 (RFC 3629). */
 bool symo_utf8_valid(const char *string);
 
+/* Letters, digits, and _ . - / : what names of spaces, tensors and groups are made of. */
+bool symo_is_name_letter(char letter);
+bool symo_is_name(const char *name); /* at most SYMO_MAX_NAME of them, and at least one */
+
 #endif

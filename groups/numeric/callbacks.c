@@ -11,10 +11,10 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "core/names.h"
 #include "core/text.h"
 #include "groups/numeric/commutant.h"
 #include "groups/numeric/numeric.h"
-#include "groups/plan/layout.h"
 
 typedef struct callbacks {
   group_instance instance;

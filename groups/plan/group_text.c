@@ -20,6 +20,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/names.h"
 #include "groups/numeric/isotypic.h"
 #include "groups/plan/layout.h"
 

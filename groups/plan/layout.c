@@ -1,12 +1,12 @@
 /* Layouts: spaces and tensors, built up, then frozen. */
 #include "groups/plan/layout.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <string.h>
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/names.h"
 #include "core/text.h"
 #include "groups/numeric/isotypic.h"
 
@@ -50,16 +50,6 @@ void symo_layout_destroy(symo_layout *layout) {
   symo_free(layout->spaces);
   symo_free(layout->tensors);
   symo_free(layout);
-}
-
-bool symo_is_name_letter(char letter) {
-  return isalnum((unsigned char)letter) || (letter != 0 && strchr("_.-/", letter) != NULL);
-}
-
-bool symo_is_name(const char *name) {
-  if (name == NULL || *name == 0 || strlen(name) > SYMO_MAX_NAME) return false;
-  while (symo_is_name_letter(*name)) name++;
-  return *name == 0;
 }
 
 static symo_status check_new(const symo_layout *layout, const char *kind, const char *name,

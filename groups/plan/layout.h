@@ -31,10 +31,6 @@ struct symo_layout {
   layout_tensor *tensors;
 };
 
-/* Letters, digits, and _ . - / : what names of spaces, tensors and groups are made of. */
-bool symo_is_name_letter(char letter);
-bool symo_is_name(const char *name); /* at most SYMO_MAX_NAME of them, and at least one */
-
 /* The layout can no longer be changed; one more reference to it. */
 symo_layout *symo_layout_retain(symo_layout *layout);
 
