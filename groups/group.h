@@ -40,6 +40,30 @@ typedef struct symo_component {
   size_t copies; /* multiplicity on these axes, times the type */
 } symo_component;
 
+/* A parameter of a group: where it stands in symo_group_spec, and what the short notation, layout
+ * files, comparison and `symo groups` need to know of it.  Optional ones (reals and flags) stand
+ * behind the others. */
+typedef enum group_parameter_kind {
+  GROUP_REAL,       /* double, above `least` */
+  GROUP_FLAG,       /* bool */
+  GROUP_SIZE,       /* size_t, `least` or more */
+  GROUP_PART,       /* a group: the next of spec.parts */
+  GROUP_PARTS,      /* a list of groups: all others of spec.parts */
+  GROUP_KEEP,       /* numbers of generators: spec.keep */
+  GROUP_GENERATORS, /* spec.generators; layout files only */
+  GROUP_ALSO        /* a further key that the parameter before it reads */
+} group_parameter_kind;
+
+typedef struct group_parameter {
+  const char *name; /* key in layout files, and the word of a flag; NULL ends the table */
+  group_parameter_kind kind;
+  size_t offset; /* of reals, flags and sizes in symo_group_spec */
+  bool optional; /* else it must be given */
+  double least, fallback;
+  const char *what;   /* reals, sizes: "number of copies" */
+  const char *advice; /* reals, sizes: what to write, with an example */
+} group_parameter;
+
 /* Views: the axes of the space come first ([d] each), any others ("lanes") behind them.
  * Coordinates: row axes of the irrep, then [copies], then the same lanes.  The first row axis may
  * be cut to [first, first + n). */
@@ -97,10 +121,28 @@ struct symo_group {
   /* The group whose irreps plans take, where it is another (scaling); NULL: itself. */
   const symo_group *(*structure)(const symo_group *self);
 
-  /* Groups with parameters: from a spec (row: this table).  NULL: the row is the group. */
+  /* Groups with parameters: from a spec (row: this table).  NULL: the row is the group, and so are
+   * the slots below. */
   symo_status (*create)(symo_context *context, const symo_group *row, const symo_group_spec *spec,
                         symo_group **out);
+  const group_parameter *parameters;
+  const char *example; /* in the short notation; NULL: it has none */
+
+  /* The dimension that follows from the parameters, SIZE_MAX if it has no room; 0: not from these.
+   * NULL: every dimension goes with them, and one must be given. */
+  size_t (*dim_of)(const symo_group_spec *spec);
 };
+
+/* Where a real, a flag or a size stands. */
+static inline double *symo_group_real(const group_parameter *p, symo_group_spec *spec) {
+  return (double *)(void *)((char *)spec + p->offset);
+}
+static inline bool *symo_group_flag(const group_parameter *p, symo_group_spec *spec) {
+  return (bool *)(void *)((char *)spec + p->offset);
+}
+static inline size_t *symo_group_size(const group_parameter *p, symo_group_spec *spec) {
+  return (size_t *)(void *)((char *)spec + p->offset);
+}
 
 /* One row registers a group: groups/NAME.c defines symo_group_NAME. */
 #define SYMO_GROUP_LIST(X)                                                                         \

@@ -118,7 +118,11 @@ symo_status symo_group_instance_from_spec(symo_context *context, const symo_grou
 /* ---- the public side ---- */
 
 symo_group_spec symo_group_spec_default(const char *group) {
-  return (symo_group_spec){.group = group, .window = 1};
+  symo_group_spec spec = {.group = group, .window = 1};
+  const symo_group *row = symo_group_find(group);
+  for (const group_parameter *p = row == NULL ? NULL : row->parameters; p && p->name; p++)
+    if (p->kind == GROUP_REAL) *symo_group_real(p, &spec) = p->fallback;
+  return spec;
 }
 
 bool symo_group_has_parameters(const symo_group *group) {
@@ -212,20 +216,43 @@ static bool same_generators(const symo_generators *a, const symo_generators *b) 
          same_bytes(a->lie, b->lie, a->num_lie, d * d * sizeof(double));
 }
 
-bool symo_group_equal(const symo_group *a, const symo_group *b) {
-  if (a == b) return true;
-  const symo_group_spec *x = symo_group_get_spec(a), *y = symo_group_get_spec(b);
-  if (x == NULL || y == NULL || strcmp(x->group, y->group) != 0) return false;
-  if (x->dim != y->dim || x->copies != y->copies || x->num_parts != y->num_parts) return false;
-  if (x->window < y->window || x->window > y->window || x->signs != y->signs ||
-      x->permute != y->permute || x->num_keep != y->num_keep)
-    return false;
+static bool same_parts(const symo_group_spec *x, const symo_group_spec *y) {
+  if (x->num_parts != y->num_parts) return false;
   for (size_t i = 0; i < x->num_parts; i++)
     if (x->parts[i].dim != y->parts[i].dim ||
         !symo_group_equal(x->parts[i].group, y->parts[i].group))
       return false;
-  return same_bytes(x->keep, y->keep, x->num_keep, sizeof *x->keep) &&
-         same_generators(&x->generators, &y->generators);
+  return true;
+}
+
+static bool same_parameter(const group_parameter *p, const symo_group_spec *x,
+                           const symo_group_spec *y) {
+  symo_group_spec *a = (symo_group_spec *)(uintptr_t)x, *b = (symo_group_spec *)(uintptr_t)y;
+  switch (p->kind) {
+  case GROUP_REAL: {
+    double u = *symo_group_real(p, a), v = *symo_group_real(p, b);
+    return !(u < v) && !(u > v);
+  }
+  case GROUP_FLAG: return *symo_group_flag(p, a) == *symo_group_flag(p, b);
+  case GROUP_SIZE: return *symo_group_size(p, a) == *symo_group_size(p, b);
+  case GROUP_PART:
+  case GROUP_PARTS: return same_parts(x, y);
+  case GROUP_KEEP:
+    return x->num_keep == y->num_keep && same_bytes(x->keep, y->keep, x->num_keep, sizeof *x->keep);
+  case GROUP_GENERATORS: return same_generators(&x->generators, &y->generators);
+  case GROUP_ALSO: return true;
+  }
+  return false;
+}
+
+bool symo_group_equal(const symo_group *a, const symo_group *b) {
+  if (a == b) return true;
+  const symo_group_spec *x = symo_group_get_spec(a), *y = symo_group_get_spec(b);
+  if (x == NULL || y == NULL || strcmp(x->group, y->group) != 0) return false;
+  if (x->dim != y->dim) return false;
+  for (const group_parameter *p = a->parameters; p->name != NULL; p++)
+    if (!same_parameter(p, x, y)) return false;
+  return true;
 }
 
 /* ---- groups that a context knows by name ---- */

@@ -59,6 +59,9 @@ symo_status symo_generated_sample(const symo_group *self, size_t dim, symo_rng *
                                   void *work);
 symo_status symo_generated_add(const symo_group *self, size_t dim, generator_set *out);
 
+/* The dimension of a direct sum of the parts, SIZE_MAX if it has no room. */
+size_t symo_group_dim_of_parts(const symo_group_spec *spec);
+
 /* Every part has a group that can generate, and a dimension it acts on. */
 symo_status symo_group_check_parts(symo_context *context, const symo_group_spec *spec);
 

@@ -3,6 +3,7 @@
  * group, every size is looked at before memory is taken for it. */
 #include "io/group_json.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -11,8 +12,9 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/names.h"
+#include "groups/group.h"
 
-enum { MOST_GROUPS = 64, MOST_KEYS = 6 };
+enum { MOST_GROUPS = 64, MOST_KEYS = 16 };
 
 /* ---- messages ---- */
 
@@ -97,9 +99,16 @@ static symo_status add_part(builder *b, const char *at, json_t *object) {
   return SYMO_OK;
 }
 
-static symo_status make_room(builder *b, size_t parts) {
-  b->uses = symo_calloc(parts + 1, sizeof *b->uses);
-  b->parts = symo_calloc(parts + 1, sizeof *b->parts);
+/* For all groups that the parameters hold. */
+static symo_status make_room(builder *b, const group_parameter *parameters) {
+  size_t room = 0;
+  for (const group_parameter *p = parameters; p->name != NULL; p++) {
+    if (p->kind == GROUP_PART) room++;
+    if (p->kind == GROUP_PARTS) room += json_array_size(json_object_get(b->object, p->name));
+  }
+  if (room == 0) return SYMO_OK;
+  b->uses = symo_calloc(room, sizeof *b->uses);
+  b->parts = symo_calloc(room, sizeof *b->parts);
   b->spec.parts = b->parts;
   if (b->uses == NULL || b->parts == NULL)
     return symo_fail_memory(b->source->context, b->source->where);
@@ -110,8 +119,7 @@ static symo_status make_room(builder *b, size_t parts) {
 static symo_status read_part(builder *b, const char *key) {
   char at[SYMO_JSON_PATH];
   symo_json_path(at, b->at, ".%s", key);
-  symo_status status = make_room(b, 1);
-  return status == SYMO_OK ? add_part(b, at, json_object_get(b->object, key)) : status;
+  return add_part(b, at, json_object_get(b->object, key));
 }
 
 /* A list of groups under this key. */
@@ -126,7 +134,6 @@ static symo_status read_parts(builder *b, const char *key) {
   if (json_array_size(list) == 0)
     return symo_fail(b->source->context, SYMO_E_FORMAT, "%s: %s: is empty (name one group or more)",
                      b->source->where, at);
-  SYMO_TRY(make_room(b, json_array_size(list)));
   json_array_foreach(list, index, part) {
     symo_json_path(item, at, "[%zu]", index);
     SYMO_TRY(add_part(b, item, part));
@@ -148,45 +155,34 @@ static symo_status read_flag(const builder *b, const char *key, bool *out) {
                    symo_json_type_name(json_typeof(value)));
 }
 
-static symo_status read_scaling(builder *b) {
-  const json_t *window = json_object_get(b->object, "window");
-  char at[SYMO_JSON_PATH];
-  symo_status status;
-  SYMO_TRY(read_flag(b, "signs", &b->spec.signs));
-  SYMO_TRY(read_flag(b, "permute", &b->spec.permute));
-  if (window == NULL) return SYMO_OK;
-  symo_json_path(at, b->at, ".window");
-  b->spec.window = json_number_value(window);
-  if (!json_is_number(window) || !(b->spec.window > 0))
-    return symo_fail(b->source->context, json_is_number(window) ? SYMO_E_ARGUMENT : SYMO_E_FORMAT,
-                     "%s: %s: must be a number above 0 (the half width of log c, for example 1.5)",
-                     b->source->where, at);
-  return SYMO_OK;
-fail:
-  return status;
+static symo_status read_real(const builder *b, const group_parameter *p, double *out) {
+  const json_t *value = json_object_get(b->object, p->name);
+  char at[SYMO_JSON_PATH], above[48] = "";
+  if (value == NULL && p->optional) return SYMO_OK;
+  symo_json_path(at, b->at, ".%s", p->name);
+  *out = json_number_value(value);
+  if (json_is_number(value) && *out > p->least) return SYMO_OK;
+  if (isfinite(p->least)) (void)snprintf(above, sizeof above, " above %g", p->least);
+  return symo_fail(b->source->context, json_is_number(value) ? SYMO_E_ARGUMENT : SYMO_E_FORMAT,
+                   "%s: %s: must be a number%s (%s)", b->source->where, at, above, p->advice);
 }
 
-static symo_status read_wreath(builder *b) {
-  char at[SYMO_JSON_PATH];
-  symo_json_path(at, b->at, ".copies");
-  symo_status status =
-      symo_json_whole(b->source, at, json_object_get(b->object, "copies"), 1, "a number of copies",
-                      "how many copies of the inner group, for example 4", &b->spec.copies);
-  return status == SYMO_OK ? read_part(b, "inner") : status;
+static symo_status read_size(const builder *b, const group_parameter *p, size_t *out) {
+  char at[SYMO_JSON_PATH], what[80];
+  symo_json_path(at, b->at, ".%s", p->name);
+  (void)snprintf(what, sizeof what, "a %s", p->what);
+  return symo_json_whole(b->source, at, json_object_get(b->object, p->name), (size_t)p->least, what,
+                         p->advice, out);
 }
 
-static symo_status read_product(builder *b) { return read_parts(b, "factors"); }
-static symo_status read_sum(builder *b) { return read_parts(b, "parts"); }
-
-static symo_status read_restriction(builder *b) {
+static symo_status read_keep(builder *b, const char *key) {
   static const char *const advice = "the numbers of generators that `symo groups --generators` "
                                     "shows, for example [0, 2]";
   char at[SYMO_JSON_PATH], item[SYMO_JSON_PATH];
-  json_t *list = json_object_get(b->object, "generators"), *value;
+  json_t *list = json_object_get(b->object, key), *value;
   size_t index;
   symo_status status;
-  SYMO_TRY(read_part(b, "of"));
-  symo_json_path(at, b->at, ".generators");
+  symo_json_path(at, b->at, ".%s", key);
   SYMO_TRY(symo_json_expect(b->source->context, b->source->where, at, list, JSON_ARRAY, advice));
   b->keep = symo_calloc(json_array_size(list) + 1, sizeof *b->keep);
   b->spec.keep = b->keep;
@@ -202,36 +198,19 @@ fail:
   return status;
 }
 
-static symo_status read_custom(builder *b) {
-  return symo_group_read_generators(b->source, b->at, b->object, b->dim, &b->spec.generators);
-}
-
-/* By name: the keys besides dim and group, and what reads them. */
-static const struct kind {
-  const char *name;
-  const char *keys[MOST_KEYS];
-  symo_status (*read)(builder *b);
-  bool sized; /* the dimension follows and may be left out */
-} kinds[] = {
-    {"scaling", {"dim", "group", "window", "signs", "permute"}, read_scaling, false},
-    {"wreath", {"dim", "group", "copies", "inner"}, read_wreath, true},
-    {"product", {"dim", "group", "factors"}, read_product, true},
-    {"sum", {"dim", "group", "parts"}, read_sum, true},
-    {"restriction", {"dim", "group", "of", "generators"}, read_restriction, true},
-    {"custom",
-     {"dim", "group", "generators", "lie_generators", "generators_file"},
-     read_custom,
-     true},
-};
-
-/* For groups without parameters. */
-static const struct kind plain = {"", {"dim", "group"}, NULL, false};
-
-static const struct kind *kind_of(const symo_group *group) {
-  if (group == NULL || !symo_group_needs_parameters(group)) return &plain;
-  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; ++i)
-    if (strcmp(kinds[i].name, symo_group_name(group)) == 0) return &kinds[i];
-  return &plain;
+static symo_status read_parameter(builder *b, const group_parameter *p) {
+  switch (p->kind) {
+  case GROUP_REAL: return read_real(b, p, symo_group_real(p, &b->spec));
+  case GROUP_FLAG: return read_flag(b, p->name, symo_group_flag(p, &b->spec));
+  case GROUP_SIZE: return read_size(b, p, symo_group_size(p, &b->spec));
+  case GROUP_PART: return read_part(b, p->name);
+  case GROUP_PARTS: return read_parts(b, p->name);
+  case GROUP_KEEP: return read_keep(b, p->name);
+  case GROUP_GENERATORS:
+    return symo_group_read_generators(b->source, b->at, b->object, b->dim, &b->spec.generators);
+  case GROUP_ALSO: return SYMO_OK;
+  }
+  return SYMO_OK;
 }
 
 /* ---- groups ---- */
@@ -244,20 +223,27 @@ static symo_status read_dim(const symo_group_source *source, const char *at, con
                          "the dimension of the space, for example 64", dim);
 }
 
+/* The parameters that are to be read; NULL for groups without, or none that is known. */
+static const group_parameter *parameters_of(const symo_group *group) {
+  return group != NULL && symo_group_needs_parameters(group) ? group->parameters : NULL;
+}
+
 static symo_status check_keys(const symo_group_source *source, const char *at, json_t *object,
-                              const struct kind *kind) {
-  size_t count = 0;
-  while (count < MOST_KEYS && kind->keys[count] != NULL) ++count;
-  return symo_json_check_keys(source->context, source->where, at, object, count, kind->keys);
+                              const symo_group *group) {
+  const char *keys[MOST_KEYS] = {"dim", "group"};
+  size_t count = 2;
+  for (const group_parameter *p = parameters_of(group); p && p->name && count < MOST_KEYS; p++)
+    keys[count++] = p->name;
+  return symo_json_check_keys(source->context, source->where, at, object, count, keys);
 }
 
 static symo_status build(const symo_group_source *source, const char *at, json_t *object, int depth,
                          size_t dim, const symo_group *group, symo_group_use *out) {
-  const struct kind *kind = kind_of(group);
   builder b = {.source = source, .at = at, .object = object, .depth = depth, .dim = dim};
-  symo_status status = SYMO_OK;
   b.spec = symo_group_spec_default(symo_group_name(group));
-  if (kind->read != NULL) status = kind->read(&b);
+  symo_status status = make_room(&b, group->parameters);
+  for (const group_parameter *p = group->parameters; status == SYMO_OK && p->name != NULL; p++)
+    status = read_parameter(&b, p);
   if (status == SYMO_OK)
     status =
         symo_json_pass_on(source, symo_group_use_create(source->context, &b.spec, dim, out), at);
@@ -284,8 +270,9 @@ static symo_status read_group(const symo_group_source *source, const char *at, j
     group = symo_group_lookup(source->context, json_string_value(name));
     if (group == NULL) return unknown_group(source, key, json_string_value(name));
   }
-  SYMO_TRY(check_keys(source, at, object, kind_of(group)));
-  bool sized = kind_of(group)->sized || (group != NULL && symo_group_dim(group) != 0);
+  SYMO_TRY(check_keys(source, at, object, group));
+  bool follows = parameters_of(group) != NULL && group->dim_of != NULL;
+  bool sized = follows || (group != NULL && symo_group_dim(group) != 0);
   if (size != NULL || !sized) SYMO_TRY(read_dim(source, at, size, &dim));
   SYMO_TRY(symo_json_expect(source->context, source->where, key, name, JSON_STRING,
                             "the name of a group, for example \"identity\""));
@@ -299,4 +286,88 @@ fail:
 symo_status symo_group_read_json(const symo_group_source *source, const char *at, json_t *object,
                                  symo_group_use *out) {
   return read_group(source, at, object, 0, out);
+}
+
+/* ---- writing ---- */
+
+/* The generators of custom groups stand in the file, numbers with as many digits as give the same
+ * bits. */
+static void add_permutation(symo_text *text, const size_t *image, size_t dim) {
+  for (size_t i = 0; i < dim; ++i) symo_text_add(text, "%s%zu", i > 0 ? ", " : "[", image[i]);
+  symo_text_add(text, "]");
+}
+
+static void add_matrix(symo_text *text, const double *matrix, size_t dim) {
+  for (size_t i = 0; i < dim; ++i) {
+    symo_text_add(text, i > 0 ? ", " : "[");
+    for (size_t j = 0; j < dim; ++j) {
+      symo_text_add(text, j > 0 ? ", " : "[");
+      symo_text_add_number(text, matrix[i * dim + j]);
+    }
+    symo_text_add(text, "]");
+  }
+  symo_text_add(text, "]");
+}
+
+static void add_generators(symo_text *text, const symo_generators *g) {
+  size_t dim = g->dim;
+  symo_text_add(text, "[");
+  for (size_t i = 0; i < g->num_permutations; ++i) {
+    symo_text_add(text, i > 0 ? ", " : "");
+    add_permutation(text, g->permutations + i * dim, dim);
+  }
+  for (size_t i = 0; i < g->num_matrices; ++i) {
+    symo_text_add(text, i + g->num_permutations > 0 ? ", " : "");
+    add_matrix(text, g->matrices + i * dim * dim, dim);
+  }
+  symo_text_add(text, "]");
+  if (g->num_lie == 0) return;
+  symo_text_add(text, ", \"lie_generators\": [");
+  for (size_t i = 0; i < g->num_lie; ++i) {
+    symo_text_add(text, i > 0 ? ", " : "");
+    add_matrix(text, g->lie + i * dim * dim, dim);
+  }
+  symo_text_add(text, "]");
+}
+
+static void add_list(symo_text *text, const symo_group_spec *spec) {
+  symo_text_add(text, "[");
+  for (size_t i = 0; i < spec->num_parts; ++i) {
+    symo_text_add(text, i > 0 ? ", " : "");
+    symo_group_add_json(text, spec->parts[i].group, spec->parts[i].dim);
+  }
+  symo_text_add(text, "]");
+}
+
+/* part: the number of the group, of a parameter that is one. */
+static void add_parameter(symo_text *text, const group_parameter *p, const symo_group_spec *spec,
+                          size_t part) {
+  symo_group_spec *values = (symo_group_spec *)(uintptr_t)spec;
+  symo_text_add(text, ", \"%s\": ", p->name);
+  switch (p->kind) {
+  case GROUP_REAL: symo_text_add_number(text, *symo_group_real(p, values)); break;
+  case GROUP_FLAG: symo_text_add(text, *symo_group_flag(p, values) ? "true" : "false"); break;
+  case GROUP_SIZE: symo_text_add(text, "%zu", *symo_group_size(p, values)); break;
+  case GROUP_PART: symo_group_add_json(text, spec->parts[part].group, spec->parts[part].dim); break;
+  case GROUP_PARTS: add_list(text, spec); break;
+  case GROUP_KEEP:
+    for (size_t i = 0; i < spec->num_keep; ++i)
+      symo_text_add(text, "%s%zu", i > 0 ? ", " : "[", spec->keep[i]);
+    symo_text_add(text, spec->num_keep > 0 ? "]" : "[]");
+    break;
+  case GROUP_GENERATORS: add_generators(text, &spec->generators); break;
+  case GROUP_ALSO: break;
+  }
+}
+
+void symo_group_add_json(symo_text *text, const symo_group *group, size_t dim) {
+  const symo_group_spec *spec = symo_group_get_spec(group);
+  size_t part = 0;
+  symo_text_add(text, "{\"dim\": %zu, \"group\": \"%s\"", dim,
+                spec != NULL ? spec->group : symo_group_name(group));
+  for (const group_parameter *p = spec == NULL ? NULL : group->parameters; p && p->name; p++) {
+    if (p->kind != GROUP_ALSO) add_parameter(text, p, spec, part);
+    part += p->kind == GROUP_PART;
+  }
+  symo_text_add(text, "}");
 }

@@ -13,26 +13,8 @@
 
 /* ---- the registry ---- */
 
-/* Parameters as layout files name them, and an example in the short notation. */
-static const struct {
-  const char *group, *parameters, *example;
-} parameter_rows[] = {
-    {"scaling", "window, signs, permute", "scaling(1.5, signs, permute) 64"},
-    {"wreath", "copies, inner", "wreath(4, orthogonal 16)"},
-    {"product", "factors", "product(cyclic 5, permutation 3)"},
-    {"sum", "parts", "sum(permutation 5, orthogonal 3)"},
-    {"restriction", "of, generators", "restriction(permutation 6, keep 1)"},
-    {"custom", "generators, lie_generators, generators_file", NULL},
-};
-
-enum { NUM_PARAMETER_ROWS = sizeof parameter_rows / sizeof parameter_rows[0] };
-
-/* The row, or NUM_PARAMETER_ROWS for a group without parameters. */
-static size_t parameters_of(const symo_group *group) {
-  size_t i = symo_group_needs_parameters(group) ? 0 : NUM_PARAMETER_ROWS;
-  while (i < NUM_PARAMETER_ROWS && strcmp(parameter_rows[i].group, symo_group_name(group)) != 0)
-    i++;
-  return i;
+static const group_parameter *parameters_of(const symo_group *group) {
+  return symo_group_needs_parameters(group) ? group->parameters : NULL;
 }
 
 /* Those of the registry, then those of plugins. */
@@ -43,14 +25,8 @@ static const symo_group *group_at(const cli *c, size_t index) {
 
 static json_t *parameters_json(cli *c, const symo_group *group) {
   json_t *list = json_array();
-  size_t row = parameters_of(group);
-  const char *p = row < NUM_PARAMETER_ROWS ? parameter_rows[row].parameters : "";
-  while (*p) {
-    size_t length = strcspn(p, ",");
-    cli_push(c, list, json_stringn(p, length));
-    p += length;
-    p += strspn(p, ", ");
-  }
+  for (const group_parameter *p = parameters_of(group); p && p->name; p++)
+    cli_push(c, list, json_string(p->name));
   return list;
 }
 
@@ -66,13 +42,13 @@ static json_t *group_json(cli *c, const symo_group *group) {
 }
 
 static void print_group(const symo_group *group) {
-  size_t row = parameters_of(group);
+  const group_parameter *p = parameters_of(group);
   printf("%s: %s\n", symo_group_name(group), symo_group_summary(group));
-  if (row < NUM_PARAMETER_ROWS) {
-    const char *example = parameter_rows[row].example;
-    printf("  parameters       %s%s%s\n", parameter_rows[row].parameters,
-           example ? "; for short " : "; in layout files only", example ? example : "");
-  }
+  for (bool first = true; p && p->name; p++, first = false)
+    printf("%s%s", first ? "  parameters       " : ", ", p->name);
+  if (p != NULL)
+    printf("%s%s\n", group->example ? "; for short " : "; in layout files only",
+           group->example ? group->example : "");
   printf("  irreps of R^d    %s\n  average of x y'  %s\n  a symmetry of    %s\n",
          symo_group_irreps(group), symo_group_average(group), symo_group_exact(group));
 }

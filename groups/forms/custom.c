@@ -22,6 +22,13 @@ static symo_status create(symo_context *context, const symo_group *row, const sy
   return symo_generated_create(context, row, spec, set, out);
 }
 
+static size_t dim_of(const symo_group_spec *spec) { return spec->generators.dim; }
+
+static const group_parameter parameters[] = {{.name = "generators", .kind = GROUP_GENERATORS},
+                                             {.name = "lie_generators", .kind = GROUP_ALSO},
+                                             {.name = "generators_file", .kind = GROUP_ALSO},
+                                             {.name = NULL}};
+
 const symo_group symo_group_custom = {
     .name = "custom",
     .summary = "what given permutations, orthogonal and antisymmetric matrices generate",
@@ -35,4 +42,6 @@ const symo_group symo_group_custom = {
     .generators = symo_generated_add,
     .act = symo_matrix_act,
     .create = create,
+    .parameters = parameters,
+    .dim_of = dim_of,
 };

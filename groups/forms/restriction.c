@@ -24,6 +24,9 @@ fail:
   return status;
 }
 
+static const group_parameter parameters[] = {
+    {.name = "of", .kind = GROUP_PART}, {.name = "generators", .kind = GROUP_KEEP}, {.name = NULL}};
+
 const symo_group symo_group_restriction = {
     .name = "restriction",
     .summary = "the subgroup that some generators of another group generate",
@@ -37,4 +40,7 @@ const symo_group symo_group_restriction = {
     .generators = symo_generated_add,
     .act = symo_matrix_act,
     .create = create,
+    .parameters = parameters,
+    .example = "restriction(permutation 6, keep 1)",
+    .dim_of = symo_group_dim_of_parts,
 };

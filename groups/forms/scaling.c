@@ -89,6 +89,19 @@ static symo_status create(symo_context *context, const symo_group *row, const sy
   return status;
 }
 
+static const group_parameter parameters[] = {{"window", GROUP_REAL,
+                                              offsetof(symo_group_spec, window), true, 0, 1,
+                                              "window", "the half width of log c, for example 1.5"},
+                                             {.name = "signs",
+                                              .kind = GROUP_FLAG,
+                                              .offset = offsetof(symo_group_spec, signs),
+                                              .optional = true},
+                                             {.name = "permute",
+                                              .kind = GROUP_FLAG,
+                                              .offset = offsetof(symo_group_spec, permute),
+                                              .optional = true},
+                                             {.name = NULL}};
+
 const symo_group symo_group_scaling = {
     .name = "scaling",
     .summary = "scales the d coordinates, log c uniform on [-a, a]; dual axes by 1/c",
@@ -102,4 +115,6 @@ const symo_group symo_group_scaling = {
     .element_sample = element_sample,
     .act = act,
     .create = create,
+    .parameters = parameters,
+    .example = "scaling(1.5, signs, permute) 64",
 };

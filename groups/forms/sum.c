@@ -7,6 +7,9 @@ static symo_status create(symo_context *context, const symo_group *row, const sy
   return symo_generated_combine(context, row, spec, false, out);
 }
 
+static const group_parameter parameters[] = {{.name = "parts", .kind = GROUP_PARTS},
+                                             {.name = NULL}};
+
 const symo_group symo_group_sum = {
     .name = "sum",
     .summary = "G1 x G2 x .. on the direct sum of their spaces: an axis made of parts",
@@ -20,4 +23,7 @@ const symo_group symo_group_sum = {
     .generators = symo_generated_add,
     .act = symo_matrix_act,
     .create = create,
+    .parameters = parameters,
+    .example = "sum(permutation 5, orthogonal 3)",
+    .dim_of = symo_group_dim_of_parts,
 };

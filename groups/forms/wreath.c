@@ -392,6 +392,22 @@ fail:
   return status;
 }
 
+static size_t dim_of(const symo_group_spec *spec) {
+  size_t dim;
+  bool fits = symo_mul_size(symo_group_dim_of_parts(spec), spec->copies, &dim);
+  return fits ? dim : SIZE_MAX;
+}
+
+static const group_parameter parameters[] = {
+    {.name = "copies",
+     .kind = GROUP_SIZE,
+     .offset = offsetof(symo_group_spec, copies),
+     .least = 1,
+     .what = "number of copies",
+     .advice = "how many copies of the inner group, for example 4"},
+    {.name = "inner", .kind = GROUP_PART},
+    {.name = NULL}};
+
 const symo_group symo_group_wreath = {
     .name = "wreath",
     .summary = "K wr S_h: h copies of a space, each under its own element of K, and permuted",
@@ -414,4 +430,7 @@ const symo_group symo_group_wreath = {
     .generators = generators,
     .act = act,
     .create = create,
+    .parameters = parameters,
+    .example = "wreath(4, orthogonal 16)",
+    .dim_of = dim_of,
 };

@@ -1,4 +1,6 @@
 /* What groups that are known by their generators alone have in common. */
+#include <stdint.h>
+
 #include "core/alloc.h"
 #include "core/error.h"
 #include "groups/instance.h"
@@ -16,6 +18,15 @@ symo_status symo_generated_sample(const symo_group *self, size_t dim, symo_rng *
 
 symo_status symo_generated_add(const symo_group *self, size_t dim, generator_set *out) {
   return symo_generator_set_embed_sum(out, symo_group_instance(self)->set, 0);
+}
+
+size_t symo_group_dim_of_parts(const symo_group_spec *spec) {
+  size_t dim = 0;
+  for (size_t i = 0; i < spec->num_parts; i++) {
+    if (spec->parts[i].dim > SIZE_MAX - dim) return SIZE_MAX;
+    dim += spec->parts[i].dim;
+  }
+  return dim;
 }
 
 symo_status symo_group_check_parts(symo_context *context, const symo_group_spec *spec) {

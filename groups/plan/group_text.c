@@ -1,6 +1,8 @@
 /* The short notation of groups.
  *
- *     group := NAME DIM                                   a group without parameters
+ *     group := NAME DIM                                    a group without parameters
+ *            | NAME [ "(" value { "," value } ")" ] [DIM]  values as group_parameter tables say:
+ *
  *            | "scaling" [ "(" arg { "," arg } ")" ] DIM  arg := window | "signs" | "permute"
  *            | "wreath" "(" COPIES "," group ")" [DIM]
  *            | "product" "(" group { "," group } ")" [DIM]
@@ -21,14 +23,11 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/names.h"
+#include "groups/instance.h"
 #include "groups/numeric/isotypic.h"
 #include "groups/plan/layout.h"
 
 enum { LARGEST_DIM = 2147483647 };
-
-/* Their irreps are found numerically, up to SYMO_ISOTYPIC_MAX numbers.  Beyond that no plan can be
- * made, and the generators alone would fill the memory. */
-static const char *const generated[] = {"product", "sum", "restriction", "custom"};
 
 /* ---- groups of spaces ---- */
 
@@ -41,19 +40,10 @@ bool symo_group_needs_parameters(const symo_group *group) {
   return symo_group_has_parameters(group) && symo_group_find(symo_group_name(group)) == group;
 }
 
-/* The dimension that follows from the parameters; 0: none does. */
-static symo_status dim_of(symo_context *context, const symo_group_spec *spec, size_t *out) {
-  bool product = strcmp(spec->group, "product") == 0, fits = true;
-  size_t dim = spec->generators.dim;
-  if (spec->num_parts > 0) dim = product ? 1 : 0;
-  for (size_t i = 0; i < spec->num_parts && fits; i++) {
-    size_t part = spec->parts[i].dim;
-    fits = part <= LARGEST_DIM && (!product || symo_mul_size(dim, part, &dim));
-    if (!product && fits) dim += part;
-    fits = fits && dim <= LARGEST_DIM;
-  }
-  if (spec->copies > 0 && fits) fits = symo_mul_size(dim, spec->copies, &dim);
-  if (!fits || dim > LARGEST_DIM)
+static symo_status dim_of(symo_context *context, const symo_group *row, const symo_group_spec *spec,
+                          size_t *out) {
+  size_t dim = row->dim_of == NULL ? 0 : row->dim_of(spec);
+  if (dim > LARGEST_DIM)
     return symo_fail(context, SYMO_E_SIZE, "%s: the dimension is above %d (take smaller parts)",
                      spec->group, LARGEST_DIM);
   *out = dim;
@@ -65,7 +55,8 @@ symo_status symo_group_use_create(symo_context *context, const symo_group_spec *
   symo_group_spec whole = *spec;
   symo_group *made = NULL;
   size_t follows = 0;
-  symo_status status = dim_of(context, spec, &follows);
+  const symo_group *row = symo_group_find(spec->group);
+  symo_status status = dim_of(context, row, spec, &follows);
   if (status != SYMO_OK) return status;
   if (dim > LARGEST_DIM)
     return symo_fail(context, SYMO_E_SIZE, "%s: dimension %zu (must be 1 to %d)", spec->group, dim,
@@ -75,11 +66,11 @@ symo_status symo_group_use_create(symo_context *context, const symo_group_spec *
                      "%s: dimension %zu, but the parameters give %zu (leave it out, or write %zu)",
                      spec->group, dim, follows, follows);
   whole.dim = dim != 0 ? dim : follows;
-  for (size_t i = 0; i < sizeof generated / sizeof *generated; i++)
-    if (whole.dim > SYMO_ISOTYPIC_MAX && strcmp(spec->group, generated[i]) == 0)
-      return symo_fail(context, SYMO_E_SIZE,
-                       "%s: dimension %zu (at most %d: its irreps are found numerically)",
-                       spec->group, whole.dim, SYMO_ISOTYPIC_MAX);
+  /* Generators alone: no plan can be made beyond, and they would fill the memory. */
+  if (row->generators == symo_generated_add && whole.dim > SYMO_ISOTYPIC_MAX)
+    return symo_fail(context, SYMO_E_SIZE,
+                     "%s: dimension %zu (at most %d: its irreps are found numerically)",
+                     spec->group, whole.dim, SYMO_ISOTYPIC_MAX);
   status = symo_group_create(context, &whole, &made);
   if (status == SYMO_OK) *out = (symo_group_use){made, whole.dim, made};
   return status;
@@ -162,52 +153,44 @@ static void drop(builder *b) {
 
 static symo_status read_group(symo_notation *r, const char *owner, int depth, symo_group_use *out);
 
-/* NAME DIM, and more behind commas where `more` is set: as many as there are commas at most. */
-static symo_status read_parts(symo_notation *r, const char *owner, bool more, builder *b) {
-  size_t room = 1;
-  int open = 0;
-  for (const char *p = r->at; more && *p != 0 && open >= 0; p++) {
-    open += (*p == '(') - (*p == ')');
-    room += *p == ',';
+/* Groups that may come: one for each GROUP_PART, and for GROUP_PARTS as many as there are commas. */
+static symo_status make_room(symo_notation *r, const char *owner, const symo_group *row,
+                             builder *b) {
+  size_t room = 0;
+  for (const group_parameter *p = row->parameters; p->name != NULL; p++) {
+    int open = 0;
+    room += p->kind == GROUP_PART || p->kind == GROUP_PARTS;
+    for (const char *c = r->at; p->kind == GROUP_PARTS && *c != 0 && open >= 0; c++) {
+      open += (*c == '(') - (*c == ')');
+      room += *c == ',';
+    }
   }
+  if (room == 0) return SYMO_OK;
   b->uses = symo_calloc(room, sizeof *b->uses);
   b->parts = symo_calloc(room, sizeof *b->parts);
   b->spec.parts = b->parts;
-  if (b->uses == NULL || b->parts == NULL) return symo_fail_memory(r->context, owner);
-  do {
-    size_t i = b->spec.num_parts;
-    symo_status status = read_group(r, owner, b->depth + 1, &b->uses[i]);
-    if (status != SYMO_OK) return status;
-    b->parts[i] = (symo_group_part){b->uses[i].group, b->uses[i].dim};
-    b->spec.num_parts++;
-  } while (more && take(r, ','));
+  return b->uses == NULL || b->parts == NULL ? symo_fail_memory(r->context, owner) : SYMO_OK;
+}
+
+static symo_status read_part(symo_notation *r, const char *owner, builder *b) {
+  size_t i = b->spec.num_parts;
+  symo_status status = read_group(r, owner, b->depth + 1, &b->uses[i]);
+  if (status != SYMO_OK) return status;
+  b->parts[i] = (symo_group_part){b->uses[i].group, b->uses[i].dim};
+  b->spec.num_parts++;
   return SYMO_OK;
 }
 
-static symo_status read_list(symo_notation *r, const char *owner, builder *b) {
-  return read_parts(r, owner, true, b);
-}
-
-static symo_status read_wreath(symo_notation *r, const char *owner, builder *b) {
-  symo_status status = read_whole(r, owner, "the number of copies", &b->spec.copies);
-  if (status != SYMO_OK) return status;
-  if (b->spec.copies == 0)
-    return symo_fail(r->context, SYMO_E_ARGUMENT, "%s: wreath of 0 copies (take 1 or more)", owner);
-  if (!take(r, ',')) return symo_notation_expected(r, "',' and a group");
-  return read_parts(r, owner, false, b);
-}
-
-static symo_status read_restriction(symo_notation *r, const char *owner, builder *b) {
+static symo_status read_keep(symo_notation *r, const char *owner, builder *b) {
   char word[SYMO_MAX_NAME + 1];
-  symo_status status = read_parts(r, owner, false, b);
-  if (status != SYMO_OK) return status;
-  if (!take(r, ',') || !symo_notation_word(r, false, word) || strcmp(word, "keep") != 0)
+  if (!symo_notation_word(r, false, word) || strcmp(word, "keep") != 0)
     return symo_notation_expected(r, "', keep' and numbers of generators");
   b->keep = symo_calloc(strlen(r->at) / 2 + 1, sizeof *b->keep); /* a digit and a blank each */
   b->spec.keep = b->keep;
   if (b->keep == NULL) return symo_fail_memory(r->context, owner);
   for (symo_notation_blank(r); isdigit((unsigned char)*r->at); symo_notation_blank(r)) {
-    status = read_whole(r, owner, "the number of a generator", &b->keep[b->spec.num_keep]);
+    symo_status status =
+        read_whole(r, owner, "the number of a generator", &b->keep[b->spec.num_keep]);
     if (status != SYMO_OK) return status;
     b->spec.num_keep++;
   }
@@ -224,69 +207,116 @@ static bool read_decimal(char *word, double *out) {
   return end != word && *end == 0 && errno == 0;
 }
 
-static symo_status read_scaling(symo_notation *r, const char *owner, builder *b) {
-  bool window = false;
-  (void)owner;
-  do {
-    char word[SYMO_MAX_NAME + 1];
+static symo_status read_size(symo_notation *r, const char *owner, const group_parameter *p,
+                             builder *b) {
+  size_t *to = symo_group_size(p, &b->spec);
+  char wanted[80];
+  (void)snprintf(wanted, sizeof wanted, "the %s", p->what);
+  symo_status status = read_whole(r, owner, wanted, to);
+  if (status == SYMO_OK && (double)*to < p->least)
+    status = symo_fail(r->context, SYMO_E_ARGUMENT, "%s: %s of %zu %s (take %g or more)", owner,
+                       b->spec.group, *to, p->name, p->least);
+  return status;
+}
+
+/* The value of a real or the word of a flag, and nothing of anything else. */
+static bool read_word(symo_notation *r, const group_parameter *p, builder *b) {
+  char word[SYMO_MAX_NAME + 1];
+  const char *start = r->at;
+  bool flag = p->kind == GROUP_FLAG, found = symo_notation_word(r, false, word);
+  if (flag) found = found && strcmp(word, p->name) == 0;
+  if (flag && found) *symo_group_flag(p, &b->spec) = true;
+  if (p->kind == GROUP_REAL) found = found && read_decimal(word, symo_group_real(p, &b->spec));
+  if (!found) r->at = start;
+  return found;
+}
+
+static symo_status read_required(symo_notation *r, const char *owner, const group_parameter *p,
+                                 builder *b) {
+  symo_status status = SYMO_OK;
+  switch (p->kind) {
+  case GROUP_SIZE: return read_size(r, owner, p, b);
+  case GROUP_KEEP: return read_keep(r, owner, b);
+  case GROUP_PART: return read_part(r, owner, b);
+  case GROUP_PARTS:
+    do status = read_part(r, owner, b);
+    while (status == SYMO_OK && take(r, ','));
+    return status;
+  default:
     symo_notation_blank(r);
-    const char *start = r->at;
-    if (symo_notation_word(r, false, word)) {
-      if (strcmp(word, "signs") == 0 && !b->spec.signs) {
-        b->spec.signs = true;
-        continue;
-      }
-      if (strcmp(word, "permute") == 0 && !b->spec.permute) {
-        b->spec.permute = true;
-        continue;
-      }
-      if (!window && read_decimal(word, &b->spec.window)) {
-        window = true;
-        continue;
-      }
-    }
-    r->at = start;
-    return symo_notation_expected(r, "the window (a number), signs or permute, each once,");
+    return read_word(r, p, b) ? SYMO_OK : symo_notation_expected(r, p->what);
+  }
+}
+
+/* "the window (a number), signs or permute, each once," */
+static symo_status expected_optional(symo_notation *r, const group_parameter *first) {
+  char wanted[200];
+  size_t used = 0;
+  for (const group_parameter *p = first; p->name != NULL && used < sizeof wanted; p++) {
+    const char *before = p == first ? "" : p[1].name == NULL ? " or " : ", ";
+    bool real = p->kind == GROUP_REAL;
+    used +=
+        (size_t)snprintf(wanted + used, sizeof wanted - used, "%s%s%s%s", before,
+                         real ? "the " : "", real ? p->what : p->name, real ? " (a number)" : "");
+  }
+  if (used < sizeof wanted) (void)snprintf(wanted + used, sizeof wanted - used, ", each once,");
+  return symo_notation_expected(r, wanted);
+}
+
+/* Optional parameters stand in any order. */
+static symo_status read_optional(symo_notation *r, const group_parameter *first, builder *b) {
+  unsigned given = 0;
+  do {
+    symo_notation_blank(r);
+    int i = 0;
+    while (first[i].name != NULL && ((given >> i & 1) || !read_word(r, &first[i], b))) i++;
+    if (first[i].name == NULL) return expected_optional(r, first);
+    given |= 1u << i;
   } while (take(r, ','));
   return SYMO_OK;
 }
 
-static const struct kind {
-  const char *name;
-  symo_status (*read)(symo_notation *r, const char *owner, builder *b);
-  bool bare; /* parameters may be left out, the dimension not */
-} kinds[] = {{"scaling", read_scaling, true},
-             {"wreath", read_wreath, false},
-             {"product", read_list, false},
-             {"sum", read_list, false},
-             {"restriction", read_restriction, false}};
-
-static const struct kind *find_kind(const char *name) {
-  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-    if (strcmp(kinds[i].name, name) == 0) return &kinds[i];
-  return NULL;
+static symo_status read_values(symo_notation *r, const char *owner, const symo_group *row,
+                               builder *b) {
+  symo_status status = make_room(r, owner, row, b);
+  const group_parameter *p = row->parameters;
+  for (; status == SYMO_OK && p->name != NULL && !p->optional; p++) {
+    if (p > row->parameters && !take(r, ',')) {
+      char wanted[100];
+      (void)snprintf(wanted, sizeof wanted, "%s%s",
+                     p->kind == GROUP_KEEP                            ? "', keep' and "
+                     : p->kind == GROUP_REAL || p->kind == GROUP_SIZE ? "',' and the "
+                                                                      : "',' and ",
+                     p->kind == GROUP_KEEP                            ? "numbers of generators"
+                     : p->kind == GROUP_REAL || p->kind == GROUP_SIZE ? p->what
+                                                                      : "a group");
+      return symo_notation_expected(r, wanted);
+    }
+    status = read_required(r, owner, p, b);
+  }
+  bool more = p->name != NULL && (p == row->parameters || take(r, ','));
+  return status == SYMO_OK && more ? read_optional(r, p, b) : status;
 }
 
 /* What stands behind the name of a group with parameters. */
-static symo_status read_parameters(symo_notation *r, const char *owner, const char *name, int depth,
-                                   symo_group_use *out) {
-  builder b = {.spec = symo_group_spec_default(name), .depth = depth};
-  const struct kind *kind = find_kind(name);
+static symo_status read_parameters(symo_notation *r, const char *owner, const symo_group *row,
+                                   int depth, symo_group_use *out) {
+  builder b = {.spec = symo_group_spec_default(row->name), .depth = depth};
   symo_status status;
   size_t dim = 0;
-  if (kind == NULL)
+  bool sized = row->dim_of != NULL; /* the dimension may be left out */
+  if (row->example == NULL)
     return symo_fail(r->context, SYMO_E_UNSUPPORTED,
                      "%s: %s groups have no short notation (write the layout as JSON)", owner,
-                     name);
-  b.spec.group = kind->name;
+                     row->name);
   if (take(r, '(')) {
-    SYMO_TRY(kind->read(r, owner, &b));
+    SYMO_TRY(read_values(r, owner, row, &b));
     if (!take(r, ')')) SYMO_TRY(symo_notation_expected(r, "',' or ')'"));
-  } else if (!kind->bare) {
+  } else if (!row->parameters->optional) {
     SYMO_TRY(symo_notation_expected(r, "'(' and parameters"));
   }
-  if (kind->bare || dim_follows(r)) SYMO_TRY(read_whole(r, owner, "a dimension", &dim));
-  if (kind->bare && dim == 0)
+  if (!sized || dim_follows(r)) SYMO_TRY(read_whole(r, owner, "a dimension", &dim));
+  if (!sized && dim == 0)
     SYMO_TRY(symo_fail(r->context, SYMO_E_ARGUMENT, "%s: dimension 0 (must be 1 to %d)", owner,
                        LARGEST_DIM));
   status = symo_group_use_create(r->context, &b.spec, dim, out);
@@ -307,7 +337,7 @@ static symo_status read_group(symo_notation *r, const char *owner, int depth, sy
   if (group == NULL)
     return symo_fail(r->context, SYMO_E_NAME, "%s: unknown group %s (see `symo groups`)", owner,
                      name);
-  if (symo_group_needs_parameters(group)) return read_parameters(r, owner, name, depth, out);
+  if (symo_group_needs_parameters(group)) return read_parameters(r, owner, group, depth, out);
   size_t dim = symo_group_dim(group);
   if (dim == 0 || dim_follows(r)) {
     symo_status status = read_whole(r, owner, "a dimension", &dim);
@@ -326,14 +356,23 @@ symo_status symo_notation_group(symo_notation *r, const char *owner, symo_group_
 
 /* ---- writing ---- */
 
-static symo_status add_parts(symo_text *text, symo_context *context, const char *owner,
-                             const symo_group_spec *spec) {
-  for (size_t i = 0; i < spec->num_parts; i++) {
-    if (i > 0) symo_text_add(text, ", ");
+/* from: the first part that is not written yet. */
+static symo_status add_value(symo_text *text, symo_context *context, const char *owner,
+                             const group_parameter *p, const symo_group_spec *spec, size_t from) {
+  symo_group_spec *values = (symo_group_spec *)(uintptr_t)spec;
+  size_t end = p->kind == GROUP_PART ? from + 1 : p->kind == GROUP_PARTS ? spec->num_parts : from;
+  for (size_t i = from; i < end; i++) {
+    if (i > from) symo_text_add(text, ", ");
     symo_status status =
         symo_notation_add_group(text, context, owner, spec->parts[i].group, spec->parts[i].dim);
     if (status != SYMO_OK) return status;
   }
+  if (p->kind == GROUP_REAL) symo_text_add_number(text, *symo_group_real(p, values));
+  if (p->kind == GROUP_SIZE) symo_text_add(text, "%zu", *symo_group_size(p, values));
+  if (p->kind == GROUP_FLAG) symo_text_add(text, "%s", p->name);
+  if (p->kind != GROUP_KEEP) return SYMO_OK;
+  symo_text_add(text, "keep");
+  for (size_t i = 0; i < spec->num_keep; i++) symo_text_add(text, " %zu", spec->keep[i]);
   return SYMO_OK;
 }
 
@@ -344,20 +383,19 @@ symo_status symo_notation_add_group(symo_text *text, symo_context *context, cons
     symo_text_add(text, "%s %zu", symo_group_name(group), dim);
     return SYMO_OK;
   }
-  if (find_kind(spec->group) == NULL)
+  if (group->example == NULL)
     return symo_fail(context, SYMO_E_UNSUPPORTED,
                      "%s: %s groups have no short notation (write JSON)", owner, spec->group);
   symo_text_add(text, "%s(", spec->group);
-  if (strcmp(spec->group, "scaling") == 0) {
-    symo_text_add_number(text, spec->window);
-    symo_text_add(text, "%s%s) %zu", spec->signs ? ", signs" : "", spec->permute ? ", permute" : "",
-                  dim);
-    return SYMO_OK;
+  size_t written = 0, parts = 0;
+  for (const group_parameter *p = group->parameters; p->name != NULL; p++) {
+    if (p->kind == GROUP_FLAG && !*symo_group_flag(p, (symo_group_spec *)(uintptr_t)spec)) continue;
+    if (written++ > 0) symo_text_add(text, ", ");
+    symo_status status = add_value(text, context, owner, p, spec, parts);
+    if (status != SYMO_OK) return status;
+    parts += p->kind == GROUP_PART;
   }
-  if (spec->copies > 0) symo_text_add(text, "%zu, ", spec->copies);
-  symo_status status = add_parts(text, context, owner, spec);
-  if (strcmp(spec->group, "restriction") == 0) symo_text_add(text, ", keep");
-  for (size_t i = 0; i < spec->num_keep; i++) symo_text_add(text, " %zu", spec->keep[i]);
   symo_text_add(text, ")");
-  return status;
+  if (group->dim_of == NULL) symo_text_add(text, " %zu", dim);
+  return SYMO_OK;
 }

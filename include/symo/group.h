@@ -77,6 +77,8 @@ struct symo_group_spec {
   double window;      /* default 1 */
   bool signs, permute;
   symo_generators generators;
+  double reals[4]; /* parameters of groups that are none of the above .. */
+  size_t sizes[4]; /* .. each as the table of its row says */
 };
 
 symo_group_spec symo_group_spec_default(const char *group);
