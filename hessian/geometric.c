@@ -9,14 +9,15 @@
  * Check: C_t = diag(4, 1), C_g = diag(1, 9) gives M = diag(1/2, 3). */
 #include <math.h>
 
+#include "core/spectrum.h"
 #include "hessian/estimator.h"
 
 /* a := its square root, eigenvalues that only rounding made left out. */
 static symo_status root_in_place(estimate_block *b, void *a) {
   symo_status status = symo_eigh(b->dtype, b->m, a, b->w, b->work);
   if (status != SYMO_OK) return status;
-  double least = b->tolerance * fmax(b->w[b->m - 1], 0);
-  for (size_t i = 0; i < b->m; i++) b->w[i] = b->w[i] > least ? sqrt(b->w[i]) : 0;
+  const symo_spectrum s = {.power = 0.5, .tolerance = b->tolerance};
+  symo_spectrum_power(&s, b->m, b->w, b->w, NULL);
   symo_from_eigh(b->dtype, b->m, a, b->w, b->work, a);
   return SYMO_OK;
 }
@@ -48,8 +49,8 @@ static symo_status by_eigenvectors(estimate_block *b) {
   symo_status status = symo_eigh(t, m, b->params, b->w, b->work);
   if (status != SYMO_OK) return status;
   double *root = b->roots;
-  double least = b->tolerance * fmax(b->w[m - 1], 0);
-  for (size_t i = 0; i < m; i++) root[i] = b->w[i] > least ? sqrt(b->w[i]) : 0;
+  const symo_spectrum f = {.power = 0.5, .tolerance = b->tolerance};
+  symo_spectrum_power(&f, m, b->w, root, NULL);
   symo_mat v = symo_mat_dense(b->params, m, m), a = symo_mat_dense(b->average, m, m);
   symo_mat s = symo_mat_dense(b->work, m, m);
   symo_symmetrize(t, m, b->average);

@@ -5,6 +5,7 @@
  * Frobenius norm.  Indefinite in general.
  *
  * Check: C_t = diag(1, 3), right-hand side all ones gives M = [[1/2, 1/4], [1/4, 1/6]]. */
+#include "core/spectrum.h"
 #include "hessian/estimator.h"
 
 static symo_status apply(estimate_block *b) {
@@ -13,7 +14,7 @@ static symo_status apply(estimate_block *b) {
   symo_add_diagonal(t, m, b->damping, b->params);
   symo_status status = symo_eigh(t, m, b->params, b->w, b->work);
   if (status != SYMO_OK) return status;
-  double least = b->tolerance * (b->w[m - 1] > 0 ? b->w[m - 1] : 0);
+  double least = symo_spectrum_zero(m, b->w, b->tolerance);
   symo_mat v = symo_mat_dense(b->params, m, m), a = symo_mat_dense(b->average, m, m);
   symo_mat s = symo_mat_dense(b->work, m, m);
   symo_symmetrize(t, m, b->average);

@@ -9,6 +9,7 @@
  * and for one row it is x x' / |x|. */
 #include <math.h>
 
+#include "core/spectrum.h"
 #include "hessian/estimator.h"
 
 static symo_status apply(estimate_block *b) {
@@ -25,8 +26,9 @@ static symo_status apply(estimate_block *b) {
   }
   symo_status status = symo_eigh(b->dtype, b->m, b->average, b->w, b->work);
   if (status != SYMO_OK) return status;
-  double least = b->tolerance * fmax(b->w[b->m - 1], 0);
-  for (size_t i = 0; i < b->m; i++) b->w[i] = b->w[i] > least ? sqrt(b->w[i]) / divisor : 0;
+  const symo_spectrum s = {.power = 0.5, .tolerance = b->tolerance};
+  symo_spectrum_power(&s, b->m, b->w, b->w, NULL);
+  for (size_t i = 0; i < b->m; i++) b->w[i] /= divisor;
   symo_from_eigh(b->dtype, b->m, b->average, b->w, b->work, b->average);
   return SYMO_OK;
 }
@@ -34,11 +36,10 @@ static symo_status apply(estimate_block *b) {
 static symo_status apply_stack(estimate_stack *s) {
   symo_status status = symo_eigh(s->dtype, s->rows, s->gram, s->w, s->work);
   if (status != SYMO_OK) return status;
-  double least = s->tolerance * fmax(s->w[s->rows - 1], 0);
-  for (size_t i = 0; i < s->rows; i++) {
-    double scale = s->w[i] > least ? pow(s->w[i], -0.25) : 0;
-    symo_scal(s->dtype, s->rows, scale, symo_at(s->dtype, s->gram, (ptrdiff_t)(i * s->rows)));
-  }
+  const symo_spectrum f = {.power = -0.25, .tolerance = s->tolerance};
+  symo_spectrum_power(&f, s->rows, s->w, s->w, NULL);
+  for (size_t i = 0; i < s->rows; i++)
+    symo_scal(s->dtype, s->rows, s->w[i], symo_at(s->dtype, s->gram, (ptrdiff_t)(i * s->rows)));
   s->multiply(s->self, symo_mat_dense(s->gram, s->rows, s->rows), s->y);
   symo_syrk(s->dtype, 1, symo_mat_dense(s->y, s->rows, s->m), 0,
             symo_mat_dense(s->out, s->m, s->m));

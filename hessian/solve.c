@@ -5,6 +5,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/spectrum.h"
 #include "hessian/hessian.h"
 
 typedef struct solver {
@@ -50,7 +51,7 @@ static symo_status solve_block(const solver *s, size_t label, int level, size_t 
     return symo_fail(s->h->context, status,
                      "solve: label %s: the eigendecomposition failed (try float64 or damping)",
                      s->h->plan->labels[label].name);
-  double least = symo_rank_tolerance(t, m) * fmax(fabs(s->w[0]), fabs(s->w[m - 1]));
+  double least = symo_spectrum_zero(m, s->w, symo_rank_tolerance(t, m));
   for (size_t i = 0; i < m; i++) s->w[i] = fabs(s->w[i]) > least ? 1 / s->w[i] : 0;
   symo_from_eigh(t, m, s->square, s->w, s->work, s->other);
   for (size_t i = 0; i < rows; i += m) { /* m rows at a time: x may not alias the product */

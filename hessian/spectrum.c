@@ -6,6 +6,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/spectrum.h"
 #include "hessian/hessian.h"
 
 /* The largest multiplicity among the labels that are kept. */
@@ -14,12 +15,6 @@ static size_t widest(const symo_plan *plan) {
   for (size_t i = 0; i < plan->num_labels; i++)
     if (!plan->labels[i].dropped && plan->labels[i].m > m) m = plan->labels[i].m;
   return m;
-}
-
-static double largest_of(size_t n, const double *w) {
-  double most = 0;
-  for (size_t i = 0; i < n; i++) most = fmax(most, fabs(w[i]));
-  return most;
 }
 
 symo_status symo_hessian_map(const symo_hessian *h, const char *what, symo_spectral_function f,
@@ -38,9 +33,9 @@ symo_status symo_hessian_map(const symo_hessian *h, const char *what, symo_spect
     for (size_t c = 0; !l->dropped && c < l->count; c++) {
       memcpy(block, symo_hessian_member(h, i, c), l->m * l->m * item);
       status = symo_eigh(t, l->m, block, w, block + square);
-      double before = largest_of(l->m, w), least = t == SYMO_F32 ? FLT_MIN : DBL_MIN;
+      double before = symo_spectrum_largest(l->m, w), least = t == SYMO_F32 ? FLT_MIN : DBL_MIN;
       if (status == SYMO_OK) status = f(l->m, w, symo_rank_tolerance(t, l->m), parameters);
-      if (status == SYMO_OK && largest_of(l->m, w) < least && before >= least)
+      if (status == SYMO_OK && symo_spectrum_largest(l->m, w) < least && before >= least)
         SYMO_TRY(symo_fail(h->context, SYMO_E_NUMERIC,
                            "%s: label %s: underflows %s (scale the matrix up%s)", what, l->name,
                            symo_dtype_name(t), symo_dtype_wider(t)));
@@ -65,11 +60,9 @@ fail:
 
 /* parameters: the power, the damping. */
 static symo_status power(size_t n, double *w, double tolerance, const double *parameters) {
-  double p = parameters[0], largest = 0;
-  for (size_t i = 0; i < n; i++) {
-    w[i] += parameters[1];
-    largest = fmax(largest, fabs(w[i]));
-  }
+  double p = parameters[0];
+  for (size_t i = 0; i < n; i++) w[i] += parameters[1];
+  double largest = symo_spectrum_largest(n, w);
   bool whole = p == floor(p);
   /* What rounding makes of a zero eigenvalue is about eps times the largest; sqrt(eps) is far
    * beyond. */
@@ -159,10 +152,9 @@ static symo_status all_eigenvalues(const symo_hessian *h, double damping, size_t
         SYMO_TRY(symo_fail(h->context, status,
                            "eigenvalues: label %s: the eigendecomposition failed (try float64)",
                            l->name));
-      double largest = fmax(fabs(w[0] + damping), fabs(w[l->m - 1] + damping));
-      double least = symo_rank_tolerance(t, l->m) * largest;
-      for (size_t k = 0; k < l->m; k++)
-        values[used++] = (eigenvalue){w[k] + damping, l->dim, least};
+      for (size_t k = 0; k < l->m; k++) w[k] += damping;
+      double least = symo_spectrum_zero(l->m, w, symo_rank_tolerance(t, l->m));
+      for (size_t k = 0; k < l->m; k++) values[used++] = (eigenvalue){w[k], l->dim, least};
     }
   }
   qsort(values, used, sizeof *values, by_value);

@@ -5,6 +5,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "core/spectrum.h"
 #include "core/text.h"
 
 #include <math.h>
@@ -39,10 +40,10 @@ static void drop(facts *f) {
 static void add_values(const symo_label_info *info, double tolerance, const double *w,
                        label_spectrum *s) {
   size_t m = info->multiplicity;
-  double top = fmax(fabs(w[0]), fabs(w[m - 1]));
+  double top = symo_spectrum_largest(m, w), zero = symo_spectrum_zero(m, w, tolerance);
   for (size_t i = 0; i < m; i++) {
     s->least_size = fmin(s->least_size, fabs(w[i]));
-    if (fabs(w[i]) > tolerance * top) s->rank += (double)info->dim;
+    if (fabs(w[i]) > zero) s->rank += (double)info->dim;
   }
   s->smallest = fmin(s->smallest, w[0]);
   s->largest = fmax(s->largest, w[m - 1]);

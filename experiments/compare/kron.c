@@ -14,6 +14,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "core/spectrum.h"
 
 typedef struct kron {
   size_t count;
@@ -154,10 +155,8 @@ static symo_status factor_root(symo_context *context, size_t n, const double *fa
               "enormous gradients)");
     goto fail;
   }
-  /* Ascending.  Rounding leaves eigenvalues of n eps times the largest where zeros should be, and a
-   * root would lift them. */
-  double zero = (double)n * symo_epsilon(SYMO_F64) * fabs(w[n - 1]);
-  for (size_t i = 0; i < n; i++) w[i] = w[i] <= zero ? 0 : power == 1 ? w[i] : pow(w[i], power);
+  const symo_spectrum s = {.power = power, .tolerance = symo_rank_tolerance(SYMO_F64, n)};
+  symo_spectrum_power(&s, n, w, w, NULL);
   *vectors = v;
   *values = w;
   symo_free(work);

@@ -33,6 +33,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/spectrum.h"
 #include "optim/damping/damping.h"
 #include "optim/orbit/orbit_common.h"
 #include "optim/orbit/orbit_moments.h"
@@ -136,17 +137,15 @@ static void column_factors(const orbit *o, const orbit_label *l, void *const *st
                            const curvature_step *now, double back, double scale, size_t member,
                            double *f) {
   size_t m = l->label->m;
-  double trace = 0, top = 0, tolerance = symo_rank_tolerance(o->dtype, m);
+  double trace = 0, tolerance = symo_rank_tolerance(o->dtype, m);
   for (size_t j = 0; j < m; j++) {
     f[j] = scale * symo_get(o->dtype, state[l->moments], member * m + j);
     trace += f[j];
-    top = fmax(top, f[j]);
   }
   double eps = symo_orbit_damping(o, now, trace, m) + symo_orbit_unseen(o, l, now, trace);
-  for (size_t j = 0; j < m; j++) {
-    double value = eps > 0 || f[j] > tolerance * tolerance * top ? f[j] + eps : 0;
-    f[j] = value > 0 ? back * pow(value, o->power) : 0;
-  }
+  const symo_spectrum s = {.power = o->power, .eps = eps, .tolerance = tolerance * tolerance};
+  symo_spectrum_power(&s, m, f, f, NULL);
+  for (size_t j = 0; j < m; j++) f[j] *= back;
 }
 
 /* ---- steps ---- */

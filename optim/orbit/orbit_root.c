@@ -20,6 +20,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/spectrum.h"
 #include "optim/orbit/orbit_common.h"
 
 /* How work is divided: C, all roots of a family (which is renewed as a whole or not at all) or the
@@ -55,16 +56,10 @@ static void merge(curvature_report *report, double condition, double rank, bool 
  * root NULL: its condition alone. */
 static void root_of_spectrum(const orbit *o, size_t m, const void *v, const double *w, double eps,
                              double *f, void *scratch, void *root, double *condition) {
-  double largest = 0, smallest = INFINITY;
-  for (size_t i = 0; i < m; i++) largest = fmax(largest, w[i]);
-  double least = symo_rank_tolerance(o->dtype, m) * largest, top = largest + eps;
-  for (size_t i = 0; i < m; i++) {
-    double value = eps > 0 ? fmax(fmax(w[i], 0) + eps, symo_epsilon(o->dtype) * top)
-                           : (w[i] > least ? w[i] : 0);
-    f[i] = value > 0 ? pow(value, o->power) : 0;
-    if (value > 0) smallest = fmin(smallest, value);
-  }
-  *condition = top > 0 ? top / smallest : NAN;
+  const symo_spectrum s = {o->power, eps, symo_rank_tolerance(o->dtype, m), symo_epsilon(o->dtype)};
+  symo_spectrum_report report;
+  symo_spectrum_power(&s, m, w, f, &report);
+  *condition = report.condition;
   if (root != NULL) symo_from_eigh(o->dtype, m, v, f, scratch, root);
 }
 
@@ -82,9 +77,8 @@ double symo_orbit_unseen(const orbit *o, const orbit_label *l, const curvature_s
  * joins; those that count as zero weigh as much as the least that does not. */
 static bool diagonal_in_ratio(const orbit *o, size_t m, const void *c, const double *w,
                               double eps) {
-  double top = 0, sum = 0, tolerance = o->method.skip_tolerance;
-  for (size_t i = 0; i < m; i++) top = fmax(top, w[i]);
-  double least = symo_rank_tolerance(o->dtype, m) * top;
+  double sum = 0, tolerance = o->method.skip_tolerance;
+  double least = symo_spectrum_zero(m, w, symo_rank_tolerance(o->dtype, m));
   for (size_t i = 0; i < m; i++)
     for (size_t j = 0; j < i; j++) {
       double d = symo_get(o->dtype, c, i * m + j);

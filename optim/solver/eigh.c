@@ -26,6 +26,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/spectrum.h"
 #include "optim/solver/scaled.h"
 
 enum { PANEL = 256 };
@@ -34,27 +35,10 @@ static const char *refuse(double power) {
   return power <= 0 ? NULL : "eigh takes powers of 0 and below";
 }
 
-/* What is asked of a spectrum, and what there is to tell about it. */
-typedef struct spectrum {
-  double eps, power;
-  double zero;  /* eps 0: of the largest eigenvalue; up to here none */
-  double floor; /* eps > 0: of the largest of C + eps; not less than this */
-} spectrum;
-
-/* w ascending eigenvalues of C, those of the power on return. */
-static void spectrum_power(const spectrum *s, size_t n, double *w, solver_report *report) {
-  double top = fmax(w[n - 1], 0), sum = 0, squares = 0, least = top + s->eps;
-  for (size_t i = 0; i < n; i++) {
-    sum += w[i];
-    squares += w[i] * w[i];
-    double value = fmax(w[i], 0) + s->eps;
-    bool counts = s->eps > 0 || w[i] > s->zero * top;
-    if (s->eps > 0) value = fmax(value, s->floor * (top + s->eps));
-    if (counts) least = fmin(least, value);
-    w[i] = s->power == 0 ? 1 : counts ? pow(value, s->power) : 0;
-  }
-  *report = (solver_report){.condition = top + s->eps > 0 ? (top + s->eps) / least : (double)NAN,
-                            .effective_rank = squares > 0 ? sum * sum / squares : (double)NAN};
+static void spectrum_power(const symo_spectrum *s, size_t n, double *w, solver_report *report) {
+  symo_spectrum_report found;
+  symo_spectrum_power(s, n, w, w, &found);
+  *report = (solver_report){.condition = found.condition, .effective_rank = found.effective_rank};
 }
 
 static symo_status eigen_status(symo_status status) {
@@ -76,7 +60,8 @@ static symo_status root(const solver_options *o, size_t m, void *c, void *out,
   symo_lower_scale(o->dtype, m, unit, 0, c);
   symo_status status = symo_eigh(o->dtype, m, c, w, work);
   if (status != SYMO_OK) return eigen_status(status);
-  spectrum s = {o->eps * unit, o->power, symo_rank_tolerance(o->dtype, m), symo_epsilon(o->dtype)};
+  symo_spectrum s = {o->power, o->eps * unit, symo_rank_tolerance(o->dtype, m),
+                     symo_epsilon(o->dtype)};
   spectrum_power(&s, m, w, report);
   double back = pow(unit, -o->power);
   for (size_t i = 0; i < m; i++) w[i] *= back;
@@ -110,7 +95,7 @@ typedef struct polar_task {
   symo_mat wide, y; /* z and the answer from the smaller side */
   double *w;
   double factor; /* of the answer: what the scale leaves */
-  spectrum s;
+  symo_spectrum s;
   solver_report *report;
 } polar_task;
 
@@ -196,7 +181,7 @@ static symo_status polar_svd(const polar_task *p, void *work) {
   symo_mat small = symo_mat_dense(symo_piece_take(&work, symo_piece_bytes(SYMO_F64, n * n)), n, n);
   symo_status status = symo_svd(rows, cols, p->z.p, p->w, small.p, work);
   if (status != SYMO_OK) return eigen_status(status);
-  double *s = work, *f = p->w; /* spectrum_power wants them ascending */
+  double *s = work, *f = p->w;
   for (size_t i = 0; i < n; i++) s[i] = f[n - 1 - i];
   for (size_t i = 0; i < n; i++) f[i] = s[i] * s[i];
   spectrum_power(&p->s, n, f, p->report);
@@ -235,7 +220,7 @@ static symo_status polar(const solver_options *o, symo_mat x, void *y, solver_re
                   .y = x.rows <= x.cols ? out : symo_mat_t(out),
                   .w = symo_piece_take(&work, symo_piece_bytes(SYMO_F64, n)),
                   .factor = pow(unit, -1 - 2 * o->power),
-                  .s = {o->eps * unit * unit, o->power, tolerance * tolerance, u * u},
+                  .s = {o->power, o->eps * unit * unit, tolerance * tolerance, u * u},
                   .report = report};
   symo_mat gram = symo_mat_dense(work, n, n);
   void *rest = (char *)work + symo_piece_bytes(t, n * n);
