@@ -169,7 +169,7 @@ static symo_status dense_graph(symo_net_trace *t, const symo_net_layer *layer) {
   symo_trace_step step = {.op = "dense", .out = layer->width};
   const bool last = t->weights == t->total;
   char number[SYMO_TRACE_NAME] = "o";
-  if (!t->sequence || !last) (void)snprintf(number, sizeof number, "%zu", t->weights);
+  if (!t->recurrent || !last) (void)snprintf(number, sizeof number, "%zu", t->weights);
   symo_trace_tensor(&step, "weight", "w%s", number);
   if (t->spec->bias) symo_trace_tensor(&step, "bias", "b%s", number);
   if (last) return symo_trace_emit(t, step, "out");

@@ -93,8 +93,15 @@ static void build(symo_net_builder *b, const symo_net_layer *layer) {
   node->rate = layer->rate, node->salt = (uint64_t)(node - b->net->nodes);
 }
 
+static symo_status graph(symo_net_trace *t, const symo_net_layer *layer) {
+  (void)layer;
+  const symo_trace_step step = {.op = "dropout"};
+  return symo_trace_emit(t, step, "dropout%zu", t->count);
+}
+
 const symo_layer symo_layer_dropout = {.name = "dropout",
                                        .shape = shape,
                                        .count = symo_layer_count_none,
                                        .build = build,
-                                       .tensors = symo_layer_no_tensors};
+                                       .tensors = symo_layer_no_tensors,
+                                       .graph = graph};

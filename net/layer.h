@@ -165,8 +165,9 @@ struct symo_net_trace {
   size_t value, count;                 /* the current value, values so far */
   size_t weights, total, norms, depth; /* as in a draft */
   size_t forks[SYMO_NET_MAX_LAYERS];
-  bool sequence; /* positions are steps */
-  bool flat;     /* a single axis */
+  bool recurrent; /* as in a draft */
+  bool sequence;  /* positions are steps */
+  bool flat;      /* a single axis */
   symo_status (*emit)(symo_net_trace *t, const symo_trace_step *step);
 };
 
@@ -194,8 +195,8 @@ typedef struct symo_layer {
   const char *notation; /* in text, as an example; without `parse` the whole part.  NULL: text does
                            not name it, and what it stands for is added by another layer */
   bool weighs;          /* opens a space of its own, and is counted */
-  bool recurrent;       /* its positions are steps */
-  bool sequence;        /* text of a network with it begins with rnn: */
+  bool recurrent;       /* the last weight of a network with it is wo */
+  bool sequence;        /* its positions are steps; text of a network with it begins with rnn: */
   bool tokens;          /* the first layer: reads tokens by their numbers, `count` of them */
   bool outputs;         /* may be the last layer */
   bool logits;          /* has outputs at each position, of a token each */

@@ -92,7 +92,8 @@ static symo_status add_all(builder *b) {
   if (status != SYMO_OK) return status;
   for (size_t l = 0; l < t->spec->num_layers; l++) {
     const symo_layer *row = symo_layer_of(t->spec->layers[l].kind);
-    t->sequence = t->sequence || row->recurrent;
+    t->recurrent = t->recurrent || row->recurrent;
+    t->sequence = t->sequence || row->recurrent || row->sequence;
     t->total += row->weighs;
   }
   status = add_input(t);
