@@ -15,7 +15,7 @@
 #include <symo/types.h>
 #include <symo/version.h>
 
-enum { DETAIL = 1024 };
+enum { DETAIL = SYMO_MAX_DETAIL };
 
 typedef struct attachment {
   void *item;
@@ -23,6 +23,7 @@ typedef struct attachment {
 } attachment;
 
 struct symo_context {
+  atomic_size_t references;
   atomic_flag lock;
   char detail[DETAIL];
   atomic_size_t failures;
@@ -55,14 +56,22 @@ symo_status symo_context_create(symo_context **out) {
   if (symo_blas_reserve(1) != SYMO_OK) return SYMO_E_MEMORY;
   symo_context *context = symo_calloc(1, sizeof *context);
   if (context == NULL) return SYMO_E_MEMORY;
+  atomic_init(&context->references, 1);
   atomic_flag_clear(&context->lock);
   atomic_init(&context->failures, 0);
   *out = context;
   return SYMO_OK;
 }
 
+symo_status symo_context_share(symo_context *context, symo_context **out) {
+  if (context == NULL) return symo_context_create(out);
+  atomic_fetch_add(&context->references, 1);
+  *out = context;
+  return SYMO_OK;
+}
+
 void symo_context_destroy(symo_context *context) {
-  if (context == NULL) return;
+  if (context == NULL || atomic_fetch_sub(&context->references, 1) > 1) return;
   for (size_t i = 0; i < context->num_attached; i++)
     context->attached[i].destroy(context->attached[i].item);
   symo_free(context->attached);

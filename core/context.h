@@ -7,6 +7,10 @@
 /* How many details were written so far: whether a function of the caller's has left one. */
 size_t symo_context_failures(const symo_context *context);
 
+/* *out: the context with one more reference, which symo_context_destroy gives back; for NULL a new
+ * context.  SYMO_E_MEMORY. */
+symo_status symo_context_share(symo_context *context, symo_context **out);
+
 /* Hands an item to the context, which destroys it at its own end.  Not for several threads. */
 symo_status symo_context_attach(symo_context *context, void *item, void (*destroy)(void *item));
 

@@ -51,6 +51,10 @@ fail:
   return status;
 }
 
+const char *symo_hessian_detail(const symo_hessian *hessian) {
+  return hessian == NULL ? "" : symo_context_detail(hessian->context);
+}
+
 void symo_hessian_set_name(symo_hessian *h, const char *name) {
   snprintf(h->name, sizeof h->name, "%s", name);
 }

@@ -49,6 +49,10 @@ void symo_optim_state_destroy(symo_optim_state *state) {
   symo_free(state);
 }
 
+const char *symo_optim_state_detail(const symo_optim_state *state) {
+  return state == NULL ? "" : symo_context_detail(state->optim->context);
+}
+
 size_t symo_optim_state_num_entries(const symo_optim_state *state) {
   return state == NULL ? 0 : state->optim->num_entries;
 }

@@ -70,6 +70,7 @@ symo_status symo_generated_create(symo_context *context, const symo_group *row,
     return status;
   }
   g->set = set;
+  set->context = NULL; /* a group may outlive the context that it was made with */
   *out = &g->group;
   return SYMO_OK;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/context.h"
 #include "core/error.h"
 #include "core/names.h"
 #include "core/text.h"
@@ -14,10 +15,15 @@ symo_status symo_layout_create(symo_context *context, symo_layout **out) {
   if (out == NULL) return symo_fail_null(context, "layout_create", "out");
   symo_layout *layout = symo_calloc(1, sizeof *layout);
   if (layout == NULL) return symo_fail_memory(context, "layout");
-  layout->context = context;
+  symo_status status = symo_context_share(context, &layout->context);
+  if (status != SYMO_OK) {
+    symo_free(layout);
+    return status;
+  }
   layout->dtype = SYMO_ANY;
   atomic_init(&layout->references, 1);
   if (pthread_mutex_init(&layout->lock, NULL) != 0) {
+    symo_context_destroy(layout->context);
     symo_free(layout);
     return symo_fail(context, SYMO_E_MEMORY, "layout: no lock to be had");
   }
@@ -49,7 +55,12 @@ void symo_layout_destroy(symo_layout *layout) {
   for (size_t i = 0; i < layout->num_tensors; i++) symo_free(layout->tensors[i].name);
   symo_free(layout->spaces);
   symo_free(layout->tensors);
+  symo_context_destroy(layout->context);
   symo_free(layout);
+}
+
+const char *symo_layout_detail(const symo_layout *layout) {
+  return layout == NULL ? "" : symo_context_detail(layout->context);
 }
 
 static symo_status check_new(const symo_layout *layout, const char *kind, const char *name,

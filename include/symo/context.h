@@ -12,14 +12,20 @@ extern "C" {
  * locked, so handles of one context may be used from several threads; the text then belongs to
  * whichever failed last.
  *
- * Functions that make something take a context that may be NULL: there are then no details. */
+ * Functions that make something take a context that may be NULL.  A layout then makes a context of
+ * its own, which plans, Hessians and optimizers made from it share (symo_layout_detail,
+ * symo_hessian_detail, symo_optim_state_detail); a failure to make the layout has no detail. */
 typedef struct symo_context symo_context;
+
+/* A detail has at most SYMO_MAX_DETAIL - 1 characters: longer ones are cut. */
+enum { SYMO_MAX_DETAIL = 1024 };
 
 /* SYMO_E_MEMORY also where OpenBLAS could not be given the 128 MiB of address space that it takes
  * for each of its threads, since it would wait for them for ever. */
 symo_status symo_context_create(symo_context **out);
 
-/* NULL is accepted.  A context must outlive every handle made from it. */
+/* NULL is accepted.  Handles made from the context keep it alive, so that it may be destroyed before
+ * them. */
 void symo_context_destroy(symo_context *context);
 
 /* "WHERE: WHAT (what to do)" of the last failure, or "" when there was none.  The pointer stays

@@ -13,7 +13,11 @@ extern "C" {
  * Immutable once made; may be shared between threads. */
 typedef struct symo_hessian symo_hessian;
 
-void symo_hessian_destroy(symo_hessian *hessian); /* NULL is accepted */
+/* NULL is accepted.  A Hessian keeps its plan alive, and a plan its layout. */
+void symo_hessian_destroy(symo_hessian *hessian);
+
+/* symo_context_detail of its context; "" for NULL. */
+const char *symo_hessian_detail(const symo_hessian *hessian);
 
 /* ---- making one ---- */
 

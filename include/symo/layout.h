@@ -17,8 +17,12 @@ typedef struct symo_layout symo_layout;
 
 symo_status symo_layout_create(symo_context *context, symo_layout **out);
 
-/* NULL is accepted.  Plans keep what they need, so a layout may go before them. */
+/* NULL is accepted.  What is made from a layout keeps it alive, and the layout its context, so that
+ * handles may be destroyed in any order. */
 void symo_layout_destroy(symo_layout *layout);
+
+/* symo_context_detail of the layout's context; "" for NULL. */
+const char *symo_layout_detail(const symo_layout *layout);
 
 /* From the short notation, spaces first, then tensors, separated by ';' or white space:
  *     "in: identity 20; h: signed-permutation 64; out: identity 5; w1[h,in] b1[h] w2[out,h]"

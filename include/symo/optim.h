@@ -172,6 +172,9 @@ typedef struct symo_optim_state symo_optim_state;
 symo_status symo_optim_state_create(symo_optim *optim, symo_optim_state **out);
 void symo_optim_state_destroy(symo_optim_state *state); /* NULL is accepted */
 
+/* symo_context_detail of its context; "" for NULL. */
+const char *symo_optim_state_detail(const symo_optim_state *state);
+
 /* Where the time of a step went: the problem's gradient; everything elementwise, with the look for
  * NaN; covariances; roots; directions; systems solved with products, and trials of what came out.
  * Zeros without a clock. */

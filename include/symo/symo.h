@@ -9,6 +9,7 @@
 #include <symo/hessian.h>
 #include <symo/io.h>
 #include <symo/layout.h>
+#include <symo/open.h>
 #include <symo/optim.h>
 #include <symo/plan.h>
 #include <symo/problem.h>

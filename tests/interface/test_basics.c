@@ -211,6 +211,7 @@ Test(interface, layouts_being_read) {
   stage_open(&s);
   const symo_layout *l = s.layout;
   GIVES(symo_layout_dtype, NULL, NULL, == SYMO_ANY, NULL);
+  GIVES(symo_layout_detail, NULL, NULL, [0] == 0, NULL);
   GIVES(symo_layout_num_spaces, NULL, NULL, == 0, NULL);
   GIVES(symo_layout_num_tensors, NULL, NULL, == 0, NULL);
   GIVES(symo_layout_num_parameters, NULL, NULL, == 0, NULL);

@@ -96,6 +96,9 @@ Test(interface, estimates) {
   GIVES(symo_estimator_summary, NULL, NULL, [0] == 0, NULL);
   GIVES(symo_estimator_needs_parameters, NULL, NULL, == false, NULL);
   GIVES(symo_estimator_coupling, NULL, NULL, == SYMO_COUPLED, NULL);
+  SILENT(symo_hessian_open, NULL, NULL, s.in, NULL, &s.out.hessian, NULL);
+  SILENT(symo_hessian_open, "h: permutation 3; b[h]", NULL, s.in, NULL, NULL, NULL);
+  GIVES(symo_hessian_detail, NULL, NULL, [0] == 0, NULL);
   SILENT(symo_estimate, NULL, NULL, 1, &s.in, NULL, &s.out.hessian);
   REFUSED(symo_estimate, SYMO_E_ARGUMENT, "estimate: ", "out is NULL", s.plan, NULL, 1, &s.in, NULL,
           NULL);

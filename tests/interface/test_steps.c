@@ -266,6 +266,10 @@ Test(interface, files_of_optimizers) {
           path, 0, NULL, NULL);
   REFUSED(symo_optim_state_read, SYMO_E_IO, "", "missing.json", s.optim, missing, 0, NULL,
           &s.out.state);
+  SILENT(symo_optim_open, NULL, "symo", SYMO_F64, &s.out.state, NULL);
+  SILENT(symo_optim_open, "h: permutation 3; b[h]", NULL, SYMO_F64, &s.out.state, NULL);
+  SILENT(symo_optim_open, "h: permutation 3; b[h]", "symo", SYMO_F64, NULL, NULL);
+  GIVES(symo_optim_state_detail, NULL, NULL, [0] == 0, NULL);
   NOTHING_FAILS(symo_optim_spec_destroy);
   stage_close(&s);
 }
