@@ -66,6 +66,7 @@ typedef struct cli_command {
    * registry.  NULL: the texts are as they stand. */
   void (*list)(const char *what, char *out, size_t size);
   const cli_option *options; /* --threads, --plugin, --help and, with .json, --json are added */
+  const cli_option *(*option_at)(size_t index); /* instead of options; NULL past the end */
   bool json;
   int (*run)(cli *c);
 } cli_command;

@@ -24,10 +24,15 @@ static const cli_option common_rows[] = {
     {.name = "help", .kind = CLI_FLAG, .help = "Print this text"},
     {.name = "json", .kind = CLI_FLAG, .help = "Answer in JSON on stdout, and nothing else there"}};
 
+static const cli_option *own_row(const cli_command *command, size_t index) {
+  if (command->option_at) return command->option_at(index);
+  return command->options && command->options[index].name ? &command->options[index] : NULL;
+}
+
 const cli_option *cli_row(const cli_command *command, size_t index) {
   size_t own = 0;
-  while (command->options && command->options[own].name) own++;
-  if (index < own) return &command->options[index];
+  while (own <= index && own_row(command, own)) own++;
+  if (index < own) return own_row(command, index);
   size_t common = sizeof common_rows / sizeof common_rows[0] - (command->json ? 0 : 1);
   return index - own < common ? &common_rows[index - own] : NULL;
 }

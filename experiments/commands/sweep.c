@@ -8,11 +8,11 @@
 #include "cli/folder.h"
 #include "core/alloc.h"
 #include "core/error.h"
+#include "experiments/train/option.h"
 #include "experiments/train/options.h"
 #include "experiments/train/record.h"
 
-static const cli_option options[] = {
-    TRAIN_TASK_ROW,
+static const cli_option before[] = {
     {.name = "grid",
      .arg = "KEY=V,V,..",
      .kind = CLI_LIST,
@@ -42,15 +42,21 @@ static const cli_option options[] = {
      .arg = "NAME|FILE",
      .kind = CLI_STRING,
      .help = "Where --grid optimizer=.. is not given; default: symo"},
-    TRAIN_SET_ROW,
-    TRAIN_ROWS,
-    TRAIN_GPT_ROWS,
+    {.name = NULL}};
+
+static const cli_option after[] = {
     {.name = "out",
      .arg = "DIR",
      .kind = CLI_STRING,
      .help = "Where the runs are written, OPTIMIZER/POINT/sSEED, and sweep.json; runs that are "
              "there are not made again; default: symo-runs/sweep-TASK"},
     {.name = NULL}};
+
+static const cli_option *option_at(size_t index) {
+  static train_flags flags;
+  if (flags.count == 0) train_flags_fill(&flags, before, after);
+  return index < flags.count ? &flags.flags[index] : NULL;
+}
 
 typedef struct sweep {
   cli *c;
@@ -80,22 +86,21 @@ static char *run_directory(const char *out, const sweep_row *row, uint64_t seed)
 }
 
 /* Whether the folder holds this very run; an error where it holds another. */
-static int look(cli *c, const char *directory, const train_spec *spec, bool *there) {
+static int find_run(cli *c, const char *directory, const train_spec *spec, bool *there) {
   char ours[TRAIN_SETTINGS], theirs[TRAIN_SETTINGS], *path = cli_join(directory, "run.json");
   train_spec old;
+  const train_option *o;
   *there = path != NULL && access(path, F_OK) == 0;
   symo_free(path);
   if (!*there) return CLI_DONE;
   int code = train_read_run(c, directory, &old, NULL);
-  for (size_t i = 0; code == CLI_DONE && train_spec_key(i) != NULL; i++) {
-    const char *key = train_spec_key(i);
-    train_spec_text(spec, key, ours);
-    train_spec_text(&old, key, theirs);
-    if (strcmp(ours, theirs) != 0 && strcmp(key, "checkpoint-every") != 0)
-      code = cli_fail(c, CLI_USAGE,
-                      "--out: %s holds a run with %s \"%s\", not \"%s\" (choose "
-                      "another folder)",
-                      directory, key, theirs, ours);
+  for (size_t i = 0; code == CLI_DONE && (o = train_option_at(i)) != NULL; i++) {
+    if ((o->properties & TRAIN_SAME_RUN) || !train_option_differs(o, spec, &old)) continue;
+    train_option_text(o, spec, ours);
+    train_option_text(o, &old, theirs);
+    code = cli_fail(c, CLI_USAGE,
+                    "--out: %s holds a run with %s \"%s\", not \"%s\" (choose another folder)",
+                    directory, o->key, theirs, ours);
   }
   return code;
 }
@@ -107,7 +112,7 @@ static int run_one(sweep *s, const train_spec *spec, sweep_row *row, size_t seed
   train_result *result = &row->results[seed];
   char *directory = run_directory(s->directory, row, spec->seed);
   if (directory == NULL) return cli_fail_status(c, symo_fail_memory(cli_context(c), "sweep"));
-  int code = look(c, directory, spec, &there);
+  int code = find_run(c, directory, spec, &there);
   if (code == CLI_DONE && there) code = train_read_summary(c, directory, &ended, result);
   if (code == CLI_DONE && !ended) {
     (void)snprintf(label, sizeof label, "%zu/%zu %.20s %.40s", s->done + 1, s->total,
@@ -248,6 +253,6 @@ const cli_command cli_command_sweep = {
                "symo sweep teacher-student --grid optimizer=sgd,symo --grid sgd:lr=0.4,0.8 \\\n"
                "  --grid symo:lr=0.05,0.09\n"
                "symo plot sweeps/ae --best",
-    .options = options,
+    .option_at = option_at,
     .json = true,
     .run = run};

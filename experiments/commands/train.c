@@ -10,16 +10,7 @@
 #include "experiments/train/record.h"
 #include "experiments/train/run.h"
 
-static const cli_option options[] = {
-    TRAIN_TASK_ROW,
-    {.name = "optimizer",
-     .arg = "NAME|FILE",
-     .kind = CLI_STRING,
-     .help = "A preset (symo optimizers lists them), or a JSON file {\"preset\": NAME, KEY: value, "
-             "..}; default: symo"},
-    TRAIN_SET_ROW,
-    TRAIN_ROWS,
-    TRAIN_GPT_ROWS,
+static const cli_option own_options[] = {
     {.name = "out",
      .arg = "DIR",
      .kind = CLI_STRING,
@@ -42,6 +33,13 @@ static const cli_option options[] = {
      .help =
          "With --plan: write the layout of the network there, as symo layout --layout reads it"},
     {.name = NULL}};
+
+static const cli_option *option_at(size_t index) {
+  static const cli_option none[] = {{.name = NULL}};
+  static train_flags flags;
+  if (flags.count == 0) train_flags_fill(&flags, none, own_options);
+  return index < flags.count ? &flags.flags[index] : NULL;
+}
 
 /* ---- answers ---- */
 
@@ -175,6 +173,6 @@ const cli_command cli_command_train = {
                "symo train gpt --optimizer adamw --data input.txt --out runs/gpt\n"
                "symo train gpt --preset shakespeare-char --max-iters 200 --dropout 0\n"
                "symo plot runs/symo runs/muon",
-    .options = options,
+    .option_at = option_at,
     .json = true,
     .run = run};

@@ -20,13 +20,14 @@
   }
 
 /* Of commands that take --data. */
+#define CLI_HEADER_CHOICES "auto|yes|no"
+#define CLI_HEADER_HELP                                                                            \
+  "Whether the first line of a CSV file holds names; auto: if all its fields are words, or one "   \
+  "is the name of --label; what could be either is refused"
 #define CLI_HEADER_ROW                                                                             \
   {                                                                                                \
-    .name = "header", .arg = "WHAT", .kind = CLI_CHOICE, .choices = "auto|yes|no",                 \
-    .fallback = "auto",                                                                            \
-    .help =                                                                                        \
-        "Whether the first line of a CSV file holds names; auto: if all its fields are words, "    \
-        "or one is the name of --label; what could be either is refused"                           \
+    .name = "header", .arg = "WHAT", .kind = CLI_CHOICE, .choices = CLI_HEADER_CHOICES,            \
+    .fallback = "auto", .help = CLI_HEADER_HELP                                                    \
   }
 
 int cli_open_layout(cli *c, symo_layout **out);

@@ -5,50 +5,8 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "experiments/train/option.h"
 #include "optim/update/update.h"
-
-/* ---- what may be ---- */
-
-static const char in_checkpoint[] = "what the checkpoint holds is of that";
-static const char all_examples[] = "the examples of all steps follow from it";
-
-static const struct {
-  const char *key, *reason;
-} fixed[] = {{"preset", "it stands for sizes"},
-             {"net", in_checkpoint},
-             {"act", in_checkpoint},
-             {"groups", in_checkpoint},
-             {"layout", in_checkpoint},
-             {"optimizer", in_checkpoint},
-             {"dtype", in_checkpoint},
-             {"bias", in_checkpoint},
-             {"n-layer", in_checkpoint},
-             {"n-head", in_checkpoint},
-             {"n-embd", in_checkpoint},
-             {"block-size", in_checkpoint},
-             {"tied", in_checkpoint},
-             {"vocab", in_checkpoint},
-             {"merges", in_checkpoint},
-             {"init-from", "that was at the start"},
-             {"label", all_examples},
-             {"header", all_examples},
-             {"standardize", in_checkpoint},
-             {"data-exponent", all_examples},
-             {"train", all_examples},
-             {"test", "what is held back must stay so"},
-             {"batch", all_examples},
-             {"gradient-accumulation-steps", all_examples},
-             {"dropout", "what is left out in all steps follows from it"},
-             {"seed", all_examples},
-             {"data-seed", all_examples}};
-
-const char *train_fixed_reason(const char *key) {
-  for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
-    if (strcmp(fixed[i].key, key) == 0) return fixed[i].reason;
-  return NULL;
-}
-
-/* ---- what is ---- */
 
 static void add(json_t *changes, const char *key, const char *old, const char *new) {
   json_object_set_new(changes, key, json_pack("[ss]", old, new));
@@ -56,11 +14,11 @@ static void add(json_t *changes, const char *key, const char *old, const char *n
 
 void train_changes_of_options(const train_spec *old, const train_spec *new, json_t *changes) {
   char before[TRAIN_SETTINGS], after[TRAIN_SETTINGS];
-  for (size_t i = 0; train_spec_key(i) != NULL; i++) {
-    const char *key = train_spec_key(i);
-    train_spec_text(old, key, before);
-    train_spec_text(new, key, after);
-    if (strcmp(before, after) != 0) add(changes, key, before, after);
+  const train_option *o;
+  for (size_t i = 0; (o = train_option_at(i)) != NULL; i++) {
+    train_option_text(o, old, before);
+    train_option_text(o, new, after);
+    if (strcmp(before, after) != 0) add(changes, o->key, before, after);
   }
 }
 

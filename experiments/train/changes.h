@@ -16,7 +16,4 @@ symo_status train_changes_of_optimizer(symo_context *context, const symo_optim_s
 /* A line each on stderr. */
 void train_changes_print(cli *c, const char *directory, uint64_t step, const json_t *changes);
 
-/* Why an option of a run cannot be another one when it goes on; NULL: it can. */
-const char *train_fixed_reason(const char *key);
-
 #endif

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "core/error.h"
-#include "experiments/train/train.h"
+#include "experiments/train/option.h"
 #include "io/file.h"
 
 static symo_status check(symo_context *context, const char *key, const char *path) {
@@ -14,13 +14,12 @@ static symo_status check(symo_context *context, const char *key, const char *pat
 }
 
 symo_status train_check_files(symo_context *context, const train_spec *spec, bool again) {
-  static const char *const keys[] = {"optimizer", "layout", "vocab", "merges", "init-from"};
-  const char *const paths[] = {spec->optimizer, spec->layout, spec->gpt.vocab, spec->gpt.merges,
-                               spec->gpt.init_from};
   char path[TRAIN_SETTINGS];
+  const train_option *o;
   symo_status status = SYMO_OK;
-  for (size_t i = 0; i < sizeof keys / sizeof *keys && status == SYMO_OK; i++)
-    status = check(context, keys[i], paths[i]);
+  for (size_t i = 0; status == SYMO_OK && (o = train_option_at(i)) != NULL; i++)
+    if ((o->properties & TRAIN_IS_FILE) && o->kind == TRAIN_STRING)
+      status = check(context, o->key, (const char *)spec + o->offset);
   for (const char *p = spec->data; again && *p != '\0' && status == SYMO_OK;) {
     const size_t length = strcspn(p, "\n");
     snprintf(path, sizeof path, "%.*s", (int)length, p);

@@ -266,6 +266,7 @@ const train_task train_task_gpt = {
     .summary = "GPT-2 on the characters or byte pairs of a text, as nanoGPT trains it",
     .defaults = "act=gelu;dtype=f32;preset=cpu",
     .presets = presets,
+    .options = train_gpt_options,
     .method = train_gpt_method,
     .rules = train_gpt_rules,
     .create = create};

@@ -3,12 +3,13 @@
 
 #include "experiments/data/tokenizer.h"
 #include "experiments/gpt/weights.h"
-#include "experiments/train/train.h"
+#include "experiments/train/option.h"
 #include "net/gpt.h"
 
 /* The parts of the task gpt. */
 
-/* train_task.method and .rules. */
+/* train_task.options, .method and .rules. */
+extern const train_option train_gpt_options[];
 symo_status train_gpt_method(symo_context *context, const train_spec *spec, symo_method *method);
 symo_status train_gpt_rules(symo_context *context, const train_spec *spec,
                             const symo_method *method, size_t *num, symo_rule *rules);

@@ -6,28 +6,89 @@
 
 #include "core/error.h"
 #include "core/text.h"
-#include "experiments/train/changes.h"
 #include "experiments/train/gpt.h"
+#include "experiments/train/option.h"
 #include "io/optim_spec.h"
 
-/* Names that are flags or have them beside: false where none was given. */
-static bool flag_of(cli *c, const char *key, const char **value) {
-  static const struct {
-    const char *key, *flag, *value;
-  } flags[] = {{"bias", "bias", "true"},
-               {"bias", "no-bias", "false"},
-               {"standardize", "standardize", "true"},
-               {"tied", "tied", "true"},
-               {"tied", "untied", "false"}};
-  bool given = false;
-  for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
-    if (strcmp(flags[i].key, key) == 0 && cli_flag(c, flags[i].flag))
-      *value = given ? NULL : flags[i].value, given = true;
-  return given;
+/* ---- the options of a command ---- */
+
+static bool is_named(const cli_option *options, const char *name) {
+  for (; options->name != NULL; options++)
+    if (strcmp(options->name, name) == 0) return true;
+  return false;
 }
 
-static bool is_flag(const char *key) {
-  return strcmp(key, "bias") == 0 || strcmp(key, "tied") == 0 || strcmp(key, "standardize") == 0;
+static cli_kind kind_of(const train_option *o) {
+  switch (o->kind) {
+  case TRAIN_FLAG: return CLI_FLAG;
+  case TRAIN_COUNT: return CLI_INT;
+  case TRAIN_NUMBER: return CLI_DOUBLE;
+  case TRAIN_LINES:
+  case TRAIN_LIST: return CLI_LIST;
+  default: return o->choices != NULL ? CLI_CHOICE : CLI_STRING;
+  }
+}
+
+static void add_flag(train_flags *out, const cli_option *option) {
+  if (out->count + 1 < TRAIN_MOST_FLAGS) out->flags[out->count++] = *option;
+}
+
+static void add_spelling(train_flags *out, const train_option *o, const char *name,
+                         const char *help) {
+  const cli_option flag = {.name = name,
+                           .arg = o->arg,
+                           .kind = kind_of(o),
+                           .choices = o->choices,
+                           .min = o->min,
+                           .max = o->max,
+                           .fallback = o->properties & TRAIN_SHOW_DEFAULT ? o->initial : NULL,
+                           .help = help};
+  add_flag(out, &flag);
+}
+
+static void add_option(train_flags *out, const train_option *o) {
+  if (o->spellings[0].name == NULL) add_spelling(out, o, o->key, o->help);
+  for (size_t i = 0; i < 2 && o->spellings[i].name != NULL; i++)
+    add_spelling(out, o, o->spellings[i].name, o->spellings[i].help);
+}
+
+static void add_task(train_flags *out) {
+  size_t used = 0;
+  for (size_t i = 0; train_task_at(i) != NULL && used < sizeof out->tasks; i++)
+    used += (size_t)snprintf(out->tasks + used, sizeof out->tasks - used, "%s%s", i > 0 ? "|" : "",
+                             train_task_at(i)->name);
+  add_flag(out, &(cli_option){.name = "task",
+                              .arg = "TASK",
+                              .kind = CLI_OPERAND,
+                              .required = true,
+                              .choices = out->tasks,
+                              .help = "What is learned"});
+}
+
+void train_flags_fill(train_flags *out, const cli_option *before, const cli_option *after) {
+  const train_option *o;
+  out->count = 0;
+  add_task(out);
+  for (const cli_option *own = before; own->name != NULL; own++) add_flag(out, own);
+  for (train_option_group group = 0; group < TRAIN_NUM_GROUPS; group++)
+    for (size_t i = 0; (o = train_option_row(i)) != NULL; i++)
+      if (o->group == group && !is_named(before, o->key) && !is_named(after, o->key))
+        add_option(out, o);
+  for (size_t i = 0; (o = train_option_row(i)) != NULL; i++)
+    if (o->alias.name != NULL) add_spelling(out, o, o->alias.name, o->alias.help);
+  for (const cli_option *own = after; own->name != NULL; own++) add_flag(out, own);
+  out->flags[out->count] = (cli_option){.name = NULL};
+}
+
+/* ---- from the command line ---- */
+
+/* The value that a flag stands for: NULL where both it and its opposite were given.  False: none was. */
+static bool flag_given(cli *c, const train_option *o, const char **value) {
+  bool given = false;
+  for (size_t i = 0; i < 2 && o->spellings[i].name != NULL; i++)
+    if (cli_flag(c, o->spellings[i].name))
+      *value = given ? NULL : o->spellings[i].value, given = true;
+  return given;
 }
 
 /* Several files are one text, line by line. */
@@ -56,34 +117,38 @@ static symo_status set_settings(cli *c, train_spec *spec) {
   return status;
 }
 
-/* A field that has two names; both may be given if they agree. */
-static symo_status set_named(cli *c, train_spec *spec, const char *key) {
+/* An option that has two names; both may be given if they agree. */
+static symo_status set_named(cli *c, train_spec *spec, const train_option *o) {
   char first[TRAIN_SETTINGS], second[TRAIN_SETTINGS];
-  const char *alias = train_spec_alias(key);
+  const char *alias = o->alias.name;
   const bool other = alias != NULL && cli_given(c, alias);
   symo_status status = SYMO_OK;
-  if (cli_given(c, key)) status = train_spec_set(cli_context(c), spec, key, cli_str(c, key));
+  if (cli_given(c, o->key))
+    status = train_spec_set(cli_context(c), spec, o->key, cli_str(c, o->key));
   if (status != SYMO_OK || !other) return status;
-  train_spec_text(spec, key, first);
+  train_option_text(o, spec, first);
   status = train_spec_set(cli_context(c), spec, alias, cli_str(c, alias));
-  train_spec_text(spec, key, second);
-  if (status == SYMO_OK && cli_given(c, key) && strcmp(first, second) != 0)
+  train_option_text(o, spec, second);
+  if (status == SYMO_OK && cli_given(c, o->key) && strcmp(first, second) != 0)
     return symo_fail(cli_context(c), SYMO_E_ARGUMENT, "%s, but --%s says %s (give one of them)",
                      first, alias, second);
   return status;
 }
 
-static symo_status set_from(cli *c, train_spec *spec, const char *key) {
+static symo_status set_flag(cli *c, train_spec *spec, const train_option *o) {
   const char *value = NULL;
-  if (flag_of(c, key, &value)) {
-    if (value != NULL) return train_spec_set(cli_context(c), spec, key, value);
-    return symo_fail(cli_context(c), SYMO_E_ARGUMENT,
-                     "given together with its opposite (give one)");
+  if (!flag_given(c, o, &value)) return SYMO_OK;
+  if (value != NULL) return train_spec_set(cli_context(c), spec, o->key, value);
+  return symo_fail(cli_context(c), SYMO_E_ARGUMENT, "given together with its opposite (give one)");
+}
+
+static symo_status set_option(cli *c, train_spec *spec, const train_option *o) {
+  switch (o->kind) {
+  case TRAIN_FLAG: return set_flag(c, spec, o);
+  case TRAIN_LINES: return train_read_data(c, spec);
+  case TRAIN_LIST: return set_settings(c, spec);
+  default: return set_named(c, spec, o);
   }
-  if (is_flag(key)) return SYMO_OK;
-  if (strcmp(key, "data") == 0) return train_read_data(c, spec);
-  if (strcmp(key, "settings") == 0) return set_settings(c, spec);
-  return set_named(c, spec, key);
 }
 
 /* No fields: they say nothing about what comes out, but for rounding. */
@@ -98,8 +163,8 @@ static symo_status set_machine(cli *c, train_spec *spec) {
 }
 
 /* The detail may begin with the name that the line begins with. */
-static int fail_option(cli *c, symo_status status, const char *key) {
-  const char *flag = strcmp(key, "settings") == 0 ? "set" : key;
+static int fail_option(cli *c, symo_status status, const train_option *o) {
+  const char *key = o->key, *flag = o->kind == TRAIN_LIST ? o->spellings[0].name : key;
   const char *detail = symo_context_detail(cli_context(c));
   const size_t length = strlen(key);
   if (strncmp(detail, key, length) != 0 || strncmp(detail + length, ": ", 2) != 0)
@@ -107,11 +172,11 @@ static int fail_option(cli *c, symo_status status, const char *key) {
   return cli_fail(c, cli_exit_code(status, true), "--%s", detail);
 }
 
-static bool is_given(cli *c, const char *key) {
-  const char *alias = train_spec_alias(key), *value = NULL;
-  if (flag_of(c, key, &value)) return true;
-  if (is_flag(key)) return false;
-  return cli_given(c, key) || (alias != NULL && cli_given(c, alias));
+static bool is_given(cli *c, const train_option *o) {
+  const char *value = NULL;
+  if (o->kind == TRAIN_FLAG) return flag_given(c, o, &value);
+  if (o->kind == TRAIN_LIST) return cli_given(c, o->spellings[0].name);
+  return cli_given(c, o->key) || (o->alias.name != NULL && cli_given(c, o->alias.name));
 }
 
 /* A file may have more positions, and a tied head where the network is to have its own. */
@@ -120,54 +185,48 @@ static bool may_differ(const train_spec *file, const train_spec *spec, const cha
   return strcmp(key, "tied") == 0 && file->gpt.tied;
 }
 
-/* Sizes come from the weights to start from; those that were given must be the same. */
+/* One size comes from the weights to start from; if it was given, it must be the same. */
+static int take_size(cli *c, const train_option *o, const train_spec *file, train_spec *spec) {
+  char ours[TRAIN_SETTINGS], theirs[TRAIN_SETTINGS];
+  train_option_text(o, spec, ours);
+  train_option_text(o, file, theirs);
+  if (!is_given(c, o)) {
+    symo_status status = train_spec_set(cli_context(c), spec, o->key, theirs);
+    return status == SYMO_OK ? CLI_DONE : fail_option(c, status, o);
+  }
+  if (strcmp(ours, theirs) == 0 || may_differ(file, spec, o->key)) return CLI_DONE;
+  return cli_fail(c, CLI_USAGE, "--%s: %s, but the weights in %s have %s (leave it out)", o->key,
+                  ours, spec->gpt.init_from, theirs);
+}
+
 static int take_sizes(cli *c, train_spec *spec) {
-  static const char *const keys[] = {"n-layer", "n-head", "n-embd", "block-size",
-                                     "act",     "bias",   "tied"};
-  const char *path = spec->gpt.init_from;
-  char ours[TRAIN_SETTINGS], theirs[TRAIN_SETTINGS], remark[160];
+  char remark[160];
+  const train_option *o;
   train_spec file = *spec;
   bool tokens;
-  symo_status status = train_gpt_sizes(
-      cli_context(c), path, is_given(c, "n-head") ? spec->gpt.heads : 0, &file, &tokens, remark);
+  int code = CLI_DONE;
+  symo_status status =
+      train_gpt_sizes(cli_context(c), spec->gpt.init_from,
+                      cli_given(c, "n-head") ? spec->gpt.heads : 0, &file, &tokens, remark);
   if (status != SYMO_OK) return cli_fail_status(c, status);
   if (remark[0] != '\0') cli_note(c, "%s", remark);
-  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-    train_spec_text(spec, keys[i], ours);
-    train_spec_text(&file, keys[i], theirs);
-    if (!is_given(c, keys[i])) {
-      status = train_spec_set(cli_context(c), spec, keys[i], theirs);
-      if (status != SYMO_OK) return fail_option(c, status, keys[i]);
-    } else if (strcmp(ours, theirs) != 0 && !may_differ(&file, spec, keys[i])) {
-      return cli_fail(c, CLI_USAGE, "--%s: %s, but the weights in %s have %s (leave it out)",
-                      keys[i], ours, path, theirs);
-    }
-  }
-  return CLI_DONE;
+  for (size_t i = 0; code == CLI_DONE && (o = train_option_at(i)) != NULL; i++)
+    if (o->properties & TRAIN_IN_WEIGHTS) code = take_size(c, o, &file, spec);
+  return code;
 }
 
 int train_read_options(cli *c, train_spec *spec) {
   symo_status status = set_machine(c, spec);
   if (status != SYMO_OK) return cli_fail_flag(c, status, "memory");
-  for (size_t i = 0; train_spec_key(i) != NULL; i++) {
-    const char *key = train_spec_key(i);
-    status = set_from(c, spec, key);
-    if (status != SYMO_OK) return fail_option(c, status, key);
+  const train_option *o;
+  for (size_t i = 0; (o = train_option_at(i)) != NULL; i++) {
+    status = set_option(c, spec, o);
+    if (status != SYMO_OK) return fail_option(c, status, o);
   }
   return cli_given(c, "init-from") ? take_sizes(c, spec) : CLI_DONE;
 }
 
 /* ---- options of a run that goes on ---- */
-
-/* Options of the optimizer under the names that the command has for them. */
-static const struct {
-  const char *key, *setting;
-} settings_of[] = {{"lr", "lr"},
-                   {"min-lr", "min_lr"},
-                   {"warmup-iters", "warmup_steps"},
-                   {"lr-decay-iters", "total_steps"},
-                   {"weight-decay", "weight_decay"},
-                   {"grad-clip", "clip_norm"}};
 
 /* Whether "KEY=VALUE;.." sets the key that the setting begins with. */
 static bool sets(const char *settings, const char *setting, size_t length) {
@@ -176,6 +235,16 @@ static bool sets(const char *settings, const char *setting, size_t length) {
     s += strcspn(s, ";");
     s += *s == ';';
   }
+  return false;
+}
+
+/* Whether an option was given that is the setting, too. */
+static bool is_given_otherwise(cli *c, const char *setting, size_t length) {
+  const train_option *o;
+  for (size_t i = 0; (o = train_option_at(i)) != NULL; i++)
+    if (o->setting != NULL && strlen(o->setting) == length &&
+        strncmp(o->setting, setting, length) == 0 && is_given(c, o))
+      return true;
   return false;
 }
 
@@ -188,11 +257,7 @@ static symo_status join_settings(cli *c, const char *old, train_spec *given) {
   for (int part = 0; part < 2; part++)
     for (const char *s = part == 0 ? old : fresh; *s != '\0' && status == SYMO_OK;) {
       const size_t length = strcspn(s, ";"), key = strcspn(s, "=");
-      bool replaced = part == 0 && sets(fresh, s, key);
-      for (size_t i = 0; i < sizeof settings_of / sizeof *settings_of && part == 0; i++)
-        replaced =
-            replaced || (is_given(c, settings_of[i].key) && strlen(settings_of[i].setting) == key &&
-                         strncmp(settings_of[i].setting, s, key) == 0);
+      const bool replaced = part == 0 && (sets(fresh, s, key) || is_given_otherwise(c, s, key));
       snprintf(one, sizeof one, "%.*s", (int)length, s);
       if (!replaced) status = train_spec_set(cli_context(c), given, "set", one);
       s += length + (s[length] == ';');
@@ -208,15 +273,15 @@ int train_check_options(cli *c, const char *directory, train_spec *spec) {
   if (code != CLI_DONE) return code;
   symo_status status = join_settings(c, spec->settings, &given);
   if (status != SYMO_OK) return cli_fail_flag(c, status, "set");
-  for (size_t i = 0; train_spec_key(i) != NULL; i++) {
-    const char *key = train_spec_key(i), *reason = train_fixed_reason(key);
-    train_spec_text(spec, key, ours);
-    train_spec_text(&given, key, theirs);
-    if (reason != NULL && strcmp(ours, theirs) != 0)
-      return cli_fail(c, CLI_USAGE,
-                      "--resume: the run in %s has %s \"%s\", not \"%s\", and %s (leave the option "
-                      "out, or start a new run)",
-                      directory, key, ours, theirs, reason);
+  const train_option *o;
+  for (size_t i = 0; (o = train_option_at(i)) != NULL; i++) {
+    if (o->fixed == NULL || !train_option_differs(o, spec, &given)) continue;
+    train_option_text(o, spec, ours);
+    train_option_text(o, &given, theirs);
+    return cli_fail(c, CLI_USAGE,
+                    "--resume: the run in %s has %s \"%s\", not \"%s\", and %s (leave the option "
+                    "out, or start a new run)",
+                    directory, o->key, ours, theirs, o->fixed);
   }
   *spec = given;
   return CLI_DONE;

@@ -43,8 +43,6 @@ size_t plot_points(const plot_runs *runs, const plot_group *group, const plot_vi
 size_t plot_longest(const plot_runs *runs, const plot_group *group);
 
 /* All but seeds, and what does not change the numbers; and whether two specs differ in it. */
-bool plot_key_counts(const char *key);
-bool plot_differ(const train_spec *a, const train_spec *b, const char *key);
 
 /* What tells a group that is drawn from the others: "symo lr=0.1"; and the settings of optimizers
  * that all have.  Both may be long: plot_cut leaves `most` bytes at most, an ellipsis at the end. */

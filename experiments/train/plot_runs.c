@@ -9,6 +9,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/statistics.h"
+#include "experiments/train/option.h"
 #include "experiments/train/plot.h"
 #include "experiments/train/record.h"
 
@@ -134,25 +135,11 @@ size_t plot_points(const plot_runs *runs, const plot_group *group, const plot_vi
 
 /* ---- groups ---- */
 
-/* All but seeds, and what does not change the numbers. */
-bool plot_key_counts(const char *key) {
-  static const char *const without[] = {"seed", "data-seed", "checkpoint-every", "eval-every"};
-  for (size_t i = 0; i < 4; i++)
-    if (strcmp(key, without[i]) == 0) return false;
-  return true;
-}
-
-bool plot_differ(const train_spec *a, const train_spec *b, const char *key) {
-  char one[TRAIN_SETTINGS], two[TRAIN_SETTINGS];
-  train_spec_text(a, key, one);
-  train_spec_text(b, key, two);
-  return strcmp(one, two) != 0;
-}
-
 static bool same(const train_spec *a, const train_spec *b) {
+  const train_option *o;
   if (a->task != b->task) return false;
-  for (size_t i = 0; train_spec_key(i) != NULL; i++)
-    if (plot_key_counts(train_spec_key(i)) && plot_differ(a, b, train_spec_key(i))) return false;
+  for (size_t i = 0; (o = train_option_at(i)) != NULL; i++)
+    if (!(o->properties & TRAIN_SAME_CURVE) && train_option_differs(o, a, b)) return false;
   return true;
 }
 
@@ -207,7 +194,7 @@ symo_status plot_group_runs(symo_context *context, plot_runs *runs, const plot_v
   for (size_t g = 0; g < runs->num_groups && best && status == SYMO_OK; g++)
     for (size_t k = 0; k < runs->num_groups; k++) {
       const plot_group *other = &runs->groups[k];
-      if (k == g || plot_differ(&other->spec, &runs->groups[g].spec, "optimizer")) continue;
+      if (k == g || strcmp(other->spec.optimizer, runs->groups[g].spec.optimizer) != 0) continue;
       if (other->final < runs->groups[g].final || (other->final == runs->groups[g].final && k < g))
         runs->groups[g].shown = false;
     }

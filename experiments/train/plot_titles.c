@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "experiments/train/option.h"
 #include "experiments/train/plot.h"
 
 /* A text that is cut where it ends. */
@@ -55,28 +56,28 @@ static void add_settings(const plot_runs *runs, const plot_group *group, owned_b
   }
 }
 
-static bool tells(const plot_runs *runs, const plot_group *group, const char *key) {
+static bool tells(const plot_runs *runs, const plot_group *group, const train_option *o) {
   for (size_t g = 0; g < runs->num_groups; g++)
-    if (plot_differ(&runs->groups[g].spec, &group->spec, key)) return true;
+    if (train_option_differs(o, &runs->groups[g].spec, &group->spec)) return true;
   return false;
 }
 
 void plot_title(const plot_runs *runs, const plot_group *group, char title[PLOT_TITLE]) {
   char text[TRAIN_SETTINGS], before[64];
+  const train_option *o;
   const char *slash = strrchr(group->spec.optimizer, '/');
   const char *name = slash != NULL ? slash + 1 : group->spec.optimizer;
   line l = {title, 0, PLOT_TITLE};
   title[0] = '\0';
   add(&l, "", name, strlen(name));
-  for (size_t i = 0; train_spec_key(i) != NULL; i++) {
-    const char *key = train_spec_key(i);
-    if (!plot_key_counts(key) || strcmp(key, "optimizer") == 0 || strcmp(key, "settings") == 0 ||
-        !tells(runs, group, key))
+  for (size_t i = 0; (o = train_option_at(i)) != NULL; i++) {
+    if ((o->properties & TRAIN_SAME_CURVE) || o->group == TRAIN_GROUP_OPTIMIZER ||
+        !tells(runs, group, o))
       continue;
-    train_spec_text(&group->spec, key, text);
+    train_option_text(o, &group->spec, text);
     if (text[0] == '\0') continue;
-    if (strcmp(key, "lr") == 0) (void)snprintf(text, sizeof text, "%.6g", group->spec.lr);
-    (void)snprintf(before, sizeof before, "%s=", key);
+    if (strcmp(o->key, "lr") == 0) (void)snprintf(text, sizeof text, "%.6g", group->spec.lr);
+    (void)snprintf(before, sizeof before, "%s=", o->key);
     add(&l, before, text, strlen(text));
   }
   add_settings(runs, group, BY_GROUP, &l);

@@ -11,6 +11,7 @@
 #include "cli/folder.h"
 #include "core/alloc.h"
 #include "core/error.h"
+#include "experiments/train/option.h"
 #include "io/file.h"
 #include "io/json.h"
 
@@ -141,12 +142,14 @@ static bool is_preset(const char *name) {
 }
 
 void train_go_home(const train_spec *spec, const char *folder) {
-  const char *const files[] = {
-      spec->data,       spec->layout,        spec->gpt.vocab,
-      spec->gpt.merges, spec->gpt.init_from, is_preset(spec->optimizer) ? "" : spec->optimizer};
+  const train_option *o;
   if (folder[0] == '\0') return;
-  for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-    if (is_only_here(folder, files[i])) return;
+  for (size_t i = 0; (o = train_option_at(i)) != NULL; i++) {
+    const char *files = (const char *)spec + o->offset;
+    if (!(o->properties & TRAIN_IS_FILE) || (files == spec->optimizer && is_preset(files)))
+      continue;
+    if (is_only_here(folder, files)) return;
+  }
   if (chdir(folder) != 0) return; /* it is gone: then what is here is looked at */
 }
 

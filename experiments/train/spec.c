@@ -1,5 +1,5 @@
-/* What is trained and how: fields, defaults, texts, and the file that keeps them. */
-#include "experiments/train/train.h"
+/* What is trained and how: fields, defaults, texts, and the file that keeps them, run.json. */
+#include "experiments/train/option.h"
 
 #include <errno.h>
 #include <math.h>
@@ -11,95 +11,7 @@
 #include "core/names.h"
 #include "core/text.h"
 #include "experiments/train/tasks.h"
-
-typedef enum field_kind { TEXT, FLAG, COUNT, NUMBER } field_kind;
-
-/* tasks: those that have it, "a|b", "!" before one that has not; NULL: all have it. */
-typedef struct field {
-  const char *key, *alias, *tasks;
-  field_kind kind;
-  size_t offset, size; /* size: of texts */
-  double min, max;
-} field;
-
-#define TEXT_FIELD(key, tasks, member)                                                             \
-  { key, NULL, tasks, TEXT, offsetof(train_spec, member), sizeof(((train_spec *)0)->member), 0, 0 }
-#define FIELD(key, alias, tasks, kind, member, min, max)                                           \
-  { key, alias, tasks, kind, offsetof(train_spec, member), 0, min, max }
-
-/* "preset" comes first: what it sets may be set otherwise behind it. */
-static const field fields[] = {
-    TEXT_FIELD("preset", "gpt", gpt.preset),
-    TEXT_FIELD("net", "!gpt", net),
-    TEXT_FIELD("act", NULL, act),
-    TEXT_FIELD("data", NULL, data),
-    TEXT_FIELD("label", "classifier|autoencoder", label),
-    TEXT_FIELD("header", "classifier|autoencoder", header),
-    FIELD("standardize", NULL, "classifier|autoencoder", FLAG, standardize, 0, 0),
-    TEXT_FIELD("groups", NULL, groups),
-    TEXT_FIELD("layout", NULL, layout),
-    TEXT_FIELD("optimizer", NULL, optimizer),
-    TEXT_FIELD("settings", NULL, settings),
-    TEXT_FIELD("dtype", NULL, dtype),
-    FIELD("bias", NULL, NULL, FLAG, bias, 0, 0),
-    FIELD("data-exponent", NULL, "teacher-student", NUMBER, data_exponent, 0, 300),
-    FIELD("lr", "learning-rate", NULL, NUMBER, lr, 0, 1e6),
-    FIELD("train", NULL, "!gpt", COUNT, train, 0, 1e9),
-    FIELD("test", NULL, "!gpt", COUNT, test, 0, 1e9),
-    FIELD("batch", "batch-size", NULL, COUNT, batch, 0, 1e9),
-    FIELD("steps", "max-iters", NULL, COUNT, steps, 0, 1e12),
-    FIELD("eval-every", "eval-interval", NULL, COUNT, eval_every, 0, 1e12),
-    FIELD("checkpoint-every", NULL, NULL, COUNT, checkpoint_every, 0, 1e12),
-    FIELD("seed", NULL, NULL, COUNT, seed, 0, 9e15),
-    FIELD("data-seed", NULL, NULL, COUNT, data_seed, 0, 9e15),
-    FIELD("n-layer", NULL, "gpt", COUNT, gpt.layers, 1, 1e4),
-    FIELD("n-head", NULL, "gpt", COUNT, gpt.heads, 1, 1e5),
-    FIELD("n-embd", NULL, "gpt", COUNT, gpt.width, 1, 1e6),
-    FIELD("block-size", NULL, "gpt", COUNT, gpt.block, 1, 1e7),
-    FIELD("gradient-accumulation-steps", NULL, "gpt", COUNT, gpt.accumulation, 1, 1e6),
-    FIELD("dropout", NULL, "gpt", NUMBER, gpt.dropout, 0, 0.999),
-    FIELD("tied", NULL, "gpt", FLAG, gpt.tied, 0, 0),
-    TEXT_FIELD("vocab", "gpt", gpt.vocab),
-    TEXT_FIELD("merges", "gpt", gpt.merges),
-    TEXT_FIELD("init-from", "gpt", gpt.init_from),
-    FIELD("eval-iters", NULL, "gpt", COUNT, gpt.eval_iters, 1, 1e9),
-    FIELD("warmup-iters", NULL, "gpt", COUNT, gpt.warmup, 0, 1e12),
-    FIELD("lr-decay-iters", NULL, "gpt", COUNT, gpt.decay, 0, 1e12),
-    FIELD("min-lr", NULL, "gpt", NUMBER, gpt.min_lr, 0, 1e6),
-    FIELD("adamw-lr", NULL, "gpt", NUMBER, gpt.adamw_lr, 0, 1e6),
-    FIELD("beta1", NULL, "gpt", NUMBER, gpt.beta1, 0, 0.9999999),
-    FIELD("beta2", NULL, "gpt", NUMBER, gpt.beta2, 0, 0.9999999),
-    FIELD("weight-decay", NULL, "gpt", NUMBER, gpt.weight_decay, 0, 1e6),
-    FIELD("grad-clip", NULL, "gpt", NUMBER, gpt.grad_clip, 0, 1e30)};
-enum { NUM_FIELDS = sizeof fields / sizeof *fields };
-
-static const field *field_of(const char *key) {
-  for (size_t i = 0; i < NUM_FIELDS; i++)
-    if (strcmp(fields[i].key, key) == 0 ||
-        (fields[i].alias != NULL && strcmp(fields[i].alias, key) == 0))
-      return &fields[i];
-  return NULL;
-}
-
-const char *train_spec_key(size_t index) { return index < NUM_FIELDS ? fields[index].key : NULL; }
-
-const char *train_spec_alias(const char *key) {
-  const field *f = field_of(key);
-  return f != NULL ? f->alias : NULL;
-}
-
-bool train_spec_has(const train_task *task, const char *key) {
-  const field *f = field_of(key);
-  if (f == NULL || f->tasks == NULL) return f != NULL;
-  const bool without = f->tasks[0] == '!';
-  const size_t length = strlen(task->name);
-  for (const char *p = f->tasks + without; *p != '\0'; p += p[strcspn(p, "|")] == '|') {
-    if (strncmp(p, task->name, length) == 0 && (p[length] == '|' || p[length] == '\0'))
-      return !without;
-    p += strcspn(p, "|");
-  }
-  return without;
-}
+#include "io/json.h"
 
 /* ---- tasks ---- */
 
@@ -131,18 +43,19 @@ void train_model_destroy(train_model *model) {
 
 /* ---- fields ---- */
 
-static symo_status set_number(symo_context *context, const field *f, const char *value,
+static symo_status set_number(symo_context *context, const train_option *o, const char *value,
                               void *place) {
   char *end = NULL;
   errno = 0;
   const double x = strtod(value, &end);
-  const bool whole = f->kind == COUNT;
+  const bool whole = o->kind == TRAIN_COUNT;
+  const double min = o->properties & TRAIN_ZERO_IS_CHOICE ? 0 : o->min;
   if (end == value || *end != '\0' || !isfinite(x) || (whole && x != floor(x)))
-    return symo_fail(context, SYMO_E_ARGUMENT, "%s: \"%s\" is not a %s (give one)", f->key,
+    return symo_fail(context, SYMO_E_ARGUMENT, "%s: \"%s\" is not a %s (give one)", o->key,
                      symo_quoted(value).text, whole ? "whole number" : "finite number");
-  if (x < f->min || x > f->max)
-    return symo_fail(context, SYMO_E_ARGUMENT, "%s: %s is out of range (from %g to %g)", f->key,
-                     value, f->min, f->max);
+  if (x < min || x > o->max)
+    return symo_fail(context, SYMO_E_ARGUMENT, "%s: %s is out of range (from %g to %g)", o->key,
+                     value, min, o->max);
   if (whole)
     *(size_t *)place = (size_t)x;
   else
@@ -192,46 +105,63 @@ static symo_status set_preset(symo_context *context, train_spec *spec, const cha
                    symo_quoted(name).text, symo_did_you_mean(name, count, known).text, list);
 }
 
-static symo_status refuse_foreign(symo_context *context, const field *f, const char *key) {
-  const bool without = f->tasks[0] == '!';
-  return symo_fail(context, SYMO_E_ARGUMENT, "%s: %s for %s (leave it out)", key,
-                   without ? "not" : "only", f->tasks + without);
+static symo_status set_flag(symo_context *context, const char *key, const char *value,
+                            bool *place) {
+  if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
+    return symo_fail(context, SYMO_E_ARGUMENT, "%s: \"%s\" is neither true nor false (give one)",
+                     key, symo_quoted(value).text);
+  *place = value[0] == 't';
+  return SYMO_OK;
+}
+
+static symo_status set_text(symo_context *context, train_spec *spec, const train_option *o,
+                            const char *key, const char *value) {
+  if (strlen(value) >= o->size)
+    return symo_fail(context, SYMO_E_ARGUMENT, "%s: longer than %zu %s (shorten it)", key,
+                     o->size - 1, symo_plural(o->size - 1, "character", "characters"));
+  symo_status status = o->kind == TRAIN_SETS ? set_preset(context, spec, value) : SYMO_OK;
+  if (status == SYMO_OK) memcpy((char *)spec + o->offset, value, strlen(value) + 1);
+  return status;
+}
+
+/* Whatever the task. */
+static symo_status set_field(symo_context *context, train_spec *spec, const train_option *o,
+                             const char *key, const char *value) {
+  void *place = (char *)spec + o->offset;
+  if (place == (void *)&spec->batch) spec->any_batch = false;
+  switch (o->kind) {
+  case TRAIN_FLAG: return set_flag(context, key, value, place);
+  case TRAIN_COUNT: return set_number(context, o, value, place);
+  case TRAIN_NUMBER:
+    if (*value != '\0') return set_number(context, o, value, place);
+    *(double *)place = NAN; /* not given */
+    return SYMO_OK;
+  default: return set_text(context, spec, o, key, value);
+  }
+}
+
+static symo_status refuse_unknown(symo_context *context, const char *key) {
+  enum { MOST = 96 };
+  const char *known[MOST];
+  size_t count = 0;
+  for (; count < MOST && train_option_at(count) != NULL; count++)
+    known[count] = train_option_at(count)->key;
+  return symo_fail(context, SYMO_E_NAME, "%s: there is no such option%s (see symo train --help)",
+                   symo_quoted(key).text, symo_did_you_mean(key, count, known).text);
 }
 
 symo_status train_spec_set(symo_context *context, train_spec *spec, const char *key,
                            const char *value) {
-  const field *f = field_of(key);
+  const train_option *o = train_option_find(key);
   if (strcmp(key, "set") == 0) return add_setting(context, spec, value);
-  if (f == NULL) {
-    const char *known[NUM_FIELDS];
-    for (size_t i = 0; i < NUM_FIELDS; i++) known[i] = fields[i].key;
-    return symo_fail(context, SYMO_E_NAME, "%s: there is no such option%s (see symo train --help)",
-                     symo_quoted(key).text, symo_did_you_mean(key, NUM_FIELDS, known).text);
+  if (o == NULL) return refuse_unknown(context, key);
+  if (!train_option_of_task(o, spec->task)) {
+    const char *which = train_option_tasks(o);
+    const bool without = which[0] == '!';
+    return symo_fail(context, SYMO_E_ARGUMENT, "%s: %s for %s (leave it out)", key,
+                     without ? "not" : "only", which + without);
   }
-  if (!train_spec_has(spec->task, f->key)) return refuse_foreign(context, f, key);
-  void *place = (char *)spec + f->offset;
-  if (place == (void *)&spec->batch) spec->any_batch = false;
-  if (f->kind == FLAG) {
-    if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
-      return symo_fail(context, SYMO_E_ARGUMENT, "%s: \"%s\" is neither true nor false (give one)",
-                       key, symo_quoted(value).text);
-    *(bool *)place = value[0] == 't';
-    return SYMO_OK;
-  }
-  if (f->kind == NUMBER && *value == '\0') { /* not given */
-    *(double *)place = NAN;
-    return SYMO_OK;
-  }
-  if (f->kind != TEXT) return set_number(context, f, value, place);
-  if (strlen(value) >= f->size)
-    return symo_fail(context, SYMO_E_ARGUMENT, "%s: longer than %zu %s (shorten it)", key,
-                     f->size - 1, symo_plural(f->size - 1, "character", "characters"));
-  if (f == &fields[0]) {
-    symo_status status = set_preset(context, spec, value);
-    if (status != SYMO_OK) return status;
-  }
-  memcpy(place, value, strlen(value) + 1);
-  return SYMO_OK;
+  return set_field(context, spec, o, key, value);
 }
 
 /* The fewest digits that read back to the same number. */
@@ -243,35 +173,106 @@ static void number_text(double x, char text[TRAIN_SETTINGS]) {
   }
 }
 
-void train_spec_text(const train_spec *spec, const char *key, char text[TRAIN_SETTINGS]) {
-  const field *f = field_of(key);
-  const void *place = (const char *)spec + f->offset;
-  if (f->kind == TEXT)
-    snprintf(text, TRAIN_SETTINGS, "%s", (const char *)place);
-  else if (f->kind == FLAG)
+void train_option_text(const train_option *option, const train_spec *spec,
+                       char text[TRAIN_SETTINGS]) {
+  const void *place = (const char *)spec + option->offset;
+  if (option->kind == TRAIN_FLAG)
     snprintf(text, TRAIN_SETTINGS, "%s", *(const bool *)place ? "true" : "false");
-  else if (f->kind == COUNT)
+  else if (option->kind == TRAIN_COUNT)
     snprintf(text, TRAIN_SETTINGS, "%zu", *(const size_t *)place);
-  else
+  else if (option->kind == TRAIN_NUMBER)
     number_text(*(const double *)place, text);
+  else
+    snprintf(text, TRAIN_SETTINGS, "%s", (const char *)place);
 }
 
+bool train_option_differs(const train_option *option, const train_spec *a, const train_spec *b) {
+  char one[TRAIN_SETTINGS], two[TRAIN_SETTINGS];
+  train_option_text(option, a, one);
+  train_option_text(option, b, two);
+  return strcmp(one, two) != 0;
+}
+
+/* The rows and the texts of the tasks set without errors: the tests look at all. */
 train_spec train_spec_default(const train_task *task) {
-  train_spec spec = {.task = task,
-                     .act = "tanh",
-                     .header = "auto",
-                     .groups = "auto",
-                     .optimizer = "symo",
-                     .dtype = "f32",
-                     .bias = true,
-                     .data_exponent = 5,
-                     .lr = NAN,
-                     .steps = 500,
-                     .eval_every = 50,
-                     .checkpoint_every = 100,
-                     .gpt = {.min_lr = NAN, .adamw_lr = NAN},
-                     .seed = 1};
-  (void)set_all(NULL, &spec, task->defaults); /* the tests look at all tables */
+  train_spec spec = {.task = task};
+  const train_option *o;
+  for (size_t i = 0; (o = train_option_at(i)) != NULL; i++)
+    if (o->initial != NULL) (void)set_field(NULL, &spec, o, o->key, o->initial);
+  (void)set_all(NULL, &spec, task->defaults);
   spec.any_batch = true;
   return spec;
+}
+
+/* ---- run.json ---- */
+
+json_t *train_spec_to_json(const train_spec *spec) {
+  char text[TRAIN_SETTINGS];
+  json_t *options = json_object();
+  const train_option *o;
+  for (size_t i = 0; (o = train_option_at(i)) != NULL; i++) {
+    if (!train_option_of_task(o, spec->task)) continue;
+    train_option_text(o, spec, text);
+    json_object_set_new(options, o->key, json_string(text));
+  }
+  return json_pack("{s:i, s:s, s:o}", "format", 1, "task", spec->task->name, "options", options);
+}
+
+/* Files from before there were options of single tasks have all of them, as they were. */
+static bool is_idle(const train_spec *spec, const char *key, const char *value) {
+  char text[TRAIN_SETTINGS];
+  const train_option *o = train_option_find(key);
+  if (o == NULL || strcmp(o->key, key) != 0 || train_option_of_task(o, spec->task)) return false;
+  train_option_text(o, spec, text);
+  return strcmp(text, value) == 0;
+}
+
+/* Options that set others come first, so that what stands beside them takes precedence. */
+static symo_status set_options(symo_context *context, const char *where, json_t *options,
+                               train_spec *spec) {
+  const char *key;
+  json_t *value;
+  symo_status status = SYMO_OK;
+  const train_option *o;
+  for (size_t i = 0; (o = train_option_at(i)) != NULL && o->kind == TRAIN_SETS; i++) {
+    value = json_object_get(options, o->key);
+    if (json_is_string(value))
+      SYMO_TRY(train_spec_set(context, spec, o->key, json_string_value(value)));
+  }
+  json_object_foreach(options, key, value) {
+    SYMO_TRY(symo_json_expect(context, where, key, value, JSON_STRING, "a text"));
+    o = train_option_find(key);
+    if (o != NULL && o->kind == TRAIN_SETS) continue;
+    if (is_idle(spec, key, json_string_value(value))) continue;
+    SYMO_TRY(train_spec_set(context, spec, key, json_string_value(value)));
+  }
+fail:
+  return status;
+}
+
+symo_status train_spec_from_json(symo_context *context, const char *where, json_t *object,
+                                 train_spec *out) {
+  static const char *const known[] = {
+      "format", "task",    "options",        "folder",
+      "data",   "history", "changed_by_task"}; /* the last ones: record.c */
+  json_t *options = json_object_get(object, "options");
+  symo_status status = SYMO_OK;
+  SYMO_TRY(symo_json_expect(context, where, "", object, JSON_OBJECT, "as symo train writes it"));
+  SYMO_TRY(symo_json_check_keys(context, where, "", object, sizeof known / sizeof *known, known));
+  SYMO_TRY(symo_json_expect(context, where, "options", options, JSON_OBJECT, "of the run"));
+  SYMO_TRY(symo_json_expect(context, where, "task", json_object_get(object, "task"), JSON_STRING,
+                            "the name of a task"));
+  if (json_integer_value(json_object_get(object, "format")) != 1)
+    return symo_fail(context, SYMO_E_FORMAT, "%s: format: not 1 (take the symo that wrote it)",
+                     where);
+  const train_task *task = train_task_find(json_string_value(json_object_get(object, "task")));
+  if (task == NULL)
+    return symo_fail(context, SYMO_E_NAME, "%s: task: there is no such task (symo train --help)",
+                     where);
+  train_spec spec = train_spec_default(task);
+  SYMO_TRY(set_options(context, where, options, &spec));
+  spec.any_batch = true; /* a run with one that was asked for and too large was never begun */
+  *out = spec;
+fail:
+  return status;
 }

@@ -11,6 +11,7 @@
 #include "core/linalg.h"
 #include "core/text.h"
 #include "experiments/inputs/data.h"
+#include "experiments/train/option.h"
 
 #include <symo/io.h>
 
@@ -45,24 +46,12 @@ void train_runner_drop(train_runner *r) {
   symo_free((void *)(uintptr_t)r->grads);
 }
 
-/* Fields that the model does not depend on. */
-static bool is_of_run(const char *key) {
-  static const char *const of_run[] = {"optimizer", "settings",   "lr",
-                                       "steps",     "eval-every", "checkpoint-every"};
-  for (size_t i = 0; i < sizeof of_run / sizeof *of_run; i++)
-    if (strcmp(of_run[i], key) == 0) return true;
-  return false;
-}
-
 static bool fits(const train_cache *cache, const train_spec *spec) {
-  char old[TRAIN_SETTINGS], new[TRAIN_SETTINGS];
+  const train_option *o;
   if (!cache->full || cache->spec.task != spec->task) return false;
-  for (size_t i = 0; train_spec_key(i) != NULL; i++) {
-    if (is_of_run(train_spec_key(i))) continue;
-    train_spec_text(&cache->spec, train_spec_key(i), old);
-    train_spec_text(spec, train_spec_key(i), new);
-    if (strcmp(old, new) != 0) return false;
-  }
+  for (size_t i = 0; (o = train_option_at(i)) != NULL; i++)
+    if (!(o->properties & TRAIN_SAME_MODEL) && train_option_differs(o, &cache->spec, spec))
+      return false;
   return true;
 }
 

@@ -9,6 +9,7 @@
  * models only. */
 
 typedef struct train_task train_task;
+typedef struct train_option train_option;
 
 /* TRAIN_TEXT: any path and more; TRAIN_SETTINGS: the longest field, and room for the paths of several
  * texts. */
@@ -38,7 +39,7 @@ typedef struct train_gpt {
 } train_gpt;
 
 /* What is to be trained, and how.  Fields are set from texts by their names (train_spec_set); the
- * table in spec.c says which there are. */
+ * rows of option.h say which there are. */
 typedef struct train_spec {
   const train_task *task;
   char net[TRAIN_TEXT]; /* "": the task's choice, from the data */
@@ -122,6 +123,7 @@ struct train_task {
   const char *name, *summary;
   const char *defaults; /* "steps=100;bias=false;": fields that differ from the general defaults */
   const train_preset *presets; /* or NULL */
+  const train_option *options; /* of this task alone, or NULL; a key of NULL ends them */
   /* What the task changes in presets of optimizers, under what files, --lr and settings say, and the
    * rules that are made of the method in the end, rules [TRAIN_MOST_RULES].  NULL: as the library has
    * them. */
@@ -150,14 +152,8 @@ json_t *train_spec_to_json(const train_spec *spec);
 symo_status train_spec_from_json(symo_context *context, const char *where, json_t *object,
                                  train_spec *out);
 
-/* The names of the fields; NULL past the end.  The other name of a field; NULL: it has none. */
-const char *train_spec_key(size_t index);
-const char *train_spec_alias(const char *key);
-/* Whether a task has it. */
+/* Whether a task has the option of that name. */
 bool train_spec_has(const train_task *task, const char *key);
-/* The field as text that train_spec_set reads back to the same bits. */
-void train_spec_text(const train_spec *spec, const char *key, char text[TRAIN_SETTINGS]);
-
 /* ---- files ---- */
 
 /* Refuses pipes for files that are read more than once: those of optimizer, layout and tokens, and with

@@ -6,6 +6,7 @@
 
 #include "core/linalg.h"
 #include "experiments/train/changes.h"
+#include "experiments/train/option.h"
 #include "experiments/train/sweep.h"
 #include "tests/support/testing.h"
 
@@ -21,7 +22,7 @@ Test(train, defaults_of_tasks_are_fields) {
     for (const char *s = task->defaults; *s != '\0';) {
       cr_assert(sscanf(s, "%63[^=]=%255[^;]", key, value) == 2, "%s", s);
       cr_ok(context, train_spec_set(context, &spec, key, value));
-      train_spec_text(&spec, key, text);
+      train_option_text(train_option_find(key), &spec, text);
       cr_assert(strcmp(text, value) == 0, "%s: %s is %s", task->name, key, text);
       s += strcspn(s, ";");
       s += *s == ';';
@@ -444,11 +445,12 @@ Test(train, what_may_change) {
       "data",       "settings",     "lr",       "steps",        "eval-every", "checkpoint-every",
       "eval-iters", "warmup-iters", "min-lr",   "weight-decay", "adamw-lr",   "lr-decay-iters",
       "beta1",      "beta2",        "grad-clip"};
-  for (size_t i = 0; train_spec_key(i) != NULL; i++) {
+  const train_option *o;
+  for (size_t i = 0; (o = train_option_at(i)) != NULL; i++) {
     bool free = false;
     for (size_t k = 0; k < sizeof may / sizeof *may; k++)
-      free = free || strcmp(may[k], train_spec_key(i)) == 0;
-    cr_assert((train_fixed_reason(train_spec_key(i)) == NULL) == free, "%s", train_spec_key(i));
+      free = free || strcmp(may[k], o->key) == 0;
+    cr_assert((o->fixed == NULL) == free, "%s", o->key);
   }
 }
 

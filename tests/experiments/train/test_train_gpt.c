@@ -6,6 +6,7 @@
 
 #include "core/linalg.h"
 #include "experiments/train/gpt.h"
+#include "experiments/train/option.h"
 #include "tests/support/testing.h"
 
 /* ---- support ---- */
@@ -93,7 +94,7 @@ Test(train_gpt, presets) {
   cr_assert(spec.gpt.layers == 12 && spec.gpt.width == 768 && spec.gpt.accumulation == 40);
   cr_ok(context, train_spec_set(context, &spec, "n-layer", "2"));
   cr_ok(context, train_spec_set(context, &spec, "learning-rate", "0.25"));
-  cr_assert(strcmp(train_spec_alias("lr"), "learning-rate") == 0 && spec.lr == 0.25);
+  cr_assert(strcmp(train_option_find("learning-rate")->key, "lr") == 0 && spec.lr == 0.25);
   json_t *object = train_spec_to_json(&spec);
   cr_assert(json_object_get(json_object_get(object, "options"), "net") == NULL);
   cr_ok(context, train_spec_from_json(context, "here", object, &back));
