@@ -20,8 +20,205 @@
 #include <string.h>
 
 #include "core/linalg.h"
-#include "net/hessian_blocks.h"
+#include "net/graph.h"
 #include "net/panel.h"
+
+/* A dense Hessian under way: the products for one layer p, a chunk of examples and a batch of seeds
+ * at its output. */
+typedef struct hessian_job {
+  symo_net *net;
+  symo_dtype dtype;
+  size_t n;           /* examples in the chunk */
+  bool first;         /* of the chunks: write instead of add */
+  size_t base, batch; /* seeds [base, base + batch) of the layer are in hand */
+  size_t seed, k;     /* of these, seeds [seed, seed + k) are in the tangent buffers */
+  double *hessian;
+  /* Workspace.  pairs [n, pairs of the batch]: C_p; next [n, batch out_q] and slope [n, batch]: C_q
+   * and the diagonal of T_q for the layer that follows; input_p, input_q [n, in + 1]; panel and
+   * product. */
+  void *pairs, *next, *slope, *input_p, *input_q, *panel, *product;
+} hessian_job;
+
+static size_t width_of(const symo_node *node) { return node->in_width + (node->has_bias ? 1 : 0); }
+
+static size_t pairs_of(const symo_node *p, size_t base, size_t seeds) {
+  return seeds * (p->out_width - base) - seeds * (seeds - 1) / 2;
+}
+
+static size_t place_of(const symo_node *node, size_t i, size_t j) {
+  return j < node->in_width ? node->weight + i * node->in_width + j : node->bias + i;
+}
+
+static double *entry(const hessian_job *j, size_t row, size_t column) {
+  return j->hessian + row * j->net->parameters + column;
+}
+
+static void *shift(const hessian_job *j, const void *p, size_t count) {
+  return symo_at(j->dtype, p, (ptrdiff_t)count);
+}
+
+/* One row of a product, over inputs [j0, width) of output `unit` of a layer, into row `row`. */
+static void add_run(const hessian_job *j, const symo_node *node, size_t row, size_t unit, size_t j0,
+                    const void *from) {
+  size_t weights = j0 < node->in_width ? node->in_width - j0 : 0;
+  symo_panel_add(j->dtype, weights, from, j->first, entry(j, row, place_of(node, unit, j0)));
+  if (node->has_bias)
+    symo_panel_add(j->dtype, 1, shift(j, from, weights), j->first,
+                   entry(j, row, node->bias + unit));
+}
+
+/* product = left' right / N, left being columns [first, first + rows) of [n, stride]. */
+static void multiply(const hessian_job *j, const void *left, size_t stride, size_t first,
+                     size_t rows, const void *right, size_t columns) {
+  symo_mat a = {shift(j, left, first), rows, j->n, 1, (ptrdiff_t)stride};
+  symo_gemm(j->dtype, 1.0 / (double)j->net->examples, a,
+            symo_mat_dense((void *)(uintptr_t)right, j->n, columns), 0.0,
+            symo_mat_dense(j->product, rows, columns));
+}
+
+static void gather(const hessian_job *j, const symo_node *p, const symo_node *q) {
+  const size_t out = p->out_width, total = pairs_of(p, j->base, j->batch);
+  const void *curve = j->net->ctan[p->out[0]];
+  for (size_t s = 0; s < j->k; s++) {
+    size_t i = j->seed + s, before = pairs_of(p, j->base, i - j->base);
+    symo_panel_columns(j->dtype, j->n, j->k * out, shift(j, curve, s * out + i), total, out - i,
+                       shift(j, j->pairs, before));
+  }
+  if (q == NULL) return;
+  symo_panel_columns(j->dtype, j->n, j->k * q->out_width, j->net->ctan[q->out[0]],
+                     j->batch * q->out_width, j->k * q->out_width,
+                     shift(j, j->next, (j->seed - j->base) * q->out_width));
+  for (size_t s = 0; s < j->k; s++)
+    symo_panel_columns(j->dtype, j->n, j->k * out,
+                       shift(j, j->net->tan[q->in[0]], s * out + j->seed + s), j->batch, 1,
+                       shift(j, j->slope, j->seed + s - j->base));
+}
+
+/* ---- q = p ---- */
+
+/* Pairs in runs of equal i: walks `left` of them from where it stands; false at the end. */
+typedef struct pair_run {
+  size_t i, output, count;
+} pair_run;
+
+static bool next_run(size_t out, size_t left, pair_run *run) {
+  if (left == 0) return false;
+  run->output += run->count;
+  if (run->output == out) run->output = ++run->i;
+  run->count = out - run->output < left ? out - run->output : left;
+  return true;
+}
+
+/* A product with rows for `pairs` pairs and columns for inputs [j0, j1). */
+static pair_run add_pairs(const hessian_job *j, const symo_node *p, size_t pairs, pair_run run,
+                          size_t j0, size_t j1, size_t columns) {
+  const char *row = j->product;
+  for (; next_run(p->out_width, pairs, &run); pairs -= run.count)
+    for (size_t r = 0; r < run.count; r++, row += columns * symo_dtype_size(j->dtype)) {
+      size_t at = 0;
+      for (size_t in = j0; in < j1; at += width_of(p) - in++)
+        add_run(j, p, place_of(p, run.i, in), run.output + r, in, shift(j, row, at));
+    }
+  return run;
+}
+
+/* The first input after j0 with which at least `goal` pairs are together, or the last. */
+static size_t inputs_for(size_t width, size_t j0, size_t goal, size_t *columns) {
+  size_t j1 = j0, sum = 0;
+  while (j1 < width && sum < goal) sum += width - j1++;
+  *columns = sum;
+  return j1;
+}
+
+static void add_own_block(const hessian_job *j, const symo_node *p) {
+  const size_t width = width_of(p);
+  const size_t pairs = pairs_of(p, j->base, j->batch);
+  const size_t step = symo_net_chunk(pairs, j->net->sizes.panel_rows);
+  const size_t goal = symo_net_chunk(width * (width + 1) / 2, j->net->sizes.panel_columns);
+  for (size_t j0 = 0, j1, columns; j0 < width; j0 = j1) {
+    j1 = inputs_for(width, j0, goal, &columns);
+    symo_panel_pairs(j->dtype, j->n, width, j0, j1, j->input_p, j->panel);
+    pair_run run = {.i = j->base, .output = j->base, .count = 0};
+    for (size_t at = 0, rows; at < pairs; at += rows) {
+      rows = pairs - at < step ? pairs - at : step;
+      multiply(j, j->pairs, pairs, at, rows, j->panel, columns);
+      run = add_pairs(j, p, rows, run, j0, j1, columns);
+    }
+  }
+}
+
+/* ---- the layer after p ---- */
+
+/* sum_n C_q[i,i'] a_p[j] a_q[j']: rows for units (seed, i'), columns for (j, j'). */
+static void adjoin_curve(const hessian_job *j, const symo_node *p, const symo_node *q) {
+  const size_t width = width_of(q), units = j->batch * q->out_width;
+  const size_t step = symo_net_chunk(units, j->net->sizes.panel_rows);
+  const size_t inputs = symo_net_chunk(width_of(p), j->net->sizes.panel_columns / width);
+  for (size_t j0 = 0, j1; j0 < width_of(p); j0 = j1) {
+    j1 = j0 + inputs < width_of(p) ? j0 + inputs : width_of(p);
+    size_t columns = (j1 - j0) * width;
+    symo_panel_outer(j->dtype, j->n, width_of(p), j0, j1, j->input_p, width, j->input_q, j->panel);
+    for (size_t u = 0, rows; u < units; u += rows) {
+      rows = units - u < step ? units - u : step;
+      multiply(j, j->next, units, u, rows, j->panel, columns);
+      for (size_t r = 0; r < rows; r++)
+        for (size_t in = j0; in < j1; in++)
+          add_run(j, q, place_of(p, j->base + (u + r) / q->out_width, in), (u + r) % q->out_width,
+                  0, shift(j, j->product, r * columns + (in - j0) * width));
+    }
+  }
+}
+
+/* sum_n a_p[j] d_q[i'] T_q[i,i]: rows for j, columns for units (seed i, i'), at j' = i. */
+static void adjoin_slope(const hessian_job *j, const symo_node *p, const symo_node *q) {
+  const size_t out = q->out_width, width = width_of(p);
+  const size_t group = j->net->sizes.panel_columns / out;
+  const size_t step = symo_net_chunk(j->batch, group > 0 ? group : 1);
+  const void *delta = j->net->cot[q->out[0]];
+  for (size_t s0 = 0, seeds; s0 < j->batch; s0 += seeds) {
+    seeds = j->batch - s0 < step ? j->batch - s0 : step;
+    symo_panel_outer(j->dtype, j->n, j->batch, s0, s0 + seeds, j->slope, out, delta, j->panel);
+    multiply(j, j->input_p, width, 0, width, j->panel, seeds * out);
+    for (size_t in = 0; in < width; in++)
+      for (size_t u = 0; u < seeds * out; u++) {
+        size_t i = j->base + s0 + u / out;
+        *entry(j, place_of(p, i, in), place_of(q, u % out, i)) +=
+            symo_get(j->dtype, j->product, in * seeds * out + u);
+      }
+  }
+}
+
+static void add_next_block(const hessian_job *j, const symo_node *p, const symo_node *q) {
+  adjoin_curve(j, p, q);
+  adjoin_slope(j, p, q);
+}
+
+/* ---- any later layer ---- */
+
+static void add_later_block(const hessian_job *j, const symo_node *p, const symo_node *q) {
+  const symo_net *net = j->net;
+  const size_t width = width_of(q), units = j->k * q->out_width;
+  const size_t step = symo_net_chunk(units, net->sizes.panel_columns / width);
+  const symo_panel_units form = {.k = j->k,
+                                 .in = q->in_width,
+                                 .out = q->out_width,
+                                 .bias = q->has_bias,
+                                 .curve = net->ctan[q->out[0]],
+                                 .moved = net->tan[q->in[0]],
+                                 .input = net->value[q->in[0]],
+                                 .delta = net->cot[q->out[0]]};
+  for (size_t u0 = 0, count; u0 < units; u0 += count) {
+    count = units - u0 < step ? units - u0 : step;
+    symo_panel_form(j->dtype, j->n, &form, u0, u0 + count, j->panel);
+    multiply(j, j->input_p, width_of(p), 0, width_of(p), j->panel, count * width);
+    for (size_t u = u0; u < u0 + count; u++)
+      for (size_t in = 0; in < width_of(p); in++)
+        add_run(j, q, place_of(p, j->seed + u / q->out_width, in), u % q->out_width, 0,
+                shift(j, j->product, (in * count + u - u0) * width));
+  }
+}
+
+/* ---- all of it ---- */
 
 static size_t widest_input(const symo_net *net) {
   size_t width = 1;
@@ -47,7 +244,7 @@ size_t symo_net_panel_numbers(const symo_net *net) {
   return parts(net, numbers);
 }
 
-static void share_workspace(symo_hessian_job *j) {
+static void share_workspace(hessian_job *j) {
   size_t numbers[7];
   void **places[] = {&j->pairs,   &j->next,  &j->slope,  &j->input_p,
                      &j->input_q, &j->panel, &j->product};
@@ -60,7 +257,7 @@ static void share_workspace(symo_hessian_job *j) {
 }
 
 /* One-hot tangents at the output of p. */
-static void plant_seeds(const symo_hessian_job *j, const symo_node *p) {
+static void plant_seeds(const hessian_job *j, const symo_node *p) {
   const size_t width = p->out_width, rows = j->n * j->k;
   void *tangents = j->net->tan[p->out[0]];
   memset(tangents, 0, rows * width * symo_dtype_size(j->dtype));
@@ -76,7 +273,7 @@ static const symo_node *neighbour(const symo_net *net, size_t l) {
   return &net->nodes[net->weights[l + 1]];
 }
 
-static void batch(symo_hessian_job *j, symo_pass *pass, size_t l) {
+static void batch(hessian_job *j, symo_pass *pass, size_t l) {
   symo_net *net = j->net;
   const symo_node *p = &net->nodes[net->weights[l]], *q = neighbour(net, l);
   const size_t rows = net->sizes.product_rows / j->n;
@@ -87,16 +284,15 @@ static void batch(symo_hessian_job *j, symo_pass *pass, size_t l) {
     plant_seeds(j, p);
     symo_net_tangent(net, pass, net->weights[l] + 1, true);
     symo_net_backward_tangent(net, pass, net->weights[l] + 1);
-    symo_hessian_gather(j, p, q);
+    gather(j, p, q);
     for (size_t m = l + 1; m < net->num_weights; m++)
-      if (&net->nodes[net->weights[m]] != q)
-        symo_hessian_couple(j, p, &net->nodes[net->weights[m]]);
+      if (&net->nodes[net->weights[m]] != q) add_later_block(j, p, &net->nodes[net->weights[m]]);
   }
-  symo_hessian_curve(j, p);
-  if (q != NULL) symo_hessian_adjoin(j, p, q);
+  add_own_block(j, p);
+  if (q != NULL) add_next_block(j, p, q);
 }
 
-static void layer(symo_hessian_job *j, symo_pass *pass, size_t l) {
+static void layer(hessian_job *j, symo_pass *pass, size_t l) {
   const symo_net *net = j->net;
   const symo_node *p = &net->nodes[net->weights[l]], *q = neighbour(net, l);
   size_t room = p->out_width;
@@ -129,9 +325,9 @@ static void fill_block(const symo_node *p, size_t size, double *hessian) {
 symo_status symo_net_dense_hessian(void *self, const void *theta, double *hessian) {
   symo_net *net = self;
   symo_status status = symo_net_ready(net, theta, "network hessian");
-  if (status == SYMO_OK) status = symo_net_take_products(net);
+  if (status == SYMO_OK) status = symo_net_allocate_products(net);
   if (status != SYMO_OK) return status;
-  symo_hessian_job j = {.net = net, .dtype = net->spec.dtype, .hessian = hessian, .first = true};
+  hessian_job j = {.net = net, .dtype = net->spec.dtype, .hessian = hessian, .first = true};
   share_workspace(&j);
   const size_t step = symo_net_chunk(net->examples, net->sizes.hessian_rows);
   for (size_t first = 0; first < net->examples; first += step, j.first = false) {
@@ -165,7 +361,7 @@ double symo_net_hessian_flops(const symo_net *net) {
   for (size_t l = 0; l < net->num_weights; l++) {
     const symo_node *p = &net->nodes[net->weights[l]];
     const double in = (double)p->in_width, out = (double)p->out_width;
-    const double a = (double)symo_hessian_width(p);
+    const double a = (double)width_of(p);
     flops += l == 0 ? 2.0 * in * out : 4.0 * in * out; /* forward and backward */
     flops += 0.5 * a * (a + 1.0) * out * (out + 1.0);  /* q = p */
     for (size_t m = l + 1; m < net->num_weights; m++) {
@@ -173,7 +369,7 @@ double symo_net_hessian_flops(const symo_net *net) {
       const double q_out = (double)q->out_width, size = (double)q->in_width * q_out;
       /* Tangents of one-hot seeds through the next layer are its columns: no product is needed. */
       flops += out * size * (m == l + 1 ? 2.0 : 4.0);
-      flops += 2.0 * a * out * (double)symo_hessian_width(q) * q_out;
+      flops += 2.0 * a * out * (double)width_of(q) * q_out;
       if (q == neighbour(net, l)) flops += 2.0 * a * out * q_out;
     }
   }

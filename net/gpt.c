@@ -192,7 +192,7 @@ symo_status symo_gpt_next(symo_net *net, const void *theta, size_t length, const
   if (!symo_all_finite(dtype, net->parameters, theta))
     return symo_fail(net->context, SYMO_E_NONFINITE,
                      "gpt: the parameters hold NaN or infinity (train less boldly)");
-  status = symo_net_take_whole(net);
+  status = symo_net_allocate_whole(net);
   if (status != SYMO_OK) return status;
   const symo_node *loss = &net->nodes[net->num_nodes - 1];
   const size_t width = loss->in_width;

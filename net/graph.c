@@ -39,7 +39,7 @@ fail:
 
 void symo_net_destroy(symo_net *net) {
   if (net == NULL) return;
-  symo_net_drop_lanes(net);
+  symo_net_free_lanes(net);
   void *owned[] = {net->whole,  net->tangents, net->cotangent_tangents,         net->packs,
                    net->panels, net->x,        net->y == net->x ? NULL : net->y};
   for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) symo_free(owned[i]);

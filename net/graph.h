@@ -26,21 +26,6 @@ typedef struct symo_net_sizes {
   size_t panel_columns;
 } symo_net_sizes;
 
-/* Where the buffers of one chunk lie in a block of memory, in bytes. */
-typedef struct symo_net_places {
-  size_t value[SYMO_NET_MAX_BUFFERS], cot[SYMO_NET_MAX_BUFFERS];
-  size_t labels, scratch, bytes;
-} symo_net_places;
-
-/* Which of them share memory: none; cotangents, from the node that writes one to that which reads
- * it; and the values inside a segment with those inside the others, which then are run forward
- * again on the way back. */
-typedef enum symo_net_sharing {
-  SYMO_NET_APART,
-  SYMO_NET_SHARED,
-  SYMO_NET_RECOMPUTED
-} symo_net_sharing;
-
 /* What one thread needs to take losses and gradients of its part of the examples. */
 typedef struct symo_net_lane {
   void *memory;
@@ -70,7 +55,7 @@ struct symo_net {
    * blocks. */
   size_t num_segments, segments[SYMO_NET_MAX_NODES]; /* first nodes */
 
-  /* For losses and gradients (lanes.c), taken by the first of them. */
+  /* For losses and gradients (pass.c), allocated by the first of them. */
   symo_pool *pool; /* NULL: one lane; not ours */
   bool recompute;
   size_t num_lanes;
@@ -106,16 +91,12 @@ void symo_net_build(symo_net *net, const symo_net_shape *shapes);
 /* Sizes and segments; SYMO_E_SIZE. */
 symo_status symo_net_plan(symo_net *net);
 
-/* Where buffers of chunks of `rows` examples lie; k: directions that operations have scratch for. */
-void symo_net_arrange(const symo_net *net, symo_net_sharing sharing, size_t rows, size_t k,
-                      symo_net_places *places);
-
-/* Takes what is not there yet: symo_net_take_whole what symo_net_pass and symo_net_pass_on need,
- * symo_net_take_products also tangents.  SYMO_E_MEMORY, SYMO_E_SIZE. */
-symo_status symo_net_take_whole(symo_net *net);
-symo_status symo_net_take_products(symo_net *net);
-symo_status symo_net_take_lanes(symo_net *net);
-void symo_net_drop_lanes(symo_net *net);
+/* Allocates what is not there yet: symo_net_allocate_whole what symo_net_pass and symo_net_pass_on need,
+ * symo_net_allocate_products also tangents.  SYMO_E_MEMORY, SYMO_E_SIZE. */
+symo_status symo_net_allocate_whole(symo_net *net);
+symo_status symo_net_allocate_products(symo_net *net);
+symo_status symo_net_allocate_lanes(symo_net *net);
+void symo_net_free_lanes(symo_net *net);
 
 /* How many examples a chunk takes when there are `examples` and at most `rows` may be taken: chunks
  * of nearly equal size. */
@@ -126,12 +107,6 @@ size_t symo_net_chunk(size_t examples, size_t rows);
 void symo_net_chunk_data(const symo_net *net, size_t first, size_t n, void *x_room, void *y_room,
                          void **x, const void **y);
 
-/* Sums over all examples, by all lanes: the loss, its gradient if that is not NULL (the mean), and
- * what `score` says of each chunk after its forward pass, if there is such a function. */
-typedef double (*symo_net_score)(const symo_net *net, const symo_pass *pass);
-symo_status symo_net_run_lanes(symo_net *net, const void *theta, void *gradient,
-                               symo_net_score score, double *loss, double *scores);
-
 /* A pass over examples [first, first + n) of the data; the runners below work on it. */
 symo_pass symo_net_pass(symo_net *net, const void *theta, size_t first, size_t n);
 
@@ -140,9 +115,6 @@ symo_pass symo_net_pass_on(symo_net *net, const void *theta, size_t n);
 
 void symo_net_forward(symo_net *net, symo_pass *pass, int order, bool loss);
 void symo_net_backward(symo_net *net, symo_pass *pass);
-
-/* The same where values are recomputed. */
-void symo_net_backward_again(symo_net *net, symo_pass *pass);
 
 /* From node `first` on; all tangents before it are zero, but, when `seeded`, that of what it reads,
  * which the caller has written in net->tan. */

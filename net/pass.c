@@ -2,6 +2,7 @@
  * (forward over reverse: Pearlmutter 1994), chunk by chunk, and what the problem's slots make of
  * it. */
 #include <assert.h>
+#include <math.h>
 #include <string.h>
 
 #include "core/error.h"
@@ -41,8 +42,8 @@ void symo_net_backward(symo_net *net, symo_pass *pass) {
   for (size_t i = net->num_nodes; i-- > 0;) net->nodes[i].op->backward(&net->nodes[i], pass);
 }
 
-/* The last segment is as forward left it. */
-void symo_net_backward_again(symo_net *net, symo_pass *pass) {
+/* The same where values are recomputed; the last segment is as forward left it. */
+static void backward_recomputed(symo_net *net, symo_pass *pass) {
   size_t end = net->num_nodes;
   for (size_t s = net->num_segments; s-- > 0; end = net->segments[s]) {
     const size_t first = net->segments[s];
@@ -79,12 +80,160 @@ symo_status symo_net_ready(symo_net *net, const void *theta, const char *where) 
   return SYMO_OK;
 }
 
+/* Losses and gradients by several threads.
+ *
+ * The examples are cut into as many parts as there are lanes, one behind the other, and a lane takes
+ * its part chunk by chunk.  Each adds to a gradient of its own; these are summed in the order of the
+ * lanes.  So results depend on the number of lanes, by rounding, but not on which thread took
+ * which. */
+
+enum { RANGE = 1 << 15 }; /* numbers of the gradient that are summed at a time */
+
+/* What is said of a chunk after its forward pass. */
+typedef double (*score_of)(const symo_net *net, const symo_pass *pass);
+
+typedef struct lanes_job {
+  symo_net *net;
+  const void *theta;
+  void *gradient; /* NULL: the loss alone */
+  score_of score;
+  size_t lanes; /* no more than examples */
+} lanes_job;
+
+static symo_pass pass_of(const symo_net *net, symo_net_lane *lane, const void *theta, size_t first,
+                         size_t n) {
+  symo_pass pass = {.dtype = net->spec.dtype,
+                    .n = n,
+                    .first = first,
+                    .dropping = net->dropping,
+                    .seed = net->seed,
+                    .scratch = lane->scratch,
+                    .theta = theta,
+                    .value = lane->value_now,
+                    .cot = lane->cot};
+  memcpy(lane->value_now, lane->value, sizeof lane->value_now);
+  symo_net_chunk_data(net, first, n, lane->value[0], lane->labels, &lane->value_now[0],
+                      &pass.targets);
+  return pass;
+}
+
+static void run_chunk(const lanes_job *j, symo_net_lane *lane, void *gradient, size_t first,
+                      size_t n) {
+  symo_net *net = j->net;
+  symo_pass pass = pass_of(net, lane, j->theta, first, n);
+  pass.gradient = gradient;
+  symo_net_forward(net, &pass, gradient != NULL ? 1 : 0, true);
+  lane->loss += pass.loss;
+  if (j->score != NULL) lane->score += j->score(net, &pass);
+  if (gradient == NULL) return;
+  if (net->recompute)
+    backward_recomputed(net, &pass);
+  else
+    symo_net_backward(net, &pass);
+}
+
+static void run_lane(void *arg, size_t index, int worker) {
+  const lanes_job *j = arg;
+  symo_net *net = j->net;
+  symo_net_lane *lane = &net->lanes[index];
+  const size_t each = net->examples / j->lanes, more = net->examples % j->lanes;
+  size_t first = index * each + (index < more ? index : more);
+  const size_t end = first + each + (index < more ? 1 : 0);
+  const size_t step = symo_net_chunk(end - first, net->sizes.chunk);
+  void *gradient = index == 0 || j->gradient == NULL ? j->gradient : lane->gradient;
+  (void)worker;
+  lane->loss = lane->score = 0.0;
+  if (gradient != NULL) memset(gradient, 0, net->parameters * symo_dtype_size(net->spec.dtype));
+  for (size_t n; first < end; first += n) {
+    n = end - first < step ? end - first : step;
+    run_chunk(j, lane, gradient, first, n);
+  }
+}
+
+static void sum_range(void *arg, size_t index, int worker) {
+  const lanes_job *j = arg;
+  const symo_net *net = j->net;
+  const symo_dtype dtype = net->spec.dtype;
+  const size_t first = index * RANGE, left = net->parameters - first;
+  const size_t n = left < RANGE ? left : RANGE;
+  void *sum = symo_at(dtype, j->gradient, (ptrdiff_t)first);
+  (void)worker;
+  for (size_t l = 1; l < j->lanes; l++)
+    symo_axpy(dtype, n, 1.0, symo_at(dtype, net->lanes[l].gradient, (ptrdiff_t)first), sum);
+  symo_scal(dtype, n, 1.0 / (double)net->examples, sum);
+}
+
+/* Sums over all examples, by all lanes: the loss, its gradient if that is not NULL (the mean), and
+ * what `score` says of each chunk, if there is such a function. */
+static symo_status run_lanes(symo_net *net, const void *theta, void *gradient, score_of score,
+                             double *loss, double *scores) {
+  symo_status status = symo_net_allocate_lanes(net);
+  if (status != SYMO_OK) return status;
+  lanes_job j = {.net = net, .theta = theta, .gradient = gradient, .score = score};
+  j.lanes = net->num_lanes < net->examples ? net->num_lanes : net->examples;
+  symo_pool_run(net->pool, j.lanes, run_lane, &j);
+  if (gradient != NULL)
+    symo_pool_run(j.lanes > 1 ? net->pool : NULL, (net->parameters + RANGE - 1) / RANGE, sum_range,
+                  &j);
+  *loss = 0.0;
+  if (scores != NULL) *scores = 0.0;
+  for (size_t l = 0; l < j.lanes; l++) {
+    *loss += net->lanes[l].loss;
+    if (scores != NULL) *scores += net->lanes[l].score;
+  }
+  return SYMO_OK;
+}
+
+/* ---- evaluation ---- */
+
+static size_t largest(symo_dtype dtype, const void *row, size_t first, size_t width) {
+  size_t best = 0;
+  for (size_t i = 1; i < width; i++)
+    if (symo_get(dtype, row, first + i) > symo_get(dtype, row, first + best)) best = i;
+  return best;
+}
+
+/* How many of a chunk's predictions are right. */
+static double count_right(const symo_net *net, const symo_pass *pass) {
+  const symo_node *node = &net->nodes[net->num_nodes - 1];
+  const symo_dtype dtype = net->spec.dtype;
+  const void *f = pass->value[node->in[0]];
+  const size_t w = node->in_width;
+  double right = 0.0;
+  for (size_t p = 0; p < node->in_rows; p++)
+    for (size_t r = 0; r < pass->n; r++) {
+      const size_t guess = largest(dtype, f, (p * pass->n + r) * w, w);
+      const size_t truth = net->spec.loss == SYMO_LOSS_TOKENS
+                               ? (size_t)symo_get(dtype, pass->targets, r * node->in_rows + p)
+                               : largest(dtype, pass->targets, r * w, w);
+      right += guess == truth ? 1.0 : 0.0;
+    }
+  return right / (double)node->in_rows;
+}
+
+symo_status symo_net_evaluate(symo_net *net, const void *theta, double *loss, double *accuracy) {
+  symo_status status = symo_net_ready(net, theta, "network evaluation");
+  if (status != SYMO_OK) return status;
+  const bool classes =
+      net->spec.loss == SYMO_LOSS_CROSS_ENTROPY || net->spec.loss == SYMO_LOSS_TOKENS;
+  const bool dropping = net->dropping;
+  double sum = 0.0, right = 0.0;
+  net->dropping = false;
+  status =
+      run_lanes(net, theta, NULL, classes && accuracy != NULL ? count_right : NULL, &sum, &right);
+  net->dropping = dropping;
+  if (status != SYMO_OK) return status;
+  *loss = sum / (double)net->examples;
+  if (accuracy != NULL) *accuracy = classes ? right / (double)net->examples : (double)NAN;
+  return SYMO_OK;
+}
+
 /* ---- loss and gradient ---- */
 
 static symo_status loss_and_gradient(symo_net *net, const void *theta, double *loss, void *grad) {
   double sum = 0.0;
   symo_status status = symo_net_ready(net, theta, "network loss");
-  if (status == SYMO_OK) status = symo_net_run_lanes(net, theta, grad, NULL, &sum, NULL);
+  if (status == SYMO_OK) status = run_lanes(net, theta, grad, NULL, &sum, NULL);
   if (status == SYMO_OK && loss != NULL) *loss = sum / (double)net->examples;
   return status;
 }
@@ -144,7 +293,7 @@ static void product_block(symo_net *net, const void *theta, size_t k, bool gauss
 static symo_status products(symo_net *net, const void *theta, size_t k, bool gauss_newton,
                             const void *v, void *hv) {
   symo_status status = symo_net_ready(net, theta, gauss_newton ? "network ggn" : "network hvp");
-  if (status == SYMO_OK) status = symo_net_take_products(net);
+  if (status == SYMO_OK) status = symo_net_allocate_products(net);
   if (status != SYMO_OK) return status;
   const symo_dtype dtype = net->spec.dtype;
   for (size_t first = 0; first < k; first += net->sizes.block) {

@@ -34,7 +34,7 @@ symo_status symo_net_predict(symo_net *net, const void *theta, size_t n, const d
   if (!symo_all_finite(net->spec.dtype, net->parameters, theta))
     return symo_fail(net->context, SYMO_E_NONFINITE,
                      "network outputs: the parameters hold NaN or infinity (train less boldly)");
-  symo_status status = symo_net_take_whole(net);
+  symo_status status = symo_net_allocate_whole(net);
   if (status != SYMO_OK) return status;
   memcpy(net->value_now, net->value, sizeof net->value_now);
   for (size_t first = 0, rows; first < n; first += rows) {
@@ -63,7 +63,7 @@ static void take_statistics(const symo_node *node, const symo_pass *pass, double
 symo_status symo_net_statistics(symo_net *net, const void *theta, const double *labels,
                                 size_t index, double *inputs, double *deltas) {
   symo_status status = symo_net_ready(net, theta, "network statistics");
-  if (status == SYMO_OK) status = symo_net_take_whole(net);
+  if (status == SYMO_OK) status = symo_net_allocate_whole(net);
   if (status != SYMO_OK) return status;
   if (index >= net->num_weights)
     return symo_fail(net->context, SYMO_E_ARGUMENT,
@@ -124,7 +124,7 @@ static void draw_tokens(const symo_pass *pass, size_t positions, size_t width, c
 symo_status symo_net_sample_labels(symo_net *net, const void *theta, symo_rng *rng,
                                    double *labels) {
   symo_status status = symo_net_ready(net, theta, "network labels");
-  if (status == SYMO_OK) status = symo_net_take_whole(net);
+  if (status == SYMO_OK) status = symo_net_allocate_whole(net);
   if (status != SYMO_OK) return status;
   const size_t width = net->targets, step = symo_net_chunk(net->examples, net->sizes.rows);
   for (size_t first = 0, n; first < net->examples; first += n) {
