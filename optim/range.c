@@ -4,7 +4,7 @@
  *
  * With all norms at most R an average of squares stays below R^2.  What memory holds already is
  * asked of the curvature where it only grows.  All else comes in powers of two (step.c,
- * curvature/orbit_memory.c, per_axis.c), and has no such bound. */
+ * orbit/memory.c, per_axis.c), and has no such bound. */
 #include <float.h>
 #include <math.h>
 #include <string.h>

@@ -1,26 +1,378 @@
-/* Orbit covariances coupled across tensors: equal labels of all tensors share one C, so curvature
- * between layers is kept.  With the group of the network this is the full Symo step. */
-#include "optim/orbit/orbit_common.h"
+/* Covariances averaged over the group of a layout, and steps by their roots.
+ *
+ * For the coordinates X [count][n, m] of a direction u in a label, the average of rho u u' rho' over
+ * the group is, member by member,
+ *
+ *     C = X'X / n      (method.mean; else X'X, the constant of Muon and Shampoo)
+ *
+ * and the step is X (C + eps I)^{-alpha/2}: docs/mathematics.md, sections 2, 4 and 8.
+ *
+ * With memory (beta2 > 0) C is a sum or an average over steps, kept in the state with its root.
+ * Without, C is that of the direction at hand: then X f(X'X) = f(XX') X, the smaller side is
+ * enough, and nothing is kept (apply.c).  Labels whose C is one number have neither roots nor
+ * solver.
+ *
+ * Centred: label 0 has no covariance, and the pseudo-inverse would never move it.  Its part of u is
+ * multiplied by (c + eps)^{-alpha/2} instead, c the mean eigenvalue of all other C: a step that the
+ * group moves as it should, of the same degree in u as the others, and which they outweigh.
+ *
+ * Check value: one matrix, orthogonal group on its first axis, identity on its second, no memory,
+ * mean false, alpha 1: the polar factor U V' of u. */
+#include "optim/orbit/orbit.h"
 
-static symo_status create(const curvature_task *task, void **self) {
-  return symo_orbit_create(task, SYMO_COUPLED, self);
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/alloc.h"
+#include "core/error.h"
+#include "core/text.h"
+#include "optim/damping/damping.h"
+#include "optim/solver/scaled.h"
+
+double symo_orbit_damping(const orbit *o, const curvature_step *step, double trace, size_t m) {
+  return o->relative ? step->damping * trace / (double)m : step->damping;
 }
 
+double symo_orbit_correction(const orbit *o, const curvature_step *step) {
+  double beta = o->method.beta2;
+  if (!o->method.correction || beta >= 1 || step->updates == 0) return 1;
+  return 1 / (1 - pow(beta, (double)step->updates));
+}
+
+solver_options symo_orbit_options(const orbit *o, double eps) {
+  return (solver_options){.dtype = o->dtype,
+                          .eps = eps,
+                          .power = o->power,
+                          .steps = symo_solver_steps(&o->method),
+                          .tolerance = o->method.solver_tolerance};
+}
+
+/* ---- what is refused ---- */
+
+static bool moved_by_a_group(const symo_layout *layout) {
+  for (size_t t = 0; t < layout->num_tensors; t++)
+    if (symo_layout_moves(layout, t)) return true;
+  return false;
+}
+
+static const char *refuse_solver(const symo_method *method) {
+  bool memory = method->beta2 > 0;
+  if (memory && method->skip_tolerance > 0) {
+    if (strcmp(method->solver, "auto") != 0 && strcmp(method->solver, "eigh") != 0)
+      return "skip_tolerance looks at the eigenbasis of the last root, which only eigh gives (set "
+             "solver to eigh, or skip_tolerance to 0)";
+    return NULL;
+  }
+  if (strcmp(method->solver, "auto") == 0) return NULL;
+  const symo_solver *solver = symo_solver_find(method->solver);
+  if (solver == NULL)
+    return "the solver takes no roots of covariances (cg is for hessian and ggn; auto and eigh are "
+           "for these)";
+  if (memory && solver->root == NULL)
+    return "the solver only makes polar factors, and covariances with memory need roots (set beta2 "
+           "to 0, or solver to eigh)";
+  return solver->refuse == NULL ? NULL : solver->refuse(-method->alpha / 2);
+}
+
+static const char *refuse(const symo_method *method, const symo_layout *layout) {
+  if (!(method->alpha >= 0 && method->alpha <= 2)) return "alpha must be in [0, 2]";
+  if (!(method->beta2 >= 0 && method->beta2 <= 1)) return "beta2 must be in [0, 1]";
+  for (size_t i = 0; i < layout->num_spaces; i++)
+    if (layout->spaces[i].group->structure != NULL)
+      return "scalings have moments for estimates of curvature, not for steps (give the space its "
+             "signs and permutations as a group, or another curvature)";
+  if (symo_orbit_basis_of(method) != ORBIT_BASIS_NONE) {
+    const char *reason = symo_orbit_basis_refuse(method);
+    if (reason != NULL) return reason;
+  }
+  if (method->alpha == 0) return NULL;
+  if (method->beta2 == 0 && method->momentum > 0 && strcmp(method->source, "gradient") == 0)
+    return "without memory the covariance is that of the direction itself (set source to momentum, "
+           "or beta2 above 0)";
+  if (method->centered && !moved_by_a_group(layout))
+    return "centred covariances of tensors that no group moves are zero (set centered to false)";
+  return refuse_solver(method);
+}
+
+/* ---- creation ---- */
+
+/* The side of the matrix whose root is taken, and the solver for it. */
+static const symo_solver *choose_solver(const orbit *o, const orbit_label *l) {
+  bool given = strcmp(o->method.solver, "auto") != 0;
+  if (given) return symo_solver_find(o->method.solver);
+  if (l->way == ORBIT_POLAR)
+    return symo_solver_auto_polar(o->dtype, o->power, l->label->ambient, l->label->m, o->threads);
+  if (o->method.skip_tolerance > 0 || o->moments != ORBIT_BASIS_NONE)
+    return symo_solver_find("eigh");
+  return symo_solver_auto_root(o->dtype, o->power, l->label->m, o->threads);
+}
+
+static symo_status set_label(orbit *o, orbit_label *l) {
+  const plan_label *label = l->label;
+  bool memory = o->method.beta2 > 0;
+  /* One number needs no basis, but its rows may still have second moments. */
+  bool entries = o->moments == ORBIT_BASIS_ADAM && label->ambient > 1;
+  l->covariance = l->root = l->basis = l->moments = l->progress = ORBIT_NO_ENTRY;
+  if (label->dropped)
+    l->way = ORBIT_DROPPED;
+  else if (memory)
+    l->way = label->m == 1 && !entries ? ORBIT_NUMBERS : ORBIT_ROOTS;
+  else
+    l->way = label->m == 1 || label->ambient == 1 ? ORBIT_NORMS : ORBIT_POLAR;
+  if (l->way == ORBIT_ROOTS || l->way == ORBIT_POLAR) {
+    size_t small = memory || label->m < label->ambient ? label->m : label->ambient, bytes;
+    if (small > SYMO_EIGH_MAX || !symo_mul_size(label->m * 8, label->m * label->count, &bytes))
+      return symo_fail(o->context, SYMO_E_SIZE,
+                       "orbit: label %s: a root of order %zu, and they end at %d (choose groups "
+                       "with smaller multiplicities; see `symo layout`)",
+                       label->name, small, SYMO_EIGH_MAX);
+    l->solver = choose_solver(o, l);
+    if (l->solver == NULL)
+      return symo_fail(o->context, SYMO_E_NAME, "orbit: no solver \"%s\" (see `symo solvers`)",
+                       o->method.solver);
+  }
+  if (memory && l->way != ORBIT_DROPPED) {
+    if (o->units == ORBIT_NO_ENTRY) o->units = (int)o->num_entries++;
+    l->covariance = (int)o->num_entries++;
+  }
+  if (l->way != ORBIT_ROOTS) return SYMO_OK;
+  if (o->root_units == ORBIT_NO_ENTRY) o->root_units = (int)o->num_entries++;
+  o->num_roots++;
+  if (o->moments != ORBIT_BASIS_NONE) {
+    l->basis = (int)o->num_entries++;
+    l->moments = (int)o->num_entries++;
+    l->progress = (int)o->num_entries++;
+    return SYMO_OK;
+  }
+  l->root = (int)o->num_entries++;
+  if (o->method.skip_tolerance > 0) l->basis = (int)o->num_entries++;
+  return SYMO_OK;
+}
+
+static symo_status set_labels(orbit *o) {
+  symo_status status = SYMO_OK;
+  bool any = false;
+  o->labels = symo_calloc(o->plan->num_labels, sizeof *o->labels);
+  if (o->labels == NULL) return symo_fail_memory(o->context, "orbit");
+  o->num_labels = o->plan->num_labels;
+  for (size_t i = 0; i < o->num_labels; i++) {
+    orbit_label *l = &o->labels[i];
+    l->label = &o->plan->labels[i];
+    SYMO_TRY(set_label(o, l));
+    size_t need = symo_orbit_apply_work(o, l), roots = symo_orbit_refresh_work(o, l);
+    if (l->covariance != ORBIT_NO_ENTRY) {
+      size_t gram = symo_gram_work(o->plan, l->label, false);
+      need = gram > need ? gram : need;
+    }
+    need = roots > need ? roots : need;
+    o->work = need > o->work ? need : o->work;
+    any = any || l->way != ORBIT_DROPPED;
+  }
+  o->head = symo_orbit_apply_head(o);
+  o->work += o->head;
+  SYMO_TRY(symo_orbit_make_parts(o));
+  if (!any)
+    status = symo_fail(o->context, SYMO_E_UNSUPPORTED,
+                       "orbit: no group moves any of the tensors, and centred covariances are zero "
+                       "(set centered to false)");
+fail:
+  return status;
+}
+
+static void destroy(void *self) {
+  orbit *o = self;
+  if (o == NULL) return;
+  symo_plan_destroy(o->plan);
+  symo_free(o->labels);
+  symo_free(o->part_end);
+  symo_free(o->part_label);
+  symo_free(o);
+}
+
+static symo_status create(const curvature_task *task, symo_coupling coupling, void **self) {
+  const symo_damping *damping = symo_damping_find(task->method->damping);
+  symo_status status;
+  orbit *o = symo_calloc(1, sizeof *o);
+  if (o == NULL) return symo_fail_memory(task->context, "orbit");
+  o->context = task->context;
+  o->units = o->root_units = ORBIT_NO_ENTRY;
+  o->method = *task->method;
+  o->dtype = task->dtype;
+  o->threads = task->threads;
+  o->moments = symo_orbit_basis_of(task->method);
+  o->relative = damping != NULL && damping->relative;
+  o->power = -task->method->alpha / 2;
+  const symo_solver *solver = symo_solver_find(task->method->solver);
+  o->number = solver != NULL && solver->number != NULL
+                  ? solver->number(symo_solver_steps(task->method))
+                  : 1;
+  symo_plan_spec spec = {
+      .dtype = task->dtype, .coupling = coupling, .centered = task->method->centered};
+  SYMO_TRY(symo_plan_create(task->layout, &spec, &o->plan));
+  o->plan->panel = SIZE_MAX; /* steps have room for all coordinates of a label anyway */
+  if (o->method.alpha > 0) SYMO_TRY(set_labels(o));
+  *self = o;
+  return SYMO_OK;
+fail:
+  destroy(o);
+  return status;
+}
+
+/* ---- what it says of itself ---- */
+
+static size_t num_entries(const void *self) { return ((const orbit *)self)->num_entries; }
+static size_t num_roots(const void *self) { return ((const orbit *)self)->num_roots; }
+static size_t work_bytes(const void *self) { return ((const orbit *)self)->work; }
+
+static symo_state_entry entry(const void *self, size_t index) {
+  const orbit *o = self;
+  symo_state_entry e = {.dtype = o->dtype};
+  if (o->units == (int)index)
+    return (symo_state_entry){"units", SYMO_F64, 1, {o->num_labels}, NULL};
+  if (o->root_units == (int)index)
+    return (symo_state_entry){"root-units", SYMO_F64, 1, {o->num_labels}, NULL};
+  for (size_t i = 0; i < o->num_labels; i++) {
+    const orbit_label *l = &o->labels[i];
+    const char *what = l->covariance == (int)index ? "covariance"
+                       : l->root == (int)index     ? "root"
+                       : l->basis == (int)index    ? "basis"
+                       : l->moments == (int)index  ? "moments"
+                       : l->progress == (int)index ? "progress"
+                                                   : NULL;
+    if (what == NULL) continue;
+    size_t length = strlen(l->label->name);
+    if (length + 12 > sizeof e.name)
+      length = (size_t)snprintf(e.name, sizeof e.name, "label-%zu", i);
+    else
+      memcpy(e.name, l->label->name, length + 1);
+    snprintf(e.name + length, sizeof e.name - length, "/%s", what);
+    e.order = l->way == ORBIT_NUMBERS ? 1 : 3;
+    e.shape[0] = l->label->count;
+    e.shape[1] = e.shape[2] = l->label->m;
+    if (l->moments == (int)index && o->moments == ORBIT_BASIS_COLUMN) e.order = 2;
+    if (l->moments == (int)index && o->moments == ORBIT_BASIS_ADAM) e.shape[1] = l->label->ambient;
+    if (l->progress == (int)index) {
+      e.dtype = SYMO_F64;
+      e.order = 1;
+      e.shape[0] = ORBIT_PROGRESS + l->label->count;
+    }
+    break;
+  }
+  return e;
+}
+
+static double members(const orbit_label *l) { return (double)l->label->count; }
+
+static double root_flops(const orbit_label *l, int steps) {
+  return members(l) * l->solver->root_flops(l->label->m, steps);
+}
+
+static double polar_flops(const orbit_label *l, int steps) {
+  const symo_solver *s = l->solver;
+  size_t rows = l->label->ambient, m = l->label->m;
+  return s->polar != NULL ? s->polar_flops(rows, m, steps)
+                          : symo_polar_by_root_flops(s, rows, m, steps);
+}
+
+static double accumulate_flops(const void *self) {
+  const orbit *o = self;
+  double flops = 0;
+  for (size_t i = 0; i < o->num_labels; i++)
+    if (o->labels[i].covariance != ORBIT_NO_ENTRY)
+      flops += (double)orbit_size(o->labels[i].label) * ((double)o->labels[i].label->m + 1);
+  return flops;
+}
+
+static const orbit_label *label_of_root(const orbit *o, size_t root) {
+  for (size_t i = 0; i < o->num_labels; i++)
+    if (o->labels[i].way == ORBIT_ROOTS && root-- == 0) return &o->labels[i];
+  return NULL;
+}
+
+static double refresh_flops(const void *self, size_t root) {
+  const orbit *o = self;
+  const orbit_label *l = label_of_root(o, root);
+  return l == NULL ? 0 : root_flops(l, symo_solver_steps(&o->method));
+}
+
+double symo_orbit_label_flops(const orbit *o, const orbit_label *l) {
+  double size = (double)orbit_size(l->label);
+  if (orbit_in_basis(l)) return symo_orbit_basis_flops(o, l);
+  if (l->way == ORBIT_ROOTS) return 2 * size * (double)l->label->m;
+  if (l->way == ORBIT_POLAR) return members(l) * polar_flops(l, symo_solver_steps(&o->method));
+  return 3 * size;
+}
+
+static double apply_flops(const void *self) {
+  const orbit *o = self;
+  double flops = 0;
+  for (size_t i = 0; i < o->num_labels; i++) flops += symo_orbit_label_flops(o, &o->labels[i]);
+  return flops;
+}
+
+static symo_status describe(const void *self, char **text) {
+  const orbit *o = self;
+  const char *how = strcmp(o->method.solver, "auto") == 0 ? " (auto)" : "";
+  int steps = symo_solver_steps(&o->method);
+  symo_text out = {0};
+  if (o->num_labels == 0) symo_text_add(&out, "alpha 0: directions as they are\n");
+  for (size_t i = 0; i < o->num_labels; i++) {
+    const orbit_label *l = &o->labels[i];
+    size_t count = l->label->count, rows = l->label->ambient, m = l->label->m;
+    symo_text_add(&out, "%s: ", l->label->name);
+    if (count > 1) symo_text_add(&out, "%zu times ", count);
+    if (l->way == ORBIT_DROPPED)
+      symo_text_add(&out, "%zu x %zu by the mean of the others\n", rows, m);
+    else if (l->way == ORBIT_NORMS)
+      symo_text_add(&out, "%zu x %zu by its norm\n", rows, m);
+    else if (l->way == ORBIT_NUMBERS)
+      symo_text_add(&out, "one number\n");
+    else if (l->way == ORBIT_POLAR)
+      symo_text_add(&out, "%zu x %zu from the smaller side by %s%s, %.4g Mflop\n", rows, m,
+                    l->solver->name, how, 1e-6 * members(l) * polar_flops(l, steps));
+    else if (orbit_in_basis(l))
+      symo_text_add(&out,
+                    "%zu x %zu eigenbasis by %s%s, %.4g Mflop, %zu x %zu second moments in it by "
+                    "%s\n",
+                    m, m, l->solver->name, how, 1e-6 * root_flops(l, steps),
+                    o->moments == ORBIT_BASIS_COLUMN ? (size_t)1 : rows, m,
+                    o->moments == ORBIT_BASIS_COLUMN ? "column" : "entry");
+    else
+      symo_text_add(&out, "%zu x %zu root by %s%s, %.4g Mflop\n", m, m, l->solver->name, how,
+                    1e-6 * root_flops(l, steps));
+  }
+  return symo_text_finish(&out, o->context, text);
+}
+
+/* ---- the two rows: labels coupled across tensors, or every tensor by itself ---- */
+
+static symo_status create_coupled(const curvature_task *task, void **self) {
+  return create(task, SYMO_COUPLED, self);
+}
+
+static symo_status create_blocked(const curvature_task *task, void **self) {
+  return create(task, SYMO_BLOCKED, self);
+}
+
+/* What both rows share; they differ in the coupling of their plan. */
+#define ORBIT_ROW                                                                                  \
+  .refuse = refuse, .destroy = destroy, .num_entries = num_entries, .entry = entry,                \
+  .work_bytes = work_bytes, .accumulate = symo_orbit_accumulate, .num_roots = num_roots,           \
+  .refresh = symo_orbit_refresh, .apply = symo_orbit_apply, .describe = describe,                  \
+  .accumulate_flops = accumulate_flops, .refresh_flops = refresh_flops, .apply_flops = apply_flops
+
 const symo_curvature symo_curvature_orbit = {
+    ORBIT_ROW,
+    .create = create_coupled,
     .name = "orbit",
     .summary = "averages of u u' over the group, coupled across tensors",
-    .refuse = symo_orbit_refuse,
-    .create = create,
-    .destroy = symo_orbit_destroy,
-    .num_entries = symo_orbit_num_entries,
-    .entry = symo_orbit_entry,
-    .work_bytes = symo_orbit_work_bytes,
-    .accumulate = symo_orbit_accumulate,
-    .num_roots = symo_orbit_num_roots,
-    .refresh = symo_orbit_refresh,
-    .apply = symo_orbit_apply,
-    .describe = symo_orbit_describe,
-    .accumulate_flops = symo_orbit_accumulate_flops,
-    .refresh_flops = symo_orbit_refresh_flops,
-    .apply_flops = symo_orbit_apply_flops,
+};
+
+const symo_curvature symo_curvature_orbit_blocked = {
+    ORBIT_ROW,
+    .create = create_blocked,
+    .name = "orbit-blocked",
+    .summary = "averages of u u' over the group, every tensor by itself",
 };

@@ -12,7 +12,7 @@
  * orthogonal groups on the others; `mean` divides by their dimension as there.
  *
  * With basis "adam" the eigenvectors of the factors are a basis for second moments:
- * per_axis_basis.c.
+ * basis.c.
  *
  * Check value: G = s u v' with unit u, v, no memory, eps 0, alpha 1: u v'. */
 #include "optim/per_axis/per_axis.h"

@@ -4,7 +4,7 @@
 #include "core/alloc.h"
 #include "optim/curvature/curvature.h"
 
-/* What the files of per-axis curvature share: see per_axis.c and per_axis_basis.c. */
+/* What the files of per-axis curvature share: see per_axis.c and basis.c. */
 
 /* An axis with a factor. */
 typedef struct axis_factor {
@@ -28,7 +28,7 @@ typedef struct per_axis {
   symo_method method;
   symo_dtype dtype;
   bool relative, basis;
-  int units, root_units; /* entries, float64, [tensors] and [axes]: see per_axis_unit.c; -1: none */
+  int units, root_units; /* entries, float64, [tensors] and [axes]: see unit.c; -1: none */
   int progress; /* entry with a basis, float64: steps made, then for each axis whether it is due */
   size_t num_tensors, num_axes, num_entries, largest, work; /* largest: tensor */
   axis_tensor *tensors;
@@ -51,7 +51,7 @@ symo_nd symo_axis_dense(const per_axis *p, void *at, size_t tensor);
 /* x times 2^exponent: as it is if that is 1 and BLAS can take it, else copied to room. */
 symo_nd symo_axis_source(const per_axis *p, symo_nd x, int exponent, size_t tensor, void *room);
 
-/* per_axis_unit.c: exponents of the powers of two in which the memory of a tensor is held, and the
+/* unit.c: exponents of the powers of two in which the memory of a tensor is held, and the
  * root of an axis was; the power in which a vector without memory is taken. */
 double symo_axis_unit(const per_axis *p, void *const *state, size_t tensor);
 double symo_axis_root_unit(const per_axis *p, void *const *state, size_t axis);
@@ -82,7 +82,7 @@ void symo_axis_multiply_all(const per_axis *p, size_t tensor, void *const *matri
 void symo_axis_accumulate(const per_axis *p, void *const *state, size_t tensor, symo_const_vector x,
                           const curvature_scale *scale, double beta, void *work);
 
-/* With a basis (per_axis_basis.c). */
+/* With a basis (basis.c). */
 const char *symo_axis_basis_refuse(const symo_method *method);
 symo_status symo_axis_basis_refresh(const per_axis *p, void *const *state, size_t root,
                                     curvature_report *report, void *work);

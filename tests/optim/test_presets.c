@@ -5,7 +5,7 @@
 
 #include "net/gpt.h"
 #include "optim/optim.h"
-#include "optim/orbit/orbit_common.h"
+#include "optim/orbit/orbit.h"
 #include "tests/net/test_net_support.h"
 #include "tests/support/stepping.h"
 

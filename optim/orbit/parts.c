@@ -2,7 +2,7 @@
  * labels that hang together by tensors are one part. */
 #include "core/alloc.h"
 #include "core/error.h"
-#include "optim/orbit/orbit_common.h"
+#include "optim/orbit/orbit.h"
 
 /* part[i]: the smallest label that label i hangs together with.  tensor: room, one a tensor. */
 static void connect(const orbit *o, size_t *part, size_t *tensor) {

@@ -12,7 +12,7 @@
  * A new basis is one power iteration: the rows of V_k are sorted by v' L v, descending, multiplied by
  * L and made orthonormal again; v moves with the sort, m is turned to the new basis.  As published it
  * comes at the end of a step, from the L that holds the gradient of that step: a refresh says that an
- * axis is due, the step does it.  L, m and v are all in the unit of the tensor (per_axis_unit.c). */
+ * axis is due, the step does it.  L, m and v are all in the unit of the tensor (unit.c). */
 #include <math.h>
 #include <string.h>
 

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "optim/orbit/orbit_common.h"
+#include "optim/orbit/orbit.h"
 #include "optim/solver/scaled.h"
 
 /* What is known of the covariances so far, for the part of a centred plan that has none. */

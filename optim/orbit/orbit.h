@@ -1,11 +1,11 @@
-#ifndef SYMO_OPTIM_ORBIT_COMMON_H
-#define SYMO_OPTIM_ORBIT_COMMON_H
+#ifndef SYMO_OPTIM_ORBIT_H
+#define SYMO_OPTIM_ORBIT_H
 
 #include "core/alloc.h"
 #include "groups/plan/plan.h"
 #include "optim/curvature/curvature.h"
 
-/* What orbit and orbit_blocked share: see orbit_common.c. */
+/* The plan of an orbit curvature, for the files of this folder: see orbit.c. */
 
 /* How a label is preconditioned. */
 typedef enum orbit_way {
@@ -64,7 +64,7 @@ double symo_orbit_unit(const orbit *o, void *const *state, const orbit_label *l)
 double symo_orbit_root_unit(const orbit *o, void *const *state, const orbit_label *l);
 curvature_step symo_orbit_in_units(const orbit *o, const curvature_step *step, double unit);
 
-/* orbit_level.c: vectors as labels take them. */
+/* level.c: vectors as labels take them. */
 /* Memory for one vector: its tensors' pointers, set up at `at`. */
 size_t symo_orbit_spare_bytes(const orbit *o);
 void **symo_orbit_spare(const orbit *o, void *at);
@@ -86,7 +86,7 @@ double symo_orbit_log_norm(const orbit *o, symo_const_vector x, const curvature_
 double symo_orbit_damping(const orbit *o, const curvature_step *step, double trace, size_t m);
 
 /* What is added besides to a C whose root serves later vectors too, for directions that it has not
- * seen: see orbit_root.c. */
+ * seen: see root.c. */
 double symo_orbit_unseen(const orbit *o, const orbit_label *l, const curvature_step *step,
                          double trace);
 
@@ -95,19 +95,7 @@ double symo_orbit_correction(const orbit *o, const curvature_step *step);
 
 solver_options symo_orbit_options(const orbit *o, double eps);
 
-const char *symo_orbit_refuse(const symo_method *method, const symo_layout *layout);
-symo_status symo_orbit_create(const curvature_task *task, symo_coupling coupling, void **self);
-void symo_orbit_destroy(void *self);
-size_t symo_orbit_num_entries(const void *self);
-symo_state_entry symo_orbit_entry(const void *self, size_t index);
-size_t symo_orbit_work_bytes(const void *self);
-size_t symo_orbit_num_roots(const void *self);
-symo_status symo_orbit_describe(const void *self, char **text);
-double symo_orbit_accumulate_flops(const void *self);
-double symo_orbit_refresh_flops(const void *self, size_t root);
-double symo_orbit_apply_flops(const void *self);
-
-/* orbit_root.c */
+/* root.c */
 symo_status symo_orbit_accumulate(const void *self, void *const *state, const curvature_step *step,
                                   symo_const_vector x, void *work);
 symo_status symo_orbit_refresh(const void *self, void *const *state, const curvature_step *step,
@@ -121,7 +109,7 @@ double symo_orbit_take_unit(const orbit *o, void *const *state, const orbit_labe
                             const curvature_step *step, symo_const_vector x,
                             const curvature_scale *scale, double all);
 
-/* orbit_basis.c: labels with second moments in a basis. */
+/* basis.c: labels with second moments in a basis. */
 /* An entry `progress`: the sum of the weights of all vectors that second moments hold; the step of
  * the last one; then, for each member, how many eigenvalues counted as zero when its basis was
  * made. */
@@ -144,10 +132,10 @@ void symo_orbit_basis_apply(const orbit *o, const orbit_label *l, void *const *s
                             double to, symo_vector out, void **spare, void *work);
 double symo_orbit_basis_flops(const orbit *o, const orbit_label *l);
 
-/* orbit_parts.c */
+/* parts.c */
 symo_status symo_orbit_make_parts(orbit *o);
 
-/* orbit_apply.c */
+/* apply.c */
 symo_status symo_orbit_apply(const void *self, void *const *state, const curvature_step *step,
                              symo_const_vector g, symo_const_vector u, symo_vector out, void *work);
 size_t symo_orbit_apply_work(const orbit *o, const orbit_label *l);

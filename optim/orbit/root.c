@@ -1,7 +1,7 @@
 /* Roots of covariances with memory.
  *
  * The state holds C, or beta2-weighted sums of it, in lower triangles and in units
- * (orbit_memory.c); a root is that of the corrected C.  With skip_tolerance the eigenvectors V
+ * (memory.c); a root is that of the corrected C.  With skip_tolerance the eigenvectors V
  * (rows) of the last eigendecomposition are kept as well: while |off(V C V')| <= tolerance |C| they
  * serve again, with the diagonal of V C V' for eigenvalues.  Two products and half of one, against
  * nine and slower ones.  That is asked only when memory has taken in as many rows as C has, and
@@ -21,7 +21,7 @@
 #include <string.h>
 
 #include "core/spectrum.h"
-#include "optim/orbit/orbit_common.h"
+#include "optim/orbit/orbit.h"
 
 /* How work is divided: C, all roots of a family (which is renewed as a whole or not at all) or the
  * product with the basis, eigenvalues, and the solver's own. */

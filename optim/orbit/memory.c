@@ -6,7 +6,7 @@
  * units, and what it gives is to be multiplied by s^{-alpha}, s that of when the root was taken. */
 #include <math.h>
 
-#include "optim/orbit/orbit_common.h"
+#include "optim/orbit/orbit.h"
 
 /* Exponents of two that norms in units of their label may have, squares of which are then far from
  * both ends of the range; and those that units themselves may have. */

@@ -1,6 +1,6 @@
-/* Second moments by column and by entry of coordinates in a basis (orbit_basis.c): sums and
+/* Second moments by column and by entry of coordinates in a basis (basis.c): sums and
  * powers in float64, numbers in either type. */
-#include "optim/orbit/orbit_moments.h"
+#include "optim/orbit/moments.h"
 
 #include <math.h>
 

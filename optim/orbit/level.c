@@ -3,7 +3,7 @@
  * 1e-42 is as good as one near 1, beside which it may stand. */
 #include <math.h>
 
-#include "optim/orbit/orbit_common.h"
+#include "optim/orbit/orbit.h"
 #include "optim/update/update.h"
 
 size_t symo_orbit_spare_bytes(const orbit *o) {

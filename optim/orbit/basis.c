@@ -35,8 +35,8 @@
 
 #include "core/spectrum.h"
 #include "optim/damping/damping.h"
-#include "optim/orbit/orbit_common.h"
-#include "optim/orbit/orbit_moments.h"
+#include "optim/orbit/moments.h"
+#include "optim/orbit/orbit.h"
 
 orbit_basis symo_orbit_basis_of(const symo_method *method) {
   return strcmp(method->basis, "column") == 0 ? ORBIT_BASIS_COLUMN
