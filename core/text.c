@@ -3,7 +3,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/alloc.h"
@@ -37,24 +36,6 @@ void symo_text_add(symo_text *out, const char *format, ...) {
     out->used += (size_t)n;
   }
   va_end(again);
-}
-
-symo_decimal symo_decimal_of(double value) {
-  symo_decimal number;
-  for (int digits = 15; digits <= 17; digits++) {
-    snprintf(number.text, sizeof number.text, "%.*g", digits, value);
-    if (strtod(number.text, NULL) == value) break;
-  }
-  for (char *p = number.text; *p != 0; p++)
-    if (*p == ',') *p = '.';
-  /* "1e-07" */
-  char *e = strchr(number.text, 'e');
-  if (e != NULL && (e[1] == '-' || e[1] == '+')) {
-    char *from = e + 2, *to = e[1] == '-' ? e + 2 : e + 1;
-    while (*from == '0' && from[1] != '\0') from++;
-    memmove(to, from, strlen(from) + 1);
-  }
-  return number;
 }
 
 void symo_text_add_number(symo_text *out, double value) {

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <symo/context.h>
 
+#include "core/number.h"
+
 /* A text that grows.  Start from {0}; a failed allocation is remembered and reported at the end. */
 typedef struct symo_text {
   char *text;
@@ -17,14 +19,8 @@ __attribute__((format(printf, 2, 3)))
 #endif
 void symo_text_add(symo_text *out, const char *format, ...);
 
-/* The shortest decimal that reads back to the same bits: "0.1", "1e-7", "2", "-0".  It has a point
- * in every locale. */
-typedef struct symo_decimal {
-  char text[32];
-} symo_decimal;
-symo_decimal symo_decimal_of(double value);
-
-/* Adds it to a text, but -0 as "-0.0": JSON would read "-0" as a whole number, which has no sign. */
+/* Adds the number as symo_decimal_of writes it, but -0 as "-0.0": JSON would read "-0" as a whole
+ * number, which has no sign. */
 void symo_text_add_number(symo_text *out, double value);
 
 /* "1 space", "2 spaces": the word behind a number. */

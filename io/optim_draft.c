@@ -1,6 +1,5 @@
 /* Specs of optimizers on their way: rules, what stands beside them, and the block of memory that the
  * caller gets in the end, the rules behind the spec. */
-#include <locale.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,6 +9,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/names.h"
+#include "core/number.h"
 #include "io/optim_spec.h"
 
 #include <symo/io.h>
@@ -125,21 +125,6 @@ static bool set_nan(symo_optim_spec *spec, const char *value) {
   return true;
 }
 
-/* A number >= 0 at the beginning of the text; *end: behind it. */
-static bool leading_number(const char *text, double *out, const char **end) {
-  char word[40], *stop;
-  size_t n = strspn(text, "0123456789.eE+");
-  /* The E of "EB" and such is none of a number. */
-  if (n == 0 || n >= sizeof word) return false;
-  memcpy(word, text, n);
-  word[n] = '\0';
-  char *point = strchr(word, '.');
-  if (point != NULL) *point = localeconv()->decimal_point[0];
-  *out = strtod(word, &stop);
-  *end = text + (stop - word);
-  return stop != word && isfinite(*out) && *out >= 0;
-}
-
 static bool set_budget(symo_optim_spec *spec, const char *value) {
   static const struct {
     const char *unit;
@@ -149,7 +134,7 @@ static bool set_budget(symo_optim_spec *spec, const char *value) {
                {"KiB", 1024}, {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40}};
   double number;
   const char *unit;
-  if (!leading_number(value, &number, &unit)) return false;
+  if (!symo_decimal_read(value, &unit, &number) || number < 0) return false;
   unit += strspn(unit, " ");
   for (size_t i = 0; i < sizeof units / sizeof *units; ++i)
     if (strcmp(unit, units[i].unit) == 0) {

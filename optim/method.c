@@ -5,7 +5,6 @@
  * whatever the locale says. */
 #include "optim/method.h"
 
-#include <locale.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 
 #include "core/error.h"
 #include "core/names.h"
+#include "core/number.h"
 #include "core/text.h"
 
 typedef struct option_row {
@@ -202,18 +202,6 @@ symo_status symo_method_check(symo_context *context, const symo_method *method, 
 
 /* ---- set and get ---- */
 
-static bool read_number(const char *value, double *out) {
-  char word[64], *end;
-  if (value[0] == 0 || strlen(value) >= sizeof word ||
-      strspn(value, "+-.0123456789eE") != strlen(value))
-    return false;
-  strcpy(word, value);
-  char *point = strchr(word, '.');
-  if (point != NULL) *point = localeconv()->decimal_point[0];
-  *out = strtod(word, &end);
-  return *end == 0 && isfinite(*out);
-}
-
 static void write_number(double x, char value[128]) {
   snprintf(value, 128, "%s", symo_decimal_of(x).text);
 }
@@ -238,7 +226,7 @@ symo_status symo_method_set(symo_context *context, symo_method *method, const ch
   symo_status status;
   switch (row->option.kind) {
   case SYMO_OPTION_NUMBER:
-    if (!read_number(value, &number))
+    if (!symo_decimal_read(value, NULL, &number))
       return symo_fail(context, SYMO_E_ARGUMENT,
                        "method: %s: \"%.40s\" (must be a%s number from %s to %s)", key, value,
                        row->whole ? " whole" : "", symo_decimal_of(row->option.min).text,

@@ -6,11 +6,10 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/number.h"
 
 static bool number(const char *text, double low, double high, double *out) {
-  char *end;
-  *out = strtod(text, &end);
-  return end != text && *end == '\0' && isfinite(*out) && *out >= low && *out <= high;
+  return symo_decimal_read(text, NULL, out) && *out >= low && *out <= high;
 }
 
 static bool apply_scale(compare_spec *spec, const char *value) {

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/names.h"
+#include "core/number.h"
 #include "experiments/train/sweep.h"
 
 /* ---- axes ---- */
@@ -20,12 +21,9 @@ static size_t value_length(const char *text) {
 }
 
 static bool read_range(const char *text, double *low, double *high) {
-  char *end = NULL;
-  *low = strtod(text, &end);
-  if (end == text || *end != ':') return false;
-  const char *second = end + 1;
-  *high = strtod(second, &end);
-  return end != second && *end == '\0' && isfinite(*low) && isfinite(*high);
+  const char *end;
+  return symo_decimal_read(text, &end, low) && *end == ':' &&
+         symo_decimal_read(end + 1, NULL, high);
 }
 
 static bool read_values(const char *text, sweep_axis *axis) {

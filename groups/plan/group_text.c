@@ -14,7 +14,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <locale.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +22,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/names.h"
+#include "core/number.h"
 #include "groups/instance.h"
 #include "groups/numeric/isotypic.h"
 #include "groups/plan/layout.h"
@@ -197,16 +197,6 @@ static symo_status read_keep(symo_notation *r, const char *owner, builder *b) {
   return SYMO_OK;
 }
 
-/* The whole of `word` as a decimal number, whatever the locale takes for a point. */
-static bool read_decimal(char *word, double *out) {
-  char *end, *point = strchr(word, '.');
-  if (strpbrk(word, "xXpPnN") != NULL) return false; /* hexadecimal, nan, inf */
-  if (point != NULL) *point = localeconv()->decimal_point[0];
-  errno = 0;
-  *out = strtod(word, &end);
-  return end != word && *end == 0 && errno == 0;
-}
-
 static symo_status read_size(symo_notation *r, const char *owner, const group_parameter *p,
                              builder *b) {
   size_t *to = symo_group_size(p, &b->spec);
@@ -226,7 +216,8 @@ static bool read_word(symo_notation *r, const group_parameter *p, builder *b) {
   bool flag = p->kind == GROUP_FLAG, found = symo_notation_word(r, false, word);
   if (flag) found = found && strcmp(word, p->name) == 0;
   if (flag && found) *symo_group_flag(p, &b->spec) = true;
-  if (p->kind == GROUP_REAL) found = found && read_decimal(word, symo_group_real(p, &b->spec));
+  if (p->kind == GROUP_REAL)
+    found = found && symo_decimal_read(word, NULL, symo_group_real(p, &b->spec));
   if (!found) r->at = start;
   return found;
 }
