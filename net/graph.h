@@ -85,9 +85,6 @@ struct symo_net {
   const size_t *chosen; /* which; NULL: all */
 };
 
-/* The nodes of a network of the spec, which has been checked; shapes: those before each layer. */
-void symo_net_build(symo_net *net, const symo_net_shape *shapes);
-
 /* Sizes and segments; SYMO_E_SIZE. */
 symo_status symo_net_plan(symo_net *net);
 

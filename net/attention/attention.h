@@ -121,8 +121,4 @@ void symo_attention_keep(const symo_attention_unit *unit, size_t first, size_t r
 void symo_attention_drop_rows(const symo_attention_unit *unit, const symo_attention_rows *at,
                               void *x);
 
-/* Derivatives of output and input cotangents along one direction. */
-void symo_attention_tangent_unit(symo_attention_unit unit);
-void symo_attention_curve_unit(symo_attention_unit unit);
-
 #endif
