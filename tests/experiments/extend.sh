@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# One of each kind added from outside: the files of tests/extend/tree and one row for each
+# (tests/extend/rows), on a copy of the sources.  Nothing else is touched, the command is linked with what
+# was built, and knows the new ones.  CONTRIBUTING.md shows these rows.
+# shellcheck disable=SC2034,SC2154 # variables of tests/support/command.sh
+set -u
+test=extend
+# shellcheck source=tests/support/command.sh
+. "$(dirname "$0")/../support/command.sh"
+
+[ "$(uname -s)" = Linux ] || { echo "the link line is read as that of GNU ld"; exit 77; }
+build=${BUILD:-$root/build}
+for file in flags link cmd-list libsymo.a; do
+  [ -e "$build/$file" ] || { echo "no $build/$file (run make first)"; exit 1; }
+done
+
+# ---- the sources, the files and the rows ----
+
+(cd "$root" && find core groups hessian optim io net cli experiments include -name '*.[ch]' |
+  tar cf - -T -) | tar xf - || exit 1
+rows=$root/tests/extend/rows
+
+# Behind the last row of the list.
+add_row() { # HEADER LIST ROW
+  awk -v list="#define $2(X)" -v row="  $3" '
+    index($0, list) == 1 { inside = 1 }
+    inside && !/\\$/ { print $0 " \\"; print row; inside = 0; next }
+    { print }' "$1" >row.new && mv row.new "$1"
+}
+changed=''
+expanding=''
+while read -r file header list row; do
+  [ "$file" = '#' ] && continue
+  cp "$root/tests/extend/tree/$file" "$file" || exit 1
+  add_row "$header" "$list" "$row"
+  grep -qF -- "  $row" "$header" || fail "$header: no row $row"
+  grep -qF -- "+  $row" "$root/CONTRIBUTING.md" || fail "CONTRIBUTING.md does not show $row"
+  changed="$changed$header
+"
+  expanding="$expanding|$list\\("
+done <"$rows"
+
+# Each line of a table that CONTRIBUTING.md shows stands in the file.
+sed -n '/^    static const group_parameter/,/^    };/s/^    //p' "$root/CONTRIBUTING.md" >shown
+[ -s shown ] || fail 'CONTRIBUTING.md shows no table'
+sed -n '/^static const group_parameter/,/{.name = NULL/p;/^const symo_group/,/^};/p' \
+  groups/forms/translation.c | cmp - shown || fail 'CONTRIBUTING.md shows another table'
+
+# What differs from the tree: the files that were added, and the header of each row.
+for file in $(find core groups hessian optim io net cli experiments include -name '*.[ch]' | sort); do
+  if [ ! -e "$root/$file" ]; then echo "new $file"
+  elif ! cmp -s "$file" "$root/$file"; then echo "changed $file"
+  fi
+done >differs
+[ "$(sed -n 's/^changed //p' differs)" = "$(printf %s "$changed" | sort)" ] ||
+  fail "other files than the registries changed: $(cat differs)"
+[ "$(sed -n 's/^new //p' differs)" = "$(sed -n 's/^\([^# ][^ ]*\) .*/\1/p' "$rows" | sort)" ] ||
+  fail "other files were added: $(cat differs)"
+
+# ---- building: the new files, and those that expand a list ----
+
+compile=$(cat "$build/flags")
+# shellcheck disable=SC2086 # words
+sources="$(sed -n 's/^new //p' differs)
+$(grep -rlE --include='*.c' "NUM_KINDS${expanding}" groups hessian optim net)"
+objects='' names=' '
+for source in $sources; do
+  object=$(echo "${source%.c}" | tr / -).o
+  # shellcheck disable=SC2086
+  $compile -c "$source" -o "$object" 2>log || { cat log; fail "$source does not compile"; exit 1; }
+  objects="$objects $work/$object" names="$names$source "
+done
+commands=''
+# shellcheck disable=SC2013 # words
+for object in $(cat "$build/cmd-list"); do
+  source=${object#*obj/} && source=${source%.o}.c
+  case "$source" in tests/*) continue ;; esac
+  case "$names" in *" $source "*) continue ;; esac
+  commands="$commands $object"
+done
+link=$(sed -E 's/ -shared| -Wl,(-soname|--version-script|-z),?[^ ]*//g' "$build/link")
+# shellcheck disable=SC2086
+# The command first, so that what is here takes the place of what the archive has.
+(cd "$root" && ${link%% -*} ${link#"${link%% -*}"} -o "$work/symo" $objects $commands \
+  "$build/libsymo.a" ${link#"${link%% -*}"}) 2>log || { cat log; fail "does not link"; exit 1; }
+symo=$work/symo
+
+# ---- using them ----
+
+has() { # TEXT ARGUMENTS...
+  local text=$1
+  shift
+  "$symo" "$@" >out 2>err </dev/null || fail "symo $*: exit $?: $(cat err)"
+  grep -qF -- "$text" out || fail "symo $*: no \"$text\" in: $(cat out)"
+}
+
+has 'parameters       step; for short translation(2) 6' groups
+has '"step"' groups --json
+has 'permutation  2 3 4 5 0 1' groups --generators 'translation(2) 6'
+fails 3 'translation of 0 step (take 1 or more)' layout --layout 'h: translation(0) 6; w[h]'
+
+# A comparison lists the estimator; its gradient serves the estimate, its layout the group.
+has 'isotropic' compare --net 64-6-half-10 --data digits --examples 20 --no-plots --out cmp
+layout='in: identity 64; h1: translation(2) 6; out: identity 10; w1[h1,in] b1[h1] w2[out,h1] b2[out]'
+has 'isotropic from 1 gradient' estimate --layout "$layout" --grad cmp/grad.safetensors \
+  --estimator isotropic --out hessian.safetensors
+grep -aq 'translation[^}]*step[^}]*2' hessian.safetensors || fail 'the estimate lost the layout'
+has 'isotropic' info --hessian hessian.safetensors
+has '  isotropic   the mean eigenvalue' estimate --help
+fails 2 'means nothing for isotropic' estimate --layout "$layout" --grad cmp/grad.safetensors \
+  --estimator isotropic --scale
+
+if [ -e optim/curvature/half.c ]; then
+  files="--param cmp/theta.safetensors --grad cmp/grad.safetensors --layout cmp/layout.json"
+  # shellcheck disable=SC2086
+  has '' step $files --optimizer sgd --set lr=1 --set curvature=half --out-param half.safetensors
+  # shellcheck disable=SC2086
+  has '' step $files --optimizer sgd --set lr=0.5 --out-param none.safetensors
+  cmp half.safetensors none.safetensors || fail 'half the direction is not half the learning rate'
+fi
+fails 2 'no layer (' compare --net 64-halve-10 --data digits
+[ $failures -eq 0 ]
