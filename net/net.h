@@ -275,7 +275,7 @@ const char *symo_net_exact_group(symo_activation activation);
  * "qk=orthogonal; vo=identity; mlp=permutation; embd=permutation".  Where such a list says `heads`,
  * there are spaces heads<i> too, and qk<i>, vo<i> are those of one head (orthogonal if nothing is
  * said): query is [heads0, qk0, embd], and "heads=permutation" moves heads in all tensors at once.
- * gpt_layout.c says what either form is for.  Under `scaling` key is dual to query.  SYMO_E_SHAPE with the name
+ * layout.c says what either form is for.  Under `scaling` key is dual to query.  SYMO_E_SHAPE with the name
  * of a space whose width the group does not have. */
 symo_status symo_net_layout(symo_context *context, const symo_net_spec *spec, const char *group,
                             symo_layout **out);

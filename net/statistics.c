@@ -12,7 +12,7 @@ static int output_buffer(const symo_net *net) { return net->nodes[net->num_nodes
 
 /* The rows of a chunk from [p, n, w] to [n, p, w] at `out`; `late`: each a step later, the first
  * zero. */
-static void take_rows(const symo_pass *pass, size_t positions, size_t width, bool late,
+static void copy_rows(const symo_pass *pass, size_t positions, size_t width, bool late,
                       const void *from, double *out) {
   for (size_t p = 0; p < positions; p++)
     for (size_t r = 0; r < pass->n; r++) {
@@ -43,7 +43,7 @@ symo_status symo_net_predict(symo_net *net, const void *theta, size_t n, const d
     symo_pass pass = symo_net_pass_on(net, theta, rows);
     pass.first = first, pass.dropping = false;
     symo_net_forward(net, &pass, 0, false);
-    take_rows(&pass, net->positions[at], net->widths[at], false, pass.value[at],
+    copy_rows(&pass, net->positions[at], net->widths[at], false, pass.value[at],
               out + first * width);
   }
   return SYMO_OK;
@@ -51,13 +51,13 @@ symo_status symo_net_predict(symo_net *net, const void *theta, size_t n, const d
 
 /* Wh of a recurrent node meets what the node wrote a step before, and what left it is z, as the
  * node's input. */
-static void take_statistics(const symo_node *node, const symo_pass *pass, double *inputs,
+static void copy_statistics(const symo_node *node, const symo_pass *pass, double *inputs,
                             double *deltas) {
   const bool recurrent = node->op == &symo_op_recurrent;
   const int read = recurrent ? node->out[0] : node->in[0];
   const int wrote = recurrent ? node->in[0] : node->out[0];
-  take_rows(pass, node->in_rows, node->in_width, recurrent, pass->value[read], inputs);
-  take_rows(pass, node->in_rows, node->out_width, false, pass->cot[wrote], deltas);
+  copy_rows(pass, node->in_rows, node->in_width, recurrent, pass->value[read], inputs);
+  copy_rows(pass, node->in_rows, node->out_width, false, pass->cot[wrote], deltas);
 }
 
 symo_status symo_net_statistics(symo_net *net, const void *theta, const double *labels,
@@ -80,7 +80,7 @@ symo_status symo_net_statistics(symo_net *net, const void *theta, const double *
     }
     symo_net_forward(net, &pass, 1, true);
     symo_net_backward(net, &pass);
-    take_statistics(node, &pass, inputs + first * node->in_rows * node->in_width,
+    copy_statistics(node, &pass, inputs + first * node->in_rows * node->in_width,
                     deltas + first * node->in_rows * node->out_width);
   }
   return SYMO_OK;

@@ -44,7 +44,7 @@ static symo_status check(const trainer *t) {
   return SYMO_OK;
 }
 
-static symo_status take(trainer *t) {
+static symo_status allocate(trainer *t) {
   symo_net *net = t->net;
   const size_t n = net->parameters, batch = t->spec->batch;
   t->grad = symo_malloc(n * symo_dtype_size(net->spec.dtype));
@@ -122,7 +122,7 @@ symo_status symo_net_train(symo_net *net, const symo_train_spec *spec, size_t ex
   symo_status status = SYMO_OK;
   SYMO_TRY(symo_net_set_data(net, examples, x, y));
   SYMO_TRY(check(&t));
-  SYMO_TRY(take(&t));
+  SYMO_TRY(allocate(&t));
   SYMO_TRY(run(&t, theta, history, progress, user));
 fail:
   if (t.order != NULL) {

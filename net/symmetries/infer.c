@@ -54,7 +54,7 @@ typedef struct builder {
   size_t *first, *next; /* limits of a root: a list, [num_atoms] and [num_limits] */
 } builder;
 
-static void take_limits(builder *b) {
+static void apply_limits(builder *b) {
   sym_state *s = b->s;
   for (size_t i = 0; i < s->num_atoms; i++) {
     b->level[i] = SYM_ORTHOGONAL;
@@ -227,7 +227,7 @@ static symo_status build(sym_state *s, builder *b, double window) {
   else {
     for (size_t i = 0; i < s->num_atoms; i++) b->space_of[i] = SIZE_MAX;
     for (size_t i = 0; i < spaces; i++) class_of[i] = SIZE_MAX;
-    take_limits(b);
+    apply_limits(b);
     mark_classes(b);
     add_spaces(b, window);
     for (size_t i = 0; i < s->num_atoms; i++)
