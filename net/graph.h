@@ -64,7 +64,7 @@ struct symo_net {
   bool dropping; /* dropout is on */
   uint64_t seed; /* of dropout */
 
-  /* For all else: values and cotangents, nothing shared, taken by the first that asks for them. */
+  /* For all else: values and cotangents, which share no memory; allocated by the first user. */
   void *whole;
   void *value[SYMO_NET_MAX_BUFFERS], *cot[SYMO_NET_MAX_BUFFERS];
   void *value_now[SYMO_NET_MAX_BUFFERS]; /* value, but for the input: the data at hand */
@@ -95,7 +95,7 @@ symo_status symo_net_allocate_products(symo_net *net);
 symo_status symo_net_allocate_lanes(symo_net *net);
 void symo_net_free_lanes(symo_net *net);
 
-/* How many examples a chunk takes when there are `examples` and at most `rows` may be taken: chunks
+/* Examples in a chunk when there are `examples` in all and at most `rows` fit into one: chunks
  * of nearly equal size. */
 size_t symo_net_chunk(size_t examples, size_t rows);
 

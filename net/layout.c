@@ -123,10 +123,9 @@ static symo_status read_part(symo_context *context, const char *from, const char
     if (strlen(kinds[k]) == (size_t)(end - from) &&
         strncmp(kinds[k], from, (size_t)(end - from)) == 0)
       return set_group(context, (space_kind)k, equal + 1, to, out);
-  return symo_fail(
-      context, SYMO_E_NAME,
-      "network layout: no kind of space '%.*s' (write KIND=GROUP with one of %s)",
-      (int)(end - from), from, kinds_text);
+  return symo_fail(context, SYMO_E_NAME,
+                   "network layout: no kind of space '%.*s' (write KIND=GROUP with one of %s)",
+                   (int)(end - from), from, kinds_text);
 }
 
 /* A list has '=' outside of brackets. */

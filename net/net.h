@@ -183,7 +183,7 @@ symo_problem symo_net_problem(symo_net *net);
  * Losses, gradients and evaluations run over chunks of examples, in as many lanes as the pool has
  * threads, one BLAS thread each: a lane has a part of the examples, fixed by their number, and a
  * workspace of its own.  For one number of lanes and one size of chunks results are always the same
- * bits, and for any other the same up to rounding.  The first call takes the workspace (it may give
+ * bits, and for any other the same up to rounding.  The first call allocates the workspace (it may give
  * SYMO_E_MEMORY); later ones allocate nothing.  All else runs in one lane, with as many BLAS
  * threads as there are, and takes what it needs in the same way. */
 
@@ -202,11 +202,11 @@ typedef struct symo_net_lanes {
   size_t examples; /* in a chunk */
   int lanes;
   bool recompute;
-  double bytes; /* of all lanes, taken or not yet */
+  double bytes; /* of all lanes, allocated or not yet */
 } symo_net_lanes;
 symo_net_lanes symo_net_get_lanes(const symo_net *net);
 
-/* Bytes of a network and its lanes before anything of it is taken, data not counted, with chunks of
+/* Bytes of a network and its lanes before anything of it is allocated, data not counted, with chunks of
  * the size that it finds best; NaN where there is no such network. */
 double symo_net_bytes(const symo_net_spec *spec, int threads, bool recompute);
 

@@ -1,15 +1,14 @@
-/* Sizes, segments, and where buffers lie.
+/* The workspace of a network: chunk sizes, segments, the places of buffers, and their allocation.
  *
- * A chunk of losses and gradients is small, so that what one operation leaves is still in a
- * second-level cache when the next takes it; yet gemm wants some hundred rows.  Cotangents live from
- * the node that writes them to that which reads them and share memory otherwise, and so do values
- * that the way back does not need; with recomputation the values inside the segments do too (Chen
- * et al. 2016, arXiv 1604.06174): kept is what passes from one to another.
+ * A chunk of losses and gradients is small enough for a second-level cache to hold what one
+ * operation writes until the next reads it, and large enough to give gemm some hundred rows.  A
+ * cotangent lives from the node that writes it to the node that reads it.  Buffers whose lives do
+ * not overlap share memory; so do values that backward does not read.  With recomputation (Chen et
+ * al. 2016, arXiv 1604.06174) only the values that pass from one segment to the next are kept.
  *
- * Products for k directions stream over [n, k, width] arrays a few times between gemms, so n k
- * width is chosen to stay in such a cache too.  The dense Hessian takes more examples at a time
- * than would be best for that, since it adds a product to a matrix too large for any cache once per
- * chunk. */
+ * Products for k directions read [n, k, width] arrays a few times between gemms, so n k width is
+ * chosen to stay in that cache too.  The dense Hessian takes larger chunks: once per chunk it adds a
+ * product to a matrix that no cache holds. */
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
