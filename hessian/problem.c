@@ -1,13 +1,54 @@
-/* Dense second-order matrices of a caller's problem, by products with blocks of unit vectors. */
+/* The functions of a caller's problem, and its dense second-order matrices by products with blocks of
+ * unit vectors. */
 #include "hessian/problem.h"
 
 #include <stdint.h>
 #include <string.h>
 
 #include "core/alloc.h"
+#include "core/context.h"
 #include "core/error.h"
 #include "core/linalg.h"
 #include "core/text.h"
+
+/* ---- calls: what to say when a function fails without a word ---- */
+
+static symo_status pass_on(const problem_call *call, size_t failures, symo_status status,
+                           const char *what) {
+  const char *name = call->problem->name;
+  if (status == SYMO_OK || symo_context_failures(call->context) != failures) return status;
+  return symo_fail(call->context, status, "%s: the %s of %s ended with %s (%s)", call->where, what,
+                   name == NULL ? "the problem" : name, symo_status_name(status),
+                   symo_strerror(status));
+}
+
+symo_status symo_problem_call_loss(const problem_call *call, double *loss) {
+  const size_t failures = symo_context_failures(call->context);
+  return pass_on(call, failures, call->problem->loss(call->problem->self, call->theta, loss),
+                 "loss");
+}
+
+symo_status symo_problem_call_gradient(const problem_call *call, double *loss, void *grad) {
+  const size_t failures = symo_context_failures(call->context);
+  return pass_on(call, failures,
+                 call->problem->gradient(call->problem->self, call->theta, loss, grad), "gradient");
+}
+
+symo_status symo_problem_call_product(const problem_call *call, bool ggn, size_t k, const void *v,
+                                      void *out) {
+  const symo_problem *p = call->problem;
+  const size_t failures = symo_context_failures(call->context);
+  return pass_on(call, failures, (ggn ? p->ggn : p->hvp)(p->self, call->theta, k, v, out),
+                 ggn ? "Gauss-Newton product" : "Hessian product");
+}
+
+static symo_status call_hessian(const problem_call *call, double *hessian) {
+  const size_t failures = symo_context_failures(call->context);
+  return pass_on(call, failures, call->problem->hessian(call->problem->self, call->theta, hessian),
+                 "Hessian");
+}
+
+/* ---- dense matrices ---- */
 
 enum { DIRECTIONS = 64 };
 
@@ -97,7 +138,7 @@ symo_status symo_problem_hessian(symo_context *context, const symo_problem *prob
   const problem_call call = {context, "problem_hessian", problem, theta};
   if (status != SYMO_OK) return status;
   if (problem->hessian != NULL) {
-    status = symo_problem_call_hessian(&call, hessian);
+    status = call_hessian(&call, hessian);
   } else if (problem->hvp != NULL) {
     status = by_products(context, problem, "problem_hessian", false, theta, hessian);
   } else {

@@ -19,6 +19,5 @@ symo_status symo_problem_call_gradient(const problem_call *call, double *loss, v
 /* With the Hessian, or with the Gauss-Newton matrix. */
 symo_status symo_problem_call_product(const problem_call *call, bool ggn, size_t k, const void *v,
                                       void *out);
-symo_status symo_problem_call_hessian(const problem_call *call, double *hessian);
 
 #endif

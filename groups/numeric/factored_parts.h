@@ -5,8 +5,7 @@
 #include "groups/numeric/irreps.h"
 
 /* The parts of symo_factored_create: the irreps of R^d and the elements on them (factored.c), random
- * maps (factored_draw.c), cells and what they are (factored_pairs.c), and the transform
- * (factored_lanes.c). */
+ * maps, cells and what they are (factored_pairs.c), and the transform (factored_lanes.c). */
 
 typedef struct factor { /* an irrep of R^d; number 0, the trivial one, may have no copies */
   size_t n, type, copies;
@@ -63,15 +62,6 @@ typedef struct factoring {
 
 /* All cells of all pairs, and the irreps known in the end. */
 symo_status symo_factored_split(factoring *b);
-
-/* A random map from V_l (x) V_m to V_j (x) V_k that commutes with the group, [n_j n_k, n_l n_m];
- * work: as large, twice.  SYMO_NO_CONVERGENCE. */
-symo_status symo_factored_draw(const factoring *b, size_t draw, size_t j, size_t k, size_t l,
-                               size_t m, double *out, double *work);
-
-/* y = element on `count` tensors [n_j, n_k]; work: as large. */
-void symo_factored_act(const factoring *b, size_t element, size_t j, size_t k, size_t count,
-                       const double *x, double *y, double *work);
 
 /* Rows of q [n, n] that bring the units [type - 1, n, n] to the form of symo_unit_row. */
 void symo_factored_standard(size_t n, size_t type, const double *units, double *q);
