@@ -94,7 +94,8 @@ TEST_SRC := $(filter-out $(SUPPORT_SRC),$(sort $(foreach d,$(TEST_DIRS),$(wildca
 HEADERS  := $(sort $(wildcard include/symo/*.h))
 DATA     := $(sort $(wildcard experiments/data/files/*))
 OUR_CODE := $(sort $(LIB_SRC) $(CMD_SRC) $(TEST_SRC) $(SUPPORT_SRC) $(EXAMPLE_SRC) $(HEADERS) \
-  $(foreach d,$(LIB_DIRS) $(CMD_DIRS) tests,$(wildcard $(d)/*.h $(d)/*/*.h $(d)/*/*/*.h)))
+  $(foreach d,$(LIB_DIRS) $(CMD_DIRS) tests,$(wildcard $(d)/*.h $(d)/*/*.h $(d)/*/*/*.h \
+  $(d)/*.inc $(d)/*/*.inc)))
 
 OBJ      := $(BUILD)/obj
 LIB_OBJ  := $(LIB_SRC:%.c=$(OBJ)/%.o)

@@ -198,32 +198,11 @@ double symo_rank_tolerance(symo_dtype dtype, size_t n) {
 /* x * 0 is NaN where x is not finite: in lanes, so that sums are wide ones, all else being zero. */
 enum { ZERO_LANES = 64 };
 
-SYMO_VECTOR static bool all_finite_f64(size_t n, const double *x) {
-  double zero[ZERO_LANES] = {0}, sum = 0;
-  size_t i = 0;
-  for (; i + ZERO_LANES <= n; i += ZERO_LANES) {
-    SYMO_ENTRIES
-    for (size_t l = 0; l < ZERO_LANES; l++) zero[l] += x[i + l] * 0;
-  }
-  for (; i < n; i++) sum += x[i] * 0;
-  for (size_t l = 0; l < ZERO_LANES; l++) sum += zero[l];
-  return sum == 0;
-}
-
-SYMO_VECTOR static bool all_finite_f32(size_t n, const float *x) {
-  float zero[ZERO_LANES] = {0}, sum = 0;
-  size_t i = 0;
-  for (; i + ZERO_LANES <= n; i += ZERO_LANES) {
-    SYMO_ENTRIES
-    for (size_t l = 0; l < ZERO_LANES; l++) zero[l] += x[i + l] * 0;
-  }
-  for (; i < n; i++) sum += x[i] * 0;
-  for (size_t l = 0; l < ZERO_LANES; l++) sum += zero[l];
-  return sum == 0;
-}
+#define SYMO_KERNELS "core/linalg_kernels.inc"
+#include "core/real.h"
 
 bool symo_all_finite(symo_dtype dtype, size_t n, const void *x) {
-  return dtype == SYMO_F32 ? all_finite_f32(n, x) : all_finite_f64(n, x);
+  return SYMO_BY_TYPE(dtype, all_finite, n, x);
 }
 
 void symo_symmetrize(symo_dtype dtype, size_t n, void *a) {

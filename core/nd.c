@@ -205,55 +205,18 @@ static void run_tiles(symo_dtype dtype, const nest *f, int axis, void *const *p,
 
 /* ---- kernels: p = sources, then destination ---- */
 
-static void axpy_f64(size_t n, double alpha, const void *const *p, const ptrdiff_t *s) {
-  const double *x = p[0];
-  double *y = (double *)(uintptr_t)p[1];
-  if (s[1] == 0) {
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) sum += x[(ptrdiff_t)i * s[0]];
-    *y += alpha * sum;
-  } else if (s[0] == 1 && s[1] == 1) {
-    for (size_t i = 0; i < n; i++) y[i] += alpha * x[i];
-  } else {
-    for (size_t i = 0; i < n; i++) y[(ptrdiff_t)i * s[1]] += alpha * x[(ptrdiff_t)i * s[0]];
-  }
-}
+/* Lanes make both reductions vectorise without reassociation: the largest |x|, which NaN leaves
+ * alone, and a sum of x * 0, which NaN and infinity turn into NaN.  The "destination" is a
+ * max_abs_state. */
+enum { LANES = 16 };
 
-static void axpy_f32(size_t n, double alpha, const void *const *p, const ptrdiff_t *s) {
-  const float *x = p[0];
-  float *y = (float *)(uintptr_t)p[1];
-  float a = (float)alpha;
-  if (s[1] == 0) {
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) sum += (double)x[(ptrdiff_t)i * s[0]];
-    *y += (float)(alpha * sum);
-  } else if (s[0] == 1 && s[1] == 1) {
-    for (size_t i = 0; i < n; i++) y[i] += a * x[i];
-  } else {
-    for (size_t i = 0; i < n; i++) y[(ptrdiff_t)i * s[1]] += a * x[(ptrdiff_t)i * s[0]];
-  }
-}
+typedef struct max_abs_state {
+  double largest;
+  bool finite;
+} max_abs_state;
 
-static void copy_f64(size_t n, double alpha, const void *const *p, const ptrdiff_t *s) {
-  const double *x = p[0];
-  double *y = (double *)(uintptr_t)p[1];
-  if (s[0] == 1 && s[1] == 1) {
-    for (size_t i = 0; i < n; i++) y[i] = alpha * x[i];
-  } else {
-    for (size_t i = 0; i < n; i++) y[(ptrdiff_t)i * s[1]] = alpha * x[(ptrdiff_t)i * s[0]];
-  }
-}
-
-static void copy_f32(size_t n, double alpha, const void *const *p, const ptrdiff_t *s) {
-  const float *x = p[0];
-  float *y = (float *)(uintptr_t)p[1];
-  float a = (float)alpha;
-  if (s[0] == 1 && s[1] == 1) {
-    for (size_t i = 0; i < n; i++) y[i] = a * x[i];
-  } else {
-    for (size_t i = 0; i < n; i++) y[(ptrdiff_t)i * s[1]] = a * x[(ptrdiff_t)i * s[0]];
-  }
-}
+#define SYMO_KERNELS "core/nd_kernels.inc"
+#include "core/real.h"
 
 /* By a factor in float64, which holds the products of float32 without rounding. */
 static void shift_f32(size_t n, double alpha, const void *const *p, const ptrdiff_t *s) {
@@ -261,25 +224,6 @@ static void shift_f32(size_t n, double alpha, const void *const *p, const ptrdif
   float *y = (float *)(uintptr_t)p[1];
   for (size_t i = 0; i < n; i++)
     y[(ptrdiff_t)i * s[1]] = (float)(alpha * (double)x[(ptrdiff_t)i * s[0]]);
-}
-
-static void mul_f64(size_t n, double alpha, const void *const *p, const ptrdiff_t *s) {
-  const double *x = p[0], *y = p[1];
-  double *z = (double *)(uintptr_t)p[2];
-  for (size_t i = 0; i < n; i++) {
-    ptrdiff_t j = (ptrdiff_t)i;
-    z[j * s[2]] += alpha * x[j * s[0]] * y[j * s[1]];
-  }
-}
-
-static void mul_f32(size_t n, double alpha, const void *const *p, const ptrdiff_t *s) {
-  const float *x = p[0], *y = p[1];
-  float *z = (float *)(uintptr_t)p[2];
-  float a = (float)alpha;
-  for (size_t i = 0; i < n; i++) {
-    ptrdiff_t j = (ptrdiff_t)i;
-    z[j * s[2]] += a * x[j * s[0]] * y[j * s[1]];
-  }
 }
 
 static void run(int operands, const symo_nd *x, double alpha, kernel f32, kernel f64) {
@@ -334,64 +278,6 @@ void symo_nd_fill(double value, symo_nd dst) {
   src.p = &one;
   for (int i = 0; i < src.nd; i++) src.s[i] = 0;
   symo_nd_copy(1, src, dst);
-}
-
-/* Lanes make both reductions vectorise without reassociation: the largest |x|, which NaN leaves
- * alone, and a sum of x * 0, which NaN and infinity turn into NaN.  The "destination" is a
- * max_abs_state. */
-enum { LANES = 16 };
-
-typedef struct max_abs_state {
-  double largest;
-  bool finite;
-} max_abs_state;
-
-static void max_abs_f64(size_t n, double alpha, const void *const *p, const ptrdiff_t *s) {
-  const double *x = p[0];
-  double most[LANES] = {0}, zero[LANES] = {0};
-  max_abs_state *state = (max_abs_state *)(uintptr_t)p[1];
-  size_t i = 0;
-  (void)alpha;
-  assert(x != NULL && state != NULL);
-  for (; s[0] == 1 && i + LANES <= n; i += LANES)
-    for (size_t k = 0; k < LANES; k++) {
-      double v = fabs(x[i + k]);
-      most[k] = v > most[k] ? v : most[k];
-      zero[k] += v * 0;
-    }
-  for (; i < n; i++) {
-    double v = fabs(x[(ptrdiff_t)i * s[0]]);
-    most[0] = v > most[0] ? v : most[0];
-    zero[0] += v * 0;
-  }
-  for (size_t k = 0; k < LANES; k++) {
-    state->largest = most[k] > state->largest ? most[k] : state->largest;
-    state->finite = state->finite && zero[k] == 0;
-  }
-}
-
-static void max_abs_f32(size_t n, double alpha, const void *const *p, const ptrdiff_t *s) {
-  const float *x = p[0];
-  float most[LANES] = {0}, zero[LANES] = {0};
-  max_abs_state *state = (max_abs_state *)(uintptr_t)p[1];
-  size_t i = 0;
-  (void)alpha;
-  assert(x != NULL && state != NULL);
-  for (; s[0] == 1 && i + LANES <= n; i += LANES)
-    for (size_t k = 0; k < LANES; k++) {
-      float v = fabsf(x[i + k]);
-      most[k] = v > most[k] ? v : most[k];
-      zero[k] += v * 0;
-    }
-  for (; i < n; i++) {
-    float v = fabsf(x[(ptrdiff_t)i * s[0]]);
-    most[0] = v > most[0] ? v : most[0];
-    zero[0] += v * 0;
-  }
-  for (size_t k = 0; k < LANES; k++) {
-    state->largest = (double)most[k] > state->largest ? (double)most[k] : state->largest;
-    state->finite = state->finite && zero[k] == 0;
-  }
 }
 
 double symo_nd_max_abs(symo_nd x) {

@@ -28,26 +28,8 @@ static uint32_t bits(uint32_t place, uint32_t low, uint32_t high) {
   return x ^ x >> 15;
 }
 
-/* Row of `count` numbers whose first has the place `place`, the same for k directions. */
-SYMO_VECTOR static void row_f64(size_t count, size_t k, uint32_t place, uint64_t key, double rate,
-                                const double *from, double *to) {
-  const uint32_t low = (uint32_t)key, high = (uint32_t)(key >> 32);
-  const uint32_t limit = (uint32_t)(rate * 4294967296.0);
-  const double scale = 1.0 / (1.0 - rate);
-  for (size_t s = 0; s < k; s++, from += count, to += count)
-    for (size_t i = 0; i < count; i++)
-      to[i] = bits(place + (uint32_t)i, low, high) >= limit ? scale * from[i] : 0.0;
-}
-
-SYMO_VECTOR static void row_f32(size_t count, size_t k, uint32_t place, uint64_t key, double rate,
-                                const float *from, float *to) {
-  const uint32_t low = (uint32_t)key, high = (uint32_t)(key >> 32);
-  const uint32_t limit = (uint32_t)(rate * 4294967296.0);
-  const float scale = (float)(1.0 / (1.0 - rate));
-  for (size_t s = 0; s < k; s++, from += count, to += count)
-    for (size_t i = 0; i < count; i++)
-      to[i] = bits(place + (uint32_t)i, low, high) >= limit ? scale * from[i] : 0.0f;
-}
+#define SYMO_KERNELS "net/dropout.inc"
+#include "core/real.h"
 
 static void apply(const symo_node *node, const symo_pass *pass, size_t k, const void *from,
                   void *to) {
@@ -62,10 +44,7 @@ static void apply(const symo_node *node, const symo_pass *pass, size_t k, const 
       const ptrdiff_t at = (ptrdiff_t)((p * pass->n + r) * k * w);
       const void *x = symo_at(pass->dtype, from, at);
       void *y = symo_at(pass->dtype, to, at);
-      if (pass->dtype == SYMO_F64)
-        row_f64(w, k, (uint32_t)(p * w), key, node->rate, x, y);
-      else
-        row_f32(w, k, (uint32_t)(p * w), key, node->rate, x, y);
+      SYMO_BY_TYPE(pass->dtype, row, w, k, (uint32_t)(p * w), key, node->rate, x, y);
     }
   }
 }

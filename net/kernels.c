@@ -9,7 +9,7 @@
 #include "core/vector.h"
 #include "net/vecmath.h"
 
-enum { LANES = 8 };
+enum { LANES = 8, ANY_BLOCK = 512 };
 
 /* ---- activations ---- */
 
@@ -117,71 +117,21 @@ void symo_kernel_activation(symo_dtype dtype, symo_activation activation, size_t
 
 /* ---- products by a factor per example ---- */
 
-SYMO_VECTOR static void scale_f64(size_t n, size_t k, size_t w, const double *d, const double *x,
-                                  double *out) {
-  for (size_t r = 0; r < n; r++, d += w)
-    for (size_t s = 0; s < k; s++, x += w, out += w) {
-      SYMO_ENTRIES
-      for (size_t i = 0; i < w; i++) out[i] = d[i] * x[i];
-    }
-}
-
-SYMO_VECTOR static void scale_f32(size_t n, size_t k, size_t w, const float *d, const float *x,
-                                  float *out) {
-  for (size_t r = 0; r < n; r++, d += w)
-    for (size_t s = 0; s < k; s++, x += w, out += w) {
-      SYMO_ENTRIES
-      for (size_t i = 0; i < w; i++) out[i] = d[i] * x[i];
-    }
-}
+#define SYMO_KERNELS "net/kernels.inc"
+#include "core/real.h"
 
 void symo_kernel_scale(symo_dtype dtype, size_t n, size_t k, size_t w, const void *d, const void *x,
                        void *out) {
-  if (dtype == SYMO_F64)
-    scale_f64(n, k, w, d, x, out);
-  else
-    scale_f32(n, k, w, d, x, out);
-}
-
-SYMO_VECTOR static void curve_f64(size_t n, size_t k, size_t w, const double *restrict d,
-                                  const double *restrict c, const double *restrict t,
-                                  double *restrict out) {
-  for (size_t r = 0; r < n; r++, d += w, c += w)
-    for (size_t s = 0; s < k; s++, t += w, out += w)
-      for (size_t i = 0; i < w; i++) out[i] += d[i] * c[i] * t[i];
-}
-
-SYMO_VECTOR static void curve_f32(size_t n, size_t k, size_t w, const float *restrict d,
-                                  const float *restrict c, const float *restrict t,
-                                  float *restrict out) {
-  for (size_t r = 0; r < n; r++, d += w, c += w)
-    for (size_t s = 0; s < k; s++, t += w, out += w)
-      for (size_t i = 0; i < w; i++) out[i] += d[i] * c[i] * t[i];
+  SYMO_BY_TYPE(dtype, scale, n, k, w, d, x, out);
 }
 
 void symo_kernel_curve(symo_dtype dtype, size_t n, size_t k, size_t w, const void *d, const void *c,
                        const void *t, void *out) {
-  if (dtype == SYMO_F64)
-    curve_f64(n, k, w, d, c, t, out);
-  else
-    curve_f32(n, k, w, d, c, t, out);
-}
-
-SYMO_VECTOR static void add_f64(size_t count, const double *x, const double *y, double *out) {
-  SYMO_ENTRIES
-  for (size_t i = 0; i < count; i++) out[i] = x[i] + y[i];
-}
-
-SYMO_VECTOR static void add_f32(size_t count, const float *x, const float *y, float *out) {
-  SYMO_ENTRIES
-  for (size_t i = 0; i < count; i++) out[i] = x[i] + y[i];
+  SYMO_BY_TYPE(dtype, curve, n, k, w, d, c, t, out);
 }
 
 void symo_kernel_add(symo_dtype dtype, size_t count, const void *x, const void *y, void *out) {
-  if (dtype == SYMO_F64)
-    add_f64(count, x, y, out);
-  else
-    add_f32(count, x, y, out);
+  SYMO_BY_TYPE(dtype, add, count, x, y, out);
 }
 
 /* ---- rows ---- */
@@ -191,95 +141,19 @@ void symo_kernel_fill_rows(symo_dtype dtype, size_t n, size_t w, const void *row
   for (size_t r = 0; r < n; r++) memcpy((char *)x + r * bytes, row, bytes);
 }
 
-SYMO_VECTOR static void add_row_f64(size_t n, size_t w, const double *restrict row,
-                                    double *restrict x) {
-  for (size_t r = 0; r < n; r++, x += w)
-    for (size_t i = 0; i < w; i++) x[i] += row[i];
-}
-
-SYMO_VECTOR static void add_row_f32(size_t n, size_t w, const float *restrict row,
-                                    float *restrict x) {
-  for (size_t r = 0; r < n; r++, x += w)
-    for (size_t i = 0; i < w; i++) x[i] += row[i];
-}
-
 void symo_kernel_add_row(symo_dtype dtype, size_t n, size_t w, const void *row, void *x) {
-  if (dtype == SYMO_F64)
-    add_row_f64(n, w, row, x);
-  else
-    add_row_f32(n, w, row, x);
-}
-
-/* Four rows at a time, as the sum goes through memory. */
-SYMO_VECTOR static void sum_rows_f64(size_t n, size_t w, const double *restrict x,
-                                     double *restrict sum) {
-  size_t r = 0;
-  for (; r + 4 <= n; r += 4, x += 4 * w)
-    for (size_t i = 0; i < w; i++) sum[i] += (x[i] + x[w + i]) + (x[2 * w + i] + x[3 * w + i]);
-  for (; r < n; r++, x += w)
-    for (size_t i = 0; i < w; i++) sum[i] += x[i];
-}
-
-SYMO_VECTOR static void sum_rows_f32(size_t n, size_t w, const float *restrict x,
-                                     float *restrict sum) {
-  size_t r = 0;
-  for (; r + 4 <= n; r += 4, x += 4 * w)
-    for (size_t i = 0; i < w; i++) sum[i] += (x[i] + x[w + i]) + (x[2 * w + i] + x[3 * w + i]);
-  for (; r < n; r++, x += w)
-    for (size_t i = 0; i < w; i++) sum[i] += x[i];
+  SYMO_BY_TYPE(dtype, add_row, n, w, row, x);
 }
 
 void symo_kernel_sum_rows(symo_dtype dtype, size_t n, size_t w, const void *x, void *sum) {
-  if (dtype == SYMO_F64)
-    sum_rows_f64(n, w, x, sum);
-  else
-    sum_rows_f32(n, w, x, sum);
+  SYMO_BY_TYPE(dtype, sum_rows, n, w, x, sum);
 }
 
 /* ---- losses ---- */
 
-SYMO_VECTOR static double residual_f64(size_t count, const double *f, const double *y,
-                                       double *delta) {
-  double lane[LANES] = {0}, sum = 0.0;
-  size_t i = 0;
-  for (; i + LANES <= count; i += LANES) {
-    SYMO_LANES
-    for (size_t l = 0; l < LANES; l++) {
-      const double e = f[i + l] - y[i + l];
-      lane[l] += e * e;
-    }
-  }
-  for (; i < count; i++) sum += (f[i] - y[i]) * (f[i] - y[i]);
-  for (size_t l = 0; l < LANES; l++) sum += lane[l];
-  if (delta != NULL) {
-    SYMO_ENTRIES
-    for (i = 0; i < count; i++) delta[i] = f[i] - y[i];
-  }
-  return sum;
-}
-
-SYMO_VECTOR static double residual_f32(size_t count, const float *f, const float *y, float *delta) {
-  double lane[LANES] = {0}, sum = 0.0;
-  size_t i = 0;
-  for (; i + LANES <= count; i += LANES) {
-    SYMO_LANES
-    for (size_t l = 0; l < LANES; l++) {
-      const float e = f[i + l] - y[i + l];
-      lane[l] += (double)e * (double)e;
-    }
-  }
-  for (; i < count; i++) sum += (double)(f[i] - y[i]) * (double)(f[i] - y[i]);
-  for (size_t l = 0; l < LANES; l++) sum += lane[l];
-  if (delta != NULL) {
-    SYMO_ENTRIES
-    for (i = 0; i < count; i++) delta[i] = f[i] - y[i];
-  }
-  return sum;
-}
-
 double symo_kernel_residual(symo_dtype dtype, size_t count, const void *f, const void *y,
                             void *delta) {
-  return dtype == SYMO_F64 ? residual_f64(count, f, y, delta) : residual_f32(count, f, y, delta);
+  return SYMO_BY_TYPE(dtype, residual, count, f, y, delta);
 }
 
 static double softmax_f64(size_t w, const double *f, const double *y, double *p) {
@@ -381,10 +255,7 @@ SYMO_VECTOR static void softmax_curve_f32(size_t n, size_t k, size_t w, const fl
 
 void symo_kernel_softmax_curve(symo_dtype dtype, size_t n, size_t k, size_t w, const void *p,
                                const void *t, void *out) {
-  if (dtype == SYMO_F64)
-    softmax_curve_f64(n, k, w, p, t, out);
-  else
-    softmax_curve_f32(n, k, w, p, t, out);
+  SYMO_BY_TYPE(dtype, softmax_curve, n, k, w, p, t, out);
 }
 
 /* ---- conversions ---- */
@@ -403,29 +274,6 @@ void symo_kernel_to_double(symo_dtype dtype, size_t count, const void *x, double
     for (size_t i = 0; i < count; i++) out[i] = (double)((const float *)x)[i];
 }
 
-/* In blocks without a way out in between, which the compiler would have to keep to. */
-enum { ANY_BLOCK = 512 };
-
-SYMO_VECTOR static bool any_f64(size_t count, const double *x) {
-  for (size_t from = 0; from < count; from += ANY_BLOCK) {
-    const size_t end = count - from < ANY_BLOCK ? count : from + ANY_BLOCK;
-    unsigned some = 0;
-    for (size_t i = from; i < end; i++) some |= x[i] != 0.0;
-    if (some != 0) return true;
-  }
-  return false;
-}
-
-SYMO_VECTOR static bool any_f32(size_t count, const float *x) {
-  for (size_t from = 0; from < count; from += ANY_BLOCK) {
-    const size_t end = count - from < ANY_BLOCK ? count : from + ANY_BLOCK;
-    unsigned some = 0;
-    for (size_t i = from; i < end; i++) some |= x[i] != 0.0f;
-    if (some != 0) return true;
-  }
-  return false;
-}
-
 bool symo_kernel_any(symo_dtype dtype, size_t count, const void *x) {
-  return dtype == SYMO_F64 ? any_f64(count, x) : any_f32(count, x);
+  return SYMO_BY_TYPE(dtype, any, count, x);
 }

@@ -69,242 +69,32 @@ SYMO_INLINE double exp_f64(double x) {
   return power.number;
 }
 
-/* ---- float32 ---- */
+/* Bits as integers, and the largest of them. */
+typedef int32_t bits_f32;
+typedef int64_t bits_f64;
+#define LARGEST_f32 INT32_MAX
+#define LARGEST_f64 INT64_MAX
 
-typedef union word_f32 {
-  float number;
-  int32_t bits;
-} word_f32;
-
-/* x, or 0: without a branch, which would keep loops narrow. */
-SYMO_INLINE float only_f32(bool choice, float x) {
-  word_f32 now = {.number = x};
-  now.bits &= -(int32_t)choice;
-  return now.number;
-}
-
-/* In numbers of the same order as those of the bits, which the compiler may take in any order.  A
- * NaN is passed over, or is the largest. */
-SYMO_INLINE float most_f32(uint32_t count, uint32_t end, const float *x) {
-  int32_t most = INT32_MIN;
-  for (uint32_t j = 0; j < end; j++) {
-    const word_f32 now = {.number = x[j]};
-    const int32_t key = now.bits ^ ((now.bits >> 31) & INT32_MAX);
-    const int32_t seen = j < count ? key : INT32_MIN;
-    most = seen > most ? seen : most;
-  }
-  const word_f32 top = {.bits = most ^ ((most >> 31) & INT32_MAX)};
-  return top.number;
-}
-
-/* Halves upon halves: one after the other they would wait for each other. */
-SYMO_INLINE float sum_of_f32(float *lane) {
-  for (size_t l = 0; l < 8; l++) lane[l] += lane[l + 8];
-  for (size_t l = 0; l < 4; l++) lane[l] += lane[l + 4];
-  return (lane[0] + lane[2]) + (lane[1] + lane[3]);
-}
-
-SYMO_INLINE void clear_f32(uint32_t from, size_t to, float *x) {
-  if (from < to) memset(x + from, 0, (to - from) * sizeof *x);
-}
-
-SYMO_VECTOR static void softmax_f32(const symo_attention_rows *at, float *s, float *lse,
-                                    float *sums) {
-  for (size_t i = 0; i < at->rows; i++, s += at->ld) {
-    const uint32_t count = seen(at, i), end = roomy(count);
-    const float top = most_f32(count, end, s);
-    float sum[LANES] = {0};
-    SYMO_ENTRIES
-    for (uint32_t j = 0; j < end; j++) s[j] = only_f32(j < count, exp_f32(s[j] - top));
-    for (uint32_t j = 0; j < end; j += LANES)
-      for (size_t l = 0; l < LANES; l++) sum[l] += s[j + l];
-    clear_f32(end, at->columns, s);
-    lse[i] = top;
-    sums[i] = sum_of_f32(sum);
-  }
-  for (size_t i = 0; i < at->rows; i++) lse[i] += logf(sums[i]);
-}
-
-SYMO_VECTOR static void weights_f32(const symo_attention_rows *at, const float *lse, float *s) {
-  for (size_t i = 0; i < at->rows; i++, s += at->ld) {
-    const uint32_t count = seen(at, i), end = roomy(count);
-    const float shift = lse[i];
-    SYMO_ENTRIES
-    for (uint32_t j = 0; j < end; j++) s[j] = only_f32(j < count, exp_f32(s[j] - shift));
-    clear_f32(end, at->columns, s);
-  }
-}
-
-SYMO_VECTOR static void slope_f32(const symo_attention_rows *at, const float *p, const float *r,
-                                  float *x) {
-  for (size_t i = 0; i < at->rows; i++, p += at->ld, x += at->ld) {
-    const uint32_t count = seen(at, i), end = roomy(count);
-    const float mean = r[i];
-    SYMO_ENTRIES
-    for (uint32_t j = 0; j < end; j++) x[j] = only_f32(j < count, p[j] * (x[j] - mean));
-    clear_f32(end, at->columns, x);
-  }
-}
-
-SYMO_VECTOR static void mean_f32(const symo_attention_rows *at, const float *p, const float *x,
-                                 float *sums) {
-  for (size_t i = 0; i < at->rows; i++, p += at->ld, x += at->ld) {
-    const uint32_t count = seen(at, i), even = count / LANES * LANES;
-    float sum[LANES] = {0};
-    for (uint32_t j = 0; j < even; j += LANES)
-      for (size_t l = 0; l < LANES; l++) sum[l] += p[j + l] * x[j + l];
-    for (uint32_t j = even; j < count; j++) sum[j - even] += p[j] * x[j];
-    sums[i] += sum_of_f32(sum);
-  }
-}
-
-SYMO_VECTOR static void curve_f32(const symo_attention_rows *at, const float *p, const float *rp,
-                                  const float *r, const float *rr, const float *x, float *rx) {
-  for (size_t i = 0; i < at->rows; i++, p += at->ld, rp += at->ld, x += at->ld, rx += at->ld) {
-    const uint32_t count = seen(at, i), end = roomy(count);
-    const float mean = r[i], moved = rr[i];
-    SYMO_ENTRIES
-    for (uint32_t j = 0; j < end; j++)
-      rx[j] = only_f32(j < count, p[j] * (rx[j] - moved) + rp[j] * (x[j] - mean));
-    clear_f32(end, at->columns, rx);
-  }
-}
-
-/* ---- double32 ---- */
-
-typedef union word_f64 {
-  double number;
-  int64_t bits;
-} word_f64;
-
-/* x, or 0: without a branch, which would keep loops narrow. */
-SYMO_INLINE double only_f64(bool choice, double x) {
-  word_f64 now = {.number = x};
-  now.bits &= -(int64_t)choice;
-  return now.number;
-}
-
-/* In numbers of the same order as those of the bits, which the compiler may take in any order.  A
- * NaN is passed over, or is the largest. */
-SYMO_INLINE double most_f64(uint32_t count, uint32_t end, const double *x) {
-  int64_t most = INT64_MIN;
-  for (uint32_t j = 0; j < end; j++) {
-    const word_f64 now = {.number = x[j]};
-    const int64_t key = now.bits ^ ((now.bits >> 63) & INT64_MAX);
-    const int64_t seen = j < count ? key : INT64_MIN;
-    most = seen > most ? seen : most;
-  }
-  const word_f64 top = {.bits = most ^ ((most >> 63) & INT64_MAX)};
-  return top.number;
-}
-
-/* Halves upon halves: one after the other they would wait for each other. */
-SYMO_INLINE double sum_of_f64(double *lane) {
-  for (size_t l = 0; l < 8; l++) lane[l] += lane[l + 8];
-  for (size_t l = 0; l < 4; l++) lane[l] += lane[l + 4];
-  return (lane[0] + lane[2]) + (lane[1] + lane[3]);
-}
-
-SYMO_INLINE void clear_f64(uint32_t from, size_t to, double *x) {
-  if (from < to) memset(x + from, 0, (to - from) * sizeof *x);
-}
-
-SYMO_VECTOR static void softmax_f64(const symo_attention_rows *at, double *s, double *lse,
-                                    double *sums) {
-  for (size_t i = 0; i < at->rows; i++, s += at->ld) {
-    const uint32_t count = seen(at, i), end = roomy(count);
-    const double top = most_f64(count, end, s);
-    double sum[LANES] = {0};
-    SYMO_ENTRIES
-    for (uint32_t j = 0; j < end; j++) s[j] = only_f64(j < count, exp_f64(s[j] - top));
-    for (uint32_t j = 0; j < end; j += LANES)
-      for (size_t l = 0; l < LANES; l++) sum[l] += s[j + l];
-    clear_f64(end, at->columns, s);
-    lse[i] = top;
-    sums[i] = sum_of_f64(sum);
-  }
-  for (size_t i = 0; i < at->rows; i++) lse[i] += log(sums[i]);
-}
-
-SYMO_VECTOR static void weights_f64(const symo_attention_rows *at, const double *lse, double *s) {
-  for (size_t i = 0; i < at->rows; i++, s += at->ld) {
-    const uint32_t count = seen(at, i), end = roomy(count);
-    const double shift = lse[i];
-    SYMO_ENTRIES
-    for (uint32_t j = 0; j < end; j++) s[j] = only_f64(j < count, exp_f64(s[j] - shift));
-    clear_f64(end, at->columns, s);
-  }
-}
-
-SYMO_VECTOR static void slope_f64(const symo_attention_rows *at, const double *p, const double *r,
-                                  double *x) {
-  for (size_t i = 0; i < at->rows; i++, p += at->ld, x += at->ld) {
-    const uint32_t count = seen(at, i), end = roomy(count);
-    const double mean = r[i];
-    SYMO_ENTRIES
-    for (uint32_t j = 0; j < end; j++) x[j] = only_f64(j < count, p[j] * (x[j] - mean));
-    clear_f64(end, at->columns, x);
-  }
-}
-
-SYMO_VECTOR static void mean_f64(const symo_attention_rows *at, const double *p, const double *x,
-                                 double *sums) {
-  for (size_t i = 0; i < at->rows; i++, p += at->ld, x += at->ld) {
-    const uint32_t count = seen(at, i), even = count / LANES * LANES;
-    double sum[LANES] = {0};
-    for (uint32_t j = 0; j < even; j += LANES)
-      for (size_t l = 0; l < LANES; l++) sum[l] += p[j + l] * x[j + l];
-    for (uint32_t j = even; j < count; j++) sum[j - even] += p[j] * x[j];
-    sums[i] += sum_of_f64(sum);
-  }
-}
-
-SYMO_VECTOR static void curve_f64(const symo_attention_rows *at, const double *p, const double *rp,
-                                  const double *r, const double *rr, const double *x, double *rx) {
-  for (size_t i = 0; i < at->rows; i++, p += at->ld, rp += at->ld, x += at->ld, rx += at->ld) {
-    const uint32_t count = seen(at, i), end = roomy(count);
-    const double mean = r[i], moved = rr[i];
-    SYMO_ENTRIES
-    for (uint32_t j = 0; j < end; j++)
-      rx[j] = only_f64(j < count, p[j] * (rx[j] - moved) + rp[j] * (x[j] - mean));
-    clear_f64(end, at->columns, rx);
-  }
-}
-
-/* ---- either ---- */
+#define SYMO_KERNELS "net/attention/attention_rows.inc"
+#include "core/real.h"
 
 void symo_attention_softmax(const symo_attention_rows *at, void *s, void *lse, void *sum) {
-  if (at->dtype == SYMO_F64)
-    softmax_f64(at, s, lse, sum);
-  else
-    softmax_f32(at, s, lse, sum);
+  SYMO_BY_TYPE(at->dtype, softmax, at, s, lse, sum);
 }
 
 void symo_attention_weights(const symo_attention_rows *at, const void *lse, void *s) {
-  if (at->dtype == SYMO_F64)
-    weights_f64(at, lse, s);
-  else
-    weights_f32(at, lse, s);
+  SYMO_BY_TYPE(at->dtype, weights, at, lse, s);
 }
 
 void symo_attention_slope(const symo_attention_rows *at, const void *p, const void *r, void *da) {
-  if (at->dtype == SYMO_F64)
-    slope_f64(at, p, r, da);
-  else
-    slope_f32(at, p, r, da);
+  SYMO_BY_TYPE(at->dtype, slope, at, p, r, da);
 }
 
 void symo_attention_mean(const symo_attention_rows *at, const void *p, const void *t, void *sum) {
-  if (at->dtype == SYMO_F64)
-    mean_f64(at, p, t, sum);
-  else
-    mean_f32(at, p, t, sum);
+  SYMO_BY_TYPE(at->dtype, mean, at, p, t, sum);
 }
 
 void symo_attention_curve(const symo_attention_rows *at, const void *p, const void *rp,
                           const void *r, const void *rr, const void *da, void *rda) {
-  if (at->dtype == SYMO_F64)
-    curve_f64(at, p, rp, r, rr, da, rda);
-  else
-    curve_f32(at, p, rp, r, rr, da, rda);
+  SYMO_BY_TYPE(at->dtype, curve, at, p, rp, r, rr, da, rda);
 }

@@ -111,19 +111,8 @@ static inline uint32_t hash(uint32_t a, uint32_t b, uint32_t key) {
   return x ^ (x >> 16);
 }
 
-SYMO_VECTOR static void drop_f32(uint64_t row, uint32_t threshold, float scale, size_t first,
-                                 size_t count, float *x) {
-  const uint32_t a = (uint32_t)row, b = (uint32_t)(row >> 32), start = (uint32_t)first;
-  for (uint32_t j = 0; j < (uint32_t)count; j++)
-    x[j] *= hash(a, b, start + j) < threshold ? 0.0f : scale;
-}
-
-SYMO_VECTOR static void drop_f64(uint64_t row, uint32_t threshold, double scale, size_t first,
-                                 size_t count, double *x) {
-  const uint32_t a = (uint32_t)row, b = (uint32_t)(row >> 32), start = (uint32_t)first;
-  for (uint32_t j = 0; j < (uint32_t)count; j++)
-    x[j] *= hash(a, b, start + j) < threshold ? 0.0 : scale;
-}
+#define SYMO_KERNELS "net/attention/attention_unit.inc"
+#include "core/real.h"
 
 void symo_attention_drop_rows(const symo_attention_unit *unit, const symo_attention_rows *at,
                               void *x) {
@@ -133,9 +122,6 @@ void symo_attention_drop_rows(const symo_attention_unit *unit, const symo_attent
     const uint64_t row = symo_hash_join(drop->key, at->query + i);
     void *to = symo_at(at->dtype, x, (ptrdiff_t)(i * at->ld));
     const size_t count = symo_attention_seen(at, i);
-    if (at->dtype == SYMO_F64)
-      drop_f64(row, drop->threshold, drop->scale, at->key, count, to);
-    else
-      drop_f32(row, drop->threshold, (float)drop->scale, at->key, count, to);
+    SYMO_BY_TYPE(at->dtype, drop, row, drop->threshold, drop->scale, at->key, count, to);
   }
 }

@@ -53,25 +53,8 @@ static moment_rule rule_of(const per_axis *p, double s) {
 
 static double root_of(double v, double half) { return half == 0.5 ? sqrt(v) : pow(v, half); }
 
-/* g becomes the step. */
-static void moments_f64(const moment_rule *r, size_t n, double *g, double *m, double *v) {
-  for (size_t i = 0; i < n; i++) {
-    m[i] = r->b1 * m[i] + r->w1 * g[i];
-    v[i] = r->b2 * v[i] + r->w2 * g[i] * g[i];
-    double below = root_of(v[i], r->half) + r->eps;
-    g[i] = below > 0 ? r->factor * m[i] / below : 0;
-  }
-}
-
-static void moments_f32(const moment_rule *r, size_t n, float *g, float *m, float *v) {
-  for (size_t i = 0; i < n; i++) {
-    double x = (double)g[i];
-    m[i] = (float)(r->b1 * (double)m[i] + r->w1 * x);
-    v[i] = (float)(r->b2 * (double)v[i] + r->w2 * x * x);
-    double below = root_of((double)v[i], r->half) + r->eps;
-    g[i] = below > 0 ? (float)(r->factor * (double)m[i] / below) : 0;
-  }
-}
+#define SYMO_KERNELS "optim/per_axis/per_axis_basis.inc"
+#include "core/real.h"
 
 /* ---- a new basis ---- */
 
@@ -247,12 +230,8 @@ static void apply_one(void *arg, size_t index, int worker) {
   symo_nd from = symo_axis_source(p, symo_axis_view(p, j->g, t),
                                   symo_axis_stored(&j->step->g, t) - (int)unit, t, b);
   symo_axis_multiply_all(p, t, matrix, false, from, inside, a, b);
-  if (p->dtype == SYMO_F32)
-    moments_f32(&rule, tensor->size, (float *)(void *)x, j->state[tensor->moment],
-                j->state[tensor->second]);
-  else
-    moments_f64(&rule, tensor->size, (double *)(void *)x, j->state[tensor->moment],
-                j->state[tensor->second]);
+  SYMO_BY_TYPE(p->dtype, moments, &rule, tensor->size, (void *)x, j->state[tensor->moment],
+               j->state[tensor->second]);
   symo_axis_multiply_all(p, t, matrix, true, inside, to, a, b);
   if (j->step->out == NULL && unit != 0) symo_nd_copy(exp2((1 - p->method.alpha) * unit), to, to);
   if (j->statistics) symo_axis_accumulate(p, j->state, t, j->g, &j->step->g, p->method.beta2, a);
