@@ -152,15 +152,17 @@ static symo_status estimate(symo_context *context, double *block) {
 
 int main(void) {
   symo_context *context;
-  symo_group *group;
+  symo_group *group = NULL;
   double block[16];
   if (symo_context_create(&context)) return 1;
-  if (symo_group_from_ops(context, &table, &group) || symo_context_add_group(context, group) ||
-      estimate(context, block))
-    return fprintf(stderr, "%s\n", symo_context_detail(context)), 1;
-  printf("estimate for b, rows 0 and 1: %.4f %.4f %.4f %.4f, %.4f %.4f %.4f %.4f\n", block[0],
-         block[1], block[2], block[3], block[4], block[5], block[6], block[7]);
+  int failed = symo_group_from_ops(context, &table, &group) ||
+               symo_context_add_group(context, group) || estimate(context, block);
+  if (failed)
+    fprintf(stderr, "%s\n", symo_context_detail(context));
+  else
+    printf("estimate for b, rows 0 and 1: %.4f %.4f %.4f %.4f, %.4f %.4f %.4f %.4f\n", block[0],
+           block[1], block[2], block[3], block[4], block[5], block[6], block[7]);
   symo_group_destroy(group); /* the context has its own reference */
   symo_context_destroy(context);
-  return 0;
+  return failed;
 }

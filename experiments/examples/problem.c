@@ -63,16 +63,18 @@ static symo_status distance(symo_context *context, const symo_plan *plan, const 
 int main(void) {
   double equal[UNITS] = {.5, .5, .5, .5, .5, .5}, apart[UNITS] = {.1, .9, .5, -.3, 1.2, .4}, d[2];
   symo_context *context;
-  symo_layout *layout;
-  symo_plan *plan;
+  symo_layout *layout = NULL;
+  symo_plan *plan = NULL;
   if (symo_context_create(&context)) return 1;
-  if (symo_layout_parse(context, "units: permutation 6; t[units]", &layout) ||
-      symo_plan_create(layout, NULL, &plan) || distance(context, plan, equal, &d[0]) ||
-      distance(context, plan, apart, &d[1]))
-    return fprintf(stderr, "%s\n", symo_context_detail(context)), 1;
-  printf("|H - average of H| / |H|: %.3f at equal parameters, %.3f apart\n", d[0], d[1]);
+  int failed = symo_layout_parse(context, "units: permutation 6; t[units]", &layout) ||
+               symo_plan_create(layout, NULL, &plan) || distance(context, plan, equal, &d[0]) ||
+               distance(context, plan, apart, &d[1]);
+  if (failed)
+    fprintf(stderr, "%s\n", symo_context_detail(context));
+  else
+    printf("|H - average of H| / |H|: %.3f at equal parameters, %.3f apart\n", d[0], d[1]);
   symo_plan_destroy(plan);
   symo_layout_destroy(layout);
   symo_context_destroy(context);
-  return 0;
+  return failed;
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The programs of experiments/examples: each builds with the public headers and libsymo.a alone, and
-# prints what stands here; the quick start stands word for word in the README.
+# prints what stands here; step.c and quickstart.c stand word for word in the README.
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=${BUILD:-$root/build}
@@ -35,6 +35,12 @@ for source in "$root"/experiments/examples/*.c; do
   case $(basename "$source") in
     # X (M + 0.001 I)^-1 with X = [w b], M = (X'X / 4)^1/2, the last column: by numpy.
     quickstart.c) expected="Newton step of b: 1.260625 -1.146284 ..." ;;
+    # After 100 steps near the minimum (1, 0, 0): within 0.1, a bound that no rounding reaches.
+    step.c)
+      awk '{ gsub(",", ""); a = $2 - 1; b = $3; c = $5
+        exit !(NF == 5 && a * a < 0.01 && b * b < 0.01 && c * c < 0.01) }' "$work/out" ||
+        fail "step.c printed \"$(cat "$work/out")\""
+      continue ;;
     # Diagonal 3 t^2 + 1 against its mean, over ones elsewhere: by hand.
     problem.c) expected="|H - average of H| / |H|: 0.000 at equal parameters, 0.424 apart" ;;
     # h-g of one gradient under Z_2^2: Walsh characters of its absolute values, by numpy.
@@ -47,9 +53,11 @@ done
 
 if [ -f "$root/README.md" ]; then
   # The lines of the program must follow each other there, as they are.
-  awk 'NR == FNR { program = program $0 "\n"; next } { readme = readme $0 "\n" }
-    END { exit index(readme, program) ? 0 : 1 }' \
-    "$root/experiments/examples/quickstart.c" "$root/README.md" ||
-    fail "README.md does not show experiments/examples/quickstart.c word for word"
+  for program in step quickstart; do
+    awk 'NR == FNR { program = program $0 "\n"; next } { readme = readme $0 "\n" }
+      END { exit index(readme, program) ? 0 : 1 }' \
+      "$root/experiments/examples/$program.c" "$root/README.md" ||
+      fail "README.md does not show experiments/examples/$program.c word for word"
+  done
 fi
 [ "$failures" -eq 0 ]
