@@ -1,24 +1,21 @@
 /* The registry of groups. */
-#include <string.h>
-
+#include "core/registry.h"
 #include "groups/group.h"
 
-static const symo_group *const table[] = {
+static const void *const rows[] = {
 #define GROUP_ROW(name) &symo_group_##name,
     SYMO_GROUP_LIST(GROUP_ROW)
 #undef GROUP_ROW
 };
 
-size_t symo_group_count(void) { return sizeof table / sizeof *table; }
+size_t symo_group_count(void) { return SYMO_REGISTRY(rows).count; }
 
 const symo_group *symo_group_at(size_t index) {
-  return index < symo_group_count() ? table[index] : NULL;
+  return symo_registry_at(SYMO_REGISTRY(rows), index);
 }
 
 const symo_group *symo_group_find(const char *name) {
-  for (size_t i = 0; name != NULL && i < symo_group_count(); i++)
-    if (strcmp(table[i]->name, name) == 0) return table[i];
-  return NULL;
+  return symo_registry_find(SYMO_REGISTRY(rows), name);
 }
 
 const char *symo_group_name(const symo_group *group) { return group == NULL ? "" : group->name; }

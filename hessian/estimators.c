@@ -1,25 +1,23 @@
 /* The registry of estimators. */
 #include <stdio.h>
-#include <string.h>
 
+#include "core/registry.h"
 #include "hessian/estimator.h"
 
-static const symo_estimator *const table[] = {
+static const void *const rows[] = {
 #define ESTIMATOR_ROW(name) &symo_estimator_##name,
     SYMO_ESTIMATOR_LIST(ESTIMATOR_ROW)
 #undef ESTIMATOR_ROW
 };
 
-size_t symo_estimator_count(void) { return sizeof table / sizeof *table; }
+size_t symo_estimator_count(void) { return SYMO_REGISTRY(rows).count; }
 
 const symo_estimator *symo_estimator_at(size_t index) {
-  return index < symo_estimator_count() ? table[index] : NULL;
+  return symo_registry_at(SYMO_REGISTRY(rows), index);
 }
 
 const symo_estimator *symo_estimator_find(const char *name) {
-  for (size_t i = 0; name != NULL && i < symo_estimator_count(); i++)
-    if (strcmp(table[i]->name, name) == 0) return table[i];
-  return NULL;
+  return symo_registry_find(SYMO_REGISTRY(rows), name);
 }
 
 const char *symo_estimator_name(const symo_estimator *estimator) {
@@ -39,12 +37,12 @@ bool symo_estimator_can_scale(const symo_estimator *estimator) { return estimato
 void symo_estimator_list(bool (*has)(const symo_estimator *estimator), const char *between,
                          const char *last, char *out, size_t size) {
   size_t total = 0, done = 0, used = 0;
-  for (size_t i = 0; i < symo_estimator_count(); i++) total += has == NULL || has(table[i]);
+  for (size_t i = 0; i < symo_estimator_count(); i++) total += has == NULL || has(rows[i]);
   out[0] = '\0';
   for (size_t i = 0; i < symo_estimator_count() && used < size; i++) {
-    if (has != NULL && !has(table[i])) continue;
+    if (has != NULL && !has(rows[i])) continue;
     const char *before = done == 0 ? "" : done + 1 == total && last != NULL ? last : between;
-    used += (size_t)snprintf(out + used, size - used, "%s%s", before, table[i]->name);
+    used += (size_t)snprintf(out + used, size - used, "%s%s", before, symo_estimator_at(i)->name);
     done++;
   }
 }

@@ -1,32 +1,29 @@
 /* The registry of competitors, and what they see of a network. */
 #include "experiments/compare/competitor.h"
 
-#include <string.h>
-
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "core/registry.h"
 
 #define EXTERN_ROW(name) extern const compare_competitor compare_competitor_##name;
 COMPARE_COMPETITOR_LIST(EXTERN_ROW)
 #undef EXTERN_ROW
 
-static const compare_competitor *const registry[] = {
+static const void *const rows[] = {
 #define TABLE_ROW(name) &compare_competitor_##name,
     COMPARE_COMPETITOR_LIST(TABLE_ROW)
 #undef TABLE_ROW
 };
 
-size_t compare_competitor_count(void) { return sizeof registry / sizeof registry[0]; }
+size_t compare_competitor_count(void) { return SYMO_REGISTRY(rows).count; }
 
 const compare_competitor *compare_competitor_at(size_t index) {
-  return index < compare_competitor_count() ? registry[index] : NULL;
+  return symo_registry_at(SYMO_REGISTRY(rows), index);
 }
 
 const compare_competitor *compare_competitor_find(const char *name) {
-  for (size_t i = 0; i < compare_competitor_count(); i++)
-    if (strcmp(registry[i]->name, name) == 0) return registry[i];
-  return NULL;
+  return symo_registry_find(SYMO_REGISTRY(rows), name);
 }
 
 /* ---- tensors ---- */

@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/names.h"
+#include "core/registry.h"
 #include "core/text.h"
 #include "experiments/train/tasks.h"
 #include "io/json.h"
@@ -16,17 +17,15 @@
 /* ---- tasks ---- */
 
 #define TASK_ROW(name) &train_task_##name,
-static const train_task *const tasks[] = {TRAIN_TASK_LIST(TASK_ROW) NULL};
+static const void *const tasks[] = {TRAIN_TASK_LIST(TASK_ROW)};
 #undef TASK_ROW
 
 const train_task *train_task_at(size_t index) {
-  return index < sizeof tasks / sizeof *tasks ? tasks[index] : NULL;
+  return symo_registry_at(SYMO_REGISTRY(tasks), index);
 }
 
 const train_task *train_task_find(const char *name) {
-  for (size_t i = 0; tasks[i] != NULL; i++)
-    if (strcmp(tasks[i]->name, name) == 0) return tasks[i];
-  return NULL;
+  return symo_registry_find(SYMO_REGISTRY(tasks), name);
 }
 
 void train_model_destroy(train_model *model) {

@@ -1,22 +1,19 @@
 /* The registry of damping modules. */
-#include <string.h>
-
+#include "core/registry.h"
 #include "optim/damping/damping.h"
 
-static const symo_damping *const table[] = {
+static const void *const rows[] = {
 #define DAMPING_ROW(name) &symo_damping_##name,
     SYMO_DAMPING_LIST(DAMPING_ROW)
 #undef DAMPING_ROW
 };
 
-size_t symo_damping_count(void) { return sizeof table / sizeof *table; }
+size_t symo_damping_count(void) { return SYMO_REGISTRY(rows).count; }
 
 const symo_damping *symo_damping_at(size_t index) {
-  return index < symo_damping_count() ? table[index] : NULL;
+  return symo_registry_at(SYMO_REGISTRY(rows), index);
 }
 
 const symo_damping *symo_damping_find(const char *name) {
-  for (size_t i = 0; name != NULL && i < symo_damping_count(); i++)
-    if (strcmp(table[i]->name, name) == 0) return table[i];
-  return NULL;
+  return symo_registry_find(SYMO_REGISTRY(rows), name);
 }

@@ -1,24 +1,23 @@
 /* The solvers there are: one row each in SYMO_SOLVER_LIST. */
 #include <string.h>
 
+#include "core/registry.h"
 #include "optim/solver/solver.h"
 
-static const symo_solver *const solvers[] = {
+static const void *const rows[] = {
 #define SYMO_SOLVER_ROW(name) &symo_solver_##name,
     SYMO_SOLVER_LIST(SYMO_SOLVER_ROW)
 #undef SYMO_SOLVER_ROW
 };
 
-size_t symo_solver_count(void) { return sizeof solvers / sizeof solvers[0]; }
+size_t symo_solver_count(void) { return SYMO_REGISTRY(rows).count; }
 
 const symo_solver *symo_solver_at(size_t index) {
-  return index < symo_solver_count() ? solvers[index] : NULL;
+  return symo_registry_at(SYMO_REGISTRY(rows), index);
 }
 
 const symo_solver *symo_solver_find(const char *name) {
-  for (size_t i = 0; i < symo_solver_count(); i++)
-    if (strcmp(solvers[i]->name, name) == 0) return solvers[i];
-  return NULL;
+  return symo_registry_find(SYMO_REGISTRY(rows), name);
 }
 
 int symo_solver_steps(const symo_method *method) {
