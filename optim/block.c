@@ -5,10 +5,10 @@
 
 #include "core/alloc.h"
 
-bool symo_block_grafts(const optim_block *b) { return strcmp(b->method.graft, "none") != 0; }
-bool symo_block_grafts_adam(const optim_block *b) { return strcmp(b->method.graft, "adam") == 0; }
+bool symo_block_grafts(const optim_block *b) { return b->method.graft != SYMO_GRAFT_NONE; }
+bool symo_block_grafts_adam(const optim_block *b) { return b->method.graft == SYMO_GRAFT_ADAM; }
 bool symo_block_in_basis(const optim_block *b) {
-  return strcmp(b->method.basis, "none") != 0 && strcmp(b->method.curvature, "per-axis") == 0;
+  return b->method.basis != SYMO_BASIS_NONE && b->method.curvature->own_momentum;
 }
 
 bool symo_block_has_momentum(const optim_block *b) {
@@ -17,7 +17,7 @@ bool symo_block_has_momentum(const optim_block *b) {
 }
 
 bool symo_block_has_exponents(const optim_block *b) {
-  return symo_block_has_momentum(b) && b->curvature != &symo_curvature_diagonal;
+  return symo_block_has_momentum(b) && !b->method.curvature->elementwise;
 }
 
 size_t symo_block_graft_entry(const optim_block *b) {
@@ -39,7 +39,7 @@ static size_t take(block_work *w, size_t bytes) {
 block_work symo_block_work(const optim_block *b, symo_dtype dtype, int threads) {
   const symo_method *m = &b->method;
   size_t vector = b->layout->parameters * symo_dtype_size(dtype), n = b->num_tensors;
-  bool l2 = strcmp(m->decay, "l2") == 0 && m->weight_decay > 0;
+  bool l2 = m->decay == SYMO_DECAY_L2 && m->weight_decay > 0;
   block_work w = {.gradient = l2 || m->clip_norm > 0 || m->clip_value > 0,
                   .direction =
                       symo_block_has_momentum(b) && (m->nesterov || m->momentum_correction)};

@@ -9,7 +9,18 @@
 #include "optim/precondition/precondition.h"
 
 static const char *name_of(const symo_method *m) {
-  return m->preset[0] != 0 ? m->preset : m->curvature;
+  return m->preset[0] != 0 ? m->preset : m->curvature->name;
+}
+
+/* What is chosen under a key, as text. */
+typedef struct method_word {
+  char text[128];
+} method_word;
+
+static method_word word_of(const symo_method *m, const char *key) {
+  method_word word = {""};
+  symo_method_get(NULL, m, key, word.text);
+  return word;
 }
 
 /* "12.3 M" */
@@ -65,15 +76,17 @@ static void add_unused(symo_text *out, const symo_optim *optim) {
 }
 
 static void add_settings(symo_text *out, const symo_method *m) {
-  symo_text_add(out, "  lr %g %s", m->lr, m->schedule);
+  symo_text_add(out, "  lr %g %s", m->lr, word_of(m, "schedule").text);
   if (m->warmup_steps > 0) symo_text_add(out, ", warm-up %.0f", m->warmup_steps);
   if (m->momentum > 0)
     symo_text_add(out, "; momentum %g%s%s", m->momentum, m->momentum_ema ? " average" : " sum",
                   m->nesterov ? ", Nesterov" : "");
-  symo_text_add(out, "; beta2 %g; alpha %g; eps %g %s", m->beta2, m->alpha, m->eps, m->damping);
-  if (m->weight_decay > 0) symo_text_add(out, "; decay %g %s", m->weight_decay, m->decay);
-  if (strcmp(m->graft, "none") != 0) symo_text_add(out, "; graft %s", m->graft);
-  if (strcmp(m->scale, "none") != 0) symo_text_add(out, "; scale %s", m->scale);
+  symo_text_add(out, "; beta2 %g; alpha %g; eps %g %s", m->beta2, m->alpha, m->eps,
+                m->damping->name);
+  if (m->weight_decay > 0)
+    symo_text_add(out, "; decay %g %s", m->weight_decay, word_of(m, "decay").text);
+  if (m->graft != SYMO_GRAFT_NONE) symo_text_add(out, "; graft %s", word_of(m, "graft").text);
+  if (m->scale != SYMO_SCALE_NONE) symo_text_add(out, "; scale %s", word_of(m, "scale").text);
   if (m->clip_norm > 0) symo_text_add(out, "; norm at most %g", m->clip_norm);
   if (m->clip_value > 0) symo_text_add(out, "; entries at most %g", m->clip_value);
   symo_text_add(out, "\n");
@@ -134,7 +147,7 @@ static symo_status add_preconditioner(symo_text *out, const optim_block *b) {
   char *text = NULL;
   symo_status status = symo_preconditioner_describe(b->precondition, &text);
   if (status != SYMO_OK) return status;
-  symo_text_add(out, "    preconditioned by %s, roots every %.0f\n", m->precondition,
+  symo_text_add(out, "    preconditioned by %s, roots every %.0f\n", m->precondition->name,
                 m->refresh_every);
   add_indented(out, text);
   symo_free(text);
@@ -144,12 +157,12 @@ static symo_status add_preconditioner(symo_text *out, const optim_block *b) {
 static symo_status add_block(symo_text *out, const symo_optim *optim, const optim_block *b) {
   const symo_method *m = &b->method;
   symo_text_add(out, "rule %zu: %s, curvature %s, %zu %s, %zu %s\n", b->rule, name_of(m),
-                m->curvature, b->num_tensors, symo_plural(b->num_tensors, "tensor", "tensors"),
-                b->layout->parameters,
+                m->curvature->name, b->num_tensors,
+                symo_plural(b->num_tensors, "tensor", "tensors"), b->layout->parameters,
                 symo_plural(b->layout->parameters, "parameter", "parameters"));
   add_settings(out, m);
   if (b->curvature == NULL) {
-    symo_text_add(out, "    products of the problem by %s, at most %.0f a step\n", m->solver,
+    symo_text_add(out, "    products of the problem by %s, at most %.0f a step\n", m->solver->name,
                   (double)symo_solver_steps(m));
     return b->precondition != NULL ? add_preconditioner(out, b) : SYMO_OK;
   }

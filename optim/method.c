@@ -15,35 +15,54 @@
 #include "core/names.h"
 #include "core/number.h"
 #include "core/text.h"
+#include "optim/damping/damping.h"
+#include "optim/precondition/precondition.h"
+#include "optim/solver/solver.h"
 
 typedef struct option_row {
   symo_option option;
   size_t offset, size;
-  bool whole; /* numbers without fraction */
+  bool whole;                 /* numbers without fraction */
+  const void *const *modules; /* [words of values]: what a pointer field holds; NULL: an enum */
 } option_row;
 
 #define FIELD(key) offsetof(symo_method, key), sizeof(((symo_method *)NULL)->key)
 #define NAME(key, values, help)                                                                    \
-  { {#key, SYMO_OPTION_NAME, 0, 0, values, help}, FIELD(key), false }
+  { {#key, SYMO_OPTION_NAME, 0, 0, values, help}, FIELD(key), false, NULL }
 #define FLAG(key, help)                                                                            \
-  { {#key, SYMO_OPTION_FLAG, 0, 1, NULL, help}, FIELD(key), false }
+  { {#key, SYMO_OPTION_FLAG, 0, 1, NULL, help}, FIELD(key), false, NULL }
 #define NUMBER(key, min, max, help)                                                                \
-  { {#key, SYMO_OPTION_NUMBER, min, max, NULL, help}, FIELD(key), false }
+  { {#key, SYMO_OPTION_NUMBER, min, max, NULL, help}, FIELD(key), false, NULL }
+#define MODULE(key, values, help)                                                                  \
+  { {#key, SYMO_OPTION_NAME, 0, 0, values, help}, FIELD(key), false, key##_modules }
 #define WHOLE(key, min, max, help)                                                                 \
-  { {#key, SYMO_OPTION_NUMBER, min, max, NULL, help}, FIELD(key), true }
+  { {#key, SYMO_OPTION_NUMBER, min, max, NULL, help}, FIELD(key), true, NULL }
 
 #define MOST_STEPS 1e15
+enum { MOST_LETTERS = 32 }; /* of the name of a module or choice, end included */
+
+/* Every module begins with its name.  The lists are in the order of `values`. */
+#define CURVATURE(name) &symo_curvature_##name,
+#define SOLVER(name) &symo_solver_##name,
+#define DAMPING(name) &symo_damping_##name,
+#define PRECONDITION(name) &symo_precondition_##name,
+static const void *const curvature_modules[] = {
+    SYMO_CURVATURE_LIST(CURVATURE) & symo_curvature_hessian, &symo_curvature_ggn};
+static const void *const solver_modules[] = {&symo_solver_auto,
+                                             SYMO_SOLVER_LIST(SOLVER) & symo_solver_cg};
+static const void *const damping_modules[] = {SYMO_DAMPING_LIST(DAMPING)};
+static const void *const precondition_modules[] = {SYMO_PRECONDITION_LIST(PRECONDITION)};
 
 static const option_row rows[] = {
-    NAME(curvature, "orbit orbit-blocked per-axis diagonal scalar none hessian ggn",
-         "what curvature is kept"),
+    MODULE(curvature, "orbit orbit-blocked per-axis diagonal scalar none hessian ggn",
+           "what curvature is kept"),
     NAME(groups, NULL,
          "of the spaces, for orbit curvature: layout, alternate, alternate GROUP, or a group"),
     NAME(source, "gradient momentum", "what covariances are made of"),
-    NAME(solver, "auto eigh newton-schulz polar-express coupled-newton cholesky cg",
-         "how roots are taken, or systems solved"),
-    NAME(damping, "constant trace levenberg-marquardt", "how eps is added"),
-    NAME(precondition, "none diagonal orbit", "of cg"),
+    MODULE(solver, "auto eigh newton-schulz polar-express coupled-newton cholesky cg",
+           "how roots are taken, or systems solved"),
+    MODULE(damping, "constant trace levenberg-marquardt", "how eps is added"),
+    MODULE(precondition, "none diagonal orbit", "of cg"),
     NAME(basis, "none adam column",
          "second moments in the eigenbasis of the curvature: of entries, or, orbit, of columns"),
     NAME(graft, "none sgd adam", "whose norm the direction takes, tensor by tensor"),
@@ -95,15 +114,27 @@ const symo_option *symo_method_option(size_t index) {
 
 /* ---- words in lists of words ---- */
 
-static bool listed(const char *values, const char *word, symo_suggestion *s) {
-  size_t length = strlen(word);
-  for (const char *v = values; *v != 0;) {
+/* The place of a word, or SYMO_NONE. */
+static size_t place_of(const char *values, const char *word, symo_suggestion *s) {
+  size_t length = strlen(word), place = 0;
+  for (const char *v = values; *v != 0; place++) {
     size_t n = strcspn(v, " ");
-    if (n == length && memcmp(v, word, n) == 0) return true;
+    if (n == length && memcmp(v, word, n) == 0) return place;
     if (s != NULL) symo_suggestion_offer(s, v, n);
     v += n + (v[n] == ' ');
   }
-  return false;
+  return SYMO_NONE;
+}
+
+/* The word at a place, not terminated at *length; NULL past the end. */
+static const char *word_at(const char *values, size_t place, size_t *length) {
+  const char *v = values;
+  for (; *v != 0; place--) {
+    *length = strcspn(v, " ");
+    if (place == 0) return v;
+    v += *length + (v[*length] == ' ');
+  }
+  return NULL;
 }
 
 static const option_row *find_row(symo_context *context, const char *key) {
@@ -160,13 +191,61 @@ static symo_status check_groups(symo_context *context, const char *where, const 
                    symo_suggestion_text(&s).text);
 }
 
+/* ---- modules and choices ---- */
+
+_Static_assert(sizeof(symo_source) == sizeof(unsigned) && sizeof(symo_basis) == sizeof(unsigned) &&
+                   sizeof(symo_graft) == sizeof(unsigned) &&
+                   sizeof(symo_scale) == sizeof(unsigned) &&
+                   sizeof(symo_decay) == sizeof(unsigned) &&
+                   sizeof(symo_schedule) == sizeof(unsigned),
+               "choices are read and written as unsigned");
+
+/* The word that a field holds, not terminated at *length; NULL if it holds none of the row's. */
+static const char *word_of(const option_row *row, const void *field, size_t *length) {
+  const void *module;
+  unsigned choice;
+  size_t place = 0;
+  if (row->modules == NULL) {
+    memcpy(&choice, field, sizeof choice);
+    return word_at(row->option.values, choice, length);
+  }
+  memcpy(&module, field, sizeof module);
+  const char *word = word_at(row->option.values, place, length);
+  while (word != NULL && row->modules[place] != module)
+    word = word_at(row->option.values, ++place, length);
+  return word;
+}
+
+static void set_place(const option_row *row, size_t place, void *field) {
+  unsigned choice = (unsigned)place;
+  if (row->modules != NULL)
+    memcpy(field, &row->modules[place], sizeof(void *));
+  else
+    memcpy(field, &choice, sizeof choice);
+}
+
 /* ---- checks ---- */
 
-static symo_status check_name(symo_context *context, const option_row *row, const char *where,
-                              const char *value) {
+static symo_status check_choice(symo_context *context, const option_row *row, const char *where,
+                                const void *field) {
+  size_t length;
+  if (row->option.values != NULL)
+    return word_of(row, field, &length) != NULL
+               ? SYMO_OK
+               : symo_fail(context, SYMO_E_NAME,
+                           "%s: %s: none of the library's (must be one of: %s)", where,
+                           row->option.key, row->option.values);
+  if (memchr(field, 0, row->size) != NULL) return check_groups(context, where, field);
+  return symo_fail(context, SYMO_E_NAME, "%s: %s: a name without end", where, row->option.key);
+}
+
+static symo_status read_name(symo_context *context, const option_row *row, const char *value,
+                             size_t *place) {
+  static const char where[] = "method";
   if (row->option.values == NULL) return check_groups(context, where, value);
   symo_suggestion s = {.name = value};
-  if (listed(row->option.values, value, &s)) return SYMO_OK;
+  *place = place_of(row->option.values, value, &s);
+  if (*place != SYMO_NONE) return SYMO_OK;
   return symo_fail(context, SYMO_E_NAME, "%s: %s: \"%.40s\" (must be one of: %s)%s", where,
                    row->option.key, value, row->option.values, symo_suggestion_text(&s).text);
 }
@@ -191,10 +270,7 @@ symo_status symo_method_check(symo_context *context, const symo_method *method, 
     if (rows[i].option.kind == SYMO_OPTION_NUMBER)
       status = check_number(context, &rows[i], where, *(const double *)p);
     else if (rows[i].option.kind == SYMO_OPTION_NAME)
-      status = memchr(p, 0, rows[i].size) != NULL
-                   ? check_name(context, &rows[i], where, p)
-                   : symo_fail(context, SYMO_E_NAME, "%s: %s: a name without end", where,
-                               rows[i].option.key);
+      status = check_choice(context, &rows[i], where, p);
     if (status != SYMO_OK) return status;
   }
   return SYMO_OK;
@@ -207,8 +283,8 @@ static void write_number(double x, char value[128]) {
 }
 
 static bool read_flag(const char *value, bool *out) {
-  *out = listed("true yes on 1", value, NULL);
-  return *out || listed("false no off 0", value, NULL);
+  *out = place_of("true yes on 1", value, NULL) != SYMO_NONE;
+  return *out || place_of("false no off 0", value, NULL) != SYMO_NONE;
 }
 
 symo_status symo_method_set(symo_context *context, symo_method *method, const char *key,
@@ -223,6 +299,7 @@ symo_status symo_method_set(symo_context *context, symo_method *method, const ch
   void *p = (char *)method + row->offset;
   double number = 0;
   bool flag = false;
+  size_t place = 0;
   symo_status status;
   switch (row->option.kind) {
   case SYMO_OPTION_NUMBER:
@@ -241,12 +318,16 @@ symo_status symo_method_set(symo_context *context, symo_method *method, const ch
     *(bool *)p = flag;
     return SYMO_OK;
   default:
-    if (strlen(value) >= row->size)
+    if (strlen(value) >= (row->option.values == NULL ? row->size : MOST_LETTERS))
       return symo_fail(context, SYMO_E_NAME, "method: %s: \"%.40s..\" is too long for a name", key,
                        value);
-    status = check_name(context, row, "method", value);
-    if (status == SYMO_OK) memmove(p, value, strlen(value) + 1);
-    return status;
+    status = read_name(context, row, value, &place);
+    if (status != SYMO_OK) return status;
+    if (row->option.values == NULL)
+      memmove(p, value, strlen(value) + 1);
+    else
+      set_place(row, place, p);
+    return SYMO_OK;
   }
 }
 
@@ -260,10 +341,17 @@ symo_status symo_method_get(symo_context *context, const symo_method *method, co
   const option_row *row = find_row(context, key);
   if (row == NULL) return SYMO_E_NAME;
   const void *p = field(method, row);
+  size_t length = 0;
   switch (row->option.kind) {
   case SYMO_OPTION_NUMBER: write_number(*(const double *)p, value); break;
   case SYMO_OPTION_FLAG: strcpy(value, *(const bool *)p ? "true" : "false"); break;
-  default: snprintf(value, 128, "%.*s", (int)row->size - 1, (const char *)p);
+  default:
+    if (row->option.values == NULL) {
+      snprintf(value, 128, "%.*s", (int)row->size - 1, (const char *)p);
+    } else {
+      const char *word = word_of(row, p, &length);
+      snprintf(value, 128, "%.*s", word != NULL ? (int)length : 0, word != NULL ? word : "");
+    }
   }
   return SYMO_OK;
 }

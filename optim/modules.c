@@ -5,14 +5,10 @@
 #include "optim/precondition/precondition.h"
 #include "optim/solver/solver.h"
 
-static const symo_module products[] = {
-    {"curvature", "hessian", "products with the exact Hessian of a problem"},
-    {"curvature", "ggn", "products with the Gauss-Newton matrix of a problem"},
-};
+static const symo_curvature *const products[] = {&symo_curvature_hessian, &symo_curvature_ggn};
+static const symo_solver *const solvers[] = {&symo_solver_auto, &symo_solver_cg};
 
 static const symo_module others[] = {
-    {"solver", "auto", "by size and threads, from measured crossovers; the plan says which"},
-    {"solver", "cg", "conjugate gradients, ended by negative curvature; for products"},
     {"update", "clip", "of the gradient by norm (clip_norm) and by value (clip_value)"},
     {"update", "momentum", "sum or average, corrected or not, Nesterov's or not"},
     {"update", "graft", "norm of the direction, tensor by tensor, from SGD or Adam"},
@@ -23,12 +19,13 @@ static const symo_module others[] = {
 
 enum {
   NUM_PRODUCTS = sizeof products / sizeof *products,
+  NUM_SOLVERS = sizeof solvers / sizeof *solvers,
   NUM_OTHERS = sizeof others / sizeof *others
 };
 
 size_t symo_module_count(void) {
   return symo_curvature_count() + NUM_PRODUCTS + symo_solver_count() + symo_damping_count() +
-         symo_precondition_count() + NUM_OTHERS;
+         symo_precondition_count() + NUM_SOLVERS + NUM_OTHERS;
 }
 
 symo_module symo_module_at(size_t index) {
@@ -37,7 +34,8 @@ symo_module symo_module_at(size_t index) {
     return (symo_module){"curvature", c->name, c->summary};
   }
   index -= symo_curvature_count();
-  if (index < NUM_PRODUCTS) return products[index];
+  if (index < NUM_PRODUCTS)
+    return (symo_module){"curvature", products[index]->name, products[index]->summary};
   index -= NUM_PRODUCTS;
   if (index < symo_damping_count()) {
     const symo_damping *d = symo_damping_at(index);
@@ -54,5 +52,8 @@ symo_module symo_module_at(size_t index) {
     return (symo_module){"precondition", p->name, p->summary};
   }
   index -= symo_precondition_count();
+  if (index < NUM_SOLVERS)
+    return (symo_module){"solver", solvers[index]->name, solvers[index]->summary};
+  index -= NUM_SOLVERS;
   return index < NUM_OTHERS ? others[index] : (symo_module){NULL, NULL, NULL};
 }

@@ -116,12 +116,10 @@ fail:
 static symo_status refuse(const symo_optim *optim, size_t rule, const char *reason) {
   const symo_method *m = &optim->rules[rule].method;
   return symo_fail(optim->context, SYMO_E_UNSUPPORTED, "optim: rule %zu (%s%scurvature %s): %s",
-                   rule, m->preset, m->preset[0] != 0 ? ", " : "", m->curvature, reason);
+                   rule, m->preset, m->preset[0] != 0 ? ", " : "", m->curvature->name, reason);
 }
 
-static bool has_products(const symo_method *m) {
-  return strcmp(m->curvature, "hessian") == 0 || strcmp(m->curvature, "ggn") == 0;
-}
+static bool has_products(const symo_method *m) { return m->curvature->products; }
 
 static symo_status pair_second_order(symo_optim *optim, const optim_block *b) {
   if (b->num_tensors < optim->layout->num_tensors)
@@ -133,11 +131,9 @@ static symo_status pair_second_order(symo_optim *optim, const optim_block *b) {
 static symo_status pair_block(symo_optim *optim, optim_block *b) {
   const char *reason = symo_method_refuse(&b->method);
   if (reason != NULL) return refuse(optim, b->rule, reason);
-  b->damping = symo_damping_find(b->method.damping);
-  assert(b->damping != NULL);
+  b->damping = b->method.damping;
   if (has_products(&b->method)) return pair_second_order(optim, b);
-  b->curvature = symo_curvature_find(b->method.curvature);
-  if (b->curvature == NULL) return refuse(optim, b->rule, "this curvature is not built in");
+  b->curvature = b->method.curvature;
   reason = b->curvature->refuse(&b->method, b->layout);
   if (reason != NULL) return refuse(optim, b->rule, reason);
   curvature_task task = {optim->context, b->layout, optim->dtype, &b->method, optim->spec.threads};

@@ -25,17 +25,11 @@ typedef struct preset_row {
 } preset_row;
 
 static const symo_method base = {
-    .curvature = "none",
+    .curvature = &symo_curvature_none,
     .groups = "layout",
-    .source = "gradient",
-    .solver = "auto",
-    .damping = "constant",
-    .precondition = "none",
-    .basis = "none",
-    .graft = "none",
-    .scale = "none",
-    .decay = "decoupled",
-    .schedule = "constant",
+    .solver = &symo_solver_auto,
+    .damping = &symo_damping_constant,
+    .precondition = &symo_precondition_none,
     .lr = 1e-3,
     .rate = 1,
     .momentum_ema = true,

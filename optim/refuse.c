@@ -1,12 +1,11 @@
 /* What does not go together in a method, whatever the tensors. */
-#include <string.h>
-
+#include "optim/curvature/curvature.h"
+#include "optim/damping/damping.h"
 #include "optim/method.h"
-
-static bool is(const char *a, const char *b) { return strcmp(a, b) == 0; }
+#include "optim/solver/solver.h"
 
 bool symo_method_is_for_matrices(const symo_method *method) {
-  return is(method->curvature, "per-axis") || symo_method_alternates(method);
+  return method->curvature->for_matrices || symo_method_alternates(method);
 }
 
 /* Settings that nothing would look at are refused: better than silence. */
@@ -14,13 +13,14 @@ static const char *refuse_momentum(const symo_method *m) {
   if (m->nesterov && !(m->momentum > 0)) return "nesterov needs momentum above 0";
   if (m->momentum_correction && m->momentum > 0 && !m->momentum_ema)
     return "momentum_correction is for averages: momentum_ema true";
-  if (is(m->source, "momentum") && !(m->momentum > 0))
+  if (m->source == SYMO_SOURCE_MOMENTUM && !(m->momentum > 0))
     return "source momentum needs momentum above 0";
   return NULL;
 }
 
 static const char *refuse_schedule(const symo_method *m) {
-  bool ends = is(m->schedule, "linear") || is(m->schedule, "cosine") || is(m->schedule, "wsd");
+  bool ends = m->schedule == SYMO_SCHEDULE_LINEAR || m->schedule == SYMO_SCHEDULE_COSINE ||
+              m->schedule == SYMO_SCHEDULE_WSD;
   if (ends && !(m->total_steps > m->warmup_steps))
     return "schedules linear, cosine and wsd need total_steps above warmup_steps";
   if (m->min_lr > m->lr) return "min_lr, where schedules end, is above lr";
@@ -29,22 +29,22 @@ static const char *refuse_schedule(const symo_method *m) {
 
 /* A root that is not kept is of its own step. */
 static const char *refuse_cadence(const symo_method *m) {
-  bool orbit = is(m->curvature, "orbit") || is(m->curvature, "orbit-blocked");
-  if (m->refresh_every > 1 && !is(m->curvature, "per-axis") && !(orbit && m->beta2 > 0))
+  bool kept = m->curvature->keeps_roots != NULL && m->curvature->keeps_roots(m);
+  if (m->refresh_every > 1 && !kept)
     return "refresh_every is of roots that are kept: curvature per-axis, or orbit and "
            "orbit-blocked with beta2 above 0";
   return NULL;
 }
 
 const char *symo_method_refuse(const symo_method *m) {
-  bool products = is(m->curvature, "hessian") || is(m->curvature, "ggn");
   const char *reason = refuse_momentum(m);
   if (reason == NULL) reason = refuse_schedule(m);
-  if (reason != NULL || products) return reason;
-  if (is(m->damping, "levenberg-marquardt"))
+  if (reason != NULL || m->curvature->products) return reason;
+  if (m->damping->needs_ratio)
     return "levenberg-marquardt needs the decrease that a model predicts: curvature hessian or ggn";
-  if (is(m->solver, "cg")) return "cg solves with products: curvature hessian or ggn";
-  if (!is(m->precondition, "none")) return "precondition is of cg: curvature hessian or ggn";
+  if (m->solver == &symo_solver_cg) return "cg solves with products: curvature hessian or ggn";
+  if (m->precondition != &symo_precondition_none)
+    return "precondition is of cg: curvature hessian or ggn";
   if (m->warm_start) return "warm_start is of cg: curvature hessian or ggn";
   return refuse_cadence(m);
 }

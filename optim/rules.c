@@ -60,7 +60,7 @@ static symo_status companion(symo_context *context, const symo_method *method, s
     out->beta2 = 0.95;
     out->eps = 1e-10;
   }
-  memcpy(out->schedule, method->schedule, sizeof out->schedule);
+  out->schedule = method->schedule;
   out->rate = method->rate;
   out->warmup_steps = method->warmup_steps;
   out->total_steps = method->total_steps;

@@ -9,8 +9,6 @@
 #include "core/error.h"
 #include "optim/block.h"
 
-static bool is(const char *a, const char *b) { return strcmp(a, b) == 0; }
-
 /* Settings that nothing would look at without a preconditioner. */
 static const char *refuse_unused(const symo_method *m) {
   if (m->beta2 > 0 || m->correction)
@@ -18,15 +16,15 @@ static const char *refuse_unused(const symo_method *m) {
   if (m->statistics_every > 1 || m->refresh_every > 1 || m->start_step > 1)
     return "statistics_every, refresh_every and start_step are of the preconditioner: precondition "
            "diagonal or orbit";
-  if (!is(m->groups, "layout") || m->centered || m->skip_tolerance > 0)
+  if (strcmp(m->groups, "layout") != 0 || m->centered || m->skip_tolerance > 0)
     return "groups, centered and skip_tolerance are of the preconditioner: precondition orbit";
   return NULL;
 }
 
 const char *symo_second_order_refuse(const symo_method *m) {
-  if (!is(m->solver, "cg") && !is(m->solver, "auto"))
+  if (m->solver != &symo_solver_cg && m->solver != &symo_solver_auto)
     return "systems with products are solved by cg: solver cg";
-  if (is(m->damping, "trace"))
+  if (m->damping->relative)
     return "the trace is not known where there are only products: damping constant or "
            "levenberg-marquardt";
   if (m->alpha != 2) return "products solve for A^-1 and no other power: alpha 2";
@@ -35,12 +33,14 @@ const char *symo_second_order_refuse(const symo_method *m) {
            "solution)";
   if (m->clip_norm > 0 || m->clip_value > 0)
     return "the model is that of the whole gradient: no clipping (damping bounds the step)";
-  if (m->weight_decay > 0 && !is(m->decay, "l2"))
+  if (m->weight_decay > 0 && m->decay != SYMO_DECAY_L2)
     return "decoupled decay is no part of the model: decay l2";
-  if (!is(m->graft, "none")) return "the step has the length that the model gives it: graft none";
-  if (!is(m->scale, "none")) return "the step has the length that the model gives it: scale none";
-  if (!is(m->basis, "none")) return "there is no eigenbasis for second moments: basis none";
-  return is(m->precondition, "none") ? refuse_unused(m) : NULL;
+  if (m->graft != SYMO_GRAFT_NONE)
+    return "the step has the length that the model gives it: graft none";
+  if (m->scale != SYMO_SCALE_NONE)
+    return "the step has the length that the model gives it: scale none";
+  if (m->basis != SYMO_BASIS_NONE) return "there is no eigenbasis for second moments: basis none";
+  return m->precondition == &symo_precondition_none ? refuse_unused(m) : NULL;
 }
 
 /* ---- sizes ---- */
@@ -103,7 +103,7 @@ symo_status symo_second_order_size(symo_optim *optim) {
   symo_status status;
   if (reason != NULL)
     return symo_fail(optim->context, SYMO_E_UNSUPPORTED, "optim: rule %zu: precondition %s: %s",
-                     b->rule, b->method.precondition, reason);
+                     b->rule, b->method.precondition->name, reason);
   curvature_task task = {optim->context, b->layout, optim->dtype, &b->method, optim->spec.threads};
   SYMO_TRY(symo_preconditioner_create(&task, &b->precondition));
   SYMO_TRY(add_entries(optim, b));
@@ -111,3 +111,16 @@ symo_status symo_second_order_size(symo_optim *optim) {
 fail:
   return status;
 }
+
+const symo_curvature symo_curvature_hessian = {
+    .name = "hessian",
+    .summary = "products with the exact Hessian of a problem",
+    .products = true,
+};
+
+const symo_curvature symo_curvature_ggn = {
+    .name = "ggn",
+    .summary = "products with the Gauss-Newton matrix of a problem",
+    .products = true,
+    .gauss_newton = true,
+};

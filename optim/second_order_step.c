@@ -144,8 +144,7 @@ static symo_status check(const newton *s) {
   if ((s->ggn ? s->problem->ggn : s->problem->hvp) == NULL)
     return symo_fail(context, SYMO_E_UNSUPPORTED,
                      "optim: curvature %s: the problem %s has no such products (fill %s)",
-                     s->b->method.curvature, name,
-                     strcmp(s->b->method.curvature, "ggn") == 0 ? "ggn" : "hvp");
+                     s->b->method.curvature->name, name, s->ggn ? "ggn" : "hvp");
   if (s->b->damping->needs_ratio && s->problem->loss == NULL)
     return symo_fail(context, SYMO_E_UNSUPPORTED,
                      "optim: damping %s: the problem %s has no loss to see what steps do (fill "
@@ -208,7 +207,7 @@ symo_status symo_second_order_step(symo_optim_state *state, const symo_problem *
   const optim_block *b = &optim->blocks[0];
   const symo_method *m = &b->method;
   newton s = {.state = state, .b = b, .problem = problem, .theta = theta, .dtype = optim->dtype};
-  s.ggn = strcmp(m->curvature, "ggn") == 0;
+  s.ggn = m->curvature->gauss_newton;
   s.n = b->layout->parameters;
   s.w = symo_second_order_work(optim);
   s.g = at(&s, s.w.gradient_at);

@@ -78,7 +78,7 @@ static symo_status accumulate(block_step *s) {
   if (b->curvature->accumulate == NULL || !s->due) return SYMO_OK;
   s->counters[0]++;
   curvature_step now = curvature_now(s);
-  bool momentum = strcmp(b->method.source, "momentum") == 0;
+  bool momentum = b->method.source == SYMO_SOURCE_MOMENTUM;
   if (!momentum) now.x = now.g;
   return b->curvature->accumulate(b->self, curvature_state(s), &now, momentum ? s->u : s->g,
                                   s->curvature_work);
@@ -222,8 +222,7 @@ static bool is_adam(const block_step *s) {
   bool dense = true;
   for (size_t i = 0; i < b->num_tensors; i++)
     dense = dense && s->g.strides[i] == NULL && s->p.strides[i] == NULL;
-  return dense && b->curvature == &symo_curvature_diagonal && !symo_block_grafts(b) &&
-         s->t >= symo_block_start(b);
+  return dense && b->curvature->elementwise && !symo_block_grafts(b) && s->t >= symo_block_start(b);
 }
 
 enum { STRIP = 2048 };
@@ -235,8 +234,8 @@ static void adam_one(void *arg, size_t i, int worker) {
   const symo_dtype dtype = s->state->optim->dtype;
   const double correction =
       symo_update_correction(m->beta2, (uint64_t)s->counters[0], m->correction);
-  const bool momentum = symo_block_has_momentum(b), of_u = strcmp(m->source, "momentum") == 0;
-  const bool l2 = strcmp(m->decay, "l2") == 0;
+  const bool momentum = symo_block_has_momentum(b), of_u = m->source == SYMO_SOURCE_MOMENTUM;
+  const bool l2 = m->decay == SYMO_DECAY_L2;
   double room[2][STRIP]; /* the gradient as it is taken, and its momentum */
   (void)worker;
   for (size_t first = 0; first < b->layout->tensors[i].size; first += STRIP) {
@@ -262,7 +261,7 @@ static void adam_one(void *arg, size_t i, int worker) {
 }
 
 static symo_status step_adam(block_step *s) {
-  s->decay = strcmp(s->b->method.decay, "l2") == 0 ? 0 : s->b->method.weight_decay;
+  s->decay = s->b->method.decay == SYMO_DECAY_L2 ? 0 : s->b->method.weight_decay;
   if (s->due) s->counters[0]++;
   s->curved = true;
   symo_pool_run(s->state->pool, s->b->num_tensors, adam_one, s);
@@ -399,7 +398,7 @@ symo_status symo_optim_step(symo_optim_state *state, symo_const_vector grad, sym
     return symo_fail(optim->context, SYMO_E_UNSUPPORTED,
                      "optim: curvature %s asks the problem for products (call "
                      "symo_optim_problem_step)",
-                     optim->blocks[0].method.curvature);
+                     optim->blocks[0].method.curvature->name);
   symo_status status =
       symo_layout_check_arrays(optim->layout, optim->dtype, grad, "optim: gradient");
   if (status == SYMO_OK)

@@ -38,7 +38,7 @@ static void advance_far(const block_step *s, size_t i, double decay, double fact
 void symo_step_advance(const block_step *s, size_t i, symo_nd d) {
   const optim_block *b = s->b;
   const bool graft = symo_block_grafts(b) && s->curved, basis = symo_block_in_basis(b) && s->curved;
-  const bool unit = strcmp(b->method.scale, "unit-rms") == 0;
+  const bool unit = b->method.scale == SYMO_SCALE_UNIT_RMS;
   const double decay = basis && s->t == symo_block_start(b) ? 0 : s->decay;
   const layout_tensor *t = &b->layout->tensors[i];
   const symo_nd p = symo_step_view(s, symo_vector_const(s->p), i);

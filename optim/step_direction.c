@@ -11,7 +11,7 @@
 void symo_step_gradient(block_step *s) {
   const symo_method *m = &s->b->method;
   void **pointers = (void **)symo_step_at(s, s->w.pointers_at) + 3 * s->b->num_tensors;
-  bool l2 = strcmp(m->decay, "l2") == 0;
+  bool l2 = m->decay == SYMO_DECAY_L2;
   s->decay = l2 ? 0 : m->weight_decay;
   if (!s->w.gradient) return;
   symo_layout_split(s->b->layout, s->state->optim->dtype, symo_step_at(s, s->w.gradient_at),

@@ -160,7 +160,7 @@ symo_status symo_block_layout(const symo_layout *layout, size_t num_tensors, con
   const char *name = symo_method_group(method);
   symo_status status;
   s.alternates = symo_method_alternates(method);
-  s.blocked = strcmp(method->curvature, "orbit") != 0;
+  s.blocked = !method->curvature->couples;
   if (name != NULL) {
     s.named = symo_context_find_group(layout->context, name);
     if (s.named == NULL) s.named = symo_group_find(name);

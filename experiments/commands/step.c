@@ -6,6 +6,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/text.h"
+#include "optim/curvature/curvature.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -108,7 +109,7 @@ static json_t *tensors_json(cli *c, const job *j) {
     cli_set(c, o, "name", json_string(symo_layout_tensor_name(j->layout, t)));
     cli_set(c, o, "rule", json_integer((json_int_t)rule));
     cli_set(c, o, "preset", json_string(method->preset));
-    cli_set(c, o, "curvature", json_string(method->curvature));
+    cli_set(c, o, "curvature", json_string(method->curvature->name));
     cli_push(c, list, o);
   }
   return list;

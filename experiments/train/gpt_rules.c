@@ -12,21 +12,14 @@
 
 /* ---- kinds of methods ---- */
 
-static bool is_one_of(const char *word, size_t count, const char *const *words) {
-  for (size_t i = 0; i < count; i++)
-    if (strcmp(words[i], word) == 0) return true;
-  return false;
-}
-
 static bool is_for_matrices(const symo_method *m) {
-  static const char *const kinds[] = {"orbit", "orbit-blocked", "per-axis"};
-  return is_one_of(m->curvature, sizeof kinds / sizeof *kinds, kinds);
+  return m->curvature == &symo_curvature_orbit || m->curvature == &symo_curvature_orbit_blocked ||
+         m->curvature == &symo_curvature_per_axis;
 }
 
 /* They model the whole loss: no clipping, no schedule. */
 static bool is_newton(const symo_method *m) {
-  static const char *const kinds[] = {"hessian", "ggn"};
-  return is_one_of(m->curvature, sizeof kinds / sizeof *kinds, kinds);
+  return m->curvature == &symo_curvature_hessian || m->curvature == &symo_curvature_ggn;
 }
 
 /* ---- nanoGPT's settings ---- */
@@ -39,7 +32,7 @@ static symo_status set_schedule(symo_context *context, const train_spec *spec, s
     return symo_fail(context, SYMO_E_ARGUMENT,
                      "lr-decay-iters: %zu, but the warm-up takes %zu (lower --warmup-iters)", end,
                      spec->gpt.warmup);
-  snprintf(m->schedule, sizeof m->schedule, "%s", cosine ? "cosine" : "constant");
+  m->schedule = cosine ? SYMO_SCHEDULE_COSINE : SYMO_SCHEDULE_CONSTANT;
   m->warmup_steps = (double)spec->gpt.warmup;
   m->total_steps = (double)end;
   m->min_lr = spec->gpt.min_lr;
@@ -55,8 +48,8 @@ static void set_adam(const train_spec *spec, symo_method *m) {
 
 symo_status train_gpt_method(symo_context *context, const train_spec *spec, symo_method *method) {
   if (is_newton(method)) return SYMO_OK;
-  if (strcmp(method->curvature, "diagonal") == 0) set_adam(spec, method);
-  if (strcmp(method->decay, "decoupled") == 0) method->weight_decay = spec->gpt.weight_decay;
+  if (method->curvature == &symo_curvature_diagonal) set_adam(spec, method);
+  if (method->decay == SYMO_DECAY_DECOUPLED) method->weight_decay = spec->gpt.weight_decay;
   return set_schedule(context, spec, method);
 }
 

@@ -48,7 +48,7 @@ static bool wants_end(const symo_optim_spec *optim) {
   for (size_t r = 0; r < optim->num_rules; r++) {
     const symo_method *m = &optim->rules[r].method;
     const bool ends =
-        strcmp(m->schedule, "constant") != 0 && strcmp(m->schedule, "exponential") != 0;
+        m->schedule != SYMO_SCHEDULE_CONSTANT && m->schedule != SYMO_SCHEDULE_EXPONENTIAL;
     if (ends && !(m->total_steps > 0)) return true;
   }
   return false;

@@ -51,7 +51,7 @@ static json_t *tensors_json(cli *c, const symo_optim *optim) {
     symo_rule_reason(optim, t, reason);
     cli_set(c, o, "name", json_string(symo_layout_tensor_name(layout, t)));
     cli_set(c, o, "shape", shape);
-    cli_set(c, o, "method", json_string(m->preset[0] != '\0' ? m->preset : m->curvature));
+    cli_set(c, o, "method", json_string(m->preset[0] != '\0' ? m->preset : m->curvature->name));
     cli_set(c, o, "rule", cli_count((double)optim->rule_of[t]));
     cli_set(c, o, "reason", json_string(reason));
     cli_push(c, list, o);
@@ -95,7 +95,7 @@ static json_t *rules_json(cli *c, const symo_optim *optim) {
     json_t *o = json_object();
     cli_set(c, o, "rule", cli_count((double)b->rule));
     cli_set(c, o, "match", json_string(optim->rules[b->rule].pattern));
-    cli_set(c, o, "curvature", json_string(b->method.curvature));
+    cli_set(c, o, "curvature", json_string(b->method.curvature->name));
     cli_set(c, o, "tensors", cli_count((double)b->num_tensors));
     cli_set(c, o, "parameters", cli_count((double)symo_layout_num_parameters(b->layout)));
     cli_set(c, o, "settings", settings_json(c, &b->method));

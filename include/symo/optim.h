@@ -15,29 +15,78 @@ extern "C" {
 
 /* ---- methods ---- */
 
-/* Modules are named as in the registries (symo_module_at); names are compared when a plan is made. */
+/* Modules are const tables of the library; symo_module_at says what each does. */
+typedef struct symo_curvature symo_curvature;
+extern const symo_curvature symo_curvature_orbit;
+extern const symo_curvature symo_curvature_orbit_blocked;
+extern const symo_curvature symo_curvature_per_axis;
+extern const symo_curvature symo_curvature_diagonal;
+extern const symo_curvature symo_curvature_scalar;
+extern const symo_curvature symo_curvature_none;
+extern const symo_curvature symo_curvature_hessian;
+extern const symo_curvature symo_curvature_ggn;
+
+typedef struct symo_solver symo_solver;
+extern const symo_solver symo_solver_auto;
+extern const symo_solver symo_solver_eigh;
+extern const symo_solver symo_solver_newton_schulz;
+extern const symo_solver symo_solver_polar_express;
+extern const symo_solver symo_solver_coupled_newton;
+extern const symo_solver symo_solver_cholesky;
+extern const symo_solver symo_solver_cg;
+
+typedef struct symo_damping symo_damping;
+extern const symo_damping symo_damping_constant;
+extern const symo_damping symo_damping_trace;
+extern const symo_damping symo_damping_levenberg_marquardt;
+
+typedef struct symo_precondition symo_precondition;
+extern const symo_precondition symo_precondition_none;
+extern const symo_precondition symo_precondition_diagonal;
+extern const symo_precondition symo_precondition_orbit;
+
+/* Choices, in the order in which symo_option.values names them. */
+typedef enum symo_source { SYMO_SOURCE_GRADIENT, SYMO_SOURCE_MOMENTUM } symo_source;
+typedef enum symo_basis { SYMO_BASIS_NONE, SYMO_BASIS_ADAM, SYMO_BASIS_COLUMN } symo_basis;
+typedef enum symo_graft { SYMO_GRAFT_NONE, SYMO_GRAFT_SGD, SYMO_GRAFT_ADAM } symo_graft;
+typedef enum symo_scale {
+  SYMO_SCALE_NONE,
+  SYMO_SCALE_SHAPE,
+  SYMO_SCALE_MATCH_RMS,
+  SYMO_SCALE_UNIT_RMS
+} symo_scale;
+typedef enum symo_decay { SYMO_DECAY_DECOUPLED, SYMO_DECAY_L2 } symo_decay;
+typedef enum symo_schedule {
+  SYMO_SCHEDULE_CONSTANT,
+  SYMO_SCHEDULE_EXPONENTIAL,
+  SYMO_SCHEDULE_LINEAR,
+  SYMO_SCHEDULE_COSINE,
+  SYMO_SCHEDULE_WSD
+} symo_schedule;
+
+/* Plain data.  Modules are pointers, choices are enums; symo_method_set reads both from texts. */
 typedef struct symo_method {
-  char preset[32];    /* where the numbers came from; for people */
-  char curvature[32]; /* orbit orbit-blocked per-axis diagonal scalar none hessian ggn */
+  char preset[32]; /* where the numbers came from; for people */
+  const symo_curvature *curvature;
   /* Of the spaces, for orbit curvature: layout (as they are), alternate (hidden spaces in turn keep
    * their group and get the identity), alternate GROUP (the same with GROUP on all spaces, so that
    * every matrix is acted on from one side), or the group that every space gets ("sign-flip",
    * "orthogonal", "identity"). */
   char groups[128];
-  char source[16];       /* what covariances are made of: gradient momentum */
-  char solver[32];       /* auto eigh newton-schulz polar-express coupled-newton cholesky cg */
-  char damping[32];      /* constant trace levenberg-marquardt */
-  char precondition[32]; /* of cg: none diagonal orbit */
+  symo_source source; /* what covariances are made of */
+  const symo_solver *solver;
+  const symo_damping *damping;
+  const symo_precondition *precondition; /* of cg */
   /* Second moments in the eigenbasis of the curvature, taken in at every step, which correct its
    * eigenvalues between refreshes: none; adam, of every entry of the gradient (per-axis: SOAP;
    * orbit: the same on the coordinates of a label, eps beside the root); column (orbit), one number
    * for each eigenvector, of what `source` says: steps stay equivariant, and are those of the plain
    * root with refresh_every 1. */
-  char basis[16];
-  char graft[16];    /* the direction takes the norm, tensor by tensor, of: none sgd adam */
-  char scale[16];    /* none shape match-rms unit-rms */
-  char decay[16];    /* decoupled l2 */
-  char schedule[16]; /* constant exponential linear cosine wsd */
+  symo_basis basis;
+  symo_graft graft; /* the direction takes the norm, tensor by tensor, of this method */
+  symo_scale scale;
+  symo_decay decay;
+  symo_schedule schedule;
 
   double lr, min_lr;                                 /* min_lr: where schedules end */
   double rate;                                       /* exponential: lr rate^t */

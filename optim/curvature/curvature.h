@@ -54,9 +54,17 @@ typedef struct curvature_report {
   bool kept;                        /* good enough as it was: skipped */
 } curvature_report;
 
-typedef struct symo_curvature symo_curvature;
 struct symo_curvature {
   const char *name, *summary;
+  bool products;     /* of the problem (hessian, ggn): no slot below is set */
+  bool gauss_newton; /* of those: with the Gauss-Newton matrix */
+  bool couples;      /* axes of tensors that name one space are coupled */
+  bool for_matrices; /* made for tensors of two axes and more */
+  bool elementwise;  /* second moments of every entry: a step may go over memory once */
+  bool own_momentum; /* second moments in its basis come with a momentum of their own */
+
+  /* Whether the method's roots are kept from step to step.  NULL: there are none. */
+  bool (*keeps_roots)(const symo_method *method);
 
   /* NULL if it can do what the method asks for these tensors, else the reason (a static sentence). */
   const char *(*refuse)(const symo_method *method, const symo_layout *layout);
@@ -102,10 +110,6 @@ struct symo_curvature {
   X(diagonal)                                                                                      \
   X(scalar)                                                                                        \
   X(none)
-
-#define SYMO_CURVATURE_EXTERN(name) extern const symo_curvature symo_curvature_##name;
-SYMO_CURVATURE_LIST(SYMO_CURVATURE_EXTERN)
-#undef SYMO_CURVATURE_EXTERN
 
 const symo_curvature *symo_curvature_find(const char *name);
 size_t symo_curvature_count(void);

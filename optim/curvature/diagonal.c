@@ -16,7 +16,7 @@
 #include "optim/update/moments.h"
 
 static const char *refuse(const symo_method *method, const symo_layout *layout) {
-  if (strcmp(method->damping, "constant") != 0)
+  if (method->damping != &symo_damping_constant)
     return "eps is added to every root by itself: there is no trace to measure it by";
   return symo_elementwise_refuse(method);
 }
@@ -74,6 +74,7 @@ static double accumulate_flops(const void *self) {
 
 const symo_curvature symo_curvature_diagonal = {
     .name = "diagonal",
+    .elementwise = true,
     .summary = "second moments of every coordinate, as in Adam",
     .refuse = refuse,
     .create = create,

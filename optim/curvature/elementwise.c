@@ -31,9 +31,9 @@ symo_status symo_elementwise_describe(const void *self, char **text) {
 const char *symo_elementwise_refuse(const symo_method *method) {
   if (strcmp(method->groups, "layout") != 0) return "groups mean something to orbit curvature only";
   if (method->centered) return "centered means something to orbit curvature only";
-  if (strcmp(method->basis, "none") != 0)
+  if (method->basis != SYMO_BASIS_NONE)
     return "there is no eigenbasis for second moments (orbit and per-axis curvature have one)";
-  if (strcmp(method->solver, "auto") != 0)
+  if (method->solver != &symo_solver_auto)
     return "there is no root for a solver (leave it at auto)";
   return NULL;
 }

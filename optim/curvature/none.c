@@ -5,7 +5,7 @@
 
 static const char *refuse(const symo_method *method, const symo_layout *layout) {
   if (method->alpha != 0) return "without curvature there is nothing to take to a power: alpha = 0";
-  if (strcmp(method->damping, "constant") != 0 || method->eps != 0)
+  if (method->damping != &symo_damping_constant || method->eps != 0)
     return "without curvature there is nothing to damp: damping constant, eps 0";
   return symo_elementwise_refuse(method);
 }

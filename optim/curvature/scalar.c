@@ -65,7 +65,7 @@ static symo_status accumulate(const void *self, void *const *state, const curvat
 
 /* (r^2 + eps)^(-alpha/2), 0 where that has no value; the same in units. */
 static double inverse_power(const symo_method *m, double r, double eps, double *unit) {
-  const symo_damping *damping = symo_damping_find(m->damping);
+  const symo_damping *damping = m->damping;
   if (m->alpha == 0) return 1;
   if (damping != NULL && damping->relative) {
     r *= sqrt(1 + eps);

@@ -7,7 +7,6 @@
  * curvature module does it).  levenberg-marquardt: eps is the start; after every step by the ratio of
  * actual to predicted reduction: below 1/4 times 1.5, above 3/4 over 1.5; a step that raises the
  * loss (ratio <= 0, or not finite) is rejected and theta put back. */
-typedef struct symo_damping symo_damping;
 struct symo_damping {
   const char *name, *summary;
   bool relative;    /* times tr C / m */
@@ -20,10 +19,6 @@ struct symo_damping {
   X(constant)                                                                                      \
   X(trace)                                                                                         \
   X(levenberg_marquardt)
-
-#define SYMO_DAMPING_EXTERN(name) extern const symo_damping symo_damping_##name;
-SYMO_DAMPING_LIST(SYMO_DAMPING_EXTERN)
-#undef SYMO_DAMPING_EXTERN
 
 const symo_damping *symo_damping_find(const char *name);
 size_t symo_damping_count(void);

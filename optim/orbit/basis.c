@@ -39,13 +39,13 @@
 #include "optim/orbit/orbit.h"
 
 orbit_basis symo_orbit_basis_of(const symo_method *method) {
-  return strcmp(method->basis, "column") == 0 ? ORBIT_BASIS_COLUMN
-         : strcmp(method->basis, "adam") == 0 ? ORBIT_BASIS_ADAM
-                                              : ORBIT_BASIS_NONE;
+  return method->basis == SYMO_BASIS_COLUMN ? ORBIT_BASIS_COLUMN
+         : method->basis == SYMO_BASIS_ADAM ? ORBIT_BASIS_ADAM
+                                            : ORBIT_BASIS_NONE;
 }
 
 const char *symo_orbit_basis_refuse(const symo_method *method) {
-  const symo_damping *damping = symo_damping_find(method->damping);
+  const symo_damping *damping = method->damping;
   bool column = symo_orbit_basis_of(method) == ORBIT_BASIS_COLUMN;
   if (method->alpha == 0)
     return "with alpha 0 second moments in a basis scale nothing (set basis to none)";
@@ -53,14 +53,14 @@ const char *symo_orbit_basis_refuse(const symo_method *method) {
     return "without memory there is no basis to keep second moments in (set beta2 above 0, or "
            "basis "
            "to none)";
-  if (strcmp(method->solver, "auto") != 0 && strcmp(method->solver, "eigh") != 0)
+  if (method->solver != &symo_solver_auto && method->solver != &symo_solver_eigh)
     return "a basis is made of eigenvectors, which only eigh gives (set solver to eigh, or basis "
            "to "
            "none)";
   if (column && method->beta2 >= 1 && method->statistics_every > 1)
     return "sums of columns and of covariances go together (set statistics_every to 1, or beta2 "
            "below 1)";
-  if (!column && damping != NULL && damping->relative)
+  if (!column && damping->relative)
     return "with basis adam eps is added to the root of second moments (set damping to constant, "
            "or "
            "basis to column)";
@@ -69,7 +69,7 @@ const char *symo_orbit_basis_refuse(const symo_method *method) {
 
 static bool by_column(const orbit *o) { return o->moments == ORBIT_BASIS_COLUMN; }
 
-static bool of_momentum(const orbit *o) { return strcmp(o->method.source, "momentum") == 0; }
+static bool of_momentum(const orbit *o) { return o->method.source == SYMO_SOURCE_MOMENTUM; }
 
 bool symo_orbit_moments_ahead(const orbit *o) {
   return o->moments != ORBIT_BASIS_NONE &&

@@ -60,14 +60,14 @@ static bool moved_by_a_group(const symo_layout *layout) {
 static const char *refuse_solver(const symo_method *method) {
   bool memory = method->beta2 > 0;
   if (memory && method->skip_tolerance > 0) {
-    if (strcmp(method->solver, "auto") != 0 && strcmp(method->solver, "eigh") != 0)
+    if (method->solver != &symo_solver_auto && method->solver != &symo_solver_eigh)
       return "skip_tolerance looks at the eigenbasis of the last root, which only eigh gives (set "
              "solver to eigh, or skip_tolerance to 0)";
     return NULL;
   }
-  if (strcmp(method->solver, "auto") == 0) return NULL;
-  const symo_solver *solver = symo_solver_find(method->solver);
-  if (solver == NULL)
+  if (method->solver == &symo_solver_auto) return NULL;
+  const symo_solver *solver = method->solver;
+  if (solver->root == NULL && solver->polar == NULL)
     return "the solver takes no roots of covariances (cg is for hessian and ggn; auto and eigh are "
            "for these)";
   if (memory && solver->root == NULL)
@@ -88,7 +88,7 @@ static const char *refuse(const symo_method *method, const symo_layout *layout) 
     if (reason != NULL) return reason;
   }
   if (method->alpha == 0) return NULL;
-  if (method->beta2 == 0 && method->momentum > 0 && strcmp(method->source, "gradient") == 0)
+  if (method->beta2 == 0 && method->momentum > 0 && method->source == SYMO_SOURCE_GRADIENT)
     return "without memory the covariance is that of the direction itself (set source to momentum, "
            "or beta2 above 0)";
   if (method->centered && !moved_by_a_group(layout))
@@ -100,12 +100,11 @@ static const char *refuse(const symo_method *method, const symo_layout *layout) 
 
 /* The side of the matrix whose root is taken, and the solver for it. */
 static const symo_solver *choose_solver(const orbit *o, const orbit_label *l) {
-  bool given = strcmp(o->method.solver, "auto") != 0;
-  if (given) return symo_solver_find(o->method.solver);
+  bool given = o->method.solver != &symo_solver_auto;
+  if (given) return o->method.solver;
   if (l->way == ORBIT_POLAR)
     return symo_solver_auto_polar(o->dtype, o->power, l->label->ambient, l->label->m, o->threads);
-  if (o->method.skip_tolerance > 0 || o->moments != ORBIT_BASIS_NONE)
-    return symo_solver_find("eigh");
+  if (o->method.skip_tolerance > 0 || o->moments != ORBIT_BASIS_NONE) return &symo_solver_eigh;
   return symo_solver_auto_root(o->dtype, o->power, l->label->m, o->threads);
 }
 
@@ -129,9 +128,6 @@ static symo_status set_label(orbit *o, orbit_label *l) {
                        "with smaller multiplicities; see `symo layout`)",
                        label->name, small, SYMO_EIGH_MAX);
     l->solver = choose_solver(o, l);
-    if (l->solver == NULL)
-      return symo_fail(o->context, SYMO_E_NAME, "orbit: no solver \"%s\" (see `symo solvers`)",
-                       o->method.solver);
   }
   if (memory && l->way != ORBIT_DROPPED) {
     if (o->units == ORBIT_NO_ENTRY) o->units = (int)o->num_entries++;
@@ -192,7 +188,6 @@ static void destroy(void *self) {
 }
 
 static symo_status create(const curvature_task *task, symo_coupling coupling, void **self) {
-  const symo_damping *damping = symo_damping_find(task->method->damping);
   symo_status status;
   orbit *o = symo_calloc(1, sizeof *o);
   if (o == NULL) return symo_fail_memory(task->context, "orbit");
@@ -202,12 +197,10 @@ static symo_status create(const curvature_task *task, symo_coupling coupling, vo
   o->dtype = task->dtype;
   o->threads = task->threads;
   o->moments = symo_orbit_basis_of(task->method);
-  o->relative = damping != NULL && damping->relative;
+  o->relative = task->method->damping->relative;
   o->power = -task->method->alpha / 2;
-  const symo_solver *solver = symo_solver_find(task->method->solver);
-  o->number = solver != NULL && solver->number != NULL
-                  ? solver->number(symo_solver_steps(task->method))
-                  : 1;
+  const symo_solver *solver = task->method->solver;
+  o->number = solver->number != NULL ? solver->number(symo_solver_steps(task->method)) : 1;
   symo_plan_spec spec = {
       .dtype = task->dtype, .coupling = coupling, .centered = task->method->centered};
   SYMO_TRY(symo_plan_create(task->layout, &spec, &o->plan));
@@ -314,7 +307,7 @@ static double apply_flops(const void *self) {
 
 static symo_status describe(const void *self, char **text) {
   const orbit *o = self;
-  const char *how = strcmp(o->method.solver, "auto") == 0 ? " (auto)" : "";
+  const char *how = o->method.solver == &symo_solver_auto ? " (auto)" : "";
   int steps = symo_solver_steps(&o->method);
   symo_text out = {0};
   if (o->num_labels == 0) symo_text_add(&out, "alpha 0: directions as they are\n");
@@ -357,14 +350,18 @@ static symo_status create_blocked(const curvature_task *task, void **self) {
 }
 
 /* What both rows share; they differ in the coupling of their plan. */
+static bool keeps_roots(const symo_method *method) { return method->beta2 > 0; }
+
 #define ORBIT_ROW                                                                                  \
-  .refuse = refuse, .destroy = destroy, .num_entries = num_entries, .entry = entry,                \
-  .work_bytes = work_bytes, .accumulate = symo_orbit_accumulate, .num_roots = num_roots,           \
-  .refresh = symo_orbit_refresh, .apply = symo_orbit_apply, .describe = describe,                  \
-  .accumulate_flops = accumulate_flops, .refresh_flops = refresh_flops, .apply_flops = apply_flops
+  .keeps_roots = keeps_roots, .refuse = refuse, .destroy = destroy, .num_entries = num_entries,    \
+  .entry = entry, .work_bytes = work_bytes, .accumulate = symo_orbit_accumulate,                   \
+  .num_roots = num_roots, .refresh = symo_orbit_refresh, .apply = symo_orbit_apply,                \
+  .describe = describe, .accumulate_flops = accumulate_flops, .refresh_flops = refresh_flops,      \
+  .apply_flops = apply_flops
 
 const symo_curvature symo_curvature_orbit = {
     ORBIT_ROW,
+    .couples = true,
     .create = create_coupled,
     .name = "orbit",
     .summary = "averages of u u' over the group, coupled across tensors",

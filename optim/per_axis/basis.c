@@ -21,10 +21,10 @@
 #include "optim/solver/scaled.h"
 
 const char *symo_axis_basis_refuse(const symo_method *method) {
-  const symo_damping *damping = symo_damping_find(method->damping);
-  if (damping != NULL && (damping->relative || damping->needs_ratio))
+  const symo_damping *damping = method->damping;
+  if ((damping->relative || damping->needs_ratio))
     return "with a basis, eps is added to the root of second moments (set damping to constant)";
-  if (strcmp(method->source, "momentum") == 0)
+  if (method->source == SYMO_SOURCE_MOMENTUM)
     return "with a basis, factors and moments are those of gradients (set source to gradient)";
   if (method->nesterov)
     return "momentum in an eigenbasis is an average of gradients as published (set nesterov to "

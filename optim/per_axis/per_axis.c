@@ -41,7 +41,7 @@ static size_t dim_of(const symo_layout *layout, size_t tensor, size_t axis) {
 static bool has_factor(const symo_method *method, const symo_layout *layout, size_t tensor,
                        size_t axis) {
   size_t dim = dim_of(layout, tensor, axis);
-  bool basis = strcmp(method->basis, "adam") == 0;
+  bool basis = method->basis == SYMO_BASIS_ADAM;
   if (basis && order_of(layout, tensor) < 2) return false;
   return dim <= SYMO_EIGH_MAX && (method->max_dim <= 0 || (double)dim <= method->max_dim);
 }
@@ -54,9 +54,9 @@ static size_t factors_of(const symo_method *method, const symo_layout *layout, s
 }
 
 static const char *refuse_solver(const symo_method *method, const symo_layout *layout) {
-  if (strcmp(method->solver, "auto") == 0) return NULL;
-  const symo_solver *solver = symo_solver_find(method->solver);
-  if (solver == NULL || solver->root == NULL)
+  if (method->solver == &symo_solver_auto) return NULL;
+  const symo_solver *solver = method->solver;
+  if (solver->root == NULL)
     return "the solver takes no roots of factors (auto, eigh and coupled-newton do)";
   const char *reason = NULL;
   for (size_t t = 0; t < layout->num_tensors && reason == NULL && solver->refuse != NULL; t++)
@@ -69,14 +69,14 @@ static const char *refuse(const symo_method *method, const symo_layout *layout) 
   if (!(method->beta2 >= 0 && method->beta2 <= 1)) return "beta2 must be in [0, 1]";
   if (method->centered)
     return "per-axis factors have no part that a group leaves alone (set centered to false)";
-  if (strcmp(method->basis, "column") == 0)
+  if (method->basis == SYMO_BASIS_COLUMN)
     return "second moments of columns go with orbit curvature (set basis to adam or none)";
-  if (strcmp(method->basis, "adam") == 0) return symo_axis_basis_refuse(method);
+  if (method->basis == SYMO_BASIS_ADAM) return symo_axis_basis_refuse(method);
   if (method->alpha == 0) return NULL;
   if (method->skip_tolerance > 0)
     return "per-axis roots are kept without their eigenbasis (set skip_tolerance to 0, or basis to "
            "adam)";
-  if (method->beta2 == 0 && method->momentum > 0 && strcmp(method->source, "gradient") == 0)
+  if (method->beta2 == 0 && method->momentum > 0 && method->source == SYMO_SOURCE_GRADIENT)
     return "without memory the factors are those of the direction itself (set source to momentum, "
            "or beta2 above 0)";
   for (size_t t = 0; t < layout->num_tensors; t++)
@@ -104,13 +104,10 @@ static symo_status set_axis(per_axis *p, int threads, size_t tensor, size_t axis
     a->root = (int)p->num_entries++;
   }
   if (p->basis) return SYMO_OK;
-  a->solver = strcmp(p->method.solver, "auto") == 0
+  a->solver = p->method.solver == &symo_solver_auto
                   ? symo_solver_auto_root(p->dtype, a->power, dim, threads)
-                  : symo_solver_find(p->method.solver);
-  return a->solver != NULL
-             ? SYMO_OK
-             : symo_fail(p->context, SYMO_E_NAME, "per-axis: no solver \"%s\" (see `symo solvers`)",
-                         p->method.solver);
+                  : p->method.solver;
+  return SYMO_OK;
 }
 
 static symo_status set_tensors(per_axis *p, int threads) {
@@ -215,7 +212,6 @@ static void destroy(void *self) {
 }
 
 static symo_status create(const curvature_task *task, void **self) {
-  const symo_damping *damping = symo_damping_find(task->method->damping);
   symo_status status = SYMO_OK;
   per_axis *p = symo_calloc(1, sizeof *p);
   if (p == NULL) return symo_fail_memory(task->context, "per-axis");
@@ -224,8 +220,8 @@ static symo_status create(const curvature_task *task, void **self) {
   p->method = *task->method;
   p->dtype = task->dtype;
   p->units = p->root_units = -1;
-  p->relative = damping != NULL && damping->relative;
-  p->basis = strcmp(task->method->basis, "adam") == 0;
+  p->relative = task->method->damping->relative;
+  p->basis = task->method->basis == SYMO_BASIS_ADAM;
   if (p->method.alpha > 0 || p->basis) SYMO_TRY(set_tensors(p, task->threads));
   p->head = pointer_bytes(p) + symo_padded(p->layout->num_tensors * sizeof(symo_status));
   p->work = work_of(p);
@@ -444,7 +440,7 @@ static double apply_flops(const void *self) {
 
 static symo_status describe(const void *self, char **text) {
   const per_axis *p = self;
-  const char *how = strcmp(p->method.solver, "auto") == 0 ? " (auto)" : "";
+  const char *how = p->method.solver == &symo_solver_auto ? " (auto)" : "";
   symo_text out = {0};
   if (p->num_axes == 0)
     symo_text_add(&out, p->basis ? "no axis has a factor: second moments as they are\n"
@@ -462,8 +458,13 @@ static symo_status describe(const void *self, char **text) {
   return symo_text_finish(&out, p->context, text);
 }
 
+static bool keeps_roots(const symo_method *method) { return true; }
+
 const symo_curvature symo_curvature_per_axis = {
     .name = "per-axis",
+    .for_matrices = true,
+    .own_momentum = true,
+    .keeps_roots = keeps_roots,
     .summary = "one covariance for each axis of each tensor (Shampoo, SOAP)",
     .refuse = refuse,
     .create = create,

@@ -19,11 +19,11 @@
 /* The method of the curvature: M = C^{1/2}, and nothing of what is for the step. */
 static symo_method inner_method(const symo_method *method, const symo_precondition *module) {
   symo_method m = *method;
-  snprintf(m.curvature, sizeof m.curvature, "%s", module->curvature->name);
-  strcpy(m.source, "gradient");
-  strcpy(m.solver, "auto");
-  strcpy(m.damping, "constant");
-  strcpy(m.precondition, "none");
+  m.curvature = module->curvature;
+  m.source = SYMO_SOURCE_GRADIENT;
+  m.solver = &symo_solver_auto;
+  m.damping = &symo_damping_constant;
+  m.precondition = &symo_precondition_none;
   m.alpha = 1;
   if (!(m.beta2 > 0)) m.beta2 = NO_MEMORY;
   m.warm_start = false;
@@ -31,16 +31,14 @@ static symo_method inner_method(const symo_method *method, const symo_preconditi
 }
 
 const char *symo_preconditioner_refuse(const symo_method *method, const symo_layout *layout) {
-  const symo_precondition *module = symo_precondition_find(method->precondition);
-  assert(module != NULL);
+  const symo_precondition *module = method->precondition;
   if (module->curvature == NULL) return NULL;
   symo_method inner = inner_method(method, module);
   return module->curvature->refuse(&inner, layout);
 }
 
 symo_status symo_preconditioner_create(const curvature_task *task, cg_preconditioner **out) {
-  const symo_precondition *module = symo_precondition_find(task->method->precondition);
-  assert(module != NULL);
+  const symo_precondition *module = task->method->precondition;
   *out = NULL;
   if (module->curvature == NULL) return SYMO_OK;
   cg_preconditioner *p = symo_calloc(1, sizeof *p);

@@ -7,20 +7,16 @@
  * that a curvature keeps of the gradients that steps take anyway; no other pass over the data.  The
  * module says which curvature, and what to hand it for the damping.  One const table a file; one row
  * of SYMO_PRECONDITION_LIST registers it. */
-typedef struct symo_precondition {
+struct symo_precondition {
   const char *name, *summary;
   const symo_curvature *curvature; /* NULL: none */
   double (*eps)(double damping);
-} symo_precondition;
+};
 
 #define SYMO_PRECONDITION_LIST(X)                                                                  \
   X(none)                                                                                          \
   X(diagonal)                                                                                      \
   X(orbit)
-
-#define SYMO_PRECONDITION_EXTERN(name) extern const symo_precondition symo_precondition_##name;
-SYMO_PRECONDITION_LIST(SYMO_PRECONDITION_EXTERN)
-#undef SYMO_PRECONDITION_EXTERN
 
 const symo_precondition *symo_precondition_find(const char *name);
 size_t symo_precondition_count(void);

@@ -54,3 +54,9 @@ const symo_solver *symo_solver_auto_polar(symo_dtype dtype, double power, size_t
     return &symo_solver_eigh;
   return n < CROSSOVER_F32 ? &symo_solver_polar_express : &symo_solver_eigh;
 }
+
+const symo_solver symo_solver_auto = {
+    .name = "auto",
+    .summary = "by size and threads, from measured crossovers; the plan says which",
+    .default_steps = SYMO_AUTO_STEPS,
+};

@@ -143,3 +143,9 @@ symo_status symo_cg(const cg_task *task, const void *b, void *x, cg_report *repo
   if (status != SYMO_OK) memcpy(x, c.start, bytes_of(&c));
   return status;
 }
+
+const symo_solver symo_solver_cg = {
+    .name = "cg",
+    .summary = "conjugate gradients, ended by negative curvature; for products",
+    .default_steps = 100,
+};

@@ -21,8 +21,6 @@ const symo_solver *symo_solver_find(const char *name) {
 }
 
 int symo_solver_steps(const symo_method *method) {
-  const symo_solver *solver = symo_solver_find(method->solver);
-  if (strcmp(method->solver, "auto") == 0) return SYMO_AUTO_STEPS;
-  if (method->solver_steps > 0) return (int)method->solver_steps;
-  return solver != NULL ? solver->default_steps : 100;
+  if (method->solver == &symo_solver_auto) return SYMO_AUTO_STEPS;
+  return method->solver_steps > 0 ? (int)method->solver_steps : method->solver->default_steps;
 }

@@ -22,7 +22,6 @@ typedef struct solver_report {
   int iterations;
 } solver_report;
 
-typedef struct symo_solver symo_solver;
 struct symo_solver {
   const char *name, *summary;
   int default_steps; /* where the method says 0 */
@@ -59,10 +58,6 @@ struct symo_solver {
   X(polar_express)                                                                                 \
   X(coupled_newton)                                                                                \
   X(cholesky)
-
-#define SYMO_SOLVER_EXTERN(name) extern const symo_solver symo_solver_##name;
-SYMO_SOLVER_LIST(SYMO_SOLVER_EXTERN)
-#undef SYMO_SOLVER_EXTERN
 
 /* What a method asks for: its steps, else those of its solver, SYMO_AUTO_STEPS for "auto", 100 for cg. */
 int symo_solver_steps(const symo_method *method);

@@ -7,25 +7,21 @@
  *     wsd           lr while x <= stable_fraction, then linear to min_lr at x = 1
  * so the first step behind the warm-up has the whole rate, and min_lr would be that of step T + 1. */
 #include <math.h>
-#include <string.h>
 
 #include "optim/update/update.h"
 
 double symo_schedule_rate(const symo_method *method, uint64_t t) {
   double lr = method->lr, low = method->min_lr, w = method->warmup_steps;
-  const char *name = method->schedule;
   if ((double)t <= w) return lr * ((double)t / w);
   double behind = (double)(t - 1) - w;
-  if (strcmp(name, "exponential") == 0) return fmax(low, lr * pow(method->rate, behind));
-  if (strcmp(name, "constant") == 0) return lr;
   double length = method->total_steps - w, x = behind < length ? behind / length : 1;
-  if (strcmp(name, "cosine") == 0) {
-    const double pi = 3.14159265358979323846;
-    return low + (lr - low) * (0.5 * (1 + cos(pi * x)));
-  }
-  if (strcmp(name, "wsd") == 0) {
-    double hold = method->stable_fraction;
-    x = x <= hold ? 0 : (x - hold) / (1 - hold);
+  const double pi = 3.14159265358979323846, hold = method->stable_fraction;
+  switch (method->schedule) {
+  case SYMO_SCHEDULE_EXPONENTIAL: return fmax(low, lr * pow(method->rate, behind));
+  case SYMO_SCHEDULE_COSINE: return low + (lr - low) * (0.5 * (1 + cos(pi * x)));
+  case SYMO_SCHEDULE_WSD: x = x <= hold ? 0 : (x - hold) / (1 - hold); break;
+  case SYMO_SCHEDULE_LINEAR: break;
+  case SYMO_SCHEDULE_CONSTANT: return lr;
   }
   return lr + (low - lr) * x;
 }

@@ -198,7 +198,7 @@ Test(io_optim_spec, a_file_with_rules) {
   cr_assert_str_eq(r[0].method.preset, "muon");
   cr_assert(r[0].min_order == 2 && r[0].max_order == SYMO_MAX_ORDER);
   cr_assert(r[0].method.lr == 0.5 && !r[0].method.nesterov && r[0].method.solver_steps == 7);
-  cr_assert_str_eq(r[0].method.scale, "match-rms");
+  cr_assert_eq(r[0].method.scale, SYMO_SCALE_MATCH_RMS);
   cr_assert(r[1].min_order == 0 && r[1].max_order == 1);
   cr_assert(r[1].method.momentum == 0.8 && r[1].method.beta2 == 0.97);
   cr_assert_str_eq(r[2].pattern, "*");

@@ -103,7 +103,7 @@ static void expect_equal(symo_optim_state *a, symo_optim_state *b) {
 static bool takes_gradients(const char *name) {
   symo_method method;
   cr_ok(context, symo_method_preset(context, name, &method));
-  return strcmp(method.curvature, "hessian") != 0 && strcmp(method.curvature, "ggn") != 0;
+  return method.curvature != &symo_curvature_hessian && method.curvature != &symo_curvature_ggn;
 }
 
 /* ---- there and back ---- */

@@ -102,10 +102,17 @@ Test(optim_plan, specs_are_checked) {
   rule.method.lr = (double)NAN;
   cr_fails(context, SYMO_E_ARGUMENT, "rule 0: lr", symo_optim_create(s.w.layout, &spec, &optim));
   rule = good;
-  strcpy(rule.method.curvature, "diagnal");
   cr_fails(context, SYMO_E_NAME, "did you mean diagonal?",
+           symo_method_set(context, &rule.method, "curvature", "diagnal"));
+  rule.method.curvature = NULL;
+  cr_fails(context, SYMO_E_NAME, "rule 0: curvature: none of the library's (must be one of: orbit",
            symo_optim_create(s.w.layout, &spec, &optim));
-  memset(rule.method.curvature, 'x', sizeof rule.method.curvature);
+  rule = good;
+  rule.method.scale = (symo_scale)4; /* one past the last */
+  cr_fails(context, SYMO_E_NAME, "rule 0: scale: none of the library's (must be one of: none",
+           symo_optim_create(s.w.layout, &spec, &optim));
+  rule = good;
+  memset(rule.method.groups, 'x', sizeof rule.method.groups);
   cr_fails(context, SYMO_E_NAME, "without end", symo_optim_create(s.w.layout, &spec, &optim));
   symo_layout *empty;
   cr_ok(context, symo_layout_create(context, &empty));

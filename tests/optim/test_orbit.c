@@ -158,7 +158,7 @@ Test(orbit, any_exponent_and_damping_act_on_singular_values) {
           double divisor = method.mean ? dim : 1, eps = method.eps;
           double *f = symo_dense_new(1, d.n);
           if (relative == 1) eps *= square / divisor / m;
-          strcpy(method.damping, relative == 1 ? "trace" : "constant");
+          method.damping = relative == 1 ? &symo_damping_trace : &symo_damping_constant;
           for (size_t i = 0; i < d.n; i++)
             f[i] = d.s[i] * pow(d.s[i] * d.s[i] / divisor + eps, -alphas[a] / 2);
           svd_put(&d, f, expected);
@@ -183,7 +183,7 @@ Test(orbit, newton_schulz_lies_within_the_band_of_its_quintic) {
   symo_world w;
   symo_world_open(&w, 13);
   symo_method method = symo_rig_method();
-  strcpy(method.solver, "newton-schulz");
+  method.solver = &symo_solver_newton_schulz;
   method.solver_steps = 5;
   for (size_t k = 0; k < SHAPES; k++) {
     size_t n = shapes[k].rows * shapes[k].cols;
@@ -351,7 +351,7 @@ Test(orbit, steps_move_with_the_group) {
       method.beta2 = how < 4 ? 0 : 0.8;
       method.correction = true;
       method.alpha = how < 2 ? 1 : 0.7;
-      if (how >= 2 && how < 4) strcpy(method.damping, "trace");
+      if (how >= 2 && how < 4) method.damping = &symo_damping_trace;
       symo_rig a = symo_rig_make(&w, c, &method, SYMO_F64);
       symo_rig b = symo_rig_make(&w, c, &method, SYMO_F64);
       cr_ok(w.context, symo_element_sample(e, w.rng));

@@ -22,7 +22,7 @@ enum { LAYOUTS = sizeof layouts / sizeof *layouts };
 
 static symo_method with_memory(const char *basis, double beta, double eps) {
   symo_method method = symo_rig_method();
-  snprintf(method.basis, sizeof method.basis, "%s", basis);
+  cr_ok(NULL, symo_method_set(NULL, &method, "basis", basis));
   method.mean = method.correction = true;
   method.beta2 = beta;
   method.eps = eps;
@@ -59,10 +59,10 @@ Test(orbit_basis, columns_with_a_fresh_basis_are_the_plain_root) {
     symo_method method = with_memory("none", k / LAYOUTS < 8 ? 0.8 : 1, 1e-2);
     method.alpha = alphas[k / LAYOUTS / 4 % 3];
     method.centered = k % LAYOUTS == 3;
-    strcpy(method.damping, relative ? "trace" : "constant");
+    method.damping = relative ? &symo_damping_trace : &symo_damping_constant;
     const symo_curvature *c = k % 2 == 0 ? &symo_curvature_orbit : &symo_curvature_orbit_blocked;
     symo_rig plain = symo_rig_make(&w, c, &method, dtype);
-    strcpy(method.basis, "column");
+    method.basis = SYMO_BASIS_COLUMN;
     symo_rig columns = symo_rig_make(&w, c, &method, dtype);
     double *g = symo_dense_new(4, w.n), *u = g + w.n, *expected = u + w.n, *found = expected + w.n;
     for (int t = 0; t < 6; t++) {
@@ -88,8 +88,8 @@ Test(orbit_basis, columns_are_the_fresh_root_while_eigenvectors_stay) {
     symo_world_parse(&w, "h: orthogonal 6; i: identity 4; w[h,i]");
     symo_method method = with_memory("none", how % 2 == 0 ? 0.9 : 1, 0);
     symo_rig fresh = symo_rig_make(&w, &symo_curvature_orbit, &method, SYMO_F64);
-    strcpy(method.basis, "column");
-    strcpy(method.source, how < 2 ? "gradient" : "momentum");
+    method.basis = SYMO_BASIS_COLUMN;
+    method.source = how < 2 ? SYMO_SOURCE_GRADIENT : SYMO_SOURCE_MOMENTUM;
     symo_rig once = symo_rig_make(&w, &symo_curvature_orbit, &method, SYMO_F64);
     double *q = symo_dense_new(1, N * N), *v = symo_dense_new(1, M * M), *room = malloc(20000);
     double *g = symo_dense_new(3, w.n), *expected = g + w.n, *found = expected + w.n, tau[N];
@@ -232,7 +232,7 @@ Test(orbit_basis, runs_by_column_move_with_the_group) {
       symo_world_parse(&w, custom[k - 12]);
     for (int how = 0; how < 4; how++) {
       symo_method method = with_memory("column", 0.9, how < 2 ? 1e-3 : 0);
-      strcpy(method.source, how % 2 == 0 ? "gradient" : "momentum");
+      method.source = how % 2 == 0 ? SYMO_SOURCE_GRADIENT : SYMO_SOURCE_MOMENTUM;
       const symo_curvature *c =
           how % 2 == 1 ? &symo_curvature_orbit_blocked : &symo_curvature_orbit;
       double error = run_moved(&w, c, &method);

@@ -14,7 +14,7 @@ static const char *const matrices[] = {"a: orthogonal 9; i: identity 4; w[a,i]",
 
 static symo_method with_memory(const char *basis, double beta, double eps) {
   symo_method method = symo_rig_method();
-  snprintf(method.basis, sizeof method.basis, "%s", basis);
+  cr_ok(NULL, symo_method_set(NULL, &method, "basis", basis));
   method.mean = method.correction = true;
   method.beta2 = beta;
   method.eps = eps;
@@ -58,7 +58,7 @@ Test(orbit_basis_runs, sudden_gradients_are_held_between_statistics) {
     symo_world_open(&w, 69);
     symo_world_parse(&w, two_layers);
     symo_method method = with_memory(bases[k % 2], 0.9, 0);
-    if (k % 2 == 1) strcpy(method.source, "momentum");
+    if (k % 2 == 1) method.source = SYMO_SOURCE_MOMENTUM;
     method.statistics_every = 4;
     symo_rig rig = symo_rig_make(&w, &symo_curvature_orbit, &method, SYMO_F32);
     double *u = symo_dense_new(3, w.n), *found = u + w.n;

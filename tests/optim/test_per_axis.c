@@ -105,7 +105,7 @@ static void check(const tensor *x, const symo_method *method, int every, symo_dt
       for (size_t i = 0; i < d; i++) trace += correction * l[k][i * d + i];
       for (size_t i = 0; i < d * d; i++) gram[i] = correction * l[k][i];
       double eps = method->eps;
-      if (strcmp(method->damping, "trace") == 0) eps *= trace / (double)d;
+      if (method->damping == &symo_damping_trace) eps *= trace / (double)d;
       for (size_t i = 0; i < d; i++) gram[i * d + i] += eps;
       if ((t - 1) % every == 0) {
         free(root[k]);
@@ -135,7 +135,7 @@ static void check(const tensor *x, const symo_method *method, int every, symo_dt
 
 static symo_method shampoo(void) {
   symo_method m = symo_rig_method();
-  strcpy(m.curvature, "per-axis");
+  m.curvature = &symo_curvature_per_axis;
   m.beta2 = 1;
   m.eps = 1e-6;
   m.max_dim = 1024;
@@ -153,7 +153,7 @@ Test(per_axis, shampoo_with_accumulation_is_the_dense_formula) {
     m.correction = true;
     check(&tensors[k], &m, 3, SYMO_F64);
     m.alpha = 1.6;
-    strcpy(m.damping, "trace");
+    m.damping = &symo_damping_trace;
     check(&tensors[k], &m, 1, SYMO_F64);
   }
 }
@@ -383,17 +383,17 @@ Test(per_axis, what_cannot_be_is_refused) {
   m.momentum = 0.5;
   refused(&w, &m, "set source to momentum");
   m = good;
-  strcpy(m.solver, "cg");
+  m.solver = &symo_solver_cg;
   refused(&w, &m, "takes no roots");
   m = good;
-  strcpy(m.solver, "newton-schulz");
+  m.solver = &symo_solver_newton_schulz;
   cr_assert(symo_curvature_per_axis.refuse(&m, w.layout) != NULL);
-  strcpy(good.basis, "adam");
+  good.basis = SYMO_BASIS_ADAM;
   m = good;
-  strcpy(m.damping, "trace");
+  m.damping = &symo_damping_trace;
   refused(&w, &m, "set damping to constant");
   m = good;
-  strcpy(m.source, "momentum");
+  m.source = SYMO_SOURCE_MOMENTUM;
   refused(&w, &m, "set source to gradient");
   m = good;
   m.nesterov = true;

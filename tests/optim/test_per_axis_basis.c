@@ -113,9 +113,9 @@ static void soap_step(dense_soap *s, int call, int every, double b1, double b2, 
 
 static symo_method soap(void) {
   symo_method m = symo_rig_method();
-  strcpy(m.curvature, "per-axis");
-  strcpy(m.solver, "auto");
-  strcpy(m.basis, "adam");
+  m.curvature = &symo_curvature_per_axis;
+  m.solver = &symo_solver_auto;
+  m.basis = SYMO_BASIS_ADAM;
   m.momentum = 0.95;
   m.momentum_correction = true;
   m.beta2 = 0.9;

@@ -10,7 +10,7 @@
 #include "tests/support/stepping.h"
 
 static bool is_orbit(const symo_method *m) {
-  return strcmp(m->curvature, "orbit") == 0 || strcmp(m->curvature, "orbit-blocked") == 0;
+  return m->curvature == &symo_curvature_orbit || m->curvature == &symo_curvature_orbit_blocked;
 }
 
 Test(optim_presets, rates_are_constant_but_where_published_otherwise) {
@@ -19,7 +19,8 @@ Test(optim_presets, rates_are_constant_but_where_published_otherwise) {
     const char *name = symo_method_preset_name(p);
     cr_ok(NULL, symo_method_preset(NULL, name, &m));
     const bool published = strcmp(name, "symo-published") == 0;
-    cr_assert_str_eq(m.schedule, published ? "exponential" : "constant", "%s", name);
+    cr_assert_eq(m.schedule, published ? SYMO_SCHEDULE_EXPONENTIAL : SYMO_SCHEDULE_CONSTANT, "%s",
+                 name);
   }
 }
 

@@ -351,7 +351,7 @@ static void restore(symo_optim_state *from, symo_optim_state *to) {
 static bool has_products(const char *preset) {
   symo_method m;
   cr_ok(NULL, symo_method_preset(NULL, preset, &m));
-  return strcmp(m.curvature, "hessian") == 0 || strcmp(m.curvature, "ggn") == 0;
+  return m.curvature == &symo_curvature_hessian || m.curvature == &symo_curvature_ggn;
 }
 
 static bool takes_cadence(const char *preset) {

@@ -120,7 +120,7 @@ Test(optim_rules, presets_bring_theirs) {
     symo_rule rules[4];
     size_t num = 0;
     cr_ok(context, symo_method_preset(context, name, &m));
-    strcpy(m.schedule, "cosine");
+    m.schedule = SYMO_SCHEDULE_COSINE;
     m.total_steps = 77;
     cr_ok(context, symo_optim_preset_rules(context, &m, &num, rules));
     bool matrices = strncmp(name, "muon", 4) == 0 || strcmp(name, "shampoo") == 0 ||
@@ -135,7 +135,7 @@ Test(optim_rules, presets_bring_theirs) {
     }
     if (!matrices) continue;
     cr_assert_str_eq(rules[1].method.preset, "adamw");
-    cr_assert_str_eq(rules[1].method.schedule, "cosine");
+    cr_assert_eq(rules[1].method.schedule, SYMO_SCHEDULE_COSINE);
     cr_assert(rules[1].method.total_steps == 77);
     if (strncmp(name, "muon", 4) == 0)
       cr_assert(rules[1].method.lr == 3e-4 && rules[1].method.beta2 == 0.95);

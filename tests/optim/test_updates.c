@@ -139,17 +139,17 @@ Test(optim_updates, scale_modes) {
     size_t size = 1;
     for (size_t a = 0; a < shapes[k].order; a++) size *= shapes[k].shape[a];
     double r = shapes[k].order > 0 ? (double)shapes[k].shape[0] : 1, c = (double)size / r;
-    strcpy(m.scale, "shape");
+    m.scale = SYMO_SCALE_SHAPE;
     cr_assert(near(symo_update_scale(&m, shapes[k].order, shapes[k].shape, 3, size),
                    sqrt(fmax(1, r / c))));
-    strcpy(m.scale, "match-rms");
+    m.scale = SYMO_SCALE_MATCH_RMS;
     cr_assert(near(symo_update_scale(&m, shapes[k].order, shapes[k].shape, 3, size),
                    0.2 * sqrt(fmax(r, c))));
-    strcpy(m.scale, "unit-rms");
+    m.scale = SYMO_SCALE_UNIT_RMS;
     cr_assert(near(symo_update_scale(&m, shapes[k].order, shapes[k].shape, 3, size),
                    sqrt((double)size) / 3));
     cr_assert(symo_update_scale(&m, shapes[k].order, shapes[k].shape, 0, size) == 0);
-    strcpy(m.scale, "none");
+    m.scale = SYMO_SCALE_NONE;
     cr_assert(symo_update_scale(&m, shapes[k].order, shapes[k].shape, 3, size) == 1);
   }
 }

@@ -119,7 +119,7 @@ static void check_shared(const symo_method *m, double lr, double decay, const ch
   cr_assert(m->lr == lr && fabs(m->min_lr - 0.1 * lr) <= 1e-15, "%s: %g %g", what, m->lr,
             m->min_lr);
   cr_assert(m->weight_decay == decay && m->clip_norm == 0.5, "%s: %g", what, m->weight_decay);
-  cr_assert(strcmp(m->schedule, "cosine") == 0 && m->warmup_steps == 2 && m->total_steps == 50);
+  cr_assert(m->schedule == SYMO_SCHEDULE_COSINE && m->warmup_steps == 2 && m->total_steps == 50);
 }
 
 Test(train_gpt, who_gets_which_method) {
@@ -179,7 +179,7 @@ Test(train_gpt, settings_and_schedules) {
            train_optimizer_spec(context, &spec, NULL, &made));
   spec.steps = 2, spec.gpt.decay = 0;
   cr_ok(context, train_optimizer_spec(context, &spec, NULL, &made));
-  cr_assert(strcmp(made->rules[0].method.schedule, "constant") == 0);
+  cr_assert(made->rules[0].method.schedule == SYMO_SCHEDULE_CONSTANT);
   symo_optim_spec_destroy(made);
   cr_ok(context, train_spec_set(context, &spec, "optimizer", "lm"));
   cr_ok(context, train_optimizer_spec(context, &spec, NULL, &made));
