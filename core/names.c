@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <symo/layout.h>
+#include <symo/types.h>
 
 symo_quote symo_quoted(const char *name) {
   symo_quote quote;
