@@ -185,10 +185,7 @@ static int draw(cli *c, job *j) {
   bool cost = j->kind != NULL && compare_sweep_costs(j->kind);
   if (code == CLI_DONE && cost) code = compare_plot_cost(c, j->plots, &j->sweep);
   if (code != CLI_DONE) return code;
-  return compare_plot_run(c, j->directory, j->plots,
-                          cost              ? costs
-                          : j->kind != NULL ? swept
-                                            : plain);
+  return plot_draw(c, j->directory, j->plots, cost ? costs : j->kind != NULL ? swept : plain);
 }
 
 static json_t *answer(cli *c, const job *j) {

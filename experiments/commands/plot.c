@@ -8,7 +8,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
-#include "experiments/compare/plot.h"
+#include "experiments/plot/plot.h"
 
 enum { OPERANDS = 8 };
 
@@ -100,7 +100,7 @@ static int draw(cli *c, const plot_runs *runs, const plot_view *view) {
   if (code == CLI_DONE) code = cli_folder_lock(c, plots, &lock);
   if (code == CLI_DONE) code = plot_write(c, runs, view, plots, name);
   const char *const names[] = {name, NULL};
-  if (code == CLI_DONE) code = compare_plot_run(c, directory, plots, names);
+  if (code == CLI_DONE) code = plot_draw(c, directory, plots, names);
   cli_folder_unlock(&lock);
   symo_free(plots);
   symo_free(directory);

@@ -134,10 +134,10 @@ static void frame(FILE *out, const panel *p, int row, int column) {
           left, left + 0.335, top, top - 0.385, column == 0 ? worth_titles[row] : "",
           row == 1 ? cost_titles[column] : "");
   if (!(p->most[0] > 0)) return;
-  compare_plot_log_axis(out, 'x', p->least[0] / 2.2, p->most[0] * 1.8);
+  plot_log_axis(out, 'x', p->least[0] / 2.2, p->most[0] * 1.8);
   double high = p->most[1] - p->least[1];
   if (row == 1 && p->least[1] > 0 && p->most[1] > 6 * p->least[1])
-    compare_plot_log_axis(out, 'y', p->least[1] / 1.2, p->most[1] * 1.2);
+    plot_log_axis(out, 'y', p->least[1] / 1.2, p->most[1] * 1.2);
   else
     fprintf(out, "unset logscale y\nset ytics autofreq\nset yrange [%.6g:%.6g] noextend\n",
             row == 0 ? fmin(0, p->least[1]) : p->least[1] - 0.08 * high - 1e-3,
@@ -150,7 +150,7 @@ static void draw(FILE *out, const panel *p, int row, int column) {
   const char *separator = "plot ";
   if (isfinite(p->identity)) {
     fprintf(out, "plot %.6g with lines lc rgb \"%s\" dt 2 lw 1.5 %s", p->identity,
-            compare_colour(COMPARE_GREY), titled ? "title \"unit matrix\"" : "notitle");
+            plot_colour(PLOT_GREY), titled ? "title \"unit matrix\"" : "notitle");
     separator = ", \\\n  ";
   }
   for (size_t k = 0; k < p->drawn.count; k++) {
@@ -159,11 +159,11 @@ static void draw(FILE *out, const panel *p, int row, int column) {
     if (titled) (void)snprintf(title, sizeof title, "title \"%s\"", p->drawn.names[k]);
     fprintf(out, "%s\"cost.tsv\" index %zu using 1:2 with points pt %d ps %.1f lc rgb \"%s\" %s",
             separator, block + k, s.point, k < p->drawn.of_groups ? 1.3 : 1.8,
-            compare_colour(s.colour), title);
+            plot_colour(s.colour), title);
     separator = ", \\\n  ";
     if (k < p->drawn.of_groups)
       fprintf(out, "%s\"\" index %zu using 1:2:3 with labels %s font \",10\" tc rgb \"%s\" notitle",
-              separator, block + k, beside[k % SIDES], compare_colour(s.colour));
+              separator, block + k, beside[k % SIDES], plot_colour(s.colour));
   }
   fprintf(out, "\n");
 }
@@ -176,25 +176,24 @@ void compare_plot_letters(FILE *out, const compare_sweep *sweep, double x, doubl
     wrong = wrong || !exact;
     fprintf(out, "set label %zu \"%c  %s\" at screen %.3f,%.3f font \",10\" tc rgb \"%s\"\n",
             11 + i, (char)('A' + (char)i), sweep->value[i], x, y - step * (double)(i + 1),
-            compare_colour(exact ? COMPARE_BLACK : COMPARE_RED));
+            plot_colour(exact ? PLOT_BLACK : PLOT_RED));
   }
   if (wrong)
     fprintf(out,
             "set label %zu \"red: not an exact symmetry\" at screen %.3f,%.3f font \",10\" "
             "tc rgb \"%s\"\n",
-            11 + sweep->count, x, y - step * (double)(sweep->count + 1),
-            compare_colour(COMPARE_RED));
+            11 + sweep->count, x, y - step * (double)(sweep->count + 1), plot_colour(PLOT_RED));
 }
 
 int compare_plot_cost(cli *c, const char *plots, const compare_sweep *sweep) {
-  compare_text numbers, script;
-  if (!compare_text_open(&numbers)) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
-  if (!compare_text_open(&script)) {
-    (void)compare_text_close(c, &numbers, plots, "cost.tsv");
+  plot_text numbers, script;
+  if (!plot_text_open(&numbers)) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  if (!plot_text_open(&script)) {
+    (void)plot_text_close(c, &numbers, plots, "cost.tsv");
     return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
   }
   FILE *out = script.stream;
-  compare_plot_begin(out, "cost", 1400, 1000);
+  plot_begin(out, "cost", 1400, 1000);
   compare_plot_headline(out,
                         sweep->seeds > 1
                             ? "The choice of the group: worth against cost, median over seeds"
@@ -213,8 +212,8 @@ int compare_plot_cost(cli *c, const char *plots, const compare_sweep *sweep) {
     fprintf(out, "unset label\n"); /* written once */
   }
   fprintf(out, "unset multiplot\n");
-  compare_plot_end(out);
-  int code = compare_text_close(c, &numbers, plots, "cost.tsv");
-  int also = compare_text_close(c, &script, plots, "cost.gp");
+  plot_end(out);
+  int code = plot_text_close(c, &numbers, plots, "cost.tsv");
+  int also = plot_text_close(c, &script, plots, "cost.gp");
   return code != CLI_DONE ? code : also;
 }

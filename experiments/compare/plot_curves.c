@@ -23,8 +23,8 @@ void compare_plot_headline(FILE *out, const char *what, const compare_run *run) 
 /* One eigenvalue of each estimate a line, |H| first; below 1e-12 of the largest it is rounding:
  * "nan". */
 static int spectra_data(cli *c, const char *plots, const compare_run *run) {
-  compare_text text;
-  if (!compare_text_open(&text)) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  plot_text text;
+  if (!plot_text_open(&text)) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
   FILE *out = text.stream;
   fprintf(out, "index\tabs");
   for (size_t r = 0; r < run->count; r++)
@@ -44,7 +44,7 @@ static int spectra_data(cli *c, const char *plots, const compare_run *run) {
     }
     fprintf(out, "\n");
   }
-  return compare_text_close(c, &text, plots, "spectra.tsv");
+  return plot_text_close(c, &text, plots, "spectra.tsv");
 }
 
 /* Which panel a row is drawn in: what the group gives, and what others use. */
@@ -67,7 +67,7 @@ static void spectra_panel(FILE *out, const compare_run *run, int panel) {
       "set lmargin at screen %.3f\nset rmargin at screen %.3f\nset title \"%s\"\n"
       "set key at screen %.3f,0.83 right top Left reverse samplen 3 spacing 1.2\n"
       "plot \"spectra.tsv\" skip 1 using 1:2 with lines lc rgb \"%s\" lw 3.5 title \"|H(theta)|\"",
-      left, left + 0.32, titles[panel], left + 0.445, compare_colour(COMPARE_BLACK));
+      left, left + 0.32, titles[panel], left + 0.445, plot_colour(PLOT_BLACK));
   for (size_t r = 0, column = 3; r < run->count; r++) {
     const compare_row *row = &run->rows[r];
     if (row->spectrum == NULL) continue;
@@ -76,7 +76,7 @@ static void spectra_panel(FILE *out, const compare_run *run, int panel) {
     compare_style s = compare_style_of(row->name);
     fprintf(out,
             ", \\\n  \"\" skip 1 using 1:%zu with lines lc rgb \"%s\" lw %.1f dt %d title \"%s\"",
-            column - 1, compare_colour(s.colour), s.width, s.dash, row->name);
+            column - 1, plot_colour(s.colour), s.width, s.dash, row->name);
   }
   fprintf(out, "\n");
 }
@@ -84,14 +84,14 @@ static void spectra_panel(FILE *out, const compare_run *run, int panel) {
 int compare_plot_spectra(cli *c, const char *plots, const compare_run *run) {
   int code = spectra_data(c, plots, run);
   if (code != CLI_DONE) return code;
-  compare_text text;
-  if (!compare_text_open(&text)) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  plot_text text;
+  if (!plot_text_open(&text)) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
   FILE *out = text.stream;
-  compare_plot_begin(out, "spectra", 1400, 620);
+  plot_begin(out, "spectra", 1400, 620);
   compare_plot_headline(out, "Absolute eigenvalues, each estimate times its best multiple", run);
   double top = run->abs.spectrum[0] > 0 ? run->abs.spectrum[0] : 1;
-  compare_plot_log_axis(out, 'x', 1, (double)run->setup.parameters);
-  compare_plot_log_axis(out, 'y', top * 1e-7, top * 4);
+  plot_log_axis(out, 'x', 1, (double)run->setup.parameters);
+  plot_log_axis(out, 'y', top * 1e-7, top * 4);
   fprintf(out, "set multiplot\nset xlabel \"index, largest first\"\n"
                "set ylabel \"|eigenvalue|\" offset 1,0\n"
                "set tmargin at screen 0.83\nset bmargin at screen 0.11\n"
@@ -101,8 +101,8 @@ int compare_plot_spectra(cli *c, const char *plots, const compare_run *run) {
   fprintf(out, "unset label\nunset ylabel\n");
   spectra_panel(out, run, 1);
   fprintf(out, "unset multiplot\n");
-  compare_plot_end(out);
-  return compare_text_close(c, &text, plots, "spectra.gp");
+  plot_end(out);
+  return plot_text_close(c, &text, plots, "spectra.gp");
 }
 
 /* ---- cosines ---- */
@@ -116,8 +116,8 @@ static const compare_figure *figure_of(const char *key) {
 }
 
 static int cosines_data(cli *c, const char *plots, const compare_run *runs, size_t count) {
-  compare_text text;
-  if (!compare_text_open(&text)) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  plot_text text;
+  if (!plot_text_open(&text)) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
   fprintf(text.stream, "place\tname");
   for (size_t k = 0; k < 3; k++) fprintf(text.stream, "\t%s\tmin\tmax", shown[k]);
   fprintf(text.stream, "\n");
@@ -132,7 +132,7 @@ static int cosines_data(cli *c, const char *plots, const compare_run *runs, size
     }
     fprintf(text.stream, "\n");
   }
-  return compare_text_close(c, &text, plots, "cosines.tsv");
+  return plot_text_close(c, &text, plots, "cosines.tsv");
 }
 
 /* Grey lines between the kinds of rows. */
@@ -148,8 +148,8 @@ static void separators(FILE *out, const compare_run *run) {
 int compare_plot_cosines(cli *c, const char *plots, const compare_run *runs, size_t count) {
   int code = cosines_data(c, plots, runs, count);
   if (code != CLI_DONE) return code;
-  compare_text text;
-  if (!compare_text_open(&text)) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  plot_text text;
+  if (!plot_text_open(&text)) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
   FILE *out = text.stream;
   double low = 0;
   for (size_t r = 0; r < runs->count; r++)
@@ -157,7 +157,7 @@ int compare_plot_cosines(cli *c, const char *plots, const compare_run *runs, siz
       compare_stat s = compare_stat_of(runs, count, runs->rows[r].name, figure_of(shown[k]));
       if (s.min < low) low = s.min;
     }
-  compare_plot_begin(out, "cosines", 900, 120 + 30 * (int)runs->count);
+  plot_begin(out, "cosines", 900, 120 + 30 * (int)runs->count);
   compare_plot_headline(out,
                         count > 1 ? "Cosine with the exact Hessian, median and range over seeds"
                                   : "Cosine with the exact Hessian",
@@ -174,15 +174,15 @@ int compare_plot_cosines(cli *c, const char *plots, const compare_run *runs, siz
     fprintf(out, "%s\"%s\" %zu", r > 0 ? ", " : "", runs->rows[r].name, r);
   fprintf(out, ") nomirror scale 0\n");
   static const char *const titles[] = {"with |H(theta)|", "with H(theta)", "with H(theta*)"};
-  static const size_t colours[] = {COMPARE_BLUE, COMPARE_RED, COMPARE_GREEN};
+  static const size_t colours[] = {PLOT_BLUE, PLOT_RED, PLOT_GREEN};
   static const int points[] = {7, 4, 8};
   fprintf(out, "plot ");
   for (int k = 2; k >= 0; k--)
     fprintf(out,
             "\"cosines.tsv\" skip 1 using %d:($1%+.2f):%d:%d with xerrorbars pt %d ps 1.2 "
             "lc rgb \"%s\" lw 1.5 title \"%s\"%s",
-            3 + 3 * k, 0.16 * (k - 1), 4 + 3 * k, 5 + 3 * k, points[k], compare_colour(colours[k]),
+            3 + 3 * k, 0.16 * (k - 1), 4 + 3 * k, 5 + 3 * k, points[k], plot_colour(colours[k]),
             titles[k], k > 0 ? ", \\\n  " : "\n");
-  compare_plot_end(out);
-  return compare_text_close(c, &text, plots, "cosines.gp");
+  plot_end(out);
+  return plot_text_close(c, &text, plots, "cosines.gp");
 }

@@ -179,7 +179,7 @@ static void script(FILE *out, const char *plots, const sheet *s, const compare_r
   char net[256];
   const symo_net_spec *spec = &run->setup.spec.net;
   compare_net_text(spec, net, sizeof net);
-  compare_plot_begin(out, "matrices", width, height);
+  plot_begin(out, "matrices", width, height);
   fprintf(out, "knee = %.9g\n", s->knee);
   fprintf(out,
           "set palette defined (-5 \"#053061\", -4 \"#2166ac\", -3 \"#4393c3\", -2 \"#92c5de\", "
@@ -205,7 +205,7 @@ static void script(FILE *out, const char *plots, const sheet *s, const compare_r
   }
   colour_bar(out, s, width, height);
   fprintf(out, "unset multiplot\n");
-  compare_plot_end(out);
+  plot_end(out);
 }
 
 int compare_plot_matrices(cli *c, const char *plots, const compare_run *run) {
@@ -216,8 +216,8 @@ int compare_plot_matrices(cli *c, const char *plots, const compare_run *run) {
     int code = write_image(c, plots, &s.panels[k], run->side);
     if (code != CLI_DONE) return code;
   }
-  compare_text text;
-  if (!compare_text_open(&text)) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  plot_text text;
+  if (!plot_text_open(&text)) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
   script(text.stream, plots, &s, run);
-  return compare_text_close(c, &text, plots, "matrices.gp");
+  return plot_text_close(c, &text, plots, "matrices.gp");
 }

@@ -23,8 +23,8 @@ static bool drawn(const compare_row *row) {
 
 /* One block of lines for each estimate: x, tick, and median, least, greatest of both figures. */
 static int data(cli *c, const char *plots, const compare_sweep *sweep) {
-  compare_text text;
-  if (!compare_text_open(&text)) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  plot_text text;
+  if (!plot_text_open(&text)) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
   for (size_t r = 0; r < sweep->runs->count; r++) {
     const compare_row *row = &sweep->runs->rows[r];
     if (!drawn(row)) continue;
@@ -44,7 +44,7 @@ static int data(cli *c, const char *plots, const compare_sweep *sweep) {
     }
     fprintf(text.stream, "\n\n");
   }
-  return compare_text_close(c, &text, plots, "sweep.tsv");
+  return plot_text_close(c, &text, plots, "sweep.tsv");
 }
 
 static void axis(FILE *out, const compare_sweep *sweep) {
@@ -97,13 +97,13 @@ static void curves(FILE *out, const compare_sweep *sweep, size_t figure, bool ti
       fprintf(out,
               "%s\"sweep.tsv\" index %d using 1:%d:%d:%d with yerrorbars pt %d ps 0 lc rgb \"%s\" "
               "lw 1 notitle",
-              separator, block, at, at + 1, at + 2, s.point, compare_colour(s.colour));
+              separator, block, at, at + 1, at + 2, s.point, plot_colour(s.colour));
       separator = ", \\\n  ";
     }
     fprintf(out,
             "%s\"sweep.tsv\" index %d using 1:%d with linespoints pt %d ps 1 lc rgb \"%s\" lw %.1f "
             "dt %d %s",
-            separator, block, at, s.point, compare_colour(s.colour), s.width, s.dash, title);
+            separator, block, at, s.point, plot_colour(s.colour), s.width, s.dash, title);
     separator = ", \\\n  ";
     block++;
   }
@@ -121,20 +121,20 @@ static void log_range(FILE *out, const compare_sweep *sweep) {
       low = fmin(low, s.median);
       high = fmax(high, s.median);
     }
-  compare_plot_log_axis(out, 'y', low, high);
+  plot_log_axis(out, 'y', low, high);
 }
 
 int compare_plot_sweep(cli *c, const char *plots, const compare_sweep *sweep) {
   int code = data(c, plots, sweep);
   if (code != CLI_DONE) return code;
-  compare_text text;
-  if (!compare_text_open(&text)) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  plot_text text;
+  if (!plot_text_open(&text)) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
   FILE *out = text.stream;
   char what[128];
   (void)snprintf(what, sizeof what, "Estimates against the %s%s", sweep->kind->label,
                  sweep->seeds > 1 ? ", median and range over seeds" : "");
   bool letters = compare_sweep_letters(sweep);
-  compare_plot_begin(out, "sweep", letters ? 1560 : 1280, letters ? 800 : 600);
+  plot_begin(out, "sweep", letters ? 1560 : 1280, letters ? 800 : 600);
   compare_plot_headline(out, what, sweep->runs);
   fprintf(out, "set multiplot\nset grid ytics lc rgb \"#e4e4e4\" lt 1 lw 0.6\nset border 3\n"
                "set bars 0.4\nset ytics nomirror\nset yrange [*<0:1.03]\n");
@@ -156,6 +156,6 @@ int compare_plot_sweep(cli *c, const char *plots, const compare_sweep *sweep) {
     curves(out, sweep, k, k == 1);
   }
   fprintf(out, "unset multiplot\n");
-  compare_plot_end(out);
-  return compare_text_close(c, &text, plots, "sweep.gp");
+  plot_end(out);
+  return plot_text_close(c, &text, plots, "sweep.gp");
 }

@@ -6,7 +6,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/text.h"
-#include "experiments/compare/plot.h"
+#include "experiments/plot/plot.h"
 #include "experiments/train/plot.h"
 
 enum { LEGEND = 46, CAPTION = 84 }; /* bytes that fit */
@@ -15,16 +15,15 @@ enum { LEGEND = 46, CAPTION = 84 }; /* bytes that fit */
 static const struct {
   const char *optimizer;
   size_t colour;
-} colours[] = {
-    {"symo", COMPARE_BLUE},           {"symo-bd", COMPARE_SKY}, {"symo-stateless", COMPARE_BLUE},
-    {"symo-published", COMPARE_BLUE}, {"muon", COMPARE_RED},    {"muon-exact", COMPARE_RED},
-    {"shampoo", COMPARE_GREEN},       {"soap", COMPARE_PURPLE}, {"adamw", COMPARE_BLACK},
-    {"adam", COMPARE_BLACK},          {"sgd", COMPARE_ORANGE}};
+} colours[] = {{"symo", PLOT_BLUE},           {"symo-bd", PLOT_SKY}, {"symo-stateless", PLOT_BLUE},
+               {"symo-published", PLOT_BLUE}, {"muon", PLOT_RED},    {"muon-exact", PLOT_RED},
+               {"shampoo", PLOT_GREEN},       {"soap", PLOT_PURPLE}, {"adamw", PLOT_BLACK},
+               {"adam", PLOT_BLACK},          {"sgd", PLOT_ORANGE}};
 
 static size_t own_colour(const char *optimizer) {
   for (size_t i = 0; i < sizeof colours / sizeof *colours; i++)
     if (strcmp(colours[i].optimizer, optimizer) == 0) return colours[i].colour;
-  return COMPARE_COLOURS;
+  return PLOT_COLOURS;
 }
 
 static bool taken(const plot_runs *runs, const size_t *numbers, size_t number) {
@@ -33,7 +32,7 @@ static bool taken(const plot_runs *runs, const size_t *numbers, size_t number) {
   return false;
 }
 
-/* Curve number i is palette[i % COMPARE_COLOURS] with dash i / COMPARE_COLOURS + 1: no two are alike.
+/* Curve number i is palette[i % PLOT_COLOURS] with dash i / PLOT_COLOURS + 1: no two are alike.
  * Optimizers with a colour of their own take it first, in the order of the curves; the rest take what
  * is free.  numbers: [num_groups]. */
 static void number_curves(const plot_runs *runs, size_t *numbers) {
@@ -41,8 +40,7 @@ static void number_curves(const plot_runs *runs, size_t *numbers) {
   for (size_t g = 0; g < runs->num_groups; g++) numbers[g] = SIZE_MAX;
   for (size_t g = 0; g < runs->num_groups; g++) {
     size_t own = own_colour(runs->groups[g].spec.optimizer);
-    if (runs->groups[g].shown && own < COMPARE_COLOURS && !taken(runs, numbers, own))
-      numbers[g] = own;
+    if (runs->groups[g].shown && own < PLOT_COLOURS && !taken(runs, numbers, own)) numbers[g] = own;
   }
   for (size_t g = 0; g < runs->num_groups; g++) {
     if (!runs->groups[g].shown || numbers[g] != SIZE_MAX) continue;
@@ -74,8 +72,8 @@ static void extend(extent *e, const double *points, size_t most, size_t count) {
 /* A block for each group, two empty lines between: step, seconds, median, smallest, largest. */
 static int write_data(cli *c, const plot_runs *runs, const plot_view *view, const char *plots,
                       const char *name, extent *e) {
-  compare_text text;
-  if (!compare_text_open(&text)) return cli_fail(c, CLI_NUMERIC, "plot: out of memory");
+  plot_text text;
+  if (!plot_text_open(&text)) return cli_fail(c, CLI_NUMERIC, "plot: out of memory");
   bool good = true;
   fprintf(text.stream, "# step\tseconds\tmedian\tmin\tmax\n");
   for (size_t g = 0; g < runs->num_groups && good; g++) {
@@ -95,7 +93,7 @@ static int write_data(cli *c, const plot_runs *runs, const plot_view *view, cons
   }
   char file[160];
   (void)snprintf(file, sizeof file, "%s.tsv", name);
-  int code = compare_text_close(c, &text, plots, file);
+  int code = plot_text_close(c, &text, plots, file);
   return good ? code : cli_fail_status(c, symo_fail_memory(cli_context(c), "plot"));
 }
 
@@ -116,7 +114,7 @@ static void write_curves(FILE *out, const plot_runs *runs, const size_t *numbers
         fprintf(out,
                 "\"%s.tsv\" index %zu using %s:4:5 with filledcurves lc rgb \"%s\" "
                 "fs transparent solid 0.15 noborder notitle, \\\n  ",
-                name, block, x, compare_colour(numbers[g]));
+                name, block, x, plot_colour(numbers[g]));
       block++;
     }
   block = 0;
@@ -129,8 +127,8 @@ static void write_curves(FILE *out, const plot_runs *runs, const size_t *numbers
     quotable(title);
     if (isfinite(group->final)) (void)snprintf(final, sizeof final, "%.4g", group->final);
     fprintf(out, "%s\"%s.tsv\" index %zu using %s:3 with lines lc rgb \"%s\" lw 2 dt %zu ",
-            block > 0 ? ", \\\n  " : "", name, block, x, compare_colour(numbers[g]),
-            numbers[g] / COMPARE_COLOURS % COMPARE_DASHES + 1);
+            block > 0 ? ", \\\n  " : "", name, block, x, plot_colour(numbers[g]),
+            numbers[g] / PLOT_COLOURS % PLOT_DASHES + 1);
     if (titles)
       fprintf(out, "title \"%s  (%s)\"", title, final);
     else
@@ -192,7 +190,7 @@ static void write_times(FILE *out, const plot_runs *runs, const size_t *numbers,
           "unset label\nset lmargin at screen 0.57\nset rmargin at screen 0.98\n"
           "set title \"by time\"\nset xlabel \"time of training (%s)\"\nunset key\n",
           units[u].unit);
-  compare_plot_even_axis(out, 'x', 0, 1.02 * seconds * units[u].factor);
+  plot_even_axis(out, 'x', 0, 1.02 * seconds * units[u].factor);
   write_curves(out, runs, numbers, name, units[u].x, false);
 }
 
@@ -200,9 +198,9 @@ static void write_script(FILE *out, const plot_runs *runs, const size_t *numbers
                          const plot_view *view, const extent *e, const char *name) {
   const size_t rows = (shown(runs) + 1) / 2;
   const int height = 490 + 17 * (int)(rows > 40 ? 40 : rows);
-  compare_plot_begin(out, name, 1100, height);
+  plot_begin(out, name, 1100, height);
   write_head(out, runs, view, (50.0 + 17.0 * (double)rows) / height + 0.06);
-  compare_plot_log_axis(out, 'y', e->low, e->start > 0 ? fmin(e->high, 3 * e->start) : e->high);
+  plot_log_axis(out, 'y', e->low, e->start > 0 ? fmin(e->high, 3 * e->start) : e->high);
   fprintf(out,
           "set lmargin at screen 0.075\nset rmargin at screen 0.485\n"
           "set title \"by step\"\nset xlabel \"step\"\n"
@@ -212,18 +210,18 @@ static void write_script(FILE *out, const plot_runs *runs, const size_t *numbers
   write_curves(out, runs, numbers, name, "1", true);
   write_times(out, runs, numbers, name, e->seconds);
   fprintf(out, "unset multiplot\n");
-  compare_plot_end(out);
+  plot_end(out);
 }
 
 int plot_write(cli *c, const plot_runs *runs, const plot_view *view, const char *plots,
                const char *name) {
-  compare_text text;
+  plot_text text;
   char file[160];
   extent e = {.low = (double)INFINITY};
   int code = write_data(c, runs, view, plots, name, &e);
   if (code != CLI_DONE) return code;
   size_t *numbers = symo_malloc(runs->num_groups * sizeof *numbers + 1);
-  if (numbers == NULL || !compare_text_open(&text)) {
+  if (numbers == NULL || !plot_text_open(&text)) {
     symo_free(numbers);
     return cli_fail(c, CLI_NUMERIC, "plot: out of memory");
   }
@@ -231,5 +229,5 @@ int plot_write(cli *c, const plot_runs *runs, const plot_view *view, const char 
   write_script(text.stream, runs, numbers, view, &e, name);
   symo_free(numbers);
   (void)snprintf(file, sizeof file, "%s.gp", name);
-  return compare_text_close(c, &text, plots, file);
+  return plot_text_close(c, &text, plots, file);
 }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "experiments/compare/plot.h"
+#include "experiments/plot/plot.h"
 
 /* The number of labels behind "set xtics (", which stand in order between low and high. */
 static int labels_of(const char *script, double low, double high) {
@@ -33,9 +33,9 @@ static void check(bool even, double low, double high) {
   FILE *out = fmemopen(script, sizeof script, "w");
   cr_assert(out != NULL);
   if (even)
-    compare_plot_even_axis(out, 'x', low, high);
+    plot_even_axis(out, 'x', low, high);
   else
-    compare_plot_log_axis(out, 'x', low, high);
+    plot_log_axis(out, 'x', low, high);
   fclose(out);
   double pad = even ? 1 : fmax(pow(high / low, 0.04), 1.002);
   int count = labels_of(script, low / pad, high * pad);
