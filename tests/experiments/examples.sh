@@ -41,6 +41,12 @@ for source in "$root"/experiments/examples/*.c; do
         exit !(NF == 5 && a * a < 0.01 && b * b < 0.01 && c * c < 0.01) }' "$work/out" ||
         fail "step.c printed \"$(cat "$work/out")\""
       continue ;;
+    # What README says: both losses fall from log 27 or so below 0.6, and Symo is ahead after 50 steps.
+    train_by_hand.c)
+      awk '$1 == 0 { start = $2 > 2 && $3 > 2 } $1 == 50 { ahead = $2 < $3 }
+        $1 == 300 { low = $2 < 0.6 && $3 < 0.6 } END { exit !(start && ahead && low) }' "$work/out" ||
+        fail "train_by_hand.c printed \"$(cat "$work/out")\""
+      continue ;;
     # Diagonal 3 t^2 + 1 against its mean, over ones elsewhere: by hand.
     problem.c) expected="|H - average of H| / |H|: 0.000 at equal parameters, 0.424 apart" ;;
     # h-g of one gradient under Z_2^2: Walsh characters of its absolute values, by numpy.
