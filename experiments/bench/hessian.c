@@ -8,11 +8,11 @@
 #include <string.h>
 
 #include "core/alloc.h"
-#include "experiments/models/setup.h"
+#include "experiments/models/network_point.h"
 
 enum { MOST = 64 };
 
-static symo_status repeat(bench_report *report, const compare_setup *s, const bench_gemm *gemm,
+static symo_status repeat(bench_report *report, const network_point *s, const bench_gemm *gemm,
                           size_t repeats, double *dense, double *seconds, double *rates) {
   for (size_t r = 0; r < repeats; r++) {
     cli_progress(report->c, "exact Hessian: %zu of %zu", r + 1, repeats);
@@ -50,23 +50,22 @@ static int run_net(bench_report *report, const char *net) {
   (void)snprintf(name, sizeof name, "hessian digits %s f64, %d thread%s", net, symo_get_threads(),
                  symo_get_threads() == 1 ? "" : "s");
   if (report->only != NULL && strstr(name, report->only) == NULL) return CLI_DONE;
-  compare_spec spec = {.net = symo_net_spec_default(),
+  network_spec spec = {.net = symo_net_spec_default(),
                        .data = "digits",
                        .groups = "auto",
                        .init_scale = 0.1,
                        .seed = 1,
-                       .target_scale = 1,
-                       .samples = 1};
+                       .target_scale = 1};
   symo_status status = symo_net_parse(cli_context(c), net, &spec.net);
   if (status != SYMO_OK) return cli_fail_status(c, status);
   spec.net.loss = SYMO_LOSS_CROSS_ENTROPY;
   spec.net.activation = SYMO_ACT_TANH;
-  compare_setup setup;
+  network_point setup;
   bench_gemm gemm = {0};
   double seconds[MOST], rates[MOST], *dense = NULL;
   size_t repeats = report->repeats > 0 ? report->repeats : 9;
   if (repeats > MOST) repeats = MOST;
-  int code = compare_setup_make(c, &spec, &setup);
+  int code = network_point_make(c, &spec, &setup);
   if (code == CLI_DONE) code = bench_gemm_create(c, SYMO_F64, 1024, &gemm);
   if (code == CLI_DONE) {
     dense = symo_malloc(setup.parameters * setup.parameters * sizeof *dense);
@@ -81,7 +80,7 @@ static int run_net(bench_report *report, const char *net) {
              symo_median(repeats, rates));
   symo_free(dense);
   bench_gemm_destroy(&gemm);
-  compare_setup_destroy(&setup);
+  network_point_destroy(&setup);
   return code;
 }
 

@@ -1,8 +1,8 @@
 /* symo compare: the command. */
 #include "cli/folder.h"
 #include "experiments/compare/sweep.h"
-#include "experiments/models/options.h"
-#include "experiments/models/source.h"
+#include "experiments/models/network_data.h"
+#include "experiments/models/network_options.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "io/file.h"
 
 static const cli_option options[] = {
-    COMPARE_NETWORK_ROWS,
+    NETWORK_ROWS,
     {.name = "seed",
      .kind = CLI_INT,
      .arg = "S",
@@ -27,7 +27,7 @@ static const cli_option options[] = {
      .max = 64,
      .fallback = "1",
      .help = "Repeat with the seeds S, S+1, and so on"},
-    COMPARE_GROUPS_ROW,
+    NETWORK_GROUPS_ROW,
     {.name = "damping",
      .kind = CLI_DOUBLE,
      .arg = "D",
@@ -59,7 +59,7 @@ static const cli_option options[] = {
      .kind = CLI_STRING,
      .arg = "A,B,...",
      .help = "The values, in place of the usual ones"},
-    COMPARE_DTYPE_ROW,
+    NETWORK_DTYPE_ROW,
     {.name = "out",
      .kind = CLI_STRING,
      .arg = "DIR",
@@ -73,7 +73,7 @@ static const cli_option options[] = {
 /* ---- reading the options ---- */
 
 static int read_spec(cli *c, compare_spec *spec) {
-  int code = compare_read_network(c, spec);
+  int code = network_spec_read(c, &spec->network);
   spec->damping = cli_double(c, "damping");
   if (cli_flag(c, "centered") && cli_flag(c, "uncentered"))
     return cli_fail(c, CLI_USAGE, "--uncentered: means nothing with --centered (leave one out)");
@@ -115,24 +115,24 @@ typedef struct job {
 static int prepare(cli *c, job *j) {
   int code = read_spec(c, &j->spec);
   if (code != CLI_DONE) return code;
-  j->spec.kept = &j->kept;
+  j->spec.network.kept = &j->kept;
   const char *sweep = cli_str(c, "sweep"), *out = cli_str(c, "out");
   if (sweep != NULL) j->kind = compare_sweep_find(sweep);
   if (sweep == NULL && cli_given(c, "sweep-values"))
     return cli_fail(c, CLI_USAGE, "--sweep-values: there is no sweep (give --sweep WHAT too)");
-  if (sweep != NULL && j->spec.weights != NULL && strcmp(sweep, "groups") != 0 &&
+  if (sweep != NULL && j->spec.network.weights != NULL && strcmp(sweep, "groups") != 0 &&
       strcmp(sweep, "activation") != 0)
     return cli_fail(c, CLI_USAGE,
                     "--sweep: with --weights only groups and activation (leave "
                     "--weights out)");
   j->seeds = (size_t)cli_int(c, "seeds");
-  if ((j->seeds > 1 || sweep != NULL) && symo_file_is_stream(j->spec.groups))
+  if ((j->seeds > 1 || sweep != NULL) && symo_file_is_stream(j->spec.network.groups))
     return cli_fail(c, CLI_IO,
                     "--groups: %s is a pipe or a device, and each run reads it (put it into "
                     "a file)",
-                    j->spec.groups);
+                    j->spec.network.groups);
   j->runs = symo_calloc(j->seeds, sizeof *j->runs);
-  j->directory = out != NULL ? symo_strdup(out) : default_directory(j->spec.data);
+  j->directory = out != NULL ? symo_strdup(out) : default_directory(j->spec.network.data);
   if (j->runs == NULL || j->directory == NULL)
     return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
   code = cli_make_directory(c, j->directory);
@@ -145,8 +145,8 @@ static int prepare(cli *c, job *j) {
 
 /* Options that mean nothing here are said to. */
 static void note_unused(cli *c, const job *j) {
-  const compare_setup *s = &j->runs[0].setup;
-  compare_note_data(c, s);
+  const network_point *s = &j->runs[0].setup;
+  network_data_note(c, s);
   if (cli_given(c, "target-scale") && s->classes)
     cli_note(c, "--target-scale is for targets that are numbers, and these are classes: no effect");
   if (cli_given(c, "train-lr") && s->spec.train_steps == 0 && j->kind == NULL)
@@ -156,7 +156,7 @@ static void note_unused(cli *c, const job *j) {
 static int compute(cli *c, job *j) {
   for (size_t k = 0; k < j->seeds; k++) {
     compare_spec spec = j->spec;
-    spec.seed += k;
+    spec.network.seed += k;
     compare_want want = {.pictures = k == 0 && j->plots != NULL,
                          .save = k == 0 && cli_flag(c, "save-all") ? j->directory : NULL};
     j->made = k + 1;
@@ -169,7 +169,7 @@ static int compute(cli *c, job *j) {
   if (j->kind == NULL) return CLI_DONE;
   /* What the command line left open, the data have decided. */
   compare_spec base = j->spec;
-  base.net = j->runs[0].setup.spec.net;
+  base.network.net = j->runs[0].setup.spec.net;
   return compare_sweep_make(c, &base, j->kind, cli_str(c, "sweep-values"), j->seeds, &j->sweep);
 }
 

@@ -2,7 +2,7 @@
 #include "experiments/commands/verify.h"
 
 #include "experiments/commands/commands.h"
-#include "experiments/models/options.h"
+#include "experiments/models/network_options.h"
 
 #include <string.h>
 
@@ -12,9 +12,9 @@ static const cli_option options[] = {
      .kind = CLI_STRING,
      .help = "Check the closed forms of this layout: a JSON file, or the short notation \"in: "
              "identity 20; h: signed-permutation 64; w[h,in] b[h]\""},
-    COMPARE_NETWORK_ROWS,
-    COMPARE_GROUPS_ROW,
-    COMPARE_DTYPE_ROW,
+    NETWORK_ROWS,
+    NETWORK_GROUPS_ROW,
+    NETWORK_DTYPE_ROW,
     {.name = "tolerance",
      .kind = CLI_DOUBLE,
      .arg = "T",

@@ -2,9 +2,9 @@
  * weights that symo compare takes with the same options. */
 #include "experiments/commands/verify.h"
 #include "experiments/inputs/data.h"
-#include "experiments/models/groups.h"
-#include "experiments/models/options.h"
-#include "experiments/models/source.h"
+#include "experiments/models/network_data.h"
+#include "experiments/models/network_layout.h"
+#include "experiments/models/network_options.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@
 enum { GROUP_TEXT = 128 };
 
 typedef struct inquiry {
-  compare_setup setup;
+  network_point setup;
   symo_symmetry_report *report;
   char (*groups)[GROUP_TEXT]; /* [spaces], as people read them */
   size_t samples;
@@ -79,7 +79,7 @@ static json_t *row_json(cli *c, const inquiry *q, const symo_symmetry_row *row) 
 }
 
 static void set_network(cli *c, json_t *o, const inquiry *q) {
-  const compare_setup *s = &q->setup;
+  const network_point *s = &q->setup;
   cli_set(c, o, "net", json_string(q->net));
   cli_set(c, o, "activation", json_string(symo_activation_name(s->spec.net.activation)));
   cli_set(c, o, "loss_function", json_string(symo_loss_name(s->spec.net.loss)));
@@ -122,7 +122,7 @@ static int print_json(cli *c, const inquiry *q) {
 /* ---- text ---- */
 
 static void print_header(const inquiry *q) {
-  const compare_setup *s = &q->setup;
+  const network_point *s = &q->setup;
   const symo_symmetry_report *r = q->report;
   printf("network  %s %s, %s%s, %zu %s, %s\n", q->net, symo_activation_name(s->spec.net.activation),
          symo_loss_name(s->spec.net.loss), s->spec.net.bias ? "" : ", no biases", s->parameters,
@@ -245,31 +245,31 @@ static void print_answer(const inquiry *q) {
 /* ---- running ---- */
 
 static symo_status measure(cli *c, inquiry *q) {
-  symo_status status = compare_setup_measure(c, &q->setup, q->samples, &q->report);
+  symo_status status = network_point_measure(c, &q->setup, q->samples, &q->report);
   if (status != SYMO_OK) return status;
   size_t spaces = symo_layout_num_spaces(q->setup.layout);
   q->groups = symo_calloc(spaces, sizeof *q->groups);
   if (q->groups == NULL) return symo_fail_memory(cli_context(c), "verify");
   for (size_t i = 0; i < spaces; i++)
-    compare_group_text(q->setup.layout, i, q->groups[i], sizeof q->groups[i]);
+    network_group_text(q->setup.layout, i, q->groups[i], sizeof q->groups[i]);
   q->bounded = cli_given(c, "tolerance");
   q->tolerance = q->bounded ? cli_double(c, "tolerance") : q->report->exact;
-  compare_net_text(&q->setup.spec.net, q->net, sizeof q->net);
+  symo_net_text(&q->setup.spec.net, q->net, sizeof q->net);
   return SYMO_OK;
 }
 
 int verify_net(cli *c) {
-  inquiry q = {.samples = verify_samples(c, COMPARE_SYMMETRY_SAMPLES)};
-  compare_spec spec;
-  int code = compare_read_network(c, &spec);
+  inquiry q = {.samples = verify_samples(c, NETWORK_SYMMETRY_SAMPLES)};
+  network_spec spec;
+  int code = network_spec_read(c, &spec);
   if (code != CLI_DONE) return code;
   spec.heads_at_once = true;
   if (q.samples > SYMO_SYMMETRY_MAX_SAMPLES)
     return cli_fail(c, CLI_USAGE, "--samples: %zu is out of range (with --net: at most %d)",
                     q.samples, SYMO_SYMMETRY_MAX_SAMPLES);
-  code = compare_setup_open(c, &spec, &q.setup);
+  code = network_point_open(c, &spec, &q.setup);
   if (code == CLI_DONE) {
-    compare_note_data(c, &q.setup);
+    network_data_note(c, &q.setup);
     symo_status status = measure(c, &q);
     if (status != SYMO_OK) code = cli_fail_status(c, status);
   }
@@ -284,6 +284,6 @@ int verify_net(cli *c) {
   if (code == CLI_DONE && !all_pass(&q)) code = CLI_NO;
   symo_symmetry_destroy(q.report);
   symo_free(q.groups);
-  compare_setup_destroy(&q.setup);
+  network_point_destroy(&q.setup);
   return code;
 }

@@ -8,7 +8,7 @@
 void compare_plot_headline(FILE *out, const char *what, const compare_run *run) {
   char net[256];
   const symo_net_spec *spec = &run->setup.spec.net;
-  compare_net_text(spec, net, sizeof net);
+  symo_net_text(spec, net, sizeof net);
   fprintf(out,
           "set label 1 \"%s\" at screen 0, screen 1 offset 2,-1.3 font \",14\"\n"
           "set label 2 \"%s %s, %s, %zu %s, %s\" at screen 0, screen 1 offset 2,-2.7 "

@@ -178,7 +178,7 @@ static void script(FILE *out, const char *plots, const sheet *s, const compare_r
   int height = TOP + s->rows * (PANEL + GAP + TITLE) - GAP + BOTTOM;
   char net[256];
   const symo_net_spec *spec = &run->setup.spec.net;
-  compare_net_text(spec, net, sizeof net);
+  symo_net_text(spec, net, sizeof net);
   plot_begin(out, "matrices", width, height);
   fprintf(out, "knee = %.9g\n", s->knee);
   fprintf(out,

@@ -2,7 +2,7 @@
 #include "experiments/compare/report.h"
 #include "core/statistics.h"
 #include "core/text.h"
-#include "experiments/models/groups.h"
+#include "experiments/models/network_layout.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -72,13 +72,13 @@ double compare_row_seconds(const compare_row *row) { return row->seconds; }
 
 /* ---- header ---- */
 
-static void print_groups(const compare_setup *s) {
+static void print_groups(const network_point *s) {
   printf("groups   ");
   for (size_t i = 0; i < symo_layout_num_spaces(s->layout); i++) {
     const symo_group *group = symo_layout_space_group(s->layout, i);
     if (strcmp(symo_group_name(group), "identity") == 0) continue;
     char text[256];
-    compare_group_text(s->layout, i, text, sizeof text);
+    network_group_text(s->layout, i, text, sizeof text);
     printf("%s %s%s(%zu), ", symo_layout_space_name(s->layout, i), text,
            strchr(text, '(') != NULL ? " " : "", symo_layout_space_dim(s->layout, i));
   }
@@ -90,7 +90,7 @@ static void print_groups(const compare_setup *s) {
   printf("\n");
 }
 
-void compare_print_verdict(const compare_setup *s) {
+void compare_print_verdict(const network_point *s) {
   printf("%s", symo_symmetry_verdict_name(s->verdict));
   if (isnan(s->defect)) return;
   if (s->verdict == SYMO_SYMMETRY_UNCERTAIN)
@@ -123,9 +123,9 @@ static void print_centering(const compare_run *runs, size_t seeds) {
 }
 
 void compare_print_header(const compare_run *run, size_t seeds) {
-  const compare_setup *s = &run->setup;
+  const network_point *s = &run->setup;
   char net[256];
-  compare_net_text(&s->spec.net, net, sizeof net);
+  symo_net_text(&s->spec.net, net, sizeof net);
   printf("network  %s %s, %s%s, %zu %s, %s\n", net, symo_activation_name(s->spec.net.activation),
          symo_loss_name(s->spec.net.loss), s->spec.net.bias ? "" : ", no biases", s->parameters,
          symo_plural(s->parameters, "parameter", "parameters"), symo_dtype_name(s->spec.net.dtype));

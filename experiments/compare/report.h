@@ -36,7 +36,7 @@ double compare_row_seconds(const compare_row *row);
 /* On stdout: */
 
 /* "exact (largest defect 2.2e-16)", in the words of symo verify. */
-void compare_print_verdict(const compare_setup *setup);
+void compare_print_verdict(const network_point *setup);
 
 void compare_print_header(const compare_run *run, size_t seeds);
 void compare_print_table(const compare_run *runs, size_t count);

@@ -1,7 +1,7 @@
 /* results.json and the arrays beside it.  Everything but the values under keys named "seconds" is
  * the same in every run with the same seed and threads. */
 #include "experiments/compare/report.h"
-#include "experiments/models/groups.h"
+#include "experiments/models/network_layout.h"
 
 #include <math.h>
 #include <string.h>
@@ -39,11 +39,11 @@ static json_t *timed(cli *c, double seconds) {
   return out;
 }
 
-static json_t *groups_json(cli *c, const compare_setup *s) {
+static json_t *groups_json(cli *c, const network_point *s) {
   json_t *out = json_object(), *spaces = json_object();
   for (size_t i = 0; i < symo_layout_num_spaces(s->layout); i++) {
     char group[256];
-    compare_group_text(s->layout, i, group, sizeof group);
+    network_group_text(s->layout, i, group, sizeof group);
     cli_set(c, spaces, symo_layout_space_name(s->layout, i), json_string(group));
   }
   cli_set(c, out, "spaces", spaces);
@@ -54,9 +54,10 @@ static json_t *groups_json(cli *c, const compare_setup *s) {
   return out;
 }
 
-static void set_network(cli *c, json_t *out, const compare_setup *s) {
+static void set_network(cli *c, json_t *out, const compare_run *run) {
+  const network_point *s = &run->setup;
   char net[256];
-  compare_net_text(&s->spec.net, net, sizeof net);
+  symo_net_text(&s->spec.net, net, sizeof net);
   cli_set(c, out, "net", json_string(net));
   cli_set(c, out, "activation", json_string(symo_activation_name(s->spec.net.activation)));
   cli_set(c, out, "loss_function", json_string(symo_loss_name(s->spec.net.loss)));
@@ -70,20 +71,20 @@ static void set_network(cli *c, json_t *out, const compare_setup *s) {
           s->spec.weights != NULL ? json_null() : cli_number(s->spec.init_scale));
   cli_set(c, out, "train_steps", json_integer((json_int_t)s->spec.train_steps));
   cli_set(c, out, "train_lr", cli_number(s->spec.train_lr));
-  cli_set(c, out, "damping", cli_number(s->spec.damping));
+  cli_set(c, out, "damping", cli_number(run->spec.damping));
 }
 
 static json_t *run_json(cli *c, const compare_run *run) {
-  const compare_setup *s = &run->setup;
+  const network_point *s = &run->setup;
   json_t *out = json_object(), *estimators = json_array();
-  set_network(c, out, s);
+  set_network(c, out, run);
   cli_set(c, out, "loss", cli_number(run->loss));
   cli_set(c, out, "parameters", json_integer((json_int_t)s->parameters));
   cli_set(c, out, "seed", json_integer((json_int_t)s->spec.seed));
   cli_set(c, out, "groups", groups_json(c, s));
   cli_set(c, out, "centered", json_boolean(run->centered));
   cli_set(c, out, "centering",
-          json_string(run->setup.spec.center == COMPARE_CENTER_AUTO ? "auto" : "given"));
+          json_string(run->spec.center == COMPARE_CENTER_AUTO ? "auto" : "given"));
   cli_set(c, out, "label0_gradient_share", cli_number(run->fixed.share));
   cli_set(c, out, "label0_parameter_share", cli_number(run->fixed.parameters));
   cli_set(c, out, "gradient_norm", cli_number(run->grad_norm));
@@ -170,7 +171,7 @@ static void write_layout(target *t, const compare_run *run) {
 }
 
 int compare_write_arrays(cli *c, const char *directory, const compare_run *run) {
-  const compare_setup *s = &run->setup;
+  const network_point *s = &run->setup;
   const symo_net_spec *net = &s->spec.net;
   target t = {c, directory, CLI_DONE};
   void *grad = symo_malloc(s->parameters * symo_dtype_size(net->dtype));

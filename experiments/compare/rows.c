@@ -83,7 +83,7 @@ enum { REPEATS = 5 };
 
 static symo_status family_row(compare_bench *b, const symo_estimator *estimator,
                               symo_plan *const plans[2]) {
-  compare_setup *s = &b->run->setup;
+  network_point *s = &b->run->setup;
   compare_row *row = compare_row_add(b, symo_estimator_name(estimator),
                                      symo_estimator_summary(estimator), COMPARE_FAMILY);
   size_t tensors = symo_layout_num_tensors(s->layout);
@@ -104,7 +104,7 @@ static symo_status family_row(compare_bench *b, const symo_estimator *estimator,
                     t = symo_const_vector_of(dtype, data + tensors);
   symo_estimate_spec spec = symo_estimate_spec_default();
   spec.estimator = estimator;
-  if (symo_estimator_needs_parameters(estimator)) spec.damping = s->spec.damping;
+  if (symo_estimator_needs_parameters(estimator)) spec.damping = b->run->spec.damping;
   const symo_plan *plan = plans[symo_estimator_coupling(estimator) == SYMO_BLOCKED];
   for (int k = 0; k < REPEATS && status == SYMO_OK && (k == 0 || row->seconds < short_time); k++) {
     symo_hessian_destroy(hessian);
@@ -170,7 +170,7 @@ static symo_status competitor_build(const compare_competitor *row, compare_input
 }
 
 symo_status compare_rows_competitors(compare_bench *b) {
-  compare_setup *s = &b->run->setup;
+  network_point *s = &b->run->setup;
   compare_input input = {.context = b->ref.context,
                          .net = s->net,
                          .theta = s->theta,
@@ -178,11 +178,11 @@ symo_status compare_rows_competitors(compare_bench *b) {
                          .examples = s->examples,
                          .x = s->x,
                          .y = s->y,
-                         .samples = s->spec.samples};
+                         .samples = b->run->spec.samples};
   symo_status status = SYMO_OK;
   for (size_t i = 0; i < compare_competitor_count() && status == SYMO_OK; i++) {
     const compare_competitor *row = compare_competitor_at(i);
-    if (row->costly && !s->spec.ggn) continue;
+    if (row->costly && !b->run->spec.ggn) continue;
     compare_row *r = compare_row_add(b, row->name, row->summary,
                                      row->costly ? COMPARE_EXACT : COMPARE_COMPETITOR);
     compare_approx *a = NULL;

@@ -84,7 +84,7 @@ fail:
 /* ---- the run ---- */
 
 static symo_status point(compare_run *run) {
-  compare_setup *s = &run->setup;
+  network_point *s = &run->setup;
   symo_dtype dtype = s->spec.net.dtype;
   void *grad = symo_malloc(s->parameters * symo_dtype_size(dtype));
   if (grad == NULL) return SYMO_E_MEMORY;
@@ -100,15 +100,15 @@ static symo_status point(compare_run *run) {
  * has of the gradient's.  Where that is much, it hides the rest; where it is most of the parameters,
  * nothing else would be left. */
 static symo_status choose_centering(cli *c, compare_run *run) {
-  compare_setup *s = &run->setup;
+  network_point *s = &run->setup;
   const void **data = symo_calloc(symo_layout_num_tensors(s->layout) + 1, sizeof *data);
   if (data == NULL) return symo_fail_memory(cli_context(c), "compare");
   symo_layout_split_const(s->layout, SYMO_F64, run->grad, data);
   symo_const_vector gradient = symo_const_vector_of(SYMO_F64, data);
   symo_status status = cli_trivial_part(c, s->exact_plan, 1, &gradient, &run->fixed);
   symo_free(data);
-  run->centered = s->spec.center == COMPARE_CENTER_YES ||
-                  (s->spec.center == COMPARE_CENTER_AUTO && cli_trivial_dominates(run->fixed));
+  run->centered = run->spec.center == COMPARE_CENTER_YES ||
+                  (run->spec.center == COMPARE_CENTER_AUTO && cli_trivial_dominates(run->fixed));
   return status;
 }
 
@@ -138,7 +138,7 @@ static symo_status prepare(compare_bench *b) {
 
 static symo_status compute(compare_bench *b) {
   compare_run *run = b->run;
-  compare_setup *s = &run->setup;
+  network_point *s = &run->setup;
   size_t n = s->parameters;
   symo_status status = SYMO_OK;
   SYMO_TRY(prepare(b));
@@ -185,9 +185,9 @@ fail:
 }
 
 int compare_run_make(cli *c, const compare_spec *spec, const compare_want *want, compare_run *run) {
-  *run = (compare_run){0};
+  *run = (compare_run){.spec = *spec};
   run->abs.metrics = run->raw[0].metrics = run->raw[1].metrics = compare_metrics_none();
-  int code = compare_setup_make(c, spec, &run->setup);
+  int code = network_point_make(c, &spec->network, &run->setup);
   if (code != CLI_DONE) return code;
   compare_bench b = {.c = c, .want = want, .run = run, .ref = {.context = cli_context(c)}};
   symo_status status = compute(&b);
@@ -199,7 +199,7 @@ void compare_run_trim(compare_run *run) {
   symo_free(run->h);
   symo_free(run->star);
   run->h = run->star = NULL;
-  compare_setup_release(&run->setup);
+  network_point_release(&run->setup);
 }
 
 static void row_free(compare_row *row) {
@@ -214,7 +214,7 @@ void compare_run_destroy(compare_run *run) {
   row_free(&run->abs);
   row_free(&run->raw[0]);
   row_free(&run->raw[1]);
-  compare_setup_destroy(&run->setup);
+  network_point_destroy(&run->setup);
   *run = (compare_run){0};
 }
 

@@ -3,7 +3,7 @@
 
 #include "experiments/compare/metrics.h"
 #include "experiments/inputs/data.h"
-#include "experiments/models/setup.h"
+#include "experiments/models/network_point.h"
 
 /* One comparison: a network at one point, its exact Hessians, and every estimate against them. */
 
@@ -34,10 +34,27 @@ typedef struct compare_row {
  * (*of_h): an average of the indefinite H would vanish beside |H|. */
 double compare_shown(const compare_row *row, bool *of_h);
 
+/* AUTO: by what the gradient at hand says (cli_trivial_dominates). */
+typedef enum compare_center {
+  COMPARE_CENTER_AUTO,
+  COMPARE_CENTER_YES,
+  COMPARE_CENTER_NO
+} compare_center;
+
+/* What one run of `symo compare` computes; everything that a sweep may vary. */
+typedef struct compare_spec {
+  network_spec network;
+  double damping;
+  size_t samples;        /* label draws of K-FAC */
+  compare_center center; /* whether estimates leave out what the group does not move, label 0 */
+  bool ggn;              /* the exact Gauss-Newton matrix as a row */
+} compare_spec;
+
 enum { COMPARE_MAX_ROWS = 40, COMPARE_IMAGE = 300 };
 
 typedef struct compare_run {
-  compare_setup setup;
+  compare_spec spec;
+  network_point setup;
   double loss, grad_norm, h_norm, star_norm;
   double hessian_seconds, eigen_seconds;
   size_t negative;   /* eigenvalues of H below -1e-12 of the largest */

@@ -13,13 +13,13 @@ static bool number(const char *text, double low, double high, double *out) {
 }
 
 static bool apply_scale(compare_spec *spec, const char *value) {
-  return number(value, 0, 1e6, &spec->init_scale);
+  return number(value, 0, 1e6, &spec->network.init_scale);
 }
 
 static bool apply_steps(compare_spec *spec, const char *value) {
   double steps;
   if (!number(value, 0, 1e9, &steps) || steps != floor(steps)) return false;
-  spec->train_steps = (size_t)steps;
+  spec->network.train_steps = (size_t)steps;
   return true;
 }
 
@@ -27,36 +27,37 @@ static bool apply_steps(compare_spec *spec, const char *value) {
 static bool apply_width(compare_spec *spec, const char *value) {
   double width;
   if (!number(value, 1, 1e6, &width) || width != floor(width)) return false;
-  for (size_t l = 0; l + 1 < spec->net.num_layers; l++) {
-    symo_net_layer *layer = &spec->net.layers[l];
+  for (size_t l = 0; l + 1 < spec->network.net.num_layers; l++) {
+    symo_net_layer *layer = &spec->network.net.layers[l];
     if ((layer->kind == SYMO_NET_DENSE && !layer->linear) || layer->kind == SYMO_NET_RECURRENT ||
         layer->kind == SYMO_NET_CONV)
       layer->width = (size_t)width;
   }
-  return spec->net.num_layers > 1;
+  return spec->network.net.num_layers > 1;
 }
 
 /* Number of hidden layers, all of the width of the first. */
 static bool apply_depth(compare_spec *spec, const char *value) {
   double depth;
   if (!number(value, 1, SYMO_NET_MAX_LAYERS - 1, &depth) || depth != floor(depth)) return false;
-  if (spec->net.num_layers < 2 || !symo_net_is_plain(&spec->net)) return false;
-  const size_t hidden = spec->net.layers[0].width, out = symo_net_outputs(&spec->net);
-  spec->net.num_layers = (size_t)depth + 1;
-  for (size_t l = 0; l < spec->net.num_layers; l++)
-    spec->net.layers[l] = (symo_net_layer){.kind = SYMO_NET_DENSE, .width = hidden};
-  spec->net.layers[spec->net.num_layers - 1].width = out;
+  if (spec->network.net.num_layers < 2 || !symo_net_is_plain(&spec->network.net)) return false;
+  const size_t hidden = spec->network.net.layers[0].width,
+               out = symo_net_outputs(&spec->network.net);
+  spec->network.net.num_layers = (size_t)depth + 1;
+  for (size_t l = 0; l < spec->network.net.num_layers; l++)
+    spec->network.net.layers[l] = (symo_net_layer){.kind = SYMO_NET_DENSE, .width = hidden};
+  spec->network.net.layers[spec->network.net.num_layers - 1].width = out;
   return true;
 }
 
 static bool apply_activation(compare_spec *spec, const char *value) {
-  return symo_activation_find(value, &spec->net.activation);
+  return symo_activation_find(value, &spec->network.net.activation);
 }
 
-/* Whether it is a group, compare_groups_make says. */
+/* Whether it is a group, network_layout_make says. */
 static bool apply_groups(compare_spec *spec, const char *value) {
-  spec->groups = value;
-  spec->groups_flag = "sweep-values";
+  spec->network.groups = value;
+  spec->network.groups_flag = "sweep-values";
   return true;
 }
 
@@ -117,9 +118,9 @@ int compare_sweep_make(cli *c, const compare_spec *spec, const compare_sweep_kin
                       "--sweep-values: %s cannot be \"%s\" here (see symo compare --help)",
                       kind->label, sweep->value[i]);
     for (size_t k = 0; k < seeds; k++) {
-      here.seed = spec->seed + k;
+      here.network.seed = spec->network.seed + k;
       cli_progress(c, "%s %s, seed %llu", kind->name, sweep->value[i],
-                   (unsigned long long)here.seed);
+                   (unsigned long long)here.network.seed);
       compare_run *run = &sweep->runs[i * seeds + k];
       code = compare_run_make(c, &here, &want, run);
       if (code != CLI_DONE) return code;

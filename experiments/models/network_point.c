@@ -1,6 +1,6 @@
 /* From a spec to a network at a point: data, layout, weights, training, and whether the group is a
  * symmetry of this network, measured. */
-#include "experiments/models/setup.h"
+#include "experiments/models/network_point.h"
 
 #include <math.h>
 #include <string.h>
@@ -9,14 +9,14 @@
 #include "core/error.h"
 #include "core/linalg.h"
 #include "core/text.h"
-#include "experiments/models/groups.h"
-#include "experiments/models/source.h"
-#include "experiments/models/weights.h"
+#include "experiments/models/network_data.h"
+#include "experiments/models/network_layout.h"
+#include "experiments/models/network_weights.h"
 
 /* Streams of random numbers, one for each purpose: changing one does not move the others. */
 enum { STREAM_WEIGHTS = 0x77, STREAM_ELEMENTS = 0x73 };
 
-void compare_setup_release(compare_setup *s) {
+void network_point_release(network_point *s) {
   symo_net_destroy(s->net);
   symo_free(s->x);
   symo_free(s->y);
@@ -27,20 +27,27 @@ void compare_setup_release(compare_setup *s) {
   s->theta = s->star = NULL;
 }
 
-void compare_setup_destroy(compare_setup *s) {
-  compare_setup_release(s);
+void network_point_destroy(network_point *s) {
+  network_point_release(s);
   symo_plan_destroy(s->exact_plan);
   symo_layout_destroy(s->layout);
   symo_free(s->data_name);
-  *s = (compare_setup){0};
+  *s = (network_point){0};
 }
 
 /* ---- size ---- */
 
+/* Indices into P x P entries must fit BLAS's 32-bit integers. */
+#define MOST_PARAMETERS 46340.0
+
+/* Bytes of the dense matrices that a comparison holds at its peak, seven of P x P: H, H*, |H|,
+ * eigenvectors, one estimate, and the workspace of the eigendecomposition (two). */
+static double dense_bytes(double parameters) { return 7 * 8 * parameters * parameters; }
+
 /* Networks alone: some vectors over the parameters. */
-static int check_vectors(cli *c, const compare_spec *spec) {
+static int check_vectors(cli *c, const network_spec *spec) {
   enum { VECTORS = 32 };
-  double parameters = compare_num_parameters(&spec->net), free_bytes = cli_memory_available();
+  double parameters = symo_net_count(&spec->net), free_bytes = cli_memory_available();
   if (parameters * 8 * VECTORS <= free_bytes) return CLI_DONE;
   return cli_fail(c, CLI_DATA,
                   "--net: %.0f %s take more than the %.1f GiB that are free (choose a "
@@ -50,13 +57,13 @@ static int check_vectors(cli *c, const compare_spec *spec) {
 }
 
 /* Refuses what does not fit before anything is taken. */
-static int check_size(cli *c, const compare_spec *spec) {
-  double parameters = compare_num_parameters(&spec->net), bytes = compare_bytes(parameters);
+static int check_size(cli *c, const network_spec *spec) {
+  double parameters = symo_net_count(&spec->net), bytes = dense_bytes(parameters);
   double free_bytes = cli_memory_available(), gib = 1024.0 * 1024.0 * 1024.0;
-  double most = floor(fmin(sqrt(free_bytes / compare_bytes(1)), COMPARE_MOST_PARAMETERS));
+  double most = floor(fmin(sqrt(free_bytes / dense_bytes(1)), MOST_PARAMETERS));
   if (parameters <= most) return CLI_DONE;
   char net[256];
-  compare_net_text(&spec->net, net, sizeof net);
+  symo_net_text(&spec->net, net, sizeof net);
   return cli_fail(c, CLI_DATA,
                   "--net: %s has P = %.0f %s, whose exact Hessians need %.1f GiB (choose a "
                   "smaller --net: %.1f GiB are free, P up to %.0f fits)",
@@ -66,7 +73,7 @@ static int check_size(cli *c, const compare_spec *spec) {
 
 /* ---- symmetry ---- */
 
-symo_status compare_setup_measure(cli *c, const compare_setup *s, size_t samples,
+symo_status network_point_measure(cli *c, const network_point *s, size_t samples,
                                   symo_symmetry_report **out) {
   symo_rng *rng = NULL;
   symo_symmetry_spec spec = symo_symmetry_spec_default();
@@ -80,9 +87,9 @@ symo_status compare_setup_measure(cli *c, const compare_setup *s, size_t samples
 }
 
 /* Where nothing can be measured (zero weights) the comparison goes on. */
-static symo_status judge(cli *c, compare_setup *s) {
+static symo_status judge(cli *c, network_point *s) {
   symo_symmetry_report *report = NULL;
-  symo_status status = compare_setup_measure(c, s, COMPARE_SYMMETRY_SAMPLES, &report);
+  symo_status status = network_point_measure(c, s, NETWORK_SYMMETRY_SAMPLES, &report);
   if (status == SYMO_E_NUMERIC || status == SYMO_E_NONFINITE) {
     cli_note(c, "groups: cannot tell whether they are symmetries: %s",
              symo_context_detail(cli_context(c)));
@@ -103,7 +110,7 @@ static symo_status judge(cli *c, compare_setup *s) {
 
 /* ---- the point ---- */
 
-static symo_status make_star(symo_context *context, compare_setup *s) {
+static symo_status make_star(symo_context *context, network_point *s) {
   size_t n = s->parameters, tensors = symo_layout_num_tensors(s->layout);
   symo_dtype dtype = s->spec.net.dtype;
   symo_status status = SYMO_OK;
@@ -126,23 +133,23 @@ fail:
   return status;
 }
 
-static int draw_weights(cli *c, compare_setup *s) {
+static int draw_weights(cli *c, network_point *s) {
   symo_rng *rng = NULL;
   symo_status status =
       symo_rng_create(cli_context(c), s->spec.seed + ((uint64_t)STREAM_WEIGHTS << 32), &rng);
   if (status != SYMO_OK) return cli_fail_status(c, status);
   symo_net_init(s->net, s->spec.init_scale, rng, s->theta);
   symo_rng_destroy(rng);
-  return compare_train(c, s);
+  return network_point_train(c, s);
 }
 
-static int make_point(cli *c, compare_setup *s) {
+static int make_point(cli *c, network_point *s) {
   const bool file = s->spec.weights != NULL;
   symo_dtype dtype = s->spec.net.dtype;
   symo_status status = SYMO_OK;
   s->theta = symo_calloc(s->parameters, symo_dtype_size(dtype));
   if (s->theta == NULL) return cli_fail(c, CLI_NUMERIC, "network: out of memory");
-  int code = file ? compare_weights_load(c, s) : draw_weights(c, s);
+  int code = file ? network_weights_load(c, s) : draw_weights(c, s);
   if (code != CLI_DONE) return code;
   double loss = NAN;
   if (symo_all_finite(dtype, s->parameters, s->theta))
@@ -160,10 +167,10 @@ static int make_point(cli *c, compare_setup *s) {
 }
 
 /* Network, data and layout; `fits` is asked before anything large is taken. */
-static int make_network(cli *c, compare_setup *s, int (*fits)(cli *c, const compare_spec *spec)) {
+static int make_network(cli *c, network_point *s, int (*fits)(cli *c, const network_spec *spec)) {
   /* Known widths are looked at before the data are read. */
   int code = s->spec.net.num_layers > 0 ? fits(c, &s->spec) : CLI_DONE;
-  if (code == CLI_DONE) code = compare_load(c, s);
+  if (code == CLI_DONE) code = network_data_load(c, s);
   if (code == CLI_DONE) code = fits(c, &s->spec);
   if (code != CLI_DONE) return code;
   symo_status status = symo_net_create(cli_context(c), &s->spec.net, &s->net);
@@ -171,17 +178,17 @@ static int make_network(cli *c, compare_setup *s, int (*fits)(cli *c, const comp
   s->parameters = symo_net_num_parameters(s->net);
   s->problem = symo_net_problem(s->net);
   status = symo_net_set_data(s->net, s->examples, s->x, s->y);
-  return status == SYMO_OK ? compare_groups_make(c, s) : cli_fail_status(c, status);
+  return status == SYMO_OK ? network_layout_make(c, s) : cli_fail_status(c, status);
 }
 
-int compare_setup_open(cli *c, const compare_spec *spec, compare_setup *s) {
-  *s = (compare_setup){.spec = *spec};
+int network_point_open(cli *c, const network_spec *spec, network_point *s) {
+  *s = (network_point){.spec = *spec};
   int code = make_network(c, s, check_vectors);
   return code == CLI_DONE ? make_point(c, s) : code;
 }
 
-int compare_setup_make(cli *c, const compare_spec *spec, compare_setup *s) {
-  *s = (compare_setup){.spec = *spec};
+int network_point_make(cli *c, const network_spec *spec, network_point *s) {
+  *s = (network_point){.spec = *spec};
   int code = make_network(c, s, check_size);
   if (code != CLI_DONE) return code;
   symo_plan_spec plan = symo_plan_spec_default();

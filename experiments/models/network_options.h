@@ -1,13 +1,13 @@
-#ifndef SYMO_EXPERIMENTS_MODELS_OPTIONS_H
-#define SYMO_EXPERIMENTS_MODELS_OPTIONS_H
+#ifndef SYMO_EXPERIMENTS_MODELS_NETWORK_OPTIONS_H
+#define SYMO_EXPERIMENTS_MODELS_NETWORK_OPTIONS_H
 
 #include "experiments/inputs/data.h"
-#include "experiments/models/spec.h"
+#include "experiments/models/network_spec.h"
 
 /* The options that say which network, data, groups and parameters: the same for every command that
  * takes them. */
 
-#define COMPARE_NETWORK_ROWS                                                                       \
+#define NETWORK_ROWS                                                                               \
   {.name = "net",                                                                                  \
    .arg = "NET",                                                                                   \
    .kind = CLI_STRING,                                                                             \
@@ -94,7 +94,7 @@
     .help = "Learning rate of that training"                                                       \
   }
 
-#define COMPARE_GROUPS_ROW                                                                         \
+#define NETWORK_GROUPS_ROW                                                                         \
   {                                                                                                \
     .name = "groups", .kind = CLI_STRING, .arg = "GROUPS", .fallback = "auto",                     \
     .help =                                                                                        \
@@ -104,13 +104,13 @@
         "mlp=identity\"), or a layout file or text"                                                \
   }
 
-#define COMPARE_DTYPE_ROW                                                                          \
+#define NETWORK_DTYPE_ROW                                                                          \
   {                                                                                                \
     .name = "dtype", .kind = CLI_CHOICE, .arg = "TYPE", .choices = "f32|f64", .fallback = "f64",   \
     .help = "Number type of network and estimates; exact matrices are float64 always"              \
   }
 
 /* These and `seed` into *spec, everything else there zero.  Exit code, after the error line. */
-int compare_read_network(cli *c, compare_spec *spec);
+int network_spec_read(cli *c, network_spec *spec);
 
 #endif

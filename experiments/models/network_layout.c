@@ -1,5 +1,5 @@
 /* From what --groups says to a layout, and groups as text. */
-#include "experiments/models/groups.h"
+#include "experiments/models/network_layout.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -29,7 +29,7 @@ static bool same_shape(const symo_layout *own, const symo_layout *layout, size_t
 }
 
 /* The tensors of the layout are those of the network, in order. */
-static int check_layout(cli *c, const compare_setup *s, const char *source) {
+static int check_layout(cli *c, const network_point *s, const char *source) {
   symo_layout *own = NULL;
   symo_status status = symo_net_layout(cli_context(c), &s->spec.net, "identity", &own);
   if (status != SYMO_OK) return cli_fail_status(c, status);
@@ -79,7 +79,7 @@ static int unknown_group(cli *c, const char *flag, const char *name) {
                      "symo groups lists them; a layout file needs its whole path");
 }
 
-int compare_groups_make(cli *c, compare_setup *s) {
+int network_layout_make(cli *c, network_point *s) {
   const char *text = s->spec.groups;
   const char *flag = s->spec.groups_flag != NULL ? s->spec.groups_flag : "groups";
   symo_context *context = cli_context(c);
@@ -89,7 +89,7 @@ int compare_groups_make(cli *c, compare_setup *s) {
   (void)snprintf(where, sizeof where, "--%s", flag);
   s->auto_groups = strcmp(text, "auto") == 0;
   /* "qk=orthogonal; mlp=identity"; a layout has no '=' */
-  const bool kinds = compare_reads_tokens(&s->spec.net) && strchr(text, '=') != NULL;
+  const bool kinds = network_reads_tokens(&s->spec.net) && strchr(text, '=') != NULL;
   if (s->auto_groups || kinds || (n > 0 && symo_group_lookup(context, name) != NULL)) {
     symo_gpt_spec gpt;
     const bool apart =
@@ -105,7 +105,7 @@ int compare_groups_make(cli *c, compare_setup *s) {
 
 /* ---- as text ---- */
 
-void compare_group_text(const symo_layout *layout, size_t space, char *text, size_t size) {
+void network_group_text(const symo_layout *layout, size_t space, char *text, size_t size) {
   const symo_group *group = symo_layout_space_group(layout, space);
   size_t dim = symo_layout_space_dim(layout, space);
   symo_text whole = {0};

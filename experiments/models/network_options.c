@@ -1,10 +1,14 @@
 /* From the options that networks take to a spec. */
-#include "experiments/models/options.h"
+#include "experiments/models/network_options.h"
 
 #include <string.h>
 
-#include "experiments/models/source.h"
-#include "experiments/models/weights.h"
+#include "experiments/models/network_data.h"
+#include "experiments/models/network_weights.h"
+
+bool network_reads_tokens(const symo_net_spec *net) {
+  return net->num_layers > 0 && net->layers[0].kind == SYMO_NET_EMBEDDING;
+}
 
 /* A file that says the point leaves nothing to draw or train. */
 static int check_weights(cli *c) {
@@ -16,12 +20,12 @@ static int check_weights(cli *c) {
   return CLI_DONE;
 }
 
-static int read_net(cli *c, compare_spec *spec) {
+static int read_net(cli *c, network_spec *spec) {
   const char *loss = cli_str(c, "loss"), *net = cli_str(c, "net");
-  bool teacher = compare_is_teacher(spec->data);
+  bool teacher = network_data_is_teacher(spec->data);
   bool found = false;
   if (net == NULL && spec->weights != NULL) {
-    int code = compare_weights_has_gpt(c, spec->weights, &found);
+    int code = network_weights_has_gpt(c, spec->weights, &found);
     if (code != CLI_DONE) return code;
     /* What is about to be read says all of this. */
     if (found) net = "gpt:t1-c1-h1-l1";
@@ -34,7 +38,7 @@ static int read_net(cli *c, compare_spec *spec) {
   } else {
     spec->net.num_layers = 0;
   }
-  const bool tokens = compare_reads_tokens(&spec->net);
+  const bool tokens = network_reads_tokens(&spec->net);
   const char *act = tokens && !cli_given(c, "act") ? "gelu" : cli_str(c, "act");
   if (tokens && loss != NULL)
     return cli_fail(c, CLI_USAGE, "--loss: a transformer has that of tokens (leave it out)");
@@ -48,11 +52,11 @@ static int read_net(cli *c, compare_spec *spec) {
     return cli_fail(c, CLI_USAGE, "--loss, --act: unknown loss or activation (--help lists them)");
   spec->net.bias = !cli_flag(c, "no-bias");
   spec->net.dtype = strcmp(cli_str(c, "dtype"), "f32") == 0 ? SYMO_F32 : SYMO_F64;
-  return tokens && spec->weights != NULL ? compare_weights_fit(c, !found, spec) : CLI_DONE;
+  return tokens && spec->weights != NULL ? network_weights_fit(c, !found, spec) : CLI_DONE;
 }
 
-int compare_read_network(cli *c, compare_spec *spec) {
-  *spec = (compare_spec){.net = symo_net_spec_default(),
+int network_spec_read(cli *c, network_spec *spec) {
+  *spec = (network_spec){.net = symo_net_spec_default(),
                          .data = cli_str(c, "data"),
                          .label = cli_str(c, "label"),
                          .standardize = cli_flag(c, "standardize"),

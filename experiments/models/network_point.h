@@ -1,12 +1,12 @@
-#ifndef SYMO_EXPERIMENTS_MODELS_SETUP_H
-#define SYMO_EXPERIMENTS_MODELS_SETUP_H
+#ifndef SYMO_EXPERIMENTS_MODELS_NETWORK_POINT_H
+#define SYMO_EXPERIMENTS_MODELS_NETWORK_POINT_H
 
 #include "cli/cli.h"
-#include "experiments/models/spec.h"
+#include "experiments/models/network_spec.h"
 
 /* The network, its data, its layout, and the point at which everything is computed. */
-typedef struct compare_setup {
-  compare_spec spec;
+typedef struct network_point {
+  network_spec spec;
   symo_net *net;
   symo_problem problem;
   symo_layout *layout;
@@ -23,23 +23,23 @@ typedef struct compare_setup {
   symo_symmetry_verdict verdict; /* whether the group is a symmetry, measured at theta */
   double defect, loss_defect; /* the largest, as symo_symmetry_row has them; NaN: none measured */
   double elsewhere;           /* UNCERTAIN: the largest defect at other weights */
-} compare_setup;
+} network_point;
 
-/* Exit code, after the error line; compare_setup_destroy in any case. */
-int compare_setup_make(cli *c, const compare_spec *spec, compare_setup *setup);
+/* Exit code, after the error line; network_point_destroy in any case. */
+int network_point_make(cli *c, const network_spec *spec, network_point *setup);
 
 /* The same without what exact matrices need: star, exact_plan, verdict and defects stay empty, and
  * any number of parameters that fits memory will do. */
-int compare_setup_open(cli *c, const compare_spec *spec, compare_setup *setup);
-void compare_setup_destroy(compare_setup *setup);
+int network_point_open(cli *c, const network_spec *spec, network_point *setup);
+void network_point_destroy(network_point *setup);
 
 /* Is the group a symmetry of the network?  symo_symmetry_measure at theta, with elements that depend
  * on the seed alone: symo verify and symo compare have the same numbers. */
-enum { COMPARE_SYMMETRY_SAMPLES = 8 };
-symo_status compare_setup_measure(cli *c, const compare_setup *setup, size_t samples,
+enum { NETWORK_SYMMETRY_SAMPLES = 8 };
+symo_status network_point_measure(cli *c, const network_point *setup, size_t samples,
                                   symo_symmetry_report **out);
 
 /* Gives network, data and parameters back; what reports need stays. */
-void compare_setup_release(compare_setup *setup);
+void network_point_release(network_point *setup);
 
 #endif

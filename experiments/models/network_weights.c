@@ -1,6 +1,6 @@
 /* The point of a setup from a file.  What a transformer's file says of its sizes is needed before
  * the data are read, and its parameters behind them: it is read twice, and not kept in between. */
-#include "experiments/models/weights.h"
+#include "experiments/models/network_weights.h"
 
 #include <string.h>
 
@@ -25,7 +25,7 @@ static bool holds_gpt(const symo_safetensors *file) {
   return table;
 }
 
-int compare_weights_has_gpt(cli *c, const char *path, bool *out) {
+int network_weights_has_gpt(cli *c, const char *path, bool *out) {
   symo_safetensors *file = NULL;
   symo_status status = symo_checkpoint_open(cli_context(c), path, &file);
   if (status != SYMO_OK) return cli_fail_status(c, status);
@@ -36,7 +36,7 @@ int compare_weights_has_gpt(cli *c, const char *path, bool *out) {
 
 /* ---- sizes ---- */
 
-static symo_status fit(cli *c, bool given, compare_spec *spec) {
+static symo_status fit(cli *c, bool given, network_spec *spec) {
   symo_context *context = cli_context(c);
   gpt_weights_options options = {.dtype = spec->net.dtype};
   gpt_weights weights = {0};
@@ -62,15 +62,15 @@ fail:
   return status;
 }
 
-int compare_weights_fit(cli *c, bool given, compare_spec *spec) {
+int network_weights_fit(cli *c, bool given, network_spec *spec) {
   bool found = false;
-  int code = compare_weights_has_gpt(c, spec->weights, &found);
+  int code = network_weights_has_gpt(c, spec->weights, &found);
   if (code != CLI_DONE || !found) return code;
   symo_status status = fit(c, given, spec);
   return status == SYMO_OK ? CLI_DONE : cli_fail_status(c, status);
 }
 
-int compare_weights_tokenizer(cli *c, const char *path, char **json) {
+int network_weights_tokenizer(cli *c, const char *path, char **json) {
   symo_safetensors *file = NULL;
   symo_status status = symo_checkpoint_open(cli_context(c), path, &file);
   if (status != SYMO_OK) return cli_fail_status(c, status);
@@ -112,7 +112,7 @@ static symo_status expect_known(symo_context *context, const char *path, const s
 }
 
 /* s->layout may have several axes where the network has one. */
-static symo_status read_named(cli *c, const compare_setup *s, const symo_safetensors *file) {
+static symo_status read_named(cli *c, const network_point *s, const symo_safetensors *file) {
   symo_context *context = cli_context(c);
   symo_layout *own = NULL;
   symo_status status = symo_net_layout(context, &s->spec.net, "identity", &own);
@@ -125,7 +125,7 @@ static symo_status read_named(cli *c, const compare_setup *s, const symo_safeten
   return status;
 }
 
-int compare_weights_load(cli *c, compare_setup *s) {
+int network_weights_load(cli *c, network_point *s) {
   symo_safetensors *file = NULL;
   symo_gpt_spec gpt;
   symo_status status = symo_checkpoint_open(cli_context(c), s->spec.weights, &file);

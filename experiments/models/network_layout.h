@@ -1,15 +1,15 @@
-#ifndef SYMO_EXPERIMENTS_MODELS_GROUPS_H
-#define SYMO_EXPERIMENTS_MODELS_GROUPS_H
+#ifndef SYMO_EXPERIMENTS_MODELS_NETWORK_LAYOUT_H
+#define SYMO_EXPERIMENTS_MODELS_NETWORK_LAYOUT_H
 
-#include "experiments/models/setup.h"
+#include "experiments/models/network_point.h"
 
 /* The layout of a setup, from spec.groups: "auto"; one group for all hidden spaces, by the name it
  * has in the context or the registry or in the short notation of layouts without its dimension; a
  * layout, as a file or a text.  Exit code, after the error line. */
-int compare_groups_make(cli *c, compare_setup *setup);
+int network_layout_make(cli *c, network_point *setup);
 
 /* The group of a space in the short notation without its dimension, "scaling(1, permute)"; of one
  * that has no notation, its name.  text [size], cut off if longer. */
-void compare_group_text(const symo_layout *layout, size_t space, char *text, size_t size);
+void network_group_text(const symo_layout *layout, size_t space, char *text, size_t size);
 
 #endif

@@ -1,6 +1,6 @@
 /* Data sets and training, for setups. */
-#include "experiments/models/source.h"
-#include "experiments/models/weights.h"
+#include "experiments/models/network_data.h"
+#include "experiments/models/network_weights.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,12 +15,12 @@
 
 enum { HIDDEN = 32 };
 
-bool compare_is_teacher(const char *data) {
+bool network_data_is_teacher(const char *data) {
   return strcmp(data, "teacher") == 0 || strncmp(data, "teacher:", 8) == 0;
 }
 
 /* What the command line left open: the widths, and the loss. */
-static int fill_in(cli *c, compare_setup *s, const symo_dataset *data) {
+static int fill_in(cli *c, network_point *s, const symo_dataset *data) {
   symo_net_spec *net = &s->spec.net;
   if (net->num_layers == 0) {
     const size_t widths[] = {data->inputs, HIDDEN, data->outputs};
@@ -33,7 +33,7 @@ static int fill_in(cli *c, compare_setup *s, const symo_dataset *data) {
   if (symo_net_fit(cli_context(c), net, data->inputs) != SYMO_OK ||
       symo_net_outputs(net) != data->outputs) {
     char text[256];
-    compare_net_text(net, text, sizeof text);
+    symo_net_text(net, text, sizeof text);
     return cli_fail(
         c, CLI_DATA,
         "--net: %s does not fit %s, which has %zu %s and %zu %s, %s (give %zu-...-%zu%s)", text,
@@ -48,19 +48,19 @@ static int fill_in(cli *c, compare_setup *s, const symo_dataset *data) {
 }
 
 /* Of CSV files the loss says what the targets are, unless --task does. */
-static symo_data_task table_task(const compare_spec *spec) {
+static symo_data_task table_task(const network_spec *spec) {
   if (spec->any_loss) return SYMO_DATA_AUTO;
   return spec->net.loss == SYMO_LOSS_CROSS_ENTROPY ? SYMO_DATA_CLASSES : SYMO_DATA_REGRESSION;
 }
 
 /* Windows of tokens are classes in that no scale means anything. */
-static int load_tokens(cli *c, compare_setup *s) {
+static int load_tokens(cli *c, network_point *s) {
   symo_dataset data = {0};
   symo_data_options options = symo_data_options_default();
   options.max_examples = s->spec.examples;
   options.seed = s->spec.seed;
   char *tokenizer = NULL;
-  int code = s->spec.weights != NULL ? compare_weights_tokenizer(c, s->spec.weights, &tokenizer)
+  int code = s->spec.weights != NULL ? network_weights_tokenizer(c, s->spec.weights, &tokenizer)
                                      : CLI_DONE;
   if (code != CLI_DONE) return code;
   options.tokenizer = tokenizer, options.tokenizer_from = s->spec.weights;
@@ -77,7 +77,7 @@ static int load_tokens(cli *c, compare_setup *s) {
 }
 
 /* The classes and scales that weights from a file were trained with. */
-static symo_status read_frame(cli *c, const compare_spec *spec, symo_data_frame *frame) {
+static symo_status read_frame(cli *c, const network_spec *spec, symo_data_frame *frame) {
   symo_safetensors *file = NULL;
   if (spec->weights == NULL) return SYMO_OK;
   symo_status status = symo_checkpoint_open(cli_context(c), spec->weights, &file);
@@ -86,7 +86,7 @@ static symo_status read_frame(cli *c, const compare_spec *spec, symo_data_frame 
   return status;
 }
 
-static symo_status load_data(cli *c, const compare_spec *spec, symo_dataset *data) {
+static symo_status load_data(cli *c, const network_spec *spec, symo_dataset *data) {
   symo_context *context = cli_context(c);
   symo_data_options options = symo_data_options_default();
   symo_data_frame frame = {0};
@@ -113,8 +113,8 @@ fail:
   return status;
 }
 
-int compare_load(cli *c, compare_setup *s) {
-  if (compare_reads_tokens(&s->spec.net)) return load_tokens(c, s);
+int network_data_load(cli *c, network_point *s) {
+  if (network_reads_tokens(&s->spec.net)) return load_tokens(c, s);
   symo_dataset data = {0};
   symo_status status = load_data(c, &s->spec, &data);
   if (status != SYMO_OK) {
@@ -136,12 +136,12 @@ int compare_load(cli *c, compare_setup *s) {
   return s->data_name != NULL ? CLI_DONE : cli_fail(c, CLI_NUMERIC, "network: out of memory");
 }
 
-void compare_note_data(cli *c, const compare_setup *s) {
+void network_data_note(cli *c, const network_point *s) {
   static const char *const of_tables[] = {"label", "header"};
   for (size_t i = 0; i < sizeof of_tables / sizeof *of_tables && !s->table; i++)
     if (cli_given(c, of_tables[i]))
       cli_note(c, "--%s is for CSV files, and %s is none: no effect", of_tables[i], s->spec.data);
-  if (cli_given(c, "task") && compare_reads_tokens(&s->spec.net))
+  if (cli_given(c, "task") && network_reads_tokens(&s->spec.net))
     cli_note(c, "--task: the targets of a transformer are tokens: no effect");
   if (s->remark[0] != '\0') cli_note(c, "%s", s->remark);
 }
@@ -150,7 +150,7 @@ void compare_note_data(cli *c, const compare_setup *s) {
 
 typedef struct watcher {
   cli *c;
-  const compare_setup *setup;
+  const network_point *setup;
 } watcher;
 
 static bool watch(void *user, size_t step, double loss) {
@@ -161,7 +161,7 @@ static bool watch(void *user, size_t step, double loss) {
   return true;
 }
 
-int compare_train(cli *c, compare_setup *s) {
+int network_point_train(cli *c, network_point *s) {
   if (s->spec.train_steps == 0) return CLI_DONE;
   symo_train_spec spec = symo_train_spec_default();
   spec.steps = s->spec.train_steps;
