@@ -64,7 +64,7 @@ bool symo_all_finite(symo_dtype dtype, size_t n, const void *x);
 double symo_epsilon(symo_dtype dtype);
 
 /* 10 n eps: what counts as zero beside the largest eigenvalue of an [n, n] matrix that was itself
- * computed.  n eps alone is met by the noise of Gram matrices every hundredth time or so. */
+ * computed.  The noise of Gram matrices comes near n eps; ten times that is a margin. */
 double symo_rank_tolerance(symo_dtype dtype, size_t n);
 
 /* The work space of xSYEVD, 2 n^2 numbers, must be counted in 32 bits. */

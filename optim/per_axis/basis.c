@@ -53,7 +53,7 @@ static moment_rule rule_of(const per_axis *p, double s) {
 
 static double root_of(double v, double half) { return half == 0.5 ? sqrt(v) : pow(v, half); }
 
-#define SYMO_KERNELS "optim/per_axis/per_axis_basis.inc"
+#define SYMO_KERNELS "optim/per_axis/basis.inc"
 #include "core/real.h"
 
 /* ---- a new basis ---- */

@@ -94,8 +94,7 @@ Test(spectrum, powers_of_matrices_of_any_rank) {
   done(k, context);
 }
 
-/* Gram matrices of one vector: n eps times the largest is met by rounding now and then, ten times
- * that never. */
+/* Gram matrices of one vector: rounding stays below the tolerance, 10 n eps of the largest. */
 Test(spectrum, rounding_does_not_pass_for_rank) {
   fixture *k = symo_calloc(1, sizeof *k);
   symo_context *context = open(k, 21);
