@@ -8,8 +8,8 @@
 #include <symo/symo.h>
 
 /* The frame of the `symo` command line.  A command is one file ending in one const cli_command, and
- * one row in experiments/commands/commands.h.  Its options are rows too: parsing, validation, defaults
- * and the text of --help all come from the row.
+ * one row in experiments/commands/commands.h.  Its options are rows too: parsing, validation,
+ * defaults and the text of --help all come from the row.
  *
  * stdout carries the answer, stderr everything else.  A command returns its exit code; the way to
  * fail is `return cli_fail(...)` or `return cli_fail_status(...)`, which print the one error line.

@@ -1,5 +1,5 @@
-/* Names in messages.  The distance of two names is that of optimal string alignment: the least number
- * of insertions, deletions, replacements and swaps of neighbours. */
+/* Names in messages.  The distance of two names is that of optimal string alignment: the least
+ * number of insertions, deletions, replacements and swaps of neighbours. */
 #include "core/names.h"
 
 #include <ctype.h>

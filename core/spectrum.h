@@ -5,17 +5,17 @@
 
 /* Functions of a symmetric matrix, on its eigenvalues w [n], in any order.
  *
- * One rule for zero: an eigenvalue w counts as zero if |w| <= tolerance max |w|.  The tolerance of a
- * computed matrix is symo_rank_tolerance (core/linalg.h), or more where it lost precision before.
+ * One rule for zero: an eigenvalue w counts as zero if |w| <= tolerance max |w|.  The tolerance of
+ * a computed matrix is symo_rank_tolerance (core/linalg.h), or more where it lost precision before.
  * A positive semi-definite matrix has negative eigenvalues by rounding alone: they are zero too. */
 
 double symo_spectrum_largest(size_t n, const double *w); /* max |w|; NaN if any of them is */
 double symo_spectrum_zero(size_t n, const double *w, double tolerance); /* tolerance max |w| */
 
-/* f(C) = (C + eps I)^power of a positive semi-definite C.  With eps 0, eigenvalues that count as zero
- * stay zero (the pseudo-inverse for powers below 0).  With eps above 0, no eigenvalue of C + eps I
- * counts as less than `floor` times the largest, so that an eps below rounding cannot blow rounding
- * up.  Power 0 gives the identity, whatever C. */
+/* f(C) = (C + eps I)^power of a positive semi-definite C.  With eps 0, eigenvalues that count as
+ * zero stay zero (the pseudo-inverse for powers below 0).  With eps above 0, no eigenvalue of C +
+ * eps I counts as less than `floor` times the largest, so that an eps below rounding cannot blow
+ * rounding up.  Power 0 gives the identity, whatever C. */
 typedef struct symo_spectrum {
   double power, eps;
   double tolerance; /* eps 0 */

@@ -45,8 +45,8 @@ typedef enum estimate_eigh { EIGH_NEVER, EIGH_UNLESS_RANK_ONE, EIGH_ALWAYS } est
  * or H itself (indefinite). */
 typedef enum estimate_target { ESTIMATE_FISHER, ESTIMATE_ABS, ESTIMATE_HESSIAN } estimate_target;
 
-/* The estimator in pictures: a colour of the palette by its name ("blue"), dash and point as gnuplot
- * numbers them, the width of the line. */
+/* The estimator in pictures: a colour of the palette by its name ("blue"), dash and point as
+ * gnuplot numbers them, the width of the line. */
 typedef struct estimate_curve {
   const char *colour;
   int dash, point;

@@ -1,5 +1,5 @@
-/* The functions of a caller's problem, and its dense second-order matrices by products with blocks of
- * unit vectors. */
+/* The functions of a caller's problem, and its dense second-order matrices by products with blocks
+ * of unit vectors. */
 #include "hessian/problem.h"
 
 #include <stdint.h>

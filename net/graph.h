@@ -88,8 +88,8 @@ struct symo_net {
 /* Sizes and segments; SYMO_E_SIZE. */
 symo_status symo_net_plan(symo_net *net);
 
-/* Allocates what is not there yet: symo_net_allocate_whole what symo_net_pass and symo_net_pass_on need,
- * symo_net_allocate_products also tangents.  SYMO_E_MEMORY, SYMO_E_SIZE. */
+/* Allocates what is not there yet: symo_net_allocate_whole what symo_net_pass and symo_net_pass_on
+ * need, symo_net_allocate_products also tangents.  SYMO_E_MEMORY, SYMO_E_SIZE. */
 symo_status symo_net_allocate_whole(symo_net *net);
 symo_status symo_net_allocate_products(symo_net *net);
 symo_status symo_net_allocate_lanes(symo_net *net);

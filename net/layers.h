@@ -1,8 +1,9 @@
 #ifndef SYMO_NET_LAYERS_H
 #define SYMO_NET_LAYERS_H
 
-/* The layers of networks.  X(KIND, row): SYMO_NET_KIND names the layer in a spec, and symo_layer_row
- * (net/layer.h) says what it is.  The comments name the fields of symo_net_layer that it uses. */
+/* The layers of networks.  X(KIND, row): SYMO_NET_KIND names the layer in a spec, and
+ * symo_layer_row (net/layer.h) says what it is.  The comments name the fields of symo_net_layer
+ * that it uses. */
 /* clang-format off */
 #define SYMO_NET_LAYERS(X)                                                                         \
   X(DENSE, dense)           /* width, linear; of vectors, and of tokens at each position */        \

@@ -183,8 +183,8 @@ symo_problem symo_net_problem(symo_net *net);
  * Losses, gradients and evaluations run over chunks of examples, in as many lanes as the pool has
  * threads, one BLAS thread each: a lane has a part of the examples, fixed by their number, and a
  * workspace of its own.  For one number of lanes and one size of chunks results are always the same
- * bits, and for any other the same up to rounding.  The first call allocates the workspace (it may give
- * SYMO_E_MEMORY); later ones allocate nothing.  All else runs in one lane, with as many BLAS
+ * bits, and for any other the same up to rounding.  The first call allocates the workspace (it may
+ * give SYMO_E_MEMORY); later ones allocate nothing.  All else runs in one lane, with as many BLAS
  * threads as there are, and takes what it needs in the same way. */
 
 /* The network borrows the pool; NULL: one lane, BLAS threads as they are. */
@@ -206,8 +206,8 @@ typedef struct symo_net_lanes {
 } symo_net_lanes;
 symo_net_lanes symo_net_get_lanes(const symo_net *net);
 
-/* Bytes of a network and its lanes before anything of it is allocated, data not counted, with chunks of
- * the size that it finds best; NaN where there is no such network. */
+/* Bytes of a network and its lanes before anything of it is allocated, data not counted, with
+ * chunks of the size that it finds best; NaN where there is no such network. */
 double symo_net_bytes(const symo_net_spec *spec, int threads, bool recompute);
 
 /* Independent normal entries times `scale`, weights and biases alike; gains of norms are 1 more.
@@ -275,8 +275,8 @@ const char *symo_net_exact_group(symo_activation activation);
  * "qk=orthogonal; vo=identity; mlp=permutation; embd=permutation".  Where such a list says `heads`,
  * there are spaces heads<i> too, and qk<i>, vo<i> are those of one head (orthogonal if nothing is
  * said): query is [heads0, qk0, embd], and "heads=permutation" moves heads in all tensors at once.
- * layout.c says what either form is for.  Under `scaling` key is dual to query.  SYMO_E_SHAPE with the name
- * of a space whose width the group does not have. */
+ * layout.c says what either form is for.  Under `scaling` key is dual to query.  SYMO_E_SHAPE with
+ * the name of a space whose width the group does not have. */
 symo_status symo_net_layout(symo_context *context, const symo_net_spec *spec, const char *group,
                             symo_layout **out);
 

@@ -26,8 +26,8 @@ SYMO_VECTOR static void normalise_f64(size_t n, size_t w, bool centre, const dou
   }
 }
 
-/* In one pass about the first entry: float64 has the digits to spare for the square of a mean that is
- * as much as 10^4 times the deviation from it. */
+/* In one pass about the first entry: float64 has the digits to spare for the square of a mean that
+ * is as much as 10^4 times the deviation from it. */
 SYMO_VECTOR static void normalise_f32(size_t n, size_t w, bool centre, const float *restrict x,
                                       float *restrict xhat, float *restrict scale) {
   for (size_t r = 0; r < n; r++, x += w, xhat += w) {

@@ -82,10 +82,10 @@ symo_status symo_net_ready(symo_net *net, const void *theta, const char *where) 
 
 /* Losses and gradients by several threads.
  *
- * The examples are cut into as many parts as there are lanes, one behind the other, and a lane takes
- * its part chunk by chunk.  Each adds to a gradient of its own; these are summed in the order of the
- * lanes.  So results depend on the number of lanes, by rounding, but not on which thread took
- * which. */
+ * The examples are cut into as many parts as there are lanes, one behind the other, and a lane
+ * takes its part chunk by chunk.  Each adds to a gradient of its own; these are summed in the order
+ * of the lanes.  So results depend on the number of lanes, by rounding, but not on which thread
+ * took which. */
 
 enum { RANGE = 1 << 15 }; /* numbers of the gradient that are summed at a time */
 

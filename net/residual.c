@@ -1,6 +1,6 @@
 /* The two ends of a residual block.  fork: u = x, v = x, x^ = u^ + v^.  add: y = u + v, u^ = v^ =
- * y^.  Both are linear: tangents follow the same rules.  Where the plan has let arrays that are equal
- * share memory there is nothing to copy. */
+ * y^.  Both are linear: tangents follow the same rules.  Where the plan has let arrays that are
+ * equal share memory there is nothing to copy. */
 #include <stdio.h>
 #include <string.h>
 

@@ -16,7 +16,8 @@ typedef struct symo_net_walk {
 
 enum { SYMO_NET_MAX_REASON = 192 };
 
-/* Follows one layer.  false, with the reason, when it cannot stand there; the walk is then spoilt. */
+/* Follows one layer.  false, with the reason, when it cannot stand there; the walk is then spoilt.
+ */
 bool symo_net_walk_layer(symo_net_walk *walk, const symo_net_layer *layer,
                          char why[SYMO_NET_MAX_REASON]);
 

@@ -7,8 +7,8 @@
  * al. 2016, arXiv 1604.06174) only the values that pass from one segment to the next are kept.
  *
  * Products for k directions read [n, k, width] arrays a few times between gemms, so n k width is
- * chosen to stay in that cache too.  The dense Hessian takes larger chunks: once per chunk it adds a
- * product to a matrix that no cache holds. */
+ * chosen to stay in that cache too.  The dense Hessian takes larger chunks: once per chunk it adds
+ * a product to a matrix that no cache holds. */
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -247,7 +247,8 @@ static size_t scratch_bytes(const symo_net *net, size_t k) {
   return symo_padded(most * symo_dtype_size(net->spec.dtype));
 }
 
-/* Where buffers of chunks of `rows` examples lie; k: directions that operations have scratch for. */
+/* Where buffers of chunks of `rows` examples lie; k: directions that operations have scratch for.
+ */
 static void arrange(const symo_net *net, symo_net_sharing sharing, size_t rows, size_t k,
                     symo_net_places *places) {
   use values[SYMO_NET_MAX_BUFFERS], cots[SYMO_NET_MAX_BUFFERS];

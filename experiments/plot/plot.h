@@ -5,8 +5,9 @@
 
 #include <stdio.h>
 
-/* Pictures through gnuplot, for all commands.  Every picture is a script and data files in DIR/plots;
- * where gnuplot is installed, it is run there and the pictures are moved to DIR as .png and .svg. */
+/* Pictures through gnuplot, for all commands.  Every picture is a script and data files in
+ * DIR/plots; where gnuplot is installed, it is run there and the pictures are moved to DIR as .png
+ * and .svg. */
 
 /* A text in memory that becomes a file. */
 typedef struct plot_text {
@@ -37,8 +38,9 @@ enum {
 const char *plot_colour(size_t index);     /* "#0072b2" */
 size_t plot_colour_find(const char *name); /* of "blue"; PLOT_COLOURS: there is no such colour */
 
-/* A logarithmic axis ('x' or 'y') from a little below low to a little above high, with labelled ticks
- * whatever the range: powers of ten, 1-2-5, or even steps.  Bounds that make no sense: 0.5 to 2. */
+/* A logarithmic axis ('x' or 'y') from a little below low to a little above high, with labelled
+ * ticks whatever the range: powers of ten, 1-2-5, or even steps.  Bounds that make no sense: 0.5
+ * to 2. */
 void plot_log_axis(FILE *out, char axis, double low, double high);
 
 /* A linear axis from low to high > low, with even steps. */

@@ -282,7 +282,8 @@ const train_option *train_option_find(const char *key) {
   return NULL;
 }
 
-/* The names of the tasks that have the option, or after "!" of those that do not; NULL: all have it. */
+/* The names of the tasks that have the option, or after "!" of those that do not; NULL: all have
+ * it. */
 const char *train_option_tasks(const train_option *option) {
   const owned_row *rows = all_rows();
   for (size_t i = 0; rows[i].option != NULL; i++)

@@ -82,7 +82,8 @@ void train_flags_fill(train_flags *out, const cli_option *before, const cli_opti
 
 /* ---- from the command line ---- */
 
-/* The value that a flag stands for: NULL where both it and its opposite were given.  False: none was. */
+/* The value that a flag stands for: NULL where both it and its opposite were given.  False: none
+ * was. */
 static bool flag_given(cli *c, const train_option *o, const char **value) {
   bool given = false;
   for (size_t i = 0; i < 2 && o->spellings[i].name != NULL; i++)

@@ -1,5 +1,6 @@
 /* A group given by generators: permutations, orthogonal matrices, antisymmetric matrices of a Lie
- * algebra.  Nothing else is known of it; irreps are found numerically (groups/numeric/isotypic.c). */
+ * algebra.  Nothing else is known of it; irreps are found numerically (groups/numeric/isotypic.c).
+ */
 #include "core/alloc.h"
 #include "core/error.h"
 #include "groups/instance.h"

@@ -1,9 +1,9 @@
 /* The dihedral group D_d: shifts of d positions on a ring, and its reversal, 2 d elements.
  *
- * R^d is the trivial irrep, an alternating one for even d, and the waves of groups/forms/cyclic.c: the
- * reversal i -> -i takes (a, b) to (a, -b) and leaves no quarter turn to commute with, so they are
- * of real type and dimension 2.  There are no closed forms here: plans find the irreps from the two
- * generators.  For d of 1 and 2 the reversal is a shift. */
+ * R^d is the trivial irrep, an alternating one for even d, and the waves of groups/forms/cyclic.c:
+ * the reversal i -> -i takes (a, b) to (a, -b) and leaves no quarter turn to commute with, so they
+ * are of real type and dimension 2.  There are no closed forms here: plans find the irreps from the
+ * two generators.  For d of 1 and 2 the reversal is a shift. */
 #include "core/alloc.h"
 #include "core/error.h"
 #include "groups/generators.h"

@@ -1,10 +1,11 @@
-/* The products V_j (x) V_k of two irreps of R^d: split into cells, and cells recognised that are the
- * same irrep, within a pair and from pair to pair.
+/* The products V_j (x) V_k of two irreps of R^d: split into cells, and cells recognised that are
+ * the same irrep, within a pair and from pair to pair.
  *
- * Within a pair all goes as for R^d itself (groups/numeric/irreps_split.c, groups/numeric/irreps_match.c).  From
- * pair to pair, equal characters at some random elements name the candidates, and a random map that
- * commutes with the group decides: by Schur's lemma it is zero between different irreps, else a
- * multiple of an isometry, which carries the coordinates of the first cell over. */
+ * Within a pair all goes as for R^d itself (groups/numeric/irreps_split.c,
+ * groups/numeric/irreps_match.c).  From pair to pair, equal characters at some random elements name
+ * the candidates, and a random map that commutes with the group decides: by Schur's lemma it is
+ * zero between different irreps, else a multiple of an isometry, which carries the coordinates of
+ * the first cell over. */
 #include <math.h>
 #include <string.h>
 
@@ -17,8 +18,9 @@
  *
  * Random matrices of the form sum A (x) B, with A and B the blocks of random matrices on R^d, are
  * averaged, T <- (T + g T) / 2, over the same random elements for all pairs, which are known as
- * matrices on the factors (compare groups/numeric/commutant.c).  A and B are drawn in the coordinates of
- * R^d, so that what comes out does not depend on how this machine rounded the factors. */
+ * matrices on the factors (compare groups/numeric/commutant.c).  A and B are drawn in the
+ * coordinates of R^d, so that what comes out does not depend on how this machine rounded the
+ * factors. */
 static const double TARGET = 1e-13, ACCEPTED = 1e-10;
 enum { PASSES = 6, SMALL = 1024 }; /* SMALL: multiplications below which BLAS does not pay */
 

@@ -1,9 +1,10 @@
 /* The isotypic decomposition of tensor powers of a group given by generators.
  *
- * Random elements of the commutant (groups/numeric/commutant.h) are split into irreducible cells power by
- * power (groups/numeric/irreps_split.c) and the cells matched over all powers (groups/numeric/irreps_match.c); here
- * the parts come together and are checked against what does not depend on them: the number of
- * orbits, which is the dimension of the commutant, and every generator on every basis vector.
+ * Random elements of the commutant (groups/numeric/commutant.h) are split into irreducible cells
+ * power by power (groups/numeric/irreps_split.c) and the cells matched over all powers
+ * (groups/numeric/irreps_match.c); here the parts come together and are checked against what does
+ * not depend on them: the number of orbits, which is the dimension of the commutant, and every
+ * generator on every basis vector.
  *
  * Check values: S_d on R^d and R^d (x) R^d, d >= 4: trivial 1 + 2, standard 1 + 3, and one of
  * dimension d(d-3)/2 and one of (d-1)(d-2)/2; commutant 9 + 16 + 1 + 1 = 27 with both powers, the

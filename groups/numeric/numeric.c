@@ -1,7 +1,7 @@
 /* Groups whose irreps are known as matrices: what plans work with where closed forms end.
  *
- * Coordinates of a lane x are basis . x, one matrix product for all lanes; see groups/numeric/isotypic.h for
- * what the rows of the basis are. */
+ * Coordinates of a lane x are basis . x, one matrix product for all lanes; see
+ * groups/numeric/isotypic.h for what the rows of the basis are. */
 #include "groups/numeric/numeric.h"
 
 #include <math.h>

@@ -9,8 +9,8 @@
 symo_status symo_numeric_create(symo_context *context, const symo_group *like, isotypic *iso,
                                 group_instance **out);
 
-/* What such groups, and those of groups/numeric/transform.c, say of an irrep; its own name, or one by number
- * and dimension, at most 31 characters. */
+/* What such groups, and those of groups/numeric/transform.c, say of an irrep; its own name, or one
+ * by number and dimension, at most 31 characters. */
 enum { SYMO_FOUND_NAME = 32 };
 symo_irrep symo_found_irrep(const isotypic_irrep *r, const char *name);
 void symo_found_name(const isotypic_irrep *r, size_t number, char out[SYMO_FOUND_NAME]);

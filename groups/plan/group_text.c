@@ -153,7 +153,8 @@ static void drop(builder *b) {
 
 static symo_status read_group(symo_notation *r, const char *owner, int depth, symo_group_use *out);
 
-/* Groups that may come: one for each GROUP_PART, and for GROUP_PARTS as many as there are commas. */
+/* Groups that may come: one for each GROUP_PART, and for GROUP_PARTS as many as there are commas.
+ */
 static symo_status make_room(symo_notation *r, const char *owner, const symo_group *row,
                              builder *b) {
   size_t room = 0;

@@ -1,14 +1,14 @@
 /* Averages over scalings: what the moments of the scales do to averages over the structure group.
  *
- * A scale c_u acts on an entry of a tensor as c_u^e, e the sum of +1 for every axis and -1 for every
- * dual axis on which the entry has index u.  For gradients e changes sign.  So the average of a
- * product of two entries over independent scales is the product times
+ * A scale c_u acts on an entry of a tensor as c_u^e, e the sum of +1 for every axis and -1 for
+ * every dual axis on which the entry has index u.  For gradients e changes sign.  So the average of
+ * a product of two entries over independent scales is the product times
  *
  *     prod_u kappa(e_u + f_u)    two gradients, two parameters, an entry of a Hessian
  *     prod_u kappa(e_u - f_u)    a gradient and a parameter ("cross")
  *
- * with kappa(e) = E c^e, which is even (groups/forms/scaling.c).  Permutations are averaged first; the
- * scales have the same distribution for all coordinates.
+ * with kappa(e) = E c^e, which is even (groups/forms/scaling.c).  Permutations are averaged first;
+ * the scales have the same distribution for all coordinates.
  *
  *   No permutations: columns, with the member of a sign-flip family, tell e and f, and entries of
  *     Gram matrices are multiplied one by one.

@@ -24,8 +24,8 @@ enum { SYMO_MAX_DETAIL = 1024 };
  * for each of its threads, since it would wait for them for ever. */
 symo_status symo_context_create(symo_context **out);
 
-/* NULL is accepted.  Handles made from the context keep it alive, so that it may be destroyed before
- * them. */
+/* NULL is accepted.  Handles made from the context keep it alive, so that it may be destroyed
+ * before them. */
 void symo_context_destroy(symo_context *context);
 
 /* "WHERE: WHAT (what to do)" of the last failure, or "" when there was none.  The pointer stays

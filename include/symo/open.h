@@ -35,8 +35,8 @@ extern "C" {
 symo_status symo_optim_open(const char *layout, const char *method, symo_dtype dtype,
                             symo_optim_state **out, char detail[SYMO_MAX_DETAIL]);
 
-/* The estimate from one gradient, whose dtype it takes, without damping.  The vectors are only read.
- * End: symo_hessian_destroy.
+/* The estimate from one gradient, whose dtype it takes, without damping.  The vectors are only
+ * read. End: symo_hessian_destroy.
  *
  * estimator: "h-g", "h-star", .. (symo_estimator_at); NULL: h-g.  params: the parameters that the
  * gradient was taken at; NULL for estimators that do not need them.

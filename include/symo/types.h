@@ -9,8 +9,8 @@
 extern "C" {
 #endif
 
-/* Types that every other header uses: number types, vectors over the caller's arrays, random numbers,
- * and the function that frees what the library allocated for the caller. */
+/* Types that every other header uses: number types, vectors over the caller's arrays, random
+ * numbers, and the function that frees what the library allocated for the caller. */
 
 /* The number type of parameters, gradients and estimates.  SYMO_ANY: not chosen; each function says
  * what it then takes. */

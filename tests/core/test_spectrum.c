@@ -1,4 +1,5 @@
-/* Functions of eigenvalues, against their definitions and the identities of the matrices they make. */
+/* Functions of eigenvalues, against their definitions and the identities of the matrices they make.
+ */
 #include "core/spectrum.h"
 
 #include <math.h>
@@ -65,7 +66,8 @@ static size_t number_above_zero(size_t n, const double *f) {
   return count;
 }
 
-/* The root squared is C, and C C^-1 C is C, of any rank and size; exactly `rank` eigenvalues count. */
+/* The root squared is C, and C C^-1 C is C, of any rank and size; exactly `rank` eigenvalues count.
+ */
 Test(spectrum, powers_of_matrices_of_any_rank) {
   static const double scales[] = {1, 1e-30};
   fixture *k = symo_calloc(1, sizeof *k);

@@ -1,5 +1,5 @@
-/* Shifts of d positions on a ring by multiples of a step: a subgroup of the cyclic group C_d, known by
- * its generator alone. */
+/* Shifts of d positions on a ring by multiples of a step: a subgroup of the cyclic group C_d, known
+ * by its generator alone. */
 #include "core/alloc.h"
 #include "core/error.h"
 #include "groups/instance.h"
