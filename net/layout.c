@@ -61,13 +61,14 @@ static bool scales(const symo_layout *layout, const char *space) {
  * of that is one group, (O(d) x O(d)) wr S_h with d = c / h, and there are two ways to write it:
  *
  *   wreath   spaces qk and vo of c features, each with O(d) wr S_h: rotations in each head by
- * itself, but with heads that move in query and key apart from those in value.  The product is
- *            larger than the group, and no symmetry; its averages are the right ones.  For no
- * tensor has an axis on both spaces, and where one with the first stands next to one with the
- *            second the average is zero under either, as -1 in one head, a rotation, shows.  So it
- * is for averages that this form is the default. heads    spaces heads of h and qk, vo of d: heads
- * move in all tensors at once, and every head has the same rotation.  Smaller than the group, but
- * each space by itself is a symmetry, which is what can be asked of a network. */
+ *            itself, but with heads that move in query and key apart from those in value.  The
+ *            product is larger than the group, and no symmetry; its averages are the right ones:
+ *            no tensor has an axis on both spaces, and where one with the first stands next to
+ *            one with the second the average is zero under either, as -1 in one head, a rotation,
+ *            shows.  So this form is the default for averages.
+ *   heads    spaces heads of h and qk, vo of d: heads move in all tensors at once, and every head
+ *            has the same rotation.  Smaller than the group, but each space by itself is a
+ *            symmetry, which is what can be asked of a network. */
 
 typedef enum space_kind { BLOCK, VOCAB, EMBD, HEADS, QK, VO, MLP, NUM_KINDS } space_kind;
 

@@ -3,11 +3,13 @@
  * One axis:  R^d = one trivial copy a block + standard_a, for each block of two points or more.
  *
  * Two axes:  the part (a, a) is R^s (x) R^s of the symmetric group (groups/forms/permutation.c, the
- * formulas of which are used here); on (a, b), a and b different, with row sums r, column sums c
- * and total t, trivial                 t / sqrt(s_a s_b) standard_a              (r_i - t / s_a) /
- * sqrt(s_b) standard_b              (c_j - t / s_b) / sqrt(s_a) standard_a (x) _b       x_ij - r_i
- * / s_b - c_j / s_a + t / (s_a s_b) the last of dimension (s_a - 1)(s_b - 1), twice: on (a, b) and,
- * transposed, on (b, a).
+ * formulas of which are used here); on (a, b), a and b different, with row sums r, column sums c and
+ * total t,
+ *     trivial                 t / sqrt(s_a s_b)
+ *     standard_a              (r_i - t / s_a) / sqrt(s_b)
+ *     standard_b              (c_j - t / s_b) / sqrt(s_a)
+ *     standard_a (x) _b       x_ij - r_i / s_b - c_j / s_a + t / (s_a s_b)
+ * the last of dimension (s_a - 1)(s_b - 1), twice: on (a, b) and, transposed, on (b, a).
  *
  * Check: blocks of 3 and 2: trivial 2 + 2 + 2 = 6, standard_3 2 + 2, standard_2 2 + 2,
  * antisymmetric_3 of dimension 1, standard_3 (x) standard_2 of dimension 2 twice: 6 + 4*2 + 4*1 + 1
@@ -168,7 +170,8 @@ static void synthesize_other(const part *p) {
     }
 }
 
-/* The standard part of (a, a): the diagonal, then q, and p between them for three points or more. */
+/* The standard part of (a, a): the diagonal, then q, and p between them for three points or
+ * more. */
 static void analyze_standard(const part *p, const double *sums) {
   const block *a = &p->f->blocks[p->a];
   size_t s = a->size, lanes = p->lanes;

@@ -4,12 +4,16 @@
  *   S = Q K' / sqrt d,  P = softmax of row i over the keys j <= i,  A = m P,  O = A V
  * where m is 1, or under dropout 0 or 1 / (1 - rate).
  *
- *   backward           V^ = A' O^,   A^ = O^ V',   S^ = P (m A^ - r),   r_i = sum_j P m A^ = O^_i
- * O_i Q^ = S^ K / sqrt d,   K^ = S^' Q / sqrt d and along a direction tangent            RS = (RQ
- * K' + Q RK') / sqrt d,   RP = P (RS - sum_j P RS) RO = m RP V + A RV backward tangent   RV^ = A'
- * RO^ + (m RP)' O^,   RA^ = RO^ V' + O^ RV' RS^ = P (m RA^ - Rr) + RP (m A^ - r),   Rr_i = sum_j P
- * m RA^ + RP m A^ RQ^ = (RS^ K + S^ RK) / sqrt d,   RK^ = (RS^' Q + S^' RQ) / sqrt d Gauss-Newton
- * keeps what is linear in RO^, which is backward applied to it.
+ *   backward           V^ = A' O^,   A^ = O^ V',   S^ = P (m A^ - r)
+ *                      r_i = sum_j P m A^ = O^_i O_i
+ *                      Q^ = S^ K / sqrt d,   K^ = S^' Q / sqrt d
+ * and along a direction
+ *   tangent            RS = (RQ K' + Q RK') / sqrt d,   RP = P (RS - sum_j P RS)
+ *                      RO = m RP V + A RV
+ *   backward tangent   RV^ = A' RO^ + (m RP)' O^,   RA^ = RO^ V' + O^ RV'
+ *                      RS^ = P (m RA^ - Rr) + RP (m A^ - r),   Rr_i = sum_j P m RA^ + RP m A^
+ *                      RQ^ = (RS^ K + S^ RK) / sqrt d,   RK^ = (RS^' Q + S^' RQ) / sqrt d
+ * Gauss-Newton keeps what is linear in RO^, which is backward applied to it.
  *
  * No [positions, positions] array exists: queries go in blocks, and all passes but forward compute
  * P again from the scores and the log-sum-exp of a row that forward saves (Dao et al. 2022). */
