@@ -10,7 +10,6 @@
 #include "core/text.h"
 #include "experiments/data/data.h"
 #include "experiments/data/frame.h"
-#include "io/optim_state.h"
 #include "net/train.h"
 
 enum { HIDDEN = 32 };
@@ -60,13 +59,13 @@ static int load_tokens(cli *c, network_point *s) {
   options.max_examples = s->spec.examples;
   options.seed = s->spec.seed;
   char *tokenizer = NULL;
-  int code = s->spec.weights != NULL ? network_weights_tokenizer(c, s->spec.weights, &tokenizer)
-                                     : CLI_DONE;
-  if (code != CLI_DONE) return code;
+  symo_status status = SYMO_OK;
+  if (s->spec.weights != NULL)
+    status = network_file_text(cli_context(c), s->spec.weights, "tokenizer", &tokenizer);
   options.tokenizer = tokenizer, options.tokenizer_from = s->spec.weights;
   options.kept = s->spec.kept;
-  symo_status status =
-      symo_data_load_tokens(cli_context(c), s->spec.data, &options, &s->spec.net, &data);
+  if (status == SYMO_OK)
+    status = symo_data_load_tokens(cli_context(c), s->spec.data, &options, &s->spec.net, &data);
   symo_free(tokenizer);
   if (status != SYMO_OK) return cli_fail_status(c, status);
   s->x = data.x, s->y = data.y;
@@ -74,16 +73,6 @@ static int load_tokens(cli *c, network_point *s) {
   s->classes = true;
   s->data_name = symo_strdup(s->spec.data);
   return s->data_name != NULL ? CLI_DONE : cli_fail(c, CLI_NUMERIC, "network: out of memory");
-}
-
-/* The classes and scales that weights from a file were trained with. */
-static symo_status read_frame(cli *c, const network_spec *spec, symo_data_frame *frame) {
-  symo_safetensors *file = NULL;
-  if (spec->weights == NULL) return SYMO_OK;
-  symo_status status = symo_checkpoint_open(cli_context(c), spec->weights, &file);
-  if (status == SYMO_OK) status = symo_data_frame_read(cli_context(c), spec->weights, file, frame);
-  symo_safetensors_close(file);
-  return status;
 }
 
 static symo_status load_data(cli *c, const network_spec *spec, symo_dataset *data) {
@@ -94,7 +83,7 @@ static symo_status load_data(cli *c, const network_spec *spec, symo_dataset *dat
   symo_status status = SYMO_OK;
   if (spec->any_loss) teacher.loss = SYMO_LOSS_MSE;
   if (teacher.num_layers == 0) SYMO_TRY(symo_net_parse(context, "3-64-2", &teacher));
-  SYMO_TRY(read_frame(c, spec, &frame));
+  SYMO_TRY(network_file_frame(context, spec->weights, &frame));
   options.label = spec->label;
   options.header = spec->header;
   options.task = spec->task;

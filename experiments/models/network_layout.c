@@ -6,6 +6,7 @@
 
 #include "cli/plugin.h"
 #include "core/alloc.h"
+#include "core/error.h"
 #include "core/text.h"
 #include "groups/plan/group_text.h"
 #include "net/gpt.h"
@@ -15,49 +16,52 @@
 
 /* Axes of the layout, one or several for each of the network's: features may be heads and what is in
  * them. */
-static bool same_shape(const symo_layout *own, const symo_layout *layout, size_t t) {
+static bool same_shape(const symo_layout *own, const symo_layout *layout, size_t t, bool split) {
   const size_t order = symo_layout_tensor_order(layout, t);
   size_t next = 0;
   for (size_t a = 0; a < symo_layout_tensor_order(own, t); a++) {
     const size_t dim = symo_layout_axis_dim(own, t, a);
     size_t product = next < order ? symo_layout_axis_dim(layout, t, next++) : 0;
-    while (product < dim && next < order && product > 0)
+    while (split && product < dim && next < order && product > 0)
       product *= symo_layout_axis_dim(layout, t, next++);
     if (product != dim) return false;
   }
   return next == order;
 }
 
-/* The tensors of the layout are those of the network, in order. */
-static int check_layout(cli *c, const network_point *s, const char *source) {
-  symo_layout *own = NULL;
-  symo_status status = symo_net_layout(cli_context(c), &s->spec.net, "identity", &own);
-  if (status != SYMO_OK) return cli_fail_status(c, status);
-  size_t count = symo_layout_num_tensors(own);
-  int code = CLI_DONE;
-  if (symo_layout_num_tensors(s->layout) != count)
-    code = cli_fail(c, CLI_DATA,
-                    "%s: %zu %s, but the network has %zu (name them %s, ... in this "
-                    "order)",
-                    source, symo_layout_num_tensors(s->layout),
-                    symo_plural(symo_layout_num_tensors(s->layout), "tensor", "tensors"), count,
-                    symo_layout_tensor_name(own, 0));
-  for (size_t t = 0; code == CLI_DONE && t < count; t++) {
-    const char *want = symo_layout_tensor_name(own, t),
-               *name = symo_layout_tensor_name(s->layout, t);
+symo_status network_layout_check(symo_context *context, const char *where, const symo_layout *own,
+                                 const symo_layout *layout, bool split) {
+  const size_t count = symo_layout_num_tensors(own), given = symo_layout_num_tensors(layout);
+  if (given != count)
+    return symo_fail(context, SYMO_E_SHAPE,
+                     "%s: %zu %s, but the network has %zu (name them %s, ... in this "
+                     "order)",
+                     where, given, symo_plural(given, "tensor", "tensors"), count,
+                     symo_layout_tensor_name(own, 0));
+  for (size_t t = 0; t < count; t++) {
+    const char *want = symo_layout_tensor_name(own, t), *name = symo_layout_tensor_name(layout, t);
     if (strcmp(name, want) != 0)
-      code = cli_fail(c, CLI_DATA,
-                      "%s: tensor %zu is %s, but the network's is %s (use its names and "
-                      "order)",
-                      source, t + 1, name, want);
-    if (code == CLI_DONE && !same_shape(own, s->layout, t))
-      code = cli_fail(c, CLI_DATA,
-                      "%s: tensor %s has not the shape of the network's (compare it with "
-                      "--net)",
-                      source, name);
+      return symo_fail(context, SYMO_E_SHAPE,
+                       "%s: tensor %zu is %s, but the network's is %s (use its names and "
+                       "order)",
+                       where, t + 1, name, want);
+    if (!same_shape(own, layout, t, split))
+      return symo_fail(context, SYMO_E_SHAPE,
+                       "%s: tensor %s has not the shape of the network's (compare it with "
+                       "--net)",
+                       where, name);
   }
+  return SYMO_OK;
+}
+
+static symo_status open_layout(cli *c, network_point *s, const char *text, const char *where) {
+  symo_context *context = cli_context(c);
+  symo_layout *own = NULL;
+  symo_status status = symo_layout_open(context, text, &s->layout);
+  if (status == SYMO_OK) status = symo_net_layout(context, &s->spec.net, "identity", &own);
+  if (status == SYMO_OK) status = network_layout_check(context, where, own, s->layout, true);
   symo_layout_destroy(own);
-  return code;
+  return status;
 }
 
 /* ---- groups by name ---- */
@@ -99,8 +103,8 @@ int network_layout_make(cli *c, network_point *s) {
     return status == SYMO_OK ? CLI_DONE : cli_fail_flag(c, status, flag);
   }
   if (n > 0) return unknown_group(c, where, name);
-  symo_status status = symo_layout_open(context, text, &s->layout);
-  return status == SYMO_OK ? check_layout(c, s, where) : cli_fail_status(c, status);
+  const symo_status status = open_layout(c, s, text, where);
+  return status == SYMO_OK ? CLI_DONE : cli_fail_status(c, status);
 }
 
 /* ---- as text ---- */

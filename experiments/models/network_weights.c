@@ -70,15 +70,25 @@ int network_weights_fit(cli *c, bool given, network_spec *spec) {
   return status == SYMO_OK ? CLI_DONE : cli_fail_status(c, status);
 }
 
-int network_weights_tokenizer(cli *c, const char *path, char **json) {
+symo_status network_file_text(symo_context *context, const char *path, const char *key,
+                              char **out) {
   symo_safetensors *file = NULL;
-  symo_status status = symo_checkpoint_open(cli_context(c), path, &file);
-  if (status != SYMO_OK) return cli_fail_status(c, status);
-  const char *text = symo_safetensors_metadata(file, "tokenizer");
-  *json = text != NULL ? symo_strdup(text) : NULL;
+  symo_status status = symo_checkpoint_open(context, path, &file);
+  if (status != SYMO_OK) return status;
+  const char *text = symo_safetensors_metadata(file, key);
+  *out = text != NULL ? symo_strdup(text) : NULL;
+  if (text != NULL && *out == NULL) status = symo_fail_memory(context, path);
   symo_safetensors_close(file);
-  return text == NULL || *json != NULL ? CLI_DONE
-                                       : cli_fail(c, CLI_NUMERIC, "network: out of memory");
+  return status;
+}
+
+symo_status network_file_frame(symo_context *context, const char *path, symo_data_frame *out) {
+  symo_safetensors *file = NULL;
+  if (path == NULL || path[0] == '\0') return SYMO_OK;
+  symo_status status = symo_checkpoint_open(context, path, &file);
+  if (status == SYMO_OK) status = symo_data_frame_read(context, path, file, out);
+  symo_safetensors_close(file);
+  return status;
 }
 
 /* ---- parameters by the names of the layout ---- */

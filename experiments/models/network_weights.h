@@ -1,6 +1,7 @@
 #ifndef SYMO_EXPERIMENTS_MODELS_NETWORK_WEIGHTS_H
 #define SYMO_EXPERIMENTS_MODELS_NETWORK_WEIGHTS_H
 
+#include "experiments/data/frame.h"
 #include "experiments/models/network_point.h"
 
 /* The point from a file, --weights: a transformer in any form that experiments/gpt/weights.h reads, or
@@ -15,10 +16,14 @@ int network_weights_has_gpt(cli *c, const char *path, bool *out);
  * Nothing where the file is of the second form. */
 int network_weights_fit(cli *c, bool given, network_spec *spec);
 
-/* The tokenizer of the file (symo_free), or NULL. */
-int network_weights_tokenizer(cli *c, const char *path, char **json);
+/* A text of the metadata of a checkpoint (symo_free), as "tokenizer"; NULL: there is none. */
+symo_status network_file_text(symo_context *context, const char *path, const char *key, char **out);
+
+/* The classes and scales that the network in the file was trained with; {0} without a file (path NULL
+ * or ""). */
+symo_status network_file_frame(symo_context *context, const char *path, symo_data_frame *out);
 
 /* theta, which is there, from spec.weights. */
-int network_weights_load(cli *c, network_point *point);
+int network_weights_load(cli *c, network_point *setup);
 
 #endif

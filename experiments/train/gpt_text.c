@@ -5,8 +5,8 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "experiments/data/text.h"
+#include "experiments/models/network_weights.h"
 #include "experiments/train/gpt.h"
-#include "io/optim_state.h"
 
 void train_gpt_text_drop(train_gpt_text *text) {
   gpt_tokenizer_destroy(text->tokens);
@@ -31,15 +31,14 @@ static symo_status read_files(symo_context *context, const train_spec *spec, gpt
 
 /* The one that a checkpoint was trained with. */
 static symo_status kept_tokens(symo_context *context, const char *path, gpt_tokenizer **out) {
-  symo_safetensors *file = NULL;
-  symo_status status = symo_checkpoint_open(context, path, &file);
+  char *json = NULL;
+  symo_status status = network_file_text(context, path, "tokenizer", &json);
   if (status != SYMO_OK) return status;
-  const char *json = symo_safetensors_metadata(file, "tokenizer");
   status = json != NULL
                ? gpt_tokenizer_from_json(context, path, json, out)
                : symo_fail(context, SYMO_E_FORMAT,
                            "%s: no tokenizer in its metadata (is it of symo train gpt?)", path);
-  symo_safetensors_close(file);
+  symo_free(json);
   return status;
 }
 

@@ -10,7 +10,7 @@
 #include "core/error.h"
 #include "core/text.h"
 #include "experiments/data/reader.h"
-#include "io/optim_state.h"
+#include "experiments/models/network_weights.h"
 
 static bool is_folder(char path[TRAIN_TEXT], const char *folder, const char *name) {
   const int length = snprintf(path, TRAIN_TEXT, "%s/%s", folder, name);
@@ -95,20 +95,13 @@ fail:
  * was trained on, the numbers of its outputs. */
 static symo_status kept_frame(symo_context *context, const train_spec *spec, bool labelled,
                               symo_data_frame *frame, bool *assumed) {
-  symo_safetensors *file = NULL;
   symo_net_spec net = symo_net_spec_default();
-  symo_status status = SYMO_OK;
-  *assumed = false;
-  if (spec->kept[0] == '\0') return SYMO_OK;
-  SYMO_TRY(symo_checkpoint_open(context, spec->kept, &file));
-  SYMO_TRY(symo_data_frame_read(context, spec->kept, file, frame));
-  *assumed = labelled && frame->labels == NULL && spec->whole;
-  if (*assumed) {
-    SYMO_TRY(symo_net_parse(context, spec->net, &net));
-    SYMO_TRY(symo_data_frame_number(context, symo_net_outputs(&net), frame));
-  }
-fail:
-  symo_safetensors_close(file);
+  symo_status status = network_file_frame(context, spec->kept, frame);
+  *assumed = status == SYMO_OK && spec->kept[0] != '\0' && labelled && frame->labels == NULL &&
+             spec->whole;
+  if (status != SYMO_OK || !*assumed) return status;
+  status = symo_net_parse(context, spec->net, &net);
+  if (status == SYMO_OK) status = symo_data_frame_number(context, symo_net_outputs(&net), frame);
   return status;
 }
 

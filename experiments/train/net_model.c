@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/linalg.h"
 #include "core/text.h"
+#include "experiments/models/network_layout.h"
 
 #include <symo/io.h>
 
@@ -94,30 +95,6 @@ static symo_status fill(symo_context *context, const train_spec *spec, const sym
   return SYMO_OK;
 }
 
-/* Names, axes and sizes are those that the network has: its parameters lie in that order. */
-static symo_status check_layout(symo_context *context, const char *where, const symo_layout *ours,
-                                const symo_layout *given) {
-  const size_t count = symo_layout_num_tensors(ours);
-  for (size_t t = 0; t < count && t < symo_layout_num_tensors(given); t++) {
-    const char *name = symo_layout_tensor_name(ours, t);
-    const size_t order = symo_layout_tensor_order(ours, t);
-    bool same = strcmp(name, symo_layout_tensor_name(given, t)) == 0 &&
-                order == symo_layout_tensor_order(given, t);
-    for (size_t a = 0; same && a < order; a++)
-      same = symo_layout_axis_dim(ours, t, a) == symo_layout_axis_dim(given, t, a);
-    if (!same)
-      return symo_fail(context, SYMO_E_SHAPE,
-                       "%s: tensor %zu is not the network's %s, or of another shape (symo layout "
-                       "shows its tensors)",
-                       where, t, name);
-  }
-  if (count != symo_layout_num_tensors(given))
-    return symo_fail(context, SYMO_E_SHAPE, "%s: %zu %s, not %zu (name those of the network)",
-                     where, symo_layout_num_tensors(given),
-                     symo_plural(symo_layout_num_tensors(given), "tensor", "tensors"), count);
-  return SYMO_OK;
-}
-
 symo_status train_layout(symo_context *context, const train_spec *spec, const symo_net_spec *net,
                          symo_layout **out) {
   const char *groups = strcmp(spec->groups, "auto") == 0 ? NULL : spec->groups;
@@ -126,7 +103,7 @@ symo_status train_layout(symo_context *context, const train_spec *spec, const sy
   SYMO_TRY(symo_net_layout(context, net, groups, &layout));
   if (spec->layout[0] != '\0') {
     SYMO_TRY(symo_layout_open(context, spec->layout, &given));
-    SYMO_TRY(check_layout(context, spec->layout, layout, given));
+    SYMO_TRY(network_layout_check(context, spec->layout, layout, given, false));
     symo_layout_destroy(layout);
     layout = given, given = NULL;
   }
