@@ -3,8 +3,8 @@
  * One axis:  R^d = one trivial copy a block + standard_a, for each block of two points or more.
  *
  * Two axes:  the part (a, a) is R^s (x) R^s of the symmetric group (groups/forms/permutation.c, the
- * formulas of which are used here); on (a, b), a and b different, with row sums r, column sums c and
- * total t,
+ * formulas of which are used here); on (a, b), a and b different, with row sums r, column sums c
+ * and total t,
  *     trivial                 t / sqrt(s_a s_b)
  *     standard_a              (r_i - t / s_a) / sqrt(s_b)
  *     standard_b              (c_j - t / s_b) / sqrt(s_a)
