@@ -8,8 +8,8 @@
  * layout, as a file or a text.  Exit code, after the error line. */
 int network_layout_make(cli *c, network_point *setup);
 
-/* That the tensors of a layout are those of the network, in its order: SYMO_E_SHAPE.  split: an axis of the
- * network may be several of the layout. */
+/* That the tensors of a layout are those of the network, in its order: SYMO_E_SHAPE.  split: an
+ * axis of the network may be several of the layout. */
 symo_status network_layout_check(symo_context *context, const char *where, const symo_layout *own,
                                  const symo_layout *layout, bool split);
 

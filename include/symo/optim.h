@@ -180,10 +180,10 @@ typedef struct symo_optim_spec {
 symo_optim_spec symo_optim_spec_default(void);
 
 /* The rules that go with a method.  A method for matrices (curvature per-axis, or groups alternate)
- * takes the tensors of two axes and more; adamw takes the others, with the rate, schedule, decay and
- * clipping of the method, or, beside muon, with the settings of Muon's authors.  Groups alternate
- * without a name are those of the layout, so adamw also takes the tensors that these do not move.
- * Any other method takes all tensors.  rules: room for 4; *num set. */
+ * takes the tensors of two axes and more; adamw takes the others, with the rate, schedule, decay
+ * and clipping of the method, or, beside muon, with the settings of Muon's authors.  Groups
+ * alternate without a name are those of the layout, so adamw also takes the tensors that these do
+ * not move. Any other method takes all tensors.  rules: room for 4; *num set. */
 symo_status symo_optim_preset_rules(symo_context *context, const symo_method *method, size_t *num,
                                     symo_rule rules[4]);
 

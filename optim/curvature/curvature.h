@@ -111,7 +111,6 @@ struct symo_curvature {
   X(scalar)                                                                                        \
   X(none)
 
-const symo_curvature *symo_curvature_find(const char *name);
 size_t symo_curvature_count(void);
 const symo_curvature *symo_curvature_at(size_t index);
 

@@ -18,7 +18,6 @@ struct symo_precondition {
   X(diagonal)                                                                                      \
   X(orbit)
 
-const symo_precondition *symo_precondition_find(const char *name);
 size_t symo_precondition_count(void);
 const symo_precondition *symo_precondition_at(size_t index);
 

@@ -13,7 +13,3 @@ size_t symo_precondition_count(void) { return SYMO_REGISTRY(rows).count; }
 const symo_precondition *symo_precondition_at(size_t index) {
   return symo_registry_at(SYMO_REGISTRY(rows), index);
 }
-
-const symo_precondition *symo_precondition_find(const char *name) {
-  return symo_registry_find(SYMO_REGISTRY(rows), name);
-}

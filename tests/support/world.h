@@ -24,8 +24,8 @@ void symo_world_parse(symo_world *w, const char *text);
 void symo_world_drop(symo_world *w);  /* the layout */
 void symo_world_close(symo_world *w); /* the layout too, if there is one; looks for leaks */
 
-/* Space h under the group, i of dimension 2 that nothing moves, k of dimension 3 under permutations;
- * tensors a, b, .. on axes of one letter, as in "hh hi h". */
+/* Space h under the group, i of dimension 2 that nothing moves, k of dimension 3 under
+ * permutations; tensors a, b, .. on axes of one letter, as in "hh hi h". */
 symo_layout *symo_test_letters(symo_context *context, const symo_group *group, size_t dim,
                                const char *tensors);
 
