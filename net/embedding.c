@@ -6,7 +6,7 @@
  *   backward           W^_t += y^,   U^_p += y^
  *   tangent            Ry = V_t + S_p
  *   backward tangent   HV_t += R y^,   HS_p += R y^
- * Tokens are read from the input [n, positions], where they stand as numbers.  A tied head is a
+ * Tokens are read from the input [n, positions], which holds their ids as uint32.  A tied head is a
  * dense node with the same weight: both add to the same gradient and the same packed products, and
  * load and store the same numbers. */
 #include "net/kernels.h"
@@ -17,7 +17,8 @@
 
 /* The token of example r at position p. */
 static size_t token(const symo_node *node, const symo_pass *pass, size_t r, size_t p) {
-  return (size_t)symo_get(pass->dtype, pass->value[node->in[0]], r * node->in_width + p);
+  const uint32_t *ids = pass->value[node->in[0]];
+  return ids[r * node->in_width + p];
 }
 
 /* The two tables, each as the only parameter of a node. */

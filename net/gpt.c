@@ -169,7 +169,7 @@ void symo_gpt_init(const symo_net *net, symo_rng *rng, void *theta) {
 
 /* ---- text ---- */
 
-static symo_status check_tokens(symo_net *net, size_t length, const double *tokens) {
+static symo_status check_tokens(symo_net *net, size_t length, const uint32_t *tokens) {
   const size_t vocabulary = symo_net_vocabulary(&net->spec);
   if (net->spec.loss != SYMO_LOSS_TOKENS)
     return symo_fail(net->context, SYMO_E_ARGUMENT, "gpt: the network reads no tokens");
@@ -177,14 +177,14 @@ static symo_status check_tokens(symo_net *net, size_t length, const double *toke
     return symo_fail(net->context, SYMO_E_SHAPE, "gpt: %zu %s (use 1 to %zu)", length,
                      symo_plural(length, "token", "tokens"), net->inputs);
   for (size_t i = 0; i < length; i++)
-    if (!(tokens[i] >= 0.0 && tokens[i] < (double)vocabulary && tokens[i] == floor(tokens[i])))
-      return symo_fail(net->context, SYMO_E_ARGUMENT, "gpt: %g is no token (use 0 to %zu)",
-                       tokens[i], vocabulary - 1);
+    if (tokens[i] >= vocabulary)
+      return symo_fail(net->context, SYMO_E_ARGUMENT, "gpt: %zu is no token (use 0 to %zu)",
+                       (size_t)tokens[i], vocabulary - 1);
   return SYMO_OK;
 }
 
 /* What stands behind the last token is zeros: it does not reach back. */
-symo_status symo_gpt_next(symo_net *net, const void *theta, size_t length, const double *tokens,
+symo_status symo_gpt_next(symo_net *net, const void *theta, size_t length, const uint32_t *tokens,
                           double *out) {
   symo_status status = check_tokens(net, length, tokens);
   if (status != SYMO_OK) return status;
@@ -197,8 +197,8 @@ symo_status symo_gpt_next(symo_net *net, const void *theta, size_t length, const
   const symo_node *loss = &net->nodes[net->num_nodes - 1];
   const size_t width = loss->in_width;
   memcpy(net->value_now, net->value, sizeof net->value_now);
-  memset(net->value[0], 0, net->inputs * symo_dtype_size(dtype));
-  symo_kernel_from_double(dtype, length, tokens, net->value[0]);
+  memset(net->value[0], 0, net->inputs * sizeof *tokens);
+  memcpy(net->value[0], tokens, length * sizeof *tokens);
   symo_pass pass = symo_net_pass_on(net, theta, 1);
   pass.dropping = false;
   symo_net_forward(net, &pass, 0, false);

@@ -11,7 +11,7 @@
  *                              f300 hidden units of the MLPs (default 4 c); v may be left out until
  *                              the data say it
  *
- * An example is t tokens, as numbers; its targets are the t next ones.  The loss is the mean over
+ * An example is t tokens, by their ids; its targets are the t next ones.  The loss is the mean over
  * tokens of -log softmax.  Parameters, row-major, in the order of the flat vector, with i from 0:
  *   wte.weight[v, c] wpe.weight[t, c]
  *   h.<i>.ln_1.weight[c] .bias[c]
@@ -47,14 +47,15 @@ void symo_gpt_init(const symo_net *net, symo_rng *rng, void *theta);
  * off by on = false; a network is made with it off. */
 void symo_net_set_dropout(symo_net *net, bool on, uint64_t seed);
 
-/* Overwrites examples [first, first + count) of the data in place: nothing allocates.  SYMO_E_SHAPE
- * when they are not there, SYMO_E_NONFINITE, SYMO_E_ARGUMENT for what is no token. */
-symo_status symo_net_replace_data(symo_net *net, size_t first, size_t count, const double *x,
-                                  const double *y);
+/* symo_net_set_data for ids of tokens: x, y [examples, t].  Allocates only where there were never as
+ * many examples before.  SYMO_E_SHAPE without examples, SYMO_E_ARGUMENT for what is no token, or a
+ * network that reads none. */
+symo_status symo_net_set_tokens(symo_net *net, size_t examples, const uint32_t *x,
+                                const uint32_t *y);
 
 /* Logits of the last position of one example of `length` tokens (1 <= length <= t), dropout off:
  * out [vocabulary] float64. */
-symo_status symo_gpt_next(symo_net *net, const void *theta, size_t length, const double *tokens,
+symo_status symo_gpt_next(symo_net *net, const void *theta, size_t length, const uint32_t *tokens,
                           double *out);
 
 #endif

@@ -26,6 +26,8 @@ typedef struct symo_net_sizes {
   size_t panel_columns;
 } symo_net_sizes;
 
+typedef enum symo_net_part { SYMO_NET_INPUTS, SYMO_NET_TARGETS } symo_net_part;
+
 /* What one thread needs to take losses and gradients of its part of the examples. */
 typedef struct symo_net_lane {
   void *memory;
@@ -46,6 +48,7 @@ struct symo_net {
   size_t weights[SYMO_NET_MAX_WEIGHTS]; /* their nodes: dense and recurrent */
   bool plain;                           /* only dense layers */
   size_t inputs, outputs, targets;      /* numbers of an example */
+  bool tokens[2];                       /* by symo_net_part: ids of tokens, uint32 */
   size_t widths[SYMO_NET_MAX_BUFFERS], positions[SYMO_NET_MAX_BUFFERS];
   bool hidden[SYMO_NET_MAX_BUFFERS]; /* carries cotangents and tangents; false: saved, or without
                                         parameters before it */
@@ -80,7 +83,9 @@ struct symo_net {
   bool touched[SYMO_NET_MAX_NODES];
 
   size_t total;         /* examples there are */
-  void *x, *y;          /* the data, of the dtype; NULL before symo_net_set_data; y may be x */
+  size_t room;          /* examples that x and y have room for */
+  void *x, *y;          /* the data, of the dtype, or uint32 where they are tokens; NULL before
+                           symo_net_set_data; y may be x */
   size_t examples;      /* that the loss is on */
   const size_t *chosen; /* which; NULL: all */
 };
@@ -98,6 +103,11 @@ void symo_net_free_lanes(symo_net *net);
 /* Examples in a chunk when there are `examples` in all and at most `rows` fit into one: chunks
  * of nearly equal size. */
 size_t symo_net_chunk(size_t examples, size_t rows);
+
+/* Inputs or targets of `examples` as the network holds them.  SYMO_E_ARGUMENT for what is no token
+ * where they are tokens. */
+symo_status symo_net_convert(symo_net *net, symo_net_part part, size_t examples,
+                             const double *values, void *out);
 
 /* Where inputs and targets of the chosen examples [first, first + n) stand; x_room, y_room: [n,
  * inputs] and [n, outputs], where they are put together if they must. */

@@ -162,9 +162,8 @@ const symo_op symo_op_bernoulli = {.name = "bernoulli",
  * that a large vocabulary costs its logits and their derivatives and no more. */
 
 static size_t target(const symo_node *node, const symo_pass *pass, size_t row) {
-  const size_t p = row / pass->n, r = row % pass->n, at = r * node->in_rows + p;
-  return pass->dtype == SYMO_F64 ? (size_t)((const double *)pass->targets)[at]
-                                 : (size_t)((const float *)pass->targets)[at];
+  const size_t p = row / pass->n, r = row % pass->n;
+  return ((const uint32_t *)pass->targets)[r * node->in_rows + p];
 }
 
 /* ---- one row ---- */

@@ -96,8 +96,10 @@ static void build_nodes(symo_net *net, const symo_net_shape *shapes) {
   net->plain = symo_net_is_plain(spec);
   net->inputs = symo_net_inputs(spec), net->outputs = symo_net_outputs(spec);
   net->targets = symo_net_targets(spec);
+  net->tokens[SYMO_NET_INPUTS] = symo_layer_of(spec->layers[0].kind)->tokens;
+  net->tokens[SYMO_NET_TARGETS] = spec->loss == SYMO_LOSS_TOKENS;
   b.at = symo_build_buffer(&b, 1, net->inputs, false);
-  if (shapes[0].axes > 0 && !symo_layer_of(spec->layers[0].kind)->tokens)
+  if (shapes[0].axes > 0 && !net->tokens[SYMO_NET_INPUTS])
     symo_build_node(&b, &symo_op_arrange, positions, shapes[0].features);
   for (size_t l = 0; l < spec->num_layers; l++) {
     b.shape = shapes[l], b.after = shapes[l + 1], b.last = l + 1 == spec->num_layers;

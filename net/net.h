@@ -157,7 +157,7 @@ const symo_net_spec *symo_net_get_spec(const symo_net *net);
 size_t symo_net_num_parameters(const symo_net *net);
 
 /* The examples the loss is computed on: x [N, inputs], y [N, targets], row-major float64, copied
- * (and rounded to the dtype).  SYMO_E_NONFINITE, SYMO_E_SHAPE, SYMO_E_ARGUMENT for what is no token
+ * (and rounded to the dtype; tokens become integers).  SYMO_E_NONFINITE, SYMO_E_SHAPE, SYMO_E_ARGUMENT for what is no token
  * of the vocabulary. */
 symo_status symo_net_set_data(symo_net *net, size_t examples, const double *x, const double *y);
 

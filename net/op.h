@@ -55,7 +55,7 @@ typedef struct symo_pass {
   uint64_t seed; /* of dropout */
   void *scratch; /* symo_op.scratch numbers, at least, for whatever operation runs */
   const void *theta;
-  const void *targets; /* [n, outputs] */
+  const void *targets; /* [n, targets]; uint32 of the loss of tokens */
   void **value, **cot, **tan, **ctan;
   double loss;                    /* summed over examples, in float64 */
   void *gradient;                 /* backward adds here, summed over examples; NULL: not wanted */

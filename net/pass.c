@@ -204,7 +204,7 @@ static double count_right(const symo_net *net, const symo_pass *pass) {
     for (size_t r = 0; r < pass->n; r++) {
       const size_t guess = largest(dtype, f, (p * pass->n + r) * w, w);
       const size_t truth = net->spec.loss == SYMO_LOSS_TOKENS
-                               ? (size_t)symo_get(dtype, pass->targets, r * node->in_rows + p)
+                               ? ((const uint32_t *)pass->targets)[r * node->in_rows + p]
                                : largest(dtype, pass->targets, r * w, w);
       right += guess == truth ? 1.0 : 0.0;
     }

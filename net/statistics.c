@@ -39,7 +39,8 @@ symo_status symo_net_predict(symo_net *net, const void *theta, size_t n, const d
   memcpy(net->value_now, net->value, sizeof net->value_now);
   for (size_t first = 0, rows; first < n; first += rows) {
     rows = n - first < net->sizes.rows ? n - first : net->sizes.rows;
-    symo_kernel_from_double(net->spec.dtype, rows * in, x + first * in, net->value[0]);
+    status = symo_net_convert(net, SYMO_NET_INPUTS, rows, x + first * in, net->value[0]);
+    if (status != SYMO_OK) return status;
     symo_pass pass = symo_net_pass_on(net, theta, rows);
     pass.first = first, pass.dropping = false;
     symo_net_forward(net, &pass, 0, false);
@@ -68,14 +69,15 @@ symo_status symo_net_statistics(symo_net *net, const void *theta, const double *
   if (index >= net->num_weights)
     return symo_fail(net->context, SYMO_E_ARGUMENT,
                      "network statistics: no layer %zu (there are %zu)", index, net->num_weights);
-  const symo_dtype dtype = net->spec.dtype;
   const symo_node *node = &net->nodes[net->weights[index]];
   const size_t step = symo_net_chunk(net->examples, net->sizes.rows);
   for (size_t first = 0, n; first < net->examples; first += n) {
     n = net->examples - first < step ? net->examples - first : step;
     symo_pass pass = symo_net_pass(net, theta, first, n);
     if (labels != NULL) {
-      symo_kernel_from_double(dtype, n * net->targets, labels + first * net->targets, net->labels);
+      status =
+          symo_net_convert(net, SYMO_NET_TARGETS, n, labels + first * net->targets, net->labels);
+      if (status != SYMO_OK) return status;
       pass.targets = net->labels;
     }
     symo_net_forward(net, &pass, 1, true);

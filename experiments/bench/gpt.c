@@ -77,17 +77,17 @@ static symo_status make_net(symo_context *context, gpt_bench *b) {
   symo_net_spec spec;
   symo_status status = SYMO_OK;
   const size_t numbers = b->of->batch * b->of->block;
-  double *x = symo_calloc(2 * numbers, sizeof *x);
+  uint32_t *x = symo_calloc(2 * numbers, sizeof *x);
   if (x == NULL) return symo_fail_memory(context, "bench");
   gpt.vocabulary = VOCABULARY, gpt.block = b->of->block, gpt.width = b->of->width;
   gpt.heads = b->of->heads, gpt.layers = b->of->layers;
   for (size_t i = 0; i < 2 * numbers; i++)
-    x[i] = (double)(train_seed(1, TRAIN_DATA, i) % VOCABULARY);
+    x[i] = (uint32_t)(train_seed(1, TRAIN_DATA, i) % VOCABULARY);
   SYMO_TRY(symo_gpt_to_net(context, &gpt, &spec));
   SYMO_TRY(symo_net_layout(context, &spec, NULL, &b->layout));
   SYMO_TRY(symo_layout_set_dtype(b->layout, spec.dtype));
   SYMO_TRY(symo_net_create(context, &spec, &b->net));
-  SYMO_TRY(symo_net_set_data(b->net, b->of->batch, x, x + numbers));
+  SYMO_TRY(symo_net_set_tokens(b->net, b->of->batch, x, x + numbers));
   SYMO_TRY(symo_pool_create(context, b->threads, &b->pool));
   symo_net_set_pool(b->net, b->pool);
   b->problem = symo_net_problem(b->net);

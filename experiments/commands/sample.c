@@ -75,9 +75,9 @@ typedef struct sampler {
   uint32_t *prompt; /* [prompted] */
   size_t prompted, wanted, top_k;
   double temperature;
-  double *window, *logits, *sorted; /* [block], [vocabulary] twice */
-  uint32_t *ids;                    /* [prompted + wanted] of the text at hand */
-  const char *flag;                 /* whose value was at fault; NULL: none */
+  double *logits, *sorted; /* [vocabulary] */
+  uint32_t *ids;           /* [prompted + wanted] of the text at hand */
+  const char *flag;        /* whose value was at fault; NULL: none */
 } sampler;
 
 static void drop(sampler *s) {
@@ -86,7 +86,6 @@ static void drop(sampler *s) {
   symo_net_destroy(s->net);
   symo_rng_destroy(s->rng);
   symo_free(s->prompt);
-  symo_free(s->window);
   symo_free(s->logits);
   symo_free(s->sorted);
   symo_free(s->ids);
@@ -157,11 +156,10 @@ static symo_status make_net(sampler *s) {
   if (net == NULL) return symo_fail_memory(context, "sample");
   SYMO_TRY(symo_gpt_to_net(context, spec, net));
   SYMO_TRY(symo_net_create(context, net, &s->net));
-  s->window = symo_calloc(spec->block, sizeof *s->window);
   s->logits = symo_calloc(spec->vocabulary, sizeof *s->logits);
   s->sorted = symo_calloc(spec->vocabulary, sizeof *s->sorted);
   s->ids = symo_calloc(s->prompted + s->wanted, sizeof *s->ids);
-  if (s->window == NULL || s->logits == NULL || s->sorted == NULL || s->ids == NULL)
+  if (s->logits == NULL || s->sorted == NULL || s->ids == NULL)
     status = symo_fail_memory(context, "sample");
 fail:
   symo_free(net);
@@ -230,8 +228,8 @@ static symo_status sample(sampler *s) {
   for (size_t i = 0; i < s->prompted && !cli_json(s->c); i++) print_token(s, s->ids[i]);
   for (size_t at = s->prompted; at < end; at++) {
     const size_t length = at < block ? at : block;
-    for (size_t i = 0; i < length; i++) s->window[i] = s->ids[at - length + i];
-    symo_status status = symo_gpt_next(s->net, s->weights.theta, length, s->window, s->logits);
+    symo_status status =
+        symo_gpt_next(s->net, s->weights.theta, length, s->ids + at - length, s->logits);
     if (status != SYMO_OK) return status;
     for (size_t i = 0; i < gpt_tokenizer_size(s->tokenizer); i++)
       if (!isfinite(s->logits[i]))

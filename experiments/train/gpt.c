@@ -23,8 +23,7 @@ typedef struct gpt_model {
   size_t block, slots, eval_rows; /* slots: windows in the network's data */
   uint64_t seed, eval_seed;
   bool drops;
-  double *x, *y; /* [slots, block] */
-  size_t *rows;  /* [slots]: 0, 1, .. */
+  uint32_t *x, *y; /* [slots, block] */
   symo_gpt_spec gpt;
   char start[TRAIN_TEXT]; /* file of weights; "": they are drawn */
 } gpt_model;
@@ -35,7 +34,6 @@ static void destroy(void *self) {
   train_gpt_text_drop(&m->text);
   symo_free(m->x);
   symo_free(m->y);
-  symo_free(m->rows);
   symo_free(m);
 }
 
@@ -49,16 +47,13 @@ static symo_status init(void *self, symo_rng *rng, void *theta) {
 /* ---- windows ---- */
 
 static void put_window(gpt_model *m, size_t slot, const uint32_t *from) {
-  for (size_t t = 0; t < m->block; t++) {
-    m->x[slot * m->block + t] = (double)from[t];
-    m->y[slot * m->block + t] = (double)from[t + 1];
-  }
+  memcpy(m->x + slot * m->block, from, m->block * sizeof *from);
+  memcpy(m->y + slot * m->block, from + 1, m->block * sizeof *from);
 }
 
 /* The first `count` slots become what the loss is on. */
 static symo_status use_slots(gpt_model *m, size_t count, bool dropping, uint64_t dropout_seed) {
-  symo_status status = symo_net_replace_data(m->net, 0, count, m->x, m->y);
-  if (status == SYMO_OK) status = symo_net_select(m->net, count, m->rows);
+  symo_status status = symo_net_set_tokens(m->net, count, m->x, m->y);
   if (status == SYMO_OK) symo_net_set_dropout(m->net, dropping, dropout_seed);
   return status;
 }
@@ -161,11 +156,8 @@ static symo_status take_slots(symo_context *context, gpt_model *m) {
   const size_t numbers = m->slots * m->block;
   m->x = symo_calloc(numbers, sizeof *m->x);
   m->y = symo_calloc(numbers, sizeof *m->y);
-  m->rows = symo_calloc(m->slots, sizeof *m->rows);
-  if (m->x == NULL || m->y == NULL || m->rows == NULL)
-    return symo_fail_memory(context, "training data");
-  for (size_t i = 0; i < m->slots; i++) m->rows[i] = i;
-  return symo_net_set_data(m->net, m->slots, m->x, m->y);
+  if (m->x == NULL || m->y == NULL) return symo_fail_memory(context, "training data");
+  return symo_net_set_tokens(m->net, m->slots, m->x, m->y);
 }
 
 /* Text, tokens and sizes.  nanoGPT rounds the vocabulary of GPT-2 up: weights may have more than there
@@ -185,11 +177,11 @@ fail:
   return status;
 }
 
-/* Windows stand in the network in its numbers, and here in float64, beside the tokens. */
-static double data_bytes(const gpt_model *m, const symo_net_spec *net) {
-  const double number = (double)symo_dtype_size(net->dtype) + sizeof(double);
-  return 2 * (double)m->slots * (double)m->block * number +
-         ((double)m->text.count[TRAINED] + (double)m->text.count[HELD]) * sizeof(uint32_t);
+/* Inputs and targets of the windows, here and in the network, and the text. */
+static double data_bytes(const gpt_model *m) {
+  return (4 * (double)m->slots * (double)m->block + (double)m->text.count[TRAINED] +
+          (double)m->text.count[HELD]) *
+         sizeof(uint32_t);
 }
 
 static symo_status fill(symo_context *context, const train_spec *spec, gpt_model *m,
@@ -206,8 +198,8 @@ static symo_status fill(symo_context *context, const train_spec *spec, gpt_model
   SYMO_TRY(read_all(context, spec, m));
   SYMO_TRY(symo_gpt_to_net(context, &m->gpt, &net));
   SYMO_TRY(train_layout(context, spec, &net, &model->layout));
-  SYMO_TRY(train_bytes(context, spec, &net, model->layout, data_bytes(m, &net), &model->bytes,
-                       &recompute));
+  SYMO_TRY(
+      train_bytes(context, spec, &net, model->layout, data_bytes(m), &model->bytes, &recompute));
   SYMO_TRY(symo_net_create(context, &net, &m->net));
   symo_net_set_recompute(m->net, recompute);
   SYMO_TRY(take_slots(context, m));

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/linalg.h"
+#include "net/op.h"
 #include "tests/experiments/gpt/test_gpt_support.h"
 
 /* ---- text and specs ---- */
@@ -149,46 +150,94 @@ Test(gpt_api, vocabulary) {
 Test(gpt_api, data_that_are_no_tokens) {
   symo_gpt_spec gpt = gpt_combination(0);
   net_case c = gpt_case_create(&gpt, 2, 0.5, 310);
-  static const double wrong[] = {-1.0, 7.0, 1.5, -0.5};
-  for (size_t i = 0; i < 4; i++) {
+  const size_t count = 2 * gpt.block;
+  double *f = net_vector(c.size), *out = net_vector(count * gpt.vocabulary);
+  double *deltas = net_vector(count * 3 * gpt.width);
+  static const double wrong[] = {-1.0, 7.0, 1.5, -0.5, NAN};
+  for (size_t i = 0; i < 5; i++) {
+    const symo_status expected = isnan(wrong[i]) ? SYMO_E_NONFINITE : SYMO_E_ARGUMENT;
     const double x = c.x[3], y = c.y[6];
     c.x[3] = wrong[i];
-    cr_assert_eq(symo_net_set_data(c.net, 2, c.x, c.y), SYMO_E_ARGUMENT);
-    cr_assert_eq(symo_net_replace_data(c.net, 0, 2, c.x, c.y), SYMO_E_ARGUMENT);
-    cr_assert_eq(symo_gpt_next(c.net, c.theta, 4, c.x, c.theta), SYMO_E_ARGUMENT);
+    cr_assert_eq(symo_net_set_data(c.net, 2, c.x, c.y), expected);
+    cr_assert_eq(symo_net_predict(c.net, c.theta, 2, c.x, out), SYMO_E_ARGUMENT);
     c.x[3] = x, c.y[6] = wrong[i];
-    cr_assert_eq(symo_net_set_data(c.net, 2, c.x, c.y), SYMO_E_ARGUMENT);
+    cr_assert_eq(symo_net_set_data(c.net, 2, c.x, c.y), expected);
     cr_assert(strstr(symo_context_detail(c.context), "target 1 of example 1") != NULL);
+    cr_assert_eq(symo_net_statistics(c.net, c.theta, c.y, 0, f, deltas), SYMO_E_ARGUMENT);
     c.y[6] = y;
   }
-  c.x[3] = NAN;
-  cr_assert_eq(symo_net_set_data(c.net, 2, c.x, c.y), SYMO_E_NONFINITE);
-  cr_assert_eq(symo_net_replace_data(c.net, 0, 2, c.x, c.y), SYMO_E_NONFINITE);
+  uint32_t *ids = gpt_ids(count, c.x), *next = gpt_ids(count, c.y);
+  cr_ok(c.context, symo_net_set_tokens(c.net, 2, ids, next));
+  next[6] = 7;
+  cr_fails(c.context, SYMO_E_ARGUMENT, "target 1 of example 1 is 7",
+           symo_net_set_tokens(c.net, 2, ids, next));
+  ids[3] = UINT32_MAX;
+  cr_fails(c.context, SYMO_E_ARGUMENT, "input 3 of example 0 is 4",
+           symo_net_set_tokens(c.net, 2, ids, next));
+  cr_fails(c.context, SYMO_E_ARGUMENT, "4294967295 is no token",
+           symo_gpt_next(c.net, c.theta, 4, ids, out));
+  symo_free(ids), symo_free(next), symo_free(f), symo_free(out), symo_free(deltas);
   net_case_destroy(&c);
 }
 
-Test(gpt_api, replaced_data) {
+/* Ids are the data that the same numbers are; where there is room nothing allocates. */
+Test(gpt_api, ids_in_place) {
   symo_gpt_spec gpt = gpt_combination(1);
   net_case c = gpt_case_create(&gpt, 5, 0.5, 320);
   const size_t t = gpt.block;
-  double whole, loss;
+  uint32_t *x = gpt_ids(5 * t, c.x), *y = gpt_ids(5 * t, c.y);
+  double whole, part, loss;
   cr_ok(c.context, c.problem.loss(c.problem.self, c.theta, &whole));
-  double *x = net_vector(5 * t), *y = net_vector(5 * t);
-  cr_ok(c.context, symo_net_set_data(c.net, 5, x, y));
-  const size_t blocks = symo_alloc_live_blocks();
-  cr_ok(c.context, symo_net_replace_data(c.net, 3, 2, c.x + 3 * t, c.y + 3 * t));
+  cr_ok(c.context, symo_net_set_data(c.net, 2, c.x + 3 * t, c.y + 3 * t));
+  cr_ok(c.context, c.problem.loss(c.problem.self, c.theta, &part));
+  cr_assert(fabs(part - whole) > 1e-6);
+  cr_ok(c.context, symo_net_set_tokens(c.net, 5, x, y));
   cr_ok(c.context, c.problem.loss(c.problem.self, c.theta, &loss));
-  cr_assert(fabs(loss - whole) > 1e-6);
-  cr_ok(c.context, symo_net_replace_data(c.net, 0, 3, c.x, c.y));
-  cr_ok(c.context, symo_net_replace_data(c.net, 5, 0, c.x, c.y));
-  cr_ok(c.context, c.problem.loss(c.problem.self, c.theta, &loss));
-  cr_assert_eq(symo_alloc_live_blocks(), blocks);
   cr_assert(loss == whole);
-  cr_assert_eq(symo_net_replace_data(c.net, 4, 2, c.x, c.y), SYMO_E_SHAPE);
-  cr_assert_eq(symo_net_replace_data(c.net, SIZE_MAX, 1, c.x, c.y), SYMO_E_SHAPE);
-  cr_assert_eq(symo_net_replace_data(c.net, 0, SIZE_MAX, c.x, c.y), SYMO_E_SHAPE);
+  const size_t blocks = symo_alloc_live_blocks();
+  symo_alloc_fail_after(0);
+  cr_assert_eq(symo_net_set_tokens(c.net, 2, x + 3 * t, y + 3 * t), SYMO_OK);
+  cr_assert_eq(c.problem.loss(c.problem.self, c.theta, &loss), SYMO_OK);
+  cr_assert(loss == part);
+  cr_assert_eq(symo_net_set_tokens(c.net, 5, x, y), SYMO_OK);
+  symo_alloc_fail_after(-1);
+  cr_ok(c.context, c.problem.loss(c.problem.self, c.theta, &loss));
+  cr_assert(loss == whole);
+  cr_assert_eq(symo_alloc_live_blocks(), blocks);
+  cr_assert_eq(symo_net_set_tokens(c.net, 0, x, y), SYMO_E_SHAPE);
   symo_free(x), symo_free(y);
   net_case_destroy(&c);
+}
+
+Test(gpt_api, ids_for_numbers) {
+  symo_net_spec spec = net_combination(0, "2-3-2");
+  net_case c = net_case_create(&spec, 1, 0.5, 325);
+  static const uint32_t ids[] = {0, 1};
+  cr_fails(c.context, SYMO_E_ARGUMENT, "reads no tokens", symo_net_set_tokens(c.net, 1, ids, ids));
+  net_case_destroy(&c);
+}
+
+/* float32 holds 16777216 but not the next integer. */
+Test(gpt_api, ids_beyond_float32) {
+  enum { FAR = 1 << 24, ROWS = FAR + 2 };
+  float *theta = symo_calloc(ROWS + 1, sizeof *theta), out[2] = {0};
+  cr_assert(theta != NULL);
+  uint32_t ids[] = {FAR, FAR + 1};
+  void *value[] = {ids, out};
+  const symo_node node = {.in = {0, -1},
+                          .out = {1, -1},
+                          .in_width = 1,
+                          .out_width = 1,
+                          .in_rows = 1,
+                          .out_rows = 1,
+                          .weight_rows = ROWS,
+                          .weight_columns = 1,
+                          .bias = ROWS};
+  symo_pass pass = {.dtype = SYMO_F32, .n = 2, .theta = theta, .value = value};
+  theta[FAR] = 3.0f, theta[FAR + 1] = 5.0f;
+  symo_op_embedding.forward(&node, &pass, 0);
+  cr_assert(out[0] == 3.0f && out[1] == 5.0f, "%g %g", (double)out[0], (double)out[1]);
+  symo_free(theta);
 }
 
 /* The next token's logits are those of the whole window, whatever stands behind. */
@@ -197,16 +246,17 @@ Test(gpt_api, next) {
   net_case c = gpt_case_create(&gpt, 1, 0.5, 330);
   const size_t t = gpt.block, v = gpt.vocabulary;
   double *all = net_vector(t * v), *one = net_vector(v);
+  uint32_t *ids = gpt_ids(t, c.x);
   cr_ok(c.context, symo_net_predict(c.net, c.theta, 1, c.x, all));
   for (size_t length = 1; length <= t; length++) {
-    cr_ok(c.context, symo_gpt_next(c.net, c.theta, length, c.x, one));
+    cr_ok(c.context, symo_gpt_next(c.net, c.theta, length, ids, one));
     cr_assert(symo_test_rel(one, all + (length - 1) * v, v) <= 1e-14, "%zu", length);
   }
-  cr_assert_eq(symo_gpt_next(c.net, c.theta, 0, c.x, one), SYMO_E_SHAPE);
-  cr_assert_eq(symo_gpt_next(c.net, c.theta, t + 1, c.x, one), SYMO_E_SHAPE);
+  cr_assert_eq(symo_gpt_next(c.net, c.theta, 0, ids, one), SYMO_E_SHAPE);
+  cr_assert_eq(symo_gpt_next(c.net, c.theta, t + 1, ids, one), SYMO_E_SHAPE);
   c.theta[0] = NAN;
-  cr_assert_eq(symo_gpt_next(c.net, c.theta, 1, c.x, one), SYMO_E_NONFINITE);
-  symo_free(all), symo_free(one);
+  cr_assert_eq(symo_gpt_next(c.net, c.theta, 1, ids, one), SYMO_E_NONFINITE);
+  symo_free(all), symo_free(one), symo_free(ids);
   net_case_destroy(&c);
 }
 

@@ -135,18 +135,19 @@ Test(gpt_dropout, off_in_evaluation) {
   const size_t w = gpt.block * gpt.vocabulary;
   double plain, dropped, loss, *f = net_vector(c.examples * w), *g = net_vector(c.examples * w);
   double next[2][7];
+  uint32_t *ids = gpt_ids(3, c.x);
   cr_assert(gpt.vocabulary == 7);
   cr_ok(c.context, c.problem.loss(c.problem.self, c.theta, &plain));
   cr_assert(fabs(plain - (double)gpt_oracle_loss(&c, c.theta)) <= 1e-13 * plain);
   cr_ok(c.context, symo_net_predict(c.net, c.theta, c.examples, c.x, f));
-  cr_ok(c.context, symo_gpt_next(c.net, c.theta, 3, c.x, next[0]));
+  cr_ok(c.context, symo_gpt_next(c.net, c.theta, 3, ids, next[0]));
   symo_net_set_dropout(c.net, true, 9);
   cr_ok(c.context, c.problem.loss(c.problem.self, c.theta, &dropped));
   cr_assert(fabs(dropped - plain) > 1e-3 * plain);
   cr_ok(c.context, symo_net_evaluate(c.net, c.theta, &loss, NULL));
   cr_assert(loss == plain, "%.17g and %.17g", loss, plain);
   cr_ok(c.context, symo_net_predict(c.net, c.theta, c.examples, c.x, g));
-  cr_ok(c.context, symo_gpt_next(c.net, c.theta, 3, c.x, next[1]));
+  cr_ok(c.context, symo_gpt_next(c.net, c.theta, 3, ids, next[1]));
   cr_assert(memcmp(f, g, c.examples * w * sizeof *f) == 0);
   cr_assert(memcmp(next[0], next[1], sizeof next[0]) == 0);
   cr_ok(c.context, c.problem.loss(c.problem.self, c.theta, &loss));
@@ -154,7 +155,7 @@ Test(gpt_dropout, off_in_evaluation) {
   symo_net_set_dropout(c.net, false, 9);
   cr_ok(c.context, c.problem.loss(c.problem.self, c.theta, &loss));
   cr_assert(loss == plain);
-  symo_free(f), symo_free(g);
+  symo_free(f), symo_free(g), symo_free(ids);
   net_case_destroy(&c);
 }
 

@@ -16,6 +16,12 @@ symo_gpt_spec gpt_combination(size_t index) {
   return gpt;
 }
 
+uint32_t *gpt_ids(size_t count, const double *tokens) {
+  uint32_t *ids = symo_calloc(count, sizeof *ids);
+  for (size_t i = 0; i < count; i++) ids[i] = (uint32_t)tokens[i];
+  return ids;
+}
+
 net_case gpt_case_create(const symo_gpt_spec *gpt, size_t examples, double scale, uint64_t seed) {
   net_case c = {.examples = examples};
   c.context = symo_test_context();

@@ -9,6 +9,9 @@
 enum { NUM_GPTS = 8 };
 symo_gpt_spec gpt_combination(size_t index);
 
+/* The same as ids; the caller's. */
+uint32_t *gpt_ids(size_t count, const double *tokens);
+
 /* Parameters scale * N(0, 1), gains 1 more; tokens uniform.  Given back with net_case_destroy. */
 net_case gpt_case_create(const symo_gpt_spec *gpt, size_t examples, double scale, uint64_t seed);
 

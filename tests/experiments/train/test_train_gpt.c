@@ -249,11 +249,11 @@ Test(train_gpt, accumulation) {
 
 /* Minus the logarithm of what the network gives the token behind `length` ones. */
 static double surprise(symo_context *context, symo_net *net, const double *theta, size_t length,
-                       const double *tokens, size_t vocabulary) {
+                       const uint32_t *tokens, size_t vocabulary) {
   double logits[32], sum = 0;
   cr_ok(context, symo_gpt_next(net, theta, length, tokens, logits));
   for (size_t v = 0; v < vocabulary; v++) sum += exp(logits[v]);
-  return log(sum) - logits[(size_t)tokens[length]];
+  return log(sum) - logits[tokens[length]];
 }
 
 /* Windows one behind the other, the last incomplete one left out, the target of a window's last
@@ -261,7 +261,8 @@ static double surprise(symo_context *context, symo_net *net, const double *theta
 Test(train_gpt, loss_over_a_text) {
   symo_context *context = symo_test_context();
   train_spec spec = tiny(context);
-  double *theta, loss, accuracy, expected = 0, tokens[CHARACTERS];
+  double *theta, loss, accuracy, expected = 0;
+  uint32_t tokens[CHARACTERS];
   symo_gpt_spec gpt;
   symo_net_spec net_spec;
   symo_net *net;
@@ -277,7 +278,7 @@ Test(train_gpt, loss_over_a_text) {
   cr_ok(context, symo_net_create(context, &net_spec, &net));
   cr_assert(symo_net_num_parameters(net) == m.problem.size);
   for (size_t i = 0; i < CHARACTERS; i++)
-    tokens[i] = (double)(i < 7 ? i : (size_t)(i * i * 31 + i / 3) % 7);
+    tokens[i] = (uint32_t)(i < 7 ? i : (size_t)(i * i * 31 + i / 3) % 7);
   for (size_t w = 0; w < m.examples; w++)
     for (size_t t = 1; t <= 5; t++)
       expected += surprise(context, net, theta, t, tokens + 5 * w, 7) / (5.0 * (double)m.examples);
