@@ -47,8 +47,8 @@ struct symo_net {
   size_t num_weights;
   size_t weights[SYMO_NET_MAX_WEIGHTS]; /* their nodes: dense and recurrent */
   bool plain;                           /* only dense layers */
-  size_t inputs, outputs, targets;      /* numbers of an example */
   bool tokens[2];                       /* by symo_net_part: ids of tokens, uint32 */
+  size_t inputs, outputs, targets;      /* numbers of an example */
   size_t widths[SYMO_NET_MAX_BUFFERS], positions[SYMO_NET_MAX_BUFFERS];
   bool hidden[SYMO_NET_MAX_BUFFERS]; /* carries cotangents and tangents; false: saved, or without
                                         parameters before it */
@@ -61,11 +61,10 @@ struct symo_net {
   /* For losses and gradients (pass.c), allocated by the first of them. */
   symo_pool *pool; /* NULL: one lane; not ours */
   bool recompute;
-  size_t num_lanes;
-  symo_net_lane *lanes;
-
   bool dropping; /* dropout is on */
   uint64_t seed; /* of dropout */
+  size_t num_lanes;
+  symo_net_lane *lanes;
 
   /* For all else: values and cotangents, which share no memory; allocated by the first user. */
   void *whole;
