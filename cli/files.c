@@ -3,12 +3,12 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/number.h"
 #include "io/atomic.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -81,47 +81,34 @@ double cli_seconds(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* What the kernel says can be had, and no more than the control group leaves. */
-static double read_number(const char *path) {
+/* The whole number behind `key` on the first line of the file that begins with it, as in
+ * "MemAvailable: 12345 kB"; `otherwise` where there is none, as in "max". */
+static double read_amount(const char *path, const char *key, double otherwise) {
   FILE *f = fopen(path, "r");
-  double value = INFINITY;
-  if (!f) return value;
-  char word[64] = "";
-  if (fscanf(f, "%63s", word) == 1) {
-    char *end = NULL;
-    double x = strtod(word, &end);
-    if (end != word && *end == '\0') value = x; /* "max" stays unlimited */
+  char line[256];
+  uint64_t amount;
+  bool found = false;
+  while (f && !found && fgets(line, sizeof line, f)) {
+    if (strncmp(line, key, strlen(key)) != 0) continue;
+    const char *p = line + strlen(key), *end;
+    found = symo_whole_read(p + strspn(p, " \t"), &end, UINT64_MAX, &amount);
   }
-  (void)fclose(f);
-  return value;
-}
-
-static double meminfo_available(void) {
-  FILE *f = fopen("/proc/meminfo", "r");
-  if (!f) return INFINITY;
-  char line[256];
-  double kilobytes = INFINITY, x = 0;
-  while (fgets(line, sizeof line, f))
-    if (sscanf(line, "MemAvailable: %lf kB", &x) == 1) kilobytes = x;
-  (void)fclose(f);
-  return kilobytes * 1024;
-}
-
-/* The page cache is counted as used there, but makes room when it has to. */
-static double group_available(void) {
-  double limit = read_number("/sys/fs/cgroup/memory.max");
-  double used = read_number("/sys/fs/cgroup/memory.current");
-  FILE *f = fopen("/sys/fs/cgroup/memory.stat", "r");
-  char line[256];
-  double cache = 0, x = 0;
-  while (f && fgets(line, sizeof line, f))
-    if (sscanf(line, "file %lf", &x) == 1) cache = x;
   if (f) (void)fclose(f);
+  return found ? (double)amount : otherwise;
+}
+
+/* What the control group leaves.  Its usage counts the page cache, which makes room when it has to.
+ */
+static double group_available(void) {
+  double limit = read_amount("/sys/fs/cgroup/memory.max", "", INFINITY);
+  double used = read_amount("/sys/fs/cgroup/memory.current", "", INFINITY);
+  double cache = read_amount("/sys/fs/cgroup/memory.stat", "file ", 0);
   return isfinite(limit) && isfinite(used) ? fmax(0, limit - used + cache) : INFINITY;
 }
 
 double cli_memory_available(void) {
-  double bytes = fmin(meminfo_available(), group_available());
+  double machine = 1024 * read_amount("/proc/meminfo", "MemAvailable:", INFINITY);
+  double bytes = fmin(machine, group_available());
   if (isfinite(bytes)) return bytes;
 #ifdef _SC_PHYS_PAGES
   long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);

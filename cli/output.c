@@ -9,7 +9,6 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -124,13 +123,18 @@ static void shorten_numbers(char *text) {
       *to++ = *p++;
       continue;
     }
-    bool real = strcspn(p, ".eE") < n;
-    symo_decimal number = symo_decimal_of(strtod(p, NULL));
-    if (strpbrk(number.text, ".en") == NULL)
-      strcat(number.text, ".0"); /* a real number stays one */
+    symo_decimal number = {""};
+    const char *end;
+    double value;
+    if (strcspn(p, ".eE") < n && symo_decimal_read(p, &end, &value)) {
+      number = symo_decimal_of(value);
+      if (strpbrk(number.text, ".e") == NULL)
+        strcat(number.text, ".0"); /* a real number stays one */
+    }
     size_t length = strlen(number.text);
-    memmove(to, real && length <= n ? number.text : p, real && length <= n ? length : n);
-    to += real && length <= n ? length : n;
+    bool shorter = length > 0 && length <= n;
+    memmove(to, shorter ? number.text : p, shorter ? length : n);
+    to += shorter ? length : n;
     p += n;
   }
   *to = '\0';

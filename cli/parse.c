@@ -8,9 +8,7 @@
 #include "core/text.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const cli_option common_rows[] = {
@@ -82,16 +80,13 @@ static int out_of_range(cli *c, const cli_option *o, const char *text) {
                   low ? "at least" : "at most", symo_decimal_of(low ? o->min : o->max).text);
 }
 
-/* Integers may be typed as 1e6; strtod is exact below 2^53, and the rows keep within that. */
+/* Whole numbers may be typed as 1e6.  float64 holds them exactly below 2^53, and rows allow no more.
+ */
 static int check_number(cli *c, cli_value *v) {
   const cli_option *o = v->option;
-  char *end = NULL;
-  errno = 0;
-  double x = strtod(v->text, &end);
+  double x = 0;
   bool whole = o->kind == CLI_INT;
-  bool hex = strpbrk(v->text, "xXpPnN") != NULL; /* hexadecimal, nan, inf */
-  bool space = v->text[0] == '\0' || strchr(" \t\n\v\f\r", v->text[0]) != NULL;
-  if (end == v->text || *end || hex || space || !isfinite(x) || (whole && x != floor(x)))
+  if (!symo_decimal_read(v->text, NULL, &x) || (whole && x != floor(x)))
     return cli_fail(c, CLI_USAGE, "--%s: \"%s\" is not a %s (give %s)", o->name, v->text,
                     whole ? "whole number" : "finite number",
                     whole ? "digits, or a form like 1e6" : "a decimal number such as 0.1 or 1e-3");

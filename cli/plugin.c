@@ -7,6 +7,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 #include <symo/plugin.h>
@@ -98,6 +99,7 @@ int cli_load_plugins(cli *c) {
     c->num_plugins++;
     code = load(c, files[i], &c->plugins[i]);
   }
+  (void)setlocale(LC_ALL, "C"); /* a plugin may have set its user's: numbers keep their point */
   return code;
 }
 

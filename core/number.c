@@ -31,7 +31,7 @@ static const char *end_of(const char *text, const char **point) {
   return p;
 }
 
-bool symo_decimal_read(const char *text, const char **end, double *out) {
+bool symo_decimal_read_wide(const char *text, const char **end, double *out) {
   char copy[LONGEST + POINT];
   const char *mark = localeconv()->decimal_point, *point, *stop = end_of(text, &point);
   size_t wide = strlen(mark);
@@ -49,8 +49,32 @@ bool symo_decimal_read(const char *text, const char **end, double *out) {
   *to = '\0';
   char *read;
   double value = strtod(copy, &read);
-  if (read != to || !isfinite(value)) return false;
+  if (read != to) return false;
   if (end != NULL) *end = stop;
+  *out = value;
+  return true;
+}
+
+bool symo_decimal_read(const char *text, const char **end, double *out) {
+  const char *stop;
+  double value;
+  if (!symo_decimal_read_wide(text, end != NULL ? &stop : NULL, &value) || !isfinite(value))
+    return false;
+  if (end != NULL) *end = stop;
+  *out = value;
+  return true;
+}
+
+bool symo_whole_read(const char *text, const char **end, uint64_t most, uint64_t *out) {
+  const char *p = text;
+  uint64_t value = 0;
+  for (; is_digit(*p); p++) {
+    const uint64_t digit = (uint64_t)(*p - '0');
+    if (digit > most || value > (most - digit) / 10) return false;
+    value = 10 * value + digit;
+  }
+  if (p == text || (end == NULL && *p != '\0')) return false;
+  if (end != NULL) *end = p;
   *out = value;
   return true;
 }

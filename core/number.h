@@ -2,6 +2,7 @@
 #define SYMO_CORE_NUMBER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Numbers as text, with a point in every locale. */
 
@@ -16,5 +17,12 @@ symo_decimal symo_decimal_of(double value);
  * be the whole text.  False for anything else, blanks, hexadecimal, nan, inf, and numbers too large
  * for float64. */
 bool symo_decimal_read(const char *text, const char **end, double *out);
+
+/* The same, but a number too large for float64 is infinite instead of refused. */
+bool symo_decimal_read_wide(const char *text, const char **end, double *out);
+
+/* Reads the digits at the beginning of the text as a whole number from 0 to `most`; end as above.
+ * False for anything else, among them signs and blanks. */
+bool symo_whole_read(const char *text, const char **end, uint64_t most, uint64_t *out);
 
 #endif

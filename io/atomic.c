@@ -29,6 +29,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/number.h"
 #include "io/file.h"
 
 #include <symo/layout.h>
@@ -209,14 +210,13 @@ symo_status symo_file_write(symo_context *context, const char *path, const void 
 /* The number in ".symo-PID-N.tmp"; 0: another name. */
 static long writer_of(const char *name) {
   static const char before[] = ".symo-";
-  char *end = NULL;
+  const char *end;
+  uint64_t pid, number;
   if (strncmp(name, before, sizeof before - 1) != 0) return 0;
   const char *digits = name + sizeof before - 1;
-  const long pid = strtol(digits, &end, 10);
-  if (end == digits || *end != '-' || pid <= 0) return 0;
-  digits = end + 1;
-  (void)strtol(digits, &end, 10);
-  return end != digits && strcmp(end, ".tmp") == 0 ? pid : 0;
+  if (!symo_whole_read(digits, &end, INT_MAX, &pid) || *end != '-') return 0;
+  if (!symo_whole_read(end + 1, &end, UINT64_MAX, &number)) return 0;
+  return strcmp(end, ".tmp") == 0 ? (long)pid : 0;
 }
 
 /* In the folder `at`. */

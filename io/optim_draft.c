@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/alloc.h"
@@ -145,9 +144,8 @@ static bool set_budget(symo_optim_spec *spec, const char *value) {
 }
 
 static bool set_threads(symo_optim_spec *spec, const char *value) {
-  char *end;
-  long threads = strtol(value, &end, 10);
-  if (end == value || *end != '\0' || threads < 1 || threads > 1024) return false;
+  uint64_t threads;
+  if (!symo_whole_read(value, NULL, 1024, &threads) || threads == 0) return false;
   spec->threads = (int)threads;
   return true;
 }

@@ -3,7 +3,6 @@
  * come after. */
 #include <ctype.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -60,15 +59,16 @@ static symo_status split(symo_context *context, const char *setting, char key[KE
 static symo_status set_in_rules(spec_draft *draft, const char *key, const char *value) {
   const char *dot = strchr(key, '.');
   size_t first = 0, last = draft->num_rules;
+  uint64_t rule = 0;
+  const char *end = NULL;
   symo_status status = SYMO_OK;
   bool all = dot != NULL && dot == key + 1 && *key == '*';
-  if (dot == NULL || (!all && strspn(key, "0123456789") != (size_t)(dot - key)) || dot == key ||
-      dot - key > 6)
+  if (dot == NULL || (!all && (!symo_whole_read(key, &end, 999999, &rule) || end != dot)))
     return symo_fail(draft->context, SYMO_E_ARGUMENT,
                      "rules.%s: names no rule (write rules.0.KEY=VALUE, or rules.*.KEY=VALUE)",
                      symo_quoted(key).text);
   if (!all) {
-    first = (size_t)strtoul(key, NULL, 10);
+    first = (size_t)rule;
     last = first + 1;
   }
   if (last > draft->num_rules)

@@ -1,10 +1,10 @@
 /* Networks as text, both ways; net.h has the grammar. */
 #include <ctype.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/error.h"
+#include "core/number.h"
 #include "net/gpt.h"
 #include "net/layer.h"
 
@@ -18,12 +18,10 @@ static void start_part(symo_net_reader *r, const char *from) {
   r->end = from + strcspn(from, "-");
 }
 
-/* strtoull would take signs and blanks. */
 bool symo_read_number(symo_net_reader *r, size_t *out) {
-  if (!isdigit((unsigned char)*r->at)) return false;
-  char *end;
-  unsigned long long value = strtoull(r->at, &end, 10);
-  if (value == 0 || value > 1000000000ull) return false;
+  const char *end;
+  uint64_t value;
+  if (!symo_whole_read(r->at, &end, 1000000000, &value) || value == 0) return false;
   r->at = end;
   *out = (size_t)value;
   return true;

@@ -3,7 +3,6 @@
 #include "experiments/compare/sweep.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char *const keys[] = {"cosine_abs_hessian", "newton_decrease"};
@@ -30,7 +29,7 @@ static int data(cli *c, const char *plots, const compare_sweep *sweep) {
     if (!drawn(row)) continue;
     fprintf(text.stream, "# %s\n", row->name);
     for (size_t i = 0; i < sweep->count; i++) {
-      double x = sweep->kind->numbers ? strtod(sweep->value[i], NULL) : (double)i;
+      double x = sweep->kind->numbers ? compare_sweep_number(sweep, i) : (double)i;
       fprintf(text.stream, "%.9g\t\"%s\"", x, sweep->value[i]);
       for (size_t k = 0; k < 2; k++) {
         compare_stat s = compare_stat_of(sweep->runs + i * sweep->seeds, sweep->seeds, row->name,
@@ -55,8 +54,8 @@ static void axis(FILE *out, const compare_sweep *sweep) {
   if (sweep->kind->logarithmic) { /* by itself the axis would go on to whole decades */
     double least = (double)INFINITY, most = 0;
     for (size_t i = 0; i < sweep->count; i++) {
-      least = fmin(least, strtod(sweep->value[i], NULL));
-      most = fmax(most, strtod(sweep->value[i], NULL));
+      least = fmin(least, compare_sweep_number(sweep, i));
+      most = fmax(most, compare_sweep_number(sweep, i));
     }
     fprintf(out, "set logscale x\nset xrange [%.6g:%.6g] noextend\n", least / 1.2, most * 1.2);
   }

@@ -139,16 +139,19 @@ void compare_sweep_destroy(compare_sweep *sweep) {
 
 /* ---- reporting ---- */
 
+double compare_sweep_number(const compare_sweep *sweep, size_t i) {
+  double x = NAN;
+  if (sweep->kind->numbers) (void)symo_decimal_read(sweep->value[i], NULL, &x);
+  return x;
+}
+
 json_t *compare_sweep_json(cli *c, const compare_sweep *sweep) {
   json_t *out = json_object(), *points = json_array();
   cli_set(c, out, "over", json_string(sweep->kind->name));
   for (size_t i = 0; i < sweep->count; i++) {
     json_t *point = json_object();
-    double x = 0;
-    if (sweep->kind->numbers && number(sweep->value[i], -INFINITY, INFINITY, &x))
-      cli_set(c, point, "value", cli_number(x));
-    else
-      cli_set(c, point, "value", json_string(sweep->value[i]));
+    const double x = compare_sweep_number(sweep, i);
+    cli_set(c, point, "value", isnan(x) ? json_string(sweep->value[i]) : cli_number(x));
     cli_set(c, point, "result", compare_json(c, sweep->runs + i * sweep->seeds, sweep->seeds));
     cli_push(c, points, point);
   }

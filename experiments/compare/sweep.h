@@ -27,6 +27,8 @@ typedef struct compare_sweep {
   compare_run *runs; /* [count][seeds] */
 } compare_sweep;
 
+double compare_sweep_number(const compare_sweep *sweep, size_t i); /* NaN: value i is a word */
+
 /* True if values are too long to stand over columns or at an axis: they are then called A, B, .. in
  * their order, with a list. */
 bool compare_sweep_letters(const compare_sweep *sweep);

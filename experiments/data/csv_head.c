@@ -1,6 +1,5 @@
 /* What the first lines of a CSV file say: its separator, its columns, and whether there are names. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/error.h"
@@ -62,9 +61,8 @@ static symo_status find_name(const csv_table *t, csv_cursor c, const char *name,
 }
 
 static bool is_index(const csv_table *t, const char *label, size_t *place) {
-  char *end;
-  unsigned long long index = strtoull(label, &end, 10);
-  if (label[0] < '0' || label[0] > '9' || *end != '\0' || index >= t->columns) return false;
+  uint64_t index;
+  if (!symo_whole_read(label, NULL, t->columns - 1, &index)) return false;
   *place = (size_t)index;
   return true;
 }

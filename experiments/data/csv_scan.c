@@ -1,10 +1,10 @@
 /* Lines, fields and numbers of CSV files. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "core/error.h"
+#include "core/number.h"
 #include "experiments/data/csv.h"
 
 symo_status csv_complain(const csv_table *t, const csv_cursor *c, const char *what,
@@ -90,14 +90,6 @@ static bool is_infinity(const char *field) {
   return strcasecmp(field, "inf") == 0 || strcasecmp(field, "infinity") == 0;
 }
 
-/* A decimal number and nothing else. */
-static bool parse(const char *field, double *out) {
-  char *end;
-  if (strspn(field, "0123456789+-.eE") != strlen(field)) return false;
-  *out = strtod(field, &end);
-  return end != field && *end == '\0';
-}
-
 static void classify(const csv_table *t, csv_field *f) {
   char point[CSV_FIELD];
   const char *text = f->text, *comma = strchr(text, ',');
@@ -107,7 +99,7 @@ static void classify(const csv_table *t, csv_field *f) {
     point[comma - text] = '.';
     text = point;
   }
-  if (parse(text, &f->value)) {
+  if (symo_decimal_read_wide(text, NULL, &f->value)) {
     f->comma = text == point;
     f->kind = isfinite(f->value) ? CSV_NUMBER : CSV_INFINITE;
   } else {

@@ -4,13 +4,13 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/names.h"
+#include "core/number.h"
 #include "io/file.h"
 #include "io/json.h"
 
@@ -34,9 +34,8 @@ static bool find_activation(const char *name, int *out) {
 
 static symo_status take_heads(symo_context *context, const char *where, const char *text,
                               gpt_config *out) {
-  char *end = NULL;
-  const unsigned long value = strtoul(text, &end, 10);
-  if (*text < '0' || *text > '9' || *end != '\0' || value == 0 || value > INT32_MAX)
+  uint64_t value;
+  if (!symo_whole_read(text, NULL, INT32_MAX, &value) || value == 0)
     return symo_fail(context, SYMO_E_FORMAT, "%s: n_head: must be a number from 1 on, not %s",
                      where, symo_quoted(text).text);
   out->heads = (size_t)value;

@@ -1,7 +1,6 @@
 /* The names of nanoGPT's tensors (its model.py), which are Hugging Face's of GPT-2, too. */
 #include "experiments/gpt/names.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -144,11 +143,10 @@ const char *gpt_plain_name(const char *name) {
 }
 
 const char *gpt_block_name(const char *name, size_t *number) {
-  size_t n = 0, digits = 0;
+  const char *end;
+  uint64_t value;
   if (strncmp(name, "h.", 2) != 0) return NULL;
-  for (name += 2; isdigit((unsigned char)*name) && digits < 6; name++, digits++)
-    n = 10 * n + (size_t)(*name - '0');
-  if (digits == 0 || *name != '.') return NULL;
-  *number = n;
-  return name + 1;
+  if (!symo_whole_read(name + 2, &end, 999999, &value) || *end != '.') return NULL;
+  *number = (size_t)value;
+  return end + 1;
 }

@@ -1,15 +1,15 @@
 /* Parameters by tensor name beside the state of the optimizer, in one file under one checksum. */
 #include "experiments/train/checkpoint.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "core/names.h"
+#include "core/number.h"
 #include "io/json.h"
 #include "io/optim_spec.h"
 #include "io/optim_state.h"
@@ -149,13 +149,9 @@ static symo_status read_items(symo_context *context, const char *path, symo_safe
 static symo_status read_count(symo_context *context, const char *path, const symo_safetensors *file,
                               const char *key, uint64_t *out) {
   const char *text = symo_safetensors_metadata(file, key);
-  char *end = NULL;
-  errno = 0;
-  const unsigned long long value = text != NULL ? strtoull(text, &end, 10) : 0;
-  if (text == NULL || end == text || *end != '\0' || errno != 0)
+  if (text == NULL || !symo_whole_read(text, NULL, UINT64_MAX, out))
     return symo_fail(context, SYMO_E_FORMAT, "%s: no %s in its metadata (is it of symo train?)",
                      path, key);
-  *out = value;
   return SYMO_OK;
 }
 
@@ -164,7 +160,11 @@ static symo_status read_best(symo_context *context, const char *path, const symo
   const char *text = symo_safetensors_metadata(file, "best_val_loss");
   *best = (train_best){.loss = NAN};
   if (text == NULL) return SYMO_OK;
-  best->loss = strtod(text, NULL);
+  if (!symo_decimal_read(text, NULL, &best->loss))
+    return symo_fail(context, SYMO_E_FORMAT,
+                     "%s: best_val_loss in its metadata is not a number: \"%s\" (is it of symo "
+                     "train?)",
+                     path, symo_quoted(text).text);
   return read_count(context, path, file, "best_step", &best->step);
 }
 

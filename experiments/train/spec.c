@@ -1,7 +1,6 @@
 /* What is trained and how: fields, defaults, texts, and the file that keeps them, run.json. */
 #include "experiments/train/option.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,12 +43,10 @@ void train_model_destroy(train_model *model) {
 
 static symo_status set_number(symo_context *context, const train_option *o, const char *value,
                               void *place) {
-  char *end = NULL;
-  errno = 0;
-  const double x = strtod(value, &end);
+  double x = 0;
   const bool whole = o->kind == TRAIN_COUNT;
   const double min = o->properties & TRAIN_ZERO_IS_CHOICE ? 0 : o->min;
-  if (end == value || *end != '\0' || !isfinite(x) || (whole && x != floor(x)))
+  if (!symo_decimal_read(value, NULL, &x) || (whole && x != floor(x)))
     return symo_fail(context, SYMO_E_ARGUMENT, "%s: \"%s\" is not a %s (give one)", o->key,
                      symo_quoted(value).text, whole ? "whole number" : "finite number");
   if (x < min || x > o->max)

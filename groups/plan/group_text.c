@@ -13,10 +13,8 @@
 #include "groups/plan/group_text.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/alloc.h"
@@ -109,14 +107,14 @@ static bool take(symo_notation *r, char mark) {
 
 static symo_status read_whole(symo_notation *r, const char *owner, const char *wanted,
                               size_t *out) {
-  char *end;
+  const char *end;
+  uint64_t number;
   symo_notation_blank(r);
-  if (!isdigit((unsigned char)*r->at)) return symo_notation_expected(r, wanted);
-  errno = 0;
-  unsigned long long number = strtoull(r->at, &end, 10);
-  if (errno == ERANGE || number > SIZE_MAX)
+  const size_t digits = strspn(r->at, "0123456789");
+  if (digits == 0) return symo_notation_expected(r, wanted);
+  if (!symo_whole_read(r->at, &end, SIZE_MAX, &number))
     return symo_fail(r->context, SYMO_E_SIZE, "%s: dimension %.*s (must be 1 to %d)", owner,
-                     (int)(end - r->at < 60 ? end - r->at : 60), r->at, LARGEST_DIM);
+                     (int)(digits < 60 ? digits : 60), r->at, LARGEST_DIM);
   if (isalnum((unsigned char)*end) || *end == '.')
     return symo_notation_expected(r, "a whole number");
   r->at = end;

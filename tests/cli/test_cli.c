@@ -5,6 +5,7 @@
 #include "experiments/commands/sampling.h"
 #include "experiments/inputs/data.h"
 
+#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -335,6 +336,35 @@ Test(cli, json_keeps_order_and_has_no_nan) {
   cr_assert_eq(cli_print_json(&c, o), CLI_DONE);
   end_capture(&answer, out, TEXT);
   cr_assert_str_eq(out, "{\n  \"z\": 0.1,\n  \"a\": null,\n  \"b\": 1000000\n}\n");
+}
+
+/* Numbers have a point in every locale, on the way in and out. */
+Test(cli, numbers_have_a_point_in_every_locale) {
+  static const char *const locales[] = {"C", "de_DE.utf8", "fr_FR.utf8", "ps_AF.utf8"};
+  for (size_t i = 0; i < sizeof locales / sizeof *locales; i++) {
+    if (setlocale(LC_ALL, locales[i]) == NULL) continue;
+    cli c = {0};
+    char copy[TEXT], message[TEXT];
+    cr_assert_eq(parse(&c, "--file x --rate 0.25 --steps 1.5e1", copy, message), CLI_DONE, "%s: %s",
+                 locales[i], message);
+    cr_assert_eq(cli_double(&c, "rate"), 0.25);
+    cr_assert_eq(cli_int(&c, "steps"), 15);
+    json_t *o = json_object();
+    cli_set(&c, o, "x", cli_number(0.3));
+    cli_set(&c, o, "y", cli_number(-1.5e-7));
+    cli_set(&c, o, "z", cli_number(2));
+    size_t length = 0;
+    char *text = cli_dump_json(&c, o, &length);
+    cr_assert_not_null(text);
+    cr_assert_eq(strncmp(text, "{\n  \"x\": 0.3,\n  \"y\": -1.5e-7,\n  \"z\": 2.0\n}\n", length), 0,
+                 "%s: %s", locales[i], text);
+    symo_free(text);
+    cli_release(&c);
+    cr_assert_eq(parse(&c, "--file x --rate 0,25", copy, message), CLI_USAGE, "%s", locales[i]);
+    cli_release(&c);
+  }
+  setlocale(LC_ALL, "C");
+  cr_no_leaks();
 }
 
 static long json_left;

@@ -64,6 +64,48 @@ Test(number, reads_decimals_and_nothing_else) {
   cr_assert(!symo_decimal_read(longer, NULL, &x));
 }
 
+Test(number, too_large_is_infinite_where_that_is_asked_for) {
+  double x = 0;
+  cr_assert(symo_decimal_read_wide("1e999", NULL, &x) && x == (double)INFINITY);
+  cr_assert(symo_decimal_read_wide("-1e999", NULL, &x) && x == (double)-INFINITY);
+  cr_assert(symo_decimal_read_wide("0.5", NULL, &x) && x == 0.5);
+  cr_assert(!symo_decimal_read_wide("inf", NULL, &x) && x == 0.5);
+}
+
+Test(number, reads_whole_numbers_up_to_a_bound) {
+  static const struct {
+    const char *text;
+    uint64_t most, value;
+    size_t length; /* read of it; 0: refused */
+  } rows[] = {{"0", 0, 0, 1},
+              {"007x", 9, 7, 3},
+              {"1e3", 9, 1, 1},
+              {"9.5", 9, 9, 1},
+              {"18446744073709551615", UINT64_MAX, UINT64_MAX, 20},
+              {"18446744073709551616", UINT64_MAX, 0, 0},
+              {"99999999999999999999999", UINT64_MAX, 0, 0},
+              {"1024", 1024, 1024, 4},
+              {"1025", 1024, 0, 0},
+              {"10", 3, 0, 0},
+              {"3", 2, 0, 0},
+              {"", 9, 0, 0},
+              {"+1", 9, 0, 0},
+              {"-1", 9, 0, 0},
+              {" 1", 9, 0, 0},
+              {"x", 9, 0, 0}};
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    const char *end = NULL;
+    uint64_t n = 77;
+    bool is = symo_whole_read(rows[i].text, &end, rows[i].most, &n);
+    cr_assert(is == (rows[i].length > 0), "%s", rows[i].text);
+    cr_assert(is ? n == rows[i].value && end == rows[i].text + rows[i].length
+                 : n == 77 && end == NULL,
+              "%s", rows[i].text);
+    is = symo_whole_read(rows[i].text, NULL, rows[i].most, &n);
+    cr_assert(is == (rows[i].length > 0 && rows[i].text[rows[i].length] == '\0'));
+  }
+}
+
 /* Decimal points of "," in German and of two bytes in Pashto, where these locales are installed. */
 Test(number, other_locales) {
   static const char *const locales[] = {"de_DE.utf8", "fr_FR.utf8", "ps_AF.utf8"};

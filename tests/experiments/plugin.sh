@@ -84,6 +84,24 @@ fails 3 'unknown group "hadamard"' layout --layout plugin.json
 [ $? -eq 3 ] && grep -q 'group hadamard: it does not act on dimension 6' err ||
   fail "dimension 6: $(cat err)"
 
+# A plugin that takes the locale of its user leaves the point in numbers.
+if locale -a | grep -qix 'de_DE.utf-\?8'; then
+  sed '1i #include <locale.h>' "$root/experiments/examples/plugin_hadamard.c" >comma.c
+  cat >>comma.c <<'END'
+__attribute__((constructor)) static void take_locale(void) { (void)setlocale(LC_ALL, "de_DE.UTF-8"); }
+END
+  "${compile[@]}" -o comma.so comma.c -lm || fail "comma.c does not build"
+  for options in "" --json; do
+    for plugin in hadamard comma; do
+      "$symo" estimate --layout plugin.json "${estimate[@]}" --plugin $plugin.so $options >$plugin.out \
+        2>/dev/null || fail "estimate with $plugin.so"
+    done
+    grep -q '[0-9][.][0-9]' hadamard.out || fail "estimate $options prints no number with a point"
+    cmp -s <(grep -vE '^time|seconds' hadamard.out) <(grep -vE '^time|seconds' comma.out) ||
+      fail "the locale of a plugin changes numbers: $(diff hadamard.out comma.out)"
+  done
+fi
+
 # ---- what is no plugin ----
 
 fails 4 'none.so: cannot open: No such file' groups --plugin none.so

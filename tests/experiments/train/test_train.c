@@ -1,4 +1,5 @@
 /* Specs of runs, orders of examples, points of sweeps, and the models of the tasks. */
+#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,6 +7,7 @@
 
 #include "core/linalg.h"
 #include "experiments/train/changes.h"
+#include "experiments/train/checkpoint.h"
 #include "experiments/train/option.h"
 #include "experiments/train/sweep.h"
 #include "tests/support/testing.h"
@@ -31,6 +33,27 @@ Test(train, defaults_of_tasks_are_fields) {
   cr_assert(train_task_find("nothing") == NULL);
   symo_context_destroy(context);
   cr_no_leaks();
+}
+
+/* Decimal numbers with a point in every locale, and nothing else. */
+Test(train, numbers_of_fields) {
+  symo_context *context = symo_test_context();
+  static const char *const locales[] = {"C", "de_DE.utf8", "fr_FR.utf8", "ps_AF.utf8"};
+  static const char *const bad[] = {" 1", "1 ", "0x1p-3", "0,5", "nan", "inf", "1e999"};
+  train_spec spec = train_spec_default(train_task_find("classifier"));
+  for (size_t i = 0; i < sizeof locales / sizeof *locales; i++) {
+    if (setlocale(LC_ALL, locales[i]) == NULL) continue;
+    cr_ok(context, train_spec_set(context, &spec, "lr", "0.125"));
+    cr_ok(context, train_spec_set(context, &spec, "steps", "1.5e1"));
+    for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
+      cr_fails(context, SYMO_E_ARGUMENT, "lr: ", train_spec_set(context, &spec, "lr", bad[k]));
+      cr_fails(context, SYMO_E_ARGUMENT,
+               "steps: ", train_spec_set(context, &spec, "steps", bad[k]));
+    }
+    cr_assert(spec.lr == 0.125 && spec.steps == 15, "%s: %g", locales[i], spec.lr);
+  }
+  setlocale(LC_ALL, "C");
+  symo_context_destroy(context);
 }
 
 /* ---- one name, one meaning ---- */
@@ -336,6 +359,65 @@ Test(train, batches_of_models) {
   cr_assert(before == after && before != other && symo_alloc_calls() == calls);
   symo_free(theta);
   train_model_destroy(&m);
+  symo_context_destroy(context);
+  cr_no_leaks();
+}
+
+/* ---- checkpoints ---- */
+
+/* Texts of the metadata that say something else than a number are refused.  The model's own texts
+ * come after the checkpoint's, under the same keys. */
+Test(train, numbers_in_checkpoints) {
+  symo_context *context = symo_test_context();
+  const char *path = symo_test_path("checkpoint.safetensors");
+  static const char *const rows[][3] = {{"2.5", "7", NULL},
+                                        {"2,5", "7", "best_val_loss"},
+                                        {"", "7", "best_val_loss"},
+                                        {"0x1p1", "7", "best_val_loss"},
+                                        {"2.5", "-7", "best_step"},
+                                        {"2.5", "7.0", "best_step"},
+                                        {"2.5", "18446744073709551616", "best_step"}};
+  train_spec spec = train_spec_default(train_task_find("teacher-student"));
+  spec.train = spec.test = 5;
+  cr_ok(context, train_spec_set(context, &spec, "net", "4-3-2"));
+  void *theta;
+  train_model model = make(context, &spec, &theta);
+  symo_optim_spec *made, *was;
+  symo_optim *optim;
+  symo_optim_state *state;
+  cr_ok(context, train_optimizer_spec(context, &spec, NULL, &made));
+  cr_ok(context, symo_optim_create(model.layout, made, &optim));
+  cr_ok(context, symo_optim_state_create(optim, &state));
+  const train_best none = {.loss = NAN};
+  train_best best;
+  uint64_t step;
+  model.texts = symo_calloc(2, sizeof *model.texts);
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    symo_optim_state *read = NULL;
+    model.num_texts = 2;
+    for (size_t k = 0; k < 2; k++) {
+      model.texts[k][0] = symo_strdup(k == 0 ? "best_val_loss" : "best_step");
+      model.texts[k][1] = symo_strdup(rows[i][k]);
+    }
+    cr_ok(context, train_checkpoint_write(&spec, path, 3, &none, &model, state, theta));
+    symo_status status =
+        train_checkpoint_read(context, path, &model, optim, &read, theta, &step, &best, &was);
+    if (rows[i][2] == NULL) {
+      cr_ok(context, status);
+      cr_assert(step == 3 && best.loss == 2.5 && best.step == 7);
+      symo_optim_spec_destroy(was);
+      symo_optim_state_destroy(read);
+    } else {
+      cr_fails(context, SYMO_E_FORMAT, rows[i][2], status);
+    }
+    for (size_t k = 0; k < 4; k++) symo_free(model.texts[k / 2][k % 2]);
+  }
+  model.num_texts = 0;
+  symo_optim_state_destroy(state);
+  symo_optim_destroy(optim);
+  symo_optim_spec_destroy(made);
+  symo_free(theta);
+  train_model_destroy(&model);
   symo_context_destroy(context);
   cr_no_leaks();
 }
