@@ -7,53 +7,53 @@
 extern "C" {
 #endif
 
-/* One element g of the group of a layout, G = product of the groups of its spaces. */
+/* One element g of the group of a layout, which is the product of the groups of its spaces. */
 typedef struct symo_element symo_element;
 
-/* The neutral element.  Freezes the layout, which must outlive the element.  SYMO_E_SIZE where an
- * element cannot be held (an orthogonal group on a dimension above 46340, say). */
+/* Makes the neutral element.  Freezes the layout, which the element keeps alive.  SYMO_E_SIZE if an
+ * element is too large to be held, as for an orthogonal group on a dimension above 46340. */
 symo_status symo_element_create(symo_layout *layout, symo_element **out);
 void symo_element_destroy(symo_element *element); /* NULL is accepted */
 
-/* Draws g uniformly (Haar measure), independently for every space, in the order of the spaces.
- * SYMO_E_MEMORY; SYMO_E_UNSUPPORTED with the name of the space if its group cannot (one of the
- * caller's code without `sample`). */
+/* Draws g uniformly (Haar measure), independently for each space, in the order of the spaces.
+ * SYMO_E_UNSUPPORTED if the group of a space cannot be sampled (a group of the caller's code
+ * without `sample`); the detail names the space.  SYMO_E_MEMORY. */
 symo_status symo_element_sample(symo_element *element, symo_rng *rng);
 
-/* The same for one space alone; the parts of the other spaces are left as they are.
- * SYMO_E_ARGUMENT if there is no such space. */
+/* Draws the part of one space; the parts of the other spaces are unchanged.  SYMO_E_ARGUMENT if the
+ * index is out of range. */
 symo_status symo_element_sample_space(symo_element *element, size_t space, symo_rng *rng);
 
-/* Back to the neutral element.  NULL is accepted. */
+/* Sets g to the neutral element.  NULL is accepted. */
 void symo_element_reset(symo_element *element);
 
-/* The balanced frame of theta: the parts of the scaling spaces become the positive scales c for
- * which every unit of rho(c) theta has incoming and outgoing entries of equal norm, c = sqrt(|out| /
- * |in|); where tensors couple units, the scales of the least |rho(c) theta|.  Units without incoming
- * or without outgoing entries other than zero keep c = 1.  The parts of other spaces are left as
- * they are.
+/* Sets the parts of the scaling spaces to the scales c that balance theta; the parts of the other
+ * spaces are unchanged.  rho(c) theta is balanced if the incoming and the outgoing entries of every
+ * unit have the same norm; then c = sqrt(|out| / |in|) for each unit.  If a tensor couples units, c
+ * minimises |rho(c) theta|.  A unit whose incoming or outgoing entries are all zero keeps c = 1.
  *
  * theta and rho(d) theta, d > 0, have the same balanced point, so a step that is computed there is
- * equivariant:  theta by symo_element_act, the gradient by symo_element_act_dual, and the step back
- * by symo_element_act_inverse.
+ * equivariant.  Use symo_element_act for theta, symo_element_act_dual for the gradient, and
+ * symo_element_act_inverse to transform the step back.
  *
- * theta is of either type.  SYMO_E_NONFINITE;  SYMO_NO_CONVERGENCE after 1000 sweeps that did not
- * bring the relative change below 1e-12 (the element is then as it was).  O(parameters) for each
- * sweep and axis; one sweep and one to see that nothing moves where every tensor has at most one
- * axis with a scaling space. */
+ * theta has either dtype.  SYMO_E_NONFINITE if theta holds NaN or infinity.  SYMO_NO_CONVERGENCE if
+ * the relative change is still above 1e-12 after 1000 sweeps; the element is then unchanged.
+ * O(parameters) for each sweep and axis.  Two sweeps, of which the second only confirms, if every
+ * tensor has at most one axis with a scaling space. */
 symo_status symo_element_balance(symo_element *element, symo_const_vector theta);
 
-/* y = rho(g) x, or rho(g)^-1 x: g acts on every axis of every tensor.  x and y hold numbers of the
- * same type, either (else SYMO_E_DTYPE), and share no memory (else SYMO_E_ARGUMENT); NaN and
- * infinity are carried along.  Allocates a workspace of twice the size of the largest tensor of
- * order two and more, and d^2 numbers for an orthogonal group.
- * O(parameters), times the dimension for each axis under an orthogonal group. */
+/* y = rho(g) x and y = rho(g)^-1 x: g acts on every axis of every tensor.  x and y have the same
+ * dtype, float32 or float64 (otherwise SYMO_E_DTYPE), and share no memory (otherwise
+ * SYMO_E_ARGUMENT).  NaN and infinity in x are allowed and appear in y.  O(parameters), and a
+ * factor of d for each axis with an orthogonal group on R^d.  Allocates twice the size of the
+ * largest tensor of order two or more, and d^2 numbers for an orthogonal group. */
 symo_status symo_element_act(const symo_element *element, symo_const_vector x, symo_vector y);
 symo_status symo_element_act_inverse(const symo_element *element, symo_const_vector x,
                                      symo_vector y);
 
-/* y = rho(g)^-T x: how gradients move when parameters move by rho(g); and the step back, rho(g)^T x.
- * Orthogonal groups: the same as act and act_inverse. */
+/* The dual action y = rho(g)^-T x, by which gradients transform when parameters transform by
+ * rho(g), and its inverse y = rho(g)^T x.  For orthogonal groups these are symo_element_act and
+ * symo_element_act_inverse.  Everything else is as above. */
 symo_status symo_element_act_dual(const symo_element *element, symo_const_vector x, symo_vector y);
 symo_status symo_element_act_dual_inverse(const symo_element *element, symo_const_vector x,
                                           symo_vector y);

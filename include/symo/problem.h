@@ -7,19 +7,20 @@
 extern "C" {
 #endif
 
-/* A model brought by the caller: a loss of `size` parameters held in one flat vector (tensors in
- * layout order, each row-major) of number type `dtype`.  loss and gradient are required; a slot
- * that is NULL means that the model cannot, and what needs it is refused with that reason.
- * Functions return SYMO_OK or a status of their own choice, which is passed on, and get a detail
- * unless they left one in the context themselves; self is handed to each of them.
+/* A model of the caller: a loss as a function of `size` parameters.  The parameters are one flat
+ * vector of type `dtype`, with the tensors in layout order, each row-major.  loss and gradient are
+ * required.  A NULL slot means that the model does not have this function; operations that need it
+ * are refused with that reason.  Each function gets `self` and returns SYMO_OK or a status of its
+ * choice, which the library passes on.  If the function left no detail in the context, the library
+ * writes one.
  *
  *   loss      *loss = L(theta)
- *   gradient  grad = dL/dtheta, [size]; *loss as well unless loss is NULL
- *   hvp       HV = H(theta) V for k directions, V and HV [k, size] row-major, HV does not alias V
- *   ggn       the same with the Gauss-Newton matrix
- *   hessian   the upper triangle (columns j >= row i) of the whole Hessian, [size, size] row-major,
- *             always float64; what stands below is not looked at.  Optional, for models that can do
- *             better than hvp on unit vectors */
+ *   gradient  grad = dL/dtheta, [size]; also *loss, unless loss is NULL
+ *   hvp       HV = H(theta) V for k directions; V and HV: [k, size] row-major; HV does not alias V
+ *   ggn       the same with the Gauss-Newton matrix in place of H
+ *   hessian   the upper triangle (columns j >= row i) of H, [size, size] row-major, always float64;
+ *             the lower triangle is ignored.  For models that have a faster way than hvp on unit
+ *             vectors */
 typedef struct symo_problem {
   const char *name;
   size_t size;
@@ -32,15 +33,17 @@ typedef struct symo_problem {
   symo_status (*hessian)(void *self, const void *theta, double *hessian);
 } symo_problem;
 
-/* The exact Hessian of the problem at theta, dense, float64, [size, size] row-major, symmetric to
- * the last bit.  Through the problem's own `hessian` slot, else `hvp` on blocks of unit vectors.
- * SYMO_E_UNSUPPORTED if the problem has neither; SYMO_E_DTYPE if it has no dtype; SYMO_E_NONFINITE;
- * SYMO_E_ARGUMENT if `hessian` shares memory with theta.  On failure `hessian` may be partly
- * written.  context may be NULL. */
+/* The exact Hessian at theta, dense, float64, [size, size] row-major, exactly symmetric.  It is
+ * computed by the problem's `hessian` or, if that is NULL, by `hvp` on blocks of unit vectors.
+ * context may be NULL.  On failure `hessian` may be partly written.
+ *   SYMO_E_UNSUPPORTED  the problem has neither function
+ *   SYMO_E_DTYPE        the problem has no dtype
+ *   SYMO_E_ARGUMENT     `hessian` shares memory with theta
+ *   SYMO_E_NONFINITE    the matrix holds NaN or infinity */
 symo_status symo_problem_hessian(symo_context *context, const symo_problem *problem,
                                  const void *theta, double *hessian);
 
-/* The same for the Gauss-Newton matrix. */
+/* The same for the Gauss-Newton matrix, by `ggn`. */
 symo_status symo_problem_ggn(symo_context *context, const symo_problem *problem, const void *theta,
                              double *ggn);
 

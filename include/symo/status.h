@@ -5,23 +5,23 @@
 extern "C" {
 #endif
 
-/* What every fallible function returns.
- *   0          done
- *   positive   recoverable: the numbers at hand do not allow the operation; outputs are untouched
- *   negative   the caller, the input or the machine is at fault; outputs are untouched
- * Untouched are the results behind `out`; an array or a vector of the caller's may be partly
- * written when a computation fails midway (SYMO_E_NUMERIC, SYMO_NO_CONVERGENCE, SYMO_E_MEMORY).
- * The sentence that says what went wrong, and where, is kept by the context
- * (symo_context_detail).
+/* Every function that can fail returns a status.
+ *   0          success
+ *   positive   recoverable: the operation is not possible with these numbers
+ *   negative   the caller, the input or the machine is at fault
+ * On failure `*out` is unchanged.  A vector or an array of the caller may be partly written if a
+ * computation fails midway (SYMO_E_NUMERIC, SYMO_NO_CONVERGENCE, SYMO_E_MEMORY).  The context keeps
+ * a sentence that says what went wrong and where (symo_context_detail).
  *
- * Arguments are checked in every build, and before anything is written.  NULL where an object, an
- * array or a place for a result is wanted is SYMO_E_ARGUMENT; the detail names function and
- * argument, unless the NULL is the handle that would lead to a context.  NULL means a default for
- * specs alone, never for what a lookup gives.  Functions without a status give NULL, 0, NaN, false
- * or SYMO_NONE for NULL and for indices that there are not; the detail says which index.
+ * Arguments are checked in every build, before anything is written.  A NULL object, array or result
+ * pointer gives SYMO_E_ARGUMENT.  The detail names the function and the argument, unless the NULL
+ * is the handle through which the context would be found.  Only a NULL spec means a default; an
+ * object that may come from a lookup is refused if it is NULL.  Functions without a status return
+ * NULL, 0, NaN, false or SYMO_NONE for NULL and for an index out of range; the detail says which
+ * index.
  *
- * Memory that is written shares nothing with memory that is read: for vectors and matrices of the
- * caller's that is checked (SYMO_E_ARGUMENT, nothing written). */
+ * Outputs must not share memory with inputs.  This is checked for vectors and matrices of the
+ * caller (SYMO_E_ARGUMENT, nothing is written). */
 #define SYMO_STATUS_LIST(X)                                                                        \
   X(SYMO_OK, 0, "success")                                                                         \
   X(SYMO_SINGULAR, 1, "the matrix is singular")                                                    \
@@ -45,7 +45,7 @@ typedef enum symo_status {
 #undef SYMO_STATUS_ENUM
 } symo_status;
 
-/* The fixed text of a status; never NULL, also for a value that is none of ours. */
+/* The fixed text of a status.  Never NULL, even for a value outside the enumeration. */
 const char *symo_strerror(symo_status status);
 
 /* The name of a status as written in the source ("SYMO_E_SHAPE"); never NULL. */

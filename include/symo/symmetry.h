@@ -7,95 +7,106 @@
 extern "C" {
 #endif
 
-/* Is the group of a layout a symmetry of a loss?  Measured, at the caller's theta: elements g of the
- * group are drawn, space by space with all other spaces at rest, and at last of all spaces together,
- * and what the symmetry predicts is set against what is:
+/* Measures whether the group of a layout is a symmetry of a loss L.  Random elements g of the group
+ * are drawn for each space by itself, and at last for all spaces together.  For each element the
+ * prediction of the symmetry is compared with the true value.  Two relative errors are computed,
+ * which we call the defects (rho stands for rho(g)):
  *
  *   loss       |L(rho theta) - L(theta)| / |L(theta)|
  *   gradient   ||grad L(rho theta) - p|| / ||p_moved||,  p = rho^-T grad L(theta)
  *
- * where p_moved is the part of p in the tensors that the group acts on, those with an axis on the
- * space: a wrong group on hidden units is not excused by a large gradient of the output's bias.  For
- * each tensor t by itself there is ||(grad L(rho theta) - p)_t|| / ||p_t||, which tells where a defect
- * lies.  (Parts below 1e-6 (f64) or 1e-2 (f32) of ||p|| are measured against that much of ||p||: what
- * is less may be rounding.)
+ * Here p_moved is the part of p in the tensors that the group acts on, that is, those with an axis
+ * on the space.  A large gradient of other tensors therefore cannot hide the defect of a wrong
+ * group.  For each tensor t there is also ||(grad L(rho theta) - p)_t|| / ||p_t||, which shows
+ * where a defect comes from.  A norm ||p_moved|| or ||p_t|| that is below 1e-6 (f64) or 1e-2 (f32)
+ * of ||p|| is replaced by that bound, as smaller parts may be rounding errors.
  *
- * Near a stationary point, or a perfect fit, there is nothing to divide by.  So gradient and loss are
- * also had at theta + 0.1 r z, z normal, r the root mean square of the tensor; where L(theta) or
- * ||grad L(theta)|| is less than 1e-3 of what it is there, the latter is divided by instead.
+ * Near a stationary point or a perfect fit the denominators vanish.  So loss and gradient are also
+ * computed at a point nearby, theta + 0.1 r z, with z normal and r the root mean square of each
+ * tensor.  If L(theta) or ||grad L(theta)|| is below 1e-3 of its value nearby, that value is the
+ * denominator.
  *
- * A defect is a property of loss, group and theta: an approximate symmetry has a smaller one at small
- * weights, and at special weights a wrong group may go unseen.  So a group that shows no defect at theta
- * is tried at random weights too, with the proportions of theta's tensors and a root mean square of at
- * least 0.3 and of at least 3, two elements each.  Where it shows one there, above sqrt(spec.exact), the
- * verdict is that theta cannot tell.  (Weights where the loss is not finite are left out, and defects that
- * rounding may have made: below 300 times what one last digit of the parameters does.) */
+ * The defect depends on theta.  It is smaller at small weights if the symmetry is approximate, and
+ * at special weights even a wrong group may have none.  So a group without a defect at theta is
+ * also tried at random weights, with two elements each: tensors have the proportions of those of
+ * theta, and a root mean square of at least 0.3, and then of at least 3.  If there is a defect
+ * above sqrt(spec.exact) at such weights, the verdict is that theta cannot tell.  Weights with a
+ * loss that is not finite are skipped, and so are defects that may be rounding errors: those below
+ * 300 times the effect of a change of theta in its last digit. */
 typedef enum symo_symmetry_verdict {
-  SYMO_SYMMETRY_EXACT,       /* no defect above the rounding level: spec.exact */
-  SYMO_SYMMETRY_APPROXIMATE, /* none above spec.approximate */
-  SYMO_SYMMETRY_UNCERTAIN,   /* none above spec.exact at theta, but one elsewhere */
-  SYMO_SYMMETRY_WRONG
+  SYMO_SYMMETRY_EXACT,       /* all defects are at most spec.exact */
+  SYMO_SYMMETRY_APPROXIMATE, /* all defects are at most spec.approximate */
+  SYMO_SYMMETRY_UNCERTAIN,   /* at most spec.exact at theta, but larger at other weights */
+  SYMO_SYMMETRY_WRONG        /* some defect is above spec.approximate */
 } symo_symmetry_verdict;
 
 /* "exact", "approximate", "cannot tell", "wrong". */
 const char *symo_symmetry_verdict_name(symo_symmetry_verdict verdict);
 
 typedef struct symo_symmetry_spec {
-  size_t samples;     /* elements drawn for each row of the report, neutral ones not counted; 8 */
-  double exact;       /* bound of an exact symmetry; 0, the default: 1e-9 for f64, 1e-4 for f32 */
-  double approximate; /* bound of an approximate one; default 0.3 (cosine of predicted and true
-                         gradient above 0.95) */
+  size_t samples; /* elements other than the neutral one, for each row of the report; default 8 */
+  double exact;   /* bound for an exact symmetry; 0, the default, means 1e-9 (f64) or 1e-4 (f32) */
+  /* Bound for an approximate symmetry.  Default 0.3: the cosine of the angle between the predicted
+   * and the true gradient is then above 0.95. */
+  double approximate;
 } symo_symmetry_spec;
 
 symo_symmetry_spec symo_symmetry_spec_default(void);
 
 enum { SYMO_SYMMETRY_MAX_SAMPLES = 1000000 };
 
-/* The space of the row for all spaces together. */
+/* symo_symmetry_row.space of the row for all spaces together. */
 #define SYMO_SYMMETRY_JOINT ((size_t)-1)
 
-/* What elements of one space, or of all, have shown: the largest defects over the sample. */
+/* The largest defects over the sample, for one space or for all spaces together. */
 typedef struct symo_symmetry_row {
-  size_t space; /* of the layout, or SYMO_SYMMETRY_JOINT */
+  size_t space; /* index in the layout, or SYMO_SYMMETRY_JOINT */
   symo_symmetry_verdict verdict;
-  size_t elements; /* drawn: spec.samples, or 0 if all are neutral (one unit, no tensor): exact */
-  double loss, gradient; /* defects as above; infinity where a number overflows */
-  double defect;         /* the larger of the two: what the verdict is about */
-  double elsewhere; /* of rows without a defect at theta: that at the smallest of the other weights
-                       which show one, or the largest; else 0 */
+  /* Number of elements: spec.samples, or 0 if only the neutral element acts (a space of dimension
+   * one, or on no tensor); the verdict is then exact. */
+  size_t elements;
+  double loss, gradient; /* the largest defects; infinity if a number overflows */
+  double defect;         /* the larger of the two; it decides the verdict */
+  /* If there is no defect at theta: the defect at the smallest of the other weights that have one,
+   * or the largest defect if none of them has.  Otherwise 0. */
+  double elsewhere;
   double elsewhere_size; /* the root mean square of those weights */
-  const double *tensors; /* [num_tensors]: the largest defect of each by itself */
-  size_t tensor;         /* with the largest share in the largest defect of the gradient */
+  const double *tensors; /* [num_tensors]: the largest defect of each tensor */
+  size_t tensor; /* the tensor with the largest contribution to the largest gradient defect */
 } symo_symmetry_row;
 
 typedef struct symo_symmetry_report {
-  symo_symmetry_verdict verdict; /* the worst of the rows; exact if there are none */
-  size_t num_rows; /* spaces with another group than the identity in layout order, then all of them
-                      together; 0 if there are no such spaces */
+  symo_symmetry_verdict verdict; /* the worst of the rows; exact if there are no rows */
+  /* One row for each space whose group is not the identity, in layout order, and one for all of
+   * them together.  0 if there is no such space. */
+  size_t num_rows;
   const symo_symmetry_row *rows;
   size_t num_tensors;
-  double loss, gradient; /* L(theta), ||grad L(theta)||; NaN if num_rows is 0 */
-  bool loss_nearby;      /* divided by the loss near theta, that at theta being next to nothing */
-  bool gradient_nearby;  /* the same for the gradient: theta is close to a stationary point */
-  double exact, approximate; /* the bounds used */
+  double loss, gradient;     /* L(theta), ||grad L(theta)||; NaN if num_rows is 0 */
+  bool loss_nearby;          /* the denominator was the loss nearby: that at theta is about zero */
+  bool gradient_nearby;      /* the same for the gradient: theta is almost a stationary point */
+  double exact, approximate; /* the bounds that were used */
 } symo_symmetry_report;
 
-/* theta: [problem->size] of the problem's dtype.  spec NULL: the default.  The layout is frozen, as
- * by a plan, and its context keeps the detail of a failure; its dtype does not matter.  *out is one
- * block of the caller's, for symo_symmetry_destroy.  Only the gradient slot of the problem is called.
+/* Measures the symmetry at theta, [problem->size] numbers of the problem's dtype.  spec NULL: the
+ * default.  Freezes the layout, whose dtype does not matter; its context keeps the detail of a
+ * failure.  *out is one block of memory, which the caller frees with symo_symmetry_destroy.  Of the
+ * problem, only `gradient` is called.
  *
  *   SYMO_E_UNSUPPORTED  the problem has no gradient
  *   SYMO_E_SHAPE        problem->size is not the number of parameters of the layout
  *   SYMO_E_DTYPE        the problem has no dtype
- *   SYMO_E_ARGUMENT     samples 0 or above SYMO_SYMMETRY_MAX_SAMPLES; bounds that are no bounds
- *   SYMO_E_NONFINITE    theta, or loss or gradient at theta or at rho theta, holds NaN or infinity:
- *                       the detail names the tensor, and for rho theta the space
- *   SYMO_E_NUMERIC      nothing can be measured: the gradient is zero at theta and near it, or the
- *                       group moves parameters but not these (theta is zero, say)
- *   what the problem's functions return
+ *   SYMO_E_ARGUMENT     samples is 0 or above SYMO_SYMMETRY_MAX_SAMPLES; a bound is negative or not
+ *                       finite
+ *   SYMO_E_NONFINITE    theta, or the loss or the gradient at theta or at rho theta, holds NaN or
+ *                       infinity; the detail names the tensor and, for rho theta, the space
+ *   SYMO_E_NUMERIC      nothing can be measured: the gradient is zero at theta and nearby, or the
+ *                       group leaves this theta fixed, as it does if theta is zero
+ *   Any status that the problem's functions return.
  *
- * Cost, for s spaces with a group: (s + 1) samples + 2 gradients, and the action of as many elements
- * on two vectors; 6 gradients more for each row without a defect, and 2 in all.  Memory: six vectors and one element. */
+ * Cost, for s spaces with a group: (s + 1) samples + 2 gradients, and the action of as many
+ * elements on two vectors.  Rows without a defect need 6 more gradients each, and 2 more for all of
+ * them together.  Memory: six vectors and one element. */
 symo_status symo_symmetry_measure(const symo_problem *problem, symo_layout *layout,
                                   const void *theta, symo_rng *rng, const symo_symmetry_spec *spec,
                                   symo_symmetry_report **out);

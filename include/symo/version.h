@@ -10,10 +10,10 @@
 extern "C" {
 #endif
 
-/* The version of the library that runs, to be compared with SYMO_VERSION_STRING of the headers. */
+/* The version of the library that is loaded; compare it with SYMO_VERSION_STRING of the headers. */
 const char *symo_version(void);
 
-/* One line on the build: compiler, BLAS and its configuration. */
+/* One line about the build: compiler, BLAS and the configuration of BLAS. */
 const char *symo_build_info(void);
 
 #ifdef __cplusplus
