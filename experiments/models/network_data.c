@@ -2,6 +2,7 @@
 #include "experiments/models/network_data.h"
 #include "experiments/models/network_weights.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,7 +11,8 @@
 #include "core/text.h"
 #include "experiments/data/data.h"
 #include "experiments/data/frame.h"
-#include "net/train.h"
+
+#include <symo/optim.h>
 
 enum { HIDDEN = 32 };
 
@@ -137,26 +139,51 @@ void network_data_note(cli *c, const network_point *s) {
 
 /* ---- training ---- */
 
-typedef struct watcher {
-  cli *c;
-  const network_point *setup;
-} watcher;
+static symo_status open_adam(symo_context *context, const network_point *s,
+                             symo_optim_state **out) {
+  symo_method method;
+  symo_rule rules[4];
+  symo_optim *optim = NULL;
+  symo_optim_spec spec = symo_optim_spec_default();
+  symo_status status = SYMO_OK;
+  if (!(s->spec.train_lr > 0.0))
+    return symo_fail(context, SYMO_E_ARGUMENT, "training: lr %g (it must be above 0)",
+                     s->spec.train_lr);
+  SYMO_TRY(symo_method_preset(context, "adam", &method));
+  method.lr = s->spec.train_lr;
+  SYMO_TRY(symo_optim_preset_rules(context, &method, &spec.num_rules, rules));
+  spec.rules = rules;
+  spec.dtype = s->spec.net.dtype;
+  spec.nan = SYMO_NAN_STOP;
+  SYMO_TRY(symo_optim_create(s->layout, &spec, &optim));
+  SYMO_TRY(symo_optim_state_create(optim, out));
+fail:
+  symo_optim_destroy(optim);
+  return status;
+}
 
-static bool watch(void *user, size_t step, double loss) {
-  const watcher *w = user;
-  if (step % 20 == 0)
-    cli_progress(w->c, "seed %llu: step %zu of %zu, loss %.4g",
-                 (unsigned long long)w->setup->spec.seed, step, w->setup->spec.train_steps, loss);
-  return true;
+static symo_status train(cli *c, const network_point *s, symo_optim_state *state) {
+  const size_t steps = s->spec.train_steps;
+  for (size_t step = 0; step < steps; step++) {
+    double loss = NAN;
+    symo_status status = symo_optim_problem_step(state, &s->problem, s->theta, &loss, NULL);
+    if (status == SYMO_E_NONFINITE || status == SYMO_E_NUMERIC)
+      return symo_fail(cli_context(c), SYMO_E_NUMERIC,
+                       "training: the loss is not finite at step %zu (lower the learning rate)",
+                       step);
+    if (status != SYMO_OK) return status;
+    if (step % 20 == 0)
+      cli_progress(c, "seed %llu: step %zu of %zu, loss %.4g", (unsigned long long)s->spec.seed,
+                   step, steps, loss);
+  }
+  return SYMO_OK;
 }
 
 int network_point_train(cli *c, network_point *s) {
   if (s->spec.train_steps == 0) return CLI_DONE;
-  symo_train_spec spec = symo_train_spec_default();
-  spec.steps = s->spec.train_steps;
-  spec.lr = s->spec.train_lr;
-  watcher w = {c, s};
-  symo_status status =
-      symo_net_train(s->net, &spec, s->examples, s->x, s->y, s->theta, NULL, watch, &w);
+  symo_optim_state *state = NULL;
+  symo_status status = open_adam(cli_context(c), s, &state);
+  if (status == SYMO_OK) status = train(c, s, state);
+  symo_optim_state_destroy(state);
   return status == SYMO_OK ? CLI_DONE : cli_fail_status(c, status);
 }

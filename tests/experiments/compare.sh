@@ -371,6 +371,11 @@ grep -q 'no effect' err && fail "no effect? $(cat err)"
 grep -q 'two.csv: 2 examples of 1 input; targets: numbers, column 1; the first line holds names' err ||
   fail "two.csv: $(cat err)"
 refused 4 'nothing.csv' --data nothing.csv --no-plots --out v
+few="--data teacher --net 2-2-2-2-2-2-2-2-1 --act linear --dtype f32 --examples 5 --no-plots --out v"
+# shellcheck disable=SC2086 # words
+refused 3 'above 0' $few --train-steps 3 --train-lr 0
+# shellcheck disable=SC2086 # words
+refused 5 'not finite at step 1 (lower' $few --train-steps 90 --train-lr 1000
 deep=2$(printf -- '-2%.0s' {1..30})
 refused 5 'finite' --data "teacher:$deep" --net "$deep" --act linear --init-scale 1e6 --examples 5 --no-plots --out v
 printf x >file
