@@ -1,72 +1,93 @@
-/* What every row of the registries of solvers and of dampings must satisfy. */
+/* What every row of the registries of solvers and of dampings must satisfy.  Every call is watched
+ * as tests/support/solvers.h says: no allocation, nothing written behind its arrays, finite and
+ * symmetric answers or none. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/alloc.h"
 #include "optim/damping/damping.h"
 #include "optim/solver/solver.h"
+#include "tests/support/solvers.h"
 #include "tests/support/testing.h"
 
-enum { M = 6, N = M * M, GUARD = 64 };
+enum { POWERS = 4, SHAPES = 7, WIDE = 9, MOST = 160 * 96 };
 
-static const double powers[] = {-0.25, -0.5, -1};
-static const symo_dtype dtypes[] = {SYMO_F32, SYMO_F64};
+static const double powers[POWERS] = {-0.25, -0.3, -0.5, -1};
+static const symo_dtype dtypes[] = {SYMO_F64, SYMO_F32};
+/* Square, wide, tall, one row, one column, one number.  Roots have the order of the rows. */
+static const size_t shapes[SHAPES][2] = {{6, 6}, {2, 2}, {4, 9}, {9, 4}, {1, 7}, {7, 1}, {1, 1}};
 
-static char *guarded(size_t bytes) {
-  char *p = symo_malloc(bytes + GUARD);
-  cr_assert(p != NULL);
-  memset(p, 0x5a, bytes + GUARD);
-  return p;
+/* A matrix known by its singular values, of condition COND (polar), or its eigenvalues (root). */
+enum { COND = 4 };
+typedef struct input {
+  const symo_solver *s;
+  bool polar;
+  solver_options o;
+  size_t rows, cols;
+  int view; /* how polar's matrix is stored: dense, with a leading dimension, column-major */
+  char text[160];
+} input;
+
+static size_t size_of(const input *in) { return in->rows * (in->polar ? in->cols : in->rows); }
+static size_t order_of(const input *in) {
+  return in->polar && in->cols < in->rows ? in->cols : in->rows;
 }
 
-static void check_guard(const char *p, size_t bytes, const char *name) {
-  for (size_t i = 0; i < GUARD; i++) cr_assert(p[bytes + i] == 0x5a, "%s writes beyond", name);
+/* The matrix of these singular or eigenvalues; its vectors are always the same, random ones. */
+static void make(const input *in, const double *values, double *out) {
+  symo_context *context = symo_test_context();
+  symo_rng *rng = symo_test_rng(context, 5);
+  if (in->polar)
+    solvers_matrix(rng, in->rows, in->cols, values, out);
+  else
+    solvers_spd(rng, in->rows, values, out);
+  symo_rng_destroy(rng);
+  symo_context_destroy(context);
 }
 
-/* A symmetric matrix with eigenvalues between 1 and 6, times `scale`. */
-static void matrix(symo_dtype dtype, double scale, void *a) {
-  for (size_t i = 0; i < M; i++)
-    for (size_t j = 0; j < M; j++)
-      symo_put(dtype, a, i * M + j, scale * (i == j ? 3 : 1 / (1 + fabs((double)i - (double)j))));
+/* Singular values of 3 down to 3 / COND, or eigenvalues down to 3 / COND^2, and the matrix. */
+static void draw(const input *in, double *values, double *a) {
+  const double condition = in->polar ? COND : COND * COND;
+  solvers_log_spaced(order_of(in), condition, values);
+  for (size_t i = 0; i < order_of(in); i++) values[i] *= 3;
+  make(in, values, a);
 }
 
-/* Root or polar factor of the matrix times `scale`; the status. */
-static symo_status run(const symo_solver *s, bool polar, symo_dtype dtype, double power,
-                       double scale, void *out) {
-  const solver_options o = {dtype, 0, power, s->default_steps, 1e-7};
-  const size_t bytes = N * symo_dtype_size(dtype);
-  const size_t need = polar ? s->polar_work(dtype, M, M) : s->root_work(dtype, M);
-  char *in = guarded(bytes), *to = guarded(bytes), *work = guarded(need);
+static symo_status run(const input *in, const double *a, double *out) {
   solver_report report = {0};
-  matrix(dtype, scale, in);
-  memcpy(to, out, bytes);
-  const size_t calls = symo_alloc_calls();
-  const symo_status status = polar ? s->polar(&o, symo_mat_dense(in, M, M), to, &report, work)
-                                   : s->root(&o, M, in, to, &report, work);
-  cr_assert(symo_alloc_calls() == calls, "%s allocates", s->name);
-  check_guard(in, bytes, s->name);
-  check_guard(to, bytes, s->name);
-  check_guard(work, need, s->name);
-  memcpy(out, to, bytes);
-  symo_free(in), symo_free(to), symo_free(work);
-  return status;
+  return in->polar ? solvers_polar(in->s, &in->o, in->rows, in->cols, in->view, a, out, &report)
+                   : solvers_root(in->s, &in->o, in->rows, a, out, &report);
 }
 
-static void for_each_case(void (*check)(const symo_solver *s, bool polar, symo_dtype dtype,
-                                        double power)) {
+static void must_run(const input *in, const double *a, double *out) {
+  const symo_status status = run(in, a, out);
+  cr_assert(status == SYMO_OK, "%s: %s", in->text, symo_status_name(status));
+}
+
+static void name_input(input *in) {
+  snprintf(in->text, sizeof in->text, "%s %s, %zu x %zu, view %d, power %g, eps %g, %s",
+           in->s->name, in->polar ? "polar" : "root", in->rows, in->polar ? in->cols : in->rows,
+           in->view, in->o.power, in->o.eps, symo_dtype_name(in->o.dtype));
+}
+
+/* Every row, slot, power that the row takes, type of numbers, shape and view, with eps. */
+static void for_each_case(double eps, void (*check)(const input *in)) {
   size_t cases = 0;
-  for (size_t i = 0; i < symo_solver_count(); i++)
-    for (int polar = 0; polar < 2; polar++)
-      for (size_t p = 0; p < 3; p++)
-        for (size_t d = 0; d < 2; d++) {
-          const symo_solver *s = symo_solver_at(i);
-          if ((polar ? s->polar == NULL : s->root == NULL) || s->refuse(powers[p]) != NULL)
-            continue;
-          check(s, polar, dtypes[d], powers[p]);
-          cases++;
-        }
-  cr_assert(cases >= symo_solver_count());
+  for (size_t i = 0; i < symo_solver_count() * 2 * POWERS * 2 * SHAPES * 3; i++) {
+    const symo_solver *s = symo_solver_at(i / (2 * POWERS * 2 * SHAPES * 3));
+    const size_t *shape = shapes[i / 3 % SHAPES];
+    input in = {.s = s, .view = (int)(i % 3), .rows = shape[0], .cols = shape[1]};
+    in.polar = i / (POWERS * 2 * SHAPES * 3) % 2 == 1;
+    in.o = (solver_options){dtypes[i / (SHAPES * 3) % 2], eps,
+                            powers[i / (2 * SHAPES * 3) % POWERS], s->default_steps, 1e-15};
+    if (in.polar ? s->polar == NULL : s->root == NULL || in.view > 0) continue;
+    if (s->refuse(in.o.power) != NULL) continue;
+    name_input(&in);
+    check(&in);
+    cases++;
+  }
+  cr_assert(cases >= symo_solver_count() * 2 * SHAPES);
   cr_no_leaks();
 }
 
@@ -75,6 +96,7 @@ Test(solver_kit, rows_are_named_and_whole) {
     const symo_solver *s = symo_solver_at(i);
     cr_assert(s->name != NULL && s->summary != NULL && s->summary[0] != '\0');
     cr_assert(symo_solver_find(s->name) == s, "%s is found by its name", s->name);
+    for (size_t j = 0; j < i; j++) cr_assert_str_neq(s->name, symo_solver_at(j)->name);
     cr_assert(s->refuse != NULL && (s->root != NULL || s->polar != NULL), "%s", s->name);
     cr_assert((s->root != NULL) == (s->root_work != NULL && s->root_flops != NULL), "%s", s->name);
     cr_assert((s->polar != NULL) == (s->polar_work != NULL && s->polar_flops != NULL), "%s",
@@ -89,52 +111,125 @@ Test(solver_kit, rows_are_named_and_whole) {
   }
 }
 
-static void check_zero(const symo_solver *s, bool polar, symo_dtype dtype, double power) {
-  double out[N] = {0};
-  memset(out, 0x3f, sizeof out);
-  const symo_status status = run(s, polar, dtype, power, 0, out);
-  cr_assert(status >= 0 && (status == SYMO_OK || !polar), "%s: %d", s->name, (int)status);
-  for (size_t i = 0; i < N && status == SYMO_OK; i++)
-    cr_assert(symo_get(dtype, out, i) == 0, "%s makes something of zero", s->name);
+/* ---- what is computed ---- */
+
+/* What a row makes of a singular value that holds `share` of the squares of all: 1, or the value of
+ * its polynomials, which two numbers in float64 show. */
+static double value_at(const input *in, double share) {
+  if (in->s->number == NULL) return 1;
+  if (share > 1 - 1e-12) return in->s->number(in->o.steps);
+  input two = *in;
+  two.polar = true, two.rows = two.cols = 2, two.view = 0, two.o.eps = 0, two.o.dtype = SYMO_F64;
+  const double a[] = {sqrt(share), 0, 0, sqrt(1 - share)};
+  double out[4];
+  must_run(&two, a, out);
+  return out[0] / pow(a[0], 1 + 2 * in->o.power);
 }
 
-Test(solver_kit, zero_gives_zero) { for_each_case(check_zero); }
-
-static void check_not_finite(const symo_solver *s, bool polar, symo_dtype dtype, double power) {
-  double out[N] = {0}, before[N] = {0};
-  const symo_status status = run(s, polar, dtype, power, (double)NAN, out);
-  cr_assert(status == SYMO_NO_CONVERGENCE, "%s: %d", s->name, (int)status);
-  cr_assert(polar || memcmp(out, before, sizeof out) == 0, "%s writes a root", s->name);
+/* A solver may go by the Gram matrix, so rounding is magnified by its condition, at most COND^2, or
+ * by how fast the polynomials of a row rise from zero. */
+static double condition_of(const input *in) {
+  const double least = 1e-6, condition = COND * COND;
+  if (in->s->number == NULL) return condition;
+  return fmax(condition, value_at(in, least * least) / least);
 }
 
-Test(solver_kit, what_is_not_finite_is_no_convergence) { for_each_case(check_not_finite); }
+/* Against eigenvectors known from how the case was made, in float64. */
+static void check_oracle(const input *in) {
+  const size_t n = order_of(in);
+  double values[WIDE], wanted_values[WIDE], a[WIDE * WIDE], out[WIDE * WIDE], wanted[WIDE * WIDE];
+  double sum = 0;
+  draw(in, values, a);
+  for (size_t i = 0; i < n; i++) sum += (in->polar ? values[i] * values[i] : values[i]) + in->o.eps;
+  for (size_t i = 0; i < n; i++) {
+    const double square = (in->polar ? values[i] * values[i] : values[i]) + in->o.eps;
+    wanted_values[i] = pow(square, in->o.power) * value_at(in, square / sum);
+    if (in->polar) wanted_values[i] *= values[i];
+  }
+  make(in, wanted_values, wanted);
+  must_run(in, a, out);
+  const double bound = symo_test_bound(in->o.dtype, in->rows + in->cols, condition_of(in));
+  const double error = symo_test_rel(out, wanted, size_of(in));
+  cr_assert(error <= bound, "%s: %g, bound %g", in->text, error, bound);
+}
 
-/* root(t C) = t^power root(C);  polar(t x) = t^(1 + 2 power) polar(x).  t is a power of two. */
-static void check_scale(const symo_solver *s, bool polar, symo_dtype dtype, double power) {
-  const double scales[] = {0x1p-100, 0x1p60};
-  double base[N] = {0}, again[N] = {0};
-  const symo_status status = run(s, polar, dtype, power, 1, base);
-  cr_assert(status == SYMO_OK, "%s: %d", s->name, (int)status);
-  cr_assert(run(s, polar, dtype, power, 1, again) == SYMO_OK);
-  cr_assert(memcmp(base, again, sizeof base) == 0, "%s: two runs differ", s->name);
-  for (size_t k = 0; k < 2; k++) {
-    double out[N] = {0}, error = 0, size = 0;
-    const double by = pow(scales[k], polar ? 1 + 2 * power : power);
-    if (dtype == SYMO_F32 && !(by < 1e38 && by > 1e-37)) continue;
-    cr_assert(run(s, polar, dtype, power, scales[k], out) == SYMO_OK, "%s", s->name);
-    for (size_t i = 0; i < N; i++) {
-      const double wanted = by * symo_get(dtype, base, i);
-      error += pow((symo_get(dtype, out, i) - wanted) / by, 2);
-      size += pow(wanted / by, 2);
-    }
-    /* Matrices are brought to size 1 by a power of two before anything is rounded. */
-    const double bound = 100 * M * symo_epsilon(dtype);
-    cr_assert(sqrt(error / size) <= bound, "%s, %s, power %g: %g", s->name, symo_dtype_name(dtype),
-              power, sqrt(error / size));
+Test(solver_kit, powers_are_those_of_eigenvalues) { for_each_case(0, check_oracle); }
+Test(solver_kit, eps_is_added_to_eigenvalues) { for_each_case(0.25, check_oracle); }
+
+static void check_zero(const input *in) {
+  double a[WIDE * WIDE] = {0}, out[WIDE * WIDE];
+  must_run(in, a, out);
+  cr_assert(symo_test_max(out, size_of(in)) == 0, "%s makes something of zero", in->text);
+}
+
+Test(solver_kit, zero_gives_zero) { for_each_case(0, check_zero); }
+
+static void check_not_finite(const input *in) {
+  const double bad[] = {(double)NAN, (double)INFINITY, -(double)INFINITY};
+  double values[WIDE], a[WIDE * WIDE], out[WIDE * WIDE];
+  for (size_t i = 0; i < 6; i++) {
+    draw(in, values, a);
+    a[i < 3 ? 0 : size_of(in) - 1] = bad[i % 3];
+    const symo_status status = run(in, a, out);
+    cr_assert(status == SYMO_NO_CONVERGENCE, "%s of %g: %s", in->text, bad[i % 3],
+              symo_status_name(status));
   }
 }
 
-Test(solver_kit, scales_as_powers_do) { for_each_case(check_scale); }
+Test(solver_kit, what_is_not_finite_is_no_convergence) { for_each_case(0, check_not_finite); }
+
+/* root(t C) = t^power root(C);  polar(t x) = t^(1 + 2 power) polar(x).  t is a power of two:
+ * matrices are brought to size 1 by another before anything is rounded, and only the power of t is
+ * rounded in the end. */
+static void check_scale(const input *in) {
+  const int exponents[] = {-100, 60};
+  double values[WIDE], a[WIDE * WIDE], base[WIDE * WIDE], again[WIDE * WIDE], out[WIDE * WIDE];
+  draw(in, values, a);
+  must_run(in, a, base);
+  must_run(in, a, again);
+  cr_assert(memcmp(base, again, size_of(in) * sizeof *base) == 0, "%s: two runs differ", in->text);
+  for (size_t k = 0; k < 2; k++) {
+    double scaled[WIDE * WIDE], wanted[WIDE * WIDE];
+    const double by = exp2(exponents[k] * (in->polar ? 1 + 2 * in->o.power : in->o.power));
+    if (in->o.dtype == SYMO_F32 && !(by < 1e36 && by > 1e-36)) continue;
+    for (size_t i = 0; i < size_of(in); i++) {
+      scaled[i] = ldexp(a[i], exponents[k]);
+      wanted[i] = by * base[i];
+    }
+    must_run(in, scaled, out);
+    const double error = symo_test_rel(out, wanted, size_of(in));
+    cr_assert(error <= symo_test_bound(in->o.dtype, 1, 1), "%s times 2^%d: %g", in->text,
+              exponents[k], error);
+  }
+}
+
+Test(solver_kit, scales_as_powers_do) { for_each_case(0, check_scale); }
+
+/* Large enough for BLAS to use its threads. */
+Test(solver_kit, threads_change_rounding_only) {
+  double *a = calloc(5 * MOST, sizeof *a), values[96];
+  double *one = a + MOST, *two = one + MOST, *again = two + MOST;
+  cr_assert(a != NULL);
+  for (size_t i = 0; i < 4 * symo_solver_count(); i++) {
+    input in = {.s = symo_solver_at(i / 4), .polar = i % 2 == 1, .rows = 96, .cols = 160};
+    in.o = (solver_options){dtypes[i / 2 % 2], 0, -0.5, in.s->default_steps, 1e-15};
+    if (in.s->refuse(in.o.power) != NULL) in.o.power = -1;
+    if (in.polar ? in.s->polar == NULL : in.s->root == NULL) continue;
+    name_input(&in);
+    draw(&in, values, a);
+    cr_assert(symo_set_threads(1) == SYMO_OK);
+    must_run(&in, a, one);
+    cr_assert(symo_set_threads(2) == SYMO_OK);
+    must_run(&in, a, two);
+    must_run(&in, a, again);
+    cr_assert(memcmp(two, again, size_of(&in) * sizeof *two) == 0, "%s: two runs differ", in.text);
+    const double error = symo_test_rel(two, one, size_of(&in));
+    cr_assert(error <= symo_test_bound(in.o.dtype, 160, condition_of(&in)), "%s: %g", in.text,
+              error);
+  }
+  free(a);
+  cr_no_leaks();
+}
 
 Test(damping_kit, rows_are_named_and_updates_are_finite) {
   const double ratios[] = {-1, 0, 0.1, 0.5, 0.9, 10, (double)NAN, (double)INFINITY};
