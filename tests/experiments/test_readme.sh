@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# What the README promises: files it links to are there, the C programs in it compile, link and run,
-# the blocks of shell commands run, the scripts and make targets it names exist.
+# What the README promises: files it links to are there; the C programs in it are examples, compile, link
+# and run; the blocks of shell commands run; figures are those of the outputs they come from; what there
+# is, is named; the scripts and make targets it names exist.
 # Environment: SOURCE, BUILD (with libsymo.a and symo), SYMO, CC, WORK (an empty directory).
 set -euo pipefail
 cd "$SOURCE"
+symo=${SYMO:-$BUILD/symo}
 [ -f README.md ] || { echo "no README.md"; exit 77; }
 
 bad=0
@@ -23,19 +25,51 @@ if [ "$(uname -s)" = Darwin ]; then
   libs=("-L$(brew --prefix openblas)/lib" -lgsl -lopenblas -ljansson -lm)
 fi
 
+# Every C block is an example word for word, and those that README links to are the others: each is
+# compiled as a user would, and run.
 awk -v out="$WORK" '
   /^```c$/ { n++; on = 1; next }
   /^```/ { on = 0 }
   on { print > (out "/block" n ".c") }' README.md
+shown=()
 for block in "$WORK"/block*.c; do
-  [ -e "$block" ] || continue
-  grep -q 'int main' "$block" || continue
-  if ! "$CC" "${flags[@]}" "$block" "$BUILD/libsymo.a" "${libs[@]}" -o "$WORK/program"; then
-    complain "$(basename "$block") does not compile"
-  elif ! (cd "$WORK" && ./program >program.out); then
-    complain "$(basename "$block") does not run"
-  fi
+  program=''
+  for example in experiments/examples/*.c; do
+    cmp -s "$block" "$example" && program=$example
+  done
+  [ -n "$program" ] || complain "$(basename "$block") is no program of experiments/examples"
+  shown+=("$program")
 done
+for program in step quickstart; do
+  case " ${shown[*]} " in
+  *" experiments/examples/$program.c "*) ;;
+  *) complain "does not show experiments/examples/$program.c" ;;
+  esac
+done
+while read -r program; do
+  name=$(basename "$program" .c)
+  if ! "$CC" "${flags[@]}" "$program" "$BUILD/libsymo.a" "${libs[@]}" -o "$WORK/$name"; then
+    complain "$program does not compile"
+  elif ! (cd "$WORK" && "./$name" >"$name.out"); then
+    complain "$program does not run"
+  fi
+done < <({ printf '%s\n' "${shown[@]}"; grep -o '(experiments/examples/[a-z_]*\.c)' README.md | tr -d '()'; } |
+  grep . | sort -u)
+
+# The losses it shows are those of train_by_hand.  Means of 50 steps: where they differ between machines,
+# it is by the rounding of exp and tanh in 300 steps, and 0.02 is less than what the methods differ by.
+sed -n '/^    up to   symo   adam$/,/^$/s/^    //p' README.md >"$WORK/losses"
+paste -d ' ' "$WORK/losses" "$WORK/train_by_hand.out" | awk '
+  NR == 1 { same = $1 " " $2 " " $3 " " $4 == $5 " " $6 " " $7 " " $8; next }
+  NF != 6 || $1 != $4 || ($2 - $5) ^ 2 > 4e-4 || ($3 - $6) ^ 2 > 4e-4 { same = 0 }
+  END { exit !(same && NR == 7) }' || complain "shows other losses than train_by_hand prints"
+
+# The group in JSON is read, and does what is said of it.
+sed -n '/^    {"spaces"/,/^$/p' README.md >"$WORK/ring.json"
+if ! "$symo" layout --layout "$WORK/ring.json" >"$WORK/ring.out" 2>&1 </dev/null ||
+  ! grep -q complex "$WORK/ring.out"; then
+  complain "the layout in JSON: $(tail -n 3 "$WORK/ring.out")"
+fi
 
 # The commands run in a small tree of sources, as if it were a fresh clone, with a text of other
 # characters where texts are looked for.
@@ -50,7 +84,7 @@ for block in "$WORK"/block*.sh; do
   rm -rf "$WORK/clone"
   mkdir "$WORK/clone" "$WORK/clone/build"
   cp -R .gitignore Makefile README.md core include "$WORK/clone"
-  ln -s "${SYMO:-$BUILD/symo}" "$WORK/clone/build/symo"
+  ln -s "$symo" "$WORK/clone/build/symo"
   if ! (cd "$WORK/clone" && SYMO_DATA="$WORK/other" bash -eu "$block") \
     >"$WORK/block.out" 2>&1 </dev/null; then
     complain "$(basename "$block") does not run: $(tail -n 3 "$WORK/block.out")"
@@ -70,6 +104,29 @@ for row in h-g shampoo kfac diagonal; do
   sed -n '/digits\/matrices.png/,/^## /p' README.md | grep -qF "$value" ||
     complain "the caption does not say $value, the cosine of $row"
 done
+
+# So are those of K-FAC: rows of an output over columns of steps, at step 10 and 100.
+cosines() { # COLUMN -> "K-FAC against h-g-bd"
+  awk -v column="$1" '/^cosine with \|H\(theta\)\|, over/ { on = 1 } /^relative/ { on = 0 }
+    on && $1 ~ /^[0-9]/ { for (i = 1; i <= NF; i++) if ($i == column) at = i + 1 }
+    on { value[$1] = $at } END { printf "(%.2f against %.2f)", value["kfac"], value["h-g-bd"] }' \
+    docs/results/training/output.txt
+}
+for steps in 10 100; do
+  sed -n '/^\*\*Where K-FAC/,/^$/p' README.md | grep -qF "$(cosines $steps)" ||
+    complain "does not say $(cosines $steps), the cosines of K-FAC and h-g-bd after $steps steps"
+done
+
+# The table of what there is names every group, estimate and preset that the command has.
+table=$(sed -n '/^## What there is/,/^## Licence/p' README.md)
+{ "$symo" groups | sed -n 's/^\([a-z-]*\): .*/\1/p'
+  "$symo" optimizers | sed -n '/^Presets/,/^$/s/^  \([a-z-]*\) .*/\1/p'
+  "$symo" estimate --help | sed -n 's/^ *Which estimate. One of: \(.*\)\. Required.*/\1/p' | tr ' ' '\n'
+} </dev/null >"$WORK/names"
+[ "$(wc -l <"$WORK/names")" -ge 30 ] || complain "the command names only $(wc -l <"$WORK/names") things"
+while read -r name; do
+  grep -qE "(^|[^a-z-])$name($|[^a-z-])" <<<"$table" || complain "\"What there is\" does not name $name"
+done <"$WORK/names"
 
 # Commands with files stand in those blocks; elsewhere they would need files that nobody has.
 grep -nE '^    symo .*(safetensors|L\.json)' README.md && complain "commands outside of the blocks that run"
