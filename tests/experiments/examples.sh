@@ -71,9 +71,9 @@ breaks() { # PROGRAM SED TEXT
 }
 breaks step 's/h: signed/hh: signed/' 'names space h'
 breaks step 's/symo lr/symmo lr/' 'did you mean "symo"?'
-breaks step 's/= 2 \* b\[i\]/= b[i] * (0.0 / 0.0)/; s/lr=0.02/& nan=stop/' NaN
+breaks step 's/= 2 \* b\[i\]/= b[i] * (0.0 \/ 0.0)/; s/lr=0.02/& nan=stop/' NaN
 breaks quickstart 's/h: signed/hh: signed/' 'names space h'
-breaks quickstart 's/{{\.1,/{{0.0 / 0.0,/' NaN
+breaks quickstart 's/{{\.1,/{{0.0 \/ 0.0,/' NaN
 breaks quickstart 's/1e-3/-1/' damping
 breaks train_by_hand 's/symo lr/symmo lr/' 'did you mean "symo"?'
 breaks train_by_hand 's/uniform(&seed) - 0.5/NAN/; s/symo lr=0.01/& nan=stop/' NaN
