@@ -72,7 +72,7 @@ symo_status symo_data_take(symo_context *context, symo_dataset *data) {
   return data->x != NULL && data->y != NULL ? SYMO_OK : symo_fail_memory(context, "data");
 }
 
-/* ---- shipped files ---- */
+/* ---- places ---- */
 
 /* The folder of the running program; false where the system does not say. */
 static bool program_folder(char *folder, size_t size) {
@@ -115,6 +115,16 @@ symo_status symo_data_find(symo_context *context, const char *name, size_t size,
                    "data: the shipped file '%s' is not found (set SYMO_DATA to the folder of it, "
                    "experiments/data/files in the source)",
                    name);
+}
+
+bool symo_data_find_user(const char *name, bool (*fits)(const char *path), size_t size,
+                         char *path) {
+  const char *const places[] = {getenv("SYMO_DATA"), "data", "."};
+  for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+    if (places[i] != NULL && exists(size, path, places[i], "", name) &&
+        (fits == NULL || fits(path)))
+      return true;
+  return false;
 }
 
 static symo_status load_digits(symo_context *context, const symo_data_options *options,

@@ -117,6 +117,11 @@ void symo_data_drop(symo_dataset *data);
 /* The path of a shipped file, looked for as experiments/data/files/README.md says.  SYMO_E_IO. */
 symo_status symo_data_find(symo_context *context, const char *name, size_t size, char *path);
 
+/* Data that a user brings, a file or a folder by its name: the first of these places that has it, and
+ * for which `fits`, where it is not NULL, says so of its path.  path [size]; false: no place has it. */
+#define SYMO_DATA_PLACES "$SYMO_DATA, ./data or ."
+bool symo_data_find_user(const char *name, bool (*fits)(const char *path), size_t size, char *path);
+
 /* The images of the part "train" or "t10k" of a folder, under one of their names; path [size].  false:
  * there are none. */
 bool symo_data_find_images(const char *folder, const char *part, size_t size, char *path);

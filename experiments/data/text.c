@@ -1,11 +1,13 @@
 /* Texts to train on. */
 #include "experiments/data/text.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "core/alloc.h"
 #include "core/error.h"
@@ -14,7 +16,7 @@
 #include "experiments/data/unicode.h"
 #include "io/file.h"
 
-enum { PATH = 4096 };
+enum { PATH = 4096, DEPTH = 32 };
 
 void gpt_text_drop(gpt_text *text) {
   symo_free(text->bytes);
@@ -83,70 +85,113 @@ static symo_status read_files(symo_context *context, size_t count, const char *c
   return status;
 }
 
-/* ---- the default ---- */
+/* ---- the texts of a folder ---- */
 
-static bool find_shakespeare(char path[PATH]) {
-  const char *const places[] = {getenv("SYMO_DATA"), "data", "../shared/data", "."};
-  for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-    if (places[i] == NULL) continue;
-    const int length = snprintf(path, PATH, "%s/tinyshakespeare.txt", places[i]);
-    if (length > 0 && length < PATH && access(path, R_OK) == 0) return true;
+typedef struct path_list {
+  symo_context *context;
+  char **path;
+  size_t count, room;
+} path_list;
+
+static void drop_paths(path_list *l) {
+  for (size_t i = 0; i < l->count; i++) symo_free(l->path[i]);
+  symo_free(l->path);
+}
+
+static symo_status add_path(path_list *l, const char *path) {
+  if (l->count == l->room) {
+    const size_t room = l->room > 0 ? 2 * l->room : 256;
+    char **larger = symo_calloc(room, sizeof *larger);
+    if (larger == NULL) return symo_fail_memory(l->context, path);
+    if (l->count > 0) memcpy(larger, l->path, l->count * sizeof *larger);
+    symo_free(l->path);
+    l->path = larger, l->room = room;
   }
+  char *copy = symo_strdup(path);
+  if (copy == NULL) return symo_fail_memory(l->context, path);
+  l->path[l->count++] = copy;
+  return SYMO_OK;
+}
+
+static bool is_text(const char *name) {
+  static const char *const endings[] = {".txt", ".md", ".c", ".h"};
+  const char *dot = strrchr(name, '.');
+  for (size_t i = 0; dot != NULL && i < sizeof endings / sizeof *endings; i++)
+    if (strcmp(dot, endings[i]) == 0) return true;
   return false;
 }
 
-/* Whether the folder holds our Makefile: its first line says so. */
-static bool is_our_tree(void) {
-  static const char ours[] = "# libsymo.";
-  char line[sizeof ours] = "";
-  FILE *file = fopen("Makefile", "r");
-  if (file == NULL) return false;
-  const bool read = fgets(line, sizeof line, file) != NULL;
-  fclose(file);
-  return read && strcmp(line, ours) == 0;
+static symo_status walk(path_list *l, const char *folder, int depth) {
+  char path[PATH];
+  struct stat info;
+  const struct dirent *entry;
+  symo_status status = SYMO_OK;
+  DIR *directory = opendir(folder);
+  if (directory == NULL)
+    return symo_fail(l->context, SYMO_E_IO, "%s: cannot be listed: %s (check the permissions)",
+                     folder, strerror(errno));
+  while (status == SYMO_OK && (entry = readdir(directory)) != NULL) {
+    const char *name = entry->d_name;
+    const int length = snprintf(path, PATH, "%s/%s", folder, name);
+    if (name[0] == '.' || length < 0 || length >= PATH || lstat(path, &info) != 0) continue;
+    if (S_ISDIR(info.st_mode) && depth < DEPTH && strcmp(name, "build") != 0)
+      status = walk(l, path, depth + 1);
+    else if (S_ISREG(info.st_mode) && is_text(name))
+      status = add_path(l, path);
+  }
+  closedir(directory);
+  return status;
 }
 
-static symo_status read_sources(symo_context *context, gpt_text *text) {
-  char **paths = NULL;
-  size_t count = 0;
-  symo_status status = gpt_source_paths(context, ".", &paths, &count);
-  if (status == SYMO_OK && count == 0)
-    status = symo_fail(context, SYMO_E_IO, "data: there are no sources here (give --data FILE)");
+static int by_path(const void *a, const void *b) {
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Its texts, in the order of their paths. */
+static symo_status add_folder(path_list *l, const char *folder) {
+  const size_t first = l->count;
+  symo_status status = walk(l, folder, 0);
+  if (status == SYMO_OK && l->count == first)
+    status = symo_fail(l->context, SYMO_E_IO,
+                       "%s: a folder without .txt, .md, .c or .h files (give a text)", folder);
+  if (status == SYMO_OK) qsort(l->path + first, l->count - first, sizeof *l->path, by_path);
+  return status;
+}
+
+/* ---- what is asked for ---- */
+
+static symo_status read_all(symo_context *context, size_t count, const char *const *given,
+                            symo_data_kept *kept, gpt_text *text) {
+  char more[32] = "", files[32] = "";
+  path_list l = {.context = context};
+  symo_status status = SYMO_OK;
+  for (size_t i = 0; i < count && status == SYMO_OK; i++)
+    status = symo_data_is_directory(given[i]) ? add_folder(&l, given[i]) : add_path(&l, given[i]);
   if (status == SYMO_OK)
-    status = read_files(context, count, (const char *const *)paths, NULL, text);
-  snprintf(text->what, sizeof text->what,
-           "the sources here (%zu %s, %zu %s): no --data, and no tinyshakespeare.txt in "
-           "$SYMO_DATA, data, ../shared/data or here",
-           count, symo_plural(count, "file", "files"), text->length,
-           symo_plural(text->length, "byte", "bytes"));
-  for (size_t i = 0; i < count; i++) symo_free(paths[i]);
-  symo_free(paths);
+    status = read_files(context, l.count, (const char *const *)l.path, kept, text);
+  if (count > 1) snprintf(more, sizeof more, " and %zu more", count - 1);
+  if (l.count > count) snprintf(files, sizeof files, "%zu files, ", l.count);
+  snprintf(text->what, sizeof text->what, "%.400s%s (%s%zu %s)", given[0], more, files,
+           text->length, symo_plural(text->length, "byte", "bytes"));
+  drop_paths(&l);
   return status;
 }
 
 symo_status gpt_text_read(symo_context *context, size_t count, const char *const *files,
                           symo_data_kept *kept, gpt_text *out) {
+  static const char name[] = "tinyshakespeare.txt";
   gpt_text text = {0};
   char path[PATH];
   const char *const found[] = {path};
-  symo_status status = SYMO_OK;
-  if (count == 0 && find_shakespeare(path)) count = 1, files = found;
-  if (count > 0) {
-    status = read_files(context, count, files, kept, &text);
-    if (count == 1)
-      snprintf(text.what, sizeof text.what, "%.400s (%zu %s)", files[0], text.length,
-               symo_plural(text.length, "byte", "bytes"));
-    else
-      snprintf(text.what, sizeof text.what, "%.400s and %zu more (%zu %s)", files[0], count - 1,
-               text.length, symo_plural(text.length, "byte", "bytes"));
-  } else if (is_our_tree()) {
-    status = read_sources(context, &text);
-  } else {
-    status = symo_fail(context, SYMO_E_IO,
-                       "data: there is no text: no tinyshakespeare.txt in $SYMO_DATA, data, "
-                       "../shared/data or here, and this is not the source folder of libsymo (give "
-                       "--data FILE)");
+  if (count == 0) {
+    if (!symo_data_find_user(name, NULL, sizeof path, path))
+      return symo_fail(context, SYMO_E_IO,
+                       "data: there is no %s in " SYMO_DATA_PLACES
+                       " (give a text, or a folder of texts: --data FILE|DIR)",
+                       name);
+    count = 1, files = found;
   }
+  symo_status status = read_all(context, count, files, kept, &text);
   if (status == SYMO_OK)
     *out = text;
   else

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/alloc.h"
 #include "core/error.h"
@@ -12,39 +11,27 @@
 #include "experiments/data/reader.h"
 #include "experiments/models/network_weights.h"
 
-static bool is_folder(char path[TRAIN_TEXT], const char *folder, const char *name) {
-  const int length = snprintf(path, TRAIN_TEXT, "%s/%s", folder, name);
-  return length > 0 && length < TRAIN_TEXT && access(path, R_OK) == 0;
-}
-
 static bool has_images(const char *folder) {
   char path[TRAIN_TEXT];
   return symo_data_find_images(folder, "train", sizeof path, path);
-}
-
-/* The folder of a set that is known by its name. */
-static bool find_set(const char *name, char folder[TRAIN_TEXT]) {
-  const char *const places[] = {getenv("SYMO_DATA"), "data", "."};
-  for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-    if (places[i] != NULL && is_folder(folder, places[i], name) && has_images(folder)) return true;
-  return false;
 }
 
 static symo_status find_data(symo_context *context, const char *data, char name[TRAIN_TEXT]) {
   if (strchr(data, '\n') != NULL)
     return symo_fail(context, SYMO_E_ARGUMENT, "data: more than one (several are for texts)");
   if (data[0] == '\0') {
-    if (!find_set("mnist", name)) snprintf(name, TRAIN_TEXT, "digits");
+    if (!symo_data_find_user("mnist", has_images, TRAIN_TEXT, name))
+      snprintf(name, TRAIN_TEXT, "digits");
   } else if (strcmp(data, "mnist") != 0 && strcmp(data, "fashion-mnist") != 0) {
     if (strlen(data) >= TRAIN_TEXT)
       return symo_fail(context, SYMO_E_ARGUMENT, "data: longer than %d characters (shorten it)",
                        TRAIN_TEXT - 1);
     memcpy(name, data, strlen(data) + 1);
-  } else if (!find_set(data, name)) {
+  } else if (!symo_data_find_user(data, has_images, TRAIN_TEXT, name)) {
     return symo_fail(
         context, SYMO_E_IO,
-        "data: there is no folder %s with train-images-idx3-ubyte (.gz) in $SYMO_DATA, "
-        "data or here (give its path; digits is always there)",
+        "data: there is no folder %s with train-images-idx3-ubyte (.gz) in " SYMO_DATA_PLACES
+        " (give its path: --data DIR; digits is always there)",
         data);
   }
   return SYMO_OK;

@@ -25,8 +25,7 @@ symo_status train_bytes(symo_context *context, const train_spec *spec, const sym
 symo_status train_net_spec(symo_context *context, const train_spec *spec, symo_net_spec *net);
 
 /* Examples to train on and examples held back.  spec->data "": MNIST where it is found, else the
- * shipped digits.  "mnist" and "fashion-mnist" are folders looked for in $SYMO_DATA, `data` and the
- * working directory.  A folder in idx format brings its own test images; from anything else a fifth
+ * shipped digits.  "mnist" and "fashion-mnist" are folders that symo_data_find_user finds.  A folder in idx format brings its own test images; from anything else a fifth
  * is held back.  `labelled`: the targets are classes, those of spec->kept if it is given.  out: `data` and
  * `remark` say what was taken, `checksum` of which numbers; frame: the classes, and the scales that the inputs were put on. */
 symo_status train_load_images(symo_context *context, const train_spec *spec, bool labelled,

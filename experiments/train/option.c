@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "experiments/data/data.h"
 #include "experiments/inputs/data.h"
 
 static const train_option general[] = {
@@ -32,10 +33,12 @@ static const train_option general[] = {
      .properties = TRAIN_IS_FILE,
      .group = TRAIN_GROUP_DATA,
      TRAIN_FIELD(data),
-     .help = "mnist, fashion-mnist (folders in $SYMO_DATA, data or here), a folder or file in idx "
-             "format, digits, a CSV file; default: mnist where it is found, else digits.  gpt: a "
-             "text, several one behind the other; default: tinyshakespeare.txt where it is found, "
-             "else the sources of libsymo; without a byte order mark, CR LF and CR as LF"},
+     .help =
+         "mnist, fashion-mnist (folders in " SYMO_DATA_PLACES
+         "), a folder or file in idx format, digits, a CSV file; default: mnist where it is found, "
+         "else digits.  gpt: a text, several one behind the other, or a folder, for its .txt, .md, "
+         ".c and .h files; default: tinyshakespeare.txt in " SYMO_DATA_PLACES
+         "; without a byte order mark, CR LF and CR as LF"},
     {.key = "label",
      .arg = "COLUMN",
      .kind = TRAIN_STRING,

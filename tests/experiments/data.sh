@@ -154,6 +154,7 @@ fails 3 'label 9 of image 9' eval --checkpoint im9/checkpoint.safetensors --data
 works compare --data dotted --net 4-10 --no-plots --out v
 mkdir named && mv dotted named/fashion-mnist
 SYMO_DATA=named works train classifier --data fashion-mnist --steps 1 --out fm
+fails 4 'in $SYMO_DATA, ./data or .' train classifier --data fashion-mnist
 
 # ---- first lines ----
 sed '1s/^[^,]*/?/' train.csv >missing.csv

@@ -205,6 +205,22 @@ fails 2 "--memory" train gpt --memory lots
 # shellcheck disable=SC2086
 fails 3 "may be taken" train gpt $net --memory 10kB
 fails 4 "nothing.txt" train gpt --data nothing.txt
+# Without --data one file is looked for; that these are sources says nothing.
+printf '# libsymo.\n' >Makefile
+unset SYMO_DATA
+fails 4 "there is no tinyshakespeare.txt in" train gpt --plan
+fails 4 "(give a text, or a folder of texts: --data FILE|DIR)" train gpt --plan
+mkdir texts data
+cp text.txt texts/a.txt && cp text.txt data/tinyshakespeare.txt
+sizes=${net#--data text.txt}
+# shellcheck disable=SC2086
+works train gpt $sizes --data texts --max-iters 1 --out of-folder
+# shellcheck disable=SC2086
+works train gpt $sizes --max-iters 1 --out of-default
+for run_of in folder default; do grep '_loss"' of-$run_of/summary.json >$run_of.loss; done
+[ -s folder.loss ] || fail "no loss"
+cmp -s folder.loss default.loss || fail "a folder is not its text"
+rm -r data texts Makefile
 fails 3 "other file" train gpt --data text.txt --vocab text.txt
 printf 'Zebra' >strange.txt
 cat text.txt strange.txt >strangest.txt

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "experiments/data/text.h"
@@ -231,30 +232,69 @@ Test(gpt_text, marks_and_line_ends) {
   cr_no_leaks();
 }
 
+/* Nothing is given: the one file, in $SYMO_DATA, ./data or here, and nothing else. */
 Test(gpt_text, the_default) {
   symo_context *context = symo_test_context();
   gpt_text text = {0};
-  char file[512];
   cr_assert_eq(chdir(symo_test_dir()), 0);
+  cr_assert_eq(mkdir("data", 0777), 0);
+  cr_assert_eq(mkdir("named", 0777), 0);
   unsetenv("SYMO_DATA");
-  cr_fails(context, SYMO_E_IO, "there is no text", gpt_text_read(context, 0, NULL, NULL, &text));
-  symo_test_write("Makefile", "# another\n", 10);
-  cr_fails(context, SYMO_E_IO, "there is no text", gpt_text_read(context, 0, NULL, NULL, &text));
   symo_test_write("Makefile", "# libsymo.  Words.\n", 19);
-  symo_test_write("b.c", "bee\n", 4);
   symo_test_write("a.md", "ay\n", 3);
-  symo_test_write(".c", "hidden", 6);
-  symo_test_write("notes.txt", "no", 2);
-  cr_ok(context, gpt_text_read(context, 0, NULL, NULL, &text));
-  cr_assert_str_eq(text.bytes, "ay\nbee\n");
-  cr_assert(strstr(text.what, "the sources here (2 files, 7 bytes)") != NULL, "%s", text.what);
+  cr_fails(context, SYMO_E_IO,
+           "there is no tinyshakespeare.txt in $SYMO_DATA, ./data or . (give a text",
+           gpt_text_read(context, 0, NULL, NULL, &text));
+  setenv("SYMO_DATA", "named", 1);
+  static const char *const places[] = {"./tinyshakespeare.txt", "data/tinyshakespeare.txt",
+                                       "named/tinyshakespeare.txt"};
+  for (size_t i = 0; i < sizeof places / sizeof *places; i++) { /* later ones come first */
+    symo_test_write(places[i], places[i], strlen(places[i]));
+    cr_ok(context, gpt_text_read(context, 0, NULL, NULL, &text));
+    cr_assert_str_eq(text.bytes, places[i]);
+    cr_assert_eq(strncmp(text.what, places[i], strlen(places[i])), 0, "%s", text.what);
+    gpt_text_drop(&text);
+  }
+  symo_context_destroy(context);
+  cr_no_leaks();
+}
+
+static symo_status read_two(void *self) {
+  static const char *const given[] = {"t", "first"};
+  gpt_text text = {0};
+  symo_status status = gpt_text_read(self, 2, given, NULL, &text);
   gpt_text_drop(&text);
-  snprintf(file, sizeof file, "%s/tinyshakespeare.txt", symo_test_dir());
-  symo_test_write(file, "To be", 5);
-  cr_ok(context, gpt_text_read(context, 0, NULL, NULL, &text));
-  cr_assert_str_eq(text.bytes, "To be");
+  return status;
+}
+
+/* A folder is its texts in the order of their paths; it may stand beside files. */
+Test(gpt_text, folders) {
+  symo_context *context = symo_test_context();
+  gpt_text text = {0};
+  cr_assert_eq(chdir(symo_test_dir()), 0);
+  cr_assert_eq(mkdir("t", 0777), 0);
+  cr_assert_eq(mkdir("t/b", 0777), 0);
+  cr_assert_eq(mkdir("t/build", 0777), 0);
+  const char *const given[] = {"t", "first"};
+  cr_fails(context, SYMO_E_IO, "t: a folder without .txt",
+           gpt_text_read(context, 1, given, NULL, &text));
+  symo_test_write("first", "one\n", 4);
+  symo_test_write("t/c.h", "sea\n", 4);
+  symo_test_write("t/b/x.txt", "bee\n", 4);
+  symo_test_write("t/a.md", "ay\n", 3);
+  symo_test_write("t/.c", "hidden", 6);
+  symo_test_write("t/build/d.c", "no", 2);
+  symo_test_write("t/notes", "no", 2);
+  cr_assert_eq(symlink("a.md", "t/link.md"), 0);
+  cr_ok(context, gpt_text_read(context, 1, given, NULL, &text));
+  cr_assert_str_eq(text.bytes, "ay\nbee\nsea\n");
+  cr_assert_str_eq(text.what, "t (3 files, 11 bytes)");
   gpt_text_drop(&text);
-  unlink(file);
+  cr_ok(context, gpt_text_read(context, 2, given, NULL, &text));
+  cr_assert_str_eq(text.bytes, "ay\nbee\nsea\none\n");
+  cr_assert_str_eq(text.what, "t and 1 more (4 files, 15 bytes)");
+  gpt_text_drop(&text);
+  cr_assert_geq(symo_test_allocations(read_two, context), 9); /* list, paths, files */
   symo_context_destroy(context);
   cr_no_leaks();
 }
