@@ -80,8 +80,7 @@ static int out_of_range(cli *c, const cli_option *o, const char *text) {
                   low ? "at least" : "at most", symo_decimal_of(low ? o->min : o->max).text);
 }
 
-/* Whole numbers may be typed as 1e6.  float64 holds them exactly below 2^53, and rows allow no more.
- */
+/* Whole numbers may be typed as 1e6: float64 holds them exactly below 2^53, and rows end there. */
 static int check_number(cli *c, cli_value *v) {
   const cli_option *o = v->option;
   double x = 0;

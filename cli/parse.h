@@ -40,11 +40,4 @@ const cli_option *cli_row(const cli_command *command, size_t index);
  * itself where the command has no `list`. */
 const char *cli_expand(const cli_command *command, const char *text, char *out, size_t size);
 
-void cli_help_all(const cli_command *const *commands);
-void cli_help_command(const cli_command *command);
-
-/* The text of value and a newline, [*length] (symo_free); NULL when memory ran out.  Takes value.
- */
-char *cli_dump_json(cli *c, json_t *value, size_t *length);
-
 #endif

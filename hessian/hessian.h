@@ -26,7 +26,7 @@ symo_status symo_hessian_check(const symo_hessian *hessian, const char *what);
 symo_status symo_hessian_check_small(const symo_hessian *hessian, size_t label, double largest,
                                      const char *what);
 
-/* hessian/near.c.  The power of two near the largest entry of a vector, or of the M of a label; 0 where
+/* The power of two near the largest entry of a vector, or of the M of a label; 0 where
  * it is harmless as it is. */
 int symo_near_level(symo_dtype dtype, double largest);
 int symo_vector_level(const symo_plan *plan, symo_const_vector x);
@@ -41,7 +41,6 @@ symo_status symo_vector_near(const symo_plan *plan, const char *what, symo_const
  * of about that size. */
 symo_status symo_vector_check(const symo_plan *plan, const char *what, symo_const_vector x,
                               double log_size, symo_const_vector y);
-double symo_vector_max_abs(const symo_plan *plan, symo_const_vector x);
 
 /* SYMO_E_ARGUMENT with the label's name if an M of complex or quaternionic type is not the real form
  * of a Hermitian matrix (to 100 sqrt(eps), on a random vector). */

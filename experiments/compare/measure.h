@@ -3,7 +3,7 @@
 
 #include "experiments/compare/run.h"
 
-/* The inside of a run: shared by run.c, rows.c and measure.c only. */
+/* The inside of a run: shared by run.c and measure.c only. */
 
 /* What lives as long as the measuring. */
 typedef struct compare_bench {
@@ -30,12 +30,5 @@ symo_status compare_measure(compare_bench *b, compare_approx *a, compare_row *ro
 symo_status compare_spectrum(compare_bench *b, compare_approx *a, compare_row *row);
 symo_status compare_picture(compare_bench *b, const double *dense, double scale, compare_row *row);
 symo_status compare_save(compare_bench *b, const char *name, const double *dense);
-
-/* The rows, in the order of the results.  seconds: what the exact matrix took. */
-symo_status compare_rows_star(compare_bench *b, double seconds);
-symo_status compare_rows_average(compare_bench *b, const char *name, const char *summary,
-                                 compare_kind kind, const double *dense, double seconds);
-symo_status compare_rows_family(compare_bench *b);
-symo_status compare_rows_competitors(compare_bench *b);
 
 #endif

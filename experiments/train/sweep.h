@@ -43,7 +43,6 @@ typedef struct sweep_row {
   double mean, sd;       /* of the figure; infinite when a seed diverged */
 } sweep_row;
 
-double sweep_figure(const train_result *result, const char *by);
 void sweep_row_judge(sweep_row *row, const char *by);
 
 /* The best row of each optimizer, as a table; and everything. */
