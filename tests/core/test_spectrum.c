@@ -110,6 +110,35 @@ Test(spectrum, rounding_does_not_pass_for_rank) {
   done(k, context);
 }
 
+/* A running average b C + (1 - b) x x' of one x has rank one.  A step rounds an entry by eps at most,
+ * so rounding adds up to eps / (1 - b) = 20 eps of |C|, which is within 10 n eps from n = 2 on.  It
+ * is often more than n eps: with that as the tolerance it would pass for rank.  Plain loops round
+ * alike whatever BLAS there is. */
+Test(spectrum, rounding_of_a_running_average_does_not_pass_for_rank) {
+  enum { STEPS = 200 };
+  const double b = 0.95;
+  size_t above[2] = {0, 0};
+  fixture *k = symo_calloc(1, sizeof *k);
+  symo_context *context = open(k, 22);
+  for (size_t i = 0; i < 2000; i++) {
+    const symo_dtype t = dtypes[i % 2];
+    const size_t n = 2 + i / 2 % 3;
+    draw(k, t, 1, n, 0);
+    for (size_t j = 0; j < STEPS * n * n; j++) {
+      const size_t at = j % (n * n);
+      const double square = symo_get(t, k->x, at / n) * symo_get(t, k->x, at % n);
+      symo_put(t, k->c, at, b * symo_get(t, k->c, at));
+      symo_put(t, k->c, at, symo_get(t, k->c, at) + (1 - b) * square);
+    }
+    raise(k, t, n, k->c, 0.5, k->root);
+    cr_assert_eq(number_above_zero(n, k->f), 1, "case %zu, n %zu, %s", i, n, symo_dtype_name(t));
+    const double zero = symo_spectrum_zero(n, k->w, (double)n * symo_epsilon(t));
+    for (size_t j = 0; j + 1 < n; j++) above[i % 2] += k->w[j] > zero;
+  }
+  cr_assert(above[0] > 0 && above[1] > 0, "no case tells n eps from 10 n eps");
+  done(k, context);
+}
+
 /* ---- the rule itself ---- */
 
 Test(spectrum, one_rule_for_zero) {
