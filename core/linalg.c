@@ -191,6 +191,8 @@ double symo_epsilon(symo_dtype dtype) {
   return dtype == SYMO_F32 ? (double)FLT_EPSILON : DBL_EPSILON;
 }
 
+double symo_largest(symo_dtype dtype) { return dtype == SYMO_F32 ? (double)FLT_MAX : DBL_MAX; }
+
 double symo_rank_tolerance(symo_dtype dtype, size_t n) {
   return 10 * (double)n * symo_epsilon(dtype);
 }

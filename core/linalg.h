@@ -62,6 +62,7 @@ double symo_get(symo_dtype dtype, const void *p, size_t index);
 void symo_put(symo_dtype dtype, void *p, size_t index, double value);
 bool symo_all_finite(symo_dtype dtype, size_t n, const void *x);
 double symo_epsilon(symo_dtype dtype);
+double symo_largest(symo_dtype dtype); /* finite number */
 
 /* 10 n eps: what counts as zero beside the largest eigenvalue of an [n, n] matrix that was itself
  * computed.  The noise of Gram matrices comes near n eps; ten times that is a margin. */

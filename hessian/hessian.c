@@ -190,8 +190,7 @@ static double largest_of(const symo_hessian *h, size_t label) {
 
 /* By a factor that the type need not hold. */
 static void scale(symo_dtype dtype, size_t n, double a, void *m) {
-  double least = dtype == SYMO_F32 ? FLT_MIN : DBL_MIN,
-         range = dtype == SYMO_F32 ? FLT_MAX : DBL_MAX;
+  double least = dtype == SYMO_F32 ? FLT_MIN : DBL_MIN, range = symo_largest(dtype);
   symo_nd all = symo_nd_dense(dtype, m, 1, &n);
   int exponent = 0;
   if (a != 0 && !(fabs(a) >= least && fabs(a) <= range)) a = frexp(a, &exponent);

@@ -12,7 +12,8 @@ bool symo_block_in_basis(const optim_block *b) {
 }
 
 bool symo_block_has_momentum(const optim_block *b) {
-  bool wanted = !symo_block_in_basis(b) || symo_block_grafts(b) || symo_block_start(b) > 1;
+  bool wanted =
+      !symo_block_in_basis(b) || symo_block_grafts(b) || symo_curvature_start(&b->method) > 1;
   return b->method.momentum > 0 && wanted;
 }
 
@@ -54,15 +55,4 @@ block_work symo_block_work(const optim_block *b, symo_dtype dtype, int threads) 
   w.stride = symo_padded(b->curvature->work_bytes(b->self));
   w.curvature_at = take(&w, (size_t)threads * w.stride);
   return w;
-}
-
-uint64_t symo_block_start(const optim_block *b) {
-  return b->method.start_step > 1 ? (uint64_t)b->method.start_step : 1;
-}
-
-/* Root r of R falls on step r T / R of every T: no step has more than ceil(R / T) of them. */
-uint64_t symo_block_phase(const optim_block *b, size_t root, size_t num_roots) {
-  double every = b->method.refresh_every;
-  if (!b->method.stagger || every <= 1 || num_roots == 0) return 0;
-  return (uint64_t)((double)root * every / (double)num_roots);
 }

@@ -54,10 +54,6 @@ typedef struct block_root {
   curvature_report report;
 } block_root;
 
-/* When root number r of R is taken, counted in steps since the first: t - t0 = phase mod every. */
-uint64_t symo_block_phase(const optim_block *b, size_t root, size_t num_roots);
-/* The first step that uses the curvature. */
-uint64_t symo_block_start(const optim_block *b);
 size_t symo_block_num_roots(const optim_block *b);
 
 #endif

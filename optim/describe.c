@@ -109,7 +109,7 @@ size_t symo_block_items(const symo_optim *optim, const optim_block *b,
                         plan_item items[PLAN_ITEMS]) {
   const size_t curvature = symo_block_curvature_entry(b), end = b->first_entry + b->num_entries;
   const symo_method *m = &b->method;
-  const uint64_t start = symo_block_start(b);
+  const uint64_t start = symo_curvature_start(&b->method);
   size_t count = 0;
   items[count++] = (plan_item){"update", 1, symo_block_update_flops(b),
                                entry_bytes(optim, b->first_entry, curvature), 1};
@@ -138,7 +138,7 @@ static void add_phases(symo_text *out, const optim_block *b) {
   if (roots == 0 || b->method.refresh_every <= 1) return;
   symo_text_add(out, "      phases");
   for (size_t r = 0; r < roots && r < 16; r++)
-    symo_text_add(out, " %llu", (unsigned long long)symo_block_phase(b, r, roots));
+    symo_text_add(out, " %llu", (unsigned long long)symo_curvature_phase(&b->method, r, roots));
   symo_text_add(out, "%s of %.0f\n", roots > 16 ? " .." : "", b->method.refresh_every);
 }
 

@@ -15,54 +15,40 @@
 #include "core/names.h"
 #include "core/number.h"
 #include "core/text.h"
-#include "optim/damping/damping.h"
-#include "optim/precondition/precondition.h"
-#include "optim/solver/solver.h"
+#include "optim/modules.h"
 
 typedef struct option_row {
   symo_option option;
   size_t offset, size;
-  bool whole;                 /* numbers without fraction */
-  const void *const *modules; /* [words of values]: what a pointer field holds; NULL: an enum */
+  bool whole;       /* numbers without fraction */
+  bool module;      /* of names: a pointer to a row of the registry `kind`; else an enum */
+  module_kind kind; /* its rows are in the order of `values` */
 } option_row;
 
 #define FIELD(key) offsetof(symo_method, key), sizeof(((symo_method *)NULL)->key)
 #define NAME(key, values, help)                                                                    \
-  { {#key, SYMO_OPTION_NAME, 0, 0, values, help}, FIELD(key), false, NULL }
+  { {#key, SYMO_OPTION_NAME, 0, 0, values, help}, FIELD(key), false, false, 0 }
 #define FLAG(key, help)                                                                            \
-  { {#key, SYMO_OPTION_FLAG, 0, 1, NULL, help}, FIELD(key), false, NULL }
+  { {#key, SYMO_OPTION_FLAG, 0, 1, NULL, help}, FIELD(key), false, false, 0 }
 #define NUMBER(key, min, max, help)                                                                \
-  { {#key, SYMO_OPTION_NUMBER, min, max, NULL, help}, FIELD(key), false, NULL }
-#define MODULE(key, values, help)                                                                  \
-  { {#key, SYMO_OPTION_NAME, 0, 0, values, help}, FIELD(key), false, key##_modules }
+  { {#key, SYMO_OPTION_NUMBER, min, max, NULL, help}, FIELD(key), false, false, 0 }
+#define WORD(id, name) " " name
+#define MODULE(key, kind, words, help)                                                             \
+  { {#key, SYMO_OPTION_NAME, 0, 0, &(words)[1], help}, FIELD(key), false, true, kind }
 #define WHOLE(key, min, max, help)                                                                 \
-  { {#key, SYMO_OPTION_NUMBER, min, max, NULL, help}, FIELD(key), true, NULL }
+  { {#key, SYMO_OPTION_NUMBER, min, max, NULL, help}, FIELD(key), true, false, 0 }
 
 #define MOST_STEPS 1e15
 enum { MOST_LETTERS = 32 }; /* of the name of a module or choice, end included */
 
-/* Every module begins with its name.  The lists are in the order of `values`. */
-#define CURVATURE(name) &symo_curvature_##name,
-#define SOLVER(name) &symo_solver_##name,
-#define DAMPING(name) &symo_damping_##name,
-#define PRECONDITION(name) &symo_precondition_##name,
-static const void *const curvature_modules[] = {
-    SYMO_CURVATURE_LIST(CURVATURE) & symo_curvature_hessian, &symo_curvature_ggn};
-static const void *const solver_modules[] = {&symo_solver_auto,
-                                             SYMO_SOLVER_LIST(SOLVER) & symo_solver_cg};
-static const void *const damping_modules[] = {SYMO_DAMPING_LIST(DAMPING)};
-static const void *const precondition_modules[] = {SYMO_PRECONDITION_LIST(PRECONDITION)};
-
 static const option_row rows[] = {
-    MODULE(curvature, "orbit orbit-blocked per-axis diagonal scalar none hessian ggn",
-           "what curvature is kept"),
+    MODULE(curvature, MODULE_CURVATURE, SYMO_CURVATURE_LIST(WORD), "what curvature is kept"),
     NAME(groups, NULL,
          "of the spaces, for orbit curvature: layout, alternate, alternate GROUP, or a group"),
     NAME(source, "gradient momentum", "what covariances are made of"),
-    MODULE(solver, "auto eigh newton-schulz polar-express coupled-newton cholesky cg",
-           "how roots are taken, or systems solved"),
-    MODULE(damping, "constant trace levenberg-marquardt", "how eps is added"),
-    MODULE(precondition, "none diagonal orbit", "of cg"),
+    MODULE(solver, MODULE_SOLVER, SYMO_SOLVER_LIST(WORD), "how roots are taken, or systems solved"),
+    MODULE(damping, MODULE_DAMPING, SYMO_DAMPING_LIST(WORD), "how eps is added"),
+    MODULE(precondition, MODULE_PRECONDITION, SYMO_PRECONDITION_LIST(WORD), "of cg"),
     NAME(basis, "none adam column",
          "second moments in the eigenbasis of the curvature: of entries, or, orbit, of columns"),
     NAME(graft, "none sgd adam", "whose norm the direction takes, tensor by tensor"),
@@ -205,23 +191,24 @@ static const char *word_of(const option_row *row, const void *field, size_t *len
   const void *module;
   unsigned choice;
   size_t place = 0;
-  if (row->modules == NULL) {
+  if (!row->module) {
     memcpy(&choice, field, sizeof choice);
     return word_at(row->option.values, choice, length);
   }
   memcpy(&module, field, sizeof module);
-  const char *word = word_at(row->option.values, place, length);
-  while (word != NULL && row->modules[place] != module)
-    word = word_at(row->option.values, ++place, length);
-  return word;
+  const symo_registry modules = symo_modules(row->kind);
+  while (place < modules.count && modules.rows[place] != module) place++;
+  return word_at(row->option.values, place, length);
 }
 
 static void set_place(const option_row *row, size_t place, void *field) {
   unsigned choice = (unsigned)place;
-  if (row->modules != NULL)
-    memcpy(field, &row->modules[place], sizeof(void *));
-  else
+  if (row->module) {
+    const void *module = symo_registry_at(symo_modules(row->kind), place);
+    memcpy(field, &module, sizeof module);
+  } else {
     memcpy(field, &choice, sizeof choice);
+  }
 }
 
 /* ---- checks ---- */

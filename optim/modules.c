@@ -1,14 +1,31 @@
-/* The modules of all registries in one list, for people; and those that are no tables but options
- * of the update. */
-#include "optim/curvature/curvature.h"
-#include "optim/damping/damping.h"
-#include "optim/precondition/precondition.h"
-#include "optim/solver/solver.h"
+/* The registries of modules, made from the lists of symo/optim.h; and all modules in one list, for
+ * people, with the parts of the update, which are options and no tables. */
+#include "optim/modules.h"
 
-static const symo_curvature *const products[] = {&symo_curvature_hessian, &symo_curvature_ggn};
-static const symo_solver *const solvers[] = {&symo_solver_auto, &symo_solver_cg};
+#define CURVATURE(id, name) &symo_curvature_##id,
+#define DAMPING(id, name) &symo_damping_##id,
+#define SOLVER(id, name) &symo_solver_##id,
+#define PRECONDITION(id, name) &symo_precondition_##id,
+static const void *const curvatures[] = {SYMO_CURVATURE_LIST(CURVATURE)};
+static const void *const dampings[] = {SYMO_DAMPING_LIST(DAMPING)};
+static const void *const solvers[] = {SYMO_SOLVER_LIST(SOLVER)};
+static const void *const preconditions[] = {SYMO_PRECONDITION_LIST(PRECONDITION)};
 
-static const symo_module others[] = {
+typedef struct kind_row {
+  const char *name;
+  symo_registry modules;
+} kind_row;
+
+#define ROWS(rows)                                                                                 \
+  { (rows), sizeof(rows) / sizeof *(rows) }
+static const kind_row kinds[MODULE_KINDS] = {
+    [MODULE_CURVATURE] = {"curvature", ROWS(curvatures)},
+    [MODULE_DAMPING] = {"damping", ROWS(dampings)},
+    [MODULE_SOLVER] = {"solver", ROWS(solvers)},
+    [MODULE_PRECONDITION] = {"precondition", ROWS(preconditions)},
+};
+
+static const symo_module updates[] = {
     {"update", "clip", "of the gradient by norm (clip_norm) and by value (clip_value)"},
     {"update", "momentum", "sum or average, corrected or not, Nesterov's or not"},
     {"update", "graft", "norm of the direction, tensor by tensor, from SGD or Adam"},
@@ -17,43 +34,24 @@ static const symo_module others[] = {
     {"update", "schedule", "constant, exponential, linear, cosine, wsd; all with warm-up"},
 };
 
-enum {
-  NUM_PRODUCTS = sizeof products / sizeof *products,
-  NUM_SOLVERS = sizeof solvers / sizeof *solvers,
-  NUM_OTHERS = sizeof others / sizeof *others
-};
+enum { NUM_UPDATES = sizeof updates / sizeof *updates };
+
+symo_registry symo_modules(module_kind kind) { return kinds[kind].modules; }
 
 size_t symo_module_count(void) {
-  return symo_curvature_count() + NUM_PRODUCTS + symo_solver_count() + symo_damping_count() +
-         symo_precondition_count() + NUM_SOLVERS + NUM_OTHERS;
+  size_t count = NUM_UPDATES;
+  for (size_t k = 0; k < MODULE_KINDS; k++) count += kinds[k].modules.count;
+  return count;
 }
 
 symo_module symo_module_at(size_t index) {
-  if (index < symo_curvature_count()) {
-    const symo_curvature *c = symo_curvature_at(index);
-    return (symo_module){"curvature", c->name, c->summary};
+  for (size_t k = 0; k < MODULE_KINDS; k++) {
+    const symo_registry modules = kinds[k].modules;
+    if (index < modules.count) {
+      const char *const *texts = modules.rows[index]; /* the table begins with name and summary */
+      return (symo_module){kinds[k].name, texts[0], texts[1]};
+    }
+    index -= modules.count;
   }
-  index -= symo_curvature_count();
-  if (index < NUM_PRODUCTS)
-    return (symo_module){"curvature", products[index]->name, products[index]->summary};
-  index -= NUM_PRODUCTS;
-  if (index < symo_damping_count()) {
-    const symo_damping *d = symo_damping_at(index);
-    return (symo_module){"damping", d->name, d->summary};
-  }
-  index -= symo_damping_count();
-  if (index < symo_solver_count()) {
-    const symo_solver *s = symo_solver_at(index);
-    return (symo_module){"solver", s->name, s->summary};
-  }
-  index -= symo_solver_count();
-  if (index < symo_precondition_count()) {
-    const symo_precondition *p = symo_precondition_at(index);
-    return (symo_module){"precondition", p->name, p->summary};
-  }
-  index -= symo_precondition_count();
-  if (index < NUM_SOLVERS)
-    return (symo_module){"solver", solvers[index]->name, solvers[index]->summary};
-  index -= NUM_SOLVERS;
-  return index < NUM_OTHERS ? others[index] : (symo_module){NULL, NULL, NULL};
+  return index < NUM_UPDATES ? updates[index] : (symo_module){NULL, NULL, NULL};
 }

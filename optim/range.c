@@ -5,18 +5,15 @@
  * With all norms at most R an average of squares stays below R^2.  What memory holds already is
  * asked of the curvature where it only grows.  All else comes in powers of two (step.c,
  * orbit/memory.c, per_axis.c), and has no such bound. */
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
 #include "optim/block.h"
 #include "optim/state.h"
 
-double symo_range_of(symo_dtype dtype) { return dtype == SYMO_F32 ? FLT_MAX : DBL_MAX; }
-
 /* The largest norm of a tensor's gradient that the block can work with. */
 static double room_of(const symo_optim_state *state, const optim_block *b) {
-  double range = symo_range_of(state->optim->dtype), room = INFINITY;
+  double range = symo_largest(state->optim->dtype), room = INFINITY;
   if (b->curvature != NULL && b->curvature->room != NULL)
     room = b->curvature->room(b->self, state->data + symo_block_curvature_entry(b));
   if (symo_block_grafts_adam(b)) room = fmin(room, sqrt(range));
@@ -25,7 +22,7 @@ static double room_of(const symo_optim_state *state, const optim_block *b) {
 
 bool symo_state_holds(symo_dtype dtype, double norm, double factor, int exponent, symo_nd d,
                       symo_nd p) {
-  double range = symo_range_of(dtype);
+  double range = symo_largest(dtype);
   if (norm <= range / 4) return true; /* but for parameters that are at the end themselves */
   double change = ldexp(symo_nd_max_abs(d) * fabs(factor), exponent);
   return change <= range && symo_nd_max_abs(p) <= range - change;

@@ -2,6 +2,7 @@
 #include "optim/curvature/curvature.h"
 #include "optim/damping/damping.h"
 #include "optim/method.h"
+#include "optim/precondition/precondition.h"
 #include "optim/solver/solver.h"
 
 bool symo_method_is_for_matrices(const symo_method *method) {
@@ -42,9 +43,8 @@ const char *symo_method_refuse(const symo_method *m) {
   if (reason != NULL || m->curvature->products) return reason;
   if (m->damping->needs_ratio)
     return "levenberg-marquardt needs the decrease that a model predicts: curvature hessian or ggn";
-  if (m->solver == &symo_solver_cg) return "cg solves with products: curvature hessian or ggn";
-  if (m->precondition != &symo_precondition_none)
-    return "precondition is of cg: curvature hessian or ggn";
+  if (m->solver->solve != NULL) return "cg solves with products: curvature hessian or ggn";
+  if (m->precondition->curvature != NULL) return "precondition is of cg: curvature hessian or ggn";
   if (m->warm_start) return "warm_start is of cg: curvature hessian or ggn";
   return refuse_cadence(m);
 }

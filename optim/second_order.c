@@ -22,7 +22,7 @@ static const char *refuse_unused(const symo_method *m) {
 }
 
 const char *symo_second_order_refuse(const symo_method *m) {
-  if (m->solver != &symo_solver_cg && m->solver != &symo_solver_auto)
+  if (symo_solver_of_systems(m)->solve == NULL)
     return "systems with products are solved by cg: solver cg";
   if (m->damping->relative)
     return "the trace is not known where there are only products: damping constant or "
@@ -40,7 +40,7 @@ const char *symo_second_order_refuse(const symo_method *m) {
   if (m->scale != SYMO_SCALE_NONE)
     return "the step has the length that the model gives it: scale none";
   if (m->basis != SYMO_BASIS_NONE) return "there is no eigenbasis for second moments: basis none";
-  return m->precondition == &symo_precondition_none ? refuse_unused(m) : NULL;
+  return m->precondition->curvature == NULL ? refuse_unused(m) : NULL;
 }
 
 /* ---- sizes ---- */
@@ -54,7 +54,8 @@ static size_t take(size_t *bytes, size_t more) {
 second_order_work symo_second_order_work(const symo_optim *optim) {
   const optim_block *b = &optim->blocks[0];
   size_t n = b->layout->parameters, vector = n * symo_dtype_size(optim->dtype);
-  size_t solver = symo_cg_work(optim->dtype, n), trial = 2 * symo_padded(vector);
+  size_t solver = symo_solver_of_systems(&b->method)->solve_work(optim->dtype, n),
+         trial = 2 * symo_padded(vector);
   second_order_work w = {.bytes = 0};
   w.pointers_at = take(&w.bytes, 3 * b->num_tensors * sizeof(void *));
   w.gradient_at = take(&w.bytes, vector);

@@ -80,7 +80,7 @@ static symo_status update_preconditioner(newton *s, double norm) {
 
 static symo_status solve_from(newton *s, bool preconditioned) {
   const symo_method *m = &s->b->method;
-  cg_task task = {
+  const solver_system task = {
       .dtype = s->dtype,
       .n = s->n,
       .damping = s->report->damping,
@@ -90,8 +90,8 @@ static symo_status solve_from(newton *s, bool preconditioned) {
       .multiply = symo_newton_multiply,
       .precondition = preconditioned ? apply_preconditioner : NULL,
   };
-  cg_report report = {0};
-  symo_status status = symo_cg(&task, s->g, s->d, &report, s->solver);
+  solver_system_report report = {0};
+  symo_status status = symo_solver_of_systems(m)->solve(&task, s->g, s->d, &report, s->solver);
   s->report->cg_iterations += (uint64_t)report.iterations;
   return status;
 }

@@ -1,8 +1,6 @@
 /* State: one block of memory with all entries, zero at the start, and the work space. */
 #include "optim/state.h"
 
-#include <math.h>
-
 #include "core/alloc.h"
 #include "core/error.h"
 
@@ -103,16 +101,4 @@ void symo_state_lap(symo_optim_state *state, double *item) {
   double now = state->clock(state->clock_self);
   if (item != NULL) *item += now - state->mark;
   state->mark = now;
-}
-
-void symo_report_root(symo_step_report *report, const curvature_report *root) {
-  if (root->kept) {
-    report->kept_roots++;
-    return;
-  }
-  report->refreshes++;
-  report->worst_condition = fmax(report->worst_condition, root->condition);
-  if (isnan(root->effective_rank)) return;
-  /* tr^2 >= |C|^2 for what is positive; rounding may say otherwise. */
-  report->effective_rank = fmin(report->effective_rank, fmax(root->effective_rank, 1));
 }

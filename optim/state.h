@@ -10,14 +10,8 @@ void symo_state_save(symo_optim_state *state);
 /* The time since the last look at the clock goes to *item (NULL: to nothing). */
 void symo_state_lap(symo_optim_state *state, double *item);
 
-/* What a root that was taken or kept says goes into the report. */
-void symo_report_root(symo_step_report *report, const curvature_report *root);
-
 /* A report of nothing yet. */
 symo_step_report symo_state_report(const symo_optim_state *state);
-
-/* The largest number of a type. */
-double symo_range_of(symo_dtype dtype);
 
 /* Whether p can take a change by d times factor 2^exponent, of this norm. */
 bool symo_state_holds(symo_dtype dtype, double norm, double factor, int exponent, symo_nd d,

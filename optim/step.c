@@ -89,11 +89,9 @@ static symo_status accumulate(block_step *s) {
 static size_t find_due(const block_step *s, block_root *due) {
   const optim_block *b = s->b;
   size_t roots = symo_block_num_roots(b), count = 0;
-  uint64_t every = (uint64_t)b->method.refresh_every, since = s->t - symo_block_start(b);
   bool sorted = s->state->pool != NULL && b->curvature->refresh_flops != NULL;
   for (size_t r = 0; r < roots; r++) {
-    bool now = since % every == symo_block_phase(b, r, roots) % every;
-    if (!now && s->counters[1 + r] > 0) continue;
+    if (!symo_curvature_is_due(&b->method, s->t, r, roots) && s->counters[1 + r] > 0) continue;
     block_root root = {.root = r, .report = {.condition = NAN, .effective_rank = NAN}};
     root.flops = sorted ? b->curvature->refresh_flops(b->self, r) : 0;
     size_t at = count++;
@@ -129,7 +127,7 @@ static symo_status refresh(block_step *s, bool *found) {
     if (due->status < 0) return due->status;
     if (due->status == SYMO_OK) {
       s->counters[1 + due->root] = 1;
-      symo_report_root(s->report, &due->report);
+      symo_curvature_report(&due->report, s->report);
     } else {
       s->report->failed_roots++;
     }
@@ -165,7 +163,7 @@ static void take_graft(block_step *s) {
 static symo_status precondition(block_step *s) {
   const optim_block *b = s->b;
   bool found;
-  if (s->t >= symo_block_start(b)) {
+  if (s->t >= symo_curvature_start(&b->method)) {
     symo_status status = refresh(s, &found);
     symo_state_lap(s->state, &s->report->seconds.roots);
     if (status != SYMO_OK) return status;
@@ -222,7 +220,8 @@ static bool is_adam(const block_step *s) {
   bool dense = true;
   for (size_t i = 0; i < b->num_tensors; i++)
     dense = dense && s->g.strides[i] == NULL && s->p.strides[i] == NULL;
-  return dense && b->curvature->elementwise && !symo_block_grafts(b) && s->t >= symo_block_start(b);
+  return dense && b->curvature->elementwise && !symo_block_grafts(b) &&
+         s->t >= symo_curvature_start(&b->method);
 }
 
 enum { STRIP = 2048 };

@@ -10,8 +10,7 @@
 
 /* Whether a factor of entries near 1 is none that the type would round or lose. */
 static bool is_plain(symo_dtype dtype, double factor) {
-  double most = dtype == SYMO_F32 ? FLT_MAX : DBL_MAX,
-         least = dtype == SYMO_F32 ? FLT_MIN : DBL_MIN;
+  double most = symo_largest(dtype), least = dtype == SYMO_F32 ? FLT_MIN : DBL_MIN;
   return factor == 0 || (fabs(factor) >= least && fabs(factor) <= most);
 }
 
@@ -39,7 +38,7 @@ void symo_step_advance(const block_step *s, size_t i, symo_nd d) {
   const optim_block *b = s->b;
   const bool graft = symo_block_grafts(b) && s->curved, basis = symo_block_in_basis(b) && s->curved;
   const bool unit = b->method.scale == SYMO_SCALE_UNIT_RMS;
-  const double decay = basis && s->t == symo_block_start(b) ? 0 : s->decay;
+  const double decay = basis && s->t == symo_curvature_start(&b->method) ? 0 : s->decay;
   const layout_tensor *t = &b->layout->tensors[i];
   const symo_nd p = symo_step_view(s, symo_vector_const(s->p), i);
   int exponent;

@@ -15,35 +15,55 @@ extern "C" {
 
 /* ---- methods ---- */
 
-/* Modules are const tables of the library; symo_module_at says what each does. */
+/* Modules are const tables of the library: symo_curvature_orbit_blocked is the curvature that texts
+ * call "orbit-blocked".  One row of a list registers one, by its name in C and its name in texts;
+ * options and help name them in this order.  symo_module_at says what each does. */
 typedef struct symo_curvature symo_curvature;
-extern const symo_curvature symo_curvature_orbit;
-extern const symo_curvature symo_curvature_orbit_blocked;
-extern const symo_curvature symo_curvature_per_axis;
-extern const symo_curvature symo_curvature_diagonal;
-extern const symo_curvature symo_curvature_scalar;
-extern const symo_curvature symo_curvature_none;
-extern const symo_curvature symo_curvature_hessian;
-extern const symo_curvature symo_curvature_ggn;
-
 typedef struct symo_solver symo_solver;
-extern const symo_solver symo_solver_auto;
-extern const symo_solver symo_solver_eigh;
-extern const symo_solver symo_solver_newton_schulz;
-extern const symo_solver symo_solver_polar_express;
-extern const symo_solver symo_solver_coupled_newton;
-extern const symo_solver symo_solver_cholesky;
-extern const symo_solver symo_solver_cg;
-
 typedef struct symo_damping symo_damping;
-extern const symo_damping symo_damping_constant;
-extern const symo_damping symo_damping_trace;
-extern const symo_damping symo_damping_levenberg_marquardt;
+typedef struct symo_precondition symo_precondition; /* of cg */
 
-typedef struct symo_precondition symo_precondition;
-extern const symo_precondition symo_precondition_none;
-extern const symo_precondition symo_precondition_diagonal;
-extern const symo_precondition symo_precondition_orbit;
+#define SYMO_CURVATURE_LIST(X)                                                                     \
+  X(orbit, "orbit")                                                                                \
+  X(orbit_blocked, "orbit-blocked")                                                                \
+  X(per_axis, "per-axis")                                                                          \
+  X(diagonal, "diagonal")                                                                          \
+  X(scalar, "scalar")                                                                              \
+  X(none, "none")                                                                                  \
+  X(hessian, "hessian")                                                                            \
+  X(ggn, "ggn")
+
+#define SYMO_SOLVER_LIST(X)                                                                        \
+  X(auto, "auto")                                                                                  \
+  X(eigh, "eigh")                                                                                  \
+  X(newton_schulz, "newton-schulz")                                                                \
+  X(polar_express, "polar-express")                                                                \
+  X(coupled_newton, "coupled-newton")                                                              \
+  X(cholesky, "cholesky")                                                                          \
+  X(cg, "cg")
+
+#define SYMO_DAMPING_LIST(X)                                                                       \
+  X(constant, "constant")                                                                          \
+  X(trace, "trace")                                                                                \
+  X(levenberg_marquardt, "levenberg-marquardt")
+
+#define SYMO_PRECONDITION_LIST(X)                                                                  \
+  X(none, "none")                                                                                  \
+  X(diagonal, "diagonal")                                                                          \
+  X(orbit, "orbit")
+
+#define SYMO_CURVATURE_EXTERN(id, name) extern const symo_curvature symo_curvature_##id;
+#define SYMO_SOLVER_EXTERN(id, name) extern const symo_solver symo_solver_##id;
+#define SYMO_DAMPING_EXTERN(id, name) extern const symo_damping symo_damping_##id;
+#define SYMO_PRECONDITION_EXTERN(id, name) extern const symo_precondition symo_precondition_##id;
+SYMO_CURVATURE_LIST(SYMO_CURVATURE_EXTERN)
+SYMO_SOLVER_LIST(SYMO_SOLVER_EXTERN)
+SYMO_DAMPING_LIST(SYMO_DAMPING_EXTERN)
+SYMO_PRECONDITION_LIST(SYMO_PRECONDITION_EXTERN)
+#undef SYMO_CURVATURE_EXTERN
+#undef SYMO_SOLVER_EXTERN
+#undef SYMO_DAMPING_EXTERN
+#undef SYMO_PRECONDITION_EXTERN
 
 /* Choices, in the order in which symo_option.values names them. */
 typedef enum symo_source { SYMO_SOURCE_GRADIENT, SYMO_SOURCE_MOMENTUM } symo_source;

@@ -8,7 +8,7 @@
 #include "optim/solver/solver.h"
 
 /* What curvature a rule keeps, and how a direction is preconditioned by it.  One const table a file;
- * one row of SYMO_CURVATURE_LIST registers it.
+ * one row of SYMO_CURVATURE_LIST (symo/optim.h) registers it.
  *
  * A rule's tensors form a layout of their own (`layout`, spaces and names as in the user's), and
  * vectors hold those tensors alone.  `create` checks, sizes and chooses; afterwards nothing
@@ -103,15 +103,15 @@ struct symo_curvature {
   double (*apply_flops)(const void *self);
 };
 
-#define SYMO_CURVATURE_LIST(X)                                                                     \
-  X(orbit)                                                                                         \
-  X(orbit_blocked)                                                                                 \
-  X(per_axis)                                                                                      \
-  X(diagonal)                                                                                      \
-  X(scalar)                                                                                        \
-  X(none)
+/* The first step that uses the curvature of a method. */
+uint64_t symo_curvature_start(const symo_method *method);
 
-size_t symo_curvature_count(void);
-const symo_curvature *symo_curvature_at(size_t index);
+/* Whether root number `root` is to be taken in step t, the first or a later one; and the step since the
+ * first, modulo refresh_every, in which it is. */
+bool symo_curvature_is_due(const symo_method *method, uint64_t t, size_t root, size_t num_roots);
+uint64_t symo_curvature_phase(const symo_method *method, size_t root, size_t num_roots);
+
+/* Adds what a root that was taken or kept says to the report of a step. */
+void symo_curvature_report(const curvature_report *root, symo_step_report *report);
 
 #endif

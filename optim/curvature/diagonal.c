@@ -12,11 +12,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "optim/state.h"
+#include "optim/damping/damping.h"
 #include "optim/update/moments.h"
 
 static const char *refuse(const symo_method *method, const symo_layout *layout) {
-  if (method->damping != &symo_damping_constant)
+  if (!symo_damping_is_constant(method->damping))
     return "eps is added to every root by itself: there is no trace to measure it by";
   return symo_elementwise_refuse(method);
 }
@@ -50,7 +50,7 @@ static symo_status accumulate(const void *self, void *const *state, const curvat
 /* Averages stay below the largest square; sums are as large as they are. */
 static double room(const void *self, void *const *state) {
   const elementwise *e = self;
-  double range = symo_range_of(e->task.dtype), most = 0;
+  double range = symo_largest(e->task.dtype), most = 0;
   for (size_t t = 0; e->task.method->beta2 >= 1 && t < e->task.layout->num_tensors; t++)
     most = fmax(most, symo_nd_max_abs(symo_elementwise_dense(e, state[t], t)));
   return sqrt(fmax(range - most, 0));

@@ -33,7 +33,6 @@ const char *symo_elementwise_refuse(const symo_method *method) {
   if (method->centered) return "centered means something to orbit curvature only";
   if (method->basis != SYMO_BASIS_NONE)
     return "there is no eigenbasis for second moments (orbit and per-axis curvature have one)";
-  if (method->solver != &symo_solver_auto)
-    return "there is no root for a solver (leave it at auto)";
+  if (!method->solver->chooses) return "there is no root for a solver (leave it at auto)";
   return NULL;
 }

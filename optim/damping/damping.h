@@ -6,7 +6,8 @@
 /* How much is added to the curvature.  constant: eps.  trace: eps times tr C / m of each root (the
  * curvature module does it).  levenberg-marquardt: eps is the start; after every step by the ratio of
  * actual to predicted reduction: below 1/4 times 1.5, above 3/4 over 1.5; a step that raises the
- * loss (ratio <= 0, or not finite) is rejected and theta put back. */
+ * loss (ratio <= 0, or not finite) is rejected and theta put back.  One row of SYMO_DAMPING_LIST
+ * (symo/optim.h) registers a module. */
 struct symo_damping {
   const char *name, *summary;
   bool relative;    /* times tr C / m */
@@ -15,13 +16,9 @@ struct symo_damping {
   double (*update)(double damping, double ratio, bool *accept);
 };
 
-#define SYMO_DAMPING_LIST(X)                                                                       \
-  X(constant)                                                                                      \
-  X(trace)                                                                                         \
-  X(levenberg_marquardt)
-
-const symo_damping *symo_damping_find(const char *name);
-size_t symo_damping_count(void);
-const symo_damping *symo_damping_at(size_t index);
+/* Whether what is added is eps at every root and in every step. */
+static inline bool symo_damping_is_constant(const symo_damping *damping) {
+  return !damping->relative && damping->update == NULL;
+}
 
 #endif

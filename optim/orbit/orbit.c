@@ -60,12 +60,12 @@ static bool moved_by_a_group(const symo_layout *layout) {
 static const char *refuse_solver(const symo_method *method) {
   bool memory = method->beta2 > 0;
   if (memory && method->skip_tolerance > 0) {
-    if (method->solver != &symo_solver_auto && method->solver != &symo_solver_eigh)
+    if (!method->solver->chooses && !method->solver->eigenbasis)
       return "skip_tolerance looks at the eigenbasis of the last root, which only eigh gives (set "
              "solver to eigh, or skip_tolerance to 0)";
     return NULL;
   }
-  if (method->solver == &symo_solver_auto) return NULL;
+  if (method->solver->chooses) return NULL;
   const symo_solver *solver = method->solver;
   if (solver->root == NULL && solver->polar == NULL)
     return "the solver takes no roots of covariances (cg is for hessian and ggn; auto and eigh are "
@@ -100,8 +100,7 @@ static const char *refuse(const symo_method *method, const symo_layout *layout) 
 
 /* The side of the matrix whose root is taken, and the solver for it. */
 static const symo_solver *choose_solver(const orbit *o, const orbit_label *l) {
-  bool given = o->method.solver != &symo_solver_auto;
-  if (given) return o->method.solver;
+  if (!o->method.solver->chooses) return o->method.solver;
   if (l->way == ORBIT_POLAR)
     return symo_solver_auto_polar(o->dtype, o->power, l->label->ambient, l->label->m, o->threads);
   if (o->method.skip_tolerance > 0 || o->moments != ORBIT_BASIS_NONE) return &symo_solver_eigh;
@@ -307,7 +306,7 @@ static double apply_flops(const void *self) {
 
 static symo_status describe(const void *self, char **text) {
   const orbit *o = self;
-  const char *how = o->method.solver == &symo_solver_auto ? " (auto)" : "";
+  const char *how = o->method.solver->chooses ? " (auto)" : "";
   int steps = symo_solver_steps(&o->method);
   symo_text out = {0};
   if (o->num_labels == 0) symo_text_add(&out, "alpha 0: directions as they are\n");

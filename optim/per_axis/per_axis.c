@@ -54,7 +54,7 @@ static size_t factors_of(const symo_method *method, const symo_layout *layout, s
 }
 
 static const char *refuse_solver(const symo_method *method, const symo_layout *layout) {
-  if (method->solver == &symo_solver_auto) return NULL;
+  if (method->solver->chooses) return NULL;
   const symo_solver *solver = method->solver;
   if (solver->root == NULL)
     return "the solver takes no roots of factors (auto, eigh and coupled-newton do)";
@@ -104,9 +104,8 @@ static symo_status set_axis(per_axis *p, int threads, size_t tensor, size_t axis
     a->root = (int)p->num_entries++;
   }
   if (p->basis) return SYMO_OK;
-  a->solver = p->method.solver == &symo_solver_auto
-                  ? symo_solver_auto_root(p->dtype, a->power, dim, threads)
-                  : p->method.solver;
+  a->solver = p->method.solver->chooses ? symo_solver_auto_root(p->dtype, a->power, dim, threads)
+                                        : p->method.solver;
   return SYMO_OK;
 }
 
@@ -440,7 +439,7 @@ static double apply_flops(const void *self) {
 
 static symo_status describe(const void *self, char **text) {
   const per_axis *p = self;
-  const char *how = p->method.solver == &symo_solver_auto ? " (auto)" : "";
+  const char *how = p->method.solver->chooses ? " (auto)" : "";
   symo_text out = {0};
   if (p->num_axes == 0)
     symo_text_add(&out, p->basis ? "no axis has a factor: second moments as they are\n"

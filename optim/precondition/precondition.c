@@ -11,8 +11,6 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
-#include "optim/block.h"
-#include "optim/state.h"
 
 #define NO_MEMORY 1e-300
 
@@ -88,23 +86,20 @@ static curvature_step curvature_now(const cg_preconditioner *p, const preconditi
       .t = step->t, .updates = (uint64_t)counters[0], .damping = p->module->eps(step->damping)};
 }
 
-static symo_status refresh(const cg_preconditioner *p, const preconditioner_step *step,
-                           uint64_t start, bool *ready, symo_step_report *report) {
-  const optim_block as_block = {.method = p->method};
-  uint64_t every = (uint64_t)p->method.refresh_every;
+static symo_status refresh(const cg_preconditioner *p, const preconditioner_step *step, bool *ready,
+                           symo_step_report *report) {
   double *counters = step->state[p->num_curvature];
   curvature_step now = curvature_now(p, step);
   *ready = true;
   for (size_t r = 0; r < p->num_roots; r++) {
-    bool due = (step->t - start) % every == symo_block_phase(&as_block, r, p->num_roots) % every;
-    if (due || counters[1 + r] == 0) {
+    if (counters[1 + r] == 0 || symo_curvature_is_due(&p->method, step->t, r, p->num_roots)) {
       curvature_report root = {.condition = NAN, .effective_rank = NAN};
       symo_status status =
           p->module->curvature->refresh(p->self, step->state, &now, r, &root, step->work);
       if (status < 0) return status;
       if (status == SYMO_OK) {
         counters[1 + r] = 1;
-        symo_report_root(report, &root);
+        symo_curvature_report(&root, report);
       } else {
         report->failed_roots++;
       }
@@ -117,7 +112,6 @@ static symo_status refresh(const cg_preconditioner *p, const preconditioner_step
 symo_status symo_preconditioner_update(const cg_preconditioner *p, const preconditioner_step *step,
                                        symo_const_vector g, bool *ready, symo_step_report *report) {
   const symo_method *m = &p->method;
-  uint64_t start = m->start_step > 1 ? (uint64_t)m->start_step : 1;
   double *counters = step->state[p->num_curvature];
   *ready = false;
   if (counters[0] == 0 || (step->t - 1) % (uint64_t)m->statistics_every == 0) {
@@ -127,7 +121,7 @@ symo_status symo_preconditioner_update(const cg_preconditioner *p, const precond
         p->module->curvature->accumulate(p->self, step->state, &now, g, step->work);
     if (status != SYMO_OK) return status;
   }
-  return step->t < start ? SYMO_OK : refresh(p, step, start, ready, report);
+  return step->t < symo_curvature_start(m) ? SYMO_OK : refresh(p, step, ready, report);
 }
 
 symo_status symo_preconditioner_apply(const cg_preconditioner *p, const preconditioner_step *step,

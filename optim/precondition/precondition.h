@@ -6,20 +6,12 @@
 /* Preconditioners of conjugate gradients: (M + damping I)^-1 with M = C^{1/2} for the covariance C
  * that a curvature keeps of the gradients that steps take anyway; no other pass over the data.  The
  * module says which curvature, and what to hand it for the damping.  One const table a file; one row
- * of SYMO_PRECONDITION_LIST registers it. */
+ * of SYMO_PRECONDITION_LIST (symo/optim.h) registers it. */
 struct symo_precondition {
   const char *name, *summary;
   const symo_curvature *curvature; /* NULL: none */
   double (*eps)(double damping);
 };
-
-#define SYMO_PRECONDITION_LIST(X)                                                                  \
-  X(none)                                                                                          \
-  X(diagonal)                                                                                      \
-  X(orbit)
-
-size_t symo_precondition_count(void);
-const symo_precondition *symo_precondition_at(size_t index);
 
 /* One made for the tensors of a rule.  Entries of its state: those of the curvature, then
  * "counters", [1 + roots]: gradients taken in, and 1 for every root that has been taken. */

@@ -55,8 +55,19 @@ const symo_solver *symo_solver_auto_polar(symo_dtype dtype, double power, size_t
   return n < CROSSOVER_F32 ? &symo_solver_polar_express : &symo_solver_eigh;
 }
 
+const symo_solver *symo_solver_of_systems(const symo_method *method) {
+  return method->solver->chooses ? &symo_solver_cg : method->solver;
+}
+
+int symo_solver_steps(const symo_method *method) {
+  const symo_solver *solver = method->solver;
+  return method->solver_steps > 0 && !solver->chooses ? (int)method->solver_steps
+                                                      : solver->default_steps;
+}
+
 const symo_solver symo_solver_auto = {
     .name = "auto",
     .summary = "by size and threads, from measured crossovers; the plan says which",
     .default_steps = SYMO_AUTO_STEPS,
+    .chooses = true,
 };

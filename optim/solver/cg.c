@@ -22,13 +22,13 @@
 enum { REPLACE_EVERY = 50 };
 
 typedef struct cg_run {
-  const cg_task *task;
+  const solver_system *task;
   const void *b;
   void *x, *start, *r, *z, *p, *q;
   double unit, b_norm; /* scale of r and p; |unit b| */
 } cg_run;
 
-size_t symo_cg_work(symo_dtype dtype, size_t n) { return 5 * symo_piece_bytes(dtype, n); }
+static size_t solve_work(symo_dtype dtype, size_t n) { return 5 * symo_piece_bytes(dtype, n); }
 
 static size_t bytes_of(const cg_run *c) { return c->task->n * symo_dtype_size(c->task->dtype); }
 
@@ -42,7 +42,7 @@ static symo_status product(const cg_run *c, const void *v, void *out) {
 
 /* r := unit (b - (A + damping I) x); q is spoilt. */
 static symo_status residual(const cg_run *c) {
-  const cg_task *t = c->task;
+  const solver_system *t = c->task;
   memcpy(c->r, c->b, bytes_of(c));
   if (symo_mat_max_abs(t->dtype, symo_mat_dense(c->x, t->n, 1)) > 0) {
     symo_status status = product(c, c->x, c->q);
@@ -55,7 +55,7 @@ static symo_status residual(const cg_run *c) {
 
 /* z := M^{-1} r and *rz = r'z > 0. */
 static symo_status precondition(const cg_run *c, double *rz) {
-  const cg_task *t = c->task;
+  const solver_system *t = c->task;
   symo_status status = SYMO_OK;
   if (t->precondition != NULL)
     status = t->precondition(t->self, c->r, c->z);
@@ -74,8 +74,8 @@ static void first_direction(const cg_run *c, double rz, double p_norm, double q_
 }
 
 /* From the x there is.  *at_once: the first direction had no positive curvature, x as it was. */
-static symo_status solve(const cg_run *c, cg_report *report, bool *at_once) {
-  const cg_task *t = c->task;
+static symo_status iterate(const cg_run *c, solver_system_report *report, bool *at_once) {
+  const solver_system *t = c->task;
   size_t n = t->n;
   int most = t->max_iterations > 0 ? t->max_iterations : (int)fmin((double)n, 1e9);
   double rz = 0, rz_last = 0;
@@ -111,11 +111,12 @@ static symo_status solve(const cg_run *c, cg_report *report, bool *at_once) {
   return status;
 }
 
-symo_status symo_cg(const cg_task *task, const void *b, void *x, cg_report *report, void *work) {
+static symo_status solve(const solver_system *task, const void *b, void *x,
+                         solver_system_report *report, void *work) {
   symo_dtype t = task->dtype;
   double largest = symo_mat_max_abs(t, symo_mat_dense((void *)(uintptr_t)b, task->n, 1));
   double at_start = symo_mat_max_abs(t, symo_mat_dense(x, task->n, 1));
-  *report = (cg_report){0};
+  *report = (solver_system_report){0};
   if (!isfinite(largest) || !isfinite(at_start)) return SYMO_E_NONFINITE;
   if (largest == 0) {
     symo_mat_zero(t, task->n, x);
@@ -130,11 +131,11 @@ symo_status symo_cg(const cg_task *task, const void *b, void *x, cg_report *repo
   symo_mat_load(t, c.unit, symo_mat_dense((void *)(uintptr_t)b, task->n, 1), c.r);
   c.b_norm = symo_nrm2(t, task->n, c.r);
   bool at_once = false;
-  symo_status status = solve(&c, report, &at_once);
+  symo_status status = iterate(&c, report, &at_once);
   if (status == SYMO_OK && at_once && at_start > 0) {
     symo_mat_zero(t, task->n, x);
     report->negative_curvature = false;
-    status = solve(&c, report, &at_once);
+    status = iterate(&c, report, &at_once);
   }
   if (status == SYMO_OK && at_once) {
     double rz = symo_dot(t, task->n, c.r, c.z);
@@ -148,4 +149,6 @@ const symo_solver symo_solver_cg = {
     .name = "cg",
     .summary = "conjugate gradients, ended by negative curvature; for products",
     .default_steps = 100,
+    .solve_work = solve_work,
+    .solve = solve,
 };

@@ -246,6 +246,7 @@ static double polar_flops(size_t rows, size_t cols, int steps) {
 const symo_solver symo_solver_eigh = {
     .name = "eigh",
     .summary = "any power, by eigendecomposition of the smaller side",
+    .eigenbasis = true,
     .refuse = refuse,
     .root_work = root_work,
     .root = root,

@@ -5,9 +5,10 @@
 
 #include "core/linalg.h"
 
-/* How a matrix power is computed.  One const table a file; one row of SYMO_SOLVER_LIST registers
- * it. Nothing allocates: work space is given, aligned as symo_malloc does it.  Reports are written
- * where the status is SYMO_OK.  What is not finite is SYMO_NO_CONVERGENCE. */
+/* How powers of matrices are computed, and systems solved.  One const table a file; one row of
+ * SYMO_SOLVER_LIST (symo/optim.h) registers it.  A slot that is NULL is something that the solver
+ * cannot do.  Nothing allocates: work space is given, aligned as symo_malloc does it.  Reports are
+ * written where the status is SYMO_OK.  What is not finite is SYMO_NO_CONVERGENCE. */
 typedef struct solver_options {
   symo_dtype dtype;
   double eps;   /* added to C; absolute, the damping module has seen to that */
@@ -22,9 +23,28 @@ typedef struct solver_report {
   int iterations;
 } solver_report;
 
+/* (A + damping I) x = b, A by products.  All vectors [n] of dtype; the tolerance is relative to |b|;
+ * x holds the start on entry. */
+typedef struct solver_system {
+  symo_dtype dtype;
+  size_t n;
+  double damping, tolerance;
+  int max_iterations;
+  void *self;
+  symo_status (*multiply)(void *self, const void *v, void *av);
+  symo_status (*precondition)(void *self, const void *r, void *z); /* NULL: none */
+} solver_system;
+typedef struct solver_system_report {
+  int iterations;
+  bool converged, negative_curvature;
+  double residual; /* relative */
+} solver_system_report;
+
 struct symo_solver {
   const char *name, *summary;
   int default_steps; /* where the method says 0 */
+  bool chooses;      /* auto: the plan takes others, by size; no slot below is set */
+  bool eigenbasis;   /* a root comes with an eigenbasis, which may serve again */
 
   /* NULL if it can take C to this power, else the reason why not. */
   const char *(*refuse)(double power);
@@ -50,21 +70,15 @@ struct symo_solver {
 
   double (*root_flops)(size_t m, int steps);
   double (*polar_flops)(size_t rows, size_t cols, int steps);
+
+  /* x := (A + damping I)^-1 b, ended by negative curvature.  work: solve_work bytes. */
+  size_t (*solve_work)(symo_dtype dtype, size_t n);
+  symo_status (*solve)(const solver_system *task, const void *b, void *x,
+                       solver_system_report *report, void *work);
 };
 
-#define SYMO_SOLVER_LIST(X)                                                                        \
-  X(eigh)                                                                                          \
-  X(newton_schulz)                                                                                 \
-  X(polar_express)                                                                                 \
-  X(coupled_newton)                                                                                \
-  X(cholesky)
-
-/* What a method asks for: its steps, else those of its solver, SYMO_AUTO_STEPS for "auto", 100 for cg. */
+/* The iterations that a method asks for, else those of its solver; auto has its own. */
 int symo_solver_steps(const symo_method *method);
-
-const symo_solver *symo_solver_find(const char *name); /* NULL: there is none; not for "auto" */
-size_t symo_solver_count(void);
-const symo_solver *symo_solver_at(size_t index);
 
 /* What `auto` takes for a root of an m x m matrix, or for a polar factor of rows x cols, with a
  * number of threads, from measured crossovers (optim/solver/auto.c says which). */
@@ -72,25 +86,7 @@ enum { SYMO_AUTO_STEPS = 8 };
 const symo_solver *symo_solver_auto_root(symo_dtype dtype, double power, size_t m, int threads);
 const symo_solver *symo_solver_auto_polar(symo_dtype dtype, double power, size_t rows, size_t cols,
                                           int threads);
-
-/* Conjugate gradients for (A + damping I) x = b (optim/solver/cg.c): A by products, truncated on
- * negative curvature, tolerances relative to |b|; x holds the start on entry.  All vectors [n] of
- * dtype.  work: symo_cg_work bytes. */
-typedef struct cg_task {
-  symo_dtype dtype;
-  size_t n;
-  double damping, tolerance;
-  int max_iterations;
-  void *self;
-  symo_status (*multiply)(void *self, const void *v, void *av);
-  symo_status (*precondition)(void *self, const void *r, void *z); /* NULL: none */
-} cg_task;
-typedef struct cg_report {
-  int iterations;
-  bool converged, negative_curvature;
-  double residual; /* relative */
-} cg_report;
-size_t symo_cg_work(symo_dtype dtype, size_t n);
-symo_status symo_cg(const cg_task *task, const void *b, void *x, cg_report *report, void *work);
+/* What solves systems for a method. */
+const symo_solver *symo_solver_of_systems(const symo_method *method);
 
 #endif

@@ -13,11 +13,11 @@
 /* ---- the table ---- */
 
 Test(curvature_kit, rows_are_named_and_whole) {
-  for (size_t i = 0; i < symo_curvature_count(); i++) {
-    const symo_curvature *c = symo_curvature_at(i);
+  for (size_t i = 0; i < curvatures_count(); i++) {
+    const symo_curvature *c = curvatures_at(i);
     cr_assert(c->name != NULL && c->name[0] != 0 && c->summary != NULL && c->summary[0] != 0);
     for (size_t j = 0; j < i; j++)
-      cr_assert_str_neq(c->name, symo_curvature_at(j)->name, "two rows have one name");
+      cr_assert_str_neq(c->name, curvatures_at(j)->name, "two rows have one name");
     const bool slots[] = {c->refuse != NULL,      c->create != NULL, c->destroy != NULL,
                           c->num_entries != NULL, c->entry != NULL,  c->num_roots != NULL,
                           c->work_bytes != NULL,  c->apply != NULL,  c->describe != NULL,
@@ -29,14 +29,14 @@ Test(curvature_kit, rows_are_named_and_whole) {
     cr_assert((c->refresh != NULL) == (c->keeps_roots != NULL), "%s", c->name);
     cr_assert(!c->gauss_newton || c->products, "%s", c->name);
   }
-  cr_assert_null(symo_curvature_at(symo_curvature_count()));
+  cr_assert_null(curvatures_at(curvatures_count()));
 }
 
 /* Methods reach every row by its name, and the list of modules says the same of it. */
 Test(curvature_kit, rows_are_found_by_name) {
   symo_context *context = symo_test_context();
-  for (size_t i = 0; i < symo_curvature_count(); i++) {
-    const symo_curvature *c = symo_curvature_at(i);
+  for (size_t i = 0; i < curvatures_count(); i++) {
+    const symo_curvature *c = curvatures_at(i);
     char value[128];
     size_t listed = 0;
     symo_method method = symo_rig_method();
@@ -101,8 +101,8 @@ static size_t check_option(symo_test_stepper *s, const symo_method *method,
 }
 
 Test(curvature_kit, every_refusal_has_a_reason_and_all_else_runs) {
-  for (size_t r = 0; r < symo_curvature_count(); r++) {
-    const symo_curvature *row = symo_curvature_at(r);
+  for (size_t r = 0; r < curvatures_count(); r++) {
+    const symo_curvature *row = curvatures_at(r);
     size_t refused = 0;
     for (size_t l = 0; l < CURVATURES_LAYOUTS && !row->products; l++)
       for (size_t i = 0; i < CURVATURES_SETTINGS; i++) {

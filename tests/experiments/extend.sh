@@ -52,7 +52,7 @@ for file in $(find core groups hessian optim io net cli experiments include -nam
   elif ! cmp -s "$file" "$root/$file"; then echo "changed $file"
   fi
 done >differs
-[ "$(sed -n 's/^changed //p' differs)" = "$(printf %s "$changed" | sort)" ] ||
+[ "$(sed -n 's/^changed //p' differs)" = "$(printf %s "$changed" | sort -u)" ] ||
   fail "other files than the registries changed: $(cat differs)"
 [ "$(sed -n 's/^new //p' differs)" = "$(sed -n 's/^\([^# ][^ ]*\) .*/\1/p' "$rows" | sort)" ] ||
   fail "other files were added: $(cat differs)"
@@ -110,13 +110,24 @@ has '  isotropic   the mean eigenvalue' estimate --help
 fails 2 'means nothing for isotropic' estimate --layout "$layout" --grad cmp/grad.safetensors \
   --estimator isotropic --scale
 
-if [ -e optim/curvature/half.c ]; then
-  files="--param cmp/theta.safetensors --grad cmp/grad.safetensors --layout cmp/layout.json"
-  # shellcheck disable=SC2086
-  has '' step $files --optimizer sgd --set lr=1 --set curvature=half --out-param half.safetensors
-  # shellcheck disable=SC2086
-  has '' step $files --optimizer sgd --set lr=0.5 --out-param none.safetensors
-  cmp half.safetensors none.safetensors || fail 'half the direction is not half the learning rate'
-fi
+# Optimizers list the curvature and the solver, set them by name, and step with them.
+has '  half              half the direction' optimizers
+has 'none hessian ggn half' optimizers
+has 'auto eigh newton-schulz polar-express coupled-newton cholesky cg mean-eigenvalue' optimizers
+step() { # OUT SETTINGS...
+  local out=$1 settings=()
+  shift
+  for setting; do settings+=(--set "$setting"); done
+  has '' step --param cmp/theta.safetensors --grad cmp/grad.safetensors --layout cmp/layout.json \
+    --optimizer sgd "${settings[@]}" --out-param "$out"
+}
+step half lr=1 curvature=half
+step plain lr=0.5
+cmp half plain || fail 'half the direction is not half the learning rate'
+step mean lr=0.1 curvature=per-axis alpha=1 beta2=1 eps=0.1 solver=mean-eigenvalue
+step root lr=0.1 curvature=per-axis alpha=1 beta2=1 eps=0.1 solver=eigh
+cmp -s mean root && fail 'the mean eigenvalue is not asked'
+fails 2 'did you mean' step --param cmp/theta.safetensors --grad cmp/grad.safetensors \
+  --layout cmp/layout.json --optimizer sgd --set curvature=halv --out-param none
 fails 2 'no layer (' compare --net 64-halve-10 --data digits
 [ $failures -eq 0 ]

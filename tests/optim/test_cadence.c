@@ -20,7 +20,7 @@ Test(optim_cadence, roots_are_spread_over_the_cadence) {
                                 : "curvature=orbit-blocked refresh_every=5 start_step=3 "
                                   "stagger=false");
     size_t roots = symo_block_num_roots(&s.optim->blocks[0]), window = 0;
-    cr_assert(roots >= 3 && symo_block_start(&s.optim->blocks[0]) == 3);
+    cr_assert(roots >= 3 && symo_curvature_start(&s.optim->blocks[0].method) == 3);
     for (int t = 1; t <= 43; t++) {
       symo_step_report r = symo_stepper_random(&s, 1);
       size_t taken = (size_t)(r.refreshes + r.kept_roots);

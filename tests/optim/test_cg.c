@@ -16,7 +16,7 @@ typedef struct problem {
   double scale;                        /* of the precondition */
   int products, preconditions, spoil;  /* spoil: the product from which there are NaN */
   unsigned char rows[MOST * MOST * 8]; /* a in the dtype */
-  cg_report report;
+  solver_system_report report;
 } problem;
 
 static problem *begin(uint64_t seed) {
@@ -66,17 +66,17 @@ static symo_status precondition(void *self, const void *r, void *z) {
   return SYMO_OK;
 }
 
-static cg_task task_of(problem *k) {
-  return (cg_task){.dtype = k->dtype,
-                   .n = k->n,
-                   .tolerance = k->dtype == SYMO_F32 ? 1e-6 : 1e-12,
-                   .max_iterations = 500,
-                   .self = k,
-                   .multiply = multiply};
+static solver_system task_of(problem *k) {
+  return (solver_system){.dtype = k->dtype,
+                         .n = k->n,
+                         .tolerance = k->dtype == SYMO_F32 ? 1e-6 : 1e-12,
+                         .max_iterations = 500,
+                         .self = k,
+                         .multiply = multiply};
 }
 
-static symo_status solve(problem *k, const cg_task *task) {
-  size_t bytes = symo_cg_work(k->dtype, k->n);
+static symo_status solve(problem *k, const solver_system *task) {
+  size_t bytes = symo_solver_cg.solve_work(k->dtype, k->n);
   unsigned char *work = aligned_alloc(64, bytes + 64);
   double b[MOST], x[MOST];
   cr_assert(work != NULL);
@@ -84,7 +84,7 @@ static symo_status solve(problem *k, const cg_task *task) {
   symo_test_pack(k->dtype, k->b, b, k->n);
   symo_test_pack(k->dtype, k->x, x, k->n);
   size_t calls = symo_alloc_calls();
-  symo_status status = symo_cg(task, b, x, &k->report, work);
+  symo_status status = symo_solver_cg.solve(task, b, x, &k->report, work);
   cr_assert(symo_alloc_calls() == calls);
   for (size_t i = 0; i < 64; i++) cr_assert(work[bytes + i] == 0xFF, "oversteps its work space");
   symo_test_unpack(k->dtype, x, k->x, k->n);
@@ -109,7 +109,7 @@ Test(cg, positive_definite) {
     double cond = i / 8 % 3 == 0 ? 1 : i / 8 % 3 == 1 ? 30 : 1e4;
     solvers_log_spaced(n, cond, k->w);
     make(k, i % 2 ? SYMO_F32 : SYMO_F64, n);
-    cg_task task = task_of(k);
+    solver_system task = task_of(k);
     task.damping = i / 8 % 3 == 2 ? 1e-2 : 0;
     if (i / 24) {
       task.precondition = precondition;
@@ -137,7 +137,7 @@ Test(cg, precondition_helps) {
   for (size_t i = 0; i < MOST * MOST; i++) k->a[i] *= d[i / MOST] * d[i % MOST];
   symo_test_pack(SYMO_F64, k->a, k->rows, MOST * MOST);
   k->scale = 1;
-  cg_task task = task_of(k);
+  solver_system task = task_of(k);
   task.tolerance = 1e-8;
   task.precondition = precondition;
   task.max_iterations = 200;
@@ -155,7 +155,7 @@ Test(cg, warm_start) {
   for (int i = 0; i < 2; i++) {
     solvers_log_spaced(MOST, 1e2, k->w);
     make(k, i ? SYMO_F32 : SYMO_F64, MOST);
-    cg_task task = task_of(k);
+    solver_system task = task_of(k);
     task.tolerance = 1e-5;
     cr_ok(k->context, solve(k, &task));
     int cold = k->report.iterations;
@@ -176,7 +176,7 @@ Test(cg, scale_free) {
     double scale = scales[i % 2 + (i >= 4 ? 2 : 0)], plain[MOST];
     solvers_log_spaced(MOST, 50, k->w);
     make(k, dtype, MOST);
-    cg_task task = task_of(k);
+    solver_system task = task_of(k);
     cr_ok(k->context, solve(k, &task));
     int iterations = k->report.iterations;
     for (size_t j = 0; j < MOST; j++) {
@@ -189,7 +189,7 @@ Test(cg, scale_free) {
     cr_assert(symo_test_rel(k->x, plain, MOST) <= 100 * task.tolerance);
   }
   memset(k->b, 0, sizeof k->b); /* b = 0, whatever the start */
-  cg_task task = task_of(k);
+  solver_system task = task_of(k);
   cr_ok(k->context, solve(k, &task));
   cr_assert(k->report.converged && symo_test_max(k->x, MOST) == 0);
   end(k);
@@ -209,7 +209,7 @@ Test(cg, negative_curvature) {
     for (size_t j = 0; j < (i < 10 ? 2 : MOST); j++) k->w[j] = i < 10 ? -0.1 : -k->w[j];
     make(k, i % 2 ? SYMO_F32 : SYMO_F64, MOST);
     if (i % 4 >= 2) symo_test_randn(k->rng, k->x, MOST); /* a start that is no good */
-    cg_task task = task_of(k);
+    solver_system task = task_of(k);
     cr_ok(k->context, solve(k, &task));
     cr_assert(k->report.negative_curvature && !k->report.converged);
     cr_assert(isfinite(symo_test_max(k->x, MOST)) && symo_test_max(k->x, MOST) > 0);
@@ -222,7 +222,7 @@ Test(cg, negative_curvature) {
   }
   memset(k->w, 0, sizeof k->w); /* A = 0: b itself */
   make(k, SYMO_F64, 7);
-  cg_task task = task_of(k);
+  solver_system task = task_of(k);
   cr_ok(k->context, solve(k, &task));
   cr_assert(k->report.negative_curvature && symo_test_rel(k->x, k->b, 7) <= 1e-14);
   end(k);
@@ -234,7 +234,7 @@ Test(cg, long_runs) {
   for (int i = 0; i < 2; i++) {
     solvers_log_spaced(MOST, i ? 1e3 : 1e8, k->w);
     make(k, i ? SYMO_F32 : SYMO_F64, MOST);
-    cg_task task = task_of(k);
+    solver_system task = task_of(k);
     task.tolerance = i ? 1e-3 : 1e-6; /* u cond is what can be had */
     task.max_iterations = 2000;
     cr_ok(k->context, solve(k, &task));
@@ -259,7 +259,7 @@ Test(cg, failures) {
   make(k, SYMO_F64, MOST);
   symo_test_randn(k->rng, k->x, MOST);
   memcpy(start, k->x, sizeof start);
-  cg_task task = task_of(k);
+  solver_system task = task_of(k);
   for (k->spoil = 1; k->spoil <= 12; k->spoil += k->spoil == 1 ? 1 : 5) {
     k->products = 0; /* NaN in the first, second, seventh, twelfth product */
     cr_assert(solve(k, &task) == SYMO_E_NONFINITE, "%d", k->spoil);

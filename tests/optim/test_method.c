@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "optim/method.h"
+#include "optim/modules.h"
 #include "tests/support/stepping.h"
 
 static symo_method preset(symo_context *context, const char *name) {
@@ -213,4 +214,22 @@ Test(optim_method, modules_are_listed_once) {
     }
   }
   cr_assert(symo_module_at(symo_module_count()).name == NULL);
+}
+
+/* The name that a row of a list gives a module is its own; each is set and read back by it. */
+Test(optim_method, modules_are_set_by_their_names) {
+  static const char *const keys[MODULE_KINDS] = {"curvature", "damping", "solver", "precondition"};
+  for (size_t k = 0; k < MODULE_KINDS; k++) {
+    const symo_registry modules = symo_modules((module_kind)k);
+    for (size_t i = 0; i < modules.count; i++) {
+      const char *name = *(const char *const *)modules.rows[i];
+      symo_method m = preset(NULL, "symo");
+      char value[128];
+      cr_ok(NULL, symo_method_set(NULL, &m, keys[k], name));
+      const void *const set[MODULE_KINDS] = {m.curvature, m.damping, m.solver, m.precondition};
+      cr_assert(set[k] == modules.rows[i], "%s %s", keys[k], name);
+      cr_ok(NULL, symo_method_get(NULL, &m, keys[k], value));
+      cr_assert_str_eq(value, name);
+    }
+  }
 }

@@ -5,7 +5,13 @@
 #include <stdio.h>
 
 #include "optim/damping/damping.h"
+#include "optim/modules.h"
 #include "tests/support/rig.h"
+
+size_t curvatures_count(void) { return symo_modules(MODULE_CURVATURE).count; }
+const symo_curvature *curvatures_at(size_t index) {
+  return symo_registry_at(symo_modules(MODULE_CURVATURE), index);
+}
 
 /* Several tensors that share spaces, one without axes, three axes, wide, tall, one row, one column,
  * one number.  Every group moves coordinates by signed permutations. */
@@ -56,11 +62,11 @@ symo_method curvatures_method(symo_context *context, const symo_curvature *row, 
 }
 
 void curvatures_for_each_case(void (*check)(curvature_case *k)) {
-  for (size_t r = 0; r < symo_curvature_count(); r++)
-    for (size_t l = 0; l < CURVATURES_LAYOUTS && !symo_curvature_at(r)->products; l++) {
+  for (size_t r = 0; r < curvatures_count(); r++)
+    for (size_t l = 0; l < CURVATURES_LAYOUTS && !curvatures_at(r)->products; l++) {
       size_t accepted = 0;
       for (size_t i = 0; i < 2 * CURVATURES_SETTINGS; i++) {
-        curvature_case k = {.row = symo_curvature_at(r),
+        curvature_case k = {.row = curvatures_at(r),
                             .layout = curvatures_layouts[l],
                             .setting = &curvatures_settings[i / 2]};
         k.dtype = i % 2 == 0 ? SYMO_F64 : SYMO_F32;
@@ -77,7 +83,7 @@ void curvatures_for_each_case(void (*check)(curvature_case *k)) {
         }
         symo_stepper_close(&k.s);
       }
-      cr_assert(accepted > 0, "%s runs nowhere on %s", symo_curvature_at(r)->name,
+      cr_assert(accepted > 0, "%s runs nowhere on %s", curvatures_at(r)->name,
                 curvatures_layouts[l]);
     }
 }

@@ -4,6 +4,10 @@
 #include "optim/curvature/curvature.h"
 #include "tests/support/stepping.h"
 
+/* The rows of the registry; NULL past the end. */
+size_t curvatures_count(void);
+const symo_curvature *curvatures_at(size_t index);
+
 /* Cases for every row of the registry of curvatures: a row, a layout, settings and a type of
  * numbers that the row does not refuse. */
 enum { CURVATURES_LAYOUTS = 7, CURVATURES_SETTINGS = 10 };

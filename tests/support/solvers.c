@@ -5,12 +5,28 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "optim/modules.h"
 #include "tests/support/testing.h"
 
 static double *numbers(size_t n) {
   double *out = calloc(n + 1, sizeof *out);
   cr_assert(out != NULL);
   return out;
+}
+
+const symo_solver *solvers_at(size_t index) {
+  const symo_registry all = symo_modules(MODULE_SOLVER);
+  for (size_t i = 0; i < all.count; i++) {
+    const symo_solver *s = all.rows[i];
+    if ((s->root != NULL || s->polar != NULL) && index-- == 0) return s;
+  }
+  return NULL;
+}
+
+size_t solvers_count(void) {
+  size_t count = 0;
+  while (solvers_at(count) != NULL) count++;
+  return count;
 }
 
 void solvers_orthogonal(symo_rng *rng, size_t n, double *q) {

@@ -7,6 +7,10 @@
 
 /* Dense oracles for powers of matrices (GSL), and calls of solvers that watch their work space. */
 
+/* The solvers of roots and polar factors; those that choose others or solve systems are left out. */
+size_t solvers_count(void);
+const symo_solver *solvers_at(size_t index); /* NULL past the end */
+
 /* q: random orthogonal [n, n]. */
 void solvers_orthogonal(symo_rng *rng, size_t n, double *q);
 

@@ -1,11 +1,11 @@
 /* Half the direction, whatever the gradients were. */
 #include "optim/curvature/elementwise.h"
 
-#include <string.h>
+#include "optim/damping/damping.h"
 
 static const char *refuse(const symo_method *method, const symo_layout *layout) {
   if (method->alpha != 0) return "without curvature there is nothing to take to a power: alpha = 0";
-  if (strcmp(method->damping, "constant") != 0 || method->eps != 0)
+  if (!symo_damping_is_constant(method->damping) || method->eps != 0)
     return "without curvature there is nothing to damp: damping constant, eps 0";
   return symo_elementwise_refuse(method);
 }
