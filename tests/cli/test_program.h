@@ -3,8 +3,8 @@
 
 #include "cli/cli.h"
 
-/* The command line, in words separated by single blanks, in this process; its exit code.  Words that
- * begin with '@' are files of the test; what it prints is thrown away. */
+/* The command line, in words separated by single blanks, in this process; its exit code.  Words
+ * that begin with '@' are files of the test; what it prints is thrown away. */
 int test_program(const cli_command *const *commands, const char *line);
 
 #endif

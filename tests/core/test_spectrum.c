@@ -110,10 +110,10 @@ Test(spectrum, rounding_does_not_pass_for_rank) {
   done(k, context);
 }
 
-/* A running average b C + (1 - b) x x' of one x has rank one.  A step rounds an entry by eps at most,
- * so rounding adds up to eps / (1 - b) = 20 eps of |C|, which is within 10 n eps from n = 2 on.  It
- * is often more than n eps: with that as the tolerance it would pass for rank.  Plain loops round
- * alike whatever BLAS there is. */
+/* A running average b C + (1 - b) x x' of one x has rank one.  A step rounds an entry by eps at
+ * most, so rounding adds up to eps / (1 - b) = 20 eps of |C|, which is within 10 n eps from n = 2
+ * on.  It is often more than n eps: with that as the tolerance it would pass for rank.  Plain loops
+ * round alike whatever BLAS there is. */
 Test(spectrum, rounding_of_a_running_average_does_not_pass_for_rank) {
   enum { STEPS = 200 };
   const double b = 0.95;

@@ -113,8 +113,8 @@ Test(commands, out_of_memory_in_symmetries) {
   starve("symo symmetries --net rnn:2-3-1 --act tanh --json");
 }
 
-/* Centred estimates of layouts with scaling keep some trivial labels and drop others: what apply adds
- * for the dropped ones is theirs alone. */
+/* Centred estimates of layouts with scaling keep some trivial labels and drop others: what apply
+ * adds for the dropped ones is theirs alone. */
 Test(commands, powers_of_a_centred_estimate_with_scaling) {
   symo_context *context = symo_test_context();
   symo_layout *layout;

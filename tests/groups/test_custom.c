@@ -86,9 +86,9 @@ Test(custom, generators_of_every_row_give_its_estimates) {
 
 /* ---- against brute force ---- */
 
-/* Every estimator that is a function of the averages: the covariance is the brute-force average, the
- * Reynolds average too; matrices commute with the group; square and inverse square root undo each
- * other; the diagonal is that of the dense matrix. */
+/* Every estimator that is a function of the averages: the covariance is the brute-force average,
+ * the Reynolds average too; matrices commute with the group; square and inverse square root undo
+ * each other; the diagonal is that of the dense matrix. */
 static void check_against(symo_world *w, const symo_claim *claim, const symo_group *group,
                           const char *tensors, double tolerance) {
   build(w, group, claim->dim, tensors);

@@ -1,6 +1,6 @@
 /* Two axes of a group given by generators, by way of the irreps on one: against decompositions with
- * matrices, which other tests hold against brute force, and against brute force at sizes that have no
- * matrices. */
+ * matrices, which other tests hold against brute force, and against brute force at sizes that have
+ * no matrices. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,7 +135,7 @@ Test(factored, types_copies_and_lie_groups) {
   gens_end(&w);
 }
 
-/* Blocks of all small sizes, whose points lie among each other, and a group that is less than that. */
+/* Blocks of all small sizes, whose points lie among each other, and a smaller group. */
 Test(factored, blocks_of_permutations) {
   static const size_t blocks[][4] = {{3, 2, 0, 0}, {4, 1, 1, 0}, {2, 2, 2, 0}, {5, 3, 0, 0},
                                      {1, 6, 0, 0}, {4, 4, 0, 0}, {2, 1, 3, 1}};
@@ -170,8 +170,8 @@ static void permute(size_t d, const size_t *image, const double *x, double *y) {
   }
 }
 
-/* The covariance of one gradient is the average of (rho g)(rho g)' over the group: as an operator on
- * a vector, against all 2 d shifts and reversals. */
+/* The covariance of one gradient is the average of (rho g)(rho g)' over the group: as an operator
+ * on a vector, against all 2 d shifts and reversals. */
 static void against_elements(symo_dtype dtype, double tolerance) {
   enum { D = 66 };
   symo_world w;

@@ -227,7 +227,7 @@ Test(isotypic, cyclic_groups_are_of_complex_type) {
   end();
 }
 
-/* Tensors without the space share the label and have no sign: it must not hang on an eigenvector. */
+/* Tensors without the space share the label and have no sign, so an eigenvector cannot fix it. */
 Test(isotypic, the_sign_of_the_trivial_irrep_is_settled) {
   for (int which = 0; which < 3; which++)
     for (uint64_t seed = 0; seed < 20; seed++) {

@@ -1,5 +1,5 @@
-/* Estimates of c g for powers of two c from the smallest to the largest number of the type: those of
- * g times a power of c, or refused because the type cannot hold them. */
+/* Estimates of c g for powers of two c from the smallest to the largest number of the type: those
+ * of g times a power of c, or refused because the type cannot hold them. */
 #include <math.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* Groups with parameters in layout files: round trips, generators from files, what is refused. */
+/* Groups with parameters in layout files: round trips, what is refused. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,7 +6,6 @@
 #include "core/error.h"
 #include "groups/plan/layout.h"
 #include "io/layout_json.h"
-#include "io/safetensors.h"
 #include "tests/support/files.h"
 #include "tests/support/testing.h"
 
@@ -20,22 +19,12 @@ TestSuite(io_group_json, .init = setup, .fini = teardown);
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-enum { TEXT = 4096 };
-
-/* A layout with one space "h", which is this. */
-static void with_space(const char *space, char text[TEXT]) {
-  int n = snprintf(text, TEXT,
-                   "{\"spaces\": {\"h\": %s},\n"
-                   " \"tensors\": [{\"name\": \"w\", \"axes\": [\"h\", \"h\"]},\n"
-                   "             {\"name\": \"b\", \"axes\": [\"h\"]}]}\n",
-                   space);
-  cr_assert(n > 0 && n < TEXT);
-}
+enum { TEXT = SYMO_TEST_SPACE_TEXT };
 
 static symo_layout *read_space(const char *space) {
   char text[TEXT];
   symo_layout *layout = NULL;
-  with_space(space, text);
+  symo_test_space(space, text);
   symo_status status = symo_layout_from_json(context, text, &layout);
   cr_assert(status == SYMO_OK, "%s: %s: %s", space, symo_status_name(status),
             symo_context_detail(context));
@@ -45,7 +34,7 @@ static symo_layout *read_space(const char *space) {
 static void space_refused(symo_status expected, const char *detail, const char *space) {
   char text[TEXT];
   symo_layout *layout = NULL;
-  with_space(space, text);
+  symo_test_space(space, text);
   symo_status status = symo_layout_parse_json(context, "L.json", text, strlen(text), &layout);
   const char *said = symo_context_detail(context);
   cr_assert(status == expected && layout == NULL, "%s: %s: %s", space, symo_status_name(status),
@@ -85,7 +74,7 @@ Test(io_group_json, what_is_written_reads_as_the_same) {
   for (size_t i = 0; i < COUNT(spaces); ++i) {
     char text[TEXT], *written = NULL;
     symo_layout *layout = read_space(spaces[i]), *again = NULL;
-    with_space(spaces[i], text);
+    symo_test_space(spaces[i], text);
     cr_ok(context, symo_layout_to_json(layout, &written));
     cr_assert_str_eq(written, text);
     cr_ok(context, symo_layout_from_json(context, written, &again));
@@ -290,7 +279,7 @@ Test(io_group_json, refusals_name_the_place) {
     space_refused(wrong[i].status, wrong[i].detail, wrong[i].space);
 }
 
-/* What symo_group_create finds wrong is said with the place of the group; the defect in its words. */
+/* Messages of symo_group_create are passed on, with the place of the group in front. */
 Test(io_group_json, passes_on_what_the_group_says) {
   static const char *const bad[] = {
       "{\"group\": \"custom\", \"generators\": [[1, 1, 0]]}",
@@ -347,119 +336,6 @@ Test(io_group_json, no_memory_for_what_is_not_there) {
            symo_layout_parse_json(context, "L.json", text, n, &layout));
   cr_assert(symo_alloc_peak_bytes() - before < 1 << 20);
   free(text);
-}
-
-/* ---- generators_file ---- */
-
-static const double turn[] = {0.6, -0.8, 0.8, 0.6, 0, 1, 1, 0}, spin[] = {0, 2, -2, 0};
-
-static symo_safetensors_item item(const char *name, symo_number type, size_t count, size_t order,
-                                  const void *data) {
-  return (symo_safetensors_item){
-      .name = name, .type = type, .order = order, .shape = {count, 2, 2}, .data = data};
-}
-
-static void write_items(const char *path, size_t count, const symo_safetensors_item *items) {
-  cr_ok(context, symo_safetensors_write(context, path, 0, NULL, count, items));
-}
-
-static symo_status read_with_file(const char *file, symo_layout **out) {
-  char space[256], text[TEXT];
-  const char *path = symo_test_path("L.json");
-  snprintf(space, sizeof space, "{\"group\": \"custom\", \"generators_file\": \"%s\"}", file);
-  with_space(space, text);
-  symo_test_write(path, text, strlen(text));
-  return symo_layout_read_json(context, path, out);
-}
-
-Test(io_group_json, reads_generators_from_a_file) {
-  const int64_t images[] = {1, 0, 0, 1};
-  const symo_safetensors_item items[] = {item("permutations", SYMO_NUMBER_I64, 2, 2, images),
-                                         item("generators", SYMO_NUMBER_F64, 2, 3, turn),
-                                         item("lie_generators", SYMO_NUMBER_F64, 1, 3, spin)};
-  symo_layout *layout = NULL;
-  char absolute[1024], *written = NULL;
-  write_items(symo_test_path("g.safetensors"), 3, items);
-  snprintf(absolute, sizeof absolute, "%s", symo_test_path("g.safetensors"));
-  const char *const files[] = {"g.safetensors", absolute};
-  for (size_t i = 0; i < 2; ++i) {
-    cr_ok(context, read_with_file(files[i], &layout));
-    const symo_generators *g = generators_of(layout);
-    cr_assert(g->dim == 2 && g->num_permutations == 2 && g->num_matrices == 2 && g->num_lie == 1);
-    cr_assert(g->permutations[0] == 1 && g->permutations[1] == 0 && g->permutations[3] == 1);
-    cr_assert(memcmp(g->matrices, turn, sizeof turn) == 0);
-    cr_assert(memcmp(g->lie, spin, sizeof spin) == 0);
-    cr_ok(context, symo_layout_to_json(layout, &written));
-    cr_assert(strstr(written, "generators_file") == NULL);
-    symo_free(written);
-    symo_layout_destroy(layout);
-  }
-}
-
-Test(io_group_json, takes_images_of_every_type) {
-  static const int32_t i32[] = {1, 0};
-  static const uint32_t u32[] = {1, 0};
-  static const int16_t i16[] = {1, 0};
-  static const uint16_t u16[] = {1, 0}, f16[] = {0x3C00, 0};
-  static const int8_t i8[] = {1, 0};
-  static const uint8_t u8[] = {1, 0};
-  static const uint64_t u64[] = {1, 0};
-  static const double f64[] = {1, 0};
-  static const float f32[] = {1, 0};
-  const struct {
-    symo_number type;
-    const void *data;
-  } rows[] = {{SYMO_NUMBER_I32, i32}, {SYMO_NUMBER_U32, u32}, {SYMO_NUMBER_I16, i16},
-              {SYMO_NUMBER_U16, u16}, {SYMO_NUMBER_F16, f16}, {SYMO_NUMBER_I8, i8},
-              {SYMO_NUMBER_U8, u8},   {SYMO_NUMBER_U64, u64}, {SYMO_NUMBER_F64, f64},
-              {SYMO_NUMBER_F32, f32}};
-  for (size_t i = 0; i < COUNT(rows); ++i) {
-    symo_layout *layout = NULL;
-    symo_safetensors_item one = item("permutations", rows[i].type, 1, 2, rows[i].data);
-    write_items(symo_test_path("p.safetensors"), 1, &one);
-    cr_ok(context, read_with_file("p.safetensors", &layout));
-    const symo_generators *g = generators_of(layout);
-    cr_assert(g->num_permutations == 1 && g->permutations[0] == 1 && g->permutations[1] == 0);
-    symo_layout_destroy(layout);
-  }
-}
-
-Test(io_group_json, refuses_files_that_do_not_fit) {
-  static const int8_t negative[] = {1, -1}, ones[] = {1, 0, 0, 1};
-  static const double half[] = {0.5, 0}, nan[] = {NAN, 0};
-  static const symo_number i8 = SYMO_NUMBER_I8, f64 = SYMO_NUMBER_F64;
-  symo_safetensors_item wide = item("generators", f64, 1, 3, turn);
-  wide.shape[2] = 4;
-  const struct {
-    symo_status status;
-    const char *detail;
-    symo_safetensors_item item;
-  } rows[] = {
-      {SYMO_E_ARGUMENT, "entry permutations: [0, 1] is -1 (must be a whole number from 0 to 1)",
-       item("permutations", i8, 1, 2, negative)},
-      {SYMO_E_ARGUMENT, "[0, 0] is 0.5", item("permutations", f64, 1, 2, half)},
-      {SYMO_E_ARGUMENT, "[0, 0] is nan", item("permutations", f64, 1, 2, nan)},
-      {SYMO_E_SHAPE, "entry permutations: shape [1, 2, 2], but [n, d] is wanted",
-       item("permutations", i8, 1, 3, ones)},
-      {SYMO_E_SHAPE, "entry generators: shape [1, 2, 4], but [n, d, d] is wanted", wide},
-      {SYMO_E_SHAPE, "entry generators: shape [2, 2]", item("generators", f64, 2, 2, turn)},
-      {SYMO_E_NAME,
-       "entry permutation: unknown (known: permutations, generators, lie_generators; "
-       "did you mean \"permutations\"?)",
-       item("permutation", i8, 2, 2, ones)},
-      {SYMO_E_DTYPE, "type BOOL", item("permutations", SYMO_NUMBER_BOOL, 2, 2, ones)},
-  };
-  symo_layout *layout = NULL;
-  for (size_t i = 0; i < COUNT(rows); ++i) {
-    write_items(symo_test_path("bad.safetensors"), 1, &rows[i].item);
-    cr_fails(context, rows[i].status, rows[i].detail, read_with_file("bad.safetensors", &layout));
-  }
-  write_items(symo_test_path("bad.safetensors"), 0, NULL);
-  cr_fails(context, SYMO_E_FORMAT, "no entries", read_with_file("bad.safetensors", &layout));
-  cr_fails(context, SYMO_E_IO, "none.safetensors: cannot open",
-           read_with_file("none.safetensors", &layout));
-  cr_fails(context, SYMO_E_FORMAT, "L.json: ", read_with_file("L.json", &layout));
-  cr_assert_null(layout);
 }
 
 /* ---- groups of the context ---- */
@@ -528,7 +404,7 @@ static symo_status read_all(void *self) {
   for (size_t i = 0; i < COUNT(spaces) && status == SYMO_OK; ++i) {
     char text[TEXT], *written = NULL;
     symo_layout *layout = NULL;
-    with_space(spaces[i], text);
+    symo_test_space(spaces[i], text);
     status = symo_layout_parse_json(context, "L.json", text, strlen(text), &layout);
     if (status == SYMO_OK) status = symo_layout_to_json(layout, &written);
     symo_free(written);
@@ -541,28 +417,12 @@ Test(io_group_json, survives_failing_allocations) {
   cr_assert(symo_test_allocations(read_all, NULL) > 60);
 }
 
-static symo_status read_a_file(void *self) {
-  symo_layout *layout = NULL;
-  (void)self;
-  symo_status status = read_with_file("g.safetensors", &layout);
-  symo_layout_destroy(layout);
-  return status;
-}
-
-Test(io_group_json, survives_failing_allocations_with_a_file) {
-  static const int8_t images[] = {1, 0, 0, 1};
-  const symo_safetensors_item items[] = {item("permutations", SYMO_NUMBER_I8, 2, 2, images),
-                                         item("generators", SYMO_NUMBER_F64, 2, 3, turn)};
-  write_items(symo_test_path("g.safetensors"), 2, items);
-  cr_assert(symo_test_allocations(read_a_file, NULL) > 15);
-}
-
 /* Changed texts are read or refused, and nothing else happens. */
 Test(io_group_json, survives_random_changes) {
   symo_rng *rng = symo_test_rng(context, 12);
   for (int round = 0; round < 4000; ++round) {
     char text[TEXT];
-    with_space(spaces[symo_rng_below(rng, COUNT(spaces))], text);
+    symo_test_space(spaces[symo_rng_below(rng, COUNT(spaces))], text);
     size_t size = strlen(text);
     for (uint64_t k = 1 + symo_rng_below(rng, 4); k > 0; --k)
       text[symo_rng_below(rng, size)] = symo_rng_below(rng, 2)

@@ -130,8 +130,8 @@ Test(io_layout_json, opens_files_and_short_notation) {
   cr_fails(context, SYMO_E_ARGUMENT, "NULL", symo_layout_open(context, NULL, &layout));
 }
 
-/* Editors of some systems put the mark there; layouts, specs, graphs and vocabularies are parsed by the
- * same function. */
+/* Editors of some systems put the mark there; layouts, specs, graphs and vocabularies are parsed by
+ * the same function. */
 Test(io_layout_json, passes_over_a_byte_order_mark) {
   static const char mark[] = "\xEF\xBB\xBF";
   symo_layout *layout = NULL;

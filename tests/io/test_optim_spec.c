@@ -1,5 +1,5 @@
-/* Specs of optimizers: JSON and back to the same bits, what is refused and where it says so, and the
- * settings of a command line. */
+/* Specs of optimizers: JSON and back to the same bits, what is refused and where it says so, and
+ * the settings of a command line. */
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>

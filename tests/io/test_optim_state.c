@@ -1,12 +1,11 @@
-/* States of optimizers as files: the same bits come back and steps go on from them as if nothing had
- * been; files that were cut or changed, or belong to something else, are refused. */
+/* States of optimizers as files: the same bits come back and steps go on from them as if nothing
+ * had been; files that were cut or changed, or belong to something else, are refused. */
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "core/error.h"
-#include "io/checksum.h"
 #include "io/optim_state.h"
 #include "tests/support/files.h"
 #include "tests/support/testing.h"
@@ -21,8 +20,8 @@ static void teardown(void) {
 }
 TestSuite(io_optim_state, .init = setup, .fini = teardown);
 
-static const char *const mlp = "in: identity 4; h: signed-permutation 3; out: identity 2;"
-                               " w1[h,in] b1[h] w2[out,h*] b2[out]";
+#define SPACES "in: identity 4; h: signed-permutation 3; out: identity 2; "
+static const char *const mlp = SPACES "w1[h,in] b1[h] w2[out,h*] b2[out]";
 enum { PARAMETERS = 23, TENSORS = 4 };
 
 /* ---- running ---- */
@@ -314,27 +313,19 @@ Test(io_optim_state, what_differs_in_the_layout_is_named) {
   static const struct {
     const char *layout, *detail;
   } rows[] = {
-      {"in: identity 4; h: signed-permutation 3; out: identity 2; w1[h,in] b1[h] w2[out,h*] c[out]",
-       "where tensor c stands here, it has b2"},
+      {SPACES "w1[h,in] b1[h] w2[out,h*] c[out]", "where tensor c stands here, it has b2"},
       {"in: identity 4; h: permutation 3; out: identity 2; w1[h,in] b1[h] w2[out,h*] b2[out]",
        "space h has another dimension or group"},
       {"in: identity 5; h: signed-permutation 3; out: identity 2; w1[h,in] b1[h] w2[out,h*] "
        "b2[out]",
        "space in has another dimension"},
-      {"in: identity 4; h: signed-permutation 3; out: identity 2; w1[h,in] b1[h] w2[out,h] b2[out]",
-       "tensor w2 has other axes"},
-      {"in: identity 4; h: signed-permutation 3; out: identity 2; w1[h,in] b1[h] w2[out,h*]",
-       "tensor b2 is only there"},
-      {"in: identity 4; h: signed-permutation 3; out: identity 2; w1[h,in] b1[h] w2[out,h*] "
-       "b2[out] "
-       "e[h]",
-       "tensor e is only here"},
+      {SPACES "w1[h,in] b1[h] w2[out,h] b2[out]", "tensor w2 has other axes"},
+      {SPACES "w1[h,in] b1[h] w2[out,h*]", "tensor b2 is only there"},
+      {SPACES "w1[h,in] b1[h] w2[out,h*] b2[out] e[h]", "tensor e is only here"},
       {"h: signed-permutation 3; in: identity 4; out: identity 2; w1[h,in] b1[h] w2[out,h*] "
        "b2[out]",
        "where space h stands here, it has in"},
-      {"in: identity 4; h: signed-permutation 3; out: identity 2; z: identity 1; w1[h,in] b1[h] "
-       "w2[out,h*] b2[out]",
-       "space z is only here"},
+      {SPACES "z: identity 1; w1[h,in] b1[h] w2[out,h*] b2[out]", "space z is only here"},
   };
   world w;
   start(&w, "sgd", SYMO_F64, 4);
@@ -503,39 +494,4 @@ Test(io_optim_state, out_of_memory) {
   cr_assert(symo_test_allocations(write_and_read, &w) >= 20);
   cr_assert_eq(symo_test_count_files(), 1);
   finish(&w);
-}
-
-/* ---- the checksum ---- */
-
-Test(io_optim_state, checksum_has_its_check_value) {
-  symo_checksum sum;
-  symo_checksum_start(&sum);
-  cr_assert_eq(symo_checksum_value(&sum), 0);
-  symo_checksum_add(&sum, "123456789", 9);
-  cr_assert_eq(symo_checksum_value(&sum), 0x995DC9BBDF1939FAu);
-}
-
-/* In pieces of any length, and against the definition bit by bit. */
-Test(io_optim_state, checksum_in_pieces) {
-  symo_rng *rng = symo_test_rng(context, 8);
-  unsigned char bytes[300];
-  for (size_t i = 0; i < sizeof bytes; ++i) bytes[i] = (unsigned char)symo_rng_below(rng, 256);
-  uint64_t wanted = ~(uint64_t)0;
-  for (size_t i = 0; i < sizeof bytes; ++i)
-    for (int bit = 0; bit < 8; ++bit) {
-      uint64_t low = (wanted ^ (uint64_t)(bytes[i] >> bit)) & 1;
-      wanted = wanted >> 1 ^ (low ? 0xC96C5795D7870F42u : 0);
-    }
-  for (int round = 0; round < 50; ++round) {
-    symo_checksum sum;
-    symo_checksum_start(&sum);
-    for (size_t at = 0; at < sizeof bytes;) {
-      size_t n = (size_t)symo_rng_below(rng, 40);
-      if (n > sizeof bytes - at) n = sizeof bytes - at;
-      symo_checksum_add(&sum, bytes + at, n);
-      at += n;
-    }
-    cr_assert_eq(symo_checksum_value(&sum), ~wanted);
-  }
-  symo_rng_destroy(rng);
 }

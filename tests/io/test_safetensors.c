@@ -102,8 +102,8 @@ Test(io_safetensors, the_header_is_aligned_and_the_entries_follow_each_other) {
     cr_assert(symo_safetensors_at(file, i)->begin == at);
     at = symo_safetensors_at(file, i)->end;
   }
-  cr_assert(symo_safetensors_find(file, "one")->order == 0);
-  cr_assert(symo_safetensors_find(file, "one")->count == 1);
+  const symo_safetensors_entry *one = symo_safetensors_find(file, "one");
+  cr_assert(one->order == 0 && one->count == 1);
   cr_assert(symo_safetensors_find(file, "none")->count == 0);
   symo_safetensors_close(file);
 }
@@ -481,7 +481,7 @@ Test(io_safetensors, survives_random_changes) {
   symo_test_randn(rng, numbers, 24);
   const char *path = symo_test_path("x");
   cr_ok(context, symo_safetensors_write(context, path, 2, texts, 4, items));
-  size_t size, opened = 0, refusals = 0;
+  size_t size, opened = 0;
   unsigned char *bytes = symo_test_slurp(path, &size), *changed = malloc(size);
   for (int round = 0; round < ROUNDS; ++round) {
     size_t n = mutate(rng, bytes, size, changed);
@@ -490,13 +490,10 @@ Test(io_safetensors, survives_random_changes) {
     symo_safetensors *file = NULL;
     symo_status status = symo_safetensors_open(context, path, &file);
     cr_assert(status == SYMO_OK || status == SYMO_E_FORMAT, "%s", symo_context_detail(context));
-    if (status == SYMO_OK) read_everything(file);
-    opened += status == SYMO_OK;
-    refusals += status != SYMO_OK;
+    if (status == SYMO_OK) read_everything(file), opened++;
     symo_safetensors_close(file);
   }
-  cr_assert(opened > ROUNDS / 50 && refusals > ROUNDS / 4, "%zu opened, %zu refused", opened,
-            refusals);
+  cr_assert(opened > ROUNDS / 50 && ROUNDS - opened > ROUNDS / 4, "%zu opened", opened);
   free(bytes);
   free(changed);
   symo_rng_destroy(rng);

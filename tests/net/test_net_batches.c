@@ -81,8 +81,8 @@ Test(net_batches, added_data) {
   net_case_destroy(&c);
 }
 
-/* Logits of 1e4: the loss is their size where they are wrong and 0 where they are right; a NaN stays
- * one; rows longer than a product of factors. */
+/* Logits of 1e4: the loss is their size where they are wrong and 0 where they are right; a NaN
+ * stays one; rows longer than a product of factors. */
 Test(net_batches, bernoulli_is_stable) {
   symo_context *context = symo_test_context();
   for (int narrow = 0; narrow < 2; narrow++) {

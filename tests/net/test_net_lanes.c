@@ -153,7 +153,7 @@ Test(net_lanes, float32) {
   }
 }
 
-/* ---- transformers: dropout falls on the same entries whatever the lanes, chunks and segments ---- */
+/* ---- transformers: dropout does not depend on lanes, chunks and segments ---- */
 
 Test(net_lanes, transformers_with_dropout) {
   symo_gpt_spec gpt = gpt_combination(0);

@@ -1,5 +1,5 @@
-/* Steps by orbit covariances without memory, against singular values by GSL, dense averages over the
- * group, and what symmetry says. */
+/* Steps by orbit covariances without memory, against singular values by GSL, dense averages over
+ * the group, and what symmetry says. */
 #include <gsl/gsl_linalg.h>
 #include <math.h>
 #include <stdlib.h>

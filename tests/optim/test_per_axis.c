@@ -73,7 +73,7 @@ static const tensor tensors[] = {
 };
 enum { TENSORS = sizeof tensors / sizeof *tensors };
 
-/* Twenty steps against the dense formula; roots every `every` steps; axes above `longest` left out. */
+/* Twenty steps against the dense formula, with roots every `every` steps. */
 static void check(const tensor *x, const symo_method *method, int every, symo_dtype dtype) {
   symo_world w;
   symo_world_open(&w, 51);

@@ -201,7 +201,7 @@ Test(per_axis_basis, with_the_identity_for_a_basis_is_adam) {
   }
 }
 
-/* Q by QR: orthonormal, row k in the span of the first k + 1; rows that depend on others as well. */
+/* Q by QR is orthonormal, row k in the span of the first k + 1, also of dependent rows. */
 Test(per_axis_basis, rows_become_orthonormal_in_order) {
   symo_world w;
   symo_world_open(&w, 66);

@@ -1,5 +1,5 @@
-/* Gradients whose squares the type of the numbers cannot hold: the step is the one that float64 gives,
- * or it is refused with nothing written. */
+/* Gradients whose squares the type of the numbers cannot hold: the step is the one that float64
+ * gives, or it is refused with nothing written. */
 #include <math.h>
 #include <stdlib.h>
 

@@ -33,7 +33,7 @@ static const double *layer(const double *theta, int l, const double **bias) {
   return theta;
 }
 
-/* Gradient of sum |f(x) - y|^2 / (2 SAMPLES): weights and biases layer by layer, as in the layout. */
+/* Gradient of sum |f(x) - y|^2 / (2 SAMPLES), in the order of the layout. */
 static void gradient(const network *net, const double *theta, size_t n, double *g) {
   memset(g, 0, n * sizeof *g);
   for (int i = 0; i < SAMPLES; i++) {
@@ -112,8 +112,8 @@ typedef struct run_case {
 } run_case;
 
 /* 100 steps from theta and from rho theta; the farthest that one is from rho times the other, in
- * units of what rounding may do: inverse roots of C magnify it by the root of the condition, as what
- * they are applied to is part of C. */
+ * units of what rounding may do: inverse roots of C magnify it by the root of the condition, as
+ * what they are applied to is part of C. */
 static double follow(const run_case *how, bool relu) {
   static network net;
   symo_test_stepper one, other;

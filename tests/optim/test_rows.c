@@ -6,8 +6,8 @@
 #include "core/linalg.h"
 #include "tests/support/stepping.h"
 
-/* a s + b s^3 + c s^5; *error: of s, in units of the roundoff, grows by the slope and by what rounding
- * adds to each term. */
+/* a s + b s^3 + c s^5; *error: of s, in units of the roundoff, grows by the slope and by what
+ * rounding adds to each term. */
 static long double quintic(long double s, const long double p[3], long double *error) {
   long double a = p[0] * s, b = p[1] * s * s * s, c = p[2] * s * s * s * s * s;
   *error *= fabsl(a + 3 * b + 5 * c) / s;

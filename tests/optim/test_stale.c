@@ -1,5 +1,5 @@
-/* Roots that serve for several steps: they bound the steps of gradients that they have not seen, and
- * a basis is kept only when memory has seen enough to make one. */
+/* Roots that serve for several steps: they bound the steps of gradients that they have not seen,
+ * and a basis is kept only when memory has seen enough to make one. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,8 +10,8 @@ static const symo_dtype both[] = {SYMO_F64, SYMO_F32};
 
 enum { DIM = 24 };
 
-/* Rank-one gradients whose direction changes between roots, with a trace of the next one before; the largest
- * update.  matrix: as [8, 3] moved by signs, else one vector. */
+/* Rank-one gradients whose direction changes between roots, with a trace of the next one before;
+ * the largest update. matrix: as [8, 3] moved by signs, else one vector. */
 static double largest_update(symo_dtype dtype, bool matrix, double trace, const char *settings) {
   symo_test_stepper s;
   double most = 0;
@@ -75,8 +75,8 @@ Test(optim_stale, fresh_roots_are_what_they_were) {
   cr_no_leaks();
 }
 
-/* One large gradient first, then small ones in all directions: beside the norm of C its off-diagonal
- * part is small from the start. */
+/* One large gradient first, then small ones in all directions: beside the norm of C its
+ * off-diagonal part is small from the start. */
 Test(optim_stale, a_basis_is_not_kept_before_memory_has_full_rank) {
   enum { SMALL = 6 };
   symo_test_stepper lazy, always;

@@ -1,4 +1,4 @@
-/* Steps against recursions written out on flat arrays, bit for bit; refusals, cadences, telemetry. */
+/* Steps against recursions on flat arrays, bit for bit; refusals, cadences, telemetry. */
 #include <math.h>
 #include <stdlib.h>
 

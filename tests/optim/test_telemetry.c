@@ -1,4 +1,4 @@
-/* What steps and plans say of themselves: time by item from a clock of the caller's, ranks, costs. */
+/* What steps and plans report: time by item from the caller's clock, ranks, costs. */
 #include <math.h>
 
 #include "tests/support/problems.h"

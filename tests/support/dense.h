@@ -15,10 +15,11 @@ void symo_dense_eigen(size_t n, const double *a, double *w, double *v);
  */
 double *symo_dense_power(size_t n, const double *a, double p, double tolerance);
 
-/* By how much (A + damping I)^p X, X [n, count], magnifies a relative change of A, in Frobenius norm:
- * the largest there is.  In the eigenvectors of A the derivative multiplies entry (i, j) of the change
- * by the divided difference of the power at the eigenvalues i and j; the worst change lies all in
- * one row.  With damping 0 eigenvalues up to `tolerance` times the largest stay out of it. */
+/* By how much (A + damping I)^p X, X [n, count], magnifies a relative change of A, in Frobenius
+ * norm: the largest there is.  In the eigenvectors of A the derivative multiplies entry (i, j) of
+ * the change by the divided difference of the power at the eigenvalues i and j; the worst change
+ * lies all in one row.  With damping 0 eigenvalues up to `tolerance` times the largest stay out of
+ * it. */
 double symo_dense_power_condition(size_t n, const double *a, double damping, double p,
                                   double tolerance, size_t count, const double *x);
 

@@ -42,3 +42,12 @@ void symo_test_craft(const char *path, const char *header, uint64_t announced, s
   symo_test_write(path, bytes, 8 + length + data_bytes);
   free(bytes);
 }
+
+void symo_test_space(const char *space, char text[SYMO_TEST_SPACE_TEXT]) {
+  int n = snprintf(text, SYMO_TEST_SPACE_TEXT,
+                   "{\"spaces\": {\"h\": %s},\n"
+                   " \"tensors\": [{\"name\": \"w\", \"axes\": [\"h\", \"h\"]},\n"
+                   "             {\"name\": \"b\", \"axes\": [\"h\"]}]}\n",
+                   space);
+  cr_assert(n > 0 && n < SYMO_TEST_SPACE_TEXT);
+}

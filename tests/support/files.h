@@ -13,4 +13,8 @@ size_t symo_test_count_files(void);
 /* A safetensors file: the header as it is, its announced length, then `data_bytes` zeros. */
 void symo_test_craft(const char *path, const char *header, uint64_t announced, size_t data_bytes);
 
+/* text := a layout file with one space "h", which is this JSON object. */
+enum { SYMO_TEST_SPACE_TEXT = 4096 };
+void symo_test_space(const char *space, char text[SYMO_TEST_SPACE_TEXT]);
+
 #endif

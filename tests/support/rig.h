@@ -5,8 +5,8 @@
 #include "tests/support/world.h"
 
 /* A curvature with its state and work space, run without an optimizer.  Before every call the work
- * space is filled with NaN, afterwards what lies behind it and behind every entry must be as it was;
- * a call that allocates fails the test. */
+ * space is filled with NaN, afterwards what lies behind it and behind every entry must be as it
+ * was; a call that allocates fails the test. */
 typedef struct symo_rig {
   const symo_curvature *curvature;
   symo_layout *layout;

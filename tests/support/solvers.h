@@ -32,8 +32,9 @@ void solvers_oracle_root(size_t n, const double *a, double eps, double power, do
 void solvers_oracle_polar(size_t rows, size_t cols, const double *x, double eps, double power,
                           double zero, double *out);
 
-/* What a polar factor by eigh magnifies rounding by (optim/solver/eigh.c): the square of the condition
- * of x while that times eps is within the accuracy that is asked for, and the condition beyond. */
+/* What a polar factor by eigh magnifies rounding by (optim/solver/eigh.c): the square of the
+ * condition of x while that times eps is within the accuracy that is asked for, and the condition
+ * beyond. */
 double solvers_polar_condition(symo_dtype dtype, double condition);
 
 /* Singular values, descending, of x [rows, cols]. */

@@ -1,5 +1,5 @@
-/* CSV files as people have them: first lines, separators, decimal commas, labels, and numbers that are
- * none. */
+/* CSV files as people have them: first lines, separators, decimal commas, labels, and numbers that
+ * are none. */
 #include "experiments/data/data.h"
 #include "tests/support/testing.h"
 
@@ -278,7 +278,8 @@ Test(data_csv, numbers_that_are_none) {
 
 /* ---- damage and memory ---- */
 
-/* Good files changed at random: read or refused, finite numbers, one class each, nothing left behind. */
+/* Good files changed at random: read or refused, finite numbers, one class each, nothing left
+ * behind. */
 Test(data_csv, damaged_files) {
   static const char *const good[] = {"a,b,\"c, d\"\n1.5,2,ant\n-3.25,4,\"b\"\"ee\"\n.5,6,ant\n",
                                      "1,5;2;0;\n-3,25;4;7;\n0,5;6;0;\n",

@@ -1,5 +1,5 @@
-/* Means, scales and classes that stay with a network; images under both names and with the classes of
- * another set; pipes. */
+/* Means, scales and classes that stay with a network; images under both names and with the classes
+ * of another set; pipes. */
 #include "experiments/data/frame.h"
 #include "tests/support/testing.h"
 

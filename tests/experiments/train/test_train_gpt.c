@@ -1,5 +1,5 @@
-/* The task gpt: its options, the rules of its optimizers, windows of a text, losses over a text, and
- * how checkpoints name things. */
+/* The task gpt: its options, the rules of its optimizers, windows of a text, losses over a text,
+ * and how checkpoints name things. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
