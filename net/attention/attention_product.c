@@ -1,10 +1,10 @@
-/* Products of which a triangle is nothing.  BLAS computes the whole; where the machine has AVX-512,
- * tiles of 8 rows and two registers of columns skip what is nothing, tile by tile, and save what a
- * call of BLAS costs, which at 64 positions is more than the triangle.
+/* Products with a triangle of zeros.  BLAS computes the whole; where the machine has AVX-512, tiles
+ * of 8 rows and two registers of columns skip the zeros, tile by tile, and avoid the cost of a call
+ * of BLAS, which at 64 positions is more than that of the triangle.
  *
- * A tile holds 16 sums in registers, loads two registers of B and 8 numbers of A per step, and so
- * can keep both multipliers busy: 16 multiplications against 10 loads, of which two run at once.
- * A comes number by number, so that it may as well be transposed. */
+ * A tile holds 16 sums in registers.  A step loads two registers of B and 8 numbers of A and
+ * multiplies 16 times: 10 loads, two at a time, which keeps both multipliers busy.  A is read
+ * number by number, so it may be a transpose. */
 #include "net/attention/attention.h"
 
 void symo_attention_blas(symo_dtype dtype, symo_attention_shape shape, ptrdiff_t offset, symo_mat a,
@@ -130,3 +130,26 @@ void symo_attention_product(symo_dtype dtype, symo_attention_shape shape, ptrdif
 }
 
 #endif
+
+/* ---- the products of a block ---- */
+
+static ptrdiff_t offset_of(const symo_attention_rows *at) {
+  return (ptrdiff_t)at->query - (ptrdiff_t)at->key;
+}
+
+void symo_attention_scores(const symo_attention_rows *at, symo_mat q, symo_mat keys, bool add,
+                           symo_mat s) {
+  symo_attention_product(at->dtype, SYMO_ATTENTION_SCORES, offset_of(at), q,
+                         symo_mat_cols(at->dtype, keys, at->key, at->columns), add, s);
+}
+
+void symo_attention_mix(const symo_attention_rows *at, symo_mat s, symo_mat values, bool add,
+                        symo_mat o) {
+  symo_attention_product(at->dtype, SYMO_ATTENTION_QUERIES, offset_of(at), s,
+                         symo_mat_rows(at->dtype, values, at->key, at->columns), add, o);
+}
+
+void symo_attention_collect(const symo_attention_rows *at, symo_mat s, symo_mat q, symo_mat sums) {
+  symo_attention_product(at->dtype, SYMO_ATTENTION_KEYS, offset_of(at), symo_mat_t(s), q, true,
+                         symo_mat_rows(at->dtype, sums, at->key, at->columns));
+}

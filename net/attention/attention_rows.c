@@ -1,4 +1,5 @@
-/* Loops over rows of scores.
+/* Loops over rows: copies between the network's strided rows and contiguous workspace, and what is
+ * done to rows of scores.
  *
  * e^x: n = round(x / ln 2), r = x - n ln 2 in two parts of which n times the first is exact (Cody
  * and Waite 1980), |r| <= 0.35, e^r = 1 + r + r^2 q(r) with q fitted at Chebyshev nodes: relative
@@ -6,16 +7,27 @@
  * normal number becomes 0, and a NaN stays.
  *
  * Maxima and sums of a row are taken in lanes, so that the compiler may use wide registers without
- * leave to reorder sums. */
-#include "core/alloc.h"
+ * leave to reorder sums.
+ *
+ * Dropout: the entry (query, key) falls when a hash of the seed, the node's salt, the example, the
+ * head, the query and the key is less than rate 2^32: SplitMix64's finaliser (Steele, Lea and Flood
+ * 2014) for all but the key, MurmurHash3's (Appleby 2011) for that. */
 #include "net/attention/attention.h"
 
 #include <math.h>
 #include <string.h>
 
+#include "core/alloc.h"
+#include "core/hash.h"
 #include "core/vector.h"
 
-enum { LANES = SYMO_ATTENTION_LANES };
+enum { LANES = SYMO_ATTENTION_LANES, SQUARE = 16 };
+
+/* Rows of two arrays, from .. to numbers apart. */
+typedef struct extent {
+  size_t rows, cols, room;
+  ptrdiff_t from, to;
+} extent;
 
 static inline uint32_t seen(const symo_attention_rows *at, size_t i) {
   return (uint32_t)symo_attention_seen(at, i);
@@ -69,6 +81,13 @@ SYMO_INLINE double exp_f64(double x) {
   return power.number;
 }
 
+static inline uint32_t hash(uint32_t a, uint32_t b, uint32_t key) {
+  uint32_t x = key * UINT32_C(0x9e3779b1) + a;
+  x = (x ^ (x >> 16)) * UINT32_C(0x85ebca6b);
+  x = ((x ^ (x >> 13)) + b) * UINT32_C(0xc2b2ae35);
+  return x ^ (x >> 16);
+}
+
 /* Bits as integers, and the largest of them. */
 typedef int32_t bits_f32;
 typedef int64_t bits_f64;
@@ -97,4 +116,43 @@ void symo_attention_mean(const symo_attention_rows *at, const void *p, const voi
 void symo_attention_curve(const symo_attention_rows *at, const void *p, const void *rp,
                           const void *r, const void *rr, const void *da, void *rda) {
   SYMO_BY_TYPE(at->dtype, curve, at, p, rp, r, rr, da, rda);
+}
+
+/* ---- copies ---- */
+
+void symo_attention_pack(symo_dtype dtype, double factor, symo_mat from, symo_mat to) {
+  const extent at = {from.rows, from.cols, to.cols, from.rs, to.rs};
+  SYMO_BY_TYPE(dtype, scale, &at, factor, NULL, from.p, to.p);
+  if (to.rows > from.rows)
+    memset(symo_at(dtype, to.p, (ptrdiff_t)from.rows * to.rs), 0,
+           (to.rows - from.rows) * to.cols * symo_dtype_size(dtype));
+}
+
+void symo_attention_unpack(symo_dtype dtype, double factor, const void *over, symo_mat from,
+                           symo_mat to) {
+  const extent at = {to.rows, to.cols, to.cols, from.rs, to.rs};
+  SYMO_BY_TYPE(dtype, scale, &at, factor, over, from.p, to.p);
+}
+
+void symo_attention_transpose(symo_dtype dtype, symo_mat from, symo_mat to) {
+  if (to.rows > from.cols || to.cols > from.rows)
+    memset(to.p, 0, to.rows * to.cols * symo_dtype_size(dtype));
+  SYMO_BY_TYPE(dtype, transpose, from, to.p, to.cols);
+}
+
+void symo_attention_dots(symo_dtype dtype, symo_mat a, symo_mat b, void *out) {
+  const extent at = {a.rows, a.cols, a.cols, a.rs, b.rs};
+  SYMO_BY_TYPE(dtype, dots, &at, a.p, b.p, out);
+}
+
+/* ---- dropout ---- */
+
+void symo_attention_drop(const symo_attention_dropout *drop, const symo_attention_rows *at,
+                         void *x) {
+  for (size_t i = 0; i < at->rows; i++) {
+    const uint64_t row = symo_hash_join(drop->key, at->query + i);
+    void *to = symo_at(at->dtype, x, (ptrdiff_t)(i * at->ld));
+    const size_t count = symo_attention_seen(at, i);
+    SYMO_BY_TYPE(at->dtype, drop, row, drop->threshold, drop->scale, at->key, count, to);
+  }
 }
