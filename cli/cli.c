@@ -259,3 +259,4 @@ int cli_main(const cli_command *const *commands, int argc, char **argv) {
 }
 
 symo_context *cli_context(cli *c) { return c->context; }
+const char *cli_name(const cli *c) { return c->command != NULL ? c->command->name : "symo"; }

@@ -81,7 +81,8 @@ double cli_double(const cli *c, const char *name);
 const char *const *cli_list(const cli *c, const char *name, size_t *count);
 bool cli_json(const cli *c); /* --json */
 
-symo_context *cli_context(cli *c); /* of this run */
+symo_context *cli_context(cli *c);  /* of this run */
+const char *cli_name(const cli *c); /* of the command */
 
 /* ---- failing ---- */
 
@@ -99,6 +100,9 @@ int cli_fail_status(cli *c, symo_status status);
 /* For values that came from a flag: argument and name give 2, and the line begins with "--flag: ".
  */
 int cli_fail_flag(cli *c, symo_status status, const char *flag);
+
+/* "COMMAND: out of memory (what to do)"; returns CLI_NUMERIC. */
+int cli_fail_memory(cli *c);
 
 int cli_exit_code(symo_status status, bool from_flag);
 

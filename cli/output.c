@@ -94,6 +94,11 @@ int cli_fail_flag(cli *c, symo_status status, const char *flag) {
   return fail_status(c, status, flag);
 }
 
+int cli_fail_memory(cli *c) {
+  return cli_fail(c, CLI_NUMERIC, "%s: out of memory (use a smaller problem or free some)",
+                  cli_name(c));
+}
+
 int cli_unknown(cli *c, const char *what, const char *word, size_t count, const char *const *known,
                 const char *hint) {
   return cli_fail(c, CLI_USAGE, "%s: there is no \"%s\"%s (%s)", what, symo_quoted(word).text,

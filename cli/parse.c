@@ -220,13 +220,13 @@ static int prepare(cli *c, const cli_command *command, int argc) {
   c->values = symo_calloc(c->count, sizeof *c->values);
   if (!c->values) {
     c->count = 0;
-    return cli_fail(c, CLI_NUMERIC, "symo: out of memory");
+    return cli_fail_memory(c);
   }
   for (size_t i = 0; i < c->count; i++) {
     c->values[i].option = cli_row(command, i);
     if (c->values[i].option->kind != CLI_LIST) continue;
     c->values[i].list = symo_calloc((size_t)argc + 1, sizeof *c->values[i].list);
-    if (!c->values[i].list) return cli_fail(c, CLI_NUMERIC, "symo: out of memory");
+    if (!c->values[i].list) return cli_fail_memory(c);
   }
   return CLI_DONE;
 }

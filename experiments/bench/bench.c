@@ -61,7 +61,7 @@ int bench_random(cli *c, symo_dtype dtype, size_t n, uint64_t seed, void *out) {
 int bench_gemm_create(cli *c, symo_dtype dtype, size_t n, bench_gemm *out) {
   size_t bytes = n * n * symo_dtype_size(dtype);
   *out = (bench_gemm){dtype, n, symo_malloc(bytes), symo_malloc(bytes), symo_calloc(1, bytes)};
-  if (!out->a || !out->b || !out->c) return cli_fail(c, CLI_NUMERIC, "bench: out of memory");
+  if (!out->a || !out->b || !out->c) return cli_fail_memory(c);
   int code = bench_random(c, dtype, n * n, 1, out->a);
   return code == CLI_DONE ? bench_random(c, dtype, n * n, 2, out->b) : code;
 }
@@ -155,7 +155,7 @@ static void print_table(const bench_report *report) {
 static int run(cli *c) {
   const char *what = cli_str(c, "what");
   bench_report *report = symo_calloc(1, sizeof *report);
-  if (report == NULL) return cli_fail(c, CLI_NUMERIC, "bench: out of memory");
+  if (report == NULL) return cli_fail_memory(c);
   report->c = c;
   report->repeats = (size_t)cli_int(c, "repeats");
   report->only = cli_str(c, "only");

@@ -112,7 +112,7 @@ static int limit_create(cli *c, limit *l) {
   l->m = symo_malloc(most * most * symo_dtype_size(l->dtype));
   l->w = symo_malloc(most * sizeof *l->w);
   l->work = symo_malloc(symo_eigh_work(l->dtype, most));
-  if (!l->m || !l->w || !l->work) return cli_fail(c, CLI_NUMERIC, "bench: out of memory");
+  if (!l->m || !l->w || !l->work) return cli_fail_memory(c);
   return CLI_DONE;
 }
 

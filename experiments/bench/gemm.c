@@ -21,8 +21,7 @@ static int rates(bench_report *report, symo_dtype dtype, size_t repeats) {
   int code = bench_gemm_create(report->c, dtype, SIDE, &g);
   double *w = symo_malloc(SIDE * sizeof *w);
   void *work = symo_malloc(symo_eigh_work(dtype, SIDE));
-  if (code == CLI_DONE && (w == NULL || work == NULL))
-    code = cli_fail(report->c, CLI_NUMERIC, "bench: out of memory");
+  if (code == CLI_DONE && (w == NULL || work == NULL)) code = cli_fail_memory(report->c);
   symo_mat a = symo_mat_dense(g.a, SIDE, SIDE), c = symo_mat_dense(g.c, SIDE, SIDE);
   for (size_t r = 0; code == CLI_DONE && r < repeats; r++) {
     cli_progress(report->c, "rates %s: %zu of %zu", symo_dtype_name(dtype), r + 1, repeats);

@@ -69,7 +69,7 @@ static int run_net(bench_report *report, const char *net) {
   if (code == CLI_DONE) code = bench_gemm_create(c, SYMO_F64, 1024, &gemm);
   if (code == CLI_DONE) {
     dense = symo_malloc(setup.parameters * setup.parameters * sizeof *dense);
-    if (dense == NULL) code = cli_fail(c, CLI_NUMERIC, "bench: out of memory");
+    if (dense == NULL) code = cli_fail_memory(c);
   }
   if (code == CLI_DONE) {
     status = repeat(report, &setup, &gemm, repeats, dense, seconds, rates);

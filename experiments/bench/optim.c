@@ -142,7 +142,7 @@ static int shared_create(bench_report *report, bench_shared *s) {
   }
   s->flat = symo_malloc(3 * s->most * sizeof *s->flat);
   s->stream = symo_calloc(STREAM, sizeof *s->stream);
-  if (!s->flat || !s->stream) return cli_fail(c, CLI_NUMERIC, "bench: out of memory");
+  if (!s->flat || !s->stream) return cli_fail_memory(c);
   int code = bench_random(c, SYMO_F32, 3 * s->most, 1, s->flat);
   return code == CLI_DONE ? bench_gemm_create(c, SYMO_F32, GEMM_SIDE, &s->gemm) : code;
 }
@@ -164,7 +164,7 @@ static int run_create(bench_report *report, const bench_shared *shared, const mo
   size_t tensors = symo_layout_num_tensors(r->optim->layout);
   r->g = symo_calloc(2 * tensors, sizeof *r->g);
   r->p = symo_calloc(tensors, sizeof *r->p);
-  if (!r->g || !r->p) return cli_fail(c, CLI_NUMERIC, "bench: out of memory");
+  if (!r->g || !r->p) return cli_fail_memory(c);
   for (size_t k = 0; k < 2; k++)
     symo_layout_split_const(r->optim->layout, SYMO_F32, shared->flat + k * shared->most,
                             r->g + k * tensors);

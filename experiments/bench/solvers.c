@@ -36,8 +36,7 @@ static int prepare(bench_report *report, const solver_case *k, memory *m) {
                          : k->solver->root_work(k->dtype, k->cols);
   *m = (memory){symo_malloc(rows * k->cols * size), symo_malloc(k->cols * k->cols * size),
                 symo_malloc(answer * size), symo_malloc(work)};
-  if (!m->x || !m->c || !m->y || !m->work)
-    return cli_fail(report->c, CLI_NUMERIC, "bench: out of memory");
+  if (!m->x || !m->c || !m->y || !m->work) return cli_fail_memory(report->c);
   int code = bench_random(report->c, k->dtype, rows * k->cols, 1, m->x);
   bool wide = rows <= k->cols;
   double n = (double)(wide ? rows : k->cols);

@@ -133,13 +133,12 @@ static int prepare(cli *c, job *j) {
                     j->spec.network.groups);
   j->runs = symo_calloc(j->seeds, sizeof *j->runs);
   j->directory = out != NULL ? symo_strdup(out) : default_directory(j->spec.network.data);
-  if (j->runs == NULL || j->directory == NULL)
-    return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  if (j->runs == NULL || j->directory == NULL) return cli_fail_memory(c);
   code = cli_make_directory(c, j->directory);
   if (code == CLI_DONE) code = cli_folder_lock(c, j->directory, &j->lock);
   if (code != CLI_DONE || cli_flag(c, "no-plots")) return code;
   j->plots = cli_join(j->directory, "plots");
-  if (j->plots == NULL) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  if (j->plots == NULL) return cli_fail_memory(c);
   return cli_make_directory(c, j->plots);
 }
 
@@ -196,7 +195,7 @@ static json_t *answer(cli *c, const job *j) {
 
 static int report(cli *c, job *j) {
   char *path = cli_join(j->directory, "results.json");
-  if (path == NULL) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  if (path == NULL) return cli_fail_memory(c);
   int code = cli_write_json(c, path, answer(c, j));
   symo_free(path);
   if (code == CLI_DONE) code = draw(c, j);

@@ -95,8 +95,7 @@ static int draw(cli *c, const plot_runs *runs, const plot_view *view) {
   symo_status status = split_path(c, cli_str(c, "out"), &directory, name);
   if (status != SYMO_OK) return cli_fail_flag(c, status, "out");
   char *plots = cli_join(directory, "plots");
-  int code = plots != NULL ? cli_make_directory(c, plots)
-                           : cli_fail_status(c, symo_fail_memory(cli_context(c), "plot"));
+  int code = plots != NULL ? cli_make_directory(c, plots) : cli_fail_memory(c);
   if (code == CLI_DONE) code = cli_folder_lock(c, plots, &lock);
   if (code == CLI_DONE) code = plot_write(c, runs, view, plots, name);
   const char *const names[] = {name, NULL};

@@ -2,6 +2,7 @@
 #define SYMO_EXPERIMENTS_COMPARE_COMPETITOR_H
 
 #include "experiments/compare/approx.h"
+#include "experiments/compare/run.h"
 #include "net/net.h"
 
 /* The approximations that others use, for the same network at the same parameters.  A competitor is
@@ -20,7 +21,9 @@ typedef struct compare_input {
 typedef struct compare_competitor {
   const char *name;
   const char *summary; /* the formula, its normalisation, its source */
-  bool costly;         /* dense eigendecomposition of all parameters: only on request (--ggn) */
+  plot_style style;
+  compare_cost cost;
+  bool costly; /* dense eigendecomposition of all parameters: only on request (--ggn) */
   symo_status (*build)(const compare_input *input, compare_approx **out);
 } compare_competitor;
 

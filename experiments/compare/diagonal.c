@@ -63,5 +63,7 @@ static symo_status build(const compare_input *in, compare_approx **out) {
 
 const compare_competitor compare_competitor_diagonal = {
     .name = "diagonal",
+    .style = {PLOT_PURPLE, 4, 3, 1.5},
+    .cost = COMPARE_COST_POINT,
     .summary = "diagonal of the empirical Fisher: mean over examples of squared gradients",
     .build = build};

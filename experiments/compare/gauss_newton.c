@@ -34,6 +34,7 @@ fail:
 
 const compare_competitor compare_competitor_gauss_newton = {
     .name = "ggn",
+    .style = {PLOT_BLACK, 4, 10, 2},
     .summary = "the exact Gauss-Newton matrix, dense (reference)",
     .costly = true,
     .build = build};

@@ -13,4 +13,8 @@ static symo_status build(const compare_input *in, compare_approx **out) {
 }
 
 const compare_competitor compare_competitor_identity = {
-    .name = "identity", .summary = "the unit matrix: plain gradient descent", .build = build};
+    .name = "identity",
+    .style = {PLOT_GREY, 5, 1, 1.5},
+    .cost = COMPARE_COST_LINE,
+    .summary = "the unit matrix: plain gradient descent",
+    .build = build};

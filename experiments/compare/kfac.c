@@ -169,6 +169,8 @@ fail:
 
 const compare_competitor compare_competitor_kfac = {
     .name = "kfac",
+    .style = {PLOT_ORANGE, 1, 15, 2},
+    .cost = COMPARE_COST_POINT,
     .summary =
         "E[d d'] (x) E[a a'] per weight, bias as an input of 1, labels drawn from the model; of "
         "shared weights the sum over positions or steps of E[d d'] times the mean of E[a a']",
@@ -176,5 +178,6 @@ const compare_competitor compare_competitor_kfac = {
 
 const compare_competitor compare_competitor_kfac_empirical = {
     .name = "kfac-empirical",
+    .style = {PLOT_ORANGE, 2, 14, 2},
     .summary = "the same with the labels of the data",
     .build = build_empirical};

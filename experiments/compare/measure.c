@@ -106,12 +106,11 @@ fail:
   return status;
 }
 
-compare_row *compare_row_add(compare_bench *b, const char *name, const char *summary,
-                             compare_kind kind) {
+compare_row *compare_row_add(compare_bench *b, const compare_row *like) {
   assert(b->run->count < COMPARE_MAX_ROWS);
   compare_row *row = &b->run->rows[b->run->count++];
-  *row = (compare_row){.summary = summary, .kind = kind, .metrics = compare_metrics_none()};
-  (void)snprintf(row->name, sizeof row->name, "%s", name);
-  cli_progress(b->c, "seed %llu: %s", (unsigned long long)b->run->setup.spec.seed, name);
+  *row = *like;
+  row->metrics = compare_metrics_none();
+  cli_progress(b->c, "seed %llu: %s", (unsigned long long)b->run->setup.spec.seed, row->name);
   return row;
 }

@@ -18,9 +18,8 @@ typedef struct compare_bench {
 
 enum { COMPARE_DIRECTIONS = 32 };
 
-/* A new row at the end of the run's, and a progress line with its name. */
-compare_row *compare_row_add(compare_bench *b, const char *name, const char *summary,
-                             compare_kind kind);
+/* A new row like the one given, at the end of the run's, and a progress line with its name. */
+compare_row *compare_row_add(compare_bench *b, const compare_row *like);
 
 /* All figures of one estimate, into its row; takes the estimate over. */
 symo_status compare_measure(compare_bench *b, compare_approx *a, compare_row *row);

@@ -6,16 +6,6 @@
 
 /* The pictures of a comparison. */
 
-/* How the curve or the points of an estimate look.  Unknown names get a grey line. */
-typedef struct compare_style {
-  const char *name;
-  size_t colour;
-  int dash, point;
-  double width;
-} compare_style;
-
-compare_style compare_style_of(const char *row);
-
 /* Two lines at the top left: what is shown, and of which network.  It takes 4.5 lines of margin. */
 void compare_plot_headline(FILE *out, const char *what, const compare_run *run);
 

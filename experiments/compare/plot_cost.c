@@ -2,40 +2,34 @@
  * with |H| over decrease by the damped step, against numbers to keep and seconds to form.  Groups
  * are letters, estimators are colours and points; what others use stands there for comparison. */
 #include "experiments/compare/sweep.h"
-#include "hessian/estimator.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* Estimates whose points are drawn: those of |H|, blocked ones first, then what others use.  The
- * unit matrix costs nothing: a line. */
-static const char *const others[] = {"shampoo", "kfac", "diagonal"};
 /* Letters stand on different sides of the marks of different estimates. */
 static const char *const beside[] = {"right offset -0.7,0.1", "left offset 0.7,0.3",
                                      "left offset 0.7,-0.3"};
-enum {
-  OTHERS = sizeof others / sizeof others[0],
-  SIDES = sizeof beside / sizeof beside[0],
-  DRAWN = 13 + OTHERS, /* at most */
-  MOST_LABEL = COMPARE_SWEEP_MOST + 1
-};
+enum { SIDES = sizeof beside / sizeof beside[0], MOST_LABEL = COMPARE_SWEEP_MOST + 1 };
 
+/* The rows whose points are drawn. */
 typedef struct drawing {
-  const char *names[DRAWN];
-  size_t count, of_groups; /* the first of_groups are the library's */
+  const compare_row *rows[COMPARE_MAX_ROWS];
+  size_t count, of_groups; /* the first of_groups have a point for each group */
+  const compare_row *line; /* what costs nothing; NULL: nothing does */
 } drawing;
 
-static drawing drawing_of(void) {
+static drawing drawing_of(const compare_run *run) {
   drawing d = {.count = 0};
-  for (int blocked = 1; blocked >= 0; blocked--)
-    for (size_t i = 0; i < symo_estimator_count() && d.count + OTHERS < DRAWN; i++) {
-      const symo_estimator *e = symo_estimator_at(i);
-      if (e->target == ESTIMATE_ABS && (e->coupling == SYMO_BLOCKED) == blocked)
-        d.names[d.count++] = e->name;
+  for (int cost = COMPARE_COST_BLOCKED; cost < COMPARE_COST_KINDS; cost++) {
+    if (cost == COMPARE_COST_POINT) d.of_groups = d.count;
+    for (size_t i = 0; i < run->count; i++) {
+      if ((int)run->rows[i].cost != cost) continue;
+      if (cost == COMPARE_COST_LINE)
+        d.line = &run->rows[i];
+      else
+        d.rows[d.count++] = &run->rows[i];
     }
-  d.of_groups = d.count;
-  for (size_t i = 0; i < OTHERS; i++) d.names[d.count++] = others[i];
+  }
   return d;
 }
 
@@ -51,8 +45,8 @@ typedef struct mark {
 
 typedef struct panel {
   drawing drawn;
-  mark marks[DRAWN][COMPARE_SWEEP_MOST];
-  size_t count[DRAWN];
+  mark marks[COMPARE_MAX_ROWS][COMPARE_SWEEP_MOST];
+  size_t count[COMPARE_MAX_ROWS];
   double least[2], most[2]; /* of x and y over all marks that are finite */
   double identity;          /* its y */
 } panel;
@@ -66,13 +60,9 @@ static double cost(const compare_sweep *sweep, size_t i, const char *row, int co
 }
 
 static double worth(const compare_sweep *sweep, size_t i, const char *name, int row) {
-  const char *key = row == 0 ? "cosine_abs_hessian" : "newton_decrease";
-  for (size_t f = 0; f < COMPARE_FIGURES; f++)
-    if (strcmp(compare_figures[f].key, key) == 0)
-      return compare_stat_of(sweep->runs + i * sweep->seeds, sweep->seeds, name,
-                             &compare_figures[f])
-          .median;
-  return NAN;
+  const compare_figure *figure =
+      compare_figure_find(row == 0 ? "cosine_abs_hessian" : "newton_decrease");
+  return compare_stat_of(sweep->runs + i * sweep->seeds, sweep->seeds, name, figure).median;
 }
 
 static void stretch(panel *p, int axis, double value) {
@@ -94,19 +84,21 @@ static void merge(panel *p, size_t k) {
 }
 
 static void fill(const compare_sweep *sweep, int row, int column, panel *p) {
-  *p = (panel){
-      .drawn = drawing_of(), .least = {(double)INFINITY, (double)INFINITY}, .identity = NAN};
+  *p = (panel){.drawn = drawing_of(sweep->runs),
+               .least = {(double)INFINITY, (double)INFINITY},
+               .identity = NAN};
   for (size_t k = 0; k < p->drawn.count; k++)
     for (size_t i = 0; i < (k < p->drawn.of_groups ? sweep->count : 1); i++) {
-      mark m = {
-          cost(sweep, i, p->drawn.names[k], column), worth(sweep, i, p->drawn.names[k], row), {0}};
+      mark m = {cost(sweep, i, p->drawn.rows[k]->name, column),
+                worth(sweep, i, p->drawn.rows[k]->name, row),
+                {0}};
       if (!isfinite(m.x) || !isfinite(m.y) || !(m.x > 0)) continue;
       if (k < p->drawn.of_groups) m.label[0] = (char)('A' + (char)i);
       stretch(p, 0, m.x);
       stretch(p, 1, m.y);
       p->marks[k][p->count[k]++] = m;
     }
-  p->identity = worth(sweep, 0, "identity", row);
+  if (p->drawn.line != NULL) p->identity = worth(sweep, 0, p->drawn.line->name, row);
   if (isfinite(p->identity)) stretch(p, 1, p->identity);
   for (size_t k = 0; k < p->drawn.count; k++) merge(p, k);
 }
@@ -114,7 +106,7 @@ static void fill(const compare_sweep *sweep, int row, int column, panel *p) {
 /* One block of lines for each estimate: x, y, label. */
 static void print(FILE *out, const panel *p) {
   for (size_t k = 0; k < p->drawn.count; k++) {
-    fprintf(out, "# %s\n", p->drawn.names[k]);
+    fprintf(out, "# %s\n", p->drawn.rows[k]->name);
     for (size_t i = 0; i < p->count[k]; i++)
       fprintf(out, "%.6g\t%.6g\t\"%s\"\n", p->marks[k][i].x, p->marks[k][i].y,
               p->marks[k][i].label);
@@ -154,9 +146,9 @@ static void draw(FILE *out, const panel *p, int row, int column) {
     separator = ", \\\n  ";
   }
   for (size_t k = 0; k < p->drawn.count; k++) {
-    compare_style s = compare_style_of(p->drawn.names[k]);
+    const plot_style s = p->drawn.rows[k]->style;
     char title[64] = "notitle";
-    if (titled) (void)snprintf(title, sizeof title, "title \"%s\"", p->drawn.names[k]);
+    if (titled) (void)snprintf(title, sizeof title, "title \"%s\"", p->drawn.rows[k]->name);
     fprintf(out, "%s\"cost.tsv\" index %zu using 1:2 with points pt %d ps %.1f lc rgb \"%s\" %s",
             separator, block + k, s.point, k < p->drawn.of_groups ? 1.3 : 1.8,
             plot_colour(s.colour), title);
@@ -187,13 +179,13 @@ void compare_plot_letters(FILE *out, const compare_sweep *sweep, double x, doubl
 
 int compare_plot_cost(cli *c, const char *plots, const compare_sweep *sweep) {
   plot_text numbers, script;
-  if (!plot_text_open(&numbers)) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
-  if (!plot_text_open(&script)) {
-    (void)plot_text_close(c, &numbers, plots, "cost.tsv");
-    return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  if (plot_text_open(c, &numbers) != CLI_DONE) return CLI_NUMERIC;
+  if (plot_text_open(c, &script) != CLI_DONE) {
+    (void)plot_text_close(&numbers, plots, "cost.tsv");
+    return CLI_NUMERIC;
   }
   FILE *out = script.stream;
-  plot_begin(out, "cost", 1400, 1000);
+  plot_begin(&script, "cost", 1400, 1000);
   compare_plot_headline(out,
                         sweep->seeds > 1
                             ? "The choice of the group: worth against cost, median over seeds"
@@ -213,7 +205,7 @@ int compare_plot_cost(cli *c, const char *plots, const compare_sweep *sweep) {
   }
   fprintf(out, "unset multiplot\n");
   plot_end(out);
-  int code = plot_text_close(c, &numbers, plots, "cost.tsv");
-  int also = plot_text_close(c, &script, plots, "cost.gp");
+  int code = plot_text_close(&numbers, plots, "cost.tsv");
+  int also = plot_text_close(&script, plots, "cost.gp");
   return code != CLI_DONE ? code : also;
 }

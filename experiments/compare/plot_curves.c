@@ -24,7 +24,7 @@ void compare_plot_headline(FILE *out, const char *what, const compare_run *run) 
  * "nan". */
 static int spectra_data(cli *c, const char *plots, const compare_run *run) {
   plot_text text;
-  if (!plot_text_open(&text)) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  if (plot_text_open(c, &text) != CLI_DONE) return CLI_NUMERIC;
   FILE *out = text.stream;
   fprintf(out, "index\tabs");
   for (size_t r = 0; r < run->count; r++)
@@ -44,13 +44,11 @@ static int spectra_data(cli *c, const char *plots, const compare_run *run) {
     }
     fprintf(out, "\n");
   }
-  return plot_text_close(c, &text, plots, "spectra.tsv");
+  return plot_text_close(&text, plots, "spectra.tsv");
 }
 
 /* Which panel a row is drawn in: what the group gives, and what others use. */
-static int panel_of(const compare_row *row) {
-  return row->kind == COMPARE_COMPETITOR || strcmp(row->name, "ggn") == 0;
-}
+static int panel_of(const compare_row *row) { return row->competitor; }
 
 /* Rows that are rounding alone (zero matrices) have no line. */
 static bool has_spectrum(const compare_row *row) {
@@ -73,7 +71,7 @@ static void spectra_panel(FILE *out, const compare_run *run, int panel) {
     if (row->spectrum == NULL) continue;
     column++;
     if (panel_of(row) != panel || !has_spectrum(row)) continue;
-    compare_style s = compare_style_of(row->name);
+    const plot_style s = row->style;
     fprintf(out,
             ", \\\n  \"\" skip 1 using 1:%zu with lines lc rgb \"%s\" lw %.1f dt %d title \"%s\"",
             column - 1, plot_colour(s.colour), s.width, s.dash, row->name);
@@ -85,9 +83,9 @@ int compare_plot_spectra(cli *c, const char *plots, const compare_run *run) {
   int code = spectra_data(c, plots, run);
   if (code != CLI_DONE) return code;
   plot_text text;
-  if (!plot_text_open(&text)) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  if (plot_text_open(c, &text) != CLI_DONE) return CLI_NUMERIC;
   FILE *out = text.stream;
-  plot_begin(out, "spectra", 1400, 620);
+  plot_begin(&text, "spectra", 1400, 620);
   compare_plot_headline(out, "Absolute eigenvalues, each estimate times its best multiple", run);
   double top = run->abs.spectrum[0] > 0 ? run->abs.spectrum[0] : 1;
   plot_log_axis(out, 'x', 1, (double)run->setup.parameters);
@@ -102,29 +100,24 @@ int compare_plot_spectra(cli *c, const char *plots, const compare_run *run) {
   spectra_panel(out, run, 1);
   fprintf(out, "unset multiplot\n");
   plot_end(out);
-  return plot_text_close(c, &text, plots, "spectra.gp");
+  return plot_text_close(&text, plots, "spectra.gp");
 }
 
 /* ---- cosines ---- */
 
 static const char *const shown[] = {"cosine_abs_hessian", "cosine_hessian", "cosine_hessian_star"};
 
-static const compare_figure *figure_of(const char *key) {
-  for (size_t f = 0; f < COMPARE_FIGURES; f++)
-    if (strcmp(compare_figures[f].key, key) == 0) return &compare_figures[f];
-  return NULL;
-}
-
 static int cosines_data(cli *c, const char *plots, const compare_run *runs, size_t count) {
   plot_text text;
-  if (!plot_text_open(&text)) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  if (plot_text_open(c, &text) != CLI_DONE) return CLI_NUMERIC;
   fprintf(text.stream, "place\tname");
   for (size_t k = 0; k < 3; k++) fprintf(text.stream, "\t%s\tmin\tmax", shown[k]);
   fprintf(text.stream, "\n");
   for (size_t r = 0; r < runs->count; r++) {
     fprintf(text.stream, "%zu\t%s", r, runs->rows[r].name);
     for (size_t k = 0; k < 3; k++) {
-      compare_stat s = compare_stat_of(runs, count, runs->rows[r].name, figure_of(shown[k]));
+      compare_stat s =
+          compare_stat_of(runs, count, runs->rows[r].name, compare_figure_find(shown[k]));
       if (isfinite(s.median))
         fprintf(text.stream, "\t%.6f\t%.6f\t%.6f", s.median, s.min, s.max);
       else
@@ -132,7 +125,7 @@ static int cosines_data(cli *c, const char *plots, const compare_run *runs, size
     }
     fprintf(text.stream, "\n");
   }
-  return plot_text_close(c, &text, plots, "cosines.tsv");
+  return plot_text_close(&text, plots, "cosines.tsv");
 }
 
 /* Grey lines between the kinds of rows. */
@@ -149,15 +142,16 @@ int compare_plot_cosines(cli *c, const char *plots, const compare_run *runs, siz
   int code = cosines_data(c, plots, runs, count);
   if (code != CLI_DONE) return code;
   plot_text text;
-  if (!plot_text_open(&text)) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  if (plot_text_open(c, &text) != CLI_DONE) return CLI_NUMERIC;
   FILE *out = text.stream;
   double low = 0;
   for (size_t r = 0; r < runs->count; r++)
     for (size_t k = 0; k < 3; k++) {
-      compare_stat s = compare_stat_of(runs, count, runs->rows[r].name, figure_of(shown[k]));
+      compare_stat s =
+          compare_stat_of(runs, count, runs->rows[r].name, compare_figure_find(shown[k]));
       if (s.min < low) low = s.min;
     }
-  plot_begin(out, "cosines", 900, 120 + 30 * (int)runs->count);
+  plot_begin(&text, "cosines", 900, 120 + 30 * (int)runs->count);
   compare_plot_headline(out,
                         count > 1 ? "Cosine with the exact Hessian, median and range over seeds"
                                   : "Cosine with the exact Hessian",
@@ -184,5 +178,5 @@ int compare_plot_cosines(cli *c, const char *plots, const compare_run *runs, siz
             3 + 3 * k, 0.16 * (k - 1), 4 + 3 * k, 5 + 3 * k, points[k], plot_colour(colours[k]),
             titles[k], k > 0 ? ", \\\n  " : "\n");
   plot_end(out);
-  return plot_text_close(c, &text, plots, "cosines.gp");
+  return plot_text_close(&text, plots, "cosines.gp");
 }

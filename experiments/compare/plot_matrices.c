@@ -173,20 +173,19 @@ static void colour_bar(FILE *out, const sheet *s, double width, double height) {
   fprintf(out, "plot [0:1][0:1] -1e9*abs(x)-1e9 with lines palette notitle\n");
 }
 
-static void script(FILE *out, const char *plots, const sheet *s, const compare_run *run) {
+static void script(const plot_text *text, const char *plots, const sheet *s,
+                   const compare_run *run) {
   int width = LEFT + s->columns * (PANEL + GAP) + RIGHT;
   int height = TOP + s->rows * (PANEL + GAP + TITLE) - GAP + BOTTOM;
   char net[256];
   const symo_net_spec *spec = &run->setup.spec.net;
   symo_net_text(spec, net, sizeof net);
-  plot_begin(out, "matrices", width, height);
+  FILE *out = text->stream;
+  plot_begin(text, "matrices", width, height);
   fprintf(out, "knee = %.9g\n", s->knee);
-  fprintf(out,
-          "set palette defined (-5 \"#053061\", -4 \"#2166ac\", -3 \"#4393c3\", -2 \"#92c5de\", "
-          "-1 \"#d1e5f0\", 0 \"#ffffff\", 1 \"#fddbc7\", 2 \"#f4a582\", 3 \"#d6604d\", "
-          "4 \"#b2182b\", 5 \"#67001f\")\n"
-          "set cbrange [-asinh(%.9g/knee):asinh(%.9g/knee)]\nunset colorbox\n",
-          s->top, s->top);
+  plot_signed_palette(out);
+  fprintf(out, "set cbrange [-asinh(%.9g/knee):asinh(%.9g/knee)]\nunset colorbox\n", s->top,
+          s->top);
   fprintf(out,
           "set xrange [-0.5:%.1f]\nset yrange [%.1f:-0.5]\nset border lw 0.6 lc rgb \"#606060\"\n"
           "unset key\n",
@@ -217,7 +216,7 @@ int compare_plot_matrices(cli *c, const char *plots, const compare_run *run) {
     if (code != CLI_DONE) return code;
   }
   plot_text text;
-  if (!plot_text_open(&text)) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
-  script(text.stream, plots, &s, run);
-  return plot_text_close(c, &text, plots, "matrices.gp");
+  if (plot_text_open(c, &text) != CLI_DONE) return CLI_NUMERIC;
+  script(&text, plots, &s, run);
+  return plot_text_close(&text, plots, "matrices.gp");
 }

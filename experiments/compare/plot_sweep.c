@@ -9,31 +9,20 @@ static const char *const keys[] = {"cosine_abs_hessian", "newton_decrease"};
 static const char *const titles[] = {"cosine with |H|", "loss decrease by the best damped step"};
 static const char *const names[] = {"cosine", "decrease, relative to that of |H|"};
 
-static const compare_figure *figure_of(const char *key) {
-  for (size_t f = 0; f < COMPARE_FIGURES; f++)
-    if (strcmp(compare_figures[f].key, key) == 0) return &compare_figures[f];
-  return NULL;
-}
-
-/* Exact matrices and the unit matrix need no curve; averages of |H| are the ceiling. */
-static bool drawn(const compare_row *row) {
-  return row->kind != COMPARE_EXACT && strcmp(row->name, "reynolds") != 0;
-}
-
 /* One block of lines for each estimate: x, tick, and median, least, greatest of both figures. */
 static int data(cli *c, const char *plots, const compare_sweep *sweep) {
   plot_text text;
-  if (!plot_text_open(&text)) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  if (plot_text_open(c, &text) != CLI_DONE) return CLI_NUMERIC;
   for (size_t r = 0; r < sweep->runs->count; r++) {
     const compare_row *row = &sweep->runs->rows[r];
-    if (!drawn(row)) continue;
+    if (!row->swept) continue;
     fprintf(text.stream, "# %s\n", row->name);
     for (size_t i = 0; i < sweep->count; i++) {
       double x = sweep->kind->numbers ? compare_sweep_number(sweep, i) : (double)i;
       fprintf(text.stream, "%.9g\t\"%s\"", x, sweep->value[i]);
       for (size_t k = 0; k < 2; k++) {
         compare_stat s = compare_stat_of(sweep->runs + i * sweep->seeds, sweep->seeds, row->name,
-                                         figure_of(keys[k]));
+                                         compare_figure_find(keys[k]));
         if (isfinite(s.median))
           fprintf(text.stream, "\t%.6f\t%.6f\t%.6f", s.median, s.min, s.max);
         else
@@ -43,7 +32,7 @@ static int data(cli *c, const char *plots, const compare_sweep *sweep) {
     }
     fprintf(text.stream, "\n\n");
   }
-  return plot_text_close(c, &text, plots, "sweep.tsv");
+  return plot_text_close(&text, plots, "sweep.tsv");
 }
 
 static void axis(FILE *out, const compare_sweep *sweep) {
@@ -88,8 +77,8 @@ static void curves(FILE *out, const compare_sweep *sweep, size_t figure, bool ti
   const char *separator = "plot ";
   for (size_t r = 0; r < sweep->runs->count; r++) {
     const compare_row *row = &sweep->runs->rows[r];
-    if (!drawn(row)) continue;
-    compare_style s = compare_style_of(row->name);
+    if (!row->swept) continue;
+    const plot_style s = row->style;
     char title[80] = "notitle";
     if (titled) (void)snprintf(title, sizeof title, "title \"%s\"", row->name);
     if (sweep->seeds > 1) {
@@ -113,9 +102,9 @@ static void curves(FILE *out, const compare_sweep *sweep, size_t figure, bool ti
 static void log_range(FILE *out, const compare_sweep *sweep) {
   double low = 0.8, high = 1.25;
   for (size_t r = 0; r < sweep->runs->count; r++)
-    for (size_t i = 0; drawn(&sweep->runs->rows[r]) && i < sweep->count; i++) {
+    for (size_t i = 0; sweep->runs->rows[r].swept && i < sweep->count; i++) {
       compare_stat s = compare_stat_of(sweep->runs + i * sweep->seeds, sweep->seeds,
-                                       sweep->runs->rows[r].name, figure_of(keys[1]));
+                                       sweep->runs->rows[r].name, compare_figure_find(keys[1]));
       if (!isfinite(s.median) || !(s.median > 0)) continue;
       low = fmin(low, s.median);
       high = fmax(high, s.median);
@@ -127,13 +116,13 @@ int compare_plot_sweep(cli *c, const char *plots, const compare_sweep *sweep) {
   int code = data(c, plots, sweep);
   if (code != CLI_DONE) return code;
   plot_text text;
-  if (!plot_text_open(&text)) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  if (plot_text_open(c, &text) != CLI_DONE) return CLI_NUMERIC;
   FILE *out = text.stream;
   char what[128];
   (void)snprintf(what, sizeof what, "Estimates against the %s%s", sweep->kind->label,
                  sweep->seeds > 1 ? ", median and range over seeds" : "");
   bool letters = compare_sweep_letters(sweep);
-  plot_begin(out, "sweep", letters ? 1560 : 1280, letters ? 800 : 600);
+  plot_begin(&text, "sweep", letters ? 1560 : 1280, letters ? 800 : 600);
   compare_plot_headline(out, what, sweep->runs);
   fprintf(out, "set multiplot\nset grid ytics lc rgb \"#e4e4e4\" lt 1 lw 0.6\nset border 3\n"
                "set bars 0.4\nset ytics nomirror\nset yrange [*<0:1.03]\n");
@@ -156,5 +145,5 @@ int compare_plot_sweep(cli *c, const char *plots, const compare_sweep *sweep) {
   }
   fprintf(out, "unset multiplot\n");
   plot_end(out);
-  return plot_text_close(c, &text, plots, "sweep.gp");
+  return plot_text_close(&text, plots, "sweep.gp");
 }

@@ -21,6 +21,12 @@ const compare_figure compare_figures[COMPARE_FIGURES] = {
     FIGURE(cosine_hessian, "cos H", "cosine with H(theta)"),
     FIGURE(cosine_hessian_star, "cos H*", "cosine with H(theta*)")};
 
+const compare_figure *compare_figure_find(const char *key) {
+  for (size_t f = 0; f < COMPARE_FIGURES; f++)
+    if (strcmp(compare_figures[f].key, key) == 0) return &compare_figures[f];
+  return NULL;
+}
+
 double compare_figure_of(const compare_figure *figure, const compare_row *row) {
   double value;
   memcpy(&value, (const char *)&row->metrics + figure->offset, sizeof value);

@@ -14,6 +14,7 @@ typedef struct compare_figure {
 extern const compare_figure compare_figures[];
 enum { COMPARE_FIGURES = 6 };
 
+const compare_figure *compare_figure_find(const char *key); /* NULL: there is none */
 double compare_figure_of(const compare_figure *figure, const compare_row *row);
 
 /* Over the runs (seeds) in which the figure is defined; all NaN where there are none. */

@@ -139,7 +139,7 @@ typedef struct target {
 static void write_npy(target *t, const char *name, const double *data, size_t rows, size_t cols) {
   char *path = t->code == CLI_DONE ? cli_join(t->directory, name) : NULL;
   if (path == NULL) {
-    if (t->code == CLI_DONE) t->code = cli_fail(t->c, CLI_NUMERIC, "compare: out of memory");
+    if (t->code == CLI_DONE) t->code = cli_fail_memory(t->c);
     return;
   }
   symo_status status = symo_npy_write(cli_context(t->c), path, data, rows, cols);
@@ -151,7 +151,7 @@ static void write_vector(target *t, const char *name, const compare_run *run, sy
                          const void *flat) {
   char *path = t->code == CLI_DONE ? cli_join(t->directory, name) : NULL;
   if (path == NULL) {
-    if (t->code == CLI_DONE) t->code = cli_fail(t->c, CLI_NUMERIC, "compare: out of memory");
+    if (t->code == CLI_DONE) t->code = cli_fail_memory(t->c);
     return;
   }
   symo_status status = symo_tensors_write(run->setup.layout, path, dtype, flat);
@@ -162,7 +162,7 @@ static void write_vector(target *t, const char *name, const compare_run *run, sy
 static void write_layout(target *t, const compare_run *run) {
   char *path = t->code == CLI_DONE ? cli_join(t->directory, "layout.json") : NULL;
   if (path == NULL) {
-    if (t->code == CLI_DONE) t->code = cli_fail(t->c, CLI_NUMERIC, "compare: out of memory");
+    if (t->code == CLI_DONE) t->code = cli_fail_memory(t->c);
     return;
   }
   symo_status status = symo_layout_write_json(run->setup.layout, path);
@@ -175,7 +175,7 @@ int compare_write_arrays(cli *c, const char *directory, const compare_run *run) 
   const symo_net_spec *net = &s->spec.net;
   target t = {c, directory, CLI_DONE};
   void *grad = symo_malloc(s->parameters * symo_dtype_size(net->dtype));
-  if (grad == NULL) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  if (grad == NULL) return cli_fail_memory(c);
   for (size_t i = 0; i < s->parameters; i++) symo_put(net->dtype, grad, i, run->grad[i]);
   write_layout(&t, run);
   write_vector(&t, "theta.safetensors", run, net->dtype, s->theta);

@@ -10,6 +10,7 @@
 #include "core/text.h"
 #include "experiments/compare/competitor.h"
 #include "experiments/compare/measure.h"
+#include "hessian/estimator.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -26,10 +27,29 @@ static symo_status verdict(compare_bench *b, compare_row *row, symo_status statu
   return SYMO_OK;
 }
 
+static const compare_row star = {.name = "h-star-exact",
+                                 .summary = "the true Hessian at the orbit mean theta*",
+                                 .kind = COMPARE_EXACT,
+                                 .style = {PLOT_GREY, 4, 8, 2}};
+static const compare_row reynolds = {
+    .name = "reynolds",
+    .summary = "orbit average of H(theta): nearest structured matrix to H (scaling: over the "
+               "window, and not the nearest)",
+    .kind = COMPARE_FLOOR,
+    .style = {PLOT_GREY, 2, 4, 2}};
+/* The ceiling of the other curves of a sweep. */
+static const compare_row reynolds_abs = {
+    .name = "reynolds-abs",
+    .summary = "orbit average of |H|: nearest structured matrix to |H| (scaling: over the window, "
+               "and not the nearest)",
+    .kind = COMPARE_FLOOR,
+    .style = {PLOT_BLACK, 3, 6, 2},
+    .swept = true};
+
 /* The Reynolds average of a dense matrix as a row. */
-static symo_status average_row(compare_bench *b, const char *name, const char *summary,
-                               compare_kind kind, const double *dense, double seconds) {
-  compare_row *row = compare_row_add(b, name, summary, kind);
+static symo_status average_row(compare_bench *b, const compare_row *like, const double *dense,
+                               double seconds) {
+  compare_row *row = compare_row_add(b, like);
   symo_hessian *hessian = NULL;
   compare_approx *a = NULL;
   double start = cli_seconds();
@@ -42,7 +62,6 @@ static symo_status average_row(compare_bench *b, const char *name, const char *s
 
 /* H(theta*) commutes with an exact group, and is then kept as structured; else it is what it is. */
 static symo_status star_row(compare_bench *b, double seconds) {
-  static const char *const summary = "the true Hessian at the orbit mean theta*";
   compare_run *run = b->run;
   size_t n = run->setup.parameters;
   symo_hessian *average = NULL;
@@ -58,9 +77,8 @@ static symo_status star_row(compare_bench *b, double seconds) {
   }
   run->defect = run->star_norm > 0 ? sqrt(apart) / run->star_norm : 0;
   double enough = run->setup.spec.net.dtype == SYMO_F32 ? 1e-4 : 1e-9;
-  if (run->defect <= enough)
-    return average_row(b, "h-star-exact", summary, COMPARE_EXACT, run->star, seconds);
-  compare_row *row = compare_row_add(b, "h-star-exact", summary, COMPARE_EXACT);
+  if (run->defect <= enough) return average_row(b, &star, run->star, seconds);
+  compare_row *row = compare_row_add(b, &star);
   double *v = symo_malloc(n * n * sizeof *v), *w = symo_malloc(n * sizeof *w);
   void *work = symo_malloc(symo_eigh_work(SYMO_F64, n));
   compare_approx *a = NULL;
@@ -87,11 +105,26 @@ fail:
 static const double short_time = 5e-3;
 enum { REPEATS = 5 };
 
+/* Estimators that name no colour of the palette have a grey line. */
+static compare_row row_of(const symo_estimator *e) {
+  compare_row row = {.name = e->name,
+                     .summary = e->summary,
+                     .kind = COMPARE_FAMILY,
+                     .style = {PLOT_GREY, 3, 2, 1.5},
+                     .swept = true};
+  const size_t colour = e->curve.colour != NULL ? plot_colour_find(e->curve.colour) : PLOT_COLOURS;
+  if (colour < PLOT_COLOURS)
+    row.style = (plot_style){colour, e->curve.dash, e->curve.point, e->curve.width};
+  if (e->target == ESTIMATE_ABS)
+    row.cost = e->coupling == SYMO_BLOCKED ? COMPARE_COST_BLOCKED : COMPARE_COST_COUPLED;
+  return row;
+}
+
 static symo_status family_row(compare_bench *b, const symo_estimator *estimator,
                               symo_plan *const plans[2]) {
   network_point *s = &b->run->setup;
-  compare_row *row = compare_row_add(b, symo_estimator_name(estimator),
-                                     symo_estimator_summary(estimator), COMPARE_FAMILY);
+  const compare_row like = row_of(estimator);
+  compare_row *row = compare_row_add(b, &like);
   size_t tensors = symo_layout_num_tensors(s->layout);
   symo_dtype dtype = s->spec.net.dtype;
   const void **data = symo_calloc(2 * tensors, sizeof *data);
@@ -189,8 +222,14 @@ static symo_status competitor_rows(compare_bench *b) {
   for (size_t i = 0; i < compare_competitor_count() && status == SYMO_OK; i++) {
     const compare_competitor *row = compare_competitor_at(i);
     if (row->costly && !b->run->spec.ggn) continue;
-    compare_row *r = compare_row_add(b, row->name, row->summary,
-                                     row->costly ? COMPARE_EXACT : COMPARE_COMPETITOR);
+    const compare_row like = {.name = row->name,
+                              .summary = row->summary,
+                              .kind = row->costly ? COMPARE_EXACT : COMPARE_COMPETITOR,
+                              .style = row->style,
+                              .competitor = true,
+                              .swept = !row->costly,
+                              .cost = row->cost};
+    compare_row *r = compare_row_add(b, &like);
     compare_approx *a = NULL;
     status = competitor_build(row, &input, s->spec.seed + 0x6b666163, &r->seconds, &a);
     status = status == SYMO_OK ? compare_measure(b, a, r) : verdict(b, r, status);
@@ -352,15 +391,8 @@ static symo_status compute(compare_bench *b) {
                n, n);
   SYMO_TRY(exact_reference(b));
   SYMO_TRY(star_row(b, star_seconds));
-  SYMO_TRY(
-      average_row(b, "reynolds",
-                  "orbit average of H(theta): nearest structured matrix to H (scaling: over the "
-                  "window, and not the nearest)",
-                  COMPARE_FLOOR, run->h, run->hessian_seconds));
-  SYMO_TRY(average_row(b, "reynolds-abs",
-                       "orbit average of |H|: nearest structured matrix to |H| (scaling: over the "
-                       "window, and not the nearest)",
-                       COMPARE_FLOOR, b->abs, run->hessian_seconds + run->eigen_seconds));
+  SYMO_TRY(average_row(b, &reynolds, run->h, run->hessian_seconds));
+  SYMO_TRY(average_row(b, &reynolds_abs, b->abs, run->hessian_seconds + run->eigen_seconds));
   SYMO_TRY(family_rows(b));
   SYMO_TRY(competitor_rows(b));
 fail:

@@ -4,6 +4,7 @@
 #include "experiments/compare/metrics.h"
 #include "experiments/inputs/data.h"
 #include "experiments/models/network_point.h"
+#include "experiments/plot/plot.h"
 
 /* One comparison: a network at one point, its exact Hessians, and every estimate against them. */
 
@@ -17,10 +18,23 @@ typedef enum compare_kind {
 
 const char *compare_kind_name(compare_kind kind);
 
+/* How the picture of costs shows a row. */
+typedef enum compare_cost {
+  COMPARE_COST_NONE,
+  COMPARE_COST_BLOCKED, /* one point for each group, blocks between tensors left out */
+  COMPARE_COST_COUPLED, /* one point for each group */
+  COMPARE_COST_POINT,   /* one point: it knows of no group */
+  COMPARE_COST_LINE,    /* costs nothing */
+  COMPARE_COST_KINDS
+} compare_cost;
+
 typedef struct compare_row {
-  char name[48];
-  const char *summary;
+  const char *name, *summary;
   compare_kind kind;
+  plot_style style;
+  bool competitor; /* what others use, the exact Gauss-Newton matrix included */
+  bool swept;      /* has a curve in the picture of a sweep */
+  compare_cost cost;
   bool done; /* false: the numbers at hand did not allow it; then only `note` */
   char note[160];
   double seconds; /* to form the estimate; the least of some where it takes milliseconds */

@@ -82,12 +82,15 @@ static symo_status build_root(const compare_input *in, compare_approx **out) {
 
 const compare_competitor compare_competitor_shampoo = {
     .name = "shampoo",
+    .style = {PLOT_RED, 1, 13, 2},
+    .cost = COMPARE_COST_POINT,
     .summary = "per tensor of order k the product of L_i^{1/k}, L_i the Gram matrix of the one "
                "gradient along axis i: L^{1/2} (x) R^{1/2} of a weight, g g' of a bias",
     .build = build_covariance};
 
 const compare_competitor compare_competitor_shampoo_root = {
     .name = "shampoo-root",
+    .style = {PLOT_RED, 2, 12, 2},
     .summary = "its root, what Shampoo's step inverts: L_i^{1/(2k)}, so L^{1/4} (x) R^{1/4} of a "
                "weight, (g g')^{1/2} of a bias",
     .build = build_root};

@@ -109,7 +109,7 @@ int compare_sweep_make(cli *c, const compare_spec *spec, const compare_sweep_kin
   int code = split(c, sweep, values == NULL ? kind->values : values);
   if (code != CLI_DONE) return code;
   sweep->runs = symo_calloc(sweep->count * seeds, sizeof *sweep->runs);
-  if (sweep->runs == NULL) return cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+  if (sweep->runs == NULL) return cli_fail_memory(c);
   const compare_want want = {0};
   for (size_t i = 0; i < sweep->count; i++) {
     compare_spec here = *spec;

@@ -74,7 +74,7 @@ static int load_tokens(cli *c, network_point *s) {
   s->examples = data.examples;
   s->classes = true;
   s->data_name = symo_strdup(s->spec.data);
-  return s->data_name != NULL ? CLI_DONE : cli_fail(c, CLI_NUMERIC, "network: out of memory");
+  return s->data_name != NULL ? CLI_DONE : cli_fail_memory(c);
 }
 
 static symo_status load_data(cli *c, const network_spec *spec, symo_dataset *data) {
@@ -124,7 +124,7 @@ int network_data_load(cli *c, network_point *s) {
   for (size_t i = 0; !data.classes && i < data.examples * data.outputs; i++)
     s->y[i] *= s->spec.target_scale;
   s->data_name = symo_strdup(s->spec.data);
-  return s->data_name != NULL ? CLI_DONE : cli_fail(c, CLI_NUMERIC, "network: out of memory");
+  return s->data_name != NULL ? CLI_DONE : cli_fail_memory(c);
 }
 
 void network_data_note(cli *c, const network_point *s) {

@@ -148,7 +148,7 @@ static int make_point(cli *c, network_point *s) {
   symo_dtype dtype = s->spec.net.dtype;
   symo_status status = SYMO_OK;
   s->theta = symo_calloc(s->parameters, symo_dtype_size(dtype));
-  if (s->theta == NULL) return cli_fail(c, CLI_NUMERIC, "network: out of memory");
+  if (s->theta == NULL) return cli_fail_memory(c);
   int code = file ? network_weights_load(c, s) : draw_weights(c, s);
   if (code != CLI_DONE) return code;
   double loss = NAN;

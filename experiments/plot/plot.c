@@ -98,27 +98,25 @@ void plot_log_axis(FILE *out, char axis, double low, double high) {
 
 /* ---- texts ---- */
 
-bool plot_text_open(plot_text *text) {
-  *text = (plot_text){0};
+int plot_text_open(cli *c, plot_text *text) {
+  *text = (plot_text){.c = c};
   text->stream = open_memstream(&text->bytes, &text->size);
-  return text->stream != NULL;
+  return text->stream != NULL ? CLI_DONE : cli_fail_memory(c);
 }
 
-int plot_text_close(cli *c, plot_text *text, const char *plots, const char *name) {
+int plot_text_close(plot_text *text, const char *plots, const char *name) {
   bool good = fclose(text->stream) == 0;
   char *path = good ? cli_join(plots, name) : NULL;
-  int code = path != NULL ? cli_write_file(c, path, text->bytes, text->size)
-                          : cli_fail(c, CLI_NUMERIC,
-                                     "compare: out of memory (leave out pictures "
-                                     "with --no-plots)");
+  int code = path != NULL ? cli_write_file(text->c, path, text->bytes, text->size)
+                          : cli_fail_memory(text->c);
   symo_free(path);
   free(text->bytes);
   return code;
 }
 
-void plot_begin(FILE *out, const char *name, int width, int height) {
-  fprintf(out,
-          "# Made by symo compare; run in this folder: gnuplot %s.gp\n"
+void plot_begin(const plot_text *text, const char *name, int width, int height) {
+  fprintf(text->stream,
+          "# Made by symo %s; run in this folder: gnuplot %s.gp\n"
           "do for [format in \"png svg\"] {\n"
           "reset\n"
           "if (format eq \"png\") {\n"
@@ -127,7 +125,14 @@ void plot_begin(FILE *out, const char *name, int width, int height) {
           "  set terminal svg size %d,%d font \"Sans,12\" noenhanced background \"#ffffff\"\n"
           "}\n"
           "set output \"%s.\".format\n",
-          name, width, height, width, height, name);
+          cli_name(text->c), name, width, height, width, height, name);
+}
+
+void plot_signed_palette(FILE *out) {
+  fprintf(out,
+          "set palette defined (-5 \"#053061\", -4 \"#2166ac\", -3 \"#4393c3\", -2 \"#92c5de\", "
+          "-1 \"#d1e5f0\", 0 \"#ffffff\", 1 \"#fddbc7\", 2 \"#f4a582\", 3 \"#d6604d\", "
+          "4 \"#b2182b\", 5 \"#67001f\")\n");
 }
 
 void plot_end(FILE *out) { fprintf(out, "set output\n}\n"); }
@@ -160,7 +165,7 @@ static int move(cli *c, const char *directory, const char *plots, const char *na
   char *from = cli_join(plots, file), *to = cli_join(directory, file);
   int code = CLI_DONE;
   if (from == NULL || to == NULL)
-    code = cli_fail(c, CLI_NUMERIC, "compare: out of memory");
+    code = cli_fail_memory(c);
   else if (rename(from, to) != 0)
     code = cli_fail(c, CLI_IO, "%s: cannot be moved to %s: %s (look at the directory)", from,
                     directory, strerror(errno));

@@ -73,7 +73,7 @@ static void extend(extent *e, const double *points, size_t most, size_t count) {
 static int write_data(cli *c, const plot_runs *runs, const plot_view *view, const char *plots,
                       const char *name, extent *e) {
   plot_text text;
-  if (!plot_text_open(&text)) return cli_fail(c, CLI_NUMERIC, "plot: out of memory");
+  if (plot_text_open(c, &text) != CLI_DONE) return CLI_NUMERIC;
   bool good = true;
   fprintf(text.stream, "# step\tseconds\tmedian\tmin\tmax\n");
   for (size_t g = 0; g < runs->num_groups && good; g++) {
@@ -93,8 +93,8 @@ static int write_data(cli *c, const plot_runs *runs, const plot_view *view, cons
   }
   char file[160];
   (void)snprintf(file, sizeof file, "%s.tsv", name);
-  int code = plot_text_close(c, &text, plots, file);
-  return good ? code : cli_fail_status(c, symo_fail_memory(cli_context(c), "plot"));
+  int code = plot_text_close(&text, plots, file);
+  return good ? code : cli_fail_memory(c);
 }
 
 /* Without what ends a text of gnuplot's. */
@@ -194,11 +194,12 @@ static void write_times(FILE *out, const plot_runs *runs, const size_t *numbers,
   write_curves(out, runs, numbers, name, units[u].x, false);
 }
 
-static void write_script(FILE *out, const plot_runs *runs, const size_t *numbers,
+static void write_script(const plot_text *text, const plot_runs *runs, const size_t *numbers,
                          const plot_view *view, const extent *e, const char *name) {
   const size_t rows = (shown(runs) + 1) / 2;
   const int height = 490 + 17 * (int)(rows > 40 ? 40 : rows);
-  plot_begin(out, name, 1100, height);
+  FILE *out = text->stream;
+  plot_begin(text, name, 1100, height);
   write_head(out, runs, view, (50.0 + 17.0 * (double)rows) / height + 0.06);
   plot_log_axis(out, 'y', e->low, e->start > 0 ? fmin(e->high, 3 * e->start) : e->high);
   fprintf(out,
@@ -221,13 +222,15 @@ int plot_write(cli *c, const plot_runs *runs, const plot_view *view, const char 
   int code = write_data(c, runs, view, plots, name, &e);
   if (code != CLI_DONE) return code;
   size_t *numbers = symo_malloc(runs->num_groups * sizeof *numbers + 1);
-  if (numbers == NULL || !plot_text_open(&text)) {
+  if (numbers == NULL) return cli_fail_memory(c);
+  code = plot_text_open(c, &text);
+  if (code != CLI_DONE) {
     symo_free(numbers);
-    return cli_fail(c, CLI_NUMERIC, "plot: out of memory");
+    return code;
   }
   number_curves(runs, numbers);
-  write_script(text.stream, runs, numbers, view, &e, name);
+  write_script(&text, runs, numbers, view, &e, name);
   symo_free(numbers);
   (void)snprintf(file, sizeof file, "%s.gp", name);
-  return plot_text_close(c, &text, plots, file);
+  return plot_text_close(&text, plots, file);
 }

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "experiments/compare/plot.h"
+#include "experiments/plot/plot.h"
 #include "hessian/estimator.h"
 #include "tests/support/world.h"
 
@@ -68,8 +68,7 @@ static void check_texts(kit *k) {
   cr_assert(symo_estimator_name(k->e)[0] && symo_estimator_summary(k->e)[0]);
   cr_assert(symo_estimator_find(symo_estimator_name(k->e)) == k->e);
   cr_assert(k->e->help != NULL && k->e->help[0]);
-  compare_style style = compare_style_of(symo_estimator_name(k->e));
-  cr_assert(k->e->curve.colour == NULL || style.point == k->e->curve.point,
+  cr_assert(k->e->curve.colour == NULL || plot_colour_find(k->e->curve.colour) < PLOT_COLOURS,
             "%s: the palette has no \"%s\"", k->text, k->e->curve.colour);
 }
 
