@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Every folder with sources has a README of at most 15 lines that says what lives there, what it may
 # include and where to start; files and folders named in it exist, and so do those that
-# docs/architecture.md and CONTRIBUTING.md name.
+# docs/architecture.md and CONTRIBUTING.md name.  Functions and types named in these texts exist, where
+# a file stands behind them in that file; and what only some files may use, only they use.
 set -euo pipefail
 cd "$SOURCE"
 faults=0
@@ -35,4 +36,50 @@ for text in docs/architecture.md CONTRIBUTING.md; do
     esac
   done < <(named . "$text" | grep -v '^runs/\|safetensors')
 done
+
+# ---- functions and types ----
+
+layers=(core groups hessian optim io net cli experiments)
+prefixes='(symo|cli|train|gpt|network|plot|compare|curvature|solver)'
+words=$(find "${layers[@]}" include tests -name '*.[ch]' -exec cat {} + |
+  grep -oE "\b${prefixes}_[a-z0-9_]+" | sort -u)
+functions=0
+while IFS=: read -r text name; do
+  functions=$((functions + 1))
+  grep -qx "$name" <<<"$words" || complain "$text: there is no $name"
+done < <(grep -oHE "\`${prefixes}_[a-z0-9_]+\`" README.md CONTRIBUTING.md docs/*.md ./*/README.md ./*/*/README.md |
+  tr -d '\`' | sort -u)
+while IFS=: read -r text pair; do
+  functions=$((functions + 1))
+  read -r name file <<<"$pair"
+  [ ! -f "$file" ] || grep -qw "$name" "$file" || complain "$text: $file has no $name"
+done < <(tr '\n' ' ' <docs/architecture.md | grep -oE '`[a-z_0-9]+` \(`[a-z_0-9/]+\.[ch]`' |
+  tr -d '`(' | sed 's/^/docs\/architecture.md:/' | sort -u)
+[ $functions -ge 50 ] || complain "only $functions functions are named"
+
+# ---- who may do what (CONTRIBUTING.md, "Where things are") ----
+
+# only WHAT PATTERN FILE...: no other file has a line with the pattern; CONTRIBUTING.md names the files.
+only() {
+  local what=$1 pattern=$2 found file
+  shift 2
+  found=$(grep -rlE --include='*.[ch]' --include='*.inc' "$pattern" "${layers[@]}" include | sort | tr '\n' ' ')
+  [ "$found" = "$(printf '%s\n' "$@" | sort | tr '\n' ' ')" ] || complain "$what: $found, not $*"
+  for file in "$@"; do
+    sed -n '/^## Where things are/,/^## To add/p' CONTRIBUTING.md | grep -qF "\`$file\`" ||
+      complain "CONTRIBUTING.md does not say that $file may: $what"
+  done
+}
+only 'calls of GSL' '#include <gsl' core/rng.c core/statistics.c
+only 'calls of BLAS and LAPACK' '#include <(cblas|lapacke)' core/linalg.c
+only 'buffers of OpenBLAS' 'blas_memory_alloc' core/reserve.c
+only 'threads' 'pthread_create' core/pool.c
+for file in core/rng.c core/statistics.c; do
+  for text in README.md core/README.md; do
+    grep -qF "$(basename "$file")" $text || complain "$text does not say that $file calls GSL"
+  done
+done
+beyond=$(grep -rlE --include='*.[ch]' '\b(f?printf|puts|putchar|exit|_exit|getenv|clock_gettime|time|isatty)\(' \
+  "${layers[@]}" | grep -vE '^(cli|experiments)/' || true)
+[ -z "$beyond" ] || complain "printing, exit, clock or environment below cli: $beyond"
 [ $faults -eq 0 ] || { echo "$faults faults" >&2; exit 1; }
