@@ -203,7 +203,9 @@ Test(orbit, newton_schulz_lies_within_the_band_of_its_quintic) {
         else
           off = fmax(off, fabs(sum));
       }
-    cr_assert(off <= 1e-12, "%s: %g off the diagonal", shapes[k].layout, off);
+    /* The polynomials multiply what is next to zero by 3.4445 in each of five steps. */
+    const double bound = symo_test_bound(SYMO_F64, d.rows + d.cols, pow(3.4445, 5));
+    cr_assert(off <= bound, "%s: %g off the diagonal", shapes[k].layout, off);
     svd_free(&d);
     symo_world_drop(&w);
     free(g);
@@ -384,7 +386,9 @@ Test(orbit, labels_of_complex_type_are_those_of_estimates) {
   symo_world_open(&w, 32);
   symo_world_parse(&w, "a: cyclic 5; i: identity 2; w[a,i] v[a] x[i]");
   double *u = symo_dense_new(3, w.n), *found = u + w.n, *expected = found + w.n;
+  double square = 0; /* |u|^2: no eigenvalue of C is larger */
   symo_test_randn(w.rng, u, w.n);
+  for (size_t i = 0; i < w.n; i++) square += u[i] * u[i];
   symo_plan *plan = symo_world_plan(&w, SYMO_F64, SYMO_COUPLED, false);
   symo_estimate_spec spec = symo_estimate_spec_default();
   spec.estimator = symo_estimator_find("covariance");
@@ -405,7 +409,7 @@ Test(orbit, labels_of_complex_type_are_those_of_estimates) {
     cr_ok(w.context, symo_hessian_matvec(power, x, symo_vector_of(SYMO_F64, to)));
     symo_rig_once(&w, &symo_curvature_orbit, &method, SYMO_F64, u, found);
     double error = symo_test_rel(found, expected, w.n);
-    cr_assert(error <= 1e-12, "%g", error);
+    cr_assert(error <= symo_test_bound(SYMO_F64, w.n, 1 + square / method.eps), "%g", error);
     symo_hessian_destroy(power);
   }
   symo_hessian_destroy(h);

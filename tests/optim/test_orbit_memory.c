@@ -208,8 +208,10 @@ Test(orbit_memory, a_basis_that_serves_is_kept_and_its_eigenvalues_renewed) {
       symo_rig_step(&lazy, true, u, found);
       cr_assert(!always.report.kept);
       cr_assert(lazy.report.kept == (t > 8), "step %d: kept %d", t, lazy.report.kept);
-      cr_assert(fabs(lazy.report.condition / always.report.condition - 1) <= 1e-6);
-      cr_assert(fabs(lazy.report.effective_rank / always.report.effective_rank - 1) <= 1e-6);
+      /* Eigenvalues in a basis that is off by the tolerance are off by its square. */
+      const double second = method.skip_tolerance * method.skip_tolerance;
+      cr_assert(fabs(lazy.report.condition / always.report.condition - 1) <= second);
+      cr_assert(fabs(lazy.report.effective_rank / always.report.effective_rank - 1) <= second);
       double error = symo_test_rel(found, expected, w.n), square = 0;
       for (size_t i = 0; i < w.n; i++) square += u[i] * u[i];
       largest = fmax(largest, square);

@@ -181,3 +181,13 @@ double *symo_dense_of(const symo_hessian *h) {
   cr_assert(symo_hessian_dense(h, out) == SYMO_OK);
   return out;
 }
+
+double symo_dense_condition(size_t n, const double *a, double tolerance) {
+  double *w = symo_dense_new(1, n);
+  symo_dense_eigen(n, a, w, NULL);
+  double least = w[n - 1], most = w[n - 1];
+  for (size_t i = 0; i < n; i++)
+    if (w[i] > tolerance * most) least = fmin(least, w[i]);
+  free(w);
+  return most > 0 ? most / least : 1;
+}

@@ -23,6 +23,9 @@ double *symo_dense_power(size_t n, const double *a, double p, double tolerance);
 double symo_dense_power_condition(size_t n, const double *a, double damping, double p,
                                   double tolerance, size_t count, const double *x);
 
+/* Largest over smallest eigenvalue of those above `tolerance` times the largest; 1 of zero. */
+double symo_dense_condition(size_t n, const double *a, double tolerance);
+
 /* a b, and a b a. */
 double *symo_dense_product(size_t n, const double *a, const double *b);
 double *symo_dense_sandwich(size_t n, const double *a, const double *b);
