@@ -192,10 +192,12 @@ Test(gpt, tied_head_is_the_sum_of_both) {
     double loss[2], *tied = net_vector(c.size), *both = net_vector(u.size);
     cr_ok(context, c.problem.gradient(c.problem.self, c.theta, &loss[0], tied));
     cr_ok(u.context, u.problem.gradient(u.problem.self, u.theta, &loss[1], both));
-    cr_assert(fabs(loss[0] - loss[1]) <= 1e-14 * loss[0]);
+    /* Sums over all tokens, added up in another order. */
+    const double bound = symo_test_bound(SYMO_F64, c.examples * gpt.block, 1);
+    cr_assert(fabs(loss[0] - loss[1]) <= bound * loss[0]);
     cr_assert(symo_test_max(both, head) > 1e-6 && symo_test_max(both + c.size, head) > 1e-6);
     fold(&u, c.size, both);
-    cr_assert(symo_test_rel(tied, both, c.size) <= 1e-13);
+    cr_assert(symo_test_rel(tied, both, c.size) <= bound);
     double *v = net_random(&c, c.size), *w = net_vector(u.size);
     memcpy(w, v, c.size * sizeof *w);
     memcpy(w + c.size, v, head * sizeof *w);
