@@ -21,7 +21,76 @@
 
 #include "core/linalg.h"
 #include "net/graph.h"
-#include "net/panel.h"
+
+/* ---- loops: the factors of products, and sums into the matrix.  Rows are examples ---- */
+
+/* out[r, :] = x[r, :] followed by 1 when `one`. */
+static void panel_extend(symo_dtype dtype, size_t n, size_t w, bool one, const void *x, void *out) {
+  const size_t bytes = symo_dtype_size(dtype), width = w + (one ? 1 : 0);
+  for (size_t r = 0; r < n; r++) {
+    memcpy(symo_at(dtype, out, (ptrdiff_t)(r * width)), symo_at(dtype, x, (ptrdiff_t)(r * w)),
+           w * bytes);
+    if (one) symo_put(dtype, out, r * width + w, 1.0);
+  }
+}
+
+/* How one layer responds to seeds at another; the products multiply it by the other's inputs. */
+typedef struct panel_units {
+  size_t k, in, out; /* seeds; widths of the layer */
+  bool bias;
+  const void *curve; /* [n, k, out]  derivative of the layer's output gradient by the seeds */
+  const void *moved; /* [n, k, in]   derivative of the layer's input by the seeds */
+  const void *input; /* [n, in] */
+  const void *delta; /* [n, out] */
+} panel_units;
+
+#define SYMO_KERNELS "net/dense_hessian.inc"
+#include "core/real.h"
+
+/* out[r, c] = x[r, j] x[r, j'], c running over j in [j0, j1) and, for each, j' in [j, w). */
+static void panel_pairs(symo_dtype dtype, size_t n, size_t w, size_t j0, size_t j1, const void *x,
+                        void *out) {
+  SYMO_BY_TYPE(dtype, pairs, n, w, j0, j1, x, out);
+}
+
+/* out[r, c] = x[r, j] y[r, i], c running over j in [j0, j1) and, for each, i in [0, v). */
+static void panel_outer(symo_dtype dtype, size_t n, size_t w, size_t j0, size_t j1, const void *x,
+                        size_t v, const void *y, void *out) {
+  SYMO_BY_TYPE(dtype, outer, n, w, j0, j1, x, v, y, out);
+}
+
+/* Copies `count` columns of x (rows of length stride) to columns of out (rows of length
+ * out_stride). */
+static void panel_columns(symo_dtype dtype, size_t n, size_t stride, const void *x,
+                          size_t out_stride, size_t count, void *out) {
+  const size_t bytes = symo_dtype_size(dtype);
+  for (size_t r = 0; r < n; r++)
+    memcpy((char *)out + r * out_stride * bytes, (const char *)x + r * stride * bytes,
+           count * bytes);
+}
+
+/* Units u = s out + i in [u0, u1), each with in (+ 1 with bias) columns:
+ *     curve[r,s,i] input[r,:] + delta[r,i] moved[r,s,:],  then curve[r,s,i] for the bias. */
+static void panel_form(symo_dtype dtype, size_t n, const panel_units *units, size_t u0, size_t u1,
+                       void *out) {
+  SYMO_BY_TYPE(dtype, form, n, units, u0, u1, out);
+}
+
+/* to = from, or to += from, `count` numbers. */
+static void panel_add(symo_dtype dtype, size_t count, const void *from, bool first, double *to) {
+  if (dtype == SYMO_F64) {
+    const double *x = from;
+    if (first)
+      memcpy(to, x, count * sizeof *x);
+    else
+      for (size_t i = 0; i < count; i++) to[i] += x[i];
+  } else {
+    const float *x = from;
+    for (size_t i = 0; i < count; i++) to[i] = first ? (double)x[i] : to[i] + (double)x[i];
+  }
+}
+
+/* ---- the products ---- */
 
 /* A dense Hessian under way: the products for one layer p, a chunk of examples and a batch of seeds
  * at its output. */
@@ -61,10 +130,9 @@ static void *shift(const hessian_job *j, const void *p, size_t count) {
 static void add_run(const hessian_job *j, const symo_node *node, size_t row, size_t unit, size_t j0,
                     const void *from) {
   size_t weights = j0 < node->in_width ? node->in_width - j0 : 0;
-  symo_panel_add(j->dtype, weights, from, j->first, entry(j, row, place_of(node, unit, j0)));
+  panel_add(j->dtype, weights, from, j->first, entry(j, row, place_of(node, unit, j0)));
   if (node->has_bias)
-    symo_panel_add(j->dtype, 1, shift(j, from, weights), j->first,
-                   entry(j, row, node->bias + unit));
+    panel_add(j->dtype, 1, shift(j, from, weights), j->first, entry(j, row, node->bias + unit));
 }
 
 /* product = left' right / N, left being columns [first, first + rows) of [n, stride]. */
@@ -81,17 +149,17 @@ static void gather(const hessian_job *j, const symo_node *p, const symo_node *q)
   const void *curve = j->net->ctan[p->out[0]];
   for (size_t s = 0; s < j->k; s++) {
     size_t i = j->seed + s, before = pairs_of(p, j->base, i - j->base);
-    symo_panel_columns(j->dtype, j->n, j->k * out, shift(j, curve, s * out + i), total, out - i,
-                       shift(j, j->pairs, before));
+    panel_columns(j->dtype, j->n, j->k * out, shift(j, curve, s * out + i), total, out - i,
+                  shift(j, j->pairs, before));
   }
   if (q == NULL) return;
-  symo_panel_columns(j->dtype, j->n, j->k * q->out_width, j->net->ctan[q->out[0]],
-                     j->batch * q->out_width, j->k * q->out_width,
-                     shift(j, j->next, (j->seed - j->base) * q->out_width));
+  panel_columns(j->dtype, j->n, j->k * q->out_width, j->net->ctan[q->out[0]],
+                j->batch * q->out_width, j->k * q->out_width,
+                shift(j, j->next, (j->seed - j->base) * q->out_width));
   for (size_t s = 0; s < j->k; s++)
-    symo_panel_columns(j->dtype, j->n, j->k * out,
-                       shift(j, j->net->tan[q->in[0]], s * out + j->seed + s), j->batch, 1,
-                       shift(j, j->slope, j->seed + s - j->base));
+    panel_columns(j->dtype, j->n, j->k * out,
+                  shift(j, j->net->tan[q->in[0]], s * out + j->seed + s), j->batch, 1,
+                  shift(j, j->slope, j->seed + s - j->base));
 }
 
 /* ---- q = p ---- */
@@ -137,7 +205,7 @@ static void add_own_block(const hessian_job *j, const symo_node *p) {
   const size_t goal = symo_net_chunk(width * (width + 1) / 2, j->net->sizes.panel_columns);
   for (size_t j0 = 0, j1, columns; j0 < width; j0 = j1) {
     j1 = inputs_for(width, j0, goal, &columns);
-    symo_panel_pairs(j->dtype, j->n, width, j0, j1, j->input_p, j->panel);
+    panel_pairs(j->dtype, j->n, width, j0, j1, j->input_p, j->panel);
     pair_run run = {.i = j->base, .output = j->base, .count = 0};
     for (size_t at = 0, rows; at < pairs; at += rows) {
       rows = pairs - at < step ? pairs - at : step;
@@ -157,7 +225,7 @@ static void adjoin_curve(const hessian_job *j, const symo_node *p, const symo_no
   for (size_t j0 = 0, j1; j0 < width_of(p); j0 = j1) {
     j1 = j0 + inputs < width_of(p) ? j0 + inputs : width_of(p);
     size_t columns = (j1 - j0) * width;
-    symo_panel_outer(j->dtype, j->n, width_of(p), j0, j1, j->input_p, width, j->input_q, j->panel);
+    panel_outer(j->dtype, j->n, width_of(p), j0, j1, j->input_p, width, j->input_q, j->panel);
     for (size_t u = 0, rows; u < units; u += rows) {
       rows = units - u < step ? units - u : step;
       multiply(j, j->next, units, u, rows, j->panel, columns);
@@ -177,7 +245,7 @@ static void adjoin_slope(const hessian_job *j, const symo_node *p, const symo_no
   const void *delta = j->net->cot[q->out[0]];
   for (size_t s0 = 0, seeds; s0 < j->batch; s0 += seeds) {
     seeds = j->batch - s0 < step ? j->batch - s0 : step;
-    symo_panel_outer(j->dtype, j->n, j->batch, s0, s0 + seeds, j->slope, out, delta, j->panel);
+    panel_outer(j->dtype, j->n, j->batch, s0, s0 + seeds, j->slope, out, delta, j->panel);
     multiply(j, j->input_p, width, 0, width, j->panel, seeds * out);
     for (size_t in = 0; in < width; in++)
       for (size_t u = 0; u < seeds * out; u++) {
@@ -199,17 +267,17 @@ static void add_later_block(const hessian_job *j, const symo_node *p, const symo
   const symo_net *net = j->net;
   const size_t width = width_of(q), units = j->k * q->out_width;
   const size_t step = symo_net_chunk(units, net->sizes.panel_columns / width);
-  const symo_panel_units form = {.k = j->k,
-                                 .in = q->in_width,
-                                 .out = q->out_width,
-                                 .bias = q->has_bias,
-                                 .curve = net->ctan[q->out[0]],
-                                 .moved = net->tan[q->in[0]],
-                                 .input = net->value[q->in[0]],
-                                 .delta = net->cot[q->out[0]]};
+  const panel_units form = {.k = j->k,
+                            .in = q->in_width,
+                            .out = q->out_width,
+                            .bias = q->has_bias,
+                            .curve = net->ctan[q->out[0]],
+                            .moved = net->tan[q->in[0]],
+                            .input = net->value[q->in[0]],
+                            .delta = net->cot[q->out[0]]};
   for (size_t u0 = 0, count; u0 < units; u0 += count) {
     count = units - u0 < step ? units - u0 : step;
-    symo_panel_form(j->dtype, j->n, &form, u0, u0 + count, j->panel);
+    panel_form(j->dtype, j->n, &form, u0, u0 + count, j->panel);
     multiply(j, j->input_p, width_of(p), 0, width_of(p), j->panel, count * width);
     for (size_t u = u0; u < u0 + count; u++)
       for (size_t in = 0; in < width_of(p); in++)
@@ -298,9 +366,9 @@ static void layer(hessian_job *j, symo_pass *pass, size_t l) {
   size_t room = p->out_width;
   if (q != NULL && q->out_width > room) room = q->out_width;
   const size_t step = symo_net_chunk(p->out_width, net->sizes.batch_numbers / room);
-  symo_panel_extend(j->dtype, j->n, p->in_width, p->has_bias, pass->value[p->in[0]], j->input_p);
+  panel_extend(j->dtype, j->n, p->in_width, p->has_bias, pass->value[p->in[0]], j->input_p);
   if (q != NULL)
-    symo_panel_extend(j->dtype, j->n, q->in_width, q->has_bias, pass->value[q->in[0]], j->input_q);
+    panel_extend(j->dtype, j->n, q->in_width, q->has_bias, pass->value[q->in[0]], j->input_q);
   for (j->base = 0; j->base < p->out_width; j->base += j->batch) {
     size_t left = p->out_width - j->base;
     j->batch = left < step ? left : step;

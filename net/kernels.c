@@ -117,6 +117,13 @@ void symo_kernel_activation(symo_dtype dtype, symo_activation activation, size_t
 
 /* ---- products by a factor per example ---- */
 
+/* Of norms; norm.c has the mathematics. */
+#define EPSILON 1e-5
+
+typedef struct moments {
+  double mean, product; /* of t; of x t, or of the square */
+} moments;
+
 #define SYMO_KERNELS "net/kernels.inc"
 #include "core/real.h"
 
@@ -276,4 +283,77 @@ void symo_kernel_to_double(symo_dtype dtype, size_t count, const void *x, double
 
 bool symo_kernel_any(symo_dtype dtype, size_t count, const void *x) {
   return SYMO_BY_TYPE(dtype, any, count, x);
+}
+
+/* ---- positions, windows, and parameters that are vectors ---- */
+
+void symo_kernel_spread(symo_dtype dtype, size_t count, size_t stride, const void *x, void *out) {
+  SYMO_BY_TYPE(dtype, spread, count, stride, x, out);
+}
+
+void symo_kernel_collect(symo_dtype dtype, size_t count, size_t stride, const void *x, void *out) {
+  SYMO_BY_TYPE(dtype, collect, count, stride, x, out);
+}
+
+void symo_kernel_raise(symo_dtype dtype, size_t count, size_t entry, const void *x, void *y,
+                       void *chosen) {
+  SYMO_BY_TYPE(dtype, raise, count, entry, x, y, chosen);
+}
+
+void symo_kernel_choose(symo_dtype dtype, size_t n, size_t k, size_t w, const void *chosen,
+                        size_t entry, const void *x, bool clear, void *out) {
+  SYMO_BY_TYPE(dtype, choose, n, k, w, chosen, entry, x, clear, out);
+}
+
+void symo_kernel_outer(symo_dtype dtype, size_t n, size_t k, size_t w, const void *x, const void *v,
+                       void *out) {
+  SYMO_BY_TYPE(dtype, outer, n, k, w, x, v, out);
+}
+
+void symo_kernel_inner(symo_dtype dtype, size_t n, size_t k, size_t w, const void *x, const void *t,
+                       void *sum) {
+  SYMO_BY_TYPE(dtype, inner, n, k, w, x, t, sum);
+}
+
+/* ---- norms: means are carried in double, in lanes ---- */
+
+SYMO_VECTOR static void normalise_f64(size_t n, size_t w, bool centre, const double *restrict x,
+                                      double *restrict xhat, double *restrict scale) {
+  for (size_t r = 0; r < n; r++, x += w, xhat += w) {
+    const double mean = centre ? x[0] + norm_about_f64(w, x, x[0]).mean : 0.0;
+    const double factor = 1.0 / sqrt(norm_about_f64(w, x, mean).product + EPSILON);
+    for (size_t i = 0; i < w; i++) xhat[i] = (x[i] - mean) * factor;
+    scale[r] = factor;
+  }
+}
+
+/* In one pass about the first entry: float64 has the digits to spare for the square of a mean that
+ * is as much as 10^4 times the deviation from it. */
+SYMO_VECTOR static void normalise_f32(size_t n, size_t w, bool centre, const float *restrict x,
+                                      float *restrict xhat, float *restrict scale) {
+  for (size_t r = 0; r < n; r++, x += w, xhat += w) {
+    const double shift = centre ? (double)x[0] : 0.0;
+    const moments m = norm_about_f32(w, x, shift);
+    const double mean = centre ? shift + m.mean : 0.0;
+    const double square = centre ? m.product - m.mean * m.mean : m.product;
+    const double factor = 1.0 / sqrt((square < 0.0 ? 0.0 : square) + EPSILON);
+    for (size_t i = 0; i < w; i++) xhat[i] = (float)(((double)x[i] - mean) * factor);
+    scale[r] = (float)factor;
+  }
+}
+
+void symo_kernel_norm(symo_dtype dtype, size_t n, size_t w, bool centre, const void *x, void *xhat,
+                      void *scale) {
+  SYMO_BY_TYPE(dtype, normalise, n, w, centre, x, xhat, scale);
+}
+
+void symo_kernel_norm_apply(symo_dtype dtype, size_t n, size_t k, size_t w, bool centre,
+                            const void *xhat, const void *scale, const void *t, void *out) {
+  SYMO_BY_TYPE(dtype, norm_apply, n, k, w, centre, xhat, scale, t, out);
+}
+
+void symo_kernel_norm_curve(symo_dtype dtype, size_t n, size_t k, size_t w, bool centre,
+                            const void *xhat, const void *scale, const void *p, const void *t,
+                            void *out) {
+  SYMO_BY_TYPE(dtype, norm_curve, n, k, w, centre, xhat, scale, p, t, out);
 }

@@ -101,12 +101,8 @@ symo_status graph_add(graph *g, const graph_node *node);
 /* A copy of the text that lives as long as the graph; NULL (detail left) when out of memory. */
 const char *graph_keep(graph *g, const char *text);
 
-bool graph_find(const graph *g, const char *name, size_t *index);
-
 const char *graph_op_name(graph_op op);
 bool graph_op_find(const char *name, graph_op *out);
-size_t graph_op_fewest(graph_op op);
-size_t graph_op_most(graph_op op);
 const char *graph_role_key(graph_role role);
 
 /* "nodes[3] (dense h1)" */
