@@ -42,8 +42,8 @@ symo_optim_cost symo_optim_cost_of(const symo_optim *optim) {
       continue;
     }
     cost.flops_per_step += symo_block_update_flops(b) + symo_block_apply_flops(b) +
-                           symo_block_accumulate_flops(b) / b->method.statistics_every +
-                           symo_block_refresh_flops(b) / b->method.refresh_every;
+                           symo_block_accumulate_flops(b) / (double)b->method.statistics_every +
+                           symo_block_refresh_flops(b) / (double)b->method.refresh_every;
   }
   return cost;
 }

@@ -14,8 +14,9 @@ double symo_block_apply_flops(const optim_block *b);
  * steps; flops of one time; bytes of state, or for directions of work space. */
 typedef struct plan_item {
   const char *name; /* update, statistics, roots, direction */
-  double every, flops, bytes;
-  uint64_t start;
+  uint64_t every, start;
+  double flops, bytes;
+  bool roots; /* taken in phases, one root after the other */
 } plan_item;
 enum { PLAN_ITEMS = 4 };
 size_t symo_block_items(const symo_optim *optim, const optim_block *b, plan_item items[PLAN_ITEMS]);

@@ -77,7 +77,8 @@ static void add_unused(symo_text *out, const symo_optim *optim) {
 
 static void add_settings(symo_text *out, const symo_method *m) {
   symo_text_add(out, "  lr %g %s", m->lr, word_of(m, "schedule").text);
-  if (m->warmup_steps > 0) symo_text_add(out, ", warm-up %.0f", m->warmup_steps);
+  if (m->warmup_steps > 0)
+    symo_text_add(out, ", warm-up %llu", (unsigned long long)m->warmup_steps);
   if (m->momentum > 0)
     symo_text_add(out, "; momentum %g%s%s", m->momentum, m->momentum_ema ? " average" : " sum",
                   m->nesterov ? ", Nesterov" : "");
@@ -92,12 +93,13 @@ static void add_settings(symo_text *out, const symo_method *m) {
   symo_text_add(out, "\n");
 }
 
-static void add_item(symo_text *out, const char *name, double every, uint64_t start, double flops,
-                     double bytes) {
+static void add_item(symo_text *out, const plan_item *item) {
   char when[32];
-  snprintf(when, sizeof when, every > 1 ? "every %.0f" : "every step", every);
-  symo_text_add(out, "    %-12s %-14s from %-6llu %10sflop %10sB\n", name, when,
-                (unsigned long long)start, with_prefix(flops).text, with_prefix(bytes).text);
+  snprintf(when, sizeof when, item->every > 1 ? "every %llu" : "every step",
+           (unsigned long long)item->every);
+  symo_text_add(out, "    %-12s %-14s from %-6llu %10sflop %10sB\n", item->name, when,
+                (unsigned long long)item->start, with_prefix(item->flops).text,
+                with_prefix(item->bytes).text);
 }
 
 static double entry_bytes(const symo_optim *optim, size_t first, size_t end) {
@@ -111,16 +113,25 @@ size_t symo_block_items(const symo_optim *optim, const optim_block *b,
   const symo_method *m = &b->method;
   const uint64_t start = symo_curvature_start(&b->method);
   size_t count = 0;
-  items[count++] = (plan_item){"update", 1, symo_block_update_flops(b),
-                               entry_bytes(optim, b->first_entry, curvature), 1};
+  items[count++] = (plan_item){
+      "update", 1, 1, symo_block_update_flops(b), entry_bytes(optim, b->first_entry, curvature),
+      false};
   if (b->curvature->accumulate != NULL)
-    items[count++] = (plan_item){"statistics", m->statistics_every, symo_block_accumulate_flops(b),
-                                 entry_bytes(optim, curvature, end), 1};
+    items[count++] = (plan_item){"statistics",
+                                 m->statistics_every,
+                                 1,
+                                 symo_block_accumulate_flops(b),
+                                 entry_bytes(optim, curvature, end),
+                                 false};
   if (symo_block_num_roots(b) > 0)
-    items[count++] = (plan_item){"roots", m->refresh_every, symo_block_refresh_flops(b), 0, start};
-  items[count++] =
-      (plan_item){"direction", 1, symo_block_apply_flops(b),
-                  (double)symo_block_work(b, optim->dtype, optim->spec.threads).bytes, start};
+    items[count++] =
+        (plan_item){"roots", m->refresh_every, start, symo_block_refresh_flops(b), 0, true};
+  items[count++] = (plan_item){"direction",
+                               1,
+                               start,
+                               symo_block_apply_flops(b),
+                               (double)symo_block_work(b, optim->dtype, optim->spec.threads).bytes,
+                               false};
   return count;
 }
 
@@ -139,7 +150,8 @@ static void add_phases(symo_text *out, const optim_block *b) {
   symo_text_add(out, "      phases");
   for (size_t r = 0; r < roots && r < 16; r++)
     symo_text_add(out, " %llu", (unsigned long long)symo_curvature_phase(&b->method, r, roots));
-  symo_text_add(out, "%s of %.0f\n", roots > 16 ? " .." : "", b->method.refresh_every);
+  symo_text_add(out, "%s of %llu\n", roots > 16 ? " .." : "",
+                (unsigned long long)b->method.refresh_every);
 }
 
 static symo_status add_preconditioner(symo_text *out, const optim_block *b) {
@@ -147,8 +159,8 @@ static symo_status add_preconditioner(symo_text *out, const optim_block *b) {
   char *text = NULL;
   symo_status status = symo_preconditioner_describe(b->precondition, &text);
   if (status != SYMO_OK) return status;
-  symo_text_add(out, "    preconditioned by %s, roots every %.0f\n", m->precondition->name,
-                m->refresh_every);
+  symo_text_add(out, "    preconditioned by %s, roots every %llu\n", m->precondition->name,
+                (unsigned long long)m->refresh_every);
   add_indented(out, text);
   symo_free(text);
   return SYMO_OK;
@@ -169,8 +181,8 @@ static symo_status add_block(symo_text *out, const symo_optim *optim, const opti
   plan_item items[PLAN_ITEMS];
   const size_t count = symo_block_items(optim, b, items);
   for (size_t i = 0; i < count; i++) {
-    add_item(out, items[i].name, items[i].every, items[i].start, items[i].flops, items[i].bytes);
-    if (strcmp(items[i].name, "roots") == 0) add_phases(out, b);
+    add_item(out, &items[i]);
+    if (items[i].roots) add_phases(out, b);
   }
   char *text = NULL;
   if (b->curvature->describe == NULL) return SYMO_OK;

@@ -20,7 +20,7 @@
 typedef struct option_row {
   symo_option option;
   size_t offset, size;
-  bool whole;       /* numbers without fraction */
+  bool whole;       /* numbers: the field is a uint64_t, else a double */
   bool module;      /* of names: a pointer to a row of the registry `kind`; else an enum */
   module_kind kind; /* its rows are in the order of `values` */
 } option_row;
@@ -237,6 +237,10 @@ static symo_status read_name(symo_context *context, const option_row *row, const
                    row->option.key, value, row->option.values, symo_suggestion_text(&s).text);
 }
 
+static double number_in(const option_row *row, const void *field) {
+  return row->whole ? (double)*(const uint64_t *)field : *(const double *)field;
+}
+
 static symo_status check_number(symo_context *context, const option_row *row, const char *where,
                                 double x) {
   if (x >= row->option.min && x <= row->option.max && (!row->whole || x == floor(x)))
@@ -255,7 +259,7 @@ symo_status symo_method_check(symo_context *context, const symo_method *method, 
     const void *p = field(method, &rows[i]);
     symo_status status = SYMO_OK;
     if (rows[i].option.kind == SYMO_OPTION_NUMBER)
-      status = check_number(context, &rows[i], where, *(const double *)p);
+      status = check_number(context, &rows[i], where, number_in(&rows[i], p));
     else if (rows[i].option.kind == SYMO_OPTION_NAME)
       status = check_choice(context, &rows[i], where, p);
     if (status != SYMO_OK) return status;
@@ -296,8 +300,12 @@ symo_status symo_method_set(symo_context *context, symo_method *method, const ch
                        row->whole ? " whole" : "", symo_decimal_of(row->option.min).text,
                        symo_decimal_of(row->option.max).text);
     status = check_number(context, row, "method", number);
-    if (status == SYMO_OK) *(double *)p = number;
-    return status;
+    if (status != SYMO_OK) return status;
+    if (row->whole)
+      *(uint64_t *)p = (uint64_t)number;
+    else
+      *(double *)p = number;
+    return SYMO_OK;
   case SYMO_OPTION_FLAG:
     if (!read_flag(value, &flag))
       return symo_fail(context, SYMO_E_ARGUMENT, "method: %s: \"%.40s\" (must be true or false)",
@@ -330,7 +338,7 @@ symo_status symo_method_get(symo_context *context, const symo_method *method, co
   const void *p = field(method, row);
   size_t length = 0;
   switch (row->option.kind) {
-  case SYMO_OPTION_NUMBER: write_number(*(const double *)p, value); break;
+  case SYMO_OPTION_NUMBER: write_number(number_in(row, p), value); break;
   case SYMO_OPTION_FLAG: strcpy(value, *(const bool *)p ? "true" : "false"); break;
   default:
     if (row->option.values == NULL) {

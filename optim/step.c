@@ -277,7 +277,7 @@ static symo_status step_block(symo_optim_state *state, const optim_block *b, dou
   s.w = symo_block_work(b, state->optim->dtype, state->optim->spec.threads);
   s.rate = symo_schedule_rate(&b->method, s.t);
   if (b == state->optim->blocks) report->lr = s.rate;
-  s.due = (s.t - 1) % (uint64_t)b->method.statistics_every == 0;
+  s.due = (s.t - 1) % b->method.statistics_every == 0;
   lay_out(&s, grad, params);
   if (is_adam(&s)) return step_adam(&s);
   symo_step_gradient(&s);

@@ -81,7 +81,7 @@ static symo_status model_layout(symo_context *context, const model *m, symo_layo
 
 /* Matrices and vectors as the preset has it, embeddings by adamw. */
 static symo_status make_plan(symo_context *context, const model *m, const char *preset,
-                             double every, int threads, symo_optim **out) {
+                             uint64_t every, int threads, symo_optim **out) {
   symo_layout *layout = NULL;
   symo_optim_spec spec = symo_optim_spec_default();
   symo_rule rules[5] = {{.pattern = "emb-*", .max_order = SYMO_MAX_ORDER}};
@@ -257,7 +257,7 @@ static int count(bench_report *report, const model *m, const char *preset, work 
     const optim_block *b = &optim->blocks[i];
     double roots = symo_block_refresh_flops(b);
     out->roots += roots;
-    if (roots > 0) out->every = b->method.refresh_every;
+    if (roots > 0) out->every = (double)b->method.refresh_every;
   }
   symo_optim_destroy(optim);
   return CLI_DONE;

@@ -33,8 +33,8 @@ static symo_status set_schedule(symo_context *context, const train_spec *spec, s
                      "lr-decay-iters: %zu, but the warm-up takes %zu (lower --warmup-iters)", end,
                      spec->gpt.warmup);
   m->schedule = cosine ? SYMO_SCHEDULE_COSINE : SYMO_SCHEDULE_CONSTANT;
-  m->warmup_steps = (double)spec->gpt.warmup;
-  m->total_steps = (double)end;
+  m->warmup_steps = spec->gpt.warmup;
+  m->total_steps = end;
   m->min_lr = spec->gpt.min_lr;
   m->clip_norm = spec->gpt.grad_clip;
   return SYMO_OK;

@@ -66,7 +66,7 @@ static json_t *items_json(cli *c, const symo_optim *optim, const optim_block *b)
   for (size_t i = 0; i < count; i++) {
     json_t *o = json_object();
     cli_set(c, o, "name", json_string(items[i].name));
-    cli_set(c, o, "every", cli_number(items[i].every));
+    cli_set(c, o, "every", cli_number((double)items[i].every));
     cli_set(c, o, "from", cli_count((double)items[i].start));
     cli_set(c, o, "flops", cli_count(items[i].flops));
     cli_set(c, o, "bytes", cli_count(items[i].bytes));

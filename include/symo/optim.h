@@ -108,27 +108,30 @@ typedef struct symo_method {
   symo_decay decay;
   symo_schedule schedule;
 
-  double lr, min_lr;                                 /* min_lr: where schedules end */
-  double rate;                                       /* exponential: lr rate^t */
-  double warmup_steps, total_steps, stable_fraction; /* of schedules; wsd: share held constant */
-  double momentum;                                   /* b; 0: none */
-  double beta2; /* memory of covariances: 0 none, 1 a sum, else an average */
-  double alpha; /* the step is u C^{-alpha/2}, in [0, 2] */
-  double eps;   /* added as `damping` says; diagonal: to the root */
+  double lr, min_lr;      /* min_lr: where schedules end */
+  double rate;            /* exponential: lr rate^t */
+  double stable_fraction; /* wsd: share of the steps behind the warm-up at a constant rate */
+  double momentum;        /* b; 0: none */
+  double beta2;           /* memory of covariances: 0 none, 1 a sum, else an average */
+  double alpha;           /* the step is u C^{-alpha/2}, in [0, 2] */
+  double eps;             /* added as `damping` says; diagonal: to the root */
   double weight_decay;
-  double clip_norm, clip_value;                       /* of the gradient; 0: not */
-  double statistics_every, refresh_every, start_step; /* cadences, in steps; roots of one rule are
-                                                         spread over refresh_every steps */
+  double clip_norm, clip_value; /* of the gradient; 0: not */
   double skip_tolerance; /* a basis is kept while it diagonalises C so well: |off| <= tol |C|, and
                             beside its eigenvalues too; not before memory can have full rank */
-  double stale_floor; /* orbit, where roots or statistics are not of every step: what is added to C,
-                         in units of what one vector of mean size adds to a direction that it is
-                         the first to go.  A vector of mean size then steps at most as far as a
-                         fresh root lets any, over sqrt(stale_floor); larger ones in proportion; 0:
-                         no bound */
-  double solver_steps; /* iterations of newton-schulz, polar-express; most of others; 0: its own */
+  double stale_floor; /* orbit, where roots or statistics are not of every step: added to C before a
+                         root that serves several steps.  It bounds the step along directions that C
+                         has not seen: a vector of mean size steps at most as far as with a fresh
+                         root, over sqrt(stale_floor); larger ones in proportion.  0: no bound */
   double solver_tolerance;
-  double max_dim; /* per-axis: longer axes are left alone */
+
+  uint64_t warmup_steps, total_steps; /* of schedules */
+  uint64_t statistics_every, refresh_every,
+      start_step; /* in steps; the roots of one rule are spread
+                                                           over refresh_every steps */
+  uint64_t
+      solver_steps; /* iterations of newton-schulz, polar-express; most of others; 0: its own */
+  uint64_t max_dim; /* per-axis: longer axes are left alone */
 
   bool momentum_ema;        /* m <- b m + (1 - b) g; else m <- b m + g */
   bool momentum_correction; /* divided by 1 - b^t */

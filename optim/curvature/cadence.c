@@ -5,18 +5,18 @@
 #include "optim/curvature/curvature.h"
 
 uint64_t symo_curvature_start(const symo_method *method) {
-  return method->start_step > 1 ? (uint64_t)method->start_step : 1;
+  return method->start_step > 1 ? method->start_step : 1;
 }
 
 /* Root r of R falls on step r T / R of every T: no step has more than ceil(R / T) of them. */
 uint64_t symo_curvature_phase(const symo_method *method, size_t root, size_t num_roots) {
-  double every = method->refresh_every;
+  const uint64_t every = method->refresh_every;
   if (!method->stagger || every <= 1 || num_roots == 0) return 0;
-  return (uint64_t)((double)root * every / (double)num_roots);
+  return (uint64_t)((double)root * (double)every / (double)num_roots);
 }
 
 bool symo_curvature_is_due(const symo_method *method, uint64_t t, size_t root, size_t num_roots) {
-  const uint64_t every = (uint64_t)method->refresh_every, since = t - symo_curvature_start(method);
+  const uint64_t every = method->refresh_every, since = t - symo_curvature_start(method);
   return since % every == symo_curvature_phase(method, root, num_roots) % every;
 }
 

@@ -127,8 +127,7 @@ void symo_orbit_basis_start(const orbit *o, const orbit_label *l, void *const *s
   progress[ORBIT_WEIGHT] =
       o->method.beta2 < 1 ? 1 - pow(o->method.beta2, (double)step->updates) : 1;
   /* Whether C holds the vector of this step. */
-  if (fmod((double)step->t - 1, o->method.statistics_every) == 0)
-    progress[ORBIT_TAKEN] = (double)step->t;
+  if ((step->t - 1) % o->method.statistics_every == 0) progress[ORBIT_TAKEN] = (double)step->t;
 }
 
 /* f_j of one member.  Columns that are nothing beside the others, squared: what rounding leaves of

@@ -243,7 +243,8 @@ static void apply_one(void *arg, size_t index, int worker) {
 
 symo_status symo_axis_basis_apply(const per_axis *p, void *const *state, const curvature_step *step,
                                   symo_const_vector g, symo_vector out, void *work) {
-  double *progress = state[p->progress], made = progress[0], every = p->method.statistics_every;
+  double *progress = state[p->progress], made = progress[0],
+         every = (double)p->method.statistics_every;
   if (made == 0) return begin(p, state, step, g, out, (char *)work + p->head);
   basis_job j = {.p = p, .state = state, .step = step, .g = g, .out = out, .work = work};
   j.rule = rule_of(p, made);

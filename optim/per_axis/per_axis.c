@@ -43,7 +43,7 @@ static bool has_factor(const symo_method *method, const symo_layout *layout, siz
   size_t dim = dim_of(layout, tensor, axis);
   bool basis = method->basis == SYMO_BASIS_ADAM;
   if (basis && order_of(layout, tensor) < 2) return false;
-  return dim <= SYMO_EIGH_MAX && (method->max_dim <= 0 || (double)dim <= method->max_dim);
+  return dim <= SYMO_EIGH_MAX && (method->max_dim == 0 || dim <= method->max_dim);
 }
 
 static size_t factors_of(const symo_method *method, const symo_layout *layout, size_t tensor) {

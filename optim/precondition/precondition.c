@@ -114,7 +114,7 @@ symo_status symo_preconditioner_update(const cg_preconditioner *p, const precond
   const symo_method *m = &p->method;
   double *counters = step->state[p->num_curvature];
   *ready = false;
-  if (counters[0] == 0 || (step->t - 1) % (uint64_t)m->statistics_every == 0) {
+  if (counters[0] == 0 || (step->t - 1) % m->statistics_every == 0) {
     counters[0]++;
     curvature_step now = curvature_now(p, step);
     symo_status status =
@@ -134,8 +134,8 @@ double symo_preconditioner_flops(const cg_preconditioner *p, double applications
   const symo_curvature *c = p->module->curvature;
   double flops = 0;
   if (c->accumulate_flops != NULL)
-    flops += c->accumulate_flops(p->self) / p->method.statistics_every;
+    flops += c->accumulate_flops(p->self) / (double)p->method.statistics_every;
   for (size_t r = 0; r < p->num_roots && c->refresh_flops != NULL; r++)
-    flops += c->refresh_flops(p->self, r) / p->method.refresh_every;
+    flops += c->refresh_flops(p->self, r) / (double)p->method.refresh_every;
   return c->apply_flops != NULL ? flops + applications * c->apply_flops(p->self) : flops;
 }

@@ -11,10 +11,10 @@
 #include "optim/update/update.h"
 
 double symo_schedule_rate(const symo_method *method, uint64_t t) {
-  double lr = method->lr, low = method->min_lr, w = method->warmup_steps;
+  double lr = method->lr, low = method->min_lr, w = (double)method->warmup_steps;
   if ((double)t <= w) return lr * ((double)t / w);
   double behind = (double)(t - 1) - w;
-  double length = method->total_steps - w, x = behind < length ? behind / length : 1;
+  double length = (double)method->total_steps - w, x = behind < length ? behind / length : 1;
   const double pi = 3.14159265358979323846, hold = method->stable_fraction;
   switch (method->schedule) {
   case SYMO_SCHEDULE_EXPONENTIAL: return fmax(low, lr * pow(method->rate, behind));

@@ -151,6 +151,10 @@ Test(optim_method, mistakes_are_explained) {
       {"alpha", "2.5", SYMO_E_ARGUMENT, "from 0 to 2"},
       {"refresh_every", "0", SYMO_E_ARGUMENT, "whole number from 1"},
       {"refresh_every", "1.5", SYMO_E_ARGUMENT, "whole number"},
+      {"refresh_every", "-1", SYMO_E_ARGUMENT, "whole number from 1"},
+      {"refresh_every", "1000000001", SYMO_E_ARGUMENT, "from 1 to 1000000000"},
+      {"start_step", "1e300", SYMO_E_ARGUMENT, "whole number from 0 to 1000000000000000"},
+      {"max_dim", "nan", SYMO_E_ARGUMENT, "whole number from 1"},
       {"nesterov", "maybe", SYMO_E_ARGUMENT, "true or false"},
       {"solver", "newton-shulz", SYMO_E_NAME, "did you mean newton-schulz?"},
       {"scale", "big", SYMO_E_NAME, "none shape match-rms unit-rms"},
@@ -214,6 +218,71 @@ Test(optim_method, modules_are_listed_once) {
     }
   }
   cr_assert(symo_module_at(symo_module_count()).name == NULL);
+}
+
+/* Counts are integers: every one up to the largest is kept, and checked where C sets it. */
+Test(optim_method, counts_are_whole_numbers) {
+  symo_context *context = symo_test_context();
+  symo_method m = preset(context, "symo");
+  char text[128];
+  cr_ok(context, symo_method_set(context, &m, "total_steps", "999999999999999"));
+  cr_assert(m.total_steps == 999999999999999);
+  cr_ok(context, symo_method_get(context, &m, "total_steps", text));
+  cr_assert_str_eq(text, "999999999999999");
+  cr_ok(context, symo_method_set(context, &m, "refresh_every", "1e3"));
+  cr_assert(m.refresh_every == 1000);
+  m.refresh_every = 0;
+  cr_fails(context, SYMO_E_ARGUMENT, "refresh_every: 0 (must be a whole number from 1",
+           symo_method_check(context, &m, "rule 0"));
+  m.refresh_every = UINT64_MAX;
+  cr_fails(context, SYMO_E_ARGUMENT, "must be a whole number from 1",
+           symo_method_check(context, &m, "rule 0"));
+  symo_context_destroy(context);
+  cr_no_leaks();
+}
+
+/* The words of a choice stand in the order of its enum. */
+Test(optim_method, choices_are_in_the_order_of_their_words) {
+  static const struct {
+    const char *key, *word;
+    unsigned value;
+  } rows[] = {{"source", "gradient", SYMO_SOURCE_GRADIENT},
+              {"source", "momentum", SYMO_SOURCE_MOMENTUM},
+              {"basis", "none", SYMO_BASIS_NONE},
+              {"basis", "adam", SYMO_BASIS_ADAM},
+              {"basis", "column", SYMO_BASIS_COLUMN},
+              {"graft", "none", SYMO_GRAFT_NONE},
+              {"graft", "sgd", SYMO_GRAFT_SGD},
+              {"graft", "adam", SYMO_GRAFT_ADAM},
+              {"scale", "none", SYMO_SCALE_NONE},
+              {"scale", "shape", SYMO_SCALE_SHAPE},
+              {"scale", "match-rms", SYMO_SCALE_MATCH_RMS},
+              {"scale", "unit-rms", SYMO_SCALE_UNIT_RMS},
+              {"decay", "decoupled", SYMO_DECAY_DECOUPLED},
+              {"decay", "l2", SYMO_DECAY_L2},
+              {"schedule", "constant", SYMO_SCHEDULE_CONSTANT},
+              {"schedule", "exponential", SYMO_SCHEDULE_EXPONENTIAL},
+              {"schedule", "linear", SYMO_SCHEDULE_LINEAR},
+              {"schedule", "cosine", SYMO_SCHEDULE_COSINE},
+              {"schedule", "wsd", SYMO_SCHEDULE_WSD}};
+  size_t words = 0, known = 0;
+  for (size_t i = 0; i < symo_method_num_options(); i++) {
+    const symo_option *o = symo_method_option(i);
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+      if (strcmp(rows[k].key, o->key) != 0) continue;
+      symo_method m = preset(NULL, "symo");
+      cr_ok(NULL, symo_method_set(NULL, &m, o->key, rows[k].word));
+      const unsigned now[] = {m.source, m.basis, m.graft, m.scale, m.decay, m.schedule};
+      const char *const keys[] = {"source", "basis", "graft", "scale", "decay", "schedule"};
+      for (size_t c = 0; c < 6; c++)
+        cr_assert(strcmp(keys[c], o->key) != 0 || now[c] == rows[k].value, "%s", rows[k].word);
+      known++;
+      if (k > 0 && strcmp(rows[k - 1].key, o->key) == 0) continue;
+      words++;
+      for (const char *p = o->values; *p != 0; p++) words += *p == ' ';
+    }
+  }
+  cr_assert(known == sizeof rows / sizeof *rows && words == known, "a choice has no row here");
 }
 
 /* The name that a row of a list gives a module is its own; each is set and read back by it. */

@@ -30,7 +30,7 @@ Test(orbit_basis_runs, the_size_of_gradients_does_not_count) {
     symo_world_open(&w, 68);
     symo_world_parse(&w, matrices[k / 4]);
     symo_method method = with_memory(bases[k % 2], 0.9, 0);
-    method.statistics_every = k / 4 + 1;
+    method.statistics_every = (uint64_t)k / 4 + 1;
     symo_rig one = symo_rig_make(&w, &symo_curvature_orbit, &method, SYMO_F64);
     symo_rig far = symo_rig_make(&w, &symo_curvature_orbit, &method, SYMO_F32);
     double *u = symo_dense_new(4, w.n), *x = u + w.n, *expected = x + w.n, *found = expected + w.n;

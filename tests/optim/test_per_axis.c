@@ -86,7 +86,7 @@ static void check(const tensor *x, const symo_method *method, int every, symo_dt
   int number = 0;
   bool active[4];
   for (int k = 0; k < x->order; k++) {
-    active[k] = (double)x->n[k] <= method->max_dim;
+    active[k] = x->n[k] <= method->max_dim;
     number += active[k];
     if (active[k] && x->n[k] > longest) longest = x->n[k];
     l[k] = symo_dense_new(x->n[k], x->n[k]);
