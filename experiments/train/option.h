@@ -5,7 +5,8 @@
 
 /* The options that say what is trained, and how: one row each, of which come the command lines of
  * symo train and symo sweep, their help, ranges and defaults, run.json, and what may change when a
- * run goes on.  Rows of all tasks stand in spec.c; a task brings its own (train_task.options). */
+ * run goes on.  Rows of all tasks stand in option.c; a task brings its own (train_task.options).  An option with
+ * a field is one line of train_spec and one row; an option of the optimizer is a row alone. */
 
 typedef enum train_option_kind {
   TRAIN_STRING,    /* char [size]; one of `choices`, where there are */
@@ -16,6 +17,7 @@ typedef enum train_option_kind {
   TRAIN_LIST,      /* char [size]: the same, each "KEY=VALUE" and followed by a semicolon */
   TRAIN_SETS,      /* char [size]: the name of one of the task's presets, which sets others; such
                    * options come first, so that all others take precedence over them */
+  TRAIN_SETTING,   /* no field: --KEY R is --set SETTING=R, with R from min to max */
   TRAIN_OF_MACHINE /* not of the spec: it changes nothing in what comes out */
 } train_option_kind;
 
@@ -53,7 +55,7 @@ struct train_option {
   train_spelling alias;        /* a second name, or none */
   const char *tasks;   /* those that have it, "a|b", or after "!" those that do not; NULL: all */
   const char *fixed;   /* why it cannot change when a run goes on; NULL: it can */
-  const char *setting; /* the option of the optimizer that it is too, or NULL */
+  const char *setting; /* the option of the optimizer that it is, or NULL */
   double min, max;
   size_t offset, size; /* of the field in train_spec */
   train_option_kind kind;

@@ -22,7 +22,8 @@ static cli_kind kind_of(const train_option *o) {
   switch (o->kind) {
   case TRAIN_FLAG: return CLI_FLAG;
   case TRAIN_COUNT: return CLI_INT;
-  case TRAIN_NUMBER: return CLI_DOUBLE;
+  case TRAIN_NUMBER:
+  case TRAIN_SETTING: return CLI_DOUBLE;
   case TRAIN_LINES:
   case TRAIN_LIST: return CLI_LIST;
   default: return o->choices != NULL ? CLI_CHOICE : CLI_STRING;

@@ -41,8 +41,9 @@ void train_model_destroy(train_model *model) {
 
 /* ---- fields ---- */
 
-static symo_status set_number(symo_context *context, const train_option *o, const char *value,
-                              void *place) {
+/* A number in the range of the row, whole where the row says so. */
+static symo_status read_number(symo_context *context, const train_option *o, const char *value,
+                               double *out) {
   double x = 0;
   const bool whole = o->kind == TRAIN_COUNT;
   const double min = o->properties & TRAIN_ZERO_IS_CHOICE ? 0 : o->min;
@@ -52,11 +53,16 @@ static symo_status set_number(symo_context *context, const train_option *o, cons
   if (x < min || x > o->max)
     return symo_fail(context, SYMO_E_ARGUMENT, "%s: %s is out of range (from %g to %g)", o->key,
                      value, min, o->max);
-  if (whole)
-    *(size_t *)place = (size_t)x;
-  else
-    *(double *)place = x;
+  *out = x;
   return SYMO_OK;
+}
+
+static symo_status set_count(symo_context *context, const train_option *o, const char *value,
+                             size_t *place) {
+  double x;
+  symo_status status = read_number(context, o, value, &x);
+  if (status == SYMO_OK) *place = (size_t)x;
+  return status;
 }
 
 /* Settings are kept one behind the other, each with a semicolon. */
@@ -69,6 +75,17 @@ static symo_status add_setting(symo_context *context, train_spec *spec, const ch
     return symo_fail(context, SYMO_E_SIZE, "set: too many settings (write a spec file)");
   snprintf(spec->settings + used, sizeof spec->settings - used, "%s;", value);
   return SYMO_OK;
+}
+
+/* The value of an option without a field: a setting under the optimizer's own name. */
+static symo_status set_setting(symo_context *context, train_spec *spec, const train_option *o,
+                               const char *value) {
+  char text[128];
+  double x;
+  symo_status status = read_number(context, o, value, &x);
+  if (status != SYMO_OK) return status;
+  snprintf(text, sizeof text, "%s=%s", o->setting, symo_decimal_of(x).text);
+  return add_setting(context, spec, text);
 }
 
 /* "a=1;b=2": fields. */
@@ -127,9 +144,10 @@ static symo_status set_field(symo_context *context, train_spec *spec, const trai
   if (place == (void *)&spec->batch) spec->any_batch = false;
   switch (o->kind) {
   case TRAIN_FLAG: return set_flag(context, key, value, place);
-  case TRAIN_COUNT: return set_number(context, o, value, place);
+  case TRAIN_COUNT: return set_count(context, o, value, place);
+  case TRAIN_SETTING: return set_setting(context, spec, o, value);
   case TRAIN_NUMBER:
-    if (*value != '\0') return set_number(context, o, value, place);
+    if (*value != '\0') return read_number(context, o, value, place);
     *(double *)place = NAN; /* not given */
     return SYMO_OK;
   default: return set_text(context, spec, o, key, value);
@@ -172,7 +190,9 @@ static void number_text(double x, char text[TRAIN_SETTINGS]) {
 void train_option_text(const train_option *option, const train_spec *spec,
                        char text[TRAIN_SETTINGS]) {
   const void *place = (const char *)spec + option->offset;
-  if (option->kind == TRAIN_FLAG)
+  if (option->kind == TRAIN_SETTING)
+    text[0] = '\0'; /* spec->settings has it */
+  else if (option->kind == TRAIN_FLAG)
     snprintf(text, TRAIN_SETTINGS, "%s", *(const bool *)place ? "true" : "false");
   else if (option->kind == TRAIN_COUNT)
     snprintf(text, TRAIN_SETTINGS, "%zu", *(const size_t *)place);
@@ -207,7 +227,7 @@ json_t *train_spec_to_json(const train_spec *spec) {
   json_t *options = json_object();
   const train_option *o;
   for (size_t i = 0; (o = train_option_at(i)) != NULL; i++) {
-    if (!train_option_of_task(o, spec->task)) continue;
+    if (!train_option_of_task(o, spec->task) || o->kind == TRAIN_SETTING) continue;
     train_option_text(o, spec, text);
     json_object_set_new(options, o->key, json_string(text));
   }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # One of each kind added from outside: the files of tests/extend/tree and one row for each
-# (tests/extend/rows), on a copy of the sources.  Nothing else is touched, the command is linked with what
+# (tests/extend/rows), and an option of symo train by its row alone (tests/extend/option_row), on a copy
+# of the sources.  Nothing else is touched, the command is linked with what
 # was built, and knows the new ones.  CONTRIBUTING.md shows these rows.
 # shellcheck disable=SC2034,SC2154 # variables of tests/support/command.sh
 set -u
@@ -40,6 +41,18 @@ while read -r file header list row; do
   expanding="$expanding|$list\\("
 done <"$rows"
 
+# The row of an option ends the table of those that all tasks have.
+options=experiments/train/option.c
+awk -v row="$root/tests/extend/option_row" '
+  $0 == "    {.key = NULL}};" && !done { while ((getline line <row) > 0) print line; done = 1 }
+  { print }' "$options" >row.new && mv row.new "$options"
+changed="$changed$options
+"
+while IFS= read -r line; do
+  grep -qxF -- "$line" "$options" || fail "$options: no line $line"
+  grep -qxF -- "    +$line" "$root/CONTRIBUTING.md" || fail "CONTRIBUTING.md does not show $line"
+done <"$root/tests/extend/option_row"
+
 # Each line of a table that CONTRIBUTING.md shows stands in the file.
 sed -n '/^    static const group_parameter/,/^    };/s/^    //p' "$root/CONTRIBUTING.md" >shown
 [ -s shown ] || fail 'CONTRIBUTING.md shows no table'
@@ -61,7 +74,7 @@ done >differs
 
 compile=$(cat "$build/flags")
 # shellcheck disable=SC2086 # words
-sources="$(sed -n 's/^new //p' differs)
+sources="$(sed -n 's/^new //p; s/^changed \(.*\.c\)$/\1/p' differs)
 $(grep -rlE --include='*.c' "NUM_KINDS${expanding}" groups hessian optim net)"
 objects='' names=' '
 for source in $sources; do
@@ -129,5 +142,38 @@ step root lr=0.1 curvature=per-axis alpha=1 beta2=1 eps=0.1 solver=eigh
 cmp -s mean root && fail 'the mean eigenvalue is not asked'
 fails 2 'did you mean' step --param cmp/theta.safetensors --grad cmp/grad.safetensors \
   --layout cmp/layout.json --optimizer sgd --set curvature=halv --out-param none
+
+# The option is in both helps, has its range, and does what it is a name of; the run goes on with it.
+train='train classifier --data digits --net 64-6-10 --optimizer adamw'
+for command in train sweep; do
+  has '  --largest-gradient R' $command --help
+  tr -s ' \n' ' ' <out >words
+  grep -qF 'Largest norm of the gradient over all tensors, 0 for any. From 0 to 100.' words ||
+    fail "help of $command: $(grep -A 3 largest-gradient out)"
+done
+# shellcheck disable=SC2086
+{
+  fails 2 '--largest-gradient: 101 is out of range (give a number from 0 to 100)' $train --largest-gradient 101
+  fails 2 '--largest-gradient' $train --largest-gradient much
+  fails 2 'did you mean "largest-gradient"?' $train --largest-gradien 1
+  has 'clip_norm' $train --plan --json
+  sed -n '/"clip_norm"/p' out >none.json
+  has 'clip_norm' $train --largest-gradient 0.5 --plan --json
+  grep -q '"clip_norm": "0.5"' out || fail "the plan: $(grep clip_norm out)"
+  ! cmp -s none.json <(sed -n '/"clip_norm"/p' out) || fail 'the plan does not say the option'
+  has '' $train --steps 3 --largest-gradient 0.001 --out clipped
+  has '' $train --steps 3 --set 'rules.*.clip_norm=0.001' --out set
+  has '' $train --steps 3 --out free
+}
+cmp -s clipped/checkpoint.safetensors set/checkpoint.safetensors || fail 'not the same as --set'
+cmp -s clipped/best.safetensors free/best.safetensors && fail 'the option does nothing'
+grep -qF '"settings": "rules.*.clip_norm=0.001;"' clipped/run.json || fail 'run.json loses the option'
+has '' train classifier --resume clipped --steps 4 --largest-gradient 0.01
+grep -qF '"settings": "rules.*.clip_norm=0.01;"' clipped/run.json || fail 'a new value is not taken'
+has '' sweep classifier --data digits --net 64-6-10 --steps 2 --seeds 1 \
+  --grid optimizer=adamw --grid largest-gradient=0.1,1 --out sweep
+fails 2 'largest-gradient: 200 is out of range' sweep classifier --data digits --net 64-6-10 \
+  --steps 2 --grid optimizer=adamw --grid largest-gradient=200 --out sweep
+
 fails 2 'no layer (' compare --net 64-halve-10 --data digits
 [ $failures -eq 0 ]

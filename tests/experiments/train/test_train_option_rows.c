@@ -13,13 +13,14 @@ static const cli_option *flag_of(const cli_command *command, const char *name) {
 }
 
 static bool is_bounded(const train_option *o) {
-  return o->kind == TRAIN_COUNT || o->kind == TRAIN_NUMBER;
+  return o->kind == TRAIN_COUNT || o->kind == TRAIN_NUMBER || o->kind == TRAIN_SETTING;
 }
 
 Test(train_options, rows_say_what_their_fields_are) {
   static const size_t sizes[] = {[TRAIN_FLAG] = sizeof(bool),
                                  [TRAIN_COUNT] = sizeof(size_t),
                                  [TRAIN_NUMBER] = sizeof(double),
+                                 [TRAIN_SETTING] = 0,
                                  [TRAIN_OF_MACHINE] = 0};
   const train_option *o, *other;
   for (size_t i = 0; (o = train_option_row(i)) != NULL; i++) {
@@ -30,6 +31,7 @@ Test(train_options, rows_say_what_their_fields_are) {
     cr_assert(o->offset + o->size <= sizeof(train_spec), "%s", o->key);
     cr_assert(is_bounded(o) == (o->max > 0) && o->min <= o->max, "%s", o->key);
     cr_assert((o->help != NULL) != (o->spellings[0].help != NULL), "%s", o->key);
+    cr_assert(o->kind != TRAIN_SETTING || (o->setting != NULL && o->initial == NULL), "%s", o->key);
     cr_assert(o->kind != TRAIN_FLAG || o->spellings[0].value != NULL, "%s", o->key);
     for (size_t k = 0; k < i; k++) {
       other = train_option_row(k);
