@@ -1,4 +1,4 @@
-/* Structured matrices: making, reading, and the linear operations on them. */
+/* Structured matrices: creation, access and sums. */
 #include "hessian/hessian.h"
 
 #include <float.h>
@@ -29,7 +29,7 @@ symo_status symo_hessian_create(const symo_plan *plan, const char *name, symo_he
   if (h == NULL) return symo_fail_memory(plan->context, name);
   h->context = plan->context;
   h->plan = symo_plan_retain((symo_plan *)(uintptr_t)plan);
-  symo_hessian_set_name(h, name);
+  snprintf(h->name, sizeof h->name, "%s", name);
   h->m = symo_calloc(plan->num_labels, sizeof *h->m);
   if (h->m == NULL) SYMO_TRY(symo_fail_memory(plan->context, name));
   h->store = symo_malloc(numbers * item);
@@ -53,10 +53,6 @@ fail:
 
 const char *symo_hessian_detail(const symo_hessian *hessian) {
   return hessian == NULL ? "" : symo_context_detail(hessian->context);
-}
-
-void symo_hessian_set_name(symo_hessian *h, const char *name) {
-  snprintf(h->name, sizeof h->name, "%s", name);
 }
 
 symo_status symo_hessian_check(const symo_hessian *h, const char *what) {

@@ -189,7 +189,7 @@ fail:
 /* ---- files ---- */
 
 /* Whole numbers of any type; they are exact below 2^53, far above all that is allowed. */
-static double whole_at(symo_number type, const unsigned char *p) {
+static double whole_at(symo_scalar type, const unsigned char *p) {
   int64_t i64;
   uint64_t u64;
   int32_t i32;
@@ -197,14 +197,14 @@ static double whole_at(symo_number type, const unsigned char *p) {
   int16_t i16;
   uint16_t u16;
   switch (type) {
-  case SYMO_NUMBER_I64: memcpy(&i64, p, sizeof i64); return (double)i64;
-  case SYMO_NUMBER_U64: memcpy(&u64, p, sizeof u64); return (double)u64;
-  case SYMO_NUMBER_I32: memcpy(&i32, p, sizeof i32); return (double)i32;
-  case SYMO_NUMBER_U32: memcpy(&u32, p, sizeof u32); return (double)u32;
-  case SYMO_NUMBER_I16: memcpy(&i16, p, sizeof i16); return (double)i16;
-  case SYMO_NUMBER_U16: memcpy(&u16, p, sizeof u16); return (double)u16;
-  case SYMO_NUMBER_I8: return *p < 128 ? *p : *p - 256;
-  case SYMO_NUMBER_U8: return *p;
+  case SYMO_SCALAR_I64: memcpy(&i64, p, sizeof i64); return (double)i64;
+  case SYMO_SCALAR_U64: memcpy(&u64, p, sizeof u64); return (double)u64;
+  case SYMO_SCALAR_I32: memcpy(&i32, p, sizeof i32); return (double)i32;
+  case SYMO_SCALAR_U32: memcpy(&u32, p, sizeof u32); return (double)u32;
+  case SYMO_SCALAR_I16: memcpy(&i16, p, sizeof i16); return (double)i16;
+  case SYMO_SCALAR_U16: memcpy(&u16, p, sizeof u16); return (double)u16;
+  case SYMO_SCALAR_I8: return *p < 128 ? *p : *p - 256;
+  case SYMO_SCALAR_U8: return *p;
   default: return NAN;
   }
 }
@@ -212,16 +212,16 @@ static double whole_at(symo_number type, const unsigned char *p) {
 /* entry->count numbers as float64, the caller's. */
 static symo_status load(const symo_safetensors *file, symo_context *context, const char *path,
                         const symo_safetensors_entry *entry, double **out) {
-  size_t width = symo_number_size(entry->type);
-  bool real = symo_number_is_real(entry->type);
+  size_t width = symo_scalar_size(entry->type);
+  bool real = symo_scalar_is_real(entry->type);
   symo_status status = SYMO_OK;
   unsigned char *raw = NULL;
   double *numbers = symo_calloc(entry->count, sizeof *numbers);
   if (numbers == NULL) return symo_fail_memory(context, path);
-  if (!real && (entry->type == SYMO_NUMBER_BOOL || entry->type == SYMO_NUMBER_F8_E4M3 ||
-                entry->type == SYMO_NUMBER_F8_E5M2))
+  if (!real && (entry->type == SYMO_SCALAR_BOOL || entry->type == SYMO_SCALAR_F8_E4M3 ||
+                entry->type == SYMO_SCALAR_F8_E5M2))
     SYMO_TRY(symo_fail(context, SYMO_E_DTYPE, "%s: entry %s: type %s (convert it to F64 or I64)",
-                       path, entry->name, symo_number_name(entry->type)));
+                       path, entry->name, symo_scalar_name(entry->type)));
   if (real) {
     SYMO_TRY(symo_safetensors_read(file, entry, SYMO_F64, numbers));
   } else {

@@ -32,7 +32,7 @@ static size_t list_blocks(const symo_hessian *hessian, symo_safetensors_item *it
     if (label.dropped) continue;
     items[count++] = (symo_safetensors_item){
         .name = label.name,
-        .type = symo_number_of(symo_plan_dtype(plan)),
+        .type = symo_scalar_of(symo_plan_dtype(plan)),
         .order = 3,
         .shape = {label.count, label.multiplicity, label.multiplicity},
         .data = symo_hessian_blocks(hessian, l),
@@ -159,10 +159,10 @@ static symo_status check_labels(symo_context *context, const char *path,
                        label.name);
     symo_status status = symo_safetensors_expect_shape(file, entry, 3, shape, "[count, m, m]");
     if (status != SYMO_OK) return status;
-    if (entry->type != symo_number_of(symo_plan_dtype(plan)))
+    if (entry->type != symo_scalar_of(symo_plan_dtype(plan)))
       return symo_fail(context, SYMO_E_FORMAT,
                        "%s: entry %s: type %s, but dtype is %s (make it again)", path, label.name,
-                       symo_number_name(entry->type), symo_dtype_name(symo_plan_dtype(plan)));
+                       symo_scalar_name(entry->type), symo_dtype_name(symo_plan_dtype(plan)));
     ++expected;
   }
   if (symo_safetensors_count(file) == expected) return SYMO_OK;

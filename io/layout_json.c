@@ -2,8 +2,8 @@
  *   {"dtype": "f64",
  *    "spaces": {"in": {"dim": 20, "group": "identity"}, "h": {"dim": 64, "group": "orthogonal"}},
  *    "tensors": [{"name": "w1", "axes": ["h", "in"]}, {"name": "b1", "axes": ["h*"]}]}
- * The order of the spaces and of the tensors counts.  What reads is strict (unknown keys are
- * errors, "dtype" alone may be left out), so what was read and written again is the same layout. */
+ * Spaces and tensors are in order.  Reading is strict: unknown keys are errors, and only "dtype"
+ * may be omitted.  So a layout that is written and read is the same layout. */
 #include "io/layout_json.h"
 
 #include <errno.h>
@@ -17,10 +17,63 @@
 #include "core/error.h"
 #include "core/names.h"
 #include "core/text.h"
+#include "groups/plan/layout.h"
+#include "io/atomic.h"
 #include "io/file.h"
 #include "io/group_json.h"
 
 #include <symo/io.h>
+
+/* ---- writing ----
+ *
+ * One space or one tensor on a line; "dtype" only if it is set.  Names consist of characters that
+ * JSON does not escape. */
+
+static void add_space(symo_text *text, const symo_layout *layout, size_t space) {
+  symo_text_add(text, "\"%s\": ", symo_layout_space_name(layout, space));
+  symo_group_add_json(text, symo_layout_space_group(layout, space),
+                      symo_layout_space_dim(layout, space));
+}
+
+static void add_tensor(symo_text *text, const symo_layout *layout, size_t tensor) {
+  symo_text_add(text, "{\"name\": \"%s\", \"axes\": [", symo_layout_tensor_name(layout, tensor));
+  for (size_t axis = 0; axis < symo_layout_tensor_order(layout, tensor); ++axis)
+    symo_text_add(text, "%s\"%s%s\"", axis > 0 ? ", " : "",
+                  symo_layout_space_name(layout, symo_layout_axis_space(layout, tensor, axis)),
+                  symo_layout_axis_dual(layout, tensor, axis) ? "*" : "");
+  symo_text_add(text, "]}");
+}
+
+symo_status symo_layout_to_json(const symo_layout *layout, char **out) {
+  if (layout == NULL) return SYMO_E_ARGUMENT;
+  if (out == NULL) return symo_fail_null(layout->context, "layout_to_json", "out");
+  symo_text text = {0};
+  symo_text_add(&text, "{");
+  if (symo_layout_dtype(layout) != SYMO_ANY)
+    symo_text_add(&text, "\"dtype\": \"%s\",\n ", symo_dtype_name(symo_layout_dtype(layout)));
+  symo_text_add(&text, "\"spaces\": {");
+  for (size_t i = 0; i < symo_layout_num_spaces(layout); ++i) {
+    symo_text_add(&text, i > 0 ? ",\n            " : "");
+    add_space(&text, layout, i);
+  }
+  symo_text_add(&text, "},\n \"tensors\": [");
+  for (size_t i = 0; i < symo_layout_num_tensors(layout); ++i) {
+    symo_text_add(&text, i > 0 ? ",\n             " : "");
+    add_tensor(&text, layout, i);
+  }
+  symo_text_add(&text, "]}\n");
+  return symo_text_finish(&text, layout->context, out);
+}
+
+symo_status symo_layout_write_json(const symo_layout *layout, const char *path) {
+  if (layout == NULL) return SYMO_E_ARGUMENT;
+  if (path == NULL) return symo_fail_null(layout->context, "layout_write_json", "path");
+  char *text = NULL;
+  symo_status status = symo_layout_to_json(layout, &text);
+  if (status == SYMO_OK) status = symo_file_write(layout->context, path, text, strlen(text));
+  symo_free(text);
+  return status;
+}
 
 /* Generators of custom groups may stand in it: two dense matrices of dimension 1024 are 40 MB. */
 enum { LARGEST_FILE = 1 << 27, AT = 160 };

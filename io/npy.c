@@ -21,14 +21,14 @@ static const unsigned char magic[] = {0x93, 'N', 'U', 'M', 'P', 'Y', 0};
 
 static const struct {
   const char *descr;
-  symo_number type;
-} types[] = {{"<f8", SYMO_NUMBER_F64}, {"<f4", SYMO_NUMBER_F32}, {"|u1", SYMO_NUMBER_U8}};
+  symo_scalar type;
+} types[] = {{"<f8", SYMO_SCALAR_F64}, {"<f4", SYMO_SCALAR_F32}, {"|u1", SYMO_SCALAR_U8}};
 
 enum { NUM_TYPES = sizeof types / sizeof types[0] };
 
 /* ---- writing ---- */
 
-static bool array_bytes(symo_number type, size_t order, const size_t *shape, size_t *count,
+static bool array_bytes(symo_scalar type, size_t order, const size_t *shape, size_t *count,
                         size_t *bytes) {
   bool empty = false;
   *count = 1;
@@ -36,7 +36,7 @@ static bool array_bytes(symo_number type, size_t order, const size_t *shape, siz
   for (size_t i = 0; i < order && !empty; ++i)
     if (!symo_mul_size(*count, shape[i], count)) return false;
   if (empty) *count = 0;
-  return symo_mul_size(*count, symo_number_size(type), bytes);
+  return symo_mul_size(*count, symo_scalar_size(type), bytes);
 }
 
 static void make_header(symo_text *text, const char *descr, size_t order, const size_t *shape) {
@@ -56,7 +56,7 @@ static void make_header(symo_text *text, const char *descr, size_t order, const 
   text->text[MAGIC + 1] = (char)(length >> 8);
 }
 
-symo_status symo_npy_write_array(symo_context *context, const char *path, symo_number type,
+symo_status symo_npy_write_array(symo_context *context, const char *path, symo_scalar type,
                                  size_t order, const size_t *shape, const void *data) {
   symo_text header = {0};
   symo_atomic *file = NULL;
@@ -91,7 +91,7 @@ symo_status symo_npy_write(symo_context *context, const char *path, const double
   const size_t shape[] = {rows, columns};
   if (path == NULL || (data == NULL && rows > 0 && columns > 0))
     return symo_fail_null(context, "npy_write", path == NULL ? "path" : "data");
-  return symo_npy_write_array(context, path, SYMO_NUMBER_F64, 2, shape, data);
+  return symo_npy_write_array(context, path, SYMO_SCALAR_F64, 2, shape, data);
 }
 
 /* ---- reading ---- */

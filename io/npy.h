@@ -1,13 +1,13 @@
 #ifndef SYMO_IO_NPY_H
 #define SYMO_IO_NPY_H
 
-#include "io/number.h"
+#include "io/scalar.h"
 
 #include <symo/io.h>
 
 /* An array of a .npy file: C order, of type F64, F32 or U8. */
 typedef struct symo_npy {
-  symo_number type;
+  symo_scalar type;
   size_t order, shape[SYMO_MAX_ORDER];
   size_t count; /* numbers */
   void *data;   /* the caller's (symo_free) */
@@ -18,7 +18,7 @@ typedef struct symo_npy {
 symo_status symo_npy_read(symo_context *context, const char *path, symo_npy *out);
 
 /* Any order, F64, F32 or U8; version 1.0. */
-symo_status symo_npy_write_array(symo_context *context, const char *path, symo_number type,
+symo_status symo_npy_write_array(symo_context *context, const char *path, symo_scalar type,
                                  size_t order, const size_t *shape, const void *data);
 
 #endif

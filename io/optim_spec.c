@@ -1,10 +1,11 @@
-/* Specs of optimizers from JSON: {"preset": NAME, KEY: value, ..}, or {"rules": [{..}, ..]}, with
- * "dtype", "nan", "budget_memory" and "threads" in either.  The preset is taken first, wherever it
- * stands, then the keys in their order.  Ranges and names are those of the rows of
- * symo_method_option: nothing about single options is known here. */
+/* Specs of optimizers as JSON: {"preset": NAME, KEY: value, ..} or {"rules": [{..}, ..]}, both with
+ * "dtype", "nan", "budget_memory" and "threads".  The preset is applied first, wherever it is in
+ * the object, then the keys in their order.  Names and ranges come from the rows of
+ * symo_method_option; this file has no knowledge of single options. */
 #include "io/optim_spec.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,10 +13,74 @@
 #include "core/error.h"
 #include "core/names.h"
 #include "core/text.h"
+#include "groups/plan/group_text.h"
 #include "io/file.h"
 #include "io/json.h"
 
 #include <symo/io.h>
+
+/* ---- writing: every rule with every option, one rule in a paragraph ---- */
+
+static bool is_preset(const char *name) {
+  for (size_t i = 0; i < symo_method_num_presets(); ++i)
+    if (strcmp(symo_method_preset_name(i), name) == 0) return true;
+  return false;
+}
+
+static void add_value(symo_text *text, symo_option_kind kind, const char *value) {
+  if (kind == SYMO_OPTION_NAME)
+    symo_json_add_string(text, value);
+  else /* a whole number has no sign of zero in JSON */
+    symo_text_add(text, "%s%s", value, strcmp(value, "-0") == 0 ? ".0" : "");
+}
+
+static symo_status add_rule(symo_text *text, symo_context *context, const symo_rule *rule) {
+  enum { A_LINE = 90 };
+  size_t line = text->used;
+  symo_text_add(text, "{\"match\": ");
+  symo_json_add_string(text, rule->pattern);
+  symo_text_add(text, ", \"min_order\": %d, \"max_order\": %d", rule->min_order, rule->max_order);
+  if (rule->needs_group) symo_text_add(text, ", \"needs_group\": true");
+  if (is_preset(rule->method.preset))
+    symo_text_add(text, ", \"preset\": \"%s\"", rule->method.preset);
+  for (size_t i = 0; i < symo_method_num_options(); ++i) {
+    const symo_option *option = symo_method_option(i);
+    char value[128];
+    symo_status status = symo_method_get(context, &rule->method, option->key, value);
+    if (status != SYMO_OK) return status;
+    bool turn = text->used - line > A_LINE;
+    symo_text_add(text, ",%s\"%s\": ", turn ? "\n   " : " ", option->key);
+    if (turn) line = text->used;
+    add_value(text, option->kind, value);
+  }
+  symo_text_add(text, "}");
+  return SYMO_OK;
+}
+
+symo_status symo_optim_spec_to_json(symo_context *context, const symo_optim_spec *spec,
+                                    char **out) {
+  if (spec == NULL || out == NULL || (spec->rules == NULL && spec->num_rules > 0))
+    return symo_fail_null(context, "optim_spec_to_json",
+                          spec == NULL  ? "spec"
+                          : out == NULL ? "out"
+                                        : "spec->rules");
+  symo_text text = {0};
+  symo_status status = SYMO_OK;
+  symo_text_add(&text, "{\"rules\": [");
+  for (size_t i = 0; i < spec->num_rules && status == SYMO_OK; ++i) {
+    if (i > 0) symo_text_add(&text, ",\n  ");
+    status = add_rule(&text, context, &spec->rules[i]);
+  }
+  if (status != SYMO_OK) {
+    symo_free(text.text);
+    return status;
+  }
+  symo_text_add(&text, "],\n \"dtype\": \"%s\", \"nan\": \"%s\", \"budget_memory\": ",
+                symo_dtype_name(spec->dtype), spec->nan == SYMO_NAN_STOP ? "stop" : "skip");
+  symo_text_add_number(&text, spec->budget_bytes);
+  symo_text_add(&text, ", \"threads\": %d}\n", spec->threads);
+  return symo_text_finish(&text, context, out);
+}
 
 enum { LARGEST_FILE = 1 << 20, MOST_RULES = 1000, MOST_KEYS = 96, AT = 160, VALUE = 160 };
 
@@ -300,8 +365,9 @@ fail:
   return status;
 }
 
-symo_status symo_spec_draft_parse(spec_draft *draft, const char *where, const char *text,
-                                  size_t length) {
+/* From JSON; where: the file, and the part of it, that failures name. */
+static symo_status parse_text(spec_draft *draft, const char *where, const char *text,
+                              size_t length) {
   const reader r = {draft, where};
   json_t *root = NULL;
   symo_status status = symo_json_parse(draft->context, where, text, length, &root);
@@ -314,7 +380,7 @@ symo_status symo_spec_draft_read(spec_draft *draft, const char *path) {
   char *text = NULL;
   size_t length = 0;
   symo_status status = symo_file_read_all(draft->context, path, LARGEST_FILE, &text, &length);
-  if (status == SYMO_OK) status = symo_spec_draft_parse(draft, path, text, length);
+  if (status == SYMO_OK) status = parse_text(draft, path, text, length);
   symo_free(text);
   return status;
 }
@@ -323,7 +389,7 @@ symo_status symo_optim_spec_parse(symo_context *context, const char *where, cons
                                   size_t length, symo_optim_spec **out) {
   spec_draft draft;
   symo_spec_draft_start(context, &draft);
-  symo_status status = symo_spec_draft_parse(&draft, where, text, length);
+  symo_status status = parse_text(&draft, where, text, length);
   if (status == SYMO_OK) status = malformed(symo_spec_draft_expand(&draft, where));
   if (status == SYMO_OK) status = symo_spec_draft_finish(&draft, where, out);
   symo_spec_draft_drop(&draft);

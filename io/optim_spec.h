@@ -30,9 +30,6 @@ void symo_spec_draft_drop(spec_draft *draft);
 /* Room for `count` rules that fit every tensor, methods left open. */
 symo_status symo_spec_draft_room(spec_draft *draft, size_t count);
 
-/* From JSON; where: the file, and the part of it, that failures name. */
-symo_status symo_spec_draft_parse(spec_draft *draft, const char *where, const char *text,
-                                  size_t length);
 symo_status symo_spec_draft_read(spec_draft *draft, const char *path);
 
 /* A preset as the adapter has it. */

@@ -56,11 +56,11 @@ static void add_texts(symo_checksum *sum, size_t count, symo_safetensors_text *t
   }
 }
 
-static void add_head(symo_checksum *sum, const char *name, symo_number type, size_t order,
+static void add_head(symo_checksum *sum, const char *name, symo_scalar type, size_t order,
                      const size_t *shape) {
   uint64_t n = order;
   add_text(sum, name);
-  add_text(sum, symo_number_name(type));
+  add_text(sum, symo_scalar_name(type));
   symo_checksum_add(sum, &n, sizeof n);
   for (size_t i = 0; i < order; ++i) {
     n = shape[i];
@@ -69,7 +69,7 @@ static void add_head(symo_checksum *sum, const char *name, symo_number type, siz
 }
 
 static size_t bytes_of(const symo_safetensors_item *item) {
-  size_t bytes = symo_number_size(item->type);
+  size_t bytes = symo_scalar_size(item->type);
   for (size_t i = 0; i < item->order; ++i) bytes *= item->shape[i];
   return bytes;
 }
@@ -123,7 +123,7 @@ static symo_status list_items(writer *w, symo_optim_state *state, const char *pa
     symo_state_entry entry = symo_optim_state_entry(state, i);
     snprintf(w->names[i], NAME, "%s%s", prefix, entry.name);
     w->items[i] = (symo_safetensors_item){.name = w->names[i],
-                                          .type = symo_number_of(entry.dtype),
+                                          .type = symo_scalar_of(entry.dtype),
                                           .order = entry.order,
                                           .data = entry.data};
     memcpy(w->items[i].shape, entry.shape, sizeof entry.shape);
@@ -300,12 +300,12 @@ static symo_status find_targets(const symo_safetensors *file, symo_optim_state *
       return symo_fail(file->context, SYMO_E_FORMAT,
                        "%s: no entry %s, which the optimizer has (make it again)", file->path,
                        symo_quoted(name).text);
-    if (found->type != symo_number_of(entry.dtype))
+    if (found->type != symo_scalar_of(entry.dtype))
       return symo_fail(file->context, SYMO_E_DTYPE,
                        "%s: entry %s: type %s, but %s is wanted (make "
                        "it again)",
-                       file->path, symo_quoted(name).text, symo_number_name(found->type),
-                       symo_number_name(symo_number_of(entry.dtype)));
+                       file->path, symo_quoted(name).text, symo_scalar_name(found->type),
+                       symo_scalar_name(symo_scalar_of(entry.dtype)));
     symo_status status = symo_safetensors_expect_shape(file, found, entry.order, entry.shape, NULL);
     if (status != SYMO_OK) return status;
     targets[found - file->entries] = entry.data;

@@ -1,7 +1,7 @@
 #ifndef SYMO_IO_SAFETENSORS_H
 #define SYMO_IO_SAFETENSORS_H
 
-#include "io/number.h"
+#include "io/scalar.h"
 
 #include <symo/context.h>
 
@@ -16,7 +16,7 @@ typedef struct symo_safetensors symo_safetensors;
 
 typedef struct symo_safetensors_entry {
   const char *name;
-  symo_number type;
+  symo_scalar type;
   size_t order, shape[SYMO_MAX_ORDER];
   size_t count;        /* numbers: the product of the shape */
   uint64_t begin, end; /* bytes, from the first one after the header */
@@ -55,7 +55,7 @@ symo_status symo_safetensors_expect_shape(const symo_safetensors *file,
 
 typedef struct symo_safetensors_item {
   const char *name; /* any UTF-8 text but "__metadata__"; no two alike */
-  symo_number type;
+  symo_scalar type;
   size_t order, shape[SYMO_MAX_ORDER];
   const void *data; /* row-major; only read; may be NULL where the shape has a 0 */
 } symo_safetensors_item;

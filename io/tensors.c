@@ -51,11 +51,11 @@ static symo_status check_entries(const symo_layout *layout, const char *path,
     symo_status status = symo_safetensors_expect_shape(
         file, entry, symo_layout_tensor_order(layout, t), layout->tensors[t].dim, axes);
     if (status != SYMO_OK) return status;
-    if (!symo_number_is_real(entry->type))
+    if (!symo_scalar_is_real(entry->type))
       return symo_fail(layout->context, SYMO_E_DTYPE,
                        "%s: entry %s: type %s (convert it to F64, F32, F16 or BF16)", path, name,
-                       symo_number_name(entry->type));
-    if (entry->type == SYMO_NUMBER_F64) *any_f64 = true;
+                       symo_scalar_name(entry->type));
+    if (entry->type == SYMO_SCALAR_F64) *any_f64 = true;
   }
   /* Names in the file differ, so as many entries as tensors means that there are no others. */
   size_t count = symo_safetensors_count(file), ignored;
@@ -116,7 +116,7 @@ symo_status symo_tensors_write(const symo_layout *layout, const char *path, symo
   if (items == NULL) return symo_fail_memory(layout->context, path);
   for (size_t t = 0; t < count; ++t) {
     items[t].name = symo_layout_tensor_name(layout, t);
-    items[t].type = symo_number_of(dtype);
+    items[t].type = symo_scalar_of(dtype);
     items[t].order = symo_layout_tensor_order(layout, t);
     for (size_t i = 0; i < items[t].order; ++i)
       items[t].shape[i] = symo_layout_axis_dim(layout, t, i);

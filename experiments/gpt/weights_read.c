@@ -80,7 +80,7 @@ static void survey(const reader *r, symo_gpt_spec *spec, bool *wide) {
     if (gpt_block_name(name, &block) != NULL && block >= spec->layers) spec->layers = block + 1;
     const size_t length = strlen(name);
     if (length > 5 && strcmp(name + length - 5, ".bias") == 0) spec->bias = true;
-    *wide = *wide || entry->type == SYMO_NUMBER_F64;
+    *wide = *wide || entry->type == SYMO_SCALAR_F64;
   }
 }
 
@@ -190,10 +190,10 @@ static symo_status check_parts(const reader *r) {
     status = need(r, part.name, part.rank, &entry);
     if (status == SYMO_OK)
       status = symo_safetensors_expect_shape(r->file, entry, part.rank, shape, NULL);
-    if (status == SYMO_OK && !symo_number_is_real(entry->type))
+    if (status == SYMO_OK && !symo_scalar_is_real(entry->type))
       status = symo_fail(r->context, SYMO_E_DTYPE,
                          "%s: tensor %s: has type %s (use F64, F32, F16 or BF16)", r->path,
-                         symo_quoted(entry->name).text, symo_number_name(entry->type));
+                         symo_quoted(entry->name).text, symo_scalar_name(entry->type));
   }
   r->out->count = part.end;
   return status;

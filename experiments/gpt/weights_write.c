@@ -40,7 +40,7 @@ static symo_status add(writer *w, const gpt_part *part) {
   const char *from = w->theta + part->offset * size;
   snprintf(w->names[n], sizeof w->names[n], "%s%s", plain ? "" : "transformer.", part->name);
   w->items[n] = (symo_safetensors_item){.name = w->names[n],
-                                        .type = symo_number_of(dtype),
+                                        .type = symo_scalar_of(dtype),
                                         .order = part->rank,
                                         .shape = {part->shape[swap], part->shape[!swap]},
                                         .data = from};

@@ -47,7 +47,7 @@ static symo_safetensors_item *list_items(const train_model *model, const void *t
   for (size_t t = 0; items != NULL && t < count; t++) {
     const train_item item = item_at(model, t);
     items[t] = (symo_safetensors_item){.name = item.name,
-                                       .type = symo_number_of(dtype),
+                                       .type = symo_scalar_of(dtype),
                                        .order = item.order,
                                        .data = symo_at(dtype, theta, (ptrdiff_t)item.offset)};
     memcpy(items[t].shape, item.shape, sizeof item.shape);

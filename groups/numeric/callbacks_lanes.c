@@ -4,7 +4,7 @@
  * What the table claims is checked on random tensors instead of all unit vectors, which finds every
  * fault with probability one: inner products stay, synthesis is the transpose and the inverse, and
  * samples leave the products of the columns of each irrep as they are
- * (groups/numeric/transform_check.c). */
+ * (groups/numeric/transform.c). */
 #include <math.h>
 #include <string.h>
 

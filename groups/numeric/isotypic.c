@@ -16,8 +16,57 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/linalg.h"
 #include "core/text.h"
 #include "groups/numeric/irreps.h"
+
+/* ---- check by characters ----
+ *
+ * An independent check of a decomposition, for groups that are small enough to be enumerated.  The
+ * commutant of a real representation with character chi has dimension (1/|G|) sum_g chi(g)^2, and
+ * the sum of tensor powers has the character chi(g) = sum_p (tr g)^p. */
+
+enum { MOST_ELEMENTS = 1000, MOST_NUMBERS = 1 << 21 };
+
+/* True if a generator is close to the identity.  Enumeration treats matrices that differ by less
+ * than 1e-6 as one element, so it would not see a rotation by such a small angle. */
+static bool has_near_identity(const generator_set *set) {
+  size_t d = set->dim;
+  for (size_t k = 0; k < set->num_dense; k++) {
+    double most = 0;
+    for (size_t i = 0; i < d * d; i++)
+      most = fmax(most, fabs(set->dense[k * d * d + i] - (i % (d + 1) == 0 ? 1 : 0)));
+    if (most < 1e-3) return true;
+  }
+  return false;
+}
+
+symo_status symo_isotypic_check_closure(const generator_set *set, isotypic *iso) {
+  size_t d = set->dim, count = 0, cap = MOST_NUMBERS / (d * d);
+  double *elements = NULL, sum = 0;
+  if (set->num_lie > 0 || cap < 2 || has_near_identity(set)) return SYMO_OK;
+  symo_status status =
+      symo_enumerate(set, cap < MOST_ELEMENTS ? cap : MOST_ELEMENTS, &count, &elements);
+  if (status == SYMO_E_SIZE) return SYMO_OK; /* not small */
+  if (status != SYMO_OK) return status;
+  for (size_t k = 0; k < count; k++) {
+    double trace = symo_trace(SYMO_F64, d, elements + k * d * d), power = 1, character = 0;
+    for (int p = 1; p <= SYMO_MAX_REPEAT; p++) {
+      power *= trace;
+      if (iso->orders >> p & 1) character += power;
+    }
+    sum += character * character;
+  }
+  symo_free(elements);
+  iso->elements = count;
+  if (fabs(sum / (double)count - (double)iso->commutant) <= 1e-6 * (double)iso->commutant)
+    return SYMO_OK;
+  return symo_fail(set->context, SYMO_E_NUMERIC,
+                   "isotypic: the irreps found give a commutant of dimension %zu, but the %zu "
+                   "%s of the group give %.6g (are the generators exact?)",
+                   iso->commutant, count, symo_plural(count, "element", "elements"),
+                   sum / (double)count);
+}
 
 enum { ATTEMPTS = 5, POWERS = SYMO_MAX_REPEAT + 1 };
 
@@ -113,9 +162,9 @@ fail:
   return status;
 }
 
-/* Whether the first entry that is not small is negative.  Tensors without the space have coordinates
- * in the same labels with no sign of their own, so what the sign of the trivial irrep is must not hang
- * on how this machine rounds: Hessians are written to files. */
+/* Whether the first entry that is not small is negative.  Tensors without the space have
+ * coordinates in the same labels with no sign of their own, so what the sign of the trivial irrep
+ * is must not hang on how this machine rounds: Hessians are written to files. */
 static bool is_negative(size_t n, const double *x) {
   double most = 0;
   for (size_t i = 0; i < n; i++) most = fmax(most, fabs(x[i]));

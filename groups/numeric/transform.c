@@ -1,9 +1,9 @@
-/* Groups whose coordinates are had by a transform of whole lanes.
+/* Groups whose isotypic coordinates are computed by a transform of whole lanes.
  *
- * What plans ask for is one irrep at a time, in their number type, with images under the units of
- * its algebra: X_cu = (J_u X_c) / sqrt(type).  The transform is run in float64 on a copy of the
- * lanes, all irreps at once, for each call: what it costs is small beside the Gram matrices of a
- * space on two axes, and nothing is kept between calls. */
+ * A plan asks for one irrep at a time, in its own number type, together with the images of the
+ * coordinates under the units of the algebra of the irrep: X_cu = (J_u X_c) / sqrt(type).  Each
+ * such call transforms a float64 copy of the lanes to all irreps and keeps nothing for later calls.
+ * Its cost is small beside that of the Gram matrices of a space on two axes. */
 #include "groups/numeric/transform.h"
 
 #include <math.h>
@@ -15,6 +15,117 @@
 #include "core/linalg.h"
 #include "groups/numeric/commutant.h"
 #include "groups/numeric/numeric.h"
+
+/* ---- checks by random tensors ---- */
+
+/* y = Q x on every axis.  x is not changed; work is as large as x. */
+static void act(size_t d, int axes, const double *q, const double *x, double *y, double *work) {
+  size_t rest = symo_tensor_size(d, (unsigned)axes) / d;
+  const double *from = x;
+  /* Acts on the last axis and writes it as the first one, once for each axis. */
+  for (int a = 0; a < axes; a++) {
+    double *to = (axes - a) % 2 == 1 ? y : work;
+    symo_gemm(SYMO_F64, 1, symo_mat_dense((void *)(uintptr_t)q, d, d),
+              symo_mat_t(symo_mat_dense((void *)(uintptr_t)from, rest, d)), 0,
+              symo_mat_dense(to, d, rest));
+    from = to;
+  }
+}
+
+/* The product (X a) . (X b), where X are the columns of an irrep with their images under the units;
+ * a, b: [copies type]. */
+static double sketch(const isotypic_irrep *r, size_t copies, const double *x, const double *a,
+                     const double *b) {
+  double sum = 0, sign;
+  for (size_t row = 0; row < isotypic_rows(r); row++) {
+    double left = 0, right = 0;
+    for (size_t u = 0; u < r->type; u++) {
+      const double *from = x + symo_unit_row(r->type, u, row, &sign) * copies;
+      for (size_t c = 0; c < copies; c++) {
+        left += sign * from[c] * a[c * r->type + u];
+        right += sign * from[c] * b[c * r->type + u];
+      }
+    }
+    sum += left * right;
+  }
+  return sum;
+}
+
+/* The maximum of a and b; infinity if b is NaN. */
+static double larger(double a, double b) { return isnan(b) ? (double)INFINITY : fmax(a, b); }
+
+symo_status symo_transform_defect(symo_context *context, const group_transform *t, int axes,
+                                  const double *q, symo_rng *rng, double *defect, double *trivial) {
+  size_t points = symo_tensor_size(t->dim, (unsigned)axes), widest = 1;
+  for (size_t k = 0; k < t->num_irreps; k++)
+    if (t->irreps[k].copies[axes] * t->irreps[k].type > widest)
+      widest = t->irreps[k].copies[axes] * t->irreps[k].type;
+  size_t size = t->size[axes];
+  double *x = symo_calloc(5 * size + 2 * widest, sizeof *x);
+  if (x == NULL) return symo_fail_memory(context, "group");
+  double *y = x + size, *cx = y + size, *cy = cx + size, *work = cy + size;
+  double *a = work + size, *b = a + widest;
+  double norm = 1 / sqrt((double)points);
+  for (size_t i = 0; i < points; i++) x[i] = norm * symo_rng_normal(rng);
+  act(t->dim, axes, q, x, y, work);
+  t->analyze(t, axes, t->num_irreps, 1, x, cx, work);
+  t->analyze(t, axes, t->num_irreps, 1, y, cy, work);
+  *defect = *trivial = 0;
+  for (size_t k = 0, at = 0; k < t->num_irreps; k++) {
+    const isotypic_irrep *r = &t->irreps[k];
+    size_t copies = r->copies[axes], columns = copies * r->type;
+    for (size_t c = 0; c < columns; c++) {
+      a[c] = symo_rng_normal(rng);
+      b[c] = symo_rng_normal(rng);
+    }
+    if (copies > 0) {
+      /* The squares of all coordinates add to about 1, and the irrep has n copies of `points`. */
+      double scale = sqrt((double)columns) * (double)(r->n * copies) / (double)points;
+      double moved = sketch(r, copies, cy + at, a, b) - sketch(r, copies, cx + at, a, b);
+      *defect = larger(*defect, fabs(moved) / scale);
+    }
+    for (size_t c = 0; k == 0 && c < copies; c++)
+      *trivial = larger(*trivial, fabs(cy[c] - cx[c]) / norm);
+    at += isotypic_rows(r) * copies;
+  }
+  symo_free(x);
+  return SYMO_OK;
+}
+
+static size_t root_of(const uint32_t *parent, size_t i) {
+  while (parent[i] != i) i = parent[i];
+  return i;
+}
+
+/* The image of an index tuple under a monomial generator; signs are ignored. */
+static size_t image_of(const generator_set *set, size_t generator, int axes, size_t tuple) {
+  size_t d = set->dim, to = 0, place = 1;
+  for (int a = 0; a < axes; a++, place *= d, tuple /= d)
+    to += place * set->image[generator * d + tuple % d];
+  return to;
+}
+
+symo_status symo_transform_find_orbits(const generator_set *set, group_transform *t) {
+  if (set->num_dense + set->num_lie > 0) return SYMO_OK;
+  for (int p = 1; p <= 2; p++) {
+    if (!(t->orders >> p & 1)) continue;
+    size_t points = symo_tensor_size(set->dim, (unsigned)p);
+    if (points > UINT32_MAX / 2) continue;
+    uint32_t *parent = symo_malloc(points * sizeof *parent);
+    if (parent == NULL) return symo_fail_memory(set->context, "group");
+    for (size_t i = 0; i < points; i++) parent[i] = (uint32_t)i;
+    for (size_t g = 0; g < set->num_monomial; g++)
+      for (size_t i = 0; i < points; i++) {
+        size_t a = root_of(parent, i), b = root_of(parent, image_of(set, g, p, i));
+        if (a < b) parent[b] = (uint32_t)a;
+        if (b < a) parent[a] = (uint32_t)b;
+        parent[i] = (uint32_t)(a < b ? a : b);
+      }
+    for (size_t i = 0; i < points; i++) parent[i] = (uint32_t)root_of(parent, i);
+    t->orbit[p] = parent;
+  }
+  return SYMO_OK;
+}
 
 /* Float64 arrays that a call needs: the lanes, coordinates, work.  In numbers of float32. */
 enum { ARRAYS = 3, NARROW = 2, BATCH = 64 };
@@ -33,7 +144,8 @@ static size_t points_of(const group_transform *t, int axes) {
   return symo_tensor_size(t->dim, (unsigned)axes);
 }
 
-size_t symo_transform_offset(const group_transform *t, int axes, size_t irrep) {
+/* Where the coordinates of an irrep begin, in numbers of one lane. */
+static size_t transform_offset(const group_transform *t, int axes, size_t irrep) {
   size_t offset = 0;
   for (size_t k = 0; k < irrep; k++)
     offset += isotypic_rows(&t->irreps[k]) * t->irreps[k].copies[axes];
@@ -42,7 +154,7 @@ size_t symo_transform_offset(const group_transform *t, int axes, size_t irrep) {
 
 void symo_transform_measure(group_transform *t) {
   for (int p = 1; p <= 2; p++) {
-    size_t points = points_of(t, p), numbers = symo_transform_offset(t, p, t->num_irreps);
+    size_t points = points_of(t, p), numbers = transform_offset(t, p, t->num_irreps);
     t->size[p] = points > numbers ? points : numbers;
   }
 }
@@ -149,7 +261,7 @@ static void analyze(const symo_group *self, int order, int irrep, symo_nd x, sym
   const isotypic_irrep *r = &t->irreps[irrep];
   size_t rows = isotypic_rows(r), lanes = lanes_of(&x, order), n = rows * r->copies[order] * lanes;
   double *all = array_of(t, order, red, lanes, 1);
-  void *mine = all + symo_transform_offset(t, order, (size_t)irrep) * lanes;
+  void *mine = all + transform_offset(t, order, (size_t)irrep) * lanes;
   if (out.dtype != SYMO_F64) {
     narrow(out.dtype, n, mine, array_of(t, order, red, lanes, 2));
     mine = array_of(t, order, red, lanes, 2);
@@ -170,7 +282,7 @@ static void synthesize(const symo_group *self, int order, int irrep, symo_nd x, 
   size_t lanes = lanes_of(&out, order), n = points_of(t, order) * lanes, rows = isotypic_rows(r);
   double *lane = array_of(t, order, work, lanes, 0), *all = array_of(t, order, work, lanes, 1);
   double *spare = array_of(t, order, work, lanes, 2);
-  double *mine = all + symo_transform_offset(t, order, (size_t)irrep) * lanes;
+  double *mine = all + transform_offset(t, order, (size_t)irrep) * lanes;
   bool wide = x.dtype == SYMO_F64;
   symo_nd plain = plain_view(r, order, x.dtype, wide ? mine : spare, out, order);
   if (wide) memset(all, 0, t->size[order] * lanes * sizeof *all);
@@ -215,7 +327,7 @@ static void unit_coordinates(const group_transform *t, int order, size_t irrep, 
   size_t size = t->size[order], copies = r->copies[order], columns = copies * r->type;
   size_t rows = isotypic_rows(r);
   double *lane = memory, *all = lane + size * count, *work = all + size * count, sign;
-  double *mine = all + symo_transform_offset(t, order, irrep) * count;
+  double *mine = all + transform_offset(t, order, irrep) * count;
   double scale = 1 / sqrt((double)r->type);
   memset(lane, 0, size * count * sizeof *lane);
   for (size_t b = 0; b < count; b++) lane[index[b] * count + b] = 1;
@@ -230,7 +342,8 @@ static void unit_coordinates(const group_transform *t, int order, size_t irrep, 
     }
 }
 
-/* The entries of a lane with this index, or all with it as the least of their orbit, get weights. */
+/* The entries of a lane with this index, or all with it as the least of their orbit, get
+ * weights. */
 static void add_diagonal(const group_transform *t, int order, size_t index, double weight,
                          symo_nd out) {
   size_t points = points_of(t, order), d = t->dim;

@@ -41,9 +41,6 @@ void symo_transform_release(group_transform *t);
 /* Sets size; after irreps are known, before anything else. */
 void symo_transform_measure(group_transform *t);
 
-/* Where the coordinates of an irrep begin, in numbers of one lane. */
-size_t symo_transform_offset(const group_transform *t, int axes, size_t irrep);
-
 /* Row `row` of the image under unit u of the algebra is *sign times row symo_unit_row(..). */
 size_t symo_unit_row(size_t type, size_t u, size_t row, double *sign);
 

@@ -25,7 +25,7 @@ static const symo_generators *generators_of(const symo_layout *layout) {
 
 static const double turn[] = {0.6, -0.8, 0.8, 0.6, 0, 1, 1, 0}, spin[] = {0, 2, -2, 0};
 
-static symo_safetensors_item item(const char *name, symo_number type, size_t count, size_t order,
+static symo_safetensors_item item(const char *name, symo_scalar type, size_t count, size_t order,
                                   const void *data) {
   return (symo_safetensors_item){
       .name = name, .type = type, .order = order, .shape = {count, 2, 2}, .data = data};
@@ -46,9 +46,9 @@ static symo_status read_with_file(const char *file, symo_layout **out) {
 
 Test(io_group_files, reads_generators_from_a_file) {
   const int64_t images[] = {1, 0, 0, 1};
-  const symo_safetensors_item items[] = {item("permutations", SYMO_NUMBER_I64, 2, 2, images),
-                                         item("generators", SYMO_NUMBER_F64, 2, 3, turn),
-                                         item("lie_generators", SYMO_NUMBER_F64, 1, 3, spin)};
+  const symo_safetensors_item items[] = {item("permutations", SYMO_SCALAR_I64, 2, 2, images),
+                                         item("generators", SYMO_SCALAR_F64, 2, 3, turn),
+                                         item("lie_generators", SYMO_SCALAR_F64, 1, 3, spin)};
   symo_layout *layout = NULL;
   char absolute[1024], *written = NULL;
   write_items(symo_test_path("g.safetensors"), 3, items);
@@ -79,12 +79,12 @@ Test(io_group_files, takes_images_of_every_type) {
   static const double f64[] = {1, 0};
   static const float f32[] = {1, 0};
   const struct {
-    symo_number type;
+    symo_scalar type;
     const void *data;
-  } rows[] = {{SYMO_NUMBER_I32, i32}, {SYMO_NUMBER_U32, u32}, {SYMO_NUMBER_I16, i16},
-              {SYMO_NUMBER_U16, u16}, {SYMO_NUMBER_F16, f16}, {SYMO_NUMBER_I8, i8},
-              {SYMO_NUMBER_U8, u8},   {SYMO_NUMBER_U64, u64}, {SYMO_NUMBER_F64, f64},
-              {SYMO_NUMBER_F32, f32}};
+  } rows[] = {{SYMO_SCALAR_I32, i32}, {SYMO_SCALAR_U32, u32}, {SYMO_SCALAR_I16, i16},
+              {SYMO_SCALAR_U16, u16}, {SYMO_SCALAR_F16, f16}, {SYMO_SCALAR_I8, i8},
+              {SYMO_SCALAR_U8, u8},   {SYMO_SCALAR_U64, u64}, {SYMO_SCALAR_F64, f64},
+              {SYMO_SCALAR_F32, f32}};
   for (size_t i = 0; i < COUNT(rows); ++i) {
     symo_layout *layout = NULL;
     symo_safetensors_item one = item("permutations", rows[i].type, 1, 2, rows[i].data);
@@ -99,7 +99,7 @@ Test(io_group_files, takes_images_of_every_type) {
 Test(io_group_files, refuses_files_that_do_not_fit) {
   static const int8_t negative[] = {1, -1}, ones[] = {1, 0, 0, 1};
   static const double half[] = {0.5, 0}, nan[] = {NAN, 0};
-  static const symo_number i8 = SYMO_NUMBER_I8, f64 = SYMO_NUMBER_F64;
+  static const symo_scalar i8 = SYMO_SCALAR_I8, f64 = SYMO_SCALAR_F64;
   symo_safetensors_item wide = item("generators", f64, 1, 3, turn);
   wide.shape[2] = 4;
   const struct {
@@ -119,7 +119,7 @@ Test(io_group_files, refuses_files_that_do_not_fit) {
        "entry permutation: unknown (known: permutations, generators, lie_generators; "
        "did you mean \"permutations\"?)",
        item("permutation", i8, 2, 2, ones)},
-      {SYMO_E_DTYPE, "type BOOL", item("permutations", SYMO_NUMBER_BOOL, 2, 2, ones)},
+      {SYMO_E_DTYPE, "type BOOL", item("permutations", SYMO_SCALAR_BOOL, 2, 2, ones)},
   };
   symo_layout *layout = NULL;
   for (size_t i = 0; i < COUNT(rows); ++i) {
@@ -144,8 +144,8 @@ static symo_status read_a_file(void *self) {
 
 Test(io_group_files, survives_failing_allocations) {
   static const int8_t images[] = {1, 0, 0, 1};
-  const symo_safetensors_item items[] = {item("permutations", SYMO_NUMBER_I8, 2, 2, images),
-                                         item("generators", SYMO_NUMBER_F64, 2, 3, turn)};
+  const symo_safetensors_item items[] = {item("permutations", SYMO_SCALAR_I8, 2, 2, images),
+                                         item("generators", SYMO_SCALAR_F64, 2, 3, turn)};
   write_items(symo_test_path("g.safetensors"), 2, items);
   cr_assert(symo_test_allocations(read_a_file, NULL) > 15);
 }

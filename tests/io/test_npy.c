@@ -53,13 +53,13 @@ Test(io_npy, a_matrix_comes_back_bit_for_bit) {
   free(bytes);
   symo_npy back = {0};
   cr_ok(context, symo_npy_read(context, path, &back));
-  cr_assert(back.type == SYMO_NUMBER_F64 && back.order == 2 && back.shape[0] == 3 &&
+  cr_assert(back.type == SYMO_SCALAR_F64 && back.order == 2 && back.shape[0] == 3 &&
             back.shape[1] == 4 && back.count == 12 && memcmp(back.data, x, sizeof x) == 0);
   symo_free(back.data);
 }
 
 Test(io_npy, every_order_and_type) {
-  static const symo_number types[] = {SYMO_NUMBER_F64, SYMO_NUMBER_F32, SYMO_NUMBER_U8};
+  static const symo_scalar types[] = {SYMO_SCALAR_F64, SYMO_SCALAR_F32, SYMO_SCALAR_U8};
   const size_t shape[SYMO_MAX_ORDER] = {1, 2, 1, 3, 1, 1, 2, 1};
   unsigned char data[12 * 8];
   for (size_t i = 0; i < sizeof data; ++i) data[i] = (unsigned char)(i * 37);
@@ -71,7 +71,7 @@ Test(io_npy, every_order_and_type) {
       cr_ok(context, symo_npy_read(context, path, &back));
       cr_assert(back.type == types[t] && back.order == order);
       for (size_t i = 0; i < order; ++i) cr_assert(back.shape[i] == shape[i]);
-      cr_assert(memcmp(back.data, data, back.count * symo_number_size(types[t])) == 0);
+      cr_assert(memcmp(back.data, data, back.count * symo_scalar_size(types[t])) == 0);
       symo_free(back.data);
     }
 }
@@ -93,7 +93,7 @@ Test(io_npy, headers_of_other_writers) {
     symo_npy back = {0};
     craft(headers[i], 8);
     cr_ok(context, symo_npy_read(context, symo_test_path("x.npy"), &back));
-    cr_assert(back.count == 2 && back.type == SYMO_NUMBER_F32);
+    cr_assert(back.count == 2 && back.type == SYMO_SCALAR_F32);
     symo_free(back.data);
   }
 }
@@ -177,7 +177,7 @@ Test(io_npy, refuses_wrong_arguments) {
            symo_npy_write(context, path, &x, (size_t)1 << 32, (size_t)1 << 32));
   cr_fails(context, SYMO_E_ARGUMENT, "data is NULL", symo_npy_write(context, path, NULL, 1, 1));
   cr_fails(context, SYMO_E_ARGUMENT, "npy: cannot write",
-           symo_npy_write_array(context, path, SYMO_NUMBER_BF16, 1, shape, &x));
+           symo_npy_write_array(context, path, SYMO_SCALAR_BF16, 1, shape, &x));
   cr_fails(context, SYMO_E_IO, "cannot make a file beside it",
            symo_npy_write(context, symo_test_path("no/x.npy"), &x, 1, 1));
   cr_assert(symo_test_count_files() == 0);

@@ -420,9 +420,9 @@ Test(io_optim_state, checkpoints_hold_more) {
   start(&w, "muon", SYMO_F64, 6);
   steps(&w, 2);
   const symo_safetensors_item items[] = {
-      {"theta", SYMO_NUMBER_F64, 1, {PARAMETERS}, w.params},
-      {"empty", SYMO_NUMBER_I64, 2, {3, 0}, NULL},
-      {"flag", SYMO_NUMBER_U8, 0, {0}, "x"},
+      {"theta", SYMO_SCALAR_F64, 1, {PARAMETERS}, w.params},
+      {"empty", SYMO_SCALAR_I64, 2, {3, 0}, NULL},
+      {"flag", SYMO_SCALAR_U8, 0, {0}, "x"},
   };
   cr_ok(context, symo_checkpoint_write(w.state, path, 2, texts, 3, items));
   cr_ok(context, symo_checkpoint_read(w.optim, path, 0, NULL, &file, &back));
@@ -462,7 +462,7 @@ Test(io_optim_state, names_of_the_state_are_taken) {
   const char *path = symo_test_path("c");
   const symo_safetensors_text text = {"spec", "{}"};
   const double x = 1;
-  symo_safetensors_item item = {"state:counters", SYMO_NUMBER_F64, 0, {0}, &x};
+  symo_safetensors_item item = {"state:counters", SYMO_SCALAR_F64, 0, {0}, &x};
   start(&w, "sgd", SYMO_F64, 6);
   cr_fails(context, SYMO_E_ARGUMENT, "two entries named",
            symo_checkpoint_write(w.state, path, 1, &text, 0, NULL));

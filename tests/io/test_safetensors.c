@@ -47,31 +47,31 @@ static const symo_safetensors_text texts[] = {{"format", "symo \"test\"\n"}, {"\
 Test(io_safetensors, keeps_every_bit_of_every_type) {
   enum { N = 6 };
   symo_rng *rng = symo_test_rng(context, 3);
-  unsigned char data[SYMO_NUMBER_COUNT][N * 8], back[N * 8];
-  symo_safetensors_item items[SYMO_NUMBER_COUNT];
-  char names[SYMO_NUMBER_COUNT][16];
-  for (int i = 0; i < SYMO_NUMBER_COUNT; ++i) {
+  unsigned char data[SYMO_SCALAR_COUNT][N * 8], back[N * 8];
+  symo_safetensors_item items[SYMO_SCALAR_COUNT];
+  char names[SYMO_SCALAR_COUNT][16];
+  for (int i = 0; i < SYMO_SCALAR_COUNT; ++i) {
     for (size_t k = 0; k < sizeof data[i]; ++k)
       data[i][k] = (unsigned char)symo_rng_below(rng, 256); /* NaN payloads and all */
     snprintf(names[i], sizeof names[i], "t%d", i);
     items[i] = (symo_safetensors_item){
-        .name = names[i], .type = (symo_number)i, .order = 2, .shape = {2, 3}, .data = data[i]};
+        .name = names[i], .type = (symo_scalar)i, .order = 2, .shape = {2, 3}, .data = data[i]};
   }
   const char *path = symo_test_path("all");
   symo_safetensors *file = NULL;
-  cr_ok(context, symo_safetensors_write(context, path, 2, texts, SYMO_NUMBER_COUNT, items));
+  cr_ok(context, symo_safetensors_write(context, path, 2, texts, SYMO_SCALAR_COUNT, items));
   cr_ok(context, symo_safetensors_open(context, path, &file));
-  cr_assert(symo_safetensors_count(file) == SYMO_NUMBER_COUNT);
+  cr_assert(symo_safetensors_count(file) == SYMO_SCALAR_COUNT);
   cr_assert_str_eq(symo_safetensors_metadata(file, "format"), texts[0].value);
   cr_assert_str_eq(symo_safetensors_metadata(file, "\xC3\xA9"), "");
   cr_assert(symo_safetensors_metadata(file, "none") == NULL);
-  for (int i = 0; i < SYMO_NUMBER_COUNT; ++i) {
+  for (int i = 0; i < SYMO_SCALAR_COUNT; ++i) {
     const symo_safetensors_entry *entry = symo_safetensors_find(file, names[i]);
     cr_assert(entry != NULL && (int)entry->type == i && entry->order == 2 && entry->count == N);
-    cr_assert(entry->begin % symo_number_size(entry->type) == 0);
+    cr_assert(entry->begin % symo_scalar_size(entry->type) == 0);
     cr_ok(context, symo_safetensors_read_raw(file, entry, back));
-    cr_assert(memcmp(back, data[i], N * symo_number_size(entry->type)) == 0, "%s",
-              symo_number_name(entry->type));
+    cr_assert(memcmp(back, data[i], N * symo_scalar_size(entry->type)) == 0, "%s",
+              symo_scalar_name(entry->type));
   }
   cr_assert(symo_safetensors_find(file, "t99") == NULL);
   symo_safetensors_close(file);
@@ -81,10 +81,10 @@ Test(io_safetensors, keeps_every_bit_of_every_type) {
 Test(io_safetensors, the_header_is_aligned_and_the_entries_follow_each_other) {
   const double numbers[] = {1, 2, 3};
   const symo_safetensors_item items[] = {
-      {.name = "bytes", .type = SYMO_NUMBER_U8, .order = 1, .shape = {3}, .data = "abc"},
-      {.name = "none", .type = SYMO_NUMBER_F64, .order = 2, .shape = {0, 7}},
-      {.name = "one", .type = SYMO_NUMBER_F64, .data = numbers},
-      {.name = "f", .type = SYMO_NUMBER_F32, .order = 1, .shape = {1}, .data = numbers}};
+      {.name = "bytes", .type = SYMO_SCALAR_U8, .order = 1, .shape = {3}, .data = "abc"},
+      {.name = "none", .type = SYMO_SCALAR_F64, .order = 2, .shape = {0, 7}},
+      {.name = "one", .type = SYMO_SCALAR_F64, .data = numbers},
+      {.name = "f", .type = SYMO_SCALAR_F32, .order = 1, .shape = {1}, .data = numbers}};
   const char *path = symo_test_path("x");
   cr_ok(context, symo_safetensors_write(context, path, 0, NULL, 4, items));
   size_t size;
@@ -129,8 +129,8 @@ Test(io_safetensors, converts_long_arrays) {
   for (size_t i = 0; i < N; ++i) wide[i] = 1.0 / (double)(i + 1);
   symo_test_narrow(wide, narrow, N);
   const symo_safetensors_item items[] = {
-      {.name = "d", .type = SYMO_NUMBER_F64, .order = 2, .shape = {200, 100}, .data = wide},
-      {.name = "f", .type = SYMO_NUMBER_F32, .order = 1, .shape = {N}, .data = narrow}};
+      {.name = "d", .type = SYMO_SCALAR_F64, .order = 2, .shape = {200, 100}, .data = wide},
+      {.name = "f", .type = SYMO_SCALAR_F32, .order = 1, .shape = {N}, .data = narrow}};
   const char *path = symo_test_path("x");
   symo_safetensors *file = NULL;
   cr_ok(context, symo_safetensors_write(context, path, 0, NULL, 2, items));
@@ -152,8 +152,8 @@ Test(io_safetensors, refuses_types_and_numbers_that_cannot_be_had) {
   double numbers[5000] = {0};
   numbers[4000] = 1e300;
   const symo_safetensors_item items[] = {
-      {.name = "d", .type = SYMO_NUMBER_F64, .order = 1, .shape = {5000}, .data = numbers},
-      {.name = "i", .type = SYMO_NUMBER_I64, .order = 1, .shape = {2}, .data = numbers}};
+      {.name = "d", .type = SYMO_SCALAR_F64, .order = 1, .shape = {5000}, .data = numbers},
+      {.name = "i", .type = SYMO_SCALAR_I64, .order = 1, .shape = {2}, .data = numbers}};
   const char *path = symo_test_path("x");
   symo_safetensors *file = NULL;
   float out[5000];
@@ -176,7 +176,7 @@ Test(io_safetensors, refuses_types_and_numbers_that_cannot_be_had) {
 
 Test(io_safetensors, compares_shapes) {
   const symo_safetensors_item item = {
-      .name = "w", .type = SYMO_NUMBER_U8, .order = 2, .shape = {2, 3}, .data = "abcdef"};
+      .name = "w", .type = SYMO_SCALAR_U8, .order = 2, .shape = {2, 3}, .data = "abcdef"};
   const char *path = symo_test_path("x");
   symo_safetensors *file = NULL;
   cr_ok(context, symo_safetensors_write(context, path, 0, NULL, 1, &item));
@@ -196,8 +196,8 @@ Test(io_safetensors, compares_shapes) {
 
 Test(io_safetensors, refuses_to_write_names_that_cannot_be_read) {
   const char *path = symo_test_path("x");
-  symo_safetensors_item items[] = {{.name = "a", .type = SYMO_NUMBER_U8, .data = "x"},
-                                   {.name = "a", .type = SYMO_NUMBER_U8, .data = "x"}};
+  symo_safetensors_item items[] = {{.name = "a", .type = SYMO_SCALAR_U8, .data = "x"},
+                                   {.name = "a", .type = SYMO_SCALAR_U8, .data = "x"}};
   cr_fails(context, SYMO_E_ARGUMENT, "two entries named a",
            symo_safetensors_write(context, path, 0, NULL, 2, items));
   items[1].name = "__metadata__";
@@ -406,8 +406,8 @@ Test(io_safetensors, refuses_what_is_no_file) {
 static symo_status write_and_read(void *self) {
   const double *numbers = self;
   const symo_safetensors_item items[] = {
-      {.name = "a", .type = SYMO_NUMBER_F64, .order = 1, .shape = {3}, .data = numbers},
-      {.name = "b", .type = SYMO_NUMBER_F64, .order = 2, .shape = {1, 2}, .data = numbers}};
+      {.name = "a", .type = SYMO_SCALAR_F64, .order = 1, .shape = {3}, .data = numbers},
+      {.name = "b", .type = SYMO_SCALAR_F64, .order = 2, .shape = {1, 2}, .data = numbers}};
   const char *path = symo_test_path("x");
   symo_safetensors *file = NULL;
   float back[3];
@@ -473,10 +473,10 @@ Test(io_safetensors, survives_random_changes) {
   enum { ROUNDS = 6000 };
   double numbers[24];
   const symo_safetensors_item items[] = {
-      {.name = "w1", .type = SYMO_NUMBER_F64, .order = 2, .shape = {2, 3}, .data = numbers},
-      {.name = "b1", .type = SYMO_NUMBER_F32, .order = 1, .shape = {12}, .data = numbers},
-      {.name = "h", .type = SYMO_NUMBER_F16, .order = 3, .shape = {1, 2, 3}, .data = numbers},
-      {.name = "s", .type = SYMO_NUMBER_BF16, .data = numbers}};
+      {.name = "w1", .type = SYMO_SCALAR_F64, .order = 2, .shape = {2, 3}, .data = numbers},
+      {.name = "b1", .type = SYMO_SCALAR_F32, .order = 1, .shape = {12}, .data = numbers},
+      {.name = "h", .type = SYMO_SCALAR_F16, .order = 3, .shape = {1, 2, 3}, .data = numbers},
+      {.name = "s", .type = SYMO_SCALAR_BF16, .data = numbers}};
   symo_rng *rng = symo_test_rng(context, 5);
   symo_test_randn(rng, numbers, 24);
   const char *path = symo_test_path("x");

@@ -92,9 +92,9 @@ Test(io_tensors, may_be_of_mixed_types_and_in_any_order) {
   const float single[] = {1, 2, 3, 4, 5, 6};
   symo_safetensors_item items[4], reversed[4];
   fill_items(items);
-  items[0].type = SYMO_NUMBER_F32, items[0].data = single;
-  items[1].type = SYMO_NUMBER_F16, items[1].data = half;
-  items[2].type = SYMO_NUMBER_BF16, items[2].data = brain;
+  items[0].type = SYMO_SCALAR_F32, items[0].data = single;
+  items[1].type = SYMO_SCALAR_F16, items[1].data = half;
+  items[2].type = SYMO_SCALAR_BF16, items[2].data = brain;
   for (int i = 0; i < 4; ++i) reversed[i] = items[3 - i];
   void *flat = NULL;
   symo_dtype dtype = SYMO_ANY;
@@ -110,7 +110,7 @@ Test(io_tensors, f16_alone_gives_f32) {
   uint16_t half[P] = {0x3C00};
   symo_safetensors_item items[4];
   fill_items(items);
-  for (int i = 0; i < 4; ++i) items[i].type = SYMO_NUMBER_F16, items[i].data = half;
+  for (int i = 0; i < 4; ++i) items[i].type = SYMO_SCALAR_F16, items[i].data = half;
   void *flat = NULL;
   symo_dtype dtype = SYMO_ANY;
   cr_ok(context, symo_tensors_read(layout, write_items(4, items), SYMO_ANY, &dtype, &flat));
@@ -148,7 +148,7 @@ Test(io_tensors, refuses_other_shapes) {
 Test(io_tensors, refuses_types_that_are_not_real) {
   symo_safetensors_item items[4];
   fill_items(items);
-  items[1].type = SYMO_NUMBER_I64;
+  items[1].type = SYMO_SCALAR_I64;
   refused(SYMO_E_DTYPE, "entry b1: type I64 (convert it to F64, F32, F16 or BF16)", 4, items);
 }
 

@@ -42,7 +42,7 @@ static void write_file(const char *path, const char *labels, const char *inputs)
   const symo_safetensors_text texts[] = {{"labels", labels}, {"inputs", inputs}};
   const double number = 1.0;
   const symo_safetensors_item item = {
-      .name = "w", .type = SYMO_NUMBER_F64, .order = 1, .shape = {1}, .data = &number};
+      .name = "w", .type = SYMO_SCALAR_F64, .order = 1, .shape = {1}, .data = &number};
   symo_context *context = symo_test_context();
   cr_ok(context, symo_safetensors_write(context, path, 2, texts, 1, &item));
   symo_context_destroy(context);

@@ -193,7 +193,7 @@ static void fill(draft *d) {
   for (; gpt_file_tensors(&d->spec, d->count, d->names[d->count], &rank, shape, &offset);
        d->count++)
     d->items[d->count] = (symo_safetensors_item){.name = d->names[d->count],
-                                                 .type = SYMO_NUMBER_F64,
+                                                 .type = SYMO_SCALAR_F64,
                                                  .order = rank,
                                                  .shape = {shape[0], shape[1]},
                                                  .data = d->theta + offset};
@@ -242,7 +242,7 @@ Test(gpt_weights, prefixes_and_buffers_are_no_matter) {
                                         "transformer.h.1.attn.bias", "state:first"};
   for (size_t i = 0; i < 4; i++)
     d.items[d.count++] = (symo_safetensors_item){
-        buffers[i], i == 3 ? SYMO_NUMBER_U8 : SYMO_NUMBER_F64, 4, {1, 1, 6, 6}, mask};
+        buffers[i], i == 3 ? SYMO_SCALAR_U8 : SYMO_SCALAR_F64, 4, {1, 1, 6, 6}, mask};
   cr_ok(d.context, gpt_weights_read(d.context, write(&d, "2"), &any, &back));
   cr_assert_eq(memcmp(back.theta, d.theta, back.count * sizeof(double)), 0);
   cr_assert(back.spec.tied && back.spec.heads == 2 && back.spec.dtype == SYMO_F64);
@@ -294,17 +294,17 @@ Test(gpt_weights, missing_unknown_and_misshapen_tensors) {
   d.items[4].order = 1, d.items[4].shape[0] *= d.items[4].shape[1];
   refused(&d, SYMO_E_SHAPE, "h.0.attn.c_attn.weight: has shape [192]");
   fill(&d);
-  d.items[d.count++] = (symo_safetensors_item){"h.0.attn.rope", SYMO_NUMBER_F64, 1, {1}, d.theta};
+  d.items[d.count++] = (symo_safetensors_item){"h.0.attn.rope", SYMO_SCALAR_F64, 1, {1}, d.theta};
   refused(&d, SYMO_E_NAME, "h.0.attn.rope: a GPT-2 has no such tensor");
   fill(&d);
-  d.items[d.count++] = (symo_safetensors_item){"wte.weight", SYMO_NUMBER_F64, 1, {1}, d.theta};
+  d.items[d.count++] = (symo_safetensors_item){"wte.weight", SYMO_SCALAR_F64, 1, {1}, d.theta};
   refused(&d, SYMO_E_NAME, "transformer.wte.weight and wte.weight are the same one");
   fill(&d);
   d.items[d.count++] =
-      (symo_safetensors_item){"h.123456789.ln_1.weight", SYMO_NUMBER_F64, 1, {8}, d.theta};
+      (symo_safetensors_item){"h.123456789.ln_1.weight", SYMO_SCALAR_F64, 1, {8}, d.theta};
   refused(&d, SYMO_E_NAME, "no such tensor");
   fill(&d);
-  d.items[item(&d, "transformer.h.1.ln_2.bias")].type = SYMO_NUMBER_I64;
+  d.items[item(&d, "transformer.h.1.ln_2.bias")].type = SYMO_SCALAR_I64;
   refused(&d, SYMO_E_DTYPE, "h.1.ln_2.bias: has type I64");
   end(&d);
 }
@@ -361,7 +361,7 @@ Test(gpt_weights, narrower_numbers) {
   for (int brain = 0; brain < 2; brain++) {
     fill(&d);
     for (size_t i = 0; i < d.count; i++) {
-      d.items[i].type = brain ? SYMO_NUMBER_BF16 : SYMO_NUMBER_F16;
+      d.items[i].type = brain ? SYMO_SCALAR_BF16 : SYMO_SCALAR_F16;
       d.items[i].data = half + ((const double *)d.items[i].data - d.theta);
     }
     const char *path = write(&d, "2");

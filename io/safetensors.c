@@ -1,6 +1,8 @@
-/* Opening safetensors files.  The header is not believed: its length is compared with that of the
- * file before anything is taken for it, and each entry must fit its shape, its type and its
- * neighbours. */
+/* Safetensors files.  Reading does not trust the header: its length is compared with that of the
+ * file before memory is allocated for it, and the place of each entry must agree with its shape,
+ * its type and the entries beside it. */
+#include "io/safetensors.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,10 +12,203 @@
 #include "core/error.h"
 #include "core/names.h"
 #include "core/text.h"
+#include "io/atomic.h"
 #include "io/file.h"
+#include "io/json.h"
 #include "io/safetensors_file.h"
 
-enum { LENGTH_BYTES = 8, LARGEST_HEADER = 100000000, ADVICE = 64 };
+/* ---- writing: the header is made in memory; the arrays are written without a copy ---- */
+
+enum { LENGTH_BYTES = 8, ALIGNMENT = 8, WIDEST = 8 };
+
+static int compare_texts(const void *a, const void *b) {
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Names must be valid UTF-8 and distinct.  Sorts them. */
+static symo_status check_names(symo_context *context, const char *path, const char **names,
+                               size_t count) {
+  for (size_t i = 0; i < count; ++i)
+    if (!symo_utf8_valid(names[i]) || strcmp(names[i], "__metadata__") == 0)
+      return symo_fail(context, SYMO_E_ARGUMENT, "%s: \"%s\" cannot be a name (rename it)", path,
+                       symo_quoted(names[i]).text);
+  qsort(names, count, sizeof *names, compare_texts);
+  for (size_t i = 1; i < count; ++i)
+    if (strcmp(names[i - 1], names[i]) == 0)
+      return symo_fail(context, SYMO_E_ARGUMENT, "%s: two entries named %s (rename one)", path,
+                       symo_quoted(names[i]).text);
+  return SYMO_OK;
+}
+
+static symo_status check_items(symo_context *context, const char *path, size_t num_texts,
+                               const symo_safetensors_text *texts, size_t count,
+                               const symo_safetensors_item *items) {
+  size_t most = count > num_texts ? count : num_texts;
+  const char **names = symo_calloc(most + 1, sizeof *names);
+  if (names == NULL) return symo_fail_memory(context, path);
+  for (size_t i = 0; i < num_texts; ++i) names[i] = texts[i].key;
+  symo_status status = check_names(context, path, names, num_texts);
+  for (size_t i = 0; i < num_texts && status == SYMO_OK; ++i)
+    if (!symo_utf8_valid(texts[i].value))
+      status = symo_fail(context, SYMO_E_ARGUMENT, "%s: metadata %s is not UTF-8 (convert it)",
+                         path, symo_quoted(texts[i].key).text);
+  for (size_t i = 0; i < count; ++i) names[i] = items[i].name;
+  if (status == SYMO_OK) status = check_names(context, path, names, count);
+  symo_free(names);
+  return status;
+}
+
+/* *bytes = size of an item.  False on overflow. */
+static bool item_bytes(const symo_safetensors_item *item, size_t *bytes) {
+  size_t total = symo_scalar_size(item->type);
+  for (size_t i = 0; i < item->order; ++i)
+    if (item->shape[i] == 0) {
+      *bytes = 0;
+      return true;
+    }
+  for (size_t i = 0; i < item->order; ++i)
+    if (!symo_mul_size(total, item->shape[i], &total)) return false;
+  *bytes = total;
+  return true;
+}
+
+/* ---- the header ---- */
+
+static void add_item(symo_text *text, const symo_safetensors_item *item, size_t begin, size_t end) {
+  symo_json_add_string(text, item->name);
+  symo_text_add(text, ":{\"dtype\":\"%s\",\"shape\":[", symo_scalar_name(item->type));
+  for (size_t i = 0; i < item->order; ++i)
+    symo_text_add(text, "%s%zu", i > 0 ? "," : "", item->shape[i]);
+  symo_text_add(text, "],\"data_offsets\":[%zu,%zu]}", begin, end);
+}
+
+static void add_metadata(symo_text *text, size_t num_texts, const symo_safetensors_text *texts) {
+  symo_text_add(text, "\"__metadata__\":{");
+  for (size_t i = 0; i < num_texts; ++i) {
+    symo_text_add(text, i > 0 ? "," : "");
+    symo_json_add_string(text, texts[i].key);
+    symo_text_add(text, ":");
+    symo_json_add_string(text, texts[i].value);
+  }
+  symo_text_add(text, "}");
+}
+
+static symo_status make_header(symo_context *context, const char *path, size_t num_texts,
+                               const symo_safetensors_text *texts, size_t count,
+                               const symo_safetensors_item *items, symo_text *text) {
+  size_t at = 0, bytes = 0;
+  bool first = num_texts == 0;
+  symo_text_add(text, "{");
+  if (num_texts > 0) add_metadata(text, num_texts, texts);
+  for (size_t width = WIDEST; width > 0; width /= 2)
+    for (size_t i = 0; i < count; ++i) {
+      if (symo_scalar_size(items[i].type) != width) continue;
+      if (!item_bytes(&items[i], &bytes) || bytes > INT64_MAX - at)
+        return symo_fail(context, SYMO_E_SIZE, "%s: entry %s: too large for a file (split it)",
+                         path, symo_quoted(items[i].name).text);
+      symo_text_add(text, first ? "" : ",");
+      first = false;
+      add_item(text, &items[i], at, at + bytes);
+      at += bytes;
+    }
+  symo_text_add(text, "}");
+  while (text->used % ALIGNMENT != 0 && !text->failed) symo_text_add(text, " ");
+  return text->failed ? symo_fail_memory(context, path) : SYMO_OK;
+}
+
+/* ---- the file ---- */
+
+static symo_status write_all(symo_atomic *file, const symo_text *header, size_t count,
+                             const symo_safetensors_item *items) {
+  unsigned char length[LENGTH_BYTES];
+  uint64_t announced = header->used;
+  memcpy(length, &announced, sizeof length);
+  symo_status status = symo_atomic_write(file, length, sizeof length);
+  if (status == SYMO_OK) status = symo_atomic_write(file, header->text, header->used);
+  for (size_t width = WIDEST; width > 0; width /= 2)
+    for (size_t i = 0; i < count && status == SYMO_OK; ++i) {
+      size_t bytes = 0;
+      if (symo_scalar_size(items[i].type) != width) continue;
+      if (item_bytes(&items[i], &bytes)) status = symo_atomic_write(file, items[i].data, bytes);
+    }
+  return status;
+}
+
+symo_status symo_safetensors_write(symo_context *context, const char *path, size_t num_texts,
+                                   const symo_safetensors_text *texts, size_t count,
+                                   const symo_safetensors_item *items) {
+  symo_text header = {0};
+  symo_atomic *file = NULL;
+  symo_status status;
+  SYMO_TRY(check_items(context, path, num_texts, texts, count, items));
+  SYMO_TRY(make_header(context, path, num_texts, texts, count, items, &header));
+  SYMO_TRY(symo_atomic_open(context, path, &file));
+  SYMO_TRY(write_all(file, &header, count, items));
+  SYMO_TRY(symo_atomic_commit(file));
+fail:
+  symo_atomic_destroy(file);
+  symo_free(header.text);
+  return status;
+}
+
+/* ---- reading arrays: directly into the caller's array, or converted in chunks ---- */
+
+enum { CHUNK = 16384, PART = 100 };
+
+symo_status symo_safetensors_read_raw(const symo_safetensors *file,
+                                      const symo_safetensors_entry *entry, void *data) {
+  char part[PART];
+  snprintf(part, sizeof part, "entry %s", symo_quoted(entry->name).text);
+  return symo_file_read_at(file->context, file->path, part, file->fd, file->data_at + entry->begin,
+                           data, entry->count * symo_scalar_size(entry->type));
+}
+
+symo_status symo_safetensors_read(const symo_safetensors *file, const symo_safetensors_entry *entry,
+                                  symo_dtype dtype, void *data) {
+  if (entry->type == symo_scalar_of(dtype)) return symo_safetensors_read_raw(file, entry, data);
+  if (!symo_scalar_is_real(entry->type))
+    return symo_fail(file->context, SYMO_E_DTYPE,
+                     "%s: entry %s: type %s (convert it to F64, F32, F16 or BF16)", file->path,
+                     symo_quoted(entry->name).text, symo_scalar_name(entry->type));
+  unsigned char chunk[CHUNK];
+  char part[PART];
+  snprintf(part, sizeof part, "entry %s", symo_quoted(entry->name).text);
+  size_t width = symo_scalar_size(entry->type), room = CHUNK / width;
+  for (size_t done = 0; done < entry->count;) {
+    size_t n = entry->count - done < room ? entry->count - done : room, bad = 0;
+    symo_status status =
+        symo_file_read_at(file->context, file->path, part, file->fd,
+                          file->data_at + entry->begin + done * width, chunk, n * width);
+    if (status != SYMO_OK) return status;
+    void *to = (char *)data + done * symo_dtype_size(dtype);
+    if (!symo_scalar_convert(entry->type, chunk, n, dtype, to, &bad))
+      return symo_fail(file->context, SYMO_E_DTYPE,
+                       "%s: entry %s: number %zu is beyond the range of f32 (use dtype f64)",
+                       file->path, symo_quoted(entry->name).text, done + bad);
+    done += n;
+  }
+  return SYMO_OK;
+}
+
+symo_status symo_safetensors_expect_shape(const symo_safetensors *file,
+                                          const symo_safetensors_entry *entry, size_t order,
+                                          const size_t *shape, const char *axes) {
+  bool equal = entry->order == order, reversed = entry->order == order && order > 1;
+  for (size_t i = 0; equal && i < order; ++i) equal = entry->shape[i] == shape[i];
+  for (size_t i = 0; reversed && i < order; ++i) reversed = entry->shape[i] == shape[order - 1 - i];
+  if (equal) return SYMO_OK;
+  return symo_fail(file->context, SYMO_E_SHAPE, "%s: entry %s: shape %s, but %s%s%s is wanted (%s)",
+                   file->path, symo_quoted(entry->name).text,
+                   symo_quoted_shape(entry->order, entry->shape).text,
+                   symo_quoted_shape(order, shape).text, axes != NULL && order > 0 ? " = " : "",
+                   axes == NULL ? ""
+                   : order > 0  ? axes
+                                : ", one number",
+                   reversed ? "it looks transposed: transpose it before writing"
+                            : "check the layout and the file");
+}
+
+enum { LARGEST_HEADER = 100000000, ADVICE = 64 };
 
 static const char *const rewrite = "write the file again with a safetensors library";
 
@@ -24,7 +219,7 @@ static symo_status bad_entry(const symo_safetensors *file, const char *name, con
                    symo_quoted(name).text, what, rewrite);
 }
 
-/* Reads the header's text; *text is the caller's. */
+/* Reads the text of the header.  The caller frees *text. */
 static symo_status load_header(symo_safetensors *file, char **text, size_t *length) {
   uint64_t size = 0, announced = 0;
   unsigned char bytes[LENGTH_BYTES];
@@ -79,7 +274,7 @@ static symo_status check_metadata(symo_safetensors *file, json_t *metadata, cons
   return SYMO_OK;
 }
 
-/* The non-negative number `value`; false if it is none. */
+/* *out = the non-negative whole number `value`.  False if it is not one. */
 static bool whole(const json_t *value, uint64_t *out) {
   if (!json_is_integer(value) || json_integer_value(value) < 0) return false;
   *out = (uint64_t)json_integer_value(value);
@@ -111,7 +306,7 @@ static symo_status read_shape(const symo_safetensors *file, symo_safetensors_ent
   return SYMO_OK;
 }
 
-/* Compares type, shape and data_offsets. */
+/* Checks that type, shape and data_offsets of an entry agree. */
 static symo_status read_place(const symo_safetensors *file, symo_safetensors_entry *entry,
                               const json_t *offsets) {
   char what[200];
@@ -131,10 +326,10 @@ static symo_status read_place(const symo_safetensors *file, symo_safetensors_ent
              entry->end, file->data_size);
     return bad_entry(file, entry->name, what);
   }
-  if (!symo_mul_size(entry->count, symo_number_size(entry->type), &bytes) ||
+  if (!symo_mul_size(entry->count, symo_scalar_size(entry->type), &bytes) ||
       bytes != entry->end - entry->begin) {
     snprintf(what, sizeof what, "shape %s of %s does not take the %" PRIu64 " bytes it has",
-             symo_quoted_shape(entry->order, entry->shape).text, symo_number_name(entry->type),
+             symo_quoted_shape(entry->order, entry->shape).text, symo_scalar_name(entry->type),
              entry->end - entry->begin);
     return bad_entry(file, entry->name, what);
   }
@@ -158,7 +353,7 @@ static symo_status read_entry(const symo_safetensors *file, const char *name, js
   }
   const json_t *dtype = json_object_get(value, "dtype");
   if (!json_is_string(dtype)) return bad_entry(file, name, "dtype is missing or no text");
-  if (!symo_number_find(json_string_value(dtype), &entry->type)) {
+  if (!symo_scalar_find(json_string_value(dtype), &entry->type)) {
     char what[ADVICE + 80];
     snprintf(what, sizeof what, "unknown dtype %s", symo_quoted(json_string_value(dtype)).text);
     return bad_entry(file, name, what);
@@ -180,7 +375,7 @@ static int compare_names(const void *a, const void *b) {
   return strcmp((*x)->name, (*y)->name);
 }
 
-/* Entries must follow each other without holes up to the end of the file. */
+/* Checks that the entries follow each other without gaps up to the end of the file. */
 static symo_status check_places(const symo_safetensors *file) {
   uint64_t at = 0;
   for (size_t i = 0; i < file->count; ++i) {

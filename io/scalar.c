@@ -1,7 +1,7 @@
 /* Number types of files.  F16 is IEEE 754 binary16: sign, 5 bits of exponent (bias 15), 10 of
  * mantissa; BF16 is the upper half of a binary32.  Check values: 0x3C00 -> 1, 0x0001 -> 2^-24,
  * 0x7BFF -> 65504. */
-#include "io/number.h"
+#include "io/scalar.h"
 
 #include <math.h>
 #include <string.h>
@@ -14,30 +14,30 @@ static const struct {
   const char *name;
   size_t bytes;
 } rows[] = {
-#define NUMBER_ROW(name, bytes) {#name, bytes},
-    SYMO_NUMBER_LIST(NUMBER_ROW)
-#undef NUMBER_ROW
+#define SCALAR_ROW(name, bytes) {#name, bytes},
+    SYMO_SCALAR_LIST(SCALAR_ROW)
+#undef SCALAR_ROW
 };
 
-const char *symo_number_name(symo_number type) { return rows[type].name; }
-size_t symo_number_size(symo_number type) { return rows[type].bytes; }
+const char *symo_scalar_name(symo_scalar type) { return rows[type].name; }
+size_t symo_scalar_size(symo_scalar type) { return rows[type].bytes; }
 
-bool symo_number_find(const char *name, symo_number *out) {
-  for (int i = 0; i < SYMO_NUMBER_COUNT; ++i) {
+bool symo_scalar_find(const char *name, symo_scalar *out) {
+  for (int i = 0; i < SYMO_SCALAR_COUNT; ++i) {
     if (strcmp(rows[i].name, name) != 0) continue;
-    *out = (symo_number)i;
+    *out = (symo_scalar)i;
     return true;
   }
   return false;
 }
 
-bool symo_number_is_real(symo_number type) {
-  return type == SYMO_NUMBER_F64 || type == SYMO_NUMBER_F32 || type == SYMO_NUMBER_F16 ||
-         type == SYMO_NUMBER_BF16;
+bool symo_scalar_is_real(symo_scalar type) {
+  return type == SYMO_SCALAR_F64 || type == SYMO_SCALAR_F32 || type == SYMO_SCALAR_F16 ||
+         type == SYMO_SCALAR_BF16;
 }
 
-symo_number symo_number_of(symo_dtype dtype) {
-  return dtype == SYMO_F32 ? SYMO_NUMBER_F32 : SYMO_NUMBER_F64;
+symo_scalar symo_scalar_of(symo_dtype dtype) {
+  return dtype == SYMO_F32 ? SYMO_SCALAR_F32 : SYMO_SCALAR_F64;
 }
 
 static float float_of_bits(uint32_t bits) {
@@ -60,22 +60,22 @@ float symo_float_of_f16(uint16_t half) {
 }
 
 /* Number i of an array that need not be aligned. */
-static double load(symo_number from, const unsigned char *src, size_t i) {
+static double load(symo_scalar from, const unsigned char *src, size_t i) {
   double d;
   float f;
   uint16_t h;
   switch (from) {
-  case SYMO_NUMBER_F64: memcpy(&d, src + 8 * i, sizeof d); return d;
-  case SYMO_NUMBER_F32: memcpy(&f, src + 4 * i, sizeof f); return (double)f;
-  case SYMO_NUMBER_F16: memcpy(&h, src + 2 * i, sizeof h); return (double)symo_float_of_f16(h);
+  case SYMO_SCALAR_F64: memcpy(&d, src + 8 * i, sizeof d); return d;
+  case SYMO_SCALAR_F32: memcpy(&f, src + 4 * i, sizeof f); return (double)f;
+  case SYMO_SCALAR_F16: memcpy(&h, src + 2 * i, sizeof h); return (double)symo_float_of_f16(h);
   default: memcpy(&h, src + 2 * i, sizeof h); return (double)symo_float_of_bf16(h);
   }
 }
 
-bool symo_number_convert(symo_number from, const void *src, size_t n, symo_dtype to, void *dst,
+bool symo_scalar_convert(symo_scalar from, const void *src, size_t n, symo_dtype to, void *dst,
                          size_t *bad) {
-  if (from == symo_number_of(to)) {
-    if (n > 0) memcpy(dst, src, n * symo_number_size(from));
+  if (from == symo_scalar_of(to)) {
+    if (n > 0) memcpy(dst, src, n * symo_scalar_size(from));
     return true;
   }
   for (size_t i = 0; i < n; ++i) {

@@ -1,12 +1,12 @@
-#ifndef SYMO_IO_NUMBER_H
-#define SYMO_IO_NUMBER_H
+#ifndef SYMO_IO_SCALAR_H
+#define SYMO_IO_SCALAR_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <symo/layout.h>
 
 /* The number types that occur in files, all little-endian, with their safetensors names. */
-#define SYMO_NUMBER_LIST(X)                                                                        \
+#define SYMO_SCALAR_LIST(X)                                                                        \
   X(F64, 8)                                                                                        \
   X(F32, 4)                                                                                        \
   X(F16, 2)                                                                                        \
@@ -23,20 +23,20 @@
   X(F8_E4M3, 1)                                                                                    \
   X(F8_E5M2, 1)
 
-typedef enum symo_number {
-#define SYMO_NUMBER_ENUM(name, bytes) SYMO_NUMBER_##name,
-  SYMO_NUMBER_LIST(SYMO_NUMBER_ENUM)
-#undef SYMO_NUMBER_ENUM
-      SYMO_NUMBER_COUNT
-} symo_number;
+typedef enum symo_scalar {
+#define SYMO_SCALAR_ENUM(name, bytes) SYMO_SCALAR_##name,
+  SYMO_SCALAR_LIST(SYMO_SCALAR_ENUM)
+#undef SYMO_SCALAR_ENUM
+      SYMO_SCALAR_COUNT
+} symo_scalar;
 
-const char *symo_number_name(symo_number type); /* "F64" */
-size_t symo_number_size(symo_number type);      /* bytes */
-bool symo_number_find(const char *name, symo_number *out);
+const char *symo_scalar_name(symo_scalar type); /* "F64" */
+size_t symo_scalar_size(symo_scalar type);      /* bytes */
+bool symo_scalar_find(const char *name, symo_scalar *out);
 
-/* F64, F32, F16 and BF16: what symo_number_convert takes. */
-bool symo_number_is_real(symo_number type);
-symo_number symo_number_of(symo_dtype dtype); /* F32 or F64 */
+/* F64, F32, F16 and BF16: what symo_scalar_convert takes. */
+bool symo_scalar_is_real(symo_scalar type);
+symo_scalar symo_scalar_of(symo_dtype dtype); /* F32 or F64 */
 
 float symo_float_of_f16(uint16_t half);
 float symo_float_of_bf16(uint16_t half);
@@ -44,7 +44,7 @@ float symo_float_of_bf16(uint16_t half);
 /* dst[i] = src[i], n numbers of type `from` into n of type `to`; they must not overlap.  Equal
  * types are copied bit for bit; rounding is to nearest.  False, with the index in *bad, if a finite
  * number does not fit `to`; dst is then partly written. */
-bool symo_number_convert(symo_number from, const void *src, size_t n, symo_dtype to, void *dst,
+bool symo_scalar_convert(symo_scalar from, const void *src, size_t n, symo_dtype to, void *dst,
                          size_t *bad);
 
 #endif

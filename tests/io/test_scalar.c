@@ -1,5 +1,5 @@
 /* Number types of files: F16 and BF16 exhaustively against the definition, conversions. */
-#include "io/number.h"
+#include "io/scalar.h"
 
 #include <math.h>
 
@@ -14,7 +14,7 @@ static double half_by_definition(unsigned bits) {
   return sign * ldexp(1024.0 + (double)mantissa, (int)exponent - 25);
 }
 
-Test(io_number, f16_equals_its_definition) {
+Test(io_scalar, f16_equals_its_definition) {
   for (unsigned bits = 0; bits < 65536; ++bits) {
     double expected = half_by_definition(bits);
     double got = (double)symo_float_of_f16((uint16_t)bits);
@@ -23,7 +23,7 @@ Test(io_number, f16_equals_its_definition) {
   }
 }
 
-Test(io_number, bf16_is_the_upper_half_of_f32) {
+Test(io_scalar, bf16_is_the_upper_half_of_f32) {
   for (unsigned bits = 0; bits < 65536; ++bits) {
     float got = symo_float_of_bf16((uint16_t)bits);
     uint32_t back;
@@ -33,30 +33,30 @@ Test(io_number, bf16_is_the_upper_half_of_f32) {
   cr_assert(symo_float_of_bf16(0x3FC0) == 1.5f);
 }
 
-Test(io_number, types_are_found_by_name) {
-  symo_number type = SYMO_NUMBER_COUNT;
-  for (int i = 0; i < SYMO_NUMBER_COUNT; ++i) {
-    cr_assert(symo_number_find(symo_number_name((symo_number)i), &type) && (int)type == i);
-    cr_assert(symo_number_size(type) >= 1 && symo_number_size(type) <= 8);
+Test(io_scalar, types_are_found_by_name) {
+  symo_scalar type = SYMO_SCALAR_COUNT;
+  for (int i = 0; i < SYMO_SCALAR_COUNT; ++i) {
+    cr_assert(symo_scalar_find(symo_scalar_name((symo_scalar)i), &type) && (int)type == i);
+    cr_assert(symo_scalar_size(type) >= 1 && symo_scalar_size(type) <= 8);
   }
-  cr_assert(!symo_number_find("F80", &type) && !symo_number_find("f64", &type));
+  cr_assert(!symo_scalar_find("F80", &type) && !symo_scalar_find("f64", &type));
 }
 
-Test(io_number, converts_between_all_real_types) {
+Test(io_scalar, converts_between_all_real_types) {
   const double wide[] = {1.0, -0.0, 0.1, 1e300, (double)INFINITY};
   const float narrow[] = {1.0f, -2.5f, 1e30f};
   double d[5];
   float f[5];
   size_t bad = 99;
-  cr_assert(symo_number_convert(SYMO_NUMBER_F64, wide, 5, SYMO_F64, d, &bad));
+  cr_assert(symo_scalar_convert(SYMO_SCALAR_F64, wide, 5, SYMO_F64, d, &bad));
   cr_assert(memcmp(d, wide, sizeof wide) == 0);
-  cr_assert(!symo_number_convert(SYMO_NUMBER_F64, wide, 5, SYMO_F32, f, &bad) && bad == 3);
+  cr_assert(!symo_scalar_convert(SYMO_SCALAR_F64, wide, 5, SYMO_F32, f, &bad) && bad == 3);
   cr_assert(f[0] == 1.0f && signbit(f[1]) && f[2] == 0.1f);
-  cr_assert(symo_number_convert(SYMO_NUMBER_F64, wide + 4, 1, SYMO_F32, f, &bad) && isinf(f[0]));
-  cr_assert(symo_number_convert(SYMO_NUMBER_F32, narrow, 3, SYMO_F64, d, &bad));
+  cr_assert(symo_scalar_convert(SYMO_SCALAR_F64, wide + 4, 1, SYMO_F32, f, &bad) && isinf(f[0]));
+  cr_assert(symo_scalar_convert(SYMO_SCALAR_F32, narrow, 3, SYMO_F64, d, &bad));
   cr_assert(d[1] == -2.5 && d[2] == (double)1e30f);
   /* Not aligned to its type. */
   unsigned char bytes[1 + sizeof narrow];
   memcpy(bytes + 1, narrow, sizeof narrow);
-  cr_assert(symo_number_convert(SYMO_NUMBER_F32, bytes + 1, 3, SYMO_F64, d, &bad) && d[0] == 1.0);
+  cr_assert(symo_scalar_convert(SYMO_SCALAR_F32, bytes + 1, 3, SYMO_F64, d, &bad) && d[0] == 1.0);
 }
