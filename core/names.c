@@ -125,3 +125,10 @@ bool symo_is_name(const char *name) {
   while (symo_is_name_letter(*name)) name++;
   return *name == 0;
 }
+
+size_t symo_item_length(const char *text) {
+  int depth = 0;
+  const char *p = text;
+  for (; *p != '\0' && (*p != ',' || depth > 0); p++) depth += *p == '(' ? 1 : *p == ')' ? -1 : 0;
+  return (size_t)(p - text);
+}

@@ -53,7 +53,7 @@ static const cli_option options[] = {
     {.name = "sweep",
      .kind = CLI_CHOICE,
      .arg = "WHAT",
-     .choices = COMPARE_SWEEP_CHOICES,
+     .choices = "{sweeps}",
      .help = "Repeat the comparison at several values of one setting"},
     {.name = "sweep-values",
      .kind = CLI_STRING,
@@ -120,8 +120,7 @@ static int prepare(cli *c, job *j) {
   if (sweep != NULL) j->kind = compare_sweep_find(sweep);
   if (sweep == NULL && cli_given(c, "sweep-values"))
     return cli_fail(c, CLI_USAGE, "--sweep-values: there is no sweep (give --sweep WHAT too)");
-  if (sweep != NULL && j->spec.network.weights != NULL && strcmp(sweep, "groups") != 0 &&
-      strcmp(sweep, "activation") != 0)
+  if (sweep != NULL && j->spec.network.weights != NULL && !j->kind->keeps_weights)
     return cli_fail(c, CLI_USAGE,
                     "--sweep: with --weights only groups and activation (leave "
                     "--weights out)");
@@ -181,7 +180,7 @@ static int draw(cli *c, job *j) {
   if (code == CLI_DONE) code = compare_plot_spectra(c, j->plots, j->runs);
   if (code == CLI_DONE) code = compare_plot_cosines(c, j->plots, j->runs, j->seeds);
   if (code == CLI_DONE && j->kind != NULL) code = compare_plot_sweep(c, j->plots, &j->sweep);
-  bool cost = j->kind != NULL && compare_sweep_costs(j->kind);
+  bool cost = j->kind != NULL && j->kind->costs;
   if (code == CLI_DONE && cost) code = compare_plot_cost(c, j->plots, &j->sweep);
   if (code != CLI_DONE) return code;
   return plot_draw(c, j->directory, j->plots, cost ? costs : j->kind != NULL ? swept : plain);
@@ -225,6 +224,14 @@ static int run(cli *c) {
   return code;
 }
 
+static void list(const char *what, char *out, size_t size) {
+  const compare_sweep_kind *kind;
+  size_t used = 0;
+  (void)what; /* "sweeps": there are no others */
+  for (size_t i = 0; (kind = compare_sweep_at(i)) != NULL && used < size; i++)
+    used += (size_t)snprintf(out + used, size - used, "%s%s", i > 0 ? "|" : "", kind->name);
+}
+
 const cli_command cli_command_compare = {
     .name = "compare",
     .summary = "approximations of the Hessian against the exact one, on a network",
@@ -244,6 +251,7 @@ const cli_command cli_command_compare = {
                "symo compare --data digits --net rnn:8-16-10 --examples 300\n"
                "symo compare --data teacher --net 10-16-5 --act relu --sweep groups \\\n"
                "  --sweep-values 'permutation,scaling(1, permute),wreath(4, permutation 4)'",
+    .list = list,
     .options = options,
     .json = true,
     .run = run};

@@ -1,12 +1,12 @@
 /* Sweeps: what may be varied, and the runs. */
 #include "experiments/compare/sweep.h"
+#include "core/alloc.h"
+#include "core/names.h"
+#include "core/number.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "core/alloc.h"
-#include "core/number.h"
 
 static bool number(const char *text, double low, double high, double *out) {
   return symo_decimal_read(text, NULL, out) && *out >= low && *out <= high;
@@ -62,13 +62,37 @@ static bool apply_groups(compare_spec *spec, const char *value) {
 }
 
 static const compare_sweep_kind kinds[] = {
-    {"scale", "0.001,0.003,0.01,0.03,0.1,0.3,1", "scale of the weights", true, true, apply_scale},
-    {"steps", "0,10,30,100,300,1000", "steps of training", true, false, apply_steps},
-    {"width", "8,16,32,64,128,256", "width of the hidden layers", true, true, apply_width},
-    {"depth", "1,2,3,4", "number of hidden layers", true, false, apply_depth},
-    {"activation", "tanh,relu,gelu,linear", "activation", false, false, apply_activation},
-    {"groups", "sign-flip,permutation,signed-permutation,orthogonal", "group of the hidden spaces",
-     false, false, apply_groups}};
+    {.name = "scale",
+     .values = "0.001,0.003,0.01,0.03,0.1,0.3,1",
+     .label = "scale of the weights",
+     .axis = COMPARE_AXIS_LOG,
+     .apply = apply_scale},
+    {.name = "steps",
+     .values = "0,10,30,100,300,1000",
+     .label = "steps of training",
+     .axis = COMPARE_AXIS_FROM_ZERO,
+     .apply = apply_steps},
+    {.name = "width",
+     .values = "8,16,32,64,128,256",
+     .label = "width of the hidden layers",
+     .axis = COMPARE_AXIS_LOG,
+     .apply = apply_width},
+    {.name = "depth",
+     .values = "1,2,3,4",
+     .label = "number of hidden layers",
+     .axis = COMPARE_AXIS_LINEAR,
+     .apply = apply_depth},
+    {.name = "activation",
+     .values = "tanh,relu,gelu,linear",
+     .label = "activation",
+     .keeps_weights = true,
+     .apply = apply_activation},
+    {.name = "groups",
+     .values = "sign-flip,permutation,signed-permutation,orthogonal",
+     .label = "group of the hidden spaces",
+     .keeps_weights = true,
+     .costs = true,
+     .apply = apply_groups}};
 
 const compare_sweep_kind *compare_sweep_find(const char *name) {
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
@@ -76,20 +100,16 @@ const compare_sweep_kind *compare_sweep_find(const char *name) {
   return NULL;
 }
 
-/* ---- running ---- */
-
-/* Up to the next comma outside of parentheses. */
-static size_t value_length(const char *text) {
-  int depth = 0;
-  const char *p = text;
-  for (; *p != '\0' && (*p != ',' || depth > 0); p++) depth += *p == '(' ? 1 : *p == ')' ? -1 : 0;
-  return (size_t)(p - text);
+const compare_sweep_kind *compare_sweep_at(size_t index) {
+  return index < sizeof kinds / sizeof kinds[0] ? &kinds[index] : NULL;
 }
+
+/* ---- running ---- */
 
 static int split(cli *c, compare_sweep *sweep, const char *values) {
   for (const char *p = values; sweep->count < COMPARE_SWEEP_MOST;) {
     while (*p == ' ') p++;
-    size_t length = value_length(p);
+    size_t length = symo_item_length(p);
     if (length == 0 || length >= sizeof sweep->value[0]) break;
     memcpy(sweep->value[sweep->count], p, length);
     sweep->value[sweep->count++][length] = '\0';
@@ -139,9 +159,120 @@ void compare_sweep_destroy(compare_sweep *sweep) {
 
 /* ---- reporting ---- */
 
+enum { LONGEST = 18, WORDS = 8 };
+
+bool compare_sweep_letters(const compare_sweep *sweep) {
+  if (sweep->kind->axis != COMPARE_AXIS_WORDS) return false;
+  for (size_t i = 0; i < sweep->count; i++)
+    if (strlen(sweep->value[i]) > LONGEST) return true;
+  return sweep->count > WORDS;
+}
+
+static int column_width(const compare_sweep *sweep, size_t i) {
+  size_t width = compare_sweep_letters(sweep) ? 1 : strlen(sweep->value[i]);
+  return width < 10 ? 10 : (int)width;
+}
+
+static void print_head(const compare_sweep *sweep, const char *meaning) {
+  printf("\n%s, over the %s%s\n  %-15s", meaning, sweep->kind->label,
+         sweep->seeds > 1 ? " (median over seeds)" : "", "");
+  for (size_t i = 0; i < sweep->count; i++) {
+    if (compare_sweep_letters(sweep))
+      printf(" %10c", (char)('A' + (char)i));
+    else
+      printf(" %10s", sweep->value[i]);
+  }
+  printf("\n");
+}
+
+/* The statistics of a row at value i of the sweep. */
+typedef compare_stat (*stat_at)(const compare_sweep *sweep, size_t i, const char *row,
+                                const void *what);
+
+static void print_rows(const compare_sweep *sweep, const char *format, stat_at stat,
+                       const void *what) {
+  for (size_t r = 0; r < sweep->runs->count; r++) {
+    const char *name = sweep->runs->rows[r].name;
+    printf("  %-15s", name);
+    for (size_t i = 0; i < sweep->count; i++) {
+      char text[40] = "-";
+      compare_stat s = stat(sweep, i, name, what);
+      if (isfinite(s.median)) (void)snprintf(text, sizeof text, format, s.median);
+      printf(" %*s", column_width(sweep, i), text);
+    }
+    printf("\n");
+  }
+}
+
+static compare_stat figure_at(const compare_sweep *sweep, size_t i, const char *row,
+                              const void *what) {
+  return compare_stat_of(sweep->runs + i * sweep->seeds, sweep->seeds, row, what);
+}
+
+static compare_stat stored_at(const compare_sweep *sweep, size_t i, const char *row,
+                              const void *what) {
+  return compare_stat_by(sweep->runs + i * sweep->seeds, sweep->seeds, row, compare_row_stored);
+}
+
+static compare_stat seconds_at(const compare_sweep *sweep, size_t i, const char *row,
+                               const void *what) {
+  return compare_stat_by(sweep->runs + i * sweep->seeds, sweep->seeds, row, compare_row_seconds);
+}
+
+/* Which letter is which, and whether it is a symmetry of the network. */
+static void print_groups(const compare_sweep *sweep) {
+  printf("\n%s\n", sweep->kind->label);
+  for (size_t i = 0; i < sweep->count; i++) {
+    const compare_run *run = &sweep->runs[i * sweep->seeds];
+    printf("  %c  %-40s ", (char)('A' + (char)i), sweep->value[i]);
+    compare_print_verdict(&run->setup);
+    printf(", plan made in %.5f s\n", run->setup.plan_seconds);
+  }
+}
+
+/* The median share of label 0, and for how many runs it was left out. */
+static void print_centering(const compare_sweep *sweep) {
+  print_head(sweep, "label 0 (what the group does not move): share of the gradient's square");
+  printf("  %-15s", "share");
+  for (size_t i = 0; i < sweep->count; i++) {
+    double share = compare_median_share(sweep->runs + i * sweep->seeds, sweep->seeds);
+    char text[40] = "-";
+    if (isfinite(share)) (void)snprintf(text, sizeof text, "%.4f", share);
+    printf(" %*s", column_width(sweep, i), text);
+  }
+  printf("\n  %-15s", "runs without it");
+  for (size_t i = 0; i < sweep->count; i++) {
+    size_t centered = 0;
+    for (size_t k = 0; k < sweep->seeds; k++)
+      centered += sweep->runs[i * sweep->seeds + k].centered;
+    printf(" %*zu", column_width(sweep, i), centered);
+  }
+  printf("\n");
+}
+
+void compare_sweep_print(const compare_sweep *sweep) {
+  if (sweep->kind->costs) {
+    print_groups(sweep);
+  } else if (compare_sweep_letters(sweep)) {
+    printf("\n%s\n", sweep->kind->label);
+    for (size_t i = 0; i < sweep->count; i++)
+      printf("  %c  %s\n", (char)('A' + (char)i), sweep->value[i]);
+  }
+  print_centering(sweep);
+  for (size_t f = 0; f < COMPARE_FIGURES; f++) {
+    print_head(sweep, compare_figures[f].meaning);
+    print_rows(sweep, "%.4f", figure_at, &compare_figures[f]);
+  }
+  if (!sweep->kind->costs) return;
+  print_head(sweep, "numbers to keep");
+  print_rows(sweep, "%.0f", stored_at, NULL);
+  print_head(sweep, "seconds to form the estimate, its plan made before");
+  print_rows(sweep, "%.6f", seconds_at, NULL);
+}
+
 double compare_sweep_number(const compare_sweep *sweep, size_t i) {
   double x = NAN;
-  if (sweep->kind->numbers) (void)symo_decimal_read(sweep->value[i], NULL, &x);
+  if (sweep->kind->axis != COMPARE_AXIS_WORDS) (void)symo_decimal_read(sweep->value[i], NULL, &x);
   return x;
 }
 

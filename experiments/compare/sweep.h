@@ -3,20 +3,28 @@
 
 #include "experiments/compare/plot.h"
 
+/* What the values are, and how the axis of the picture runs. */
+typedef enum compare_axis {
+  COMPARE_AXIS_WORDS,
+  COMPARE_AXIS_LINEAR,
+  COMPARE_AXIS_LOG,
+  COMPARE_AXIS_FROM_ZERO /* linear near 0, logarithmic beyond */
+} compare_axis;
+
 /* The same comparison at several values of one setting. */
 typedef struct compare_sweep_kind {
   const char *name;
   const char *values; /* by default; separated by commas outside of parentheses */
   const char *label;  /* of the axis */
-  bool numbers;       /* values are numbers; else words */
-  bool logarithmic;
+  compare_axis axis;
+  bool keeps_weights; /* may stand beside --weights */
+  bool costs;         /* shows what estimates cost: a table and the picture "cost" */
   /* Sets the value; false: it makes no sense. */
   bool (*apply)(compare_spec *spec, const char *value);
 } compare_sweep_kind;
 
-#define COMPARE_SWEEP_CHOICES "scale|steps|width|depth|activation|groups"
-
 const compare_sweep_kind *compare_sweep_find(const char *name);
+const compare_sweep_kind *compare_sweep_at(size_t index); /* NULL past the end */
 
 enum { COMPARE_SWEEP_MOST = 26 }; /* as many as there are letters */
 
@@ -45,13 +53,7 @@ json_t *compare_sweep_json(cli *c, const compare_sweep *sweep);
 /* Data and script of the picture "sweep". */
 int compare_plot_sweep(cli *c, const char *plots, const compare_sweep *sweep);
 
-/* True for sweeps over groups, which have a picture "cost" too: what an estimate is worth against
- * what it costs. */
-bool compare_sweep_costs(const compare_sweep_kind *kind);
+/* The picture "cost": what an estimate is worth against what it costs. */
 int compare_plot_cost(cli *c, const char *plots, const compare_sweep *sweep);
-
-/* The list of what the letters stand for as labels 10, 11, .. of a script, from (x, y) of the
- * screen down. */
-void compare_plot_letters(FILE *out, const compare_sweep *sweep, double x, double y, double step);
 
 #endif

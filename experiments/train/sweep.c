@@ -12,14 +12,6 @@
 
 /* ---- axes ---- */
 
-/* Up to the next comma outside of parentheses. */
-static size_t value_length(const char *text) {
-  int depth = 0;
-  const char *p = text;
-  for (; *p != '\0' && (*p != ',' || depth > 0); p++) depth += *p == '(' ? 1 : *p == ')' ? -1 : 0;
-  return (size_t)(p - text);
-}
-
 static bool read_range(const char *text, double *low, double *high) {
   const char *end;
   return symo_decimal_read(text, &end, low) && *end == ':' &&
@@ -28,7 +20,7 @@ static bool read_range(const char *text, double *low, double *high) {
 
 static bool read_values(const char *text, sweep_axis *axis) {
   for (const char *p = text;; p++) {
-    const size_t length = value_length(p);
+    const size_t length = symo_item_length(p);
     if (length == 0 || length >= SWEEP_VALUE || axis->count == SWEEP_VALUES) return false;
     memcpy(axis->values[axis->count], p, length);
     axis->values[axis->count++][length] = '\0';

@@ -87,3 +87,19 @@ Test(names, knows_utf8) {
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; ++i)
     cr_assert(!symo_utf8_valid(bad[i]), "%zu", i);
 }
+
+Test(names, items_of_a_list_end_at_commas_outside_of_parentheses) {
+  static const struct {
+    const char *text;
+    size_t length;
+  } rows[] = {{"", 0},
+              {",a", 0},
+              {"a", 1},
+              {"ab,c", 2},
+              {"f(a, b)", 7},
+              {"f(a,b),c", 6},
+              {"f(g(a,b),c),d", 11},
+              {"f(a,", 4}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    cr_assert_eq(symo_item_length(rows[i].text), rows[i].length, "%s", rows[i].text);
+}

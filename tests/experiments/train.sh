@@ -127,6 +127,8 @@ works sweep teacher-student --net 6-5-3 --train 40 --test 30 --steps 3 --grid lr
 [ "$(find sr -name metrics.jsonl | wc -l)" -eq 3 ] || fail "not three random points"
 works plot sw --best --out curves
 for file in plots/curves.gp plots/curves.tsv; do [ -s $file ] || fail "no $file"; done
+grep -q '^# Made by symo plot; run in this folder: gnuplot curves.gp$' plots/curves.gp ||
+  fail "curves.gp: $(head -n 1 plots/curves.gp)"
 if command -v gnuplot >/dev/null; then
   [ "$(stat -c %s curves.png 2>/dev/null || stat -f %z curves.png)" -lt 200000 ] || fail "curves.png"
 fi
