@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What the tests reached: coverage.sh BUILD-DIRECTORY, after a run of a build with --coverage.
 # With gcovr a table, else the totals of gcov.  Counted are the sources and kernels (.c, .inc) of
-# every folder that was built, but for tests and examples.
+# every folder that was built, also those that nothing reached, but for tests and examples.
 set -euo pipefail
 [ $# -eq 1 ] || { echo "usage: tests/coverage.sh BUILD-DIRECTORY" >&2; exit 2; }
 cd "$(dirname "$0")/.."
@@ -19,7 +19,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 root=$PWD
 cd "$scratch"
-find "$objects" -name '*.gcda' ! -path "$objects/tests/*" ! -path '*/experiments/examples/*' \
+find "$objects" -name '*.gcno' ! -path "$objects/tests/*" ! -path '*/experiments/examples/*' \
   -exec gcov --source-prefix "$root" --relative-only {} + 2>/dev/null |
   awk -v wanted="^$folders.*[.](c|inc)$" '
     /^File / { file = $2; gsub("\047", "", file); seen = 0 }
