@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/linalg.h"
+#include "core/vector.h"
 
 enum { MAX_OPERANDS = 3 };
 
@@ -205,15 +206,17 @@ static void run_tiles(symo_dtype dtype, const nest *f, int axis, void *const *p,
 
 /* ---- kernels: p = sources, then destination ---- */
 
-/* Lanes make both reductions vectorise without reassociation: the largest |x|, which NaN leaves
- * alone, and a sum of x * 0, which NaN and infinity turn into NaN.  The "destination" is a
- * max_abs_state. */
-enum { LANES = 16 };
+/* The largest |x|, which is that of the largest bits, as whole numbers: those of NaN and infinity are
+ * the largest of all.  Lanes let several loads be under way.  The "destination" is a max_abs_state. */
+enum { LANE_BYTES = 256 };
 
 typedef struct max_abs_state {
   double largest;
   bool finite;
 } max_abs_state;
+
+typedef int32_t whole_f32;
+typedef int64_t whole_f64;
 
 #define SYMO_KERNELS "core/nd_kernels.inc"
 #include "core/real.h"
