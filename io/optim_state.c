@@ -19,7 +19,7 @@
 #include "io/file.h"
 #include "io/optim_match.h"
 #include "io/safetensors_file.h"
-#include "optim/optim.h"
+#include "optim/state.h"
 
 #include <symo/io.h>
 
@@ -120,7 +120,7 @@ static symo_status list_items(writer *w, symo_optim_state *state, const char *pa
   w->names = symo_calloc(own + 1, sizeof *w->names);
   if (w->items == NULL || w->names == NULL) return symo_fail_memory(state->optim->context, path);
   for (size_t i = 0; i < own; ++i) {
-    symo_state_entry entry = symo_optim_state_entry(state, i);
+    symo_state_entry entry = symo_state_entry_at(state, i);
     snprintf(w->names[i], NAME, "%s%s", prefix, entry.name);
     w->items[i] = (symo_safetensors_item){.name = w->names[i],
                                           .type = symo_scalar_of(entry.dtype),
@@ -291,7 +291,7 @@ static bool is_power(const char *name) {
 static symo_status find_targets(const symo_safetensors *file, symo_optim_state *state,
                                 void **targets) {
   for (size_t i = 0; i < symo_optim_state_num_entries(state); ++i) {
-    symo_state_entry entry = symo_optim_state_entry(state, i);
+    symo_state_entry entry = symo_state_entry_at(state, i);
     char name[NAME];
     snprintf(name, sizeof name, "%s%s", prefix, entry.name);
     const symo_safetensors_entry *found = symo_safetensors_find(file, name);
@@ -333,7 +333,8 @@ static symo_status read_entries(const symo_safetensors *file, bool others,
   symo_status status;
   SYMO_TRY(find_targets(file, state, targets));
   SYMO_TRY(check_rest(file, targets, others));
-  SYMO_TRY(read_checked(file, targets));
+  status = read_checked(file, targets);
+  symo_state_forget_bounds(state);
 fail:
   symo_free(targets);
   return status;

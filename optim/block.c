@@ -1,9 +1,11 @@
 /* What a block of a plan needs: entries, work space, and when its roots are taken. */
 #include "optim/block.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "core/alloc.h"
+#include "optim/update/rows.h"
 
 bool symo_block_grafts(const optim_block *b) { return b->method.graft != SYMO_GRAFT_NONE; }
 bool symo_block_grafts_adam(const optim_block *b) { return b->method.graft == SYMO_GRAFT_ADAM; }
@@ -55,4 +57,23 @@ block_work symo_block_work(const optim_block *b, symo_dtype dtype, int threads) 
   w.stride = symo_padded(b->curvature->work_bytes(b->self));
   w.curvature_at = take(&w, (size_t)threads * w.stride);
   return w;
+}
+
+size_t symo_block_tensor_of(const optim_block *b, size_t chunk, size_t *first) {
+  size_t low = 0, high = b->num_tensors; /* chunk_at[low] <= chunk < chunk_at[high] */
+  while (high - low > 1) {
+    size_t middle = (low + high) / 2;
+    if (b->chunk_at[middle] <= chunk)
+      low = middle;
+    else
+      high = middle;
+  }
+  *first = (chunk - b->chunk_at[low]) * UPDATE_CHUNK;
+  return low;
+}
+
+double symo_block_norm(const symo_optim_state *state, const optim_block *b, size_t i) {
+  double sum = 0;
+  for (size_t k = b->chunk_at[i]; k < b->chunk_at[i + 1]; k++) sum += state->partial[k];
+  return sqrt(sum);
 }

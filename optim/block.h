@@ -46,6 +46,12 @@ typedef struct block_work {
 } block_work;
 block_work symo_block_work(const optim_block *b, symo_dtype dtype, int threads);
 
+/* Work on a block goes by chunks of UPDATE_CHUNK numbers of a tensor.  The tensor that a chunk
+ * belongs to, and the chunk's first number in it. */
+size_t symo_block_tensor_of(const optim_block *b, size_t chunk, size_t *first);
+/* The norm of tensor i, from the sums of squares of its chunks in state->partial. */
+double symo_block_norm(const symo_optim_state *state, const optim_block *b, size_t i);
+
 /* A root that is due in a step, and what came of it. */
 typedef struct block_root {
   size_t root;

@@ -11,6 +11,7 @@
 #include "optim/block.h"
 #include "optim/method.h"
 #include "optim/precondition/precondition.h"
+#include "optim/update/rows.h"
 
 symo_optim_spec symo_optim_spec_default(void) {
   return (symo_optim_spec){.dtype = SYMO_ANY, .nan = SYMO_NAN_SKIP, .threads = 1};
@@ -147,13 +148,19 @@ static symo_status pair_block(symo_optim *optim, optim_block *b) {
 /* The tensors of rule r, their layout, and all modules. */
 static symo_status make_block(symo_optim *optim, size_t rule, size_t count) {
   optim_block *b = &optim->blocks[optim->num_blocks++];
+  size_t chunks = 0;
   symo_status status;
   b->method = optim->rules[rule].method;
   b->rule = rule;
   b->tensors = symo_calloc(count, sizeof *b->tensors);
-  if (b->tensors == NULL) return symo_fail_memory(optim->context, "optim");
-  for (size_t i = 0; i < optim->layout->num_tensors; i++)
-    if (optim->rule_of[i] == rule) b->tensors[b->num_tensors++] = i;
+  b->chunk_at = symo_calloc(count + 1, sizeof *b->chunk_at);
+  if (b->tensors == NULL || b->chunk_at == NULL) return symo_fail_memory(optim->context, "optim");
+  for (size_t i = 0; i < optim->layout->num_tensors; i++) {
+    if (optim->rule_of[i] != rule) continue;
+    b->tensors[b->num_tensors++] = i;
+    chunks += (optim->layout->tensors[i].size + UPDATE_CHUNK - 1) / UPDATE_CHUNK;
+    b->chunk_at[b->num_tensors] = chunks;
+  }
   SYMO_TRY(
       symo_block_layout(optim->layout, count, b->tensors, &b->method, optim->dtype, &b->layout));
   SYMO_TRY(pair_block(optim, b));
@@ -285,6 +292,7 @@ void symo_optim_destroy(symo_optim *optim) {
     symo_preconditioner_destroy(b->precondition);
     symo_layout_destroy(b->layout);
     symo_free(b->tensors);
+    symo_free(b->chunk_at);
   }
   symo_free(optim->blocks);
   symo_free(optim->rules);

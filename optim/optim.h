@@ -19,6 +19,7 @@ typedef struct optim_block {
   void *self;                             /* of the curvature */
   struct cg_preconditioner *precondition; /* of hessian and ggn; NULL: none */
   size_t first_entry, num_entries;        /* of its state, in the list of all: momentum first */
+  size_t *chunk_at; /* [num_tensors + 1]: the first chunk of each tensor (UPDATE_CHUNK numbers) */
 } optim_block;
 
 struct symo_optim {
@@ -43,6 +44,13 @@ struct symo_optim_state {
   void *work;
   double *log_norms; /* [tensors], binary, of the gradient at hand */
   double far_norm;   /* of all of it, over a power of two */
+  double *partial;   /* [most chunks of a block]: sums of squares */
+  double *bounds;    /* [tensors]: no entry of a momentum is larger, and second moments are >= 0;
+                        infinity: unknown */
+  bool measured;     /* the step at hand reports norms */
+  bool light;        /* .. and did not look for more than the largest entries of its gradient:
+                        log_norms are bounds */
+  bool shared;       /* the caller has a pointer to entries: bounds hold for one step at most */
   symo_pool *pool;   /* NULL for one thread */
   uint64_t steps, refused, rejected;
   double damping;   /* of levenberg-marquardt */

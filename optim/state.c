@@ -1,8 +1,19 @@
 /* State: one block of memory with all entries, zero at the start, and the work space. */
 #include "optim/state.h"
 
+#include <math.h>
+
 #include "core/alloc.h"
 #include "core/error.h"
+
+static size_t most_chunks(const symo_optim *optim) {
+  size_t most = 1;
+  for (size_t i = 0; i < optim->num_blocks; i++) {
+    const optim_block *b = &optim->blocks[i];
+    if (b->chunk_at[b->num_tensors] > most) most = b->chunk_at[b->num_tensors];
+  }
+  return most;
+}
 
 symo_status symo_optim_state_create(symo_optim *optim, symo_optim_state **out) {
   if (optim == NULL) return SYMO_E_ARGUMENT;
@@ -14,12 +25,15 @@ symo_status symo_optim_state_create(symo_optim *optim, symo_optim_state **out) {
   state->store = symo_calloc(optim->state_bytes, 1);
   state->data = symo_calloc(optim->num_entries, sizeof *state->data);
   state->work = symo_malloc(optim->work_bytes);
-  state->log_norms = symo_calloc(optim->layout->num_tensors, sizeof *state->log_norms);
+  const size_t tensors = optim->layout->num_tensors;
+  state->log_norms = symo_calloc(2 * tensors + most_chunks(optim), sizeof *state->log_norms);
   if (state->store == NULL || state->data == NULL || state->work == NULL ||
       state->log_norms == NULL) {
     symo_optim_state_destroy(state);
     return symo_fail_memory(optim->context, "optim");
   }
+  state->bounds = state->log_norms + tensors;
+  state->partial = state->bounds + tensors;
   if (optim->spec.threads > 1) {
     symo_status status = symo_pool_create(optim->context, optim->spec.threads, &state->pool);
     if (status != SYMO_OK) {
@@ -62,9 +76,18 @@ symo_state_entry symo_optim_state_entry(symo_optim_state *state, size_t index) {
                     state->optim->num_entries);
     return (symo_state_entry){0};
   }
+  state->shared = true;
+  return symo_state_entry_at(state, index);
+}
+
+symo_state_entry symo_state_entry_at(symo_optim_state *state, size_t index) {
   symo_state_entry entry = state->optim->entries[index];
   entry.data = state->data[index];
   return entry;
+}
+
+void symo_state_forget_bounds(symo_optim_state *state) {
+  for (size_t i = 0; i < state->optim->layout->num_tensors; i++) state->bounds[i] = INFINITY;
 }
 
 /* ---- counters ---- */

@@ -3,6 +3,10 @@
 
 #include "optim/optim.h"
 
+/* symo_optim_state_entry for what reads entries and keeps no pointer; who writes them says so. */
+symo_state_entry symo_state_entry_at(symo_optim_state *state, size_t index);
+void symo_state_forget_bounds(symo_optim_state *state);
+
 /* The fields of the state from the entry "counters", and back. */
 void symo_state_load(symo_optim_state *state);
 void symo_state_save(symo_optim_state *state);

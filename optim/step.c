@@ -14,14 +14,10 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/linalg.h"
 #include "optim/step.h"
-#include "optim/update/change.h"
 #include "optim/update/moments.h"
-
-/* Numbers [first, first + n) of a dense array. */
-static symo_nd strip(symo_dtype dtype, const void *p, size_t first, size_t n) {
-  return symo_nd_dense(dtype, symo_at(dtype, p, (ptrdiff_t)first), 1, &n);
-}
+#include "optim/update/rows.h"
 
 /* Arrays of pointers and strides in the work space: of the caller's gradient and parameters, and of
  * the dense buffers. */
@@ -211,75 +207,104 @@ static symo_status add_changes(block_step *s) {
   return SYMO_OK;
 }
 
-/* ---- Adam ---- */
+/* ---- the gradient ---- */
 
-/* Second moments of every number by itself: all that a step does to a tensor can be done at once,
- * in strips that stay in the first caches, for dense arrays. */
-static bool is_adam(const block_step *s) {
-  const optim_block *b = s->b;
-  bool dense = true;
-  for (size_t i = 0; i < b->num_tensors; i++)
-    dense = dense && s->g.strides[i] == NULL && s->p.strides[i] == NULL;
-  return dense && b->curvature->elementwise && !symo_block_grafts(b) &&
-         s->t >= symo_curvature_start(&b->method);
-}
+typedef struct survey_job {
+  symo_optim_state *state;
+  const optim_block *b;
+  symo_const_vector grad;
+} survey_job;
 
-enum { STRIP = 2048 };
-
-static void adam_one(void *arg, size_t i, int worker) {
-  const block_step *s = arg;
-  const optim_block *b = s->b;
-  const symo_method *m = &b->method;
-  const symo_dtype dtype = s->state->optim->dtype;
-  const double correction =
-      symo_update_correction(m->beta2, (uint64_t)s->counters[0], m->correction);
-  const bool momentum = symo_block_has_momentum(b), of_u = m->source == SYMO_SOURCE_MOMENTUM;
-  const bool l2 = m->decay == SYMO_DECAY_L2;
-  double room[2][STRIP]; /* the gradient as it is taken, and its momentum */
+/* The sum of squares of a chunk, or its largest entry. */
+static void survey_chunk(void *arg, size_t index, int worker) {
+  const survey_job *j = arg;
+  const symo_optim *optim = j->state->optim;
+  size_t first, i = symo_block_tensor_of(j->b, index, &first), tensor = j->b->tensors[i];
+  size_t left = optim->layout->tensors[tensor].size - first,
+         n = left < UPDATE_CHUNK ? left : UPDATE_CHUNK;
+  const bool dense = j->grad.strides == NULL || j->grad.strides[tensor] == NULL;
   (void)worker;
-  for (size_t first = 0; first < b->layout->tensors[i].size; first += STRIP) {
-    const size_t left = b->layout->tensors[i].size - first, n = left < STRIP ? left : STRIP;
-    symo_nd g = strip(dtype, s->g.data[i], first, n), u;
-    if (s->w.gradient) {
-      const symo_nd to = symo_nd_dense(dtype, room[0], 1, &n);
-      symo_update_gradient(m, s->norm, l2 ? m->weight_decay : 0, g,
-                           strip(dtype, s->p.data[i], first, n), to);
-      g = to;
-    }
-    u = g;
-    if (momentum) {
-      const symo_nd mean = strip(dtype, s->state->data[b->first_entry + i], first, n);
-      u = s->w.direction ? symo_nd_dense(dtype, room[1], 1, &n) : mean;
-      symo_update_momentum(m, s->t, g, mean, u);
-    }
-    const symo_nd v = strip(dtype, s->state->data[symo_block_curvature_entry(b) + i], first, n);
-    if (s->due) symo_update_squares(m->beta2, of_u ? u : g, v);
-    symo_update_divide(m->alpha, correction, m->eps, u, v, strip(dtype, s->out.data[i], first, n));
-  }
-  symo_step_advance(s, i, symo_step_view(s, symo_vector_const(s->out), i));
+  j->state->partial[index] = 0;
+  if (!dense && first > 0) return; /* the task of the first chunk takes all of the tensor */
+  symo_nd g =
+      dense ? symo_nd_dense(optim->dtype,
+                            symo_at(optim->dtype, j->grad.data[tensor], (ptrdiff_t)first), 1, &n)
+            : symo_layout_view(optim->layout, optim->dtype, j->grad, tensor);
+  j->state->partial[index] = j->state->light ? symo_nd_max_abs(g) : symo_update_sum_squares(g);
 }
 
-static symo_status step_adam(block_step *s) {
-  s->decay = s->b->method.decay == SYMO_DECAY_L2 ? 0 : s->b->method.weight_decay;
-  if (s->due) s->counters[0]++;
-  s->curved = true;
-  symo_pool_run(s->state->pool, s->b->num_tensors, adam_one, s);
-  const symo_status status = add_changes(s);
-  symo_state_lap(s->state, &s->report->seconds.update);
-  return status;
+/* The norm of tensor i from its chunks, or the largest that it can have. */
+static double norm_of_chunks(const symo_optim_state *state, const optim_block *b, size_t i) {
+  double most = 0;
+  if (!state->light) return symo_block_norm(state, b, i);
+  for (size_t k = b->chunk_at[i]; k < b->chunk_at[i + 1]; k++) most = fmax(most, state->partial[k]);
+  return most * sqrt((double)b->layout->tensors[i].size);
 }
+
+/* The norm of the gradient, and those of its tensors as logarithms; NaN where an entry is not
+ * finite: *tensor is the first where. */
+static double survey(symo_optim_state *state, symo_const_vector grad, size_t *tensor) {
+  const symo_optim *optim = state->optim;
+  double norm = 0, *norms = state->log_norms;
+  for (size_t k = 0; k < optim->num_blocks; k++) {
+    const optim_block *b = &optim->blocks[k];
+    survey_job j = {state, b, grad};
+    symo_pool_run(state->pool, b->chunk_at[b->num_tensors], survey_chunk, &j);
+    for (size_t i = 0; i < b->num_tensors; i++) norms[b->tensors[i]] = norm_of_chunks(state, b, i);
+  }
+  state->far_norm = 0;
+  for (size_t i = 0; i < optim->layout->num_tensors; i++) {
+    int exponent = 0;
+    double own = norms[i];
+    if (!state->light && !symo_update_near(own))
+      own = symo_update_far_norm(symo_layout_view(optim->layout, optim->dtype, grad, i), &exponent);
+    norms[i] = log2(own) + exponent;
+    if (!isfinite(own)) {
+      *tensor = i;
+      return (double)NAN;
+    }
+    norm = hypot(norm, ldexp(own, exponent));
+    state->far_norm = hypot(state->far_norm, ldexp(own, exponent - STEP_FAR));
+  }
+  return norm;
+}
+
+/* The same with all norms, where bounds were not enough. */
+static double survey_norms(symo_optim_state *state, symo_const_vector grad, size_t *tensor) {
+  state->light = false;
+  return survey(state, grad, tensor);
+}
+
+/* Whether a step needs no norms: all that it does is one pass over memory, and nobody asks. */
+static bool needs_no_norms(const symo_optim_state *state) {
+  bool all = !state->measured;
+  for (size_t i = 0; i < state->optim->num_blocks && all; i++) {
+    const optim_block *b = &state->optim->blocks[i];
+    all = symo_step_may_be_entries(b, state->steps + 1) && b->method.clip_norm == 0;
+  }
+  return all;
+}
+
+/* ---- blocks ---- */
 
 static symo_status step_block(symo_optim_state *state, const optim_block *b, double norm,
                               symo_const_vector grad, symo_vector params,
                               symo_step_report *report) {
   block_step s = {.state = state, .b = b, .t = state->steps, .norm = norm, .report = report};
   symo_status status;
+  size_t tensor;
   s.w = symo_block_work(b, state->optim->dtype, state->optim->spec.threads);
   s.rate = symo_schedule_rate(&b->method, s.t);
   if (b == state->optim->blocks) report->lr = s.rate;
   s.due = (s.t - 1) % b->method.statistics_every == 0;
   lay_out(&s, grad, params);
-  if (is_adam(&s)) return step_adam(&s);
+  if (symo_step_is_entries(&s)) {
+    symo_step_entries(&s);
+    status = add_changes(&s);
+    symo_state_lap(state, &report->seconds.update);
+    return status;
+  }
+  if (state->light) s.norm = survey_norms(state, grad, &tensor);
   symo_step_gradient(&s);
   symo_step_levels(&s);
   symo_step_momentum(&s);
@@ -308,27 +333,6 @@ symo_step_report symo_state_report(const symo_optim_state *state) {
                             .update_norm = NAN,
                             .worst_condition = NAN,
                             .effective_rank = NAN};
-}
-
-/* The norm of the gradient, and those of its tensors as logarithms; NaN where an entry is not
- * finite: *tensor is the first where. */
-static double survey(symo_optim_state *state, symo_const_vector grad, size_t *tensor) {
-  const symo_optim *optim = state->optim;
-  double norm = 0;
-  state->far_norm = 0;
-  for (size_t i = 0; i < optim->layout->num_tensors; i++) {
-    int exponent;
-    double own =
-        symo_update_far_norm(symo_layout_view(optim->layout, optim->dtype, grad, i), &exponent);
-    state->log_norms[i] = log2(own) + exponent;
-    if (!isfinite(own)) {
-      *tensor = i;
-      return (double)NAN;
-    }
-    norm = hypot(norm, ldexp(own, exponent));
-    state->far_norm = hypot(state->far_norm, ldexp(own, exponent - STEP_FAR));
-  }
-  return norm;
 }
 
 static void count_refusal(symo_optim_state *state, symo_step_report *report) {
@@ -367,7 +371,9 @@ static symo_status take_step(symo_optim_state *state, symo_const_vector grad, sy
   const symo_optim *optim = state->optim;
   size_t tensor = 0;
   symo_state_lap(state, NULL);
+  state->light = needs_no_norms(state);
   double norm = survey(state, grad, &tensor);
+  if (state->light && isnan(norm)) norm = survey_norms(state, grad, &tensor);
   report->gradient_norm = norm;
   if (isnan(norm))
     return symo_state_refuse(state, "the gradient of tensor ", optim->layout->tensors[tensor].name,
@@ -392,6 +398,7 @@ symo_status symo_optim_step(symo_optim_state *state, symo_const_vector grad, sym
   if (state == NULL) return SYMO_E_ARGUMENT;
   const symo_optim *optim = state->optim;
   symo_step_report unused;
+  state->measured = report != NULL;
   if (report == NULL) report = &unused;
   if (symo_optim_needs_problem(optim))
     return symo_fail(optim->context, SYMO_E_UNSUPPORTED,

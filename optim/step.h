@@ -4,7 +4,7 @@
 #include "optim/block.h"
 #include "optim/state.h"
 
-/* What the files of a step share: step.c, step_direction.c, step_advance.c. */
+/* What the files of a step share: step.c, step_entries.c, step_direction.c, step_advance.c. */
 
 /* A power of two that takes what overflows float64 as a sum back into its range. */
 enum { STEP_FAR = 100 };
@@ -48,6 +48,17 @@ static inline symo_nd symo_step_entry(const block_step *s, size_t entry, size_t 
 void symo_step_gradient(block_step *s);
 void symo_step_levels(block_step *s);
 void symo_step_momentum(block_step *s);
+
+/* Whether a method may make the whole step in one pass over memory at all, at step t. */
+bool symo_step_may_be_entries(const optim_block *b, uint64_t t);
+
+/* Whether the whole step of the block can be one pass over memory, and that pass, which leaves the
+ * norms of the changes as symo_step_advance does (optim/step_entries.c). */
+bool symo_step_is_entries(block_step *s);
+void symo_step_entries(block_step *s);
+
+/* False if entries near 1 times this factor would be rounded or lost in the type. */
+bool symo_step_is_plain(symo_dtype dtype, double factor);
 
 /* Graft, scale, decay, step of tensor i by d.  Its norm becomes that of the change, or what the step
  * cannot be taken for. */

@@ -5,11 +5,10 @@
 #include <string.h>
 
 #include "optim/step.h"
-#include "optim/update/change.h"
+#include "optim/update/rows.h"
 #include "optim/update/update.h"
 
-/* Whether a factor of entries near 1 is none that the type would round or lose. */
-static bool is_plain(symo_dtype dtype, double factor) {
+bool symo_step_is_plain(symo_dtype dtype, double factor) {
   double most = symo_largest(dtype), least = dtype == SYMO_F32 ? FLT_MIN : DBL_MIN;
   return factor == 0 || (fabs(factor) >= least && fabs(factor) <= most);
 }
@@ -25,7 +24,7 @@ static void advance_far(const block_step *s, size_t i, double decay, double fact
   take = frexp(s->rate * factor, &own);
   exponent += own + shift;
   symo_nd_shift(-shift, d, near);
-  if (is_plain(s->state->optim->dtype, ldexp(take, exponent))) {
+  if (symo_step_is_plain(s->state->optim->dtype, ldexp(take, exponent))) {
     take = ldexp(take, exponent);
   } else { /* the change is at an end of the range, if not beyond */
     symo_nd_shift(exponent - 1, near, near);
@@ -62,7 +61,7 @@ void symo_step_advance(const block_step *s, size_t i, symo_nd d) {
     s->norms[i] = STEP_OUT_OF_RANGE;
     return;
   }
-  if (whole != 0 || !is_plain(s->state->optim->dtype, s->rate * factor))
+  if (whole != 0 || !symo_step_is_plain(s->state->optim->dtype, s->rate * factor))
     advance_far(s, i, decay, factor, whole, d, p);
   else if (decay == 0)
     symo_update_apply(s->rate, decay, factor, d, p);

@@ -60,7 +60,8 @@ struct symo_curvature {
   bool gauss_newton; /* of those: with the Gauss-Newton matrix */
   bool couples;      /* axes of tensors that name one space are coupled */
   bool for_matrices; /* made for tensors of two axes and more */
-  bool elementwise;  /* second moments of every entry: a step may go over memory once */
+  bool elementwise;  /* second moments of every entry, one array of them a tensor */
+  bool identity;     /* the direction as it is.  Of either kind a step may go over memory once */
   bool own_momentum; /* second moments in its basis come with a momentum of their own */
 
   /* Whether the method's roots are kept from step to step.  NULL: there are none. */

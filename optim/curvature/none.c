@@ -34,6 +34,7 @@ static double apply_flops(const void *self) { return 0; }
 
 const symo_curvature symo_curvature_none = {
     .name = "none",
+    .identity = true,
     .summary = "the direction as it is",
     .refuse = refuse,
     .create = create,

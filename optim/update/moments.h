@@ -1,6 +1,7 @@
 #ifndef SYMO_OPTIM_UPDATE_MOMENTS_H
 #define SYMO_OPTIM_UPDATE_MOMENTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/nd.h"
@@ -8,6 +9,9 @@
 /* Second moments, elementwise, every operation rounded to the type of the numbers:
  *     v <- (b v) + (1 - b) (g g);      b = 1:  v <- v + g g;      b = 0:  v <- g g  */
 void symo_update_squares(double b, symo_nd g, symo_nd v);
+
+/* Whether no second moment is negative or NaN. */
+bool symo_update_is_second(symo_nd v);
 
 /* 1 - b^n for averages that are corrected; else 1. */
 double symo_update_correction(double b, uint64_t n, bool correct);

@@ -7,25 +7,26 @@
  *
  * b, 1 - b and 1 - b^t are computed in float64 first. */
 #include "core/vector.h"
-#include "optim/update/loops.h"
+#include "optim/update/rows.h"
 #include "optim/update/update.h"
 
 #include <math.h>
 
-typedef struct memory {
-  double b, c, correction; /* c: of the gradient */
-  bool direction, nesterov;
-} memory;
-
 #define SYMO_KERNELS "optim/update/momentum.inc"
 #include "core/real.h"
 
-bool symo_update_momentum(const symo_method *method, uint64_t t, symo_nd g, symo_nd m, symo_nd u) {
-  memory o = {.b = method->momentum, .c = 1, .correction = 1, .nesterov = method->nesterov};
+update_memory symo_update_memory(const symo_method *method, uint64_t t) {
+  update_memory o = {.b = method->momentum, .c = 1, .correction = 1, .nesterov = method->nesterov};
   if (method->momentum_ema) o.c = 1 - method->momentum;
   if (method->momentum_correction) o.correction = 1 - pow(method->momentum, (double)t);
   o.direction = method->nesterov || method->momentum_correction;
+  return o;
+}
+
+bool symo_update_momentum(const symo_method *method, uint64_t t, symo_nd g, symo_nd m, symo_nd u) {
+  update_memory o = symo_update_memory(method, t);
   symo_nd x[3] = {g, m, o.direction ? u : m};
-  symo_loop(3, x, g.dtype == SYMO_F32 ? row_f32 : row_f64, &o);
+  symo_loop(3, x, g.dtype == SYMO_F32 ? symo_update_memory_row_f32 : symo_update_memory_row_f64,
+            &o);
   return !o.direction;
 }

@@ -28,6 +28,12 @@ double symo_update_scale(const symo_method *method, size_t order, const size_t *
 /* p := (1 - rate decay) p - rate factor d. */
 void symo_update_apply(double rate, double decay, double factor, symo_nd d, symo_nd p);
 
+/* The sum of the squares of a tensor in float64.  Its root is the norm if that is near enough to 1:
+ * between 1e-140 and 1e140. */
+double symo_update_sum_squares(symo_nd x);
+double symo_update_sum_dense(symo_dtype dtype, size_t n, const void *x);
+bool symo_update_near(double norm);
+
 /* Norm of a tensor in float64, without overflow on the way. */
 double symo_update_norm(symo_nd x);
 

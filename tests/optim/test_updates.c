@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "optim/damping/damping.h"
-#include "optim/update/change.h"
+#include "optim/update/rows.h"
 #include "optim/update/update.h"
 #include "tests/support/stepping.h"
 
