@@ -257,6 +257,11 @@ static bool label_is_views(const symo_plan *plan, const plan_label *label) {
 }
 
 symo_status symo_plan_create(symo_layout *layout, const symo_plan_spec *spec, symo_plan **out) {
+  return symo_plan_create_panel(layout, spec, 0, out);
+}
+
+symo_status symo_plan_create_panel(symo_layout *layout, const symo_plan_spec *spec, size_t panel,
+                                   symo_plan **out) {
   if (layout == NULL) return SYMO_E_ARGUMENT;
   if (out == NULL) return symo_fail_null(layout->context, "plan_create", "out");
   symo_plan_spec chosen = spec == NULL ? symo_plan_spec_default() : *spec;
@@ -288,7 +293,8 @@ symo_status symo_plan_create(symo_layout *layout, const symo_plan_spec *spec, sy
   for (size_t i = 0; i < plan->num_labels; i++)
     plan->labels[i].views = label_is_views(plan, &plan->labels[i]);
   /* Panels of a twentieth of the parameters: extra memory stays small, BLAS calls stay long. */
-  plan->panel = layout->parameters / 20 > 65536 ? layout->parameters / 20 : 65536;
+  if (panel == 0) panel = layout->parameters / 20 > 65536 ? layout->parameters / 20 : 65536;
+  plan->panel = panel;
   *out = plan;
   return SYMO_OK;
 fail:

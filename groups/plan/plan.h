@@ -71,6 +71,9 @@ struct symo_plan {
   size_t panel; /* numbers in a panel of coordinates, at most (but one row at least) */
 };
 
+/* symo_plan_create with the size of panels; 0: its own choice. */
+symo_status symo_plan_create_panel(symo_layout *layout, const symo_plan_spec *spec, size_t panel,
+                                   symo_plan **out);
 symo_plan *symo_plan_retain(symo_plan *plan);
 bool symo_plan_equal(const symo_plan *a, const symo_plan *b);
 

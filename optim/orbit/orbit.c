@@ -179,7 +179,7 @@ fail:
 static void destroy(void *self) {
   orbit *o = self;
   if (o == NULL) return;
-  symo_plan_destroy(o->plan);
+  symo_plan_destroy((symo_plan *)(uintptr_t)o->plan); /* the reference that create took */
   symo_free(o->labels);
   symo_free(o->part_end);
   symo_free(o->part_label);
@@ -188,6 +188,7 @@ static void destroy(void *self) {
 
 static symo_status create(const curvature_task *task, symo_coupling coupling, void **self) {
   symo_status status;
+  symo_plan *plan = NULL;
   orbit *o = symo_calloc(1, sizeof *o);
   if (o == NULL) return symo_fail_memory(task->context, "orbit");
   o->context = task->context;
@@ -202,8 +203,9 @@ static symo_status create(const curvature_task *task, symo_coupling coupling, vo
   o->number = solver->number != NULL ? solver->number(symo_solver_steps(task->method)) : 1;
   symo_plan_spec spec = {
       .dtype = task->dtype, .coupling = coupling, .centered = task->method->centered};
-  SYMO_TRY(symo_plan_create(task->layout, &spec, &o->plan));
-  o->plan->panel = SIZE_MAX; /* steps have room for all coordinates of a label anyway */
+  /* Steps have room for all coordinates of a label anyway. */
+  SYMO_TRY(symo_plan_create_panel(task->layout, &spec, SIZE_MAX, &plan));
+  o->plan = plan;
   if (o->method.alpha > 0) SYMO_TRY(set_labels(o));
   *self = o;
   return SYMO_OK;

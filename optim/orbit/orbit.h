@@ -33,7 +33,7 @@ typedef struct orbit_label {
 
 typedef struct orbit {
   symo_context *context;
-  symo_plan *plan;
+  const symo_plan *plan;
   symo_method method;
   symo_dtype dtype;
   int threads;
