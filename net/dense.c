@@ -180,6 +180,7 @@ static symo_status dense_graph(symo_net_trace *t, const symo_net_layer *layer) {
 const symo_layer symo_layer_dense = {.name = "dense",
                                      .notation = "a width",
                                      .weighs = true,
+                                     .dense = true,
                                      .outputs = true,
                                      .parse = dense_parse,
                                      .print = dense_print,

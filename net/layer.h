@@ -60,6 +60,7 @@ typedef struct symo_net_builder {
   int skips[SYMO_NET_MAX_LAYERS];
   symo_net_shape shape, after; /* of what the layer at hand reads and gives */
   bool last;                   /* it is the last layer */
+  bool dense;                  /* of its row */
 } symo_net_builder;
 
 /* Positions and width of the buffer that the next node reads. */
@@ -195,6 +196,8 @@ typedef struct symo_layer {
   const char *notation; /* in text, as an example; without `parse` the whole part.  NULL: text does
                            not name it, and what it stands for is added by another layer */
   bool weighs;          /* opens a space of its own, and is counted */
+  bool dense;           /* its weight is one matrix, whatever the axes of its tensor; networks of
+                           such layers alone are plain */
   bool recurrent;       /* the last weight of a network with it is wo */
   bool sequence;        /* its positions are steps; text of a network with it begins with rnn: */
   bool tokens;          /* the first layer: reads tokens by their numbers, `count` of them */

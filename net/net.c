@@ -56,6 +56,7 @@ void symo_build_weight(symo_net_builder *b, symo_node *node, size_t rows, size_t
   symo_net *net = b->net;
   assert(net->num_weights < SYMO_NET_MAX_WEIGHTS);
   net->weights[net->num_weights++] = (size_t)(node - net->nodes);
+  node->dense = b->dense;
   symo_build_parameters(b, node, rows, columns, bias);
 }
 
@@ -100,14 +101,16 @@ static void build_nodes(symo_net *net, const symo_net_shape *shapes) {
   net->plain = symo_net_is_plain(spec);
   net->inputs = symo_net_inputs(spec), net->outputs = symo_net_outputs(spec);
   net->targets = symo_net_targets(spec);
-  net->tokens[SYMO_NET_INPUTS] = symo_layer_of(spec->layers[0].kind)->tokens;
+  net->tokens[SYMO_NET_INPUTS] = symo_net_reads_tokens(spec);
   net->tokens[SYMO_NET_TARGETS] = spec->loss == SYMO_LOSS_TOKENS;
   b.at = symo_build_buffer(&b, 1, net->inputs, false);
   if (shapes[0].axes > 0 && !net->tokens[SYMO_NET_INPUTS])
     symo_build_node(&b, &symo_op_arrange, positions, shapes[0].features);
   for (size_t l = 0; l < spec->num_layers; l++) {
     b.shape = shapes[l], b.after = shapes[l + 1], b.last = l + 1 == spec->num_layers;
-    symo_layer_of(spec->layers[l].kind)->build(&b, &spec->layers[l]);
+    const symo_layer *row = symo_layer_of(spec->layers[l].kind);
+    b.dense = row->dense;
+    row->build(&b, &spec->layers[l]);
   }
   add_loss(&b);
 }
@@ -122,7 +125,7 @@ symo_status symo_net_create(symo_context *context, const symo_net_spec *spec, sy
     return symo_fail(context, SYMO_E_ARGUMENT,
                      "network: the number of steps is open (write rnn:STEPSxINPUTS-..., or fit the "
                      "spec to the data)");
-  if (symo_layer_of(spec->layers[0].kind)->tokens && spec->layers[0].count == 0)
+  if (symo_net_reads_tokens(spec) && symo_net_vocabulary(spec) == 0)
     return symo_fail(
         context, SYMO_E_ARGUMENT,
         "network: the vocabulary is open (write gpt:v65-..., or set it from the data)");
@@ -167,7 +170,8 @@ symo_net_weight symo_net_get_weight(const symo_net *net, size_t index) {
                            .rows = node->in_rows,
                            .weight = node->weight,
                            .bias = node->bias,
-                           .has_bias = node->has_bias};
+                           .has_bias = node->has_bias,
+                           .dense = node->dense};
 }
 
 /* The gains of norms := 1, or += 1. */

@@ -120,7 +120,8 @@ symo_status symo_net_fit(symo_context *context, symo_net_spec *spec, size_t inpu
  * or no tokens. */
 symo_status symo_net_set_vocabulary(symo_context *context, symo_net_spec *spec, size_t tokens);
 
-/* The tokens that a network reads; 0: none, or an open number. */
+/* Whether its inputs are tokens; how many there are, 0 while the vocabulary is open. */
+bool symo_net_reads_tokens(const symo_net_spec *spec);
 size_t symo_net_vocabulary(const symo_net_spec *spec);
 
 /* Numbers in an example, outputs, and numbers in its target: as many as outputs, but one for each
@@ -231,6 +232,7 @@ typedef struct symo_net_weight {
   size_t inputs, outputs, rows;
   size_t weight, bias; /* offsets in the flat vector; a bias follows its weight */
   bool has_bias;
+  bool dense; /* of a dense layer: its tensor in the layout may have more axes */
 } symo_net_weight;
 
 size_t symo_net_num_weights(const symo_net *net);

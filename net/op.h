@@ -34,6 +34,7 @@ typedef struct symo_node {
   symo_net_shape shape;                      /* of what it reads */
   size_t window[2];
   bool circular;
+  bool dense;          /* the weight is that of a dense layer */
   size_t weight, bias; /* offsets of the parameters in the flat vector */
   size_t weight_rows, weight_columns;
   bool has_bias;

@@ -72,8 +72,7 @@ size_t symo_net_inputs(const symo_net_spec *spec) {
   return symo_net_positions(&spec->input) * spec->input.features;
 }
 
-/* What a layer of the spec is, where the spec has it. */
-static bool reads_tokens(const symo_net_spec *spec) {
+bool symo_net_reads_tokens(const symo_net_spec *spec) {
   const symo_layer *row = spec->num_layers > 0 ? symo_layer_of(spec->layers[0].kind) : NULL;
   return row != NULL && row->tokens;
 }
@@ -95,11 +94,11 @@ size_t symo_net_targets(const symo_net_spec *spec) {
 }
 
 size_t symo_net_vocabulary(const symo_net_spec *spec) {
-  return reads_tokens(spec) ? spec->layers[0].count : 0;
+  return symo_net_reads_tokens(spec) ? spec->layers[0].count : 0;
 }
 
 symo_status symo_net_set_vocabulary(symo_context *context, symo_net_spec *spec, size_t tokens) {
-  if (!reads_tokens(spec))
+  if (!symo_net_reads_tokens(spec))
     return symo_fail(context, SYMO_E_SHAPE,
                      "network: it reads no tokens (write gpt:t64-c128-h4-l4)");
   const size_t now = spec->layers[0].count;
@@ -114,8 +113,10 @@ symo_status symo_net_set_vocabulary(symo_context *context, symo_net_spec *spec, 
 }
 
 bool symo_net_is_plain(const symo_net_spec *spec) {
-  for (size_t l = 0; l < spec->num_layers; l++)
-    if (spec->layers[l].kind != SYMO_NET_DENSE) return false;
+  for (size_t l = 0; l < spec->num_layers; l++) {
+    const symo_layer *row = symo_layer_of(spec->layers[l].kind);
+    if (row == NULL || !row->dense) return false;
+  }
   return spec->input.axes == 0;
 }
 

@@ -28,24 +28,11 @@ const compare_competitor *compare_competitor_find(const char *name) {
 
 /* ---- tensors ---- */
 
-/* Whether weight `index`, as symo_net_get_weight counts, is that of a dense layer, and perhaps no
- * matrix in the layout.  The tensors of transformers are matrices and vectors as they are. */
-static bool is_dense(const symo_net_spec *spec, size_t index) {
-  size_t at = 0;
-  if (spec->loss == SYMO_LOSS_TOKENS) return false;
-  for (size_t l = 0; l < spec->num_layers; l++) {
-    symo_net_kind kind = spec->layers[l].kind;
-    if (kind != SYMO_NET_DENSE && kind != SYMO_NET_CONV && kind != SYMO_NET_RECURRENT) continue;
-    at += kind == SYMO_NET_RECURRENT ? 2 : 1;
-    if (index < at) return kind == SYMO_NET_DENSE;
-  }
-  return false;
-}
-
+/* The weight of a dense layer is a matrix, though its tensor in the layout may have more axes. */
 static void set_matrices(const symo_net *net, size_t count, compare_tensor *tensors) {
   for (size_t w = 0; w < symo_net_num_weights(net); w++) {
     symo_net_weight weight = symo_net_get_weight(net, w);
-    if (!is_dense(symo_net_get_spec(net), w)) continue;
+    if (!weight.dense) continue;
     for (size_t t = 0; t < count; t++)
       if (tensors[t].offset == weight.weight)
         tensors[t] = (compare_tensor){weight.weight, 2, {weight.outputs, weight.inputs}};

@@ -3,6 +3,7 @@
 #include "core/alloc.h"
 #include "core/names.h"
 #include "core/number.h"
+#include "net/layer.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -29,9 +30,7 @@ static bool apply_width(compare_spec *spec, const char *value) {
   if (!number(value, 1, 1e6, &width) || width != floor(width)) return false;
   for (size_t l = 0; l + 1 < spec->network.net.num_layers; l++) {
     symo_net_layer *layer = &spec->network.net.layers[l];
-    if ((layer->kind == SYMO_NET_DENSE && !layer->linear) || layer->kind == SYMO_NET_RECURRENT ||
-        layer->kind == SYMO_NET_CONV)
-      layer->width = (size_t)width;
+    if (symo_layer_of(layer->kind)->weighs && !layer->linear) layer->width = (size_t)width;
   }
   return spec->network.net.num_layers > 1;
 }

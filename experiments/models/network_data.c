@@ -105,7 +105,7 @@ fail:
 }
 
 int network_data_load(cli *c, network_point *s) {
-  if (network_reads_tokens(&s->spec.net)) return load_tokens(c, s);
+  if (symo_net_reads_tokens(&s->spec.net)) return load_tokens(c, s);
   symo_dataset data = {0};
   symo_status status = load_data(c, &s->spec, &data);
   if (status != SYMO_OK) {
@@ -132,7 +132,7 @@ void network_data_note(cli *c, const network_point *s) {
   for (size_t i = 0; i < sizeof of_tables / sizeof *of_tables && !s->table; i++)
     if (cli_given(c, of_tables[i]))
       cli_note(c, "--%s is for CSV files, and %s is none: no effect", of_tables[i], s->spec.data);
-  if (cli_given(c, "task") && network_reads_tokens(&s->spec.net))
+  if (cli_given(c, "task") && symo_net_reads_tokens(&s->spec.net))
     cli_note(c, "--task: the targets of a transformer are tokens: no effect");
   if (s->remark[0] != '\0') cli_note(c, "%s", s->remark);
 }

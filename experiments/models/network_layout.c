@@ -93,7 +93,7 @@ int network_layout_make(cli *c, network_point *s) {
   (void)snprintf(where, sizeof where, "--%s", flag);
   s->auto_groups = strcmp(text, "auto") == 0;
   /* "qk=orthogonal; mlp=identity"; a layout has no '=' */
-  const bool kinds = network_reads_tokens(&s->spec.net) && strchr(text, '=') != NULL;
+  const bool kinds = symo_net_reads_tokens(&s->spec.net) && strchr(text, '=') != NULL;
   if (s->auto_groups || kinds || (n > 0 && symo_group_lookup(context, name) != NULL)) {
     symo_gpt_spec gpt;
     const bool apart =

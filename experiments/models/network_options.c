@@ -6,10 +6,6 @@
 #include "experiments/models/network_data.h"
 #include "experiments/models/network_weights.h"
 
-bool network_reads_tokens(const symo_net_spec *net) {
-  return net->num_layers > 0 && net->layers[0].kind == SYMO_NET_EMBEDDING;
-}
-
 /* A file that says the point leaves nothing to draw or train. */
 static int check_weights(cli *c) {
   static const char *const others[] = {"init-scale", "train-steps", "train-lr"};
@@ -38,7 +34,7 @@ static int read_net(cli *c, network_spec *spec) {
   } else {
     spec->net.num_layers = 0;
   }
-  const bool tokens = network_reads_tokens(&spec->net);
+  const bool tokens = symo_net_reads_tokens(&spec->net);
   const char *act = tokens && !cli_given(c, "act") ? "gelu" : cli_str(c, "act");
   if (tokens && loss != NULL)
     return cli_fail(c, CLI_USAGE, "--loss: a transformer has that of tokens (leave it out)");

@@ -25,7 +25,4 @@ typedef struct network_spec {
   bool standardize;        /* the inputs */
 } network_spec;
 
-/* Its data are tokens, its loss is theirs. */
-bool network_reads_tokens(const symo_net_spec *net);
-
 #endif
