@@ -5,14 +5,14 @@
 
 #include "core/linalg.h"
 
-/* One block M of one label, as an estimator sees it.  Averages stand in lower triangles, [m, m]
- * row-major.  Gradients and parameters have been scaled to keep squares in range; the driver undoes
- * that afterwards. */
+/* The input and output of an estimator for one M of one label.  Averages are lower triangles of
+ * [m, m], row-major.  The driver has scaled gradients and parameters so that squares are in range,
+ * and undoes this afterwards. */
 typedef struct estimate_block {
   symo_dtype dtype;
   size_t m;
   void *average; /* in: C_g, or C_gt + C_gt' if `cross`; out: M, both triangles */
-  void *params;  /* C_t, damping not yet added; may be spoilt.  NULL if not asked for */
+  void *params;  /* C_t without damping; may be overwritten.  NULL if `params` is false */
   double damping;
   bool scale;
   bool rank_one;    /* average is x x' for one vector x */
@@ -23,12 +23,12 @@ typedef struct estimate_block {
   void *work;       /* symo_eigh_work bytes: 2 m^2 numbers for other uses before and after */
 } estimate_block;
 
-/* The same for a label with fewer rows than columns: the average is Z'Z for Z [rows, m], of which
- * the estimator gets the small Gram matrix and may ask for products. */
+/* The same for a label with fewer rows than columns.  The average is Z'Z with Z [rows, m]; the
+ * estimator gets the smaller matrix Z Z' and a function that multiplies by Z. */
 typedef struct estimate_stack {
   symo_dtype dtype;
   size_t rows, m;
-  void *gram;       /* in: Z Z', lower triangle, [rows, rows]; may be spoilt */
+  void *gram;       /* in: Z Z', lower triangle, [rows, rows]; may be overwritten */
   void *y;          /* rows m numbers */
   void *out;        /* M, [m, m] */
   double tolerance; /* 10 rows eps */
@@ -38,15 +38,15 @@ typedef struct estimate_stack {
   void (*multiply)(void *self, symo_mat a, void *y); /* y [rows, m] = A Z */
 } estimate_stack;
 
-/* When `apply` makes an eigendecomposition, for which the driver takes memory. */
+/* When `apply` computes an eigendecomposition, for which the driver allocates workspace. */
 typedef enum estimate_eigh { EIGH_NEVER, EIGH_UNLESS_RANK_ONE, EIGH_ALWAYS } estimate_eigh;
 
-/* What an estimate is of: the Fisher matrix, the absolute value |H| (both positive semi-definite),
- * or H itself (indefinite). */
+/* The matrix that is estimated: the Fisher matrix, the absolute value |H| (both positive
+ * semi-definite), or the Hessian H (indefinite). */
 typedef enum estimate_target { ESTIMATE_FISHER, ESTIMATE_ABS, ESTIMATE_HESSIAN } estimate_target;
 
-/* The estimator in pictures: a colour of the palette by its name ("blue"), dash and point as
- * gnuplot numbers them, the width of the line. */
+/* The curve of the estimator in plots: the name of a colour of the palette ("blue"), gnuplot's
+ * numbers of the dash and the point, and the width of the line. */
 typedef struct estimate_curve {
   const char *colour;
   int dash, point;

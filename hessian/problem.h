@@ -3,9 +3,9 @@
 
 #include <symo/problem.h>
 
-/* Calls of the functions of a problem, which are the caller's.  Their statuses are passed on; one
- * that comes without a detail gets one, "WHERE: the gradient of NAME ended with STATUS", so that
- * the context does not show that of an earlier failure. */
+/* Calls the functions of a problem.  Their statuses are passed on.  If a function fails without a
+ * detail, the context gets one, "WHERE: the gradient of NAME ended with STATUS", so that it does
+ * not show the detail of an earlier failure. */
 typedef struct problem_call {
   symo_context *context;
   const char *where;

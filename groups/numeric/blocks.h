@@ -3,12 +3,13 @@
 
 #include "groups/numeric/transform.h"
 
-/* Generators under which the points fall into blocks, each permuted at will: closed forms on one and
- * two axes, 10 flops or so a number.
+/* Closed forms on one and two axes for a group whose orbits on the points are blocks, if it has the
+ * same irreps as the product of the symmetric groups of the blocks.  About 10 flops for each
+ * number.
  *
- * *out is NULL unless that is proved: unless tuples of the length that the powers in `orders` (bits 1
- * and 2) call for have as many orbits as under the product of the symmetric groups of the blocks, in
- * which the group lies (groups/numeric/recognise.c says why that is enough). */
+ * The group is a subgroup of that product.  It has the same irreps if index tuples have equally
+ * many orbits under both; the length of the tuples follows from the powers in `orders`, bits 1 and
+ * 2 (groups/numeric/recognise.c has the proof).  *out is NULL if this is not the case. */
 symo_status symo_blocks_create(const generator_set *set, unsigned orders, group_transform **out);
 
 #endif

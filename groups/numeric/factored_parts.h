@@ -4,8 +4,8 @@
 #include "groups/numeric/factored.h"
 #include "groups/numeric/irreps.h"
 
-/* The parts of symo_factored_create: the irreps of R^d and the elements on them (factored.c), random
- * maps, cells and what they are (factored_pairs.c), and the transform (factored_lanes.c). */
+/* The parts of symo_factored_create: the irreps of R^d and the elements on them (factored.c),
+ * random maps, cells and what they are (factored_pairs.c), and the transform (factored_lanes.c). */
 
 typedef struct factor { /* an irrep of R^d; number 0, the trivial one, may have no copies */
   size_t n, type, copies;
@@ -52,7 +52,8 @@ typedef struct factoring {
    * Lie generators a rotation by less than a turn). */
   size_t num_random, num_generators, stride;
   double *bank;
-  /* Random matrices in the coordinates of one copy of each factor, [draws][terms][2][rows, rows]. */
+  /* Random matrices in the coordinates of one copy of each factor, [draws][terms][2][rows,
+   * rows]. */
   size_t rows;
   double *noise;
   size_t num_known, room_known;

@@ -10,7 +10,7 @@ typedef struct layout_space {
   char *name;
   size_t dim;
   const symo_group *group;
-  const symo_group *resolved; /* what plans work with; NULL until the first one asks */
+  const symo_group *resolved; /* the group that plans use; NULL before the first plan */
 } layout_space;
 
 typedef struct layout_tensor {
@@ -31,34 +31,36 @@ struct symo_layout {
   layout_tensor *tensors;
 };
 
-/* The layout can no longer be changed; one more reference to it. */
+/* Freezes the layout and adds a reference. */
 symo_layout *symo_layout_retain(symo_layout *layout);
 
-/* Whether some axis of the tensor has a group other than identity. */
+/* True if some axis of the tensor has a group other than the identity. */
 bool symo_layout_moves(const symo_layout *layout, size_t tensor);
 
-/* The groups that plans of a frozen layout work with: closed forms, or irreps found numerically
- * where a space stands on more axes of a tensor than they reach.  Found once. */
+/* Finds the groups that plans of a frozen layout use: the group itself if it has closed forms for
+ * the number of axes on which its space stands, otherwise one with irreps found numerically.  The
+ * result is kept by the layout. */
 symo_status symo_layout_resolve(symo_layout *layout);
 
 /* A tensor of a caller's vector as a view. */
 symo_nd symo_layout_view(const symo_layout *layout, symo_dtype dtype, symo_const_vector x,
                          size_t tensor);
 
-/* Every vector of a caller's passes here.  `what` says which: "FUNCTION: ARGUMENT".
- * SYMO_E_ARGUMENT if it has no number type, or names the first tensor without an array;
- * SYMO_E_DTYPE if the type is not `dtype` (SYMO_ANY: either will do). */
+/* Checks a vector of the caller; every such vector is checked.  `what` is "FUNCTION: ARGUMENT", for
+ * the detail.  SYMO_E_ARGUMENT if it has no number type, or if a tensor has no array (the detail
+ * names the tensor).  SYMO_E_DTYPE if the type is not `dtype` (SYMO_ANY: both are accepted). */
 symo_status symo_layout_check_arrays(const symo_layout *layout, symo_dtype dtype,
                                      symo_const_vector x, const char *what);
 
-/* The same, and SYMO_E_NONFINITE with the name of the first tensor that holds NaN or infinity. */
+/* The same, and SYMO_E_NONFINITE if a tensor holds NaN or infinity (the detail names the first). */
 symo_status symo_layout_check_vector(const symo_layout *layout, symo_dtype dtype,
                                      symo_const_vector x, const char *what);
 
-/* SYMO_E_ARGUMENT unless y, which is to be written, has memory of its own: apart from x (x.data
- * NULL: there is no x), tensors apart from each other, entries from each other.  Names the tensors.
- * Both have passed symo_layout_check_arrays.  room: symo_layout_apart_room bytes; NULL: taken and
- * given back.  O(tensors log tensors) where nothing lies between anything else. */
+/* Checks the memory of an output vector y: it must not overlap the input x (x.data NULL: there is
+ * no input), and no two entries of y may overlap.  SYMO_E_ARGUMENT otherwise; the detail names the
+ * tensors.  Both vectors have passed symo_layout_check_arrays.  room: workspace of
+ * symo_layout_apart_room bytes, or NULL to allocate it.  O(tensors log tensors) unless arrays are
+ * interleaved. */
 size_t symo_layout_apart_room(const symo_layout *layout);
 symo_status symo_layout_check_apart(const symo_layout *layout, const char *where,
                                     symo_const_vector x, const char *xname, symo_vector y,
