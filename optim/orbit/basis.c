@@ -35,8 +35,78 @@
 
 #include "core/spectrum.h"
 #include "optim/damping/damping.h"
-#include "optim/orbit/moments.h"
 #include "optim/orbit/orbit.h"
+
+/* ---- numbers of either type: sums and powers in float64 ---- */
+
+/* z: dense [rows, m].  sum[j] = sum_i (scale z_ij)^2. */
+static void column_squares(symo_dtype dtype, size_t rows, size_t m, double scale, const void *z,
+                           double *sum) {
+  for (size_t j = 0; j < m; j++) sum[j] = 0;
+  for (size_t i = 0; i < rows; i++) {
+    const void *row = symo_at(dtype, z, (ptrdiff_t)(i * m));
+    const float *single = row;
+    const double *twice = row;
+    if (dtype == SYMO_F32)
+      for (size_t j = 0; j < m; j++) {
+        double x = scale * (double)single[j];
+        sum[j] += x * x;
+      }
+    else
+      for (size_t j = 0; j < m; j++) sum[j] += scale * twice[j] * (scale * twice[j]);
+  }
+}
+
+/* z_ij *= f[j]. */
+static void column_scale(symo_dtype dtype, size_t rows, size_t m, const double *f, void *z) {
+  for (size_t i = 0; i < rows; i++) {
+    void *row = symo_at(dtype, z, (ptrdiff_t)(i * m));
+    float *single = row;
+    double *twice = row;
+    if (dtype == SYMO_F32)
+      for (size_t j = 0; j < m; j++) single[j] = (float)((double)single[j] * f[j]);
+    else
+      for (size_t j = 0; j < m; j++) twice[j] *= f[j];
+  }
+}
+
+static double power_of(double v, double half) { return half == 0.5 ? sqrt(v) : pow(v, half); }
+
+/* v, z: [n].  v = beta v + weight (scale z)^2. */
+static void entry_squares(symo_dtype dtype, size_t n, double beta, double weight, double scale,
+                          const void *z, void *v) {
+  const float *z32 = z;
+  const double *z64 = z;
+  float *v32 = v;
+  double *v64 = v;
+  if (dtype == SYMO_F32)
+    for (size_t i = 0; i < n; i++) {
+      double x = scale * (double)z32[i];
+      v32[i] = (float)(beta * (double)v32[i] + weight * (x * x));
+    }
+  else
+    for (size_t i = 0; i < n; i++)
+      v64[i] = beta * v64[i] + weight * (scale * z64[i] * (scale * z64[i]));
+}
+
+/* z = back z / ((scale v)^half + eps), 0 over 0. */
+static void entry_divide(symo_dtype dtype, size_t n, double scale, double half, double back,
+                         double eps, const void *v, void *z) {
+  const float *v32 = v;
+  const double *v64 = v;
+  float *z32 = z;
+  double *z64 = z;
+  if (dtype == SYMO_F32)
+    for (size_t i = 0; i < n; i++) {
+      double below = power_of(scale * (double)v32[i], half) + eps;
+      z32[i] = below > 0 ? (float)(back * (double)z32[i] / below) : 0;
+    }
+  else
+    for (size_t i = 0; i < n; i++) {
+      double below = power_of(scale * v64[i], half) + eps;
+      z64[i] = below > 0 ? back * z64[i] / below : 0;
+    }
+}
 
 orbit_basis symo_orbit_basis_of(const symo_method *method) {
   return method->basis == SYMO_BASIS_COLUMN ? ORBIT_BASIS_COLUMN
@@ -219,10 +289,9 @@ static void take_in(const basis_step *s) {
   size_t size = orbit_member_size(l), m = l->m;
   double scale = exp2(s->level - log2(s->unit));
   void *v = s->state[s->l->moments];
-  if (!by_column(s->o)) symo_entry_squares(t, l->count * size, beta, weight, scale, s->z, v);
+  if (!by_column(s->o)) entry_squares(t, l->count * size, beta, weight, scale, s->z, v);
   for (size_t i = 0; by_column(s->o) && i < l->count; i++) {
-    symo_column_squares(t, l->ambient, m, scale, symo_at(t, s->z, (ptrdiff_t)(i * size)),
-                        s->values);
+    column_squares(t, l->ambient, m, scale, symo_at(t, s->z, (ptrdiff_t)(i * size)), s->values);
     level(alike(s->l, s->state, i), s->values);
     for (size_t j = 0; j < m; j++)
       symo_put(t, v, i * m + j, beta * symo_get(t, v, i * m + j) + share * s->values[j]);
@@ -244,12 +313,11 @@ static void scale(const basis_step *s) {
   const double correction = correction_of(s), alpha = s->o->method.alpha;
   size_t size = orbit_member_size(l);
   if (!by_column(s->o))
-    symo_entry_divide(t, l->count * size, correction, alpha / 2, s->back,
-                      s->eps > 0 ? s->eps * pow(s->unit, -alpha) : 0, s->state[s->l->moments],
-                      s->z);
+    entry_divide(t, l->count * size, correction, alpha / 2, s->back,
+                 s->eps > 0 ? s->eps * pow(s->unit, -alpha) : 0, s->state[s->l->moments], s->z);
   for (size_t i = 0; by_column(s->o) && i < l->count; i++) {
     column_factors(s->o, s->l, s->state, &s->now, s->back, correction, i, s->values);
-    symo_column_scale(t, l->ambient, l->m, s->values, symo_at(t, s->z, (ptrdiff_t)(i * size)));
+    column_scale(t, l->ambient, l->m, s->values, symo_at(t, s->z, (ptrdiff_t)(i * size)));
   }
 }
 

@@ -146,6 +146,88 @@ static symo_status set_label(orbit *o, orbit_label *l) {
   return SYMO_OK;
 }
 
+/* ---- costs ---- */
+
+static double members(const orbit_label *l) { return (double)l->label->count; }
+
+static double root_flops(const orbit_label *l, int steps) {
+  return members(l) * l->solver->root_flops(l->label->m, steps);
+}
+
+static double polar_flops(const orbit_label *l, int steps) {
+  const symo_solver *s = l->solver;
+  size_t rows = l->label->ambient, m = l->label->m;
+  return s->polar != NULL ? s->polar_flops(rows, m, steps)
+                          : symo_polar_by_root_flops(s, rows, m, steps);
+}
+
+static double label_flops(const orbit *o, const orbit_label *l) {
+  double size = (double)orbit_size(l->label);
+  if (orbit_in_basis(l)) return symo_orbit_basis_flops(o, l);
+  if (l->way == ORBIT_ROOTS) return 2 * size * (double)l->label->m;
+  if (l->way == ORBIT_POLAR) return members(l) * polar_flops(l, symo_solver_steps(&o->method));
+  return 3 * size;
+}
+
+/* ---- parts ---- */
+
+/* Which labels can be taken at once: steps add up in the tensors that labels have in common, so all
+ * labels that hang together by tensors are one part. */
+/* part[i]: the smallest label that label i hangs together with.  tensor: room, one a tensor. */
+static void connect(const orbit *o, size_t *part, size_t *tensor) {
+  for (size_t t = 0; t < o->plan->layout->num_tensors; t++) tensor[t] = o->num_labels;
+  for (size_t i = 0; i < o->num_labels; i++) part[i] = i;
+  for (size_t i = 0; i < o->num_labels; i++) {
+    const plan_label *l = o->labels[i].label;
+    for (size_t p = 0; p < l->num_pieces; p++) {
+      size_t *owner = &tensor[l->pieces[p].tensor];
+      if (*owner == o->num_labels) *owner = i;
+      size_t a = part[*owner], b = part[i], low = a < b ? a : b, high = a < b ? b : a;
+      for (size_t k = 0; k <= i && low < high; k++)
+        if (part[k] == high) part[k] = low;
+    }
+  }
+}
+
+/* The part with most to do among those left, of which weight is >= 0. */
+static size_t heaviest(const orbit *o, const double *weight) {
+  size_t best = o->num_labels;
+  for (size_t i = 0; i < o->num_labels; i++)
+    if (weight[i] >= 0 && (best == o->num_labels || weight[i] > weight[best])) best = i;
+  return best;
+}
+
+static void list_parts(orbit *o, const size_t *part, double *weight) {
+  size_t count = 0;
+  for (size_t i = 0; i < o->num_labels; i++) weight[i] = part[i] == i ? 0 : -1;
+  for (size_t i = 0; i < o->num_labels; i++) weight[part[i]] += label_flops(o, &o->labels[i]);
+  for (size_t best; (best = heaviest(o, weight)) < o->num_labels; weight[best] = -1) {
+    for (size_t i = best; i < o->num_labels; i++)
+      if (part[i] == best) o->part_label[count++] = i;
+    o->part_end[o->num_parts++] = count;
+  }
+}
+
+static symo_status make_parts(orbit *o) {
+  size_t *part = symo_calloc(o->num_labels, sizeof *part);
+  size_t *tensor = symo_calloc(o->plan->layout->num_tensors, sizeof *tensor);
+  double *weight = symo_calloc(o->num_labels, sizeof *weight);
+  o->part_end = symo_calloc(o->num_labels, sizeof *o->part_end);
+  o->part_label = symo_calloc(o->num_labels, sizeof *o->part_label);
+  symo_status status = SYMO_OK;
+  if (part == NULL || tensor == NULL || weight == NULL || o->part_end == NULL ||
+      o->part_label == NULL) {
+    status = symo_fail_memory(o->context, "orbit");
+  } else {
+    connect(o, part, tensor);
+    list_parts(o, part, weight);
+  }
+  symo_free(part);
+  symo_free(tensor);
+  symo_free(weight);
+  return status;
+}
+
 static symo_status set_labels(orbit *o) {
   symo_status status = SYMO_OK;
   bool any = false;
@@ -167,7 +249,7 @@ static symo_status set_labels(orbit *o) {
   }
   o->head = symo_orbit_apply_head(o);
   o->work += o->head;
-  SYMO_TRY(symo_orbit_make_parts(o));
+  SYMO_TRY(make_parts(o));
   if (!any)
     status = symo_fail(o->context, SYMO_E_UNSUPPORTED,
                        "orbit: no group moves any of the tensors, and centred covariances are zero "
@@ -257,19 +339,6 @@ static symo_state_entry entry(const void *self, size_t index) {
   return e;
 }
 
-static double members(const orbit_label *l) { return (double)l->label->count; }
-
-static double root_flops(const orbit_label *l, int steps) {
-  return members(l) * l->solver->root_flops(l->label->m, steps);
-}
-
-static double polar_flops(const orbit_label *l, int steps) {
-  const symo_solver *s = l->solver;
-  size_t rows = l->label->ambient, m = l->label->m;
-  return s->polar != NULL ? s->polar_flops(rows, m, steps)
-                          : symo_polar_by_root_flops(s, rows, m, steps);
-}
-
 static double accumulate_flops(const void *self) {
   const orbit *o = self;
   double flops = 0;
@@ -291,18 +360,10 @@ static double refresh_flops(const void *self, size_t root) {
   return l == NULL ? 0 : root_flops(l, symo_solver_steps(&o->method));
 }
 
-double symo_orbit_label_flops(const orbit *o, const orbit_label *l) {
-  double size = (double)orbit_size(l->label);
-  if (orbit_in_basis(l)) return symo_orbit_basis_flops(o, l);
-  if (l->way == ORBIT_ROOTS) return 2 * size * (double)l->label->m;
-  if (l->way == ORBIT_POLAR) return members(l) * polar_flops(l, symo_solver_steps(&o->method));
-  return 3 * size;
-}
-
 static double apply_flops(const void *self) {
   const orbit *o = self;
   double flops = 0;
-  for (size_t i = 0; i < o->num_labels; i++) flops += symo_orbit_label_flops(o, &o->labels[i]);
+  for (size_t i = 0; i < o->num_labels; i++) flops += label_flops(o, &o->labels[i]);
   return flops;
 }
 

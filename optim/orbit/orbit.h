@@ -132,9 +132,6 @@ void symo_orbit_basis_apply(const orbit *o, const orbit_label *l, void *const *s
                             double to, symo_vector out, void **spare, void *work);
 double symo_orbit_basis_flops(const orbit *o, const orbit_label *l);
 
-/* parts.c */
-symo_status symo_orbit_make_parts(orbit *o);
-
 /* apply.c */
 symo_status symo_orbit_apply(const void *self, void *const *state, const curvature_step *step,
                              symo_const_vector g, symo_const_vector u, symo_vector out, void *work);
@@ -146,6 +143,5 @@ void symo_orbit_gather(const orbit *o, const plan_label *l, symo_const_vector u,
 void symo_orbit_scatter(const orbit *o, const plan_label *l, const void *x, symo_vector out,
                         void *rest);
 size_t symo_orbit_gather_bytes(const orbit *o, const plan_label *l);
-double symo_orbit_label_flops(const orbit *o, const orbit_label *l);
 
 #endif
