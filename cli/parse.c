@@ -17,10 +17,12 @@ static const cli_option common_rows[] = {
      .kind = CLI_INT,
      .min = 1,
      .max = 1024,
-     .help = "Threads for the linear algebra; default: as many as the BLAS takes by itself"},
+     .help = "Threads for the linear algebra; default: the choice of the BLAS library"},
     CLI_PLUGIN_ROW,
     {.name = "help", .kind = CLI_FLAG, .help = "Print this text"},
-    {.name = "json", .kind = CLI_FLAG, .help = "Answer in JSON on stdout, and nothing else there"}};
+    {.name = "json",
+     .kind = CLI_FLAG,
+     .help = "Print the answer as JSON; nothing else goes to stdout"}};
 
 static const cli_option *own_row(const cli_command *command, size_t index) {
   if (command->option_at) return command->option_at(index);

@@ -14,7 +14,7 @@ typedef struct cli_plugin {
 #define CLI_PLUGIN_ROW                                                                             \
   {                                                                                                \
     .name = "plugin", .arg = "FILE.so", .kind = CLI_LIST,                                          \
-    .help = "A shared object with groups of your own, by name in layouts; its code runs"           \
+    .help = "A shared object that adds groups; layouts use them by name. Its code is run"          \
   }
 
 /* Loads all that --plugin names, in order, and says so on stderr.  Exit codes: 3 for what is no

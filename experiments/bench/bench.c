@@ -94,12 +94,12 @@ static const cli_option options[] = {
      .arg = "N",
      .min = 1,
      .max = 1000,
-     .help = "Repetitions, of which the median counts (solvers: the best); default: 3 to 7, as the "
-             "size allows"},
+     .help = "Repetitions; the median counts (solvers: the best); default: 3 to 7, depending on "
+             "the size"},
     {.name = "only",
      .kind = CLI_STRING,
      .arg = "TEXT",
-     .help = "Cases whose name contains TEXT: mlp, gpt2, f32, h-g and so on"},
+     .help = "Run only the cases whose name contains TEXT: mlp, gpt2, f32, h-g and so on"},
     {.name = "check", .kind = CLI_FLAG, .help = "Exit with 1 if a target is missed"},
     {.name = NULL}};
 

@@ -126,8 +126,8 @@ static const cli_option options[] = {
      .kind = CLI_CHOICE,
      .choices = "matvec|solve|sqrt|invsqrt|power",
      .required = true,
-     .help = "A V, A^-1 V, A^1/2 V, A^-1/2 V, or A^P V, where A = H + damping I; pseudo-inverses "
-             "where A is singular"},
+     .help = "matvec: A V; solve: A^-1 V; sqrt: A^1/2 V; invsqrt: A^-1/2 V; power: A^P V. A is H + "
+             "damping I; if it is singular, pseudo-inverses are used"},
     {.name = "damping",
      .arg = "D",
      .kind = CLI_DOUBLE,
@@ -153,8 +153,8 @@ const cli_command cli_command_apply = {
     .name = "apply",
     .summary = "the estimate, its inverse or its roots times a vector",
     .description =
-        "Reads a vector V over all parameters and writes U, the matrix asked for times V.\n"
-        "Nothing of the size of the parameters squared is formed.",
+        "Reads a vector V over all parameters and writes U, the chosen matrix times V.  The\n"
+        "matrix over all parameters is never formed.",
     .example = "symo apply --hessian hessian.safetensors --op solve --damping 1e-4 \\\n"
                "     --in grad.safetensors --out step.safetensors",
     .options = options,

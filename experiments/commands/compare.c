@@ -37,9 +37,10 @@ static const cli_option options[] = {
      .help = "Added to the averaged parameter covariance (h-pd, h-star)"},
     {.name = "centered",
      .kind = CLI_FLAG,
-     .help = "Estimates without label 0, what the group does not move; default: where label 0 has "
-             "more than a tenth of the gradient's square, but less than half of the parameters"},
-    {.name = "uncentered", .kind = CLI_FLAG, .help = "Estimates with label 0"},
+     .help =
+         "Leave label 0, the part that the group does not move, out of the estimates; default: if "
+         "it has more than a tenth of the gradient's square and less than half of the parameters"},
+    {.name = "uncentered", .kind = CLI_FLAG, .help = "Keep label 0 in the estimates"},
     {.name = "samples",
      .kind = CLI_INT,
      .arg = "N",
@@ -58,16 +59,16 @@ static const cli_option options[] = {
     {.name = "sweep-values",
      .kind = CLI_STRING,
      .arg = "A,B,...",
-     .help = "The values, in place of the usual ones"},
+     .help = "The values of the sweep, instead of the default ones"},
     NETWORK_DTYPE_ROW,
     {.name = "out",
      .kind = CLI_STRING,
      .arg = "DIR",
-     .help = "Where everything is written; default: symo-results/ and the name of the data"},
+     .help = "Folder for all output; default: symo-results/NAME, where NAME comes from the data"},
     {.name = "save-all",
      .kind = CLI_FLAG,
-     .help = "Write every estimate as a dense <name>.npy too"},
-    {.name = "no-plots", .kind = CLI_FLAG, .help = "Leave the pictures out"},
+     .help = "Also write every estimate as a dense matrix, <name>.npy"},
+    {.name = "no-plots", .kind = CLI_FLAG, .help = "Draw no pictures"},
     {.name = NULL}};
 
 /* ---- reading the options ---- */
@@ -240,12 +241,13 @@ const cli_command cli_command_compare = {
         "orbit mean theta*, every structured estimate from ONE gradient, and what\n"
         "others use (Shampoo, K-FAC, Fisher diagonal, identity); says how near each\n"
         "comes to |H|, the Hessian with absolute eigenvalues.  Writes results.json,\n"
-        "all arrays and pictures.\n\n"
-        "K-FAC takes the pairs of input and gradient at the positions of a convolution\n"
-        "or the steps of a recurrent layer as if independent (expand form), and the\n"
-        "diagonal of the Fisher for norms.  Shampoo has a factor for every axis of a\n"
-        "tensor of order k, to the power 1/k (root: 1/(2k)); dense weights are matrices.\n"
-        "A sweep over groups also shows what each costs: numbers to keep, seconds.",
+        "arrays and pictures.\n"
+        "\n"
+        "K-FAC treats the positions of a convolution, or the steps of a recurrent layer,\n"
+        "as independent (expand form); for norms it takes the diagonal of the Fisher.\n"
+        "Shampoo has one factor for each axis of a tensor of order k, to the power 1/k\n"
+        "(root: 1/(2k)); weights of dense layers count as matrices.  A sweep over groups\n"
+        "also shows the cost of each estimate: numbers to keep, and seconds.",
     .example = "symo compare --data digits --net 64-32-10 --act tanh --seeds 3\n"
                "symo compare --data teacher --net 3-64-2 --sweep scale --seeds 3 --out out\n"
                "symo compare --data digits --net rnn:8-16-10 --examples 300\n"

@@ -252,24 +252,23 @@ static const cli_option options[] = {
      .arg = "FILE",
      .kind = CLI_LIST,
      .required = true,
-     .help =
-         "Gradient, one safetensors entry for each tensor of the layout; the averages of several "
-         "add"},
+     .help = "Gradient: one safetensors entry for each tensor of the layout. The averages of "
+             "several gradients are added"},
     {.name = "param",
      .arg = "FILE",
      .kind = CLI_LIST,
-     .help =
-         "Parameters at which the gradient was taken, in the same form: one for all gradients or "
-         "one for each. Needed by {params} and --scale"},
+     .help = "Parameters at which the gradient was taken, in the same form: one file for all "
+             "gradients, or one for each. {params} and --scale need them"},
     {.name = "estimator",
      .arg = "NAME",
      .kind = CLI_CHOICE,
      .choices = "{choices}",
      .required = true,
-     .help = "Which estimate"},
+     .help = "The estimate to compute"},
     {.name = "centered",
      .kind = CLI_FLAG,
-     .help = "Subtract the orbit means, that is leave out the part that the group does not move"},
+     .help = "Subtract the orbit means: leave out the part of the gradient that the group does not "
+             "move"},
     {.name = "damping",
      .arg = "D",
      .kind = CLI_DOUBLE,
@@ -282,9 +281,8 @@ static const cli_option options[] = {
     {.name = "dense",
      .arg = "FILE",
      .kind = CLI_STRING,
-     .help =
-         "Write the whole matrix over all parameters (.npy); refused where it does not fit into "
-         "memory"},
+     .help = "Write the whole matrix over all parameters (.npy); an error if it does not fit into "
+             "memory"},
     {.name = NULL}};
 
 const cli_command cli_command_estimate = {
@@ -293,8 +291,7 @@ const cli_command cli_command_estimate = {
     .description =
         "Averages the gradient (and parameters) over the group of the layout in closed form\n"
         "and makes from the averages an estimate of the Hessian:\n"
-        "{rows}"
-        "Numbers are computed in the type of the layout, else of the data.",
+        "{rows}The number type is that of the layout or, if it names none, that of the data.",
     .example =
         "symo estimate --layout net.json --grad grad.safetensors --param theta.safetensors \\\n"
         "     --estimator h-pd --damping 1e-6 --out hessian.safetensors",

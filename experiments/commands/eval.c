@@ -18,15 +18,14 @@ static const cli_option options[] = {
      .arg = "FILE",
      .kind = CLI_STRING,
      .required = true,
-     .help =
-         "What symo train wrote, DIR/checkpoint.safetensors or DIR/best.safetensors; or a GPT-2 "
-         "as symo export writes it"},
+     .help = "A file of symo train (DIR/checkpoint.safetensors or DIR/best.safetensors), or a "
+             "GPT-2 as symo export writes it"},
     {.name = "data",
      .arg = "DATA",
      .kind = CLI_LIST,
-     .help = "As in symo train, all examples in their order; a folder in idx format: its training "
-             "images; gpt: windows of block size one behind the other, without the last incomplete "
-             "one; default: the examples that the run held back"},
+     .help = "As in symo train; all examples are taken, in their order. Of a folder in idx format: "
+             "its training images; gpt: consecutive windows of the block size, without an "
+             "incomplete last one; default: the examples that the run held back"},
     {.name = "label",
      .arg = "COLUMN",
      .kind = CLI_STRING,
@@ -212,8 +211,8 @@ fail:;
 const cli_command cli_command_eval = {
     .name = "eval",
     .summary = "the loss of a checkpoint on data",
-    .description = "Computes the mean loss of the network in a checkpoint of symo train, and for\n"
-                   "classes the share of right ones, over data in their order.",
+    .description = "Computes the mean loss of a checkpoint of symo train over a data set and, for\n"
+                   "classes, the share of correct answers.",
     .example = "symo eval --checkpoint runs/digits/checkpoint.safetensors\n"
                "symo eval --checkpoint runs/mnist/best.safetensors \\\n"
                "  --data mnist/t10k-images-idx3-ubyte.gz --json",

@@ -28,12 +28,13 @@ static const cli_option options[] = {
      .kind = CLI_INT,
      .min = 1,
      .max = 1 << 28,
-     .help = "Keeps the first N positions; default: all"},
+     .help = "Keep the first N positions only; default: all"},
     {.name = "dtype",
      .arg = "TYPE",
      .kind = CLI_CHOICE,
      .choices = "f32|f64",
-     .help = "Type of the numbers; default: f64 where one of the file is, else f32"},
+     .help = "Number type of the file written; default: f64 if a tensor of the checkpoint is f64, "
+             "else f32"},
     {.name = NULL}};
 
 static int answer(cli *c, const gpt_weights *weights) {
@@ -97,10 +98,11 @@ static int run(cli *c) {
 const cli_command cli_command_export = {
     .name = "export",
     .summary = "a transformer's parameters for other programs",
-    .description = "Reads a transformer from a checkpoint of symo train gpt, of nanoGPT or of\n"
-                   "Hugging Face's GPT-2 (safetensors) and writes it under the names and in the\n"
-                   "shapes of one of the latter two, without the optimizer's state.  With\n"
-                   "--format hf config.json for GPT2LMHeadModel is written beside it.",
+    .description =
+        "Reads a transformer from a checkpoint of symo train gpt, of nanoGPT or of\n"
+        "Hugging Face's GPT-2 (safetensors) and writes it with the names and shapes of\n"
+        "nanoGPT or Hugging Face, without the optimizer's state.  --format hf also writes\n"
+        "config.json for GPT2LMHeadModel beside it.",
     .example = "symo export --checkpoint runs/gpt/checkpoint.safetensors --format hf \\\n"
                "  --out model.safetensors",
     .options = options,

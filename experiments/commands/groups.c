@@ -215,9 +215,9 @@ static const cli_option options[] = {
     {.name = "generators",
      .arg = "GROUP",
      .kind = CLI_STRING,
-     .help = "Print what generates this group, numbered, instead: a name with its dimension as in "
-             "the short notation of layouts, \"cyclic 5\" or \"wreath(3, orthogonal 2)\"; with "
-             "--json as the space of a layout file"},
+     .help = "Print the numbered generators of this group instead. Give its name and dimension in "
+             "the short notation of layouts: \"cyclic 5\" or \"wreath(3, orthogonal 2)\". With "
+             "--json the answer is a space of a layout file"},
     {.name = NULL}};
 
 const cli_command cli_command_groups = {
@@ -226,8 +226,8 @@ const cli_command cli_command_groups = {
     .description =
         "Prints the registry of groups: the name that layouts use, the parameters, how the\n"
         "group splits R^d into irreducible parts, what averaging over it leaves of x y', and\n"
-        "for which weights the loss really does not change under it.  Those of --plugin\n"
-        "stand at the end.",
+        "for which weights the loss really does not change under it.  Groups of --plugin\n"
+        "come last.",
     .example = "symo groups\n"
                "symo groups --generators \"signed-permutation 3\"",
     .options = options,

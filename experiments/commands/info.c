@@ -206,10 +206,10 @@ const cli_command cli_command_info = {
     .name = "info",
     .summary = "eigenvalues with multiplicity, trace, logdet, condition number of an estimate",
     .description =
-        "Eigenvalues of each label and, with --json, all of them with multiplicities; trace,\n"
-        "log determinant, Frobenius norm, rank and condition number.  Eigenvalues at most\n"
-        "10 m eps times the largest of their label count as zero for the rank; the condition\n"
-        "number of a matrix that is not of full rank is infinite (null in JSON).",
+        "Prints the eigenvalues of each label (with --json all of them, with multiplicities),\n"
+        "trace, log determinant, Frobenius norm, rank and condition number.  For the rank, an\n"
+        "eigenvalue counts as zero if it is at most 10 m eps times the largest of its label.\n"
+        "A matrix without full rank has an infinite condition number (null in JSON).",
     .example = "symo info --hessian hessian.safetensors --damping 1e-4 --json",
     .options = options,
     .json = true,

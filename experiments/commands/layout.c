@@ -109,8 +109,8 @@ static const cli_option options[] = {
      .kind = CLI_CHOICE,
      .choices = "coupled|blocked",
      .fallback = "coupled",
-     .help = "Whether equal labels of different tensors share one matrix (h-pd, h-g and so on) or "
-             "every tensor stands by itself (h-g-bd)"},
+     .help = "coupled: equal labels of different tensors share one matrix (h-pd, h-g and so on); "
+             "blocked: each tensor has its own (h-g-bd)"},
     {.name = "centered",
      .kind = CLI_FLAG,
      .help = "Leave out the part that the group does not move"},
@@ -127,8 +127,8 @@ const cli_command cli_command_layout = {
     .description =
         "Prints the labels of a layout: the irreducible representations that occur, their\n"
         "dimension n and multiplicity m, and the tensors they come from.  A structured\n"
-        "matrix keeps one symmetric m x m matrix for each; its size is set against that of\n"
-        "the dense matrix over all parameters.",
+        "matrix keeps one symmetric m x m matrix for each label; its size is compared with\n"
+        "that of the dense matrix over all parameters.",
     .example = "symo layout --layout net.json\n"
                "symo layout --layout \"in: identity 20; h: signed-permutation 64; w[h,in] b[h]\"",
     .options = options,

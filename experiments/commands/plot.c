@@ -13,7 +13,7 @@
 enum { OPERANDS = 8 };
 
 #define MORE(name_)                                                                                \
-  { .name = name_, .kind = CLI_OPERAND, .help = "More of them" }
+  { .name = name_, .kind = CLI_OPERAND, .help = "More folders" }
 
 static const cli_option options[] = {
     {.name = "DIR",
@@ -31,21 +31,21 @@ static const cli_option options[] = {
      .arg = "NAME",
      .kind = CLI_CHOICE,
      .choices = "loss|val_loss",
-     .help = "What is drawn: in training, or on the examples held back; default: val_loss where "
-             "every step has it, else loss"},
+     .help = "The loss to draw: in training (loss) or on the examples held back (val_loss); "
+             "default: val_loss if every step has it, else loss"},
     {.name = "smooth",
      .arg = "N",
      .kind = CLI_INT,
      .min = 1,
      .max = 1e6,
-     .help = "Mean over N lines; default: a hundredth of the steps for loss, else 1"},
-    {.name = "best", .kind = CLI_FLAG, .help = "Of each optimizer only its best settings"},
+     .help = "Draw the mean over N lines of metrics.jsonl; default: a hundredth of the steps for "
+             "loss, else 1"},
+    {.name = "best", .kind = CLI_FLAG, .help = "Show only the best settings of each optimizer"},
     {.name = "out",
      .arg = "FILE",
      .kind = CLI_STRING,
      .fallback = "curves",
-     .help = "Where the picture is written, without .png and .svg; script and data go to plots/ "
-             "beside it"},
+     .help = "Path of the picture, without .png or .svg; script and data go to plots/ beside it"},
     {.name = NULL}};
 
 /* ---- what is drawn ---- */

@@ -226,13 +226,14 @@ static const cli_option options[] = {
     {.name = "grad",
      .arg = "FILE",
      .kind = CLI_STRING,
-     .help = "The gradient at them, in the same form"},
+     .help = "Gradient at these parameters, in the same form"},
     CLI_OPTIMIZER_ROW,
     CLI_SET_ROW,
     {.name = "state",
      .arg = "FILE",
      .kind = CLI_STRING,
-     .help = "What --out-state of the step before wrote; without it this is the first step"},
+     .help =
+         "State that the step before wrote (its --out-state); without it this is the first step"},
     {.name = "out-param",
      .arg = "FILE",
      .kind = CLI_STRING,
@@ -243,8 +244,8 @@ static const cli_option options[] = {
      .help = "Where to write the new state"},
     {.name = "plan",
      .kind = CLI_FLAG,
-     .help = "Print instead what each tensor gets, what is computed when, and what it costs; needs "
-             "the layout and the optimizer only"},
+     .help = "Make no step: print the method of each tensor, what is computed when, and what it "
+             "costs; needs only the layout and the optimizer"},
     {.name = NULL}};
 
 const cli_command cli_command_step = {

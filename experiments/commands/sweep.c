@@ -16,9 +16,9 @@ static const cli_option before[] = {
     {.name = "grid",
      .arg = "KEY=V,V,..",
      .kind = CLI_LIST,
-     .help = "Values of an option: optimizer, an option of symo train, or one of the optimizer; "
-             "OPTIMIZER:KEY=.. for that optimizer only; LOW:HIGH with --random is a range, evenly "
-             "in its logarithm"},
+     .help = "Values of an option: optimizer, an option of symo train, or one of the optimizer. "
+             "OPTIMIZER:KEY=.. is for that optimizer only. With --random, LOW:HIGH is a range, "
+             "evenly in its logarithm"},
     {.name = "random",
      .arg = "N",
      .kind = CLI_INT,
@@ -37,19 +37,20 @@ static const cli_option before[] = {
      .kind = CLI_CHOICE,
      .choices = "val_loss|best_val_loss|loss|smooth_loss",
      .fallback = "val_loss",
-     .help = "What is to be small at the end; smooth_loss: the mean over the last tenth"},
+     .help = "The figure by which points are compared, smaller being better; smooth_loss: the mean "
+             "loss over the last tenth of the run"},
     {.name = "optimizer",
      .arg = "NAME|FILE",
      .kind = CLI_STRING,
-     .help = "Where --grid optimizer=.. is not given; default: symo"},
+     .help = "The optimizer, if --grid optimizer=.. is not given; default: symo"},
     {.name = NULL}};
 
 static const cli_option after[] = {
     {.name = "out",
      .arg = "DIR",
      .kind = CLI_STRING,
-     .help = "Where the runs are written, OPTIMIZER/POINT/sSEED, and sweep.json; runs that are "
-             "there are not made again; default: symo-runs/sweep-TASK"},
+     .help = "Folder for sweep.json and the runs, OPTIMIZER/POINT/sSEED; finished runs in it are "
+             "kept; default: symo-runs/sweep-TASK"},
     {.name = NULL}};
 
 static const cli_option *option_at(size_t index) {
@@ -245,9 +246,10 @@ const cli_command cli_command_sweep = {
     .description =
         "Runs a task of symo train for every point of a grid, or for random points, each\n"
         "with several seeds, and lists the best point of each optimizer with mean and\n"
-        "standard deviation over the seeds.  Runs that have ended are not made again, one\n"
-        "that was interrupted goes on where it was: give the same command.  A run whose\n"
-        "loss is no longer finite counts as infinitely bad.",
+        "standard deviation over the seeds.  To continue an interrupted sweep, give the\n"
+        "same command again: finished runs are kept, and a run that was interrupted\n"
+        "continues where it stopped.  A run whose loss becomes infinite or NaN counts as\n"
+        "infinitely bad.",
     .example = "symo sweep autoencoder --grid optimizer=adamw,muon,symo --grid lr=1e-4:1 \\\n"
                "  --random 20 --seeds 3 --steps 500 --by smooth_loss --out sweeps/ae\n"
                "symo sweep teacher-student --grid optimizer=sgd,symo --grid sgd:lr=0.4,0.8 \\\n"

@@ -20,14 +20,15 @@ static const cli_option options[] = {
      .arg = "T",
      .min = 0,
      .max = 1e30,
-     .help = "Networks: pass where no defect is above T, in place of exact ones only"},
+     .help =
+         "With a network: pass if no defect is above T; default: pass only if the group is exact"},
     {.name = "samples",
      .arg = "N",
      .kind = CLI_INT,
      .min = 1,
      .max = 1e9,
-     .help = "How many elements of the group to draw; default: 2000 for a layout (200 at least), 8 "
-             "for each space of a network"},
+     .help = "Number of group elements to draw; default: 2000 for a layout (at least 200), 8 for "
+             "each space of a network"},
     {.name = "seed",
      .arg = "S",
      .kind = CLI_INT,
@@ -75,21 +76,22 @@ const cli_command cli_command_verify = {
     .name = "verify",
     .summary = "closed forms against sampling; is a group a symmetry of a network?",
     .description =
-        "With --layout: draws elements of its group, lets them act on fixed random\n"
-        "vectors, and compares the averages with the closed forms: for every pair of\n"
-        "tensors through random bilinear probes, and, for few parameters, entry by entry.\n"
-        "Deviations are in standard errors; for all entries together the bound is raised\n"
-        "such that the chance of a false alarm stays that of one.  Wide windows of scaling\n"
-        "(above 4) have heavy tails: there 2000 samples can be too few, 50000 are not.\n"
+        "With --layout: draws elements of the layout's group, applies them to fixed random\n"
+        "vectors, and compares the averages with the closed forms: each pair of tensors\n"
+        "through random bilinear probes and, for few parameters, every entry.  Deviations\n"
+        "are in standard errors.  The bound for all entries together is wider, so that a\n"
+        "false alarm is as unlikely as with a single entry.  Scaling with a window above 4\n"
+        "has heavy tails: 2000 samples can be too few for it, 50000 are enough.\n"
         "\n"
-        "With --net or --data, options as for symo compare: draws elements g, of one space\n"
-        "at a time and at last of all together, and compares loss and gradient at the\n"
-        "moved weights with what a symmetry predicts.  Defects are relative to that;\n"
-        "exact: at most 1e-9 (f64) or 1e-4 (f32), approximate: at most 0.3, else wrong.\n"
-        "A group without a defect is tried again at larger random weights: where it has\n"
-        "one there, these weights cannot tell (too small for the number type, say).\n"
-        "The defect of a tensor is that of its own part of the gradient.  Of transformers\n"
-        "auto moves heads in all tensors at once, with one rotation in all heads.",
+        "With --net or --data (options as for symo compare): draws elements of the group,\n"
+        "first of one space at a time, then of all spaces together, and compares loss and\n"
+        "gradient at the moved weights with what a symmetry predicts.  The relative\n"
+        "difference is the defect.  A group is exact up to a defect of 1e-9 (f64) or 1e-4\n"
+        "(f32), approximate up to 0.3, and wrong above.  If there is no defect, the test is\n"
+        "repeated at larger random weights: a defect there means that these weights cannot\n"
+        "tell (they may be too small for the number type).  The defect of a tensor is that\n"
+        "of its part of the gradient.  For transformers, auto moves the heads of all\n"
+        "tensors together, by the same rotation in each head.",
     .example = "symo verify --layout net.json --samples 5000 --seed 3\n"
                "symo verify --data teacher --net 3-16-2 --act relu --groups signed-permutation\n"
                "symo verify --weights checkpoint.safetensors --data text.txt --examples 64 \\\n"

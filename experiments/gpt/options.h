@@ -8,13 +8,14 @@
 #define GPT_CHECKPOINT_ROW                                                                         \
   {                                                                                                \
     .name = "checkpoint", .arg = "FILE", .kind = CLI_STRING, .required = true,                     \
-    .help = "What symo train gpt wrote, or any GPT-2 in nanoGPT's or Hugging Face's names"         \
+    .help = "A checkpoint of symo train gpt, or any GPT-2 with nanoGPT's or Hugging Face's names"  \
   }
 
 #define GPT_HEADS_ROW                                                                              \
   {                                                                                                \
     .name = "n-head", .arg = "N", .kind = CLI_INT, .min = 1, .max = 1 << 20,                       \
-    .help = "Heads, where the file does not say; default: one for 64 features"                     \
+    .help =                                                                                        \
+        "Attention heads, if the file does not say how many; default: one for every 64 features"   \
   }
 
 #endif

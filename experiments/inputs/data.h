@@ -22,8 +22,9 @@
 /* Of commands that take --data. */
 #define CLI_HEADER_CHOICES "auto|yes|no"
 #define CLI_HEADER_HELP                                                                            \
-  "Whether the first line of a CSV file holds names; auto: if all its fields are words, or one "   \
-  "is the name of --label; what could be either is refused"
+  "Whether the first line of a CSV file holds names; auto: yes if all its fields are words or "    \
+  "one "                                                                                           \
+  "is the name given by --label; a line that could be either is refused"
 #define CLI_HEADER_ROW                                                                             \
   {                                                                                                \
     .name = "header", .arg = "WHAT", .kind = CLI_CHOICE, .choices = CLI_HEADER_CHOICES,            \

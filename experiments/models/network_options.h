@@ -22,7 +22,7 @@
        .arg = "NAME",                                                                              \
        .choices = "tanh|relu|gelu|gelu-tanh|linear",                                               \
        .fallback = "tanh",                                                                         \
-       .help = "Activation between the layers; of a transformer, where none is given: gelu"},      \
+       .help = "Activation between the layers; transformers take gelu if it is not given"},        \
       {.name = "loss",                                                                             \
        .kind = CLI_CHOICE,                                                                         \
        .arg = "NAME",                                                                              \
@@ -47,12 +47,15 @@
        .choices = "auto|classes|regression",                                                       \
        .fallback = "auto",                                                                         \
        .help =                                                                                     \
-           "What the targets are; auto: classes for digits and images; for teachers and CSV "      \
-           "files "                                                                                \
-           "what --loss says, classes under cross-entropy and numbers under mse; without --loss "  \
-           "teachers give numbers, and labels in a CSV file are classes if they are words, or "    \
-           "whole numbers with 2 to 100 different values and at most half as many as examples"},   \
-      {.name = "standardize", .kind = CLI_FLAG, .help = "Inputs to mean 0 and variance 1"},        \
+           "What the targets are. auto: digits and images are classes. Teachers and CSV files "    \
+           "are "                                                                                  \
+           "classes with --loss cross-entropy and numbers with --loss mse. Without --loss, "       \
+           "teachers "                                                                             \
+           "give numbers, and the labels of a CSV file are classes if they are words, or whole "   \
+           "numbers with 2 to 100 different values and at most half as many values as examples"},  \
+      {.name = "standardize",                                                                      \
+       .kind = CLI_FLAG,                                                                           \
+       .help = "Shift and scale the inputs to mean 0 and variance 1"},                             \
       {.name = "target-scale",                                                                     \
        .kind = CLI_DOUBLE,                                                                         \
        .arg = "S",                                                                                 \
@@ -79,9 +82,10 @@
        .kind = CLI_STRING,                                                                         \
        .arg = "FILE",                                                                              \
        .help =                                                                                     \
-           "Weights and biases of this safetensors file (theta.safetensors, a checkpoint of symo " \
-           "train, a GPT-2 in nanoGPT's or Hugging Face's names, which needs no --net) in place "  \
-           "of random ones"},                                                                      \
+           "Take weights and biases from this safetensors file, not at random: "                   \
+           "theta.safetensors, "                                                                   \
+           "a checkpoint of symo train, or a GPT-2 with nanoGPT's or Hugging Face's names (needs " \
+           "no --net)"},                                                                           \
       {.name = "train-steps",                                                                      \
        .kind = CLI_INT,                                                                            \
        .arg = "N",                                                                                 \
@@ -107,7 +111,7 @@
 #define NETWORK_DTYPE_ROW                                                                          \
   {                                                                                                \
     .name = "dtype", .kind = CLI_CHOICE, .arg = "TYPE", .choices = "f32|f64", .fallback = "f64",   \
-    .help = "Number type of network and estimates; exact matrices are float64 always"              \
+    .help = "Number type of the network and the estimates; exact matrices are always float64"      \
   }
 
 /* These and `seed` into *spec, everything else there zero.  Exit code, after the error line. */

@@ -121,7 +121,7 @@ done
 table=$(sed -n '/^## What there is/,/^## Licence/p' README.md)
 { "$symo" groups | sed -n 's/^\([a-z-]*\): .*/\1/p'
   "$symo" optimizers | sed -n '/^Presets/,/^$/s/^  \([a-z-]*\) .*/\1/p'
-  "$symo" estimate --help | sed -n 's/^ *Which estimate. One of: \(.*\)\. Required.*/\1/p' | tr ' ' '\n'
+  "$symo" estimate --help | sed -n 's/^ *The estimate to compute. One of: \(.*\)\. Required.*/\1/p' | tr ' ' '\n'
 } </dev/null >"$WORK/names"
 [ "$(wc -l <"$WORK/names")" -ge 30 ] || complain "the command names only $(wc -l <"$WORK/names") things"
 while read -r name; do
