@@ -53,6 +53,12 @@ while IFS= read -r line; do
   grep -qxF -- "    +$line" "$root/CONTRIBUTING.md" || fail "CONTRIBUTING.md does not show $line"
 done <"$root/tests/extend/option_row"
 
+# What CONTRIBUTING.md shows as added is added here.
+while IFS= read -r line; do
+  grep -qF -- "${line#  }" "$rows" || grep -qxF -- "$line" "$root/tests/extend/option_row" ||
+    fail "CONTRIBUTING.md adds \"$line\", which is not added here"
+done < <(sed -n 's/^    +//p' "$root/CONTRIBUTING.md")
+
 # Each line of a table that CONTRIBUTING.md shows stands in the file.
 sed -n '/^    static const group_parameter/,/^    };/s/^    //p' "$root/CONTRIBUTING.md" >shown
 [ -s shown ] || fail 'CONTRIBUTING.md shows no table'

@@ -138,14 +138,4 @@ while read -r name; do
   grep -qE "^([a-z -]* )?$name( [a-z -]*)?:" Makefile ||
     complain "names make $name, which is not there"
 done < <(grep -oE '(^ *(\$ )?|`)make [a-z-]+' README.md | sed 's/.*make //' | sort -u)
-
-# The diff that CONTRIBUTING shows is the one there was; rows of tests/extend are checked by extend.sh.
-while IFS= read -r line; do
-  grep -qxF -- "$line" groups/forms/cyclic.c groups/group.h ||
-    grep -qF -- "${line#  }" tests/extend/rows ||
-    complain "CONTRIBUTING.md adds \"$line\", which is in neither file"
-done < <(sed -n 's/^    +//p' CONTRIBUTING.md | grep -v '^++')
-while read -r file lines; do
-  [ "$(wc -l <"$file")" -eq "$lines" ] || complain "CONTRIBUTING.md: $file has not $lines lines"
-done < <(sed -n 's/^     \([a-z_/]*cyclic\.c\) *| *\([0-9]*\) .*/\1 \2/p' CONTRIBUTING.md)
 exit $bad
