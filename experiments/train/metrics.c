@@ -1,14 +1,16 @@
-/* Metrics of a run, a line at a time. */
+/* Metrics of a run, a line at a time, and the curves that are read of them. */
 #include "experiments/train/metrics.h"
 
 #include <errno.h>
 #include <jansson.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/statistics.h"
 #include "core/text.h"
 #include "io/file.h"
 
@@ -16,12 +18,14 @@ enum { LARGEST = 1 << 30 };
 
 /* ---- reading ---- */
 
-double train_line_number(const json_t *line, const char *key) {
+/* A figure of a line, NaN where there is none; and the next whole line of text as an object, NULL at
+ * the end or where it is none. */
+static double number_of(const json_t *line, const char *key) {
   const json_t *value = json_object_get(line, key);
   return json_is_number(value) ? json_number_value(value) : (double)NAN;
 }
 
-json_t *train_line_next(const char **at) {
+static json_t *next_line(const char **at) {
   const char *end = strchr(*at, '\n');
   if (end == NULL) return NULL;
   json_t *line = json_loadb(*at, (size_t)(end - *at), 0, NULL);
@@ -39,10 +43,10 @@ static symo_status kept_bytes(symo_context *context, const char *path, const cha
                               double *optimizer_seconds) {
   const char *at = text, *good = text;
   uint64_t lines = 0;
-  for (json_t *line; lines < step && (line = train_line_next(&at)) != NULL; lines++) {
-    const double now = train_line_number(line, "seconds");
-    const double optimizer = train_line_number(line, "optimizer_seconds");
-    const bool fits = train_line_number(line, "step") == (double)lines;
+  for (json_t *line; lines < step && (line = next_line(&at)) != NULL; lines++) {
+    const double now = number_of(line, "seconds");
+    const double optimizer = number_of(line, "optimizer_seconds");
+    const bool fits = number_of(line, "step") == (double)lines;
     json_decref(line);
     if (!fits) break;
     if (!isnan(now)) *seconds = now;
@@ -178,4 +182,82 @@ void train_metrics_close(train_metrics *metrics) {
   if (metrics->file != NULL) (void)fclose(metrics->file);
   symo_free(metrics->path);
   *metrics = (train_metrics){0};
+}
+
+/* ---- reading ---- */
+
+symo_status train_curve_read(symo_context *context, const char *directory, train_curve *out) {
+  char *path = cli_join(directory, "metrics.jsonl"), *text = NULL;
+  size_t length = 0, lines = 0, r = 0;
+  train_curve curve = {0};
+  symo_status status = SYMO_OK;
+  if (path == NULL) return symo_fail_memory(context, "metrics");
+  SYMO_TRY(symo_file_read_all(context, path, LARGEST, &text, &length));
+  for (const char *p = text; (p = strchr(p, '\n')) != NULL; p++) lines++;
+  curve.step = symo_calloc(4 * (lines + 1), sizeof *curve.step);
+  if (curve.step == NULL) {
+    status = symo_fail_memory(context, path);
+    goto fail;
+  }
+  curve.loss = curve.step + lines, curve.val_loss = curve.loss + lines;
+  curve.seconds = curve.val_loss + lines;
+  const char *at = text;
+  for (json_t *line; r < lines && (line = next_line(&at)) != NULL; r++) {
+    curve.step[r] = number_of(line, "step");
+    curve.loss[r] = number_of(line, "loss");
+    curve.val_loss[r] = number_of(line, "val_loss");
+    curve.seconds[r] = number_of(line, "seconds");
+    json_decref(line);
+  }
+  if (r < lines) {
+    status = symo_fail(context, SYMO_E_FORMAT, "%s: line %zu is not an object (was it edited?)",
+                       path, r + 1);
+    goto fail;
+  }
+  curve.count = lines;
+  *out = curve;
+  curve.step = NULL;
+fail:
+  symo_free(curve.step);
+  symo_free(text);
+  symo_free(path);
+  return status;
+}
+
+void train_curve_drop(train_curve *curve) {
+  symo_free(curve->step);
+  *curve = (train_curve){0};
+}
+
+/* ---- medians ---- */
+
+static double median_of(const char *text, const char *key, double *values) {
+  size_t count = 0;
+  for (json_t *line; (line = next_line(&text)) != NULL; json_decref(line)) {
+    const double x = number_of(line, key);
+    if (!isnan(x)) values[count++] = x;
+  }
+  return symo_median(count, values);
+}
+
+symo_status train_metrics_medians(symo_context *context, const char *directory, size_t count,
+                                  const char *const *keys, double *out) {
+  char *path = cli_join(directory, "metrics.jsonl"), *text = NULL;
+  double *values = NULL;
+  size_t length = 0, lines = 1;
+  symo_status status = SYMO_OK;
+  if (path == NULL) return symo_fail_memory(context, "metrics");
+  SYMO_TRY(symo_file_read_all(context, path, LARGEST, &text, &length));
+  for (const char *p = text; (p = strchr(p, '\n')) != NULL; p++) lines++;
+  values = symo_calloc(lines, sizeof *values);
+  if (values == NULL) {
+    status = symo_fail_memory(context, path);
+    goto fail;
+  }
+  for (size_t i = 0; i < count; i++) out[i] = median_of(text, keys[i], values);
+fail:
+  symo_free(values);
+  symo_free(text);
+  symo_free(path);
+  return status;
 }

@@ -49,11 +49,6 @@ symo_status train_metrics_write(train_metrics *metrics, const train_row *row);
 symo_status train_metrics_sync(train_metrics *metrics); /* onto the disk */
 void train_metrics_close(train_metrics *metrics);       /* {0} is accepted */
 
-/* A figure of a line, NaN where there is none; and the next whole line of text as an object, NULL at
- * the end or where it is none. */
-double train_line_number(const json_t *line, const char *key);
-json_t *train_line_next(const char **at);
-
 /* Curves: what plots and summaries read. */
 typedef struct train_curve {
   size_t count;

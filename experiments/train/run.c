@@ -4,17 +4,109 @@
 #include "experiments/train/runner.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/text.h"
-#include "experiments/train/stop.h"
+#include "io/atomic.h"
+
+/* ---- signals that ask a run to end: the first is only noted, another ends the process at once ---- */
+
+enum { SIGNALS = 3 };
+static const struct {
+  int number;
+  const char *name;
+} watched[SIGNALS] = {{SIGINT, "SIGINT"}, {SIGTERM, "SIGTERM"}, {SIGHUP, "SIGHUP"}};
+
+static volatile sig_atomic_t signal_noted; /* 0: none */
+static struct sigaction former[SIGNALS];
+
+/* A signal that is raised here waits until the handler has returned. */
+static void note_signal(int number) {
+  if (signal_noted != 0) {
+    symo_atomic_abandon();
+    (void)signal(number, SIG_DFL);
+    (void)raise(number);
+  }
+  signal_noted = number;
+}
+
+/* Shells let background jobs ignore SIGINT, for the sake of those that would lose something. */
+static void watch_signals(void) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = note_signal;
+  action.sa_flags = SA_RESTART;
+  signal_noted = 0;
+  for (size_t i = 0; i < SIGNALS; i++) {
+    (void)sigaction(watched[i].number, &action, &former[i]);
+    if (watched[i].number == SIGHUP && former[i].sa_handler == SIG_IGN)
+      (void)sigaction(SIGHUP, &former[i], NULL); /* nohup */
+  }
+}
+
+static void unwatch_signals(void) {
+  for (size_t i = 0; i < SIGNALS; i++) (void)sigaction(watched[i].number, &former[i], NULL);
+}
+
+static const char *signal_name(int number) {
+  for (size_t i = 0; i < SIGNALS; i++)
+    if (watched[i].number == number) return watched[i].name;
+  return "a signal";
+}
+
+/* ---- progress: a line that rewrites itself where stderr is a terminal; elsewhere a line at
+ * evaluations, unless there are very many, and every ten seconds ---- */
+
+enum { MOST_EVALUATIONS = 50 };
+static const double log_seconds = 10.0, terminal_seconds = 0.1;
+
+static void describe(const train_runner *r, double now, char speed[128]) {
+  const train_times *t = &r->times;
+  snprintf(speed, 128, "%.3g steps/s", ((double)r->step - r->seconds_then) / (now - r->started));
+  if (r->model.tokens > 0)
+    snprintf(speed, 128, "%.0f tokens/s  ms %.1f gradient %.1f optimizer",
+             (double)r->model.tokens / t->step, 1e3 * t->gradient, 1e3 * r->optimizer_seconds);
+  if (r->model.tokens > 0 && t->last_forward > 0)
+    snprintf(speed, 128, "%.0f tokens/s  ms %.1f forward %.1f backward %.1f optimizer",
+             (double)r->model.tokens / t->step, 1e3 * t->last_forward, 1e3 * t->last_backward,
+             1e3 * r->optimizer_seconds);
+}
+
+static bool is_due(const train_runner *r, double now, bool evaluated) {
+  const size_t every = r->spec->eval_every;
+  const bool few = every > 0 && r->spec->steps / every <= MOST_EVALUATIONS && r->label == NULL;
+  return (evaluated && few) || now - r->noted >= log_seconds;
+}
+
+/* After a step.  evaluated: the step had an evaluation. */
+static void show_progress(train_runner *r, double loss, bool evaluated) {
+  const bool terminal = isatty(STDERR_FILENO) != 0;
+  const double now = cli_seconds(), done = (double)r->step - r->seconds_then;
+  char speed[128], held[48] = "", line[512];
+  if (!(done > 0) || (terminal ? now - r->shown < terminal_seconds : !is_due(r, now, evaluated)))
+    return;
+  r->shown = r->noted = now;
+  describe(r, now, speed);
+  if (!isnan(r->result->val_loss))
+    snprintf(held, sizeof held, "  held back %.4g", r->result->val_loss);
+  snprintf(line, sizeof line, "%s%sstep %llu/%zu  loss %.5g%s  %s  %.0f s left",
+           r->label != NULL ? r->label : "", r->label != NULL ? "  " : "",
+           (unsigned long long)r->step, r->spec->steps, loss, held, speed,
+           ((double)r->spec->steps - (double)r->step) * (now - r->started) / done);
+  if (terminal)
+    cli_progress(r->c, "%s", line);
+  else
+    cli_note(r->c, "%s", line);
+}
 
 enum {
   MOST_REFUSED = 20, /* steps in a row */
-  PROBE_EVERY = 50,  /* steps between looks at the time of a forward pass by itself; */
+  PROBE_EVERY = 50,  /* steps between measurements of a forward pass by itself; */
   PROBE_AT = 5       /* the first steps are slow */
 };
 
@@ -68,7 +160,7 @@ static symo_status advance(train_runner *r, double *loss, symo_step_report *repo
 
 static bool due(size_t every, uint64_t step) { return every > 0 && step % every == 0; }
 
-static symo_status look(train_runner *r, train_row *row) {
+static symo_status evaluate(train_runner *r, train_row *row) {
   row->val_loss = row->val_accuracy = row->train_loss = NAN;
   const bool last = r->step == r->spec->steps;
   if (r->model.evaluate == NULL || !(last || due(r->spec->eval_every, r->step))) return SYMO_OK;
@@ -89,12 +181,12 @@ static symo_status look(train_runner *r, train_row *row) {
   return status;
 }
 
-/* One turn of the loop; *more is false after the last line, *evaluated true after a look. */
-static symo_status turn(train_runner *r, bool *more, bool *evaluated) {
+/* One step of the loop: *more is false after the last line of metrics, *evaluated true after an evaluation. */
+static symo_status one_step(train_runner *r, bool *more, bool *evaluated) {
   const symo_problem *p = &r->model.problem;
   train_row row = {.step = r->step, .seconds = r->seconds, .optimizer_seconds = NAN};
   symo_step_report report = {0};
-  symo_status status = look(r, &row);
+  symo_status status = evaluate(r, &row);
   if (status == SYMO_OK) status = r->model.batch_of(r->model.self, r->step);
   *more = r->step < r->spec->steps;
   if (status == SYMO_OK)
@@ -124,20 +216,20 @@ static symo_status loop(train_runner *r) {
   r->started = cli_seconds();
   r->seconds_then = (double)r->step;
   r->noted = r->started;
-  train_stop_watch();
+  watch_signals();
   for (bool more = true, evaluated = false; more;) {
-    SYMO_TRY(turn(r, &more, &evaluated));
-    train_show(r, r->result->loss, evaluated);
+    SYMO_TRY(one_step(r, &more, &evaluated));
+    show_progress(r, r->result->loss, evaluated);
     if (!more) break;
     r->step++;
-    r->result->stopped = train_stop_signal();
+    r->result->stopped = signal_noted;
     if (r->result->stopped != 0) break;
     if (due(r->spec->checkpoint_every, r->step) && r->step < r->spec->steps)
       SYMO_TRY(train_save(r));
   }
   SYMO_TRY(r->result->diverged ? train_save_best(r) : train_save(r));
 fail:
-  train_stop_end();
+  unwatch_signals();
   cli_progress_end(r->c);
   return status;
 }
@@ -171,7 +263,7 @@ static int stopped(cli *c, const train_spec *spec, const char *directory,
       c, 128 + result->stopped,
       "%s: stopped by %s; the checkpoint is of step %llu (symo train %s --resume %s goes "
       "on with it)",
-      directory, train_stop_name(result->stopped), (unsigned long long)result->checkpoint,
+      directory, signal_name(result->stopped), (unsigned long long)result->checkpoint,
       spec->task->name, directory);
 }
 

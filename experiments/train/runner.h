@@ -7,7 +7,7 @@
 #include "experiments/train/record.h"
 #include "experiments/train/run.h"
 
-/* A run while it goes: for run.c, start.c, run_folder.c and progress.c only. */
+/* A run while it goes: for run.c, start.c and run_folder.c only. */
 typedef struct train_runner {
   cli *c;
   symo_context *context;
@@ -65,10 +65,5 @@ int train_note_changes(train_runner *r, const train_spec *old, const symo_optim_
 /* Best parameters, where they are new, and checkpoint. */
 symo_status train_save(train_runner *r);
 symo_status train_save_best(train_runner *r);
-
-/* ---- progress.c ---- */
-
-/* After a step.  evaluated: with a look at what is held back. */
-void train_show(train_runner *r, double loss, bool evaluated);
 
 #endif
