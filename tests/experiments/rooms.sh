@@ -40,14 +40,13 @@ done
 # ---- functions and types ----
 
 layers=(core groups hessian optim io net cli experiments)
-prefixes='(symo|cli|train|gpt|network|plot|compare|curvature|solver)'
-words=$(find "${layers[@]}" include tests -name '*.[ch]' -exec cat {} + |
-  grep -oE "\b${prefixes}_[a-z0-9_]+" | sort -u)
+identifier='[A-Za-z0-9]+(_[A-Za-z0-9]+)+' # words of one part are words of English
+words=$(find "${layers[@]}" include tests \( -name '*.[ch]' -o -name '*.inc' \) -exec cat {} + | grep -oE "\b$identifier\b" | sort -u)
 functions=0
 while IFS=: read -r text name; do
   functions=$((functions + 1))
   grep -qx "$name" <<<"$words" || complain "$text: there is no $name"
-done < <(grep -oHE "\`${prefixes}_[a-z0-9_]+\`" README.md CONTRIBUTING.md docs/*.md ./*/README.md ./*/*/README.md |
+done < <(grep -oHE "\`$identifier\`" README.md CONTRIBUTING.md docs/*.md ./*/README.md ./*/*/README.md |
   tr -d '\`' | sort -u)
 while IFS=: read -r text pair; do
   functions=$((functions + 1))
