@@ -52,6 +52,8 @@ const char *cli_expand(const cli_command *command, const char *text, char *out, 
     char what[32];
     (void)snprintf(what, sizeof what, "%.*s", (int)(end - text - 1), text + 1);
     command->list(what, out + used, size - used);
+    if (out[used] == '\0') /* no list has that name: braces as they stand */
+      (void)snprintf(out + used, size - used, "%.*s", (int)(end + 1 - text), text);
     used += strlen(out + used);
     text = end + 1;
   }

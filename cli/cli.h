@@ -62,8 +62,8 @@ typedef struct cli_command {
   const char *description; /* what it does; lines of at most 78 columns */
   const char *example;     /* one or more lines of shell */
   const char *no;          /* when it exits with 1; NULL: never */
-  /* Adds to out[0..size) what stands for "{WHAT}" in the texts above, help and choices: rows of a
-   * registry.  NULL: the texts are as they stand. */
+  /* Writes to out[0..size) what stands for "{WHAT}" in the texts above, help and choices: rows of a
+   * registry.  Where it writes nothing, and where it is NULL, the text is as it stands. */
   void (*list)(const char *what, char *out, size_t size);
   const cli_option *options; /* --threads, --plugin, --help and, with .json, --json are added */
   const cli_option *(*option_at)(size_t index); /* instead of options; NULL past the end */

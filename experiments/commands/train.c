@@ -133,22 +133,28 @@ static int run(cli *c) {
   return code;
 }
 
+/* "{tasks}": name and description of each, in two columns. */
+static void list_tasks(const char *what, char *out, size_t size) {
+  size_t used = 0;
+  const train_task *task;
+  if (strcmp(what, "tasks") != 0) return;
+  for (size_t i = 0; (task = train_task_at(i)) != NULL; i++) {
+    const char *name = task->name;
+    for (const char *line = task->description; *line != '\0' && used < size; name = "") {
+      const size_t length = strcspn(line, "\n");
+      used += (size_t)snprintf(out + used, size - used, "  %-15s  %.*s\n", name, (int)length, line);
+      line += length + (line[length] == '\n');
+    }
+  }
+}
+
 const cli_command cli_command_train = {
     .name = "train",
     .summary = "train a network, with metrics, checkpoints and resumption",
     .description =
         "Trains a network with any of the optimizers.\n"
         "\n"
-        "  teacher-student  a tanh network learns from a random one, all examples in\n"
-        "                   each step (arXiv 2606.00442; its Symo is symo-published)\n"
-        "  autoencoder      images through a narrow layer and back; cross-entropy of the\n"
-        "                   pixels, summed over an image; --standardize: squared error\n"
-        "  classifier       images, or the records of a CSV file, to classes: the labels are\n"
-        "                   words or whole numbers, and stay with the checkpoint, so that\n"
-        "                   symo eval knows the class of each\n"
-        "  gpt              nanoGPT: GPT-2 on the characters (or byte pairs) of a text, the\n"
-        "                   first 90 % of it; options marked gpt: are named as there\n"
-        "\n"
+        "{tasks}\n"
         "gpt: methods that adapt by matrices (symo, symo-bd, muon, shampoo, soap) take\n"
         "the hidden ones, h.*.weight; the rest is adamw's.  --lr, --min-lr and --set are\n"
         "of the method; warm-up, cosine, --weight-decay and --grad-clip of all rules.\n"
@@ -173,6 +179,7 @@ const cli_command cli_command_train = {
                "symo train gpt --optimizer adamw --data input.txt --out runs/gpt\n"
                "symo train gpt --preset shakespeare-char --max-iters 200 --dropout 0\n"
                "symo plot runs/symo runs/muon",
+    .list = list_tasks,
     .option_at = option_at,
     .json = true,
     .run = run};

@@ -80,6 +80,7 @@ fail:
 
 const train_task train_task_autoencoder = {
     .name = "autoencoder",
-    .summary = "deep tanh autoencoder on MNIST or digits, cross-entropy of the pixels",
+    .description = "images through a narrow layer and back; cross-entropy of the\n"
+                   "pixels, summed over an image; --standardize: squared error",
     .defaults = "batch=512;steps=500;eval-every=100",
     .create = create};

@@ -46,6 +46,8 @@ fail:
 
 const train_task train_task_classifier = {
     .name = "classifier",
-    .summary = "images to classes: MNIST, Fashion-MNIST, digits, CSV",
+    .description = "images, or the records of a CSV file, to classes: the labels are\n"
+                   "words or whole numbers, and stay with the checkpoint, so that\n"
+                   "symo eval knows the class of each",
     .defaults = "batch=128;steps=500;eval-every=50",
     .create = create};

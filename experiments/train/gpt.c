@@ -255,7 +255,8 @@ static const train_preset presets[] = {
 
 const train_task train_task_gpt = {
     .name = "gpt",
-    .summary = "GPT-2 on the characters or byte pairs of a text, as nanoGPT trains it",
+    .description = "nanoGPT: GPT-2 on the characters (or byte pairs) of a text, the\n"
+                   "first 90 % of it; options marked gpt: are named as there",
     .defaults = "act=gelu;dtype=f32;preset=cpu",
     .presets = presets,
     .options = train_gpt_options,

@@ -118,6 +118,7 @@ fail:
 
 const train_task train_task_teacher_student = {
     .name = "teacher-student",
-    .summary = "a tanh network learns from a random one, all examples in each step",
+    .description = "a tanh network learns from a random one, all examples in\n"
+                   "each step (arXiv 2606.00442; its Symo is symo-published)",
     .defaults = "net=100-70-40;bias=false;train=5000;test=5000;steps=100;eval-every=1;dtype=f64",
     .create = create};

@@ -120,7 +120,8 @@ typedef struct train_preset {
 } train_preset;
 
 struct train_task {
-  const char *name, *summary;
+  const char *name;
+  const char *description; /* in the help: lines of at most 64 columns */
   const char *defaults; /* "steps=100;bias=false;": fields that differ from the general defaults */
   const train_preset *presets; /* or NULL */
   const train_option *options; /* of this task alone, or NULL; a key of NULL ends them */

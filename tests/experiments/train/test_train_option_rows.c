@@ -1,4 +1,5 @@
 /* The rows of options: each says what its field is, and the command lines say what it says. */
+#include <stdio.h>
 #include <string.h>
 
 #include "experiments/commands/commands.h"
@@ -100,4 +101,20 @@ Test(train_options, choices_of_presets_are_those_of_the_task) {
       found++;
     }
   cr_assert(found == 1);
+}
+
+/* The help of symo train lists the tasks there are, descriptions in lines of at most 64 columns. */
+Test(train_options, help_lists_the_tasks) {
+  char list[4096] = "", first[64];
+  cli_command_train.list("no such list", list, sizeof list);
+  cr_assert_str_eq(list, "");
+  cli_command_train.list("tasks", list, sizeof list);
+  for (size_t t = 0; train_task_at(t) != NULL; t++) {
+    (void)snprintf(first, sizeof first, "  %-15s  %.20s", train_task_at(t)->name,
+                   train_task_at(t)->description);
+    cr_assert(strstr(list, first) != NULL, "%s", first);
+  }
+  for (const char *line = list; *line != '\0'; line += strcspn(line, "\n") + 1)
+    cr_assert_leq(strcspn(line, "\n"), 19 + 64, "%s", line);
+  cr_assert(strstr(cli_command_train.description, "{tasks}") != NULL);
 }
