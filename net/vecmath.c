@@ -55,23 +55,12 @@ SYMO_INLINE float magnitude(float x) {
 
 /* e^(x + more), |more| small against 1. */
 SYMO_INLINE float exponential(float x, float more) {
-  const float shift = 12582912.0f; /* 1.5 2^23: the sum has the nearest integer in its low bits */
-  x = at_least(at_most(x, 89.0f), -105.0f);
-  word power = {.number = x * 1.44269504f + shift}, half;
-  const float n = power.number - shift;
-  const float r = ((x - n * 0.693359375f) - n * -2.12194440e-4f) + more;
-  float q = 1.38131448e-3f;
-  q = q * r + 8.36941879e-3f;
-  q = q * r + 4.16684560e-2f;
-  q = q * r + 1.66665152e-1f;
-  q = q * r + 4.9999994e-1f;
-  const float e = (q * r) * r + r + 1.0f;
-  /* 254 + n, the exponents of both factors as they are stored. */
-  power.bits = power.bits - UINT32_C(0x4b400000) + 254;
+  const symo_vec_power e = symo_vec_exp_parts(at_least(at_most(x, 89.0f), -105.0f), more);
+  word power = {.bits = e.exponent + 254}, half; /* the sum of the exponents of both factors */
   half.bits = power.bits >> 1;
   power.bits = (power.bits - half.bits) << 23;
   half.bits = half.bits << 23;
-  return e * half.number * power.number;
+  return e.fraction * half.number * power.number;
 }
 
 SYMO_VECTOR void symo_vec_exp_f32(size_t n, const float *x, float *y) {

@@ -1,10 +1,8 @@
 /* Loops over rows: copies between the network's strided rows and contiguous workspace, and what is
  * done to rows of scores.
  *
- * e^x: n = round(x / ln 2), r = x - n ln 2 in two parts of which n times the first is exact (Cody
- * and Waite 1980), |r| <= 0.35, e^r = 1 + r + r^2 q(r) with q fitted at Chebyshev nodes: relative
- * errors 1.1e-8 in degree 6 and 2e-17 in degree 11, before rounding.  What is less than the least
- * normal number becomes 0, and a NaN stays.
+ * e^x is that of vecmath.h in float32, and in float64 the same with q of degree 9: a relative error
+ * of 2e-17 before rounding.  What is less than the least normal number becomes 0, and a NaN stays.
  *
  * Maxima and sums of a row are taken in lanes, so that the compiler may use wide registers without
  * leave to reorder sums.
@@ -20,6 +18,7 @@
 #include "core/alloc.h"
 #include "core/hash.h"
 #include "core/vector.h"
+#include "net/vecmath.h"
 
 enum { LANES = SYMO_ATTENTION_LANES, SQUARE = 16 };
 
@@ -35,22 +34,13 @@ static inline uint32_t seen(const symo_attention_rows *at, size_t i) {
 static inline uint32_t roomy(uint32_t count) { return (uint32_t)symo_round_up(count, LANES); }
 
 SYMO_INLINE float exp_f32(float x) {
-  const float shift = 12582912.0f; /* 1.5 2^23: the sum has the nearest integer in its low bits */
+  const symo_vec_power e = symo_vec_exp_parts(x, 0.0f);
   union {
     float number;
     uint32_t bits;
-  } power;
-  power.number = x * 1.44269504f + shift;
-  const float n = power.number - shift;
-  const float r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
-  float q = 1.3926918e-3f;
-  q = q * r + 8.3637670e-3f;
-  q = q * r + 4.1666550e-2f;
-  q = q * r + 1.66665734e-1f;
-  q = q * r + 0.5f;
-  power.bits = (power.bits << 23) + (UINT32_C(127) << 23);
+  } power = {.bits = (e.exponent + 127) << 23};
   const uint32_t keep = -(uint32_t) !(x < -87.0f); /* as numbers it would become a branch */
-  power.number = ((q * r) * r + r + 1.0f) * power.number;
+  power.number = e.fraction * power.number;
   power.bits &= keep;
   return power.number;
 }

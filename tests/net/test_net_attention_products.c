@@ -1,6 +1,7 @@
 /* Products of which a triangle is nothing: what the machine has against BLAS. */
 #include "core/linalg.h"
 #include "net/attention/attention.h"
+#include "net/vecmath.h"
 #include "tests/support/testing.h"
 
 static double *numbers(size_t count) {
@@ -78,3 +79,22 @@ static void products(symo_dtype dtype) {
 
 Test(net_attention_products, float64) { products(SYMO_F64); }
 Test(net_attention_products, float32) { products(SYMO_F32); }
+
+/* Weights of float32 are the exponentials of vecmath.h, to the last bit, down to the least normal
+ * numbers, and 0 below. */
+Test(net_attention, weights_are_the_exponential) {
+  enum { ROWS = 64, N = 128 };
+  symo_context *context = symo_test_context();
+  symo_rng *rng = symo_test_rng(context, 91);
+  float x[ROWS * N], s[ROWS * N], e[ROWS * N], lse[ROWS] = {0};
+  const symo_attention_rows at = {SYMO_F32, ROWS, N, N, N, 0};
+  for (size_t i = 0; i < ROWS * N; i++) s[i] = x[i] = (float)(-100.0 * symo_rng_uniform(rng));
+  symo_attention_weights(&at, lse, s);
+  symo_vec_exp_f32(ROWS * N, x, e);
+  for (size_t i = 0; i < ROWS * N; i++)
+    cr_assert(s[i] == (x[i] < -87.0f ? 0.0f : e[i]), "%.9g: %.9g and %.9g", (double)x[i],
+              (double)s[i], (double)e[i]);
+  symo_rng_destroy(rng);
+  symo_context_destroy(context);
+  cr_no_leaks();
+}
