@@ -48,8 +48,8 @@ int main(int count, char **arguments) {
   symo_gpt_spec spec = symo_gpt_spec_default();
   static symo_net_spec described;
   symo_net *net;
-  double x[WINDOWS * T], y[WINDOWS * T], next[V], loss;
-  int ids[WINDOWS * T + 1];
+  double next[V], loss;
+  uint32_t ids[WINDOWS * T + 1];
   if (count < 5 || symo_context_create(&context) != SYMO_OK) return 9;
   spec.vocabulary = V, spec.block = T, spec.width = 12, spec.heads = 3, spec.layers = 2;
   spec.dtype = strcmp(arguments[1], "f32") == 0 ? SYMO_F32 : SYMO_F64;
@@ -69,10 +69,9 @@ int main(int count, char **arguments) {
   }
   FILE *file = fopen("tokens.txt", "w");
   for (size_t i = 0; i <= WINDOWS * T; i++)
-    fprintf(file, "%d\n", ids[i] = (int)symo_rng_below(rng, V));
+    fprintf(file, "%u\n", (unsigned)(ids[i] = (uint32_t)symo_rng_below(rng, V)));
   fclose(file);
-  for (size_t i = 0; i < WINDOWS * T; i++) x[i] = ids[i], y[i] = ids[i + 1];
-  TRY(symo_net_set_data(net, WINDOWS, x, y));
+  TRY(symo_net_set_tokens(net, WINDOWS, ids, ids + 1));
   symo_problem problem = symo_net_problem(net);
   TRY(problem.gradient(problem.self, theta, &loss, grad));
   TRY(gpt_weights_write(context, "model.safetensors", GPT_NANOGPT, &spec, theta, NULL));
@@ -81,7 +80,7 @@ int main(int count, char **arguments) {
   TRY(gpt_weights_write(context, "grad-hf.safetensors", GPT_HUGGING_FACE, &spec, grad, NULL));
   file = fopen("next.txt", "w");
   for (size_t w = 0; w < 2; w++) { /* of a whole window, and of one with two tokens less */
-    TRY(symo_gpt_next(net, theta, T - 2 * w, x + w * T, next));
+    TRY(symo_gpt_next(net, theta, T - 2 * w, ids + w * T, next));
     for (size_t i = 0; i < V; i++) fprintf(file, "%.17g\n", next[i]);
   }
   fclose(file);
@@ -98,7 +97,7 @@ END
 sanitize=()
 [ -n "${SANITIZED:-}" ] && sanitize=("-fsanitize=address,undefined")
 libraries=(-lgsl -llapacke -lopenblas -ljansson -lz -lm -ldl)
-"${CC:-cc}" -std=c11 -D_POSIX_C_SOURCE=200809L -I"$SOURCE/include" -I"$SOURCE" "${sanitize[@]}" \
+"${CC:-cc}" -std=c11 -Werror -D_POSIX_C_SOURCE=200809L -I"$SOURCE/include" -I"$SOURCE" "${sanitize[@]}" \
   program.c "$BUILD/obj/libkit.a" "$BUILD/libsymo.a" "${libraries[@]}" -pthread -rdynamic -o program
 
 cat >check.py <<'END'
