@@ -1,6 +1,6 @@
 /* symo apply: a structured Hessian, or a function of it, times a vector. */
 #include "experiments/commands/commands.h"
-#include "experiments/inputs/data.h"
+#include "experiments/inputs/tensors.h"
 
 #include "core/error.h"
 #include "core/linalg.h"

@@ -1,6 +1,6 @@
 /* symo estimate: a structured Hessian from gradients (and the parameters they were taken at). */
 #include "experiments/commands/commands.h"
-#include "experiments/inputs/data.h"
+#include "experiments/inputs/tensors.h"
 
 #include "core/alloc.h"
 #include "core/error.h"

@@ -7,7 +7,7 @@
 #include "core/error.h"
 #include "core/text.h"
 #include "experiments/gpt/options.h"
-#include "experiments/inputs/data.h"
+#include "experiments/inputs/tensors.h"
 #include "experiments/train/checkpoint.h"
 #include "experiments/train/gpt.h"
 #include "experiments/train/options.h"

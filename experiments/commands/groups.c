@@ -1,7 +1,7 @@
 /* symo groups: the registry, and the generators of a group. */
 #include "cli/plugin.h"
 #include "experiments/commands/commands.h"
-#include "experiments/inputs/data.h"
+#include "experiments/inputs/tensors.h"
 
 #include "core/names.h"
 #include "groups/instance.h"

@@ -1,6 +1,6 @@
 /* symo info: the spectrum of a structured Hessian and what follows from it. */
 #include "experiments/commands/commands.h"
-#include "experiments/inputs/data.h"
+#include "experiments/inputs/tensors.h"
 
 #include "core/alloc.h"
 #include "core/error.h"

@@ -1,6 +1,6 @@
 /* symo layout: what the isotypic decomposition of a layout looks like and costs. */
 #include "experiments/commands/commands.h"
-#include "experiments/inputs/data.h"
+#include "experiments/inputs/tensors.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* symo optimizers: presets, options and modules; or one preset as a spec file. */
 #include "experiments/commands/commands.h"
-#include "experiments/inputs/data.h"
+#include "experiments/inputs/tensors.h"
 
 #include <math.h>
 #include <stdio.h>

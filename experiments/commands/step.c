@@ -1,7 +1,7 @@
 /* symo step: one step of an optimizer, from files to files. */
 #include "experiments/commands/commands.h"
-#include "experiments/inputs/data.h"
 #include "experiments/inputs/optimizer.h"
+#include "experiments/inputs/tensors.h"
 
 #include "core/alloc.h"
 #include "core/error.h"

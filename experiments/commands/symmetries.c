@@ -4,7 +4,7 @@
 
 #include "core/text.h"
 #include "experiments/commands/commands.h"
-#include "experiments/inputs/data.h"
+#include "experiments/inputs/tensors.h"
 #include "net/symmetries/infer.h"
 #include "net/symmetries/net_graph.h"
 

@@ -9,7 +9,7 @@
 #include "experiments/commands/sampling.h"
 
 #include "experiments/commands/verify.h"
-#include "experiments/inputs/data.h"
+#include "experiments/inputs/tensors.h"
 
 #include "core/alloc.h"
 #include "core/error.h"

@@ -1,7 +1,7 @@
 /* symo verify --net: is the group of a layout a symmetry of a network?  symo_symmetry_measure at the
  * weights that symo compare takes with the same options. */
 #include "experiments/commands/verify.h"
-#include "experiments/inputs/data.h"
+#include "experiments/inputs/tensors.h"
 #include "experiments/models/network_data.h"
 #include "experiments/models/network_layout.h"
 #include "experiments/models/network_options.h"

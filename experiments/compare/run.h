@@ -2,7 +2,7 @@
 #define SYMO_EXPERIMENTS_COMPARE_RUN_H
 
 #include "experiments/compare/metrics.h"
-#include "experiments/inputs/data.h"
+#include "experiments/inputs/tensors.h"
 #include "experiments/models/network_point.h"
 #include "experiments/plot/plot.h"
 

@@ -1,7 +1,7 @@
 #ifndef SYMO_EXPERIMENTS_MODELS_NETWORK_OPTIONS_H
 #define SYMO_EXPERIMENTS_MODELS_NETWORK_OPTIONS_H
 
-#include "experiments/inputs/data.h"
+#include "experiments/inputs/tensors.h"
 #include "experiments/models/network_spec.h"
 
 /* The options that say which network, data, groups and parameters: the same for every command that

@@ -1,7 +1,7 @@
 /* What a run will take, before anything of it is taken. */
 #include "core/alloc.h"
 #include "core/error.h"
-#include "experiments/inputs/data.h"
+#include "experiments/inputs/tensors.h"
 #include "experiments/train/net_model.h"
 
 #include <symo/io.h>

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "experiments/data/data.h"
-#include "experiments/inputs/data.h"
+#include "experiments/inputs/tensors.h"
 
 static const train_option general[] = {
     {.key = "net",

@@ -4,7 +4,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
-#include "experiments/inputs/data.h"
+#include "experiments/inputs/tensors.h"
 #include "experiments/train/runner.h"
 #include "optim/cost.h"
 #include "optim/optim.h"

@@ -10,7 +10,7 @@
 #include "core/error.h"
 #include "core/linalg.h"
 #include "core/text.h"
-#include "experiments/inputs/data.h"
+#include "experiments/inputs/tensors.h"
 #include "experiments/train/option.h"
 
 #include <symo/io.h>

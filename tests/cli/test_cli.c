@@ -3,7 +3,7 @@
 
 #include "cli/parse.h"
 #include "experiments/commands/sampling.h"
-#include "experiments/inputs/data.h"
+#include "experiments/inputs/tensors.h"
 
 #include <locale.h>
 #include <math.h>

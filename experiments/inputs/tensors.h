@@ -1,10 +1,11 @@
-#ifndef SYMO_EXPERIMENTS_INPUTS_DATA_H
-#define SYMO_EXPERIMENTS_INPUTS_DATA_H
+#ifndef SYMO_EXPERIMENTS_INPUTS_TENSORS_H
+#define SYMO_EXPERIMENTS_INPUTS_TENSORS_H
 
 #include "cli/cli.h"
 
-/* What several commands read and print.  Functions that return int give an exit code, after the
- * error line unless it is CLI_DONE; *out is then untouched. */
+/* Layouts, vectors over their tensors and Hessians, as several commands read and print them.
+ * Functions that return int give an exit code: CLI_DONE, or another after the error line, and then
+ * *out is untouched. */
 
 #define CLI_LAYOUT_ROW                                                                             \
   {                                                                                                \

@@ -1,5 +1,5 @@
 /* Layouts, vectors and Hessians from files, for the commands. */
-#include "experiments/inputs/data.h"
+#include "experiments/inputs/tensors.h"
 
 #include "core/alloc.h"
 #include "core/error.h"
