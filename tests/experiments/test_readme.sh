@@ -119,11 +119,14 @@ done
 
 # The table of what there is names every group, estimate and preset that the command has.
 table=$(sed -n '/^## What there is/,/^## Licence/p' README.md)
-{ "$symo" groups | sed -n 's/^\([a-z-]*\): .*/\1/p'
-  "$symo" optimizers | sed -n '/^Presets/,/^$/s/^  \([a-z-]*\) .*/\1/p'
-  "$symo" estimate --help | sed -n 's/^ *The estimate to compute. One of: \(.*\)\. Required.*/\1/p' | tr ' ' '\n'
-} </dev/null >"$WORK/names"
-[ "$(wc -l <"$WORK/names")" -ge 30 ] || complain "the command names only $(wc -l <"$WORK/names") things"
+"$symo" groups </dev/null | sed -n 's/^\([a-z-]*\): .*/\1/p' >"$WORK/groups"
+"$symo" optimizers </dev/null | sed -n '/^Presets/,/^$/s/^  \([a-z-]*\) .*/\1/p' >"$WORK/presets"
+"$symo" estimate --help </dev/null | tr -s ' \n' ' ' |
+  sed -n 's/.* --estimator NAME [^:]*One of: \([a-z -]*\)\..*/\1/p' | tr ' ' '\n' >"$WORK/estimates"
+for list in groups presets estimates; do
+  [ "$(wc -l <"$WORK/$list")" -ge 5 ] || complain "the command names only $(wc -l <"$WORK/$list") $list"
+done
+cat "$WORK/groups" "$WORK/presets" "$WORK/estimates" >"$WORK/names"
 while read -r name; do
   grep -qE "(^|[^a-z-])$name($|[^a-z-])" <<<"$table" || complain "\"What there is\" does not name $name"
 done <"$WORK/names"
