@@ -15,7 +15,7 @@ int symo_mul_size(size_t a, size_t b, size_t *out);
 /* The least multiple of `to` that is not below n. */
 static inline size_t symo_round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
-/* Bytes with what follows them up to the next block of 64: what stands behind stays aligned. */
+/* `bytes` rounded up to a multiple of 64, so that the next array in a block is aligned. */
 static inline size_t symo_padded(size_t bytes) { return symo_round_up(bytes, 64); }
 
 size_t symo_alloc_live_blocks(void);

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <symo/context.h>
 
-/* How many details were written so far: whether a function of the caller's has left one. */
+/* The number of details written so far.  It tells whether a function of the caller wrote one. */
 size_t symo_context_failures(const symo_context *context);
 
 /* *out: the context with one more reference, which symo_context_destroy gives back; for NULL a new

@@ -10,7 +10,8 @@ __attribute__((format(printf, 3, 4)))
 symo_status
 symo_fail(symo_context *context, symo_status status, const char *format, ...);
 
-/* Puts "WHERE: " before the last detail: a failure passed on by what knows more of its place. */
+/* Puts "WHERE: " before the last detail, when a failure is passed on by a function that knows more
+ * about its place. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 3, 4)))
 #endif
@@ -39,7 +40,7 @@ symo_status symo_check_damping(symo_context *context, const char *where, double 
 #define symo_fail_index(context, ...) (symo_fail_index(context, __VA_ARGS__), SYMO_E_ARGUMENT)
 #endif
 
-/* Leaves for the label `fail` with the status in the local variable `status`. */
+/* On failure jumps to the label `fail`, with the status in the local variable `status`. */
 #define SYMO_TRY(call)                                                                             \
   do {                                                                                             \
     status = (call);                                                                               \

@@ -39,9 +39,10 @@ void symo_gemm(symo_dtype dtype, double alpha, symo_mat a, symo_mat b, double be
 void symo_syrk(symo_dtype dtype, double alpha, symo_mat a, double beta, symo_mat c);
 void symo_syr2k(symo_dtype dtype, double alpha, symo_mat a, symo_mat b, double beta, symo_mat c);
 
-/* Lower triangle of C = A B for square A, B whose product is symmetric (two polynomials of one
- * symmetric matrix, say), C apart from both; what stands above the diagonal is spoilt.  In panels
- * of rows, which for large n is little more than half of a gemm: symo_gemm_lower_flops(n). */
+/* Lower triangle of C = A B for square A and B whose product is symmetric, such as two polynomials
+ * of one symmetric matrix.  C shares no memory with A or B; its upper triangle is undefined.
+ * Computed in panels of rows, at the cost of symo_gemm_lower_flops(n), little more than half a gemm
+ * for large n. */
 void symo_gemm_lower(symo_dtype dtype, symo_mat a, symo_mat b, symo_mat c);
 double symo_gemm_lower_flops(size_t n);
 
@@ -64,8 +65,8 @@ bool symo_all_finite(symo_dtype dtype, size_t n, const void *x);
 double symo_epsilon(symo_dtype dtype);
 double symo_largest(symo_dtype dtype); /* finite number */
 
-/* 10 n eps: what counts as zero beside the largest eigenvalue of an [n, n] matrix that was itself
- * computed.  The noise of Gram matrices comes near n eps; ten times that is a margin. */
+/* 10 n eps: the relative tolerance below which an eigenvalue of a computed [n, n] matrix counts as
+ * zero.  Rounding errors of Gram matrices come close to n eps; the factor 10 is a margin. */
 double symo_rank_tolerance(symo_dtype dtype, size_t n);
 
 /* The work space of xSYEVD, 2 n^2 numbers, must be counted in 32 bits. */

@@ -2,8 +2,8 @@
  *
  * Every operation is reduced to a list of loops: axes of length one go, the rest are ordered by the
  * destination's stride (then the source's), neighbours that lie one behind the other are joined,
- * and the innermost loop runs in a kernel.  Where source and destination run along different axes the
- * two go in tiles, so that lines of the cache are read once; no sum changes its order. */
+ * and the innermost loop runs in a kernel.  Where source and destination run along different axes
+ * the two go in tiles, so that lines of the cache are read once; no sum changes its order. */
 #include "core/nd.h"
 
 #include <assert.h>
@@ -206,8 +206,9 @@ static void run_tiles(symo_dtype dtype, const nest *f, int axis, void *const *p,
 
 /* ---- kernels: p = sources, then destination ---- */
 
-/* The largest |x|, which is that of the largest bits, as whole numbers: those of NaN and infinity are
- * the largest of all.  Lanes let several loads be under way.  The "destination" is a max_abs_state. */
+/* The largest |x|, which is that of the largest bits, as whole numbers: those of NaN and infinity
+ * are the largest of all.  Lanes let several loads be under way.  The "destination" is a
+ * max_abs_state. */
 enum { LANE_BYTES = 256 };
 
 typedef struct max_abs_state {

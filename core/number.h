@@ -12,10 +12,10 @@ typedef struct symo_decimal {
 } symo_decimal;
 symo_decimal symo_decimal_of(double value);
 
-/* Reads the decimal number at the beginning of the text (a sign or none, digits with a point or
- * none, an exponent or none; at most 1000 characters).  *end: behind it.  end NULL: the number must
- * be the whole text.  False for anything else, blanks, hexadecimal, nan, inf, and numbers too large
- * for float64. */
+/* Reads the decimal number at the beginning of the text: an optional sign, digits with an optional
+ * point, an optional exponent; at most 1000 characters.  *end is set to the character after it; if
+ * end is NULL, the number must be the whole text.  False for anything else, such as blanks,
+ * hexadecimal numbers, nan, inf, and numbers too large for float64. */
 bool symo_decimal_read(const char *text, const char **end, double *out);
 
 /* The same, but a number too large for float64 is infinite instead of refused. */

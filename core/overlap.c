@@ -1,8 +1,9 @@
-/* Do strided views share memory?  An address of a view is its lowest one plus sum_k s_k i_k with
- * s_k > 0, 0 <= i_k <= m_k (an axis that runs backwards is counted from its other end).  Two views
- * share a byte if  sum_k s_k i_k  over the axes of both comes within an item of the difference of
- * their ends, which a search from the largest stride down finds: what the smaller ones can reach
- * leaves few i_k, often one, and what is no multiple of their greatest common divisor none. */
+/* Whether two strided views share memory.  The address of an entry is the lowest address of the
+ * view plus sum_k s_k i_k with s_k > 0 and 0 <= i_k <= m_k, where an axis with a negative stride is
+ * counted from its other end.  Two views share a byte if the sum over the axes of both can come
+ * within one item of the difference of their ends.  We search over i_k from the largest stride to
+ * the smallest.  The extent of the smaller strides leaves few values of i_k, often one, and targets
+ * that are not near a multiple of their greatest common divisor are excluded. */
 #include "core/overlap.h"
 
 enum { AXES = 2 * SYMO_ND_MAX, MOST_VISITS = 20000 };

@@ -12,13 +12,13 @@ typedef struct symo_span {
 
 symo_span symo_nd_span(const symo_nd *x);
 
-/* True if the views have a byte in common.  Exact: views that lie between each other, such as every
- * other number or columns of one matrix, do not.  Only where strides are so irregular that it would
- * take long to say is the answer true without being sure. */
+/* True if the views share a byte.  The test is exact, so interleaved views, such as two columns of
+ * one matrix, do not overlap.  If the strides are so irregular that the exact test would take too
+ * long, the result is true. */
 bool symo_nd_overlap(const symo_nd *a, const symo_nd *b);
 
-/* True if entries of the view surely stand in different places: axes sorted by stride, each steps
- * over all that the smaller ones reach. */
+/* True if no two entries of the view share memory.  Sufficient condition: sorted by size, each
+ * stride is at least the extent that the smaller ones reach. */
 bool symo_nd_is_apart(const symo_nd *x);
 
 #endif

@@ -1,9 +1,10 @@
-/* Threads that sleep until there is a run, take its indices one by one, and sleep again.
+/* Threads sleep until there is a run, take its indices one by one, and sleep again.
  *
- * A run is open from symo_pool_run's beginning until the caller itself finds no index left.  Threads
- * join an open run and leave it when they find none; the caller closes it and waits for those that
- * joined.  One that wakes up late finds the run closed and is not waited for: on a machine with other
- * work, that would be waiting for the scheduler.  All waiting is on condition variables. */
+ * A run is open from the beginning of symo_pool_run until the caller finds no index left.  A thread
+ * joins an open run and leaves it when it finds no index.  The caller closes the run and waits for
+ * the threads that have joined.  A thread that wakes up later finds the run closed; the caller does
+ * not wait for it, since that would be waiting for the scheduler.  All waiting is on condition
+ * variables. */
 #include "core/pool.h"
 
 #include <assert.h>

@@ -4,9 +4,10 @@
 #include <stddef.h>
 #include <symo/context.h>
 
-/* A fixed number of threads for independent pieces of work.  While they run, BLAS keeps to one
- * thread each (symo_set_threads is process-wide and is put back at the end), so that the two never
- * ask for more than there is.  The caller is worker 0: a pool of one thread starts none. */
+/* A fixed number of threads for independent tasks.  During a run BLAS uses one thread in each of
+ * them, so that the total does not exceed the number of cores; the number of BLAS threads, which is
+ * process-wide, is restored afterwards.  The caller is worker 0, so a pool of one thread starts
+ * none. */
 typedef struct symo_pool symo_pool;
 
 /* threads >= 1.  SYMO_E_ARGUMENT, SYMO_E_MEMORY. */
@@ -16,9 +17,9 @@ void symo_pool_destroy(symo_pool *pool); /* NULL is accepted */
 int symo_pool_threads(const symo_pool *pool); /* NULL: 1 */
 
 /* Calls task(arg, index, worker) for each index in [0, count), worker in [0, threads), and returns
- * when all have ended.  Indices are taken in order by whoever is free, so what is computed must
- * not depend on the worker.  pool NULL: one after the other, BLAS as it is.  Nothing allocates.
- * Not to be called from inside a task. */
+ * when all have ended.  Each free worker takes the next index, so results must not depend on the
+ * worker.  pool NULL: the tasks run one after the other and the BLAS threads are unchanged.
+ * Allocates nothing.  Not to be called from inside a task. */
 typedef void (*symo_pool_task)(void *arg, size_t index, int worker);
 void symo_pool_run(symo_pool *pool, size_t count, symo_pool_task task, void *arg);
 

@@ -3,10 +3,9 @@
 
 #include <symo/status.h>
 
-/* Memory that OpenBLAS needs for itself.  It takes a buffer of 128 MiB of address space for every
- * thread that multiplies at the same time as others, when the thread first does, and where the
- * system gives none it asks again for ever.  So whoever starts a thread that will call
- * core/linalg.h asks here before. */
+/* Memory for OpenBLAS.  It maps a buffer of 128 MiB of address space for every thread that
+ * multiplies at the same time as others.  If the system refuses, OpenBLAS tries again for ever.  So
+ * code that starts a thread which will call core/linalg.h reserves the buffer here first. */
 
 /* Makes sure that `callers` threads can call BLAS at the same time; SYMO_E_MEMORY where they
  * cannot. The buffers are taken at once, and are OpenBLAS's until the program ends.  Without an

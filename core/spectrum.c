@@ -1,7 +1,8 @@
 /* Functions of a symmetric matrix C = V' diag(w) V:  f(C) = V' diag(f(w)) V.
  *
- * Rounding makes of a zero eigenvalue a number of some n eps max |w|, of either sign.  A root would
- * lift it to sqrt(n eps), and an inverse would let it rule the result; so it is set to zero first.
+ * By rounding, a zero eigenvalue becomes a number of size n eps max |w|, of either sign.  A square
+ * root would raise it to sqrt(n eps), and in an inverse it would dominate; so it is set to zero
+ * first.
  */
 #include "core/spectrum.h"
 

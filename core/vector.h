@@ -3,8 +3,8 @@
 
 /* Before the definition of a function whose loops are worth wide registers: it is compiled for
  * several instruction sets, and the machine's is chosen when the program starts.  Nothing where the
- * compiler or the C library cannot, or where a sanitizer would run before that choice.  By features,
- * as "arch=" would mean one family of processors and no later one.
+ * compiler or the C library cannot, or where a sanitizer would run before that choice.  By
+ * features, as "arch=" would mean one family of processors and no later one.
  *
  * Numbers do not depend on that choice: products and sums are never contracted (-std=c11 and
  * -ffp-contract=off), and sums are written in lanes of a fixed number, as the compiler has no leave

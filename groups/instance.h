@@ -62,27 +62,29 @@ symo_status symo_generated_add(const symo_group *self, size_t dim, generator_set
 /* The dimension of a direct sum of the parts, SIZE_MAX if it has no room. */
 size_t symo_group_dim_of_parts(const symo_group_spec *spec);
 
-/* Every part has a group that can generate, and a dimension it acts on. */
+/* Checks that each part has a group with generators that acts on the dimension of the part. */
 symo_status symo_group_check_parts(symo_context *context, const symo_group_spec *spec);
 
-/* An instance with the set (taken over, also on failure). */
+/* Makes a group from a set of generators.  Owns the set afterwards, also on failure. */
 symo_status symo_generated_create(symo_context *context, const symo_group *row,
                                   const symo_group_spec *spec, generator_set *set,
                                   symo_group **out);
 
-/* The product or the sum of the parts of the spec. */
+/* Makes the direct product of the groups of the parts, acting on the tensor product (`product`) or
+ * on the direct sum of their spaces. */
 symo_status symo_generated_combine(symo_context *context, const symo_group *row,
                                    const symo_group_spec *spec, bool product, symo_group **out);
 
 /* ---- closed forms for a layout (groups/numeric/numeric.c) ---- */
 
-/* The group that plans work with, where a space with this group stands on p axes of some tensor for
- * every bit p of `orders`: the group itself if its closed forms reach so far, else one whose irreps
- * have been found numerically (kept by instances, found once).  *out is one reference. */
+/* Finds the group that plans use.  A space with this group stands on p axes of some tensor for
+ * every bit p of `orders`.  If the group has closed forms for all these p, it is used itself;
+ * otherwise a group with irreps found numerically, which instances keep for later calls.  *out is a
+ * reference that the caller releases. */
 symo_status symo_group_resolve(symo_context *context, const symo_group *group, size_t dim,
                                unsigned orders, const symo_group **out);
 
-/* numeric and what goes with it, if the group is one that was found. */
+/* How the irreps of a group were found; `numeric` is false for closed forms. */
 symo_space_info symo_group_info(const symo_group *group);
 
 #endif

@@ -63,7 +63,8 @@ static void average_triangles(size_t n, double *a) {
           a[j * n + i] = 0.5 * (a[i * n + j] + a[j * n + i]);
 }
 
-/* The lower triangle becomes the upper one; false if anything is NaN or infinite, in the same pass. */
+/* The lower triangle becomes the upper one; false if anything is NaN or infinite, in the same
+ * pass. */
 static bool mirror_upper(size_t n, double *a) {
   double zero = 0; /* the sum of x * 0: NaN once an x is not finite */
   for (size_t bi = 0; bi < n; bi += TILE)

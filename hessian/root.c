@@ -2,9 +2,9 @@
  * gradient alone gives the estimate.  With `scale`, C_t is taken as (tr C_t / m) I instead and M is
  * divided by its square root (zero parameters give the pseudo-inverse, zero).
  *
- * What rounding makes of zero eigenvalues of C_g is at most 10 m eps times the largest, of either sign;
- * its root would be far larger, so all of that size are set to zero.  With fewer rows than columns,
- * C_g = Z'Z, the root comes from the smaller side: with Z Z' = V' diag(l) V,
+ * What rounding makes of zero eigenvalues of C_g is at most 10 m eps times the largest, of either
+ * sign; its root would be far larger, so all of that size are set to zero.  With fewer rows than
+ * columns, C_g = Z'Z, the root comes from the smaller side: with Z Z' = V' diag(l) V,
  *     (Z'Z)^{1/2} = Z' (Z Z')^{-1/2} Z = Y'Y ,   Y = diag(l^{-1/4}) V Z ,
  * and for one row it is x x' / |x|. */
 #include <math.h>

@@ -1,9 +1,9 @@
 /* Whether the M of labels of complex or quaternionic type commute with the group: whether they are
  * real forms of Hermitian matrices.
  *
- * The coordinates X~ = [X, JX, ..] of a vector fill a subspace, which X~ M must not leave.  A random
- * vector tells with probability one: scattered and gathered again, X~ M comes back as its projection
- * on that subspace. */
+ * The coordinates X~ = [X, JX, ..] of a vector fill a subspace, which X~ M must not leave.  A
+ * random vector tells with probability one: scattered and gathered again, X~ M comes back as its
+ * projection on that subspace. */
 #include <math.h>
 
 #include "core/alloc.h"

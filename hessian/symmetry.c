@@ -1,13 +1,13 @@
-/* Is the group of a layout a symmetry of a loss?
+/* Measures whether the group of a layout is a symmetry of a loss.
  *
- * If L(rho theta) = L(theta) for all theta, then by the chain rule rho' grad L(rho theta) =
- * grad L(theta): the gradient at rho theta is p = rho^-T grad L(theta), which is rho grad L(theta)
- * for orthogonal groups.  Both sides are had at random elements; what is left between them, in units
- * of what was predicted, is the defect.
+ * If L(rho theta) = L(theta) for all theta, the chain rule gives rho' grad L(rho theta) =
+ * grad L(theta).  So the gradient at rho theta is p = rho^-T grad L(theta), which is rho grad
+ * L(theta) for orthogonal groups.  We compute both sides for random elements; the defect is their
+ * difference relative to the prediction.
  *
- * Check value: the loss sum_i theta_i^2 + e theta_1 under sign flips, at theta = (1, 1) and with
- * theta_1 flipped: gradients (2 + e, 2) and (-2 + e, 2) against (-2 - e, 2), so the gradient defect is
- * 2 e / |(2 + e, 2)| and that of the loss 2 e / (2 + e). */
+ * Check value: the loss sum_i theta_i^2 + e theta_1 at theta = (1, 1), with the sign of theta_1
+ * flipped.  The gradient (2 + e, 2) predicts (-2 - e, 2), but the true one is (-2 + e, 2).  So the
+ * gradient defect is 2 e / |(2 + e, 2)|, and the loss defect is 2 e / (2 + e). */
 #include <symo/symmetry.h>
 
 #include <float.h>
@@ -24,22 +24,23 @@
 #include "groups/plan/layout.h"
 #include "hessian/problem.h"
 
-/* Elements that turn out neutral (a permutation of two, every other time) are drawn again. */
+/* If the drawn element is neutral (as every other permutation of two), it is drawn again, at most
+ * this often. */
 enum { DRAWS = 64 };
 
-/* How far from theta the reference lies, and from which ratio on it is taken; the smallest part of a
- * gradient that is measured by itself. */
+/* The distance of the nearby point, the ratio below which its values are the denominators, and the
+ * smallest relative norm of a part of a gradient that is its own denominator. */
 static const double nearby_step = 0.1, nearby_ratio = 1e-3;
 static const double smallest_part[] = {[SYMO_F32] = 1e-2, [SYMO_F64] = 1e-6};
 static const double exact_bound[] = {[SYMO_F32] = 1e-4, [SYMO_F64] = 1e-9};
 
-/* Where a group without a defect is tried again: at least these root mean squares, at which networks
- * are no longer linear. */
+/* A group without a defect is tried again at weights with at least these root mean squares, at
+ * which networks are not linear. */
 static const double telling[] = {0.3, 3};
 enum { TELLING = sizeof telling / sizeof telling[0], TELLING_ELEMENTS = 2 };
 
-/* Sums in another order are off by more than one last digit: a defect has to be so many times what one
- * does. */
+/* Sums in another order differ by more than one last digit.  So a defect must exceed this many
+ * times the effect of a change in the last digit. */
 static const double above_rounding = 300;
 
 typedef struct vector {
@@ -345,8 +346,8 @@ static bool seen(const symo_symmetry_report *report, const symo_symmetry_row *ro
   return row->elsewhere > sqrt(report->exact);
 }
 
-/* What rounding does to the row's gradient at v[NEAR]: that of parameters moved by their last digits.
- * Deep networks with large weights make much of little. */
+/* What rounding does to the row's gradient at v[NEAR]: that of parameters moved by their last
+ * digits.  Deep networks with large weights make much of little. */
 static symo_status rounding(work *w, size_t space, double *noise) {
   const double eps = w->dtype == SYMO_F32 ? FLT_EPSILON : DBL_EPSILON;
   symo_symmetry_row row = {.space = space};

@@ -4,8 +4,8 @@
 #include <stddef.h>
 #include <symo/context.h>
 
-/* A file that is there as a whole or not at all: the bytes go to a temporary file in the folder of
- * the target, which takes the target's name when everything is on the disk.  A target that is a
+/* A file that is written as a whole or not at all.  The bytes are written to a temporary file in
+ * the folder of the target, which is renamed when all of them are on the disk.  A target that is a
  * device or a pipe is written to directly; one that is a symbolic link has the file it points to
  * replaced. Failures are SYMO_E_IO with the target's path and the system's text for errno. */
 typedef struct symo_atomic symo_atomic;

@@ -1,6 +1,6 @@
 /* CRC-64 with the polynomial of ECMA-182, least significant bit first, start and end inverted: the
- * remainder of the message over GF(2).  Eight bytes a turn: table[k][b] is what byte b gives k bytes
- * further on (Kounavis, Berry 2008, "slicing by 8").  Check value: "123456789" gives
+ * remainder of the message over GF(2).  Eight bytes a turn: table[k][b] is what byte b gives k
+ * bytes further on (Kounavis, Berry 2008, "slicing by 8").  Check value: "123456789" gives
  * 0x995DC9BBDF1939FA. */
 #include "io/checksum.h"
 

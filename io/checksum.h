@@ -4,8 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* CRC-64/XZ, taken in pieces: of "123456789" it is 995DC9BBDF1939FA.  Finds every error in up to 64
- * neighbouring bits, and others but for one in 2^64. */
+/* CRC-64/XZ, computed in pieces.  Check value: 995DC9BBDF1939FA for "123456789".  It detects every
+ * error within 64 consecutive bits, and any other error with probability 1 - 2^-64. */
 typedef struct symo_checksum {
   uint64_t value;
   uint64_t table[8][256];

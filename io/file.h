@@ -11,26 +11,26 @@
 /* SYMO_E_IO: "PATH: cannot DOING: text of errno (what to do)". */
 symo_status symo_file_fail(symo_context *context, const char *path, const char *doing, int error);
 
-/* The whole of a file or pipe, with a NUL behind the last byte; *data is the caller's (symo_free).
- * SYMO_E_SIZE beyond `limit` bytes. */
+/* Reads a file or pipe to its end.  *data has a NUL after the last byte; the caller frees it with
+ * symo_free.  SYMO_E_SIZE if there are more than `limit` bytes. */
 symo_status symo_file_read_all(symo_context *context, const char *path, size_t limit, char **data,
                                size_t *length);
 
-/* Texts may begin with a byte order mark: of UTF-8 it is passed over, *text and *length moving on.
- * SYMO_E_FORMAT for UTF-16. */
+/* Skips a byte order mark of UTF-8 at the beginning of a text by advancing *text and *length.
+ * SYMO_E_FORMAT for a byte order mark of UTF-16. */
 symo_status symo_file_skip_mark(symo_context *context, const char *where, const char **text,
                                 size_t *length);
 
-/* Whether what is read from the path is gone afterwards: a pipe, a terminal, or a name that means
- * something else in every process (/dev/stdin, /dev/fd/3). */
+/* True if the path can be read only once: a pipe, a terminal, or a name that depends on the process
+ * (/dev/stdin, /dev/fd/3). */
 bool symo_file_is_stream(const char *path);
 
 /* Opens a regular file, so that symo_file_read_at can be used on it. */
 symo_status symo_file_open(symo_context *context, const char *path, int *fd, uint64_t *size);
 void symo_file_close(int fd); /* fd < 0: nothing */
 
-/* `bytes` bytes from `offset` on.  part: which part of the file, for the message ("header").
- * SYMO_E_FORMAT if the file ends before. */
+/* Reads `bytes` bytes, from `offset` on.  part: the name of this part of the file ("header"), for
+ * messages.  SYMO_E_FORMAT if the file is shorter. */
 symo_status symo_file_read_at(symo_context *context, const char *path, const char *part, int fd,
                               uint64_t offset, void *data, size_t bytes);
 

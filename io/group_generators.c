@@ -1,6 +1,6 @@
 /* The generators of custom groups, from lists in a layout file or from a safetensors file.  All
- * shapes are looked at first, so memory is taken for what the file holds and no more.  That matrices
- * are orthogonal and images permutations is for symo_group_create to say. */
+ * shapes are looked at first, so memory is taken for what the file holds and no more.  That
+ * matrices are orthogonal and images permutations is for symo_group_create to say. */
 #include <math.h>
 #include <stdint.h>
 #include <string.h>

@@ -6,8 +6,8 @@
 
 enum { SYMO_JSON_PATH = 400 }; /* longest path inside a document, in messages */
 
-/* Where groups are read from.  where: the file, and the part of it, that failures name.  folder: what
- * the path in "generators_file" is relative to, with the slash at its end ("": the working
+/* Where groups are read from.  where: the file, and the part of it, that failures name.  folder:
+ * what the path in "generators_file" is relative to, with the slash at its end ("": the working
  * directory); NULL: such files are refused. */
 typedef struct symo_group_source {
   symo_context *context;
@@ -15,8 +15,8 @@ typedef struct symo_group_source {
   const char *folder;
 } symo_group_source;
 
-/* {"dim": 64, "group": "orthogonal"} with the parameters beside them.  at: the path of the object in
- * the document.  out->made is the caller's. */
+/* {"dim": 64, "group": "orthogonal"} with the parameters beside them.  at: the path of the object
+ * in the document.  out->made is the caller's. */
 symo_status symo_group_read_json(const symo_group_source *source, const char *at, json_t *object,
                                  symo_group_use *out);
 

@@ -9,8 +9,9 @@
 /* JSON with the messages of this library.  where: the file, and the part of it, that failures name.
  */
 
-/* A byte order mark of UTF-8 is passed over.  SYMO_E_FORMAT with line and column for what is not JSON, for duplicate keys and for nesting
- * deeper than jansson's limit of 2048.  *out is the caller's (json_decref). */
+/* Parses a text; a byte order mark of UTF-8 is skipped.  SYMO_E_FORMAT, with line and column in the
+ * detail, if the text is not JSON, has duplicate keys, or is nested deeper than 2048 levels, which
+ * is jansson's limit.  The caller releases *out with json_decref. */
 symo_status symo_json_parse(symo_context *context, const char *where, const char *text,
                             size_t length, json_t **out);
 

@@ -1,6 +1,6 @@
-/* An optimizer from words: the name of a preset or a file, and settings "key=value".  Settings of the
- * method come before the rules of a preset are made, since those follow from it; "rules.N.key=value"
- * come after. */
+/* An optimizer from words: the name of a preset or a file, and settings "key=value".  Settings of
+ * the method come before the rules of a preset are made, since those follow from it;
+ * "rules.N.key=value" come after. */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>

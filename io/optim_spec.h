@@ -3,18 +3,18 @@
 
 #include <symo/optim.h>
 
-/* What a caller wants otherwise than presets have it.  Both functions may be NULL.
- *   method   changes a method that has just been made from a preset, by name or in a file without
- *            rules; what the file and the settings say is set over it
- *   rules    the rules that go with a method, in the place of symo_optim_preset_rules */
+/* Functions with which a caller changes presets.  Both may be NULL.
+ *   method   changes a method that was made from a preset, named by the user or by a file without
+ *            rules; options of the file and settings are applied afterwards
+ *   rules    makes the rules of a method, in place of symo_optim_preset_rules */
 typedef struct spec_adapter {
   void *self;
   symo_status (*method)(void *self, symo_method *method);
   symo_status (*rules)(void *self, const symo_method *method, size_t *num, symo_rule rules[4]);
 } spec_adapter;
 
-/* Specs of optimizers while they are put together: by io/optim_spec.c from JSON, by
- * io/optim_settings.c from a command line. */
+/* A spec of an optimizer under construction: from JSON by io/optim_spec.c, from a command line by
+ * io/optim_settings.c. */
 typedef struct spec_draft {
   symo_context *context;
   spec_adapter adapter;

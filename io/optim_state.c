@@ -1,6 +1,6 @@
-/* States of optimizers as safetensors files.  An entry "state:NAME" for each of symo_optim_state_entry;
- * in the metadata format, version, dtype, the layout and the spec as JSON, and a CRC-64/XZ
- * (16 hexadecimal digits) of, in this order,
+/* States of optimizers as safetensors files.  An entry "state:NAME" for each of
+ * symo_optim_state_entry; in the metadata format, version, dtype, the layout and the spec as JSON,
+ * and a CRC-64/XZ (16 hexadecimal digits) of, in this order,
  *   every other text of the metadata by key in byte order: key, 0, value, 0;
  *   every entry by name in byte order: name, 0, type, 0, the number of axes and the dimensions as
  *   64-bit little-endian numbers, the bytes.

@@ -10,8 +10,8 @@
  * other. */
 
 /* Entries of the state are named "state:" and their own name (which no tensor can be called); items
- * and texts are the caller's, under other names than those.  Keys of texts that are taken: "format",
- * "version", "dtype", "layout", "spec", "checksum". */
+ * and texts are the caller's, under other names than those.  Keys of texts that are taken:
+ * "format", "version", "dtype", "layout", "spec", "checksum". */
 symo_status symo_checkpoint_write(symo_optim_state *state, const char *path, size_t num_texts,
                                   const symo_safetensors_text *texts, size_t count,
                                   const symo_safetensors_item *items);
@@ -21,15 +21,15 @@ symo_status symo_checked_write(symo_context *context, const char *path, size_t n
                                const symo_safetensors_text *texts, size_t count,
                                const symo_safetensors_item *items);
 
-/* Everything as in symo_optim_state_read; *file, whose checksum holds, is for the caller's items and
- * texts (symo_safetensors_find, symo_safetensors_metadata; symo_safetensors_close).  file may be
- * NULL: then there must be no other entries. */
+/* Everything as in symo_optim_state_read; *file, whose checksum holds, is for the caller's items
+ * and texts (symo_safetensors_find, symo_safetensors_metadata; symo_safetensors_close).  file may
+ * be NULL: then there must be no other entries. */
 symo_status symo_checkpoint_read(symo_optim *optim, const char *path, size_t num_may_differ,
                                  const char *const *may_differ, symo_safetensors **file,
                                  symo_optim_state **state);
 
-/* For those who want the caller's items only (parameters, to evaluate them): any file; the checksum
- * is checked where there is one. */
+/* Opens a file of which only the caller's items are needed, such as the parameters for an
+ * evaluation.  If the file has a checksum, it is checked. */
 symo_status symo_checkpoint_open(symo_context *context, const char *path, symo_safetensors **file);
 
 #endif

@@ -27,7 +27,7 @@ typedef struct symo_safetensors_entry {
 symo_status symo_safetensors_open(symo_context *context, const char *path, symo_safetensors **out);
 void symo_safetensors_close(symo_safetensors *file); /* NULL is accepted */
 
-/* Entries in the order in which they lie in the file. */
+/* Entries in the order of the file. */
 size_t symo_safetensors_count(const symo_safetensors *file);
 const symo_safetensors_entry *symo_safetensors_at(const symo_safetensors *file, size_t index);
 const symo_safetensors_entry *symo_safetensors_find(const symo_safetensors *file, const char *name);
@@ -35,7 +35,7 @@ const symo_safetensors_entry *symo_safetensors_find(const symo_safetensors *file
 /* The metadata text of that key; NULL when there is none. */
 const char *symo_safetensors_metadata(const symo_safetensors *file, const char *key);
 
-/* The bytes of an entry as they lie: count times the size of its type. */
+/* Reads the bytes of an entry without conversion: count times the size of its type. */
 symo_status symo_safetensors_read_raw(const symo_safetensors *file,
                                       const symo_safetensors_entry *entry, void *data);
 
@@ -45,8 +45,8 @@ symo_status symo_safetensors_read_raw(const symo_safetensors *file,
 symo_status symo_safetensors_read(const symo_safetensors *file, const symo_safetensors_entry *entry,
                                   symo_dtype dtype, void *data);
 
-/* SYMO_E_SHAPE naming both shapes unless the entry has this one.  axes: what the axes are, for the
- * message ("[out, h]"), or NULL. */
+/* SYMO_E_SHAPE if the entry has another shape; the detail gives both.  axes: the names of the axes
+ * for the detail ("[out, h]"), or NULL. */
 symo_status symo_safetensors_expect_shape(const symo_safetensors *file,
                                           const symo_safetensors_entry *entry, size_t order,
                                           const size_t *shape, const char *axes);

@@ -85,7 +85,8 @@ static size_t first_row(size_t d, int irrep, size_t first) {
   return irrep == TRIVIAL ? 0 : irrep == ALTERNATING ? d - 1 : 1 + 2 * first;
 }
 
-/* rows = F[row ..] along, or (back) along = F[row ..]' rows; tiles of F are made as they are needed.
+/* rows = F[row ..] along, or (back) along = F[row ..]' rows; tiles of F are made as they are
+ * needed.
  */
 static void transform(symo_dtype t, size_t row, symo_mat rows, symo_mat along, bool back) {
   double tile[TILE * TILE];

@@ -1,5 +1,5 @@
-/* The direct product G1 x G2 x .. on the direct sum R^{d1} + R^{d2} + ..: a space made of parts, one
- * after the other, each with its own group. */
+/* The direct product G1 x G2 x .. on the direct sum R^{d1} + R^{d2} + ..: a space made of parts,
+ * one after the other, each with its own group. */
 #include "groups/instance.h"
 
 static symo_status create(symo_context *context, const symo_group *row, const symo_group_spec *spec,

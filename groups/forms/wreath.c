@@ -6,9 +6,9 @@
  *     trivial    the trivial part of K, summed over the copies, over sqrt(h)
  *     standard   the trivial part of K less its mean over the copies, dimension h - 1
  *     each-V     for every other irrep V of K: its coordinates in every copy, dimension h dim V
- * each with as many copies (in the sense of multiplicity) as in K, and of the same type: the last is
- * the representation that V induces, irreducible because the copies of V differ under K^h.  Where
- * coordinates of K are views of the tensor, so are those of each-V.
+ * each with as many copies (in the sense of multiplicity) as in K, and of the same type: the last
+ * is the representation that V induces, irreducible because the copies of V differ under K^h.
+ * Where coordinates of K are views of the tensor, so are those of each-V.
  *
  * K without closed forms on one axis is decomposed numerically when the group is made. */
 #include <math.h>

@@ -184,7 +184,8 @@ double symo_callbacks_distance(size_t n, const double *a, const double *b) {
   return most;
 }
 
-/* The rows of the transform [points, points] as bases of the irreps, images under units included. */
+/* The rows of the transform [points, points] as bases of the irreps, images under units
+ * included. */
 static void spread(isotypic *iso, int p, size_t points, const double *transform) {
   for (size_t k = 0, at = 0; k < iso->num_irreps; k++) {
     isotypic_irrep *r = &iso->irreps[k];

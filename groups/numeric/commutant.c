@@ -1,6 +1,6 @@
-/* Random elements of the commutant: linear maps T from tensors of order q to tensors of order p with
- * g T = T g for every g of the group.  As g is orthogonal these are the invariant tensors of order
- * p + q, and all that happens here happens to tensors of that order.
+/* Random elements of the commutant: linear maps T from tensors of order q to tensors of order p
+ * with g T = T g for every g of the group.  As g is orthogonal these are the invariant tensors of
+ * order p + q, and all that happens here happens to tensors of that order.
  *
  * Signed permutations map index tuples to index tuples.  An invariant tensor is constant, up to the
  * signs, on each orbit of tuples (for permutations and p = q = 1: an orbital), and zero on an orbit
@@ -11,8 +11,8 @@
  * Math. Comp. 24 (1970), whose averages are over generators): T <- (T + g T) / 2 with g uniform
  * keeps the invariant part and halves the expected square of the rest, because its mean over g is
  * zero.  From white noise of norm d^((p+q)/2) to rounding takes some 110 steps.  The step |gT - T|
- * itself says how far it has come; at the end all generators are tried.  Where errors stop it early,
- * conjugate gradients on the generators alone do the rest.  On matrices (p = q = 1) a
+ * itself says how far it has come; at the end all generators are tried.  Where errors stop it
+ * early, conjugate gradients on the generators alone do the rest.  On matrices (p = q = 1) a
  * random element costs far more than a step, so there they are products of two out of a pool, in
  * which one is replaced from time to time.
  *

@@ -152,8 +152,8 @@ static symo_status check_cost(const factoring *b, double most_flops) {
 
 /* ---- elements ---- */
 
-/* The blocks of a [d, d] matrix on one copy of each factor: u0 matrix u0', the diagonal ones only, or
- * all.  u0 [rows, d]; half: as large. */
+/* The blocks of a [d, d] matrix on one copy of each factor: u0 matrix u0', the diagonal ones only,
+ * or all.  u0 [rows, d]; half: as large. */
 static void to_factors(const factoring *b, const double *u0, const double *matrix, bool all,
                        double *half, double *out) {
   size_t d = b->set->dim;
@@ -190,8 +190,8 @@ static void generator_matrix(const generator_set *set, size_t k, double *q, doub
   symo_rotation_exp(d, set->lie + (k - set->num_dense) * d * d, 1, q, scratch);
 }
 
-/* Random elements: of signed permutations all anew; else products of two out of a pool, of which one
- * is replaced from time to time, for they are dear. */
+/* Random elements: of signed permutations all anew; else products of two out of a pool, of which
+ * one is replaced from time to time, for they are dear. */
 static void fill_elements(factoring *b, const double *u0, double *room, void *element_work) {
   const generator_set *set = b->set;
   size_t d = set->dim, size = d * d;
@@ -259,8 +259,8 @@ fail:
 
 /* ---- the result ---- */
 
-/* Copies of each irrep on one and two axes; *number: its place in the result, the trivial one first,
- * then by dimension, then as found; SIZE_MAX where it does not occur. */
+/* Copies of each irrep on one and two axes; *number: its place in the result, the trivial one
+ * first, then by dimension, then as found; SIZE_MAX where it does not occur. */
 static symo_status count_copies(const factoring *b, isotypic_irrep *found, size_t *number) {
   const factored *f = b->f;
   for (size_t k = 0; k < b->num_known; k++) {

@@ -210,8 +210,8 @@ static symo_status link_to(const factoring *b, size_t attempt, const factor_pair
   return SYMO_OK;
 }
 
-/* Whether the irrep of these rows is the known one; turn [n, n]: an orthogonal matrix whose transpose
- * brings them to its coordinates. */
+/* Whether the irrep of these rows is the known one; turn [n, n]: an orthogonal matrix whose
+ * transpose brings them to its coordinates. */
 static symo_status compare(const factoring *b, const factor_pair *pair, size_t n,
                            const double *rows, const known_irrep *known, bool *same, double *turn) {
   size_t here = b->f->factors[pair->j].n * b->f->factors[pair->k].n;

@@ -7,9 +7,9 @@
  * of the block (its link) is of order 1 where it is not rounding: no scale enters.  A family grows
  * from its first cell along the strongest links.
  *
- * The blocks i = j are a 1 + skew: no skew part, R; one direction J of skew parts, J^2 = -1, C; more
- * than one, H.  Two independent elements show two directions.  J1, J2 orthogonal in the Frobenius
- * product anti-commute, and J3 = J1 J2.
+ * The blocks i = j are a 1 + skew: no skew part, R; one direction J of skew parts, J^2 = -1, C;
+ * more than one, H.  Two independent elements show two directions.  J1, J2 orthogonal in the
+ * Frobenius product anti-commute, and J3 = J1 J2.
  *
  * Check value: C_3 turning R^3 has a cell of dimension 2, type C, J a rotation by 90 degrees. */
 #include <math.h>

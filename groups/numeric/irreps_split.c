@@ -1,9 +1,9 @@
 /* A tensor power into irreducible subspaces.
  *
- * On the copies of an irrep of dimension n an element of the commutant is I_n (x) M, and M is as good
- * as random.  So the eigenspaces of a random symmetric element are irreducible, one eigenvalue each,
- * with probability one (Dixon 1970; Murota, Kanno, Kojima and Kojima, A numerical algorithm for
- * block-diagonal decomposition of matrix *-algebras, 2010).
+ * On the copies of an irrep of dimension n an element of the commutant is I_n (x) M, and M is as
+ * good as random.  So the eigenspaces of a random symmetric element are irreducible, one eigenvalue
+ * each, with probability one (Dixon 1970; Murota, Kanno, Kojima and Kojima, A numerical algorithm
+ * for block-diagonal decomposition of matrix *-algebras, 2010).
  *
  * In floating point an eigenspace is as accurate as its eigenvalue is apart: eps |A| / gap.  With K
  * irreps some pair of random eigenvalues comes as close as 1/K^2.  Hence cuts are made only at gaps

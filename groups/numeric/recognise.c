@@ -1,9 +1,10 @@
 /* Generators whose group has closed forms.
  *
- * Let G lie in a group H of the registry.  What commutes with H commutes with G, so if the dimensions
- * are equal the commutants are the same algebra, and with it projections on irreps, copies and types:
- * the closed forms of H are those of G, whether or not G is all of H.  The alternating group, for one,
- * has the commutant of S_d on R^d (x) R^d from d = 6 on, where it moves four points as freely.
+ * Let G lie in a group H of the registry.  What commutes with H commutes with G, so if the
+ * dimensions are equal the commutants are the same algebra, and with it projections on irreps,
+ * copies and types: the closed forms of H are those of G, whether or not G is all of H.  The
+ * alternating group, for one, has the commutant of S_d on R^d (x) R^d from d = 6 on, where it moves
+ * four points as freely.
  *
  *   permutation         G of permutations, as many orbits on tuples as S_d: one for each way to say
  *                       which entries are equal.

@@ -246,8 +246,8 @@ void symo_label_gather(const symo_plan *plan, const plan_label *label, symo_cons
 
 /* ---- from coordinates ---- */
 
-/* Runs the transposed steps from src into y; diagonal: spreads an M's diagonal instead, with a second
- * column axis for occurrences whose copies do not lie apart. */
+/* Runs the transposed steps from src into y; diagonal: spreads an M's diagonal instead, with a
+ * second column axis for occurrences whose copies do not lie apart. */
 static void expand(const plan_piece *piece, tagged src, tagged y, const bool *done, bool diagonal,
                    arena *scratch) {
   int todo[SYMO_MAX_ORDER];

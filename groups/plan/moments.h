@@ -42,17 +42,18 @@ struct plan_moments {
 symo_status symo_pattern_table_create(symo_context *context, const plan_space *space, size_t dim,
                                       int p, int q, pattern_table **out);
 
-/* map [num_entries, num_entries]: what multiplying every pattern by its moment does to the M.
- * side: [p + q], +1 or -1, the exponents of the axes. */
+/* map, [num_entries, num_entries]: the linear map of the entries that multiplies each pattern by
+ * its moment.  side: [p + q], +1 or -1, the exponents of the axes. */
 void symo_pattern_table_map(const pattern_table *table, const double *kappa, const int *side,
                             double *map);
 
-/* ---- where things are, for the two ways ---- */
+/* ---- places in pieces and blocks ---- */
 
-/* The occurrence of a space in a piece; NULL for none (also where the structure is the identity). */
+/* The occurrence of a space in a piece.  NULL if there is none, or if its structure group is the
+ * identity. */
 const occurrence *symo_moments_occurrence(const plan_piece *piece, size_t space);
 
-/* Columns of a piece along the axes of its tensor; 1 for axes that an earlier one stands for. */
+/* width[a] = columns of a piece along axis a of its tensor; 1 if they belong to an earlier axis. */
 void symo_moments_widths(const symo_plan *plan, const plan_piece *piece, size_t *width);
 
 /* The index of a member of a label on one of its family rows. */

@@ -1,5 +1,5 @@
-/* Averages over scalings where a space is permuted as well: the labels that differ only in the irrep of
- * that space mix, pair by pair of columns of the other axes, by the maps of
+/* Averages over scalings where a space is permuted as well: the labels that differ only in the
+ * irrep of that space mix, pair by pair of columns of the other axes, by the maps of
  * groups/plan/moments_table.c. */
 #include "groups/plan/moments.h"
 

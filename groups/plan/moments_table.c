@@ -1,8 +1,8 @@
-/* Matrices that commute with a group of permutations, in two ways: by isotypic blocks, and by values
- * on patterns of equal indices.
+/* Matrices that commute with a group of permutations, in two ways: by isotypic blocks, and by
+ * values on patterns of equal indices.
  *
- * A matrix A between R^{d^p} and R^{d^q} that commutes with S_d (or with B_d, which contains it) has
- * equal entries at (i, j) and (g i, g j), so it is one number for every way in which the p + q
+ * A matrix A between R^{d^p} and R^{d^q} that commutes with S_d (or with B_d, which contains it)
+ * has equal entries at (i, j) and (g i, g j), so it is one number for every way in which the p + q
  * indices may be equal: a set partition.  With blocks M and coordinates X of unit tensors,
  *
  *     A[i, j] = sum_irrep sum_ab M_ab P_ab(i, j) ,   P_ab(i, j) = <X_a(e_i), X_b(e_j)> ,

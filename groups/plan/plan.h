@@ -9,7 +9,7 @@
 
 enum { SYMO_MAX_ROWS = 2 * SYMO_MAX_ORDER };
 
-/* What a plan knows of a space: the group it works with, and what that says of itself. */
+/* A space as a plan sees it: the group that is used, with its irreps and components. */
 typedef struct plan_space {
   const symo_group *group;
   int num_irreps, num_components[SYMO_MAX_REPEAT + 1];
@@ -17,16 +17,16 @@ typedef struct plan_space {
   symo_component *components[SYMO_MAX_REPEAT + 1]; /* NULL for orders that do not occur */
 } plan_space;
 
-/* One space with a non-trivial group on one to four axes of a tensor, and the irrep it carries in a
- * piece. */
+/* A space with a non-trivial group, the axes of a tensor on which it stands (one to four), and its
+ * irrep in a piece. */
 typedef struct occurrence {
   size_t space;
   const symo_group *group;
   int order, axis[SYMO_MAX_REPEAT]; /* of the tensor, ascending */
   symo_irrep irrep;
   int number;                  /* of the irrep in its group */
-  size_t copies;               /* one column axis, at the place of axis[0] */
-  int family_row, ambient_row; /* of its row axes among those of the label; -1 for none */
+  size_t copies;               /* length of its column axis, which takes the place of axis[0] */
+  int family_row, ambient_row; /* index of its first row axis of each kind in the label, or -1 */
 } occurrence;
 
 /* The part of a tensor that lies in a label: columns [column, column + width) of X. */
@@ -79,19 +79,20 @@ bool symo_plan_equal(const symo_plan *a, const symo_plan *b);
 
 /* ---- coordinates (groups/plan/coordinates.c) ---- */
 
-/* A bump allocator over a block taken beforehand.  base NULL: measures only. */
+/* An allocator that advances through one block of memory.  With base NULL it allocates nothing and
+ * only measures how many bytes would be used. */
 typedef struct arena {
   char *base;
   size_t used, most;
 } arena;
 
-/* The coordinates of a piece as a view of the tensor, axes [rows..., columns...]; false if they
- * must be computed. */
+/* *out = the coordinates of a piece as a view of the tensor, with axes [rows..., columns...].
+ * False if they are not a view and must be computed. */
 bool symo_piece_view(const symo_plan *plan, const plan_label *label, const plan_piece *piece,
                      symo_const_vector x, symo_nd *out);
 
-/* Rows [first, first + n) of the first row axis of X (all of X if the label has no row axes) into
- * the dense panel `out`, [rows, m]. */
+/* Computes the rows of X with first index in [first, first + n) into the dense panel `out`, [rows,
+ * m].  If the label has no row axes, all of X. */
 void symo_label_gather(const symo_plan *plan, const plan_label *label, symo_const_vector x,
                        size_t first, size_t n, void *out, arena *scratch);
 
@@ -103,30 +104,32 @@ void symo_label_scatter(const symo_plan *plan, const plan_label *label, const vo
 void symo_label_diagonal(const symo_plan *plan, const plan_label *label, const void *m,
                          symo_vector y, arena *scratch);
 
-/* Bytes of scratch these need (gather: for n indices of the first row axis). */
+/* Bytes of workspace of these functions (gather: for n indices of the first row axis). */
 size_t symo_gather_scratch(const symo_plan *plan, const plan_label *label, size_t n);
 size_t symo_scatter_scratch(const symo_plan *plan, const plan_label *label);
 size_t symo_diagonal_scratch(const symo_plan *plan, const plan_label *label);
 
-/* Rows of X in all, and behind one index of the first row axis. */
+/* Number of rows of X, and number of rows for one index of the first row axis. */
 size_t symo_label_rows(const plan_label *label);
 size_t symo_label_stride(const plan_label *label);
 
 /* ---- Gram matrices and products (groups/plan/gram.c) ---- */
 
-/* The work space of one call: a panel for each of two vectors, and scratch. */
+/* Bytes of workspace of one call of symo_label_gram, with two vectors or with one. */
 size_t symo_gram_work(const symo_plan *plan, const plan_label *label, bool two);
 
-/* c [count, m, m], lower triangles:  c = beta c + alpha X'X  (y.data NULL), or
- * c = beta c + alpha (X'Y + Y'X), where X stands for xscale X and Y for yscale Y: scales other than
- * 1 go through panels, so that squares neither overflow nor vanish. */
+/* c = beta c + alpha X'X (if y.data is NULL) or c = beta c + alpha (X'Y + Y'X), for the lower
+ * triangles of c, [count, m, m].  X are the coordinates of xscale x, Y those of yscale y.  If a
+ * scale is not 1, the coordinates are scaled in panels before they are multiplied, so that squares
+ * neither overflow nor underflow. */
 void symo_label_gram(const symo_plan *plan, const plan_label *label, double alpha, double xscale,
                      symo_const_vector x, double yscale, symo_const_vector y, double beta, void *c,
                      void *work);
 
-/* The other side: with Z [R, m] the coordinates of `count` vectors one below the other (R = count
- * times the rows), times scale,  k = alpha Z Z' (lower triangle of [R, R])  and  y [R, m] = A Z.
- * Labels without families.  work: symo_stack_work bytes, left alone between the two calls. */
+/* Let Z, [R, m], be the coordinates of `count` vectors below each other, times scale; R is count
+ * times the rows of the label.  gram: k = alpha Z Z', lower triangle of [R, R].  multiply: y = A Z,
+ * [R, m].  For labels without families.  work: symo_stack_work bytes, unchanged between the two
+ * calls. */
 size_t symo_stack_work(const symo_plan *plan, const plan_label *label, size_t count);
 void symo_stack_gram(const symo_plan *plan, const plan_label *label, size_t count, double scale,
                      const symo_const_vector *x, double alpha, void *k, void *work);
@@ -140,11 +143,12 @@ void symo_label_apply(const symo_plan *plan, const plan_label *label, const void
 
 /* ---- averages over scalings (groups/plan/moments.c) ---- */
 
-/* What is averaged: products of two gradients, of two parameters, or Hessians; or of a gradient and
- * a parameter. */
+/* The quantity that is averaged: a product of two gradients, of two parameters, or a Hessian
+ * (SAME), or a product of a gradient and a parameter (CROSS). */
 typedef enum moment_kind { MOMENT_SAME, MOMENT_CROSS } moment_kind;
 
-/* Which layouts are refused, for making a plan and for giving back what that took. */
+/* symo_moments_check refuses layouts whose averages are not supported.  The others create and
+ * destroy the moments of a plan. */
 symo_status symo_moments_check(const symo_layout *layout);
 symo_status symo_moments_create(symo_plan *plan);
 void symo_moments_destroy(struct plan_moments *moments);
@@ -152,15 +156,15 @@ void symo_moments_destroy(struct plan_moments *moments);
 /* No average grows by more than this factor. */
 double symo_moments_largest(const symo_plan *plan);
 
-/* blocks [num_labels]: averages over the structure groups, [count, m, m], become averages over the
- * scales as well; lower triangles, labels that are not `scaled` are left alone.  loss not
- * NULL (centred plans): the products of the orbit means are taken off, of what was sums of x x' at
- * first, and loss[label] becomes at least the factor by which the trace fell: rounding errors are
- * as much larger beside what is left. */
+/* Averages blocks, [num_labels] of [count, m, m], over the scales.  On input they are averages over
+ * the structure groups.  Only lower triangles are used, and only labels that are `scaled` change.
+ * If loss is not NULL (centered plans, blocks are sums of x x'), the products of the orbit means
+ * are subtracted too.  loss[label] is then raised to the factor by which the trace decreased, as
+ * relative rounding errors grow by this factor. */
 symo_status symo_plan_moments(const symo_plan *plan, moment_kind kind, double *loss,
                               void *const *blocks);
 
-/* A row of coordinates of a trivial label, m numbers: their average over the scales. */
+/* Replaces a row of coordinates of a trivial label, m numbers, by its average over the scales. */
 void symo_moments_mean(const symo_plan *plan, const plan_label *label, symo_dtype dtype, void *x,
                        size_t stride);
 
