@@ -57,7 +57,7 @@ static void multiply(void) {
 }
 
 /* Holds `count` buffers, of which `fresh` are not there yet, and gives them back. */
-static bool take(int count, int fresh) {
+static bool hold_buffers(int count, int fresh) {
   void *held[MOST];
   if (!can_have(fresh)) return false;
   if (blas_memory_alloc == NULL || blas_memory_free == NULL) {
@@ -77,10 +77,10 @@ static int at_most(int count) { return count < MOST ? count : MOST; }
 static bool start(int callers) {
   workers = symo_get_threads();
   const int all = at_most(callers + workers - 1);
-  if (take(all, all)) return true;
+  if (hold_buffers(all, all)) return true;
   const struct timespec moment = {.tv_nsec = 200000000};
   if (workers > 1) (void)nanosleep(&moment, NULL);
-  if (take(callers, callers)) return true;
+  if (hold_buffers(callers, callers)) return true;
   workers = 0;
   return false;
 }
@@ -92,7 +92,7 @@ symo_status symo_blas_reserve(int callers) {
   if (workers == 0)
     enough = start(callers);
   else if (callers > reserved)
-    enough = take(callers, callers - reserved);
+    enough = hold_buffers(callers, callers - reserved);
   if (enough && callers > reserved) reserved = callers;
   (void)pthread_mutex_unlock(&lock);
   return enough ? SYMO_OK : SYMO_E_MEMORY;
@@ -104,7 +104,7 @@ symo_status symo_blas_reserve_workers(int threads) {
   if (workers == 0) enough = start(1);
   const int more = threads - workers;
   if (enough && reserved == 0) reserved = 1;
-  if (enough && more > 0) enough = take(at_most(reserved + more), at_most(more));
+  if (enough && more > 0) enough = hold_buffers(at_most(reserved + more), at_most(more));
   if (enough && more > 0) workers = threads;
   (void)pthread_mutex_unlock(&lock);
   return enough ? SYMO_OK : SYMO_E_MEMORY;

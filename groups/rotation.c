@@ -83,7 +83,7 @@ static bool is_planar(size_t d, const double *a, double *size) {
   return true;
 }
 
-static void turn_planes(size_t d, const double *a, double size, double t, double *q) {
+static void rotate_planes(size_t d, const double *a, double size, double t, double *q) {
   for (size_t i = 0; i < d; i++) {
     size_t j = partner(d, a, i);
     if (j == d || j < i) continue;
@@ -127,7 +127,7 @@ void symo_rotation_exp(size_t d, const double *a, double t, double *q, double *s
   double *old = y + size;
   double frequency;
   if (is_planar(d, a, &frequency)) {
-    if (frequency > 0) turn_planes(d, a, frequency, t, q);
+    if (frequency > 0) rotate_planes(d, a, frequency, t, q);
     return;
   }
   if (!normalised(d, a, b)) return;

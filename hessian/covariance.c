@@ -1,4 +1,4 @@
-/* M = C_g: the averaged outer product, the empirical Fisher matrix of one gradient. */
+/* M = C_g, the orbit average of g g': the empirical Fisher matrix of one gradient. */
 #include "hessian/estimator.h"
 
 static symo_status apply(estimate_block *b) {

@@ -116,8 +116,9 @@ static void place_params(const job *j, char *at, size_t shared, buffers *out) {
   }
 }
 
-/* One block for all work space of the hungriest label, and for C_t of all that go together. */
-static symo_status take_buffers(const job *j, buffers *out) {
+/* Allocates one block: the workspace of the label that needs most, and C_t of all labels that are
+ * averaged together. */
+static symo_status allocate_buffers(const job *j, buffers *out) {
   size_t shared = 0, own = 0, work = 0, values = 0, pointers;
   for (size_t i = 0; i < j->plan->num_labels; i++) {
     const plan_label *l = &j->plan->labels[i];
@@ -196,8 +197,8 @@ static void copy_near(const job *j, const plan_label *label, int level, const sy
                     symo_layout_view(layout, t, near[k], i));
 }
 
-/* The memory of these copies: headers, pointers, numbers. */
-static symo_status take_near(const job *j, buffers *b) {
+/* Allocates the scaled copies: vectors, pointers to tensors, numbers. */
+static symo_status allocate_scaled(const job *j, buffers *b) {
   size_t vectors = (j->with_params ? 2 : 1) * j->count, one = 0, bytes = 0;
   size_t tensors = j->plan->layout->num_tensors;
   size_t heads = symo_padded(vectors * sizeof(symo_const_vector));
@@ -222,7 +223,7 @@ static symo_status come_near(const job *j, const plan_label *label, levels at, b
                              job *out) {
   *out = *j;
   if (at.grad == 0 && at.param == 0) return SYMO_OK;
-  symo_status status = take_near(j, b);
+  symo_status status = allocate_scaled(j, b);
   if (status != SYMO_OK) return status;
   symo_const_vector *grads = (symo_const_vector *)(void *)b->near, *params = grads + j->count;
   copy_near(j, label, at.grad, j->grads, grads);
@@ -474,7 +475,7 @@ symo_status symo_estimate(const symo_plan *plan, const symo_estimate_spec *spec,
   SYMO_TRY(check_pointers(&j, grads, "gradient"));
   if (j.with_params) SYMO_TRY(check_pointers(&j, params, "parameters"));
   SYMO_TRY(symo_hessian_create(plan, j.estimator->name, &h));
-  SYMO_TRY(take_buffers(&j, &b));
+  SYMO_TRY(allocate_buffers(&j, &b));
   for (size_t i = 0; i < plan->num_labels; i++) {
     double unused = 0; /* a dropped label is not averaged, but NaN in it is still an error */
     const plan_label *label = &plan->labels[i];

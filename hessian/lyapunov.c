@@ -1,8 +1,8 @@
 /* The symmetric least-squares fit g ~ H theta over the orbit: minimising |X - T M|^2 over symmetric
  * M gives the Lyapunov equation  C_t M + M C_t = C_gt + C_gt'.  In the eigenvectors of C_t,
  *     M_ij = (C_gt + C_gt')_ij / (l_i + l_j) ,
- * and M_ij = 0 where l_i + l_j is at most 10 m eps times the largest: the solution of least
- * Frobenius norm.  Indefinite in general.
+ * and M_ij = 0 if l_i + l_j is at most 10 m eps times the largest eigenvalue.  This is the solution
+ * with the smallest Frobenius norm.  M is indefinite in general.
  *
  * Check: C_t = diag(1, 3), right-hand side all ones gives M = [[1/2, 1/4], [1/4, 1/6]]. */
 #include "core/spectrum.h"

@@ -1,10 +1,11 @@
-/* M = C_g^{1/2}: the geometric mean of C_t^{-1} and C_g with C_t taken as the identity, so that one
- * gradient alone gives the estimate.  With `scale`, C_t is taken as (tr C_t / m) I instead and M is
- * divided by its square root (zero parameters give the pseudo-inverse, zero).
+/* M = C_g^{1/2}.  This is the geometric mean of C_t^{-1} and C_g if C_t is replaced by the
+ * identity, so that one gradient suffices.  With `scale`, C_t is replaced by (tr C_t / m) I, and M
+ * is divided by the square root of tr C_t / m (by its pseudo-inverse: zero parameters give zero).
  *
- * What rounding makes of zero eigenvalues of C_g is at most 10 m eps times the largest, of either
- * sign; its root would be far larger, so all of that size are set to zero.  With fewer rows than
- * columns, C_g = Z'Z, the root comes from the smaller side: with Z Z' = V' diag(l) V,
+ * By rounding, a zero eigenvalue of C_g becomes a number of size at most 10 m eps times the
+ * largest, of either sign.  Its square root would be far larger, so eigenvalues of that size are
+ * set to zero.  With fewer rows than columns, C_g = Z'Z, we use the smaller matrix: if Z Z' = V'
+ * diag(l) V,
  *     (Z'Z)^{1/2} = Z' (Z Z')^{-1/2} Z = Y'Y ,   Y = diag(l^{-1/4}) V Z ,
  * and for one row it is x x' / |x|. */
 #include <math.h>

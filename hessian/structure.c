@@ -1,24 +1,24 @@
-/* Whether the M of labels of complex or quaternionic type commute with the group: whether they are
- * real forms of Hermitian matrices.
+/* Checks that the M of labels of complex or quaternionic type are real forms of Hermitian matrices,
+ * that is, that they commute with the group.
  *
- * The coordinates X~ = [X, JX, ..] of a vector fill a subspace, which X~ M must not leave.  A
- * random vector tells with probability one: scattered and gathered again, X~ M comes back as its
- * projection on that subspace. */
+ * The coordinates X~ = [X, JX, ..] of all vectors form a subspace, and X~ M must be in this
+ * subspace.  It suffices, with probability one, to test a random vector: scattering and gathering
+ * X~ M projects it to the subspace and must not change it. */
 #include <math.h>
 
 #include "core/alloc.h"
 #include "core/error.h"
 #include "hessian/hessian.h"
 
-typedef struct room {
+typedef struct workspace {
   double *flat; /* [P] of the plan's dtype, in fact */
   void **data;
   void *before, *after; /* coordinates */
   char *scratch;
-} room;
+} workspace;
 
 /* |X~ M - its projection| / |X~ M| for one label. */
-static double defect(const symo_hessian *h, size_t label, symo_rng *rng, const room *r) {
+static double defect(const symo_hessian *h, size_t label, symo_rng *rng, const workspace *r) {
   const symo_plan *plan = h->plan;
   const plan_label *l = &plan->labels[label];
   symo_dtype t = plan->dtype;
@@ -58,10 +58,10 @@ symo_status symo_hessian_check_structure(const symo_hessian *h, const char *what
   if (coordinates == 0) return SYMO_OK; /* all of real type */
   symo_status status;
   symo_rng *rng = NULL;
-  room r = {.flat = symo_malloc(plan->layout->parameters * item + 64),
-            .data = symo_malloc(plan->layout->num_tensors * sizeof *r.data),
-            .before = symo_malloc(2 * coordinates),
-            .scratch = symo_malloc(scratch)};
+  workspace r = {.flat = symo_malloc(plan->layout->parameters * item + 64),
+                 .data = symo_malloc(plan->layout->num_tensors * sizeof *r.data),
+                 .before = symo_malloc(2 * coordinates),
+                 .scratch = symo_malloc(scratch)};
   if (r.flat == NULL || r.data == NULL || r.before == NULL || r.scratch == NULL)
     SYMO_TRY(symo_fail_memory(plan->context, what));
   r.after = (char *)r.before + coordinates;

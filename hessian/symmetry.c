@@ -390,8 +390,8 @@ static symo_status try_again(work *w, double size, const symo_symmetry_report *r
 }
 
 /* At random weights: trained ones, made larger, would saturate. */
-static symo_status look_elsewhere(work *w, const symo_symmetry_report *report,
-                                  symo_symmetry_row *rows) {
+static symo_status measure_elsewhere(work *w, const symo_symmetry_report *report,
+                                     symo_symmetry_row *rows) {
   double size = size_of(w);
   const void *theta = w->theta, **theta_data = w->theta_data;
   bool any = false;
@@ -450,7 +450,7 @@ static symo_status run(work *w, size_t samples, symo_symmetry_report *report,
       SYMO_TRY(measure(w, &rows[i], tensors + i * report->num_tensors));
     judge(report, &rows[i]);
   }
-  SYMO_TRY(look_elsewhere(w, report, rows));
+  SYMO_TRY(measure_elsewhere(w, report, rows));
   for (size_t i = 0; i < report->num_rows; i++)
     if (rows[i].verdict > report->verdict) report->verdict = rows[i].verdict;
 fail:

@@ -1,6 +1,6 @@
-/* The generators of custom groups, from lists in a layout file or from a safetensors file.  All
- * shapes are looked at first, so memory is taken for what the file holds and no more.  That
- * matrices are orthogonal and images permutations is for symo_group_create to say. */
+/* Reads the generators of custom groups, from lists in a layout file or from a safetensors file.
+ * All shapes are checked before memory is allocated, so a file cannot request more than it holds.
+ * symo_group_create checks that matrices are orthogonal and images form permutations. */
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -33,16 +33,16 @@ static symo_generators as_generators(const filling *f) {
 }
 
 /* [count, dim] or [count, dim, dim] numbers of `size` bytes; NULL if they do not fit. */
-static void *take(size_t count, size_t dim, bool square, size_t size) {
+static void *allocate_array(size_t count, size_t dim, bool square, size_t size) {
   size_t n = 0;
   if (!symo_mul_size(count, dim, &n) || (square && !symo_mul_size(n, dim, &n))) return NULL;
   return symo_calloc(n, size);
 }
 
-static symo_status take_all(filling *f, const char *at) {
-  f->permutations = take(f->num_permutations, f->dim, false, sizeof *f->permutations);
-  f->matrices = take(f->num_matrices, f->dim, true, sizeof *f->matrices);
-  f->lie = take(f->num_lie, f->dim, true, sizeof *f->lie);
+static symo_status allocate_all(filling *f, const char *at) {
+  f->permutations = allocate_array(f->num_permutations, f->dim, false, sizeof *f->permutations);
+  f->matrices = allocate_array(f->num_matrices, f->dim, true, sizeof *f->matrices);
+  f->lie = allocate_array(f->num_lie, f->dim, true, sizeof *f->lie);
   if (f->permutations == NULL || f->matrices == NULL || f->lie == NULL)
     return symo_fail_memory(f->source->context, at);
   return SYMO_OK;
@@ -178,7 +178,7 @@ static symo_status read_lists(filling *f, const char *at, json_t *object) {
                        "%s: %s: neither dim nor a generator (give one of them)", f->source->where,
                        at));
   if (f->num_permutations + f->num_matrices + f->num_lie == 0) return SYMO_OK;
-  SYMO_TRY(take_all(f, at));
+  SYMO_TRY(allocate_all(f, at));
   SYMO_TRY(read_list(f, finite, generators, false));
   SYMO_TRY(read_list(f, lie, lie_generators, true));
   return SYMO_OK;

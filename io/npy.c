@@ -108,7 +108,7 @@ static void skip_blanks(cursor *c) {
 }
 
 /* Takes `text` if it comes next, after blanks. */
-static bool take(cursor *c, const char *text) {
+static bool accept(cursor *c, const char *text) {
   size_t n = strlen(text);
   skip_blanks(c);
   if ((size_t)(c->end - c->at) < n || memcmp(c->at, text, n) != 0) return false;
@@ -117,7 +117,7 @@ static bool take(cursor *c, const char *text) {
 }
 
 /* Takes a quoted text of fewer than 32 characters. */
-static bool take_string(cursor *c, char out[32]) {
+static bool read_string(cursor *c, char out[32]) {
   skip_blanks(c);
   if (c->at >= c->end || (*c->at != '\'' && *c->at != '"')) return false;
   char quote = *c->at++;
@@ -129,7 +129,7 @@ static bool take_string(cursor *c, char out[32]) {
   return true;
 }
 
-static bool take_size(cursor *c, size_t *out) {
+static bool read_size(cursor *c, size_t *out) {
   skip_blanks(c);
   const char *begin = c->at;
   size_t number = 0;
@@ -143,13 +143,13 @@ static bool take_size(cursor *c, size_t *out) {
 }
 
 /* (), (3,) or (3, 4) */
-static bool take_shape(cursor *c, symo_npy *array) {
+static bool read_shape(cursor *c, symo_npy *array) {
   array->order = 0;
-  if (!take(c, "(")) return false;
-  while (!take(c, ")")) {
-    if (array->order == SYMO_MAX_ORDER || !take_size(c, &array->shape[array->order])) return false;
+  if (!accept(c, "(")) return false;
+  while (!accept(c, ")")) {
+    if (array->order == SYMO_MAX_ORDER || !read_size(c, &array->shape[array->order])) return false;
     ++array->order;
-    if (!take(c, ",")) return take(c, ")");
+    if (!accept(c, ",")) return accept(c, ")");
   }
   return true;
 }
@@ -158,25 +158,25 @@ static bool take_shape(cursor *c, symo_npy *array) {
 static const char *parse_header(cursor c, symo_npy *array) {
   char key[32], descr[32] = "";
   unsigned seen = 0;
-  if (!take(&c, "{")) return "the header is not a dictionary";
-  while (!take(&c, "}")) {
-    if (!take_string(&c, key) || !take(&c, ":")) return "the header is not a dictionary";
+  if (!accept(&c, "{")) return "the header is not a dictionary";
+  while (!accept(&c, "}")) {
+    if (!read_string(&c, key) || !accept(&c, ":")) return "the header is not a dictionary";
     if (strcmp(key, "descr") == 0) {
-      if (!take_string(&c, descr))
+      if (!read_string(&c, descr))
         return "descr is not a simple type (structured arrays are not read)";
       seen |= 1;
     } else if (strcmp(key, "fortran_order") == 0) {
-      if (!take(&c, "False"))
+      if (!accept(&c, "False"))
         return "fortran_order is not False (save it with numpy.ascontiguousarray)";
       seen |= 2;
     } else if (strcmp(key, "shape") == 0) {
-      if (!take_shape(&c, array)) return "shape is not a tuple of at most 8 whole numbers";
+      if (!read_shape(&c, array)) return "shape is not a tuple of at most 8 whole numbers";
       seen |= 4;
     } else {
       return "unknown key in the header (known: descr, fortran_order, shape)";
     }
-    if (take(&c, ",")) continue;
-    if (take(&c, "}")) break;
+    if (accept(&c, ",")) continue;
+    if (accept(&c, "}")) break;
     return "the header is not a dictionary";
   }
   skip_blanks(&c);

@@ -1,5 +1,5 @@
-/* Specs of optimizers on their way: rules, what stands beside them, and the block of memory that
- * the caller gets in the end, the rules behind the spec. */
+/* Specs of optimizers under construction: the rules, the keys beside them, and the final block of
+ * memory for the caller, which holds the spec and then the rules. */
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
-/* An optimizer from words: the name of a preset or a file, and settings "key=value".  Settings of
- * the method come before the rules of a preset are made, since those follow from it;
- * "rules.N.key=value" come after. */
+/* An optimizer from texts: the name of a preset or of a file, and settings "key=value".  Settings
+ * of the method are applied before the rules of the preset are made, since the rules depend on the
+ * method; settings "rules.N.key=value" are applied afterwards. */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>

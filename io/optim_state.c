@@ -4,7 +4,7 @@
  *   every other text of the metadata by key in byte order: key, 0, value, 0;
  *   every entry by name in byte order: name, 0, type, 0, the number of axes and the dimensions as
  *   64-bit little-endian numbers, the bytes.
- * So it holds for what the file says, wherever the entries lie. */
+ * So the checksum does not depend on the order of the entries in the file. */
 #include "io/optim_state.h"
 
 #include <inttypes.h>

@@ -1,8 +1,8 @@
-/* Groups in the caller's own code: a table of functions, asked for bases when a plan is made.
+/* Groups of the caller's code: a table of functions, from which a plan computes bases.
  *
- * The transform of the unit vectors is the isotypic basis itself.  What the table claims is checked
- * on it: the basis is orthonormal, synthesis is its transpose, and samples act on all copies of an
- * irrep alike and commute with its units:  with Q a sample and B_c the rows of copy c (its images
+ * The transform of the unit vectors is the isotypic basis.  We check that the basis is orthonormal,
+ * that synthesis is its transpose, and that samples act equally on all copies of an irrep and
+ * commute with its units.  With Q a sample and B_c the rows of copy c (its images
  * under the units among them),  B_c Q B_e' = 0 for copies c != e,  B_c Q B_c' = B_0 Q B_0'; for the
  * trivial irrep that is 1. */
 #include <math.h>
@@ -293,7 +293,7 @@ fail:
 }
 
 /* Memory for the bases of the orders asked for. */
-static symo_status take_bases(const inquiry *q) {
+static symo_status create_bases(const inquiry *q) {
   size_t numbers = 0, points = 1;
   for (int pass = 0; pass < 2; pass++) {
     size_t used = 0;
@@ -359,7 +359,7 @@ symo_status symo_callbacks_decompose(symo_context *context, const symo_group *gr
   q.iso->orders = orders;
   SYMO_TRY(inquire(&q));
   if (has_matrices(dim, orders)) {
-    SYMO_TRY(take_bases(&q));
+    SYMO_TRY(create_bases(&q));
     for (int p = 1; p <= q.ops->max_axes; p++)
       if (orders >> p & 1) SYMO_TRY(ask_order(&q, p));
     return symo_numeric_create(context, group, q.iso, out);

@@ -72,8 +72,8 @@ void symo_factored_standard(size_t n, size_t type, const double *units, double *
 }
 
 /* The rows of u that belong to an irrep of R^d. */
-static symo_status take_factor(symo_context *context, const isotypic_irrep *r, size_t d,
-                               const factor *f, double *u) {
+static symo_status create_factor(symo_context *context, const isotypic_irrep *r, size_t d,
+                                 const factor *f, double *u) {
   size_t n = r->n, type = r->type, columns = f->copies * type;
   const double *basis = r->basis[1];
   double *room = symo_malloc(((type + 1) * n * n + 2 * n * d) * sizeof *room);
@@ -104,7 +104,7 @@ static symo_status take_factor(symo_context *context, const isotypic_irrep *r, s
   return SYMO_OK;
 }
 
-static symo_status take_factors(factoring *b, const isotypic *iso) {
+static symo_status create_factors(factoring *b, const isotypic *iso) {
   factored *f = b->f;
   symo_status status = SYMO_OK;
   size_t d = iso->dim, first = 0;
@@ -115,7 +115,7 @@ static symo_status take_factors(factoring *b, const isotypic *iso) {
   for (size_t k = 0; k < f->num_factors; k++) {
     const isotypic_irrep *r = &iso->irreps[k];
     f->factors[k] = (factor){r->n, r->type, r->copies[1], first, b->rows, b->stride};
-    if (r->copies[1] > 0) SYMO_TRY(take_factor(b->set->context, r, d, &f->factors[k], f->u));
+    if (r->copies[1] > 0) SYMO_TRY(create_factor(b->set->context, r, d, &f->factors[k], f->u));
     first += r->n * r->copies[1];
     b->rows += r->n;
     b->stride += r->n * r->n;
@@ -389,7 +389,7 @@ symo_status symo_factored_create(const generator_set *set, unsigned orders, doub
   SYMO_TRY(symo_isotypic_create(set, 1U << 1, seed, &iso));
   b.gap = iso->gap;
   b.spread = iso->spread;
-  SYMO_TRY(take_factors(&b, iso));
+  SYMO_TRY(create_factors(&b, iso));
   SYMO_TRY(check_cost(&b, most_flops));
   SYMO_TRY(draw_elements(&b));
   SYMO_TRY(symo_factored_split(&b));

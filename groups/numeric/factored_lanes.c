@@ -9,8 +9,8 @@
 static const factored *of(const group_transform *t) { return (const factored *)(const void *)t; }
 
 /* out = U x or U' x along the first axis of [d, rest], or the middle one of [d, d, rest]. */
-static void turn(const factored *f, bool back, size_t outer, size_t rest, const double *x,
-                 double *out) {
+static void change_basis(const factored *f, bool back, size_t outer, size_t rest, const double *x,
+                         double *out) {
   size_t d = f->head.dim;
   symo_mat u = symo_mat_dense(f->u, d, d);
   if (back) u = symo_mat_t(u);
@@ -69,11 +69,11 @@ void symo_factored_analyze(const group_transform *t, int axes, size_t only, size
   const factored *f = of(t);
   size_t d = t->dim;
   if (axes == 1) {
-    turn(f, false, 1, lanes, x, coordinates);
+    change_basis(f, false, 1, lanes, x, coordinates);
     return;
   }
-  turn(f, false, 1, d * lanes, x, work);
-  turn(f, false, d, lanes, work, x);
+  change_basis(f, false, 1, d * lanes, x, work);
+  change_basis(f, false, d, lanes, work, x);
   for (size_t p = 0; p < f->num_pairs; p++) {
     const factor_pair *pair = &f->pairs[p];
     size_t rows = f->factors[pair->j].n * f->factors[pair->k].n;
@@ -99,7 +99,7 @@ void symo_factored_synthesize(const group_transform *t, int axes, size_t only, s
   const factored *f = of(t);
   size_t d = t->dim;
   if (axes == 1) {
-    turn(f, true, 1, lanes, coordinates, x);
+    change_basis(f, true, 1, lanes, coordinates, x);
     return;
   }
   memset(x, 0, d * d * lanes * sizeof *x);
@@ -125,6 +125,6 @@ void symo_factored_synthesize(const group_transform *t, int axes, size_t only, s
       move_block(f, pair, turned, lanes, x, work, true);
     }
   }
-  turn(f, true, d, lanes, x, work);
-  turn(f, true, 1, d * lanes, work, x);
+  change_basis(f, true, d, lanes, x, work);
+  change_basis(f, true, 1, d * lanes, work, x);
 }

@@ -28,8 +28,8 @@ static const double *element_on(const factoring *b, size_t element, size_t j) {
   return b->bank + element * b->stride + b->f->factors[j].block;
 }
 
-/* out [n, rest] = g x' with x [rest, n]: what was the last axis is turned and becomes the first. */
-static void turn_last(size_t n, size_t rest, const double *g, const double *x, double *out) {
+/* out [n, rest] = g x' with x [rest, n]: g acts on the last axis, which becomes the first. */
+static void multiply_last(size_t n, size_t rest, const double *g, const double *x, double *out) {
   if (n * n * rest > SMALL) {
     symo_gemm(SYMO_F64, 1, symo_mat_dense((void *)(uintptr_t)g, n, n),
               symo_mat_t(symo_mat_dense((void *)(uintptr_t)x, rest, n)), 0,
@@ -50,8 +50,8 @@ static void act_on_pair(const factoring *b, size_t element, size_t j, size_t k, 
   size_t nj = b->f->factors[j].n, nk = b->f->factors[k].n;
   const double *gj = element_on(b, element, j), *gk = element_on(b, element, k);
   for (size_t c = 0; c < count; c++) {
-    turn_last(nk, nj, gk, x + c * nj * nk, work);
-    turn_last(nj, nk, gj, work, y + c * nj * nk);
+    multiply_last(nk, nj, gk, x + c * nj * nk, work);
+    multiply_last(nj, nk, gj, work, y + c * nj * nk);
   }
 }
 
@@ -61,7 +61,7 @@ static double move_all(const factoring *b, size_t element, const size_t *irrep, 
   double *from = t, *to = work, moved = 0;
   for (int a = 3; a >= 0; a--) {
     size_t n = b->f->factors[irrep[a]].n;
-    turn_last(n, size / n, element_on(b, element, irrep[a]), from, to);
+    multiply_last(n, size / n, element_on(b, element, irrep[a]), from, to);
     from = to;
     to = from == work ? work + size : work;
   }
@@ -252,7 +252,7 @@ static symo_status add_known(factoring *b, const known_irrep *known) {
 }
 
 /* rows of every cell of a family := by rows; by: [n, n], or its transpose. */
-static void turn_cells(const irreps *r, size_t index, const double *by, bool transposed) {
+static void rotate_cells(const irreps *r, size_t index, const double *by, bool transposed) {
   size_t points = r->size[1];
   for (size_t c = 0; c < r->num_cells; c++) {
     const cell *own = &r->cells[c];
@@ -284,11 +284,11 @@ static symo_status place_family(factoring *b, const factor_pair *pair, irreps *r
     if (same) break;
   }
   if (same) {
-    turn_cells(r, index, turn, true);
+    rotate_cells(r, index, turn, true);
   } else {
     if (f->type > 1) {
       symo_factored_standard(n, f->type, f->units, turn);
-      turn_cells(r, index, turn, false);
+      rotate_cells(r, index, turn, false);
     }
     SYMO_TRY(add_known(b, &own));
   }
@@ -299,7 +299,7 @@ fail:
 
 /* ---- pairs ---- */
 
-static symo_status take_pair(factoring *b, irreps *r, factor_pair *pair) {
+static symo_status create_pair(factoring *b, irreps *r, factor_pair *pair) {
   symo_status status = SYMO_OK;
   size_t *irrep = symo_malloc(r->num_families * sizeof *irrep);
   pair->cells = symo_calloc(r->num_cells, sizeof *pair->cells);
@@ -336,7 +336,7 @@ static symo_status do_pair(factoring *b, factor_pair *pair) {
   s.work = room + 2 * n * n;
   r.scratch = room + 4 * n * n;
   status = split_pair(&r);
-  if (status == SYMO_OK) status = take_pair(b, &r, pair);
+  if (status == SYMO_OK) status = create_pair(b, &r, pair);
   if (pair->block == NULL) symo_free(r.basis[1]);
   b->gap = fmin(b->gap, r.gap);
   b->spread = fmax(b->spread, r.spread);

@@ -144,8 +144,9 @@ static symo_status find_type(const irreps *r, family *f, const small *m) {
 
 /* ---- families ---- */
 
-/* What turns a matched cell to the coordinates of its family is kept where its own block was. */
-static symo_mat turn_of(const irreps *r, const cell *c) {
+/* The rotation of a matched cell to the coordinates of its family.  It is stored in the place of the
+ * block of the cell. */
+static symo_mat rotation_of(const irreps *r, const cell *c) {
   symo_mat own;
   block_of(r, c, c, &own);
   return own;
@@ -171,9 +172,9 @@ static symo_status join(irreps *r, size_t index, const small *m) {
                                    : p[(ptrdiff_t)i * block.rs + (ptrdiff_t)j];
   if (!orthogonalise(n, m))
     return ambiguous(r, "a cell is not irreducible: an intertwiner is no isometry", n, link);
-  symo_gemm(SYMO_F64, 1, turn_of(r, parent), symo_mat_dense(m->out, n, n), 0,
+  symo_gemm(SYMO_F64, 1, rotation_of(r, parent), symo_mat_dense(m->out, n, n), 0,
             symo_mat_dense(m->t, n, n));
-  copy_square(n, m->t, turn_of(r, c));
+  copy_square(n, m->t, rotation_of(r, c));
   c->family = parent->family;
   return SYMO_OK;
 }
@@ -188,7 +189,7 @@ static symo_status grow(irreps *r, size_t first, const small *m) {
   if (n > 1) SYMO_TRY(find_type(r, f, m));
   memset(m->out, 0, n * n * sizeof *m->out);
   symo_add_diagonal(SYMO_F64, n, 1, m->out);
-  copy_square(n, m->out, turn_of(r, &r->cells[first]));
+  copy_square(n, m->out, rotation_of(r, &r->cells[first]));
   for (size_t j = first; j < r->num_cells; j++) r->cells[j].best = 0;
   for (;;) {
     size_t next = SIZE_MAX;
@@ -220,13 +221,13 @@ void symo_irreps_forget_families(irreps *r) {
   r->num_families = 0;
 }
 
-/* The rows of all cells to the coordinates of their families. */
-static void turn_rows(irreps *r) {
+/* Changes the rows of all cells to the coordinates of their families. */
+static void rotate_rows(irreps *r) {
   for (size_t k = 0; k < r->num_cells; k++) {
     const cell *c = &r->cells[k];
     size_t cols = r->size[c->p];
     double *rows = r->basis[c->p] + c->first * cols;
-    symo_gemm(SYMO_F64, 1, turn_of(r, c), symo_mat_dense(rows, c->n, cols), 0,
+    symo_gemm(SYMO_F64, 1, rotation_of(r, c), symo_mat_dense(rows, c->n, cols), 0,
               symo_mat_dense(r->scratch, c->n, cols));
     memcpy(rows, r->scratch, c->n * cols * sizeof *rows);
   }
@@ -242,7 +243,7 @@ symo_status symo_irreps_match(irreps *r) {
   small m = {block, block + widest * widest, block + 2 * widest * widest};
   for (size_t k = 0; k < r->num_cells; k++)
     if (r->cells[k].family == SIZE_MAX) SYMO_TRY(grow(r, k, &m));
-  turn_rows(r);
+  rotate_rows(r);
 fail:
   symo_free(block);
   if (status != SYMO_OK) symo_irreps_forget_families(r);

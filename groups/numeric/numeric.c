@@ -1,7 +1,7 @@
-/* Groups whose irreps are known as matrices: what plans work with where closed forms end.
+/* Groups whose isotypic bases are stored as matrices.  Plans use them if there are no closed forms.
  *
- * Coordinates of a lane x are basis . x, one matrix product for all lanes; see
- * groups/numeric/isotypic.h for what the rows of the basis are. */
+ * The coordinates of a lane x are basis . x, one matrix product for all lanes.
+ * groups/numeric/isotypic.h describes the rows of the basis. */
 #include "groups/numeric/numeric.h"
 
 #include <math.h>

@@ -55,7 +55,7 @@ static void stabiliser_release(stabiliser *s) {
   symo_free(s->sign);
 }
 
-static bool stabiliser_take(size_t d, size_t room, stabiliser *s) {
+static bool stabiliser_create(size_t d, size_t room, stabiliser *s) {
   s->num = 0;
   s->code = symo_malloc((room + 1) * d * sizeof *s->code);
   s->sign = symo_malloc(room + 1);
@@ -158,7 +158,8 @@ static symo_status stabilise(const chain *c, const stabiliser *s, const points *
   uint32_t *inverse = symo_malloc(s->num * d * sizeof *inverse);
   w.code = symo_malloc((slots + 2) * d * sizeof *w.code);
   w.sign = symo_malloc(slots);
-  bool all = stabiliser_take(d, RANDOM, to) && inverse != NULL && w.code != NULL && w.sign != NULL;
+  bool all =
+      stabiliser_create(d, RANDOM, to) && inverse != NULL && w.code != NULL && w.sign != NULL;
   if (all) {
     w.inverse = w.code + slots * d;
     w.spare = w.inverse + d;
@@ -232,7 +233,7 @@ symo_status symo_tuple_orbits(const generator_set *set, size_t most, bool *count
   *counted = false;
   if (set->num_dense + set->num_lie > 0 || d > UINT16_MAX / 2) return SYMO_OK;
   SYMO_TRY(symo_rng_create(set->context, 1, &c.rng));
-  if (!stabiliser_take(d, set->num_monomial, &all))
+  if (!stabiliser_create(d, set->num_monomial, &all))
     SYMO_TRY(symo_fail_memory(set->context, "orbits"));
   for (size_t k = 0; k < set->num_monomial; k++) {
     symo_code_set(d, set->image + k * d, set->sign + k * d, all.code + all.num * d);

@@ -1,10 +1,10 @@
-/* Generators whose group has closed forms.
+/* Recognises generators of a group for which the closed forms of a row of the registry hold.
  *
- * Let G lie in a group H of the registry.  What commutes with H commutes with G, so if the
- * dimensions are equal the commutants are the same algebra, and with it projections on irreps,
- * copies and types: the closed forms of H are those of G, whether or not G is all of H.  The
- * alternating group, for one, has the commutant of S_d on R^d (x) R^d from d = 6 on, where it moves
- * four points as freely.
+ * Let G be a subgroup of a group H of the registry.  Every matrix that commutes with H commutes
+ * with G.  So if both commutants have the same dimension, they are the same algebra, and the
+ * projections to irreps, the multiplicities and the types are the same.  Then the closed forms of H
+ * hold for G, even if G is smaller than H.  For example, the alternating group has the same
+ * commutant on R^d (x) R^d as S_d if d >= 6, since it acts on four points in the same way.
  *
  *   permutation         G of permutations, as many orbits on tuples as S_d: one for each way to say
  *                       which entries are equal.

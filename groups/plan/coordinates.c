@@ -1,10 +1,10 @@
-/* Isotypic coordinates of tensors, to and from, by strides.
+/* The transform of tensors to isotypic coordinates and its transpose, by strided views.
  *
- * A tensor's piece in a label is a product over the spaces on its axes, so the transform runs
- * through the occurrences one at a time.  Between steps the array is a view whose axes carry tags:
- * axes of the tensor not yet transformed, row axes of X, column axes of X.  Every step moves the
- * axes of one occurrence to the front, lets the group do its part, and retags.  Where a group's
- * coordinates are a view of the tensor, the step costs nothing. */
+ * The piece of a tensor in a label is a product over the spaces on its axes, so the transform
+ * handles one occurrence of a space at a time.  Between steps the array is a view whose axes have
+ * tags: axes of the tensor that are not yet transformed, row axes of X, column axes of X.  A step
+ * moves the axes of one occurrence to the front, calls the functions of the group, and changes the
+ * tags.  If the coordinates of the group are a view of the tensor, the step costs nothing. */
 #include <assert.h>
 
 #include "core/alloc.h"
@@ -17,7 +17,7 @@ typedef struct tagged {
   int tag[SYMO_ND_MAX];
 } tagged;
 
-static void *take(arena *a, size_t bytes) {
+static void *arena_allocate(arena *a, size_t bytes) {
   size_t start = symo_padded(a->used);
   a->used = start + bytes;
   if (a->used > a->most) a->most = a->used;
@@ -172,7 +172,7 @@ static tagged fresh(symo_dtype dtype, const size_t *n, const int *tags, int nd, 
   size_t size = 1;
   for (int i = 0; i < nd; i++) size *= n[i];
   tagged v;
-  v.x = symo_nd_dense(dtype, take(scratch, size * symo_dtype_size(dtype)), nd, n);
+  v.x = symo_nd_dense(dtype, arena_allocate(scratch, size * symo_dtype_size(dtype)), nd, n);
   for (int i = 0; i < nd; i++) v.tag[i] = tags[i];
   return v;
 }
@@ -188,7 +188,7 @@ static symo_nd reduced_space(const occurrence *o, symo_nd x, arena *scratch) {
 
 static void *diagonal_space(const occurrence *o, arena *scratch) {
   size_t (*bytes)(const symo_group *self, int order, int irrep) = o->group->diagonal_work;
-  return bytes == NULL ? NULL : take(scratch, bytes(o->group, o->order, o->number));
+  return bytes == NULL ? NULL : arena_allocate(scratch, bytes(o->group, o->order, o->number));
 }
 
 /* One computed step of gathering. */

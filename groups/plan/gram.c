@@ -1,8 +1,8 @@
 /* Gram matrices of coordinates, and products with the M of a label.
  *
- * Tensors whose piece is a BLAS matrix as it lies are multiplied in place, block by block; families
- * of one-dimensional irreps go through the elementwise kernel; all else passes through dense panels
- * of bounded size. */
+ * A piece that is a view with the strides of a BLAS matrix is multiplied in place, block by block.
+ * Families of one-dimensional irreps use the elementwise kernel.  All other coordinates are
+ * computed in dense panels of bounded size. */
 #include <assert.h>
 #include <string.h>
 

@@ -98,7 +98,7 @@ bool symo_notation_word(symo_notation *r, bool star, char *out) {
 }
 
 /* A mark such as ','. */
-static bool take(symo_notation *r, char mark) {
+static bool accept(symo_notation *r, char mark) {
   symo_notation_blank(r);
   if (*r->at != mark) return false;
   r->at++;
@@ -230,7 +230,7 @@ static symo_status read_required(symo_notation *r, const char *owner, const grou
   case GROUP_PART: return read_part(r, owner, b);
   case GROUP_PARTS:
     do status = read_part(r, owner, b);
-    while (status == SYMO_OK && take(r, ','));
+    while (status == SYMO_OK && accept(r, ','));
     return status;
   default:
     symo_notation_blank(r);
@@ -262,7 +262,7 @@ static symo_status read_optional(symo_notation *r, const group_parameter *first,
     while (first[i].name != NULL && ((given >> i & 1) || !read_word(r, &first[i], b))) i++;
     if (first[i].name == NULL) return expected_optional(r, first);
     given |= 1u << i;
-  } while (take(r, ','));
+  } while (accept(r, ','));
   return SYMO_OK;
 }
 
@@ -271,7 +271,7 @@ static symo_status read_values(symo_notation *r, const char *owner, const symo_g
   symo_status status = make_room(r, owner, row, b);
   const group_parameter *p = row->parameters;
   for (; status == SYMO_OK && p->name != NULL && !p->optional; p++) {
-    if (p > row->parameters && !take(r, ',')) {
+    if (p > row->parameters && !accept(r, ',')) {
       char wanted[100];
       (void)snprintf(wanted, sizeof wanted, "%s%s",
                      p->kind == GROUP_KEEP                            ? "', keep' and "
@@ -284,7 +284,7 @@ static symo_status read_values(symo_notation *r, const char *owner, const symo_g
     }
     status = read_required(r, owner, p, b);
   }
-  bool more = p->name != NULL && (p == row->parameters || take(r, ','));
+  bool more = p->name != NULL && (p == row->parameters || accept(r, ','));
   return status == SYMO_OK && more ? read_optional(r, p, b) : status;
 }
 
@@ -299,9 +299,9 @@ static symo_status read_parameters(symo_notation *r, const char *owner, const sy
     return symo_fail(r->context, SYMO_E_UNSUPPORTED,
                      "%s: %s groups have no short notation (write the layout as JSON)", owner,
                      row->name);
-  if (take(r, '(')) {
+  if (accept(r, '(')) {
     SYMO_TRY(read_values(r, owner, row, &b));
-    if (!take(r, ')')) SYMO_TRY(symo_notation_expected(r, "',' or ')'"));
+    if (!accept(r, ')')) SYMO_TRY(symo_notation_expected(r, "',' or ')'"));
   } else if (!row->parameters->optional) {
     SYMO_TRY(symo_notation_expected(r, "'(' and parameters"));
   }

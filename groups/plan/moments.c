@@ -318,7 +318,7 @@ void symo_moments_mean(const symo_plan *plan, const plan_label *label, symo_dtyp
 
 /* The outer products of the orbit means, which lie in the trivial labels: one [m, m] after the
  * other in float64.  The average before any moments is the sum of x x' there. */
-static symo_status take_means(const symo_plan *plan, void *const *blocks, double **out) {
+static symo_status allocate_means(const symo_plan *plan, void *const *blocks, double **out) {
   size_t numbers = 0;
   for (size_t i = 0; i < plan->num_labels; i++) {
     const plan_label *l = &plan->labels[i];
@@ -364,7 +364,7 @@ symo_status symo_plan_moments(const symo_plan *plan, moment_kind kind, double *l
   double *means = NULL;
   int sign = kind == MOMENT_CROSS ? -1 : 1;
   if (plan->moments == NULL) return SYMO_OK;
-  if (loss != NULL) SYMO_TRY(take_means(plan, blocks, &means));
+  if (loss != NULL) SYMO_TRY(allocate_means(plan, blocks, &means));
   for (size_t i = 0; i < plan->moments->num_spaces && status == SYMO_OK; i++) {
     const scaled_space *s = &plan->moments->spaces[i];
     status = s->spec->permute ? symo_moments_mix(plan, s, sign, blocks)

@@ -95,8 +95,8 @@ static void coordinates(const units *u, int order, int irrep, const int *index, 
   g->analyze(g, order, irrep, x, red, 0, to);
 }
 
-static symo_status take_units(symo_context *context, const plan_space *space, size_t dim, int order,
-                              units *out) {
+static symo_status create_units(symo_context *context, const plan_space *space, size_t dim,
+                                int order, units *out) {
   const symo_group *g = space->group;
   size_t points = 1, reduced = 0;
   bool fits = true;
@@ -152,7 +152,7 @@ static void fill(const units *u, pattern_table *t, int pattern, int irrep) {
 symo_status symo_pattern_table_create(symo_context *context, const plan_space *space, size_t dim,
                                       int p, int q, pattern_table **out) {
   units u;
-  symo_status status = take_units(context, space, dim, p > q ? p : q, &u);
+  symo_status status = create_units(context, space, dim, p > q ? p : q, &u);
   if (status != SYMO_OK) return status;
   pattern_table *t = symo_calloc(1, sizeof *t);
   if (t == NULL) {

@@ -1,4 +1,4 @@
-/* Vectors of the caller's: where their tensors lie, and whether they can be worked with. */
+/* Vectors of the caller: views of their tensors, and checks of types, numbers and memory. */
 #include <math.h>
 
 #include "core/alloc.h"
