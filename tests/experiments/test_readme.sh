@@ -122,7 +122,7 @@ table=$(sed -n '/^## What there is/,/^## Licence/p' README.md)
 "$symo" groups </dev/null | sed -n 's/^\([a-z-]*\): .*/\1/p' >"$WORK/groups"
 "$symo" optimizers </dev/null | sed -n '/^Presets/,/^$/s/^  \([a-z-]*\) .*/\1/p' >"$WORK/presets"
 "$symo" estimate --help </dev/null | tr -s ' \n' ' ' |
-  sed -n 's/.* --estimator NAME [^:]*One of: \([a-z -]*\)\..*/\1/p' | tr ' ' '\n' >"$WORK/estimates"
+  sed -n 's/.* --estimator NAME [^:]*One of: \([a-z -]*\)\..*/\1/p' | tr ' ' '\n' | grep . >"$WORK/estimates"
 for list in groups presets estimates; do
   [ "$(wc -l <"$WORK/$list")" -ge 5 ] || complain "the command names only $(wc -l <"$WORK/$list") $list"
 done
