@@ -36,7 +36,7 @@ static void print_wrapped(const char *text) {
   (void)putchar('\n');
 }
 
-/* A bound that large is for the machine; the message of a number beyond it names it. */
+/* Larger bounds only protect the machine: help leaves them out, error messages name them. */
 static const double no_bound = 1e8;
 
 const char *cli_expand(const cli_command *command, const char *text, char *out, size_t size) {
@@ -110,7 +110,7 @@ static void cli_help_command(const cli_command *command) {
   char room[4096];
   printf("%s\n\nOptions:\n", cli_expand(command, command->description, room, sizeof room));
   const cli_option *o = NULL, *last = NULL;
-  /* Of words that mean the same (DIR2, DIR3, ..) the first is explained. */
+  /* Of operands with the same help (DIR2, DIR3, ..) only the first is printed. */
   for (size_t i = 0; (o = cli_row(command, i)); last = o, i++)
     if (last == NULL || o->kind != CLI_OPERAND || strcmp(o->help, last->help) != 0)
       print_row(command, o);
@@ -140,24 +140,24 @@ static void cli_help_all(const cli_command *const *commands) {
 
 /* ---- running ---- */
 
-/* A descriptor that was closed by the caller would be given to the next file that is opened, and
- * what is printed would land in that file.  /dev/null takes its place, opened such that writing to
- * stdout still fails and is reported. */
+/* If the caller has closed stdin, stdout or stderr, the next file to be opened would get its
+ * descriptor, and printed text would land in that file.  /dev/null takes the place instead.  It is
+ * opened so that writing to stdout still fails and is reported. */
 static void guard_descriptors(void) {
   for (int fd = 0; fd <= 2; fd++)
     if (fcntl(fd, F_GETFD) == -1 && errno == EBADF)
       (void)open("/dev/null", fd == 2 ? O_WRONLY : O_RDONLY);
 }
 
-/* Ends the process by the signal that came, when the handler has returned. */
+/* Removes unfinished files and raises the signal again: it ends the process after the handler. */
 static void die(int number) {
   symo_atomic_abandon();
   (void)signal(number, SIG_DFL);
   (void)raise(number);
 }
 
-/* A reader that went away and a file size limit shall be write errors with a message, not a death
- * that leaves unfinished files; nor do the signals that end a process leave any. */
+/* A closed pipe and a file size limit become write errors with a message instead of ending the
+ * process.  Signals that end the process first remove its unfinished files. */
 static void handle_signals(void) {
   static const int deadly[] = {SIGINT, SIGTERM, SIGHUP};
   struct sigaction action, old;
@@ -241,8 +241,8 @@ static int dispatch(cli *c, const cli_command *const *commands, int argc, char *
   return command ? run_command(c, command, argc - 2, argv + 2) : CLI_USAGE;
 }
 
-/* At the end of a program OpenBLAS waits for its threads.  These may wait for memory that a limit
- * keeps from them, for ever. */
+/* At exit OpenBLAS waits for its threads.  Under a memory limit these may wait for memory for
+ * ever. */
 static bool is_confined(void) {
   struct rlimit limit;
   return getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;

@@ -97,8 +97,7 @@ int cli_fail(cli *c, int code, const char *format, ...);
  */
 int cli_fail_status(cli *c, symo_status status);
 
-/* For values that came from a flag: argument and name give 2, and the line begins with "--flag: ".
- */
+/* For values of an option: statuses argument and name return 2; the line begins with "--flag: ". */
 int cli_fail_flag(cli *c, symo_status status, const char *flag);
 
 /* "COMMAND: out of memory (what to do)"; returns CLI_NUMERIC. */
@@ -121,21 +120,22 @@ json_t *cli_number(double value);
 void cli_set(cli *c, json_t *object, const char *key, json_t *value);
 void cli_push(cli *c, json_t *array, json_t *value);
 
-/* Prints the value alone on stdout and gives it back to jansson.  Returns an exit code. */
+/* Prints the value alone on stdout and takes it over.  Returns an exit code. */
 int cli_print_json(cli *c, json_t *value);
 
 /* stdout is checked once at the end of the run: printf freely. */
 
 /* ---- files ---- */
 
-/* The directory and those above it, where missing.  CLI_DONE, or an exit code after its error line.
+/* Makes the directory and missing ones above it.  CLI_DONE, or an exit code after its error line.
  */
 int cli_make_directory(cli *c, const char *path);
 
 /* "directory/name"; symo_free.  NULL when out of memory. */
 char *cli_join(const char *directory, const char *name);
 
-/* Written beside and renamed: the old file or the new one, never a part.  JSON is given back. */
+/* Writes a temporary file beside the path and renames it: the path holds the old file or the new
+ * one, never a part.  cli_write_json takes the value over. */
 int cli_write_file(cli *c, const char *path, const void *bytes, size_t size);
 int cli_write_json(cli *c, const char *path, json_t *value);
 

@@ -1,4 +1,4 @@
-/* One writer a folder. */
+/* Folders with one writing process at a time. */
 #ifndef _DEFAULT_SOURCE
 #define _DEFAULT_SOURCE /* flock */
 #endif
@@ -36,7 +36,7 @@ static int fail(cli *c, const char *path, const char *doing) {
                   strerror(errno));
 }
 
-/* Whether the path still names the file: who unlocks it removes it. */
+/* Whether the path still names the open file: unlocking removes the file. */
 static bool is_file(int fd, const char *path) {
   struct stat ours, there;
   return fstat(fd, &ours) == 0 && stat(path, &there) == 0 && ours.st_ino == there.st_ino &&

@@ -10,8 +10,8 @@ typedef struct cli_folder {
   char *path; /* NULL: not locked */
 } cli_folder;
 
-/* The folder must be there.  CLI_IO after its error line where another process has it.  Temporary
- * files that processes left which are gone are removed. */
+/* The folder must exist.  CLI_IO after its error line if another process has locked it.  Removes
+ * temporary files that ended processes left there. */
 int cli_folder_lock(cli *c, const char *directory, cli_folder *folder);
 void cli_folder_unlock(cli_folder *folder); /* {0} is accepted */
 

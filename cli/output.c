@@ -37,7 +37,7 @@ void cli_progress(cli *c, const char *format, ...) {
   c->progress = true;
 }
 
-/* Whatever a file name or a library put into the text, it comes out as one line. */
+/* Control characters, as in file names, are replaced: the message is one line. */
 static void print_line(cli *c, const char *prefix, char *text) {
   for (char *p = text; *p; p++)
     if ((unsigned char)*p < ' ' || *p == 0x7f) *p = *p == '\n' || *p == '\t' ? ' ' : '?';
@@ -149,8 +149,8 @@ static void shorten_numbers(char *text) {
   *to = '\0';
 }
 
-/* The text of value and a newline, [*length] (symo_free); NULL when memory ran out.  Takes value.
- */
+/* The JSON text of the value with a newline at the end, [*length]; symo_free.  NULL: out of memory.
+ * Takes the value over. */
 static char *dump_json(cli *c, json_t *value, size_t *length) {
   const size_t flags = JSON_INDENT(2) | JSON_REAL_PRECISION(17);
   size_t n = value && !c->broken_json ? json_dumpb(value, NULL, 0, flags) : 0;
@@ -168,7 +168,7 @@ static char *dump_json(cli *c, json_t *value, size_t *length) {
   return text;
 }
 
-/* As a whole or not at all: the text is complete before the first byte is printed. */
+/* The text is complete before its first byte is printed, so a failure prints nothing. */
 int cli_print_json(cli *c, json_t *value) {
   size_t length = 0;
   char *text = dump_json(c, value, &length);

@@ -13,7 +13,7 @@
 #include <symo/plugin.h>
 #include <sys/stat.h>
 
-/* What the system said, without the path that it puts in front. */
+/* The reason that dlerror gives, without the path in front. */
 static const char *reason(const char *path) {
   const char *text = dlerror();
   if (!text) return "no reason given";
@@ -23,8 +23,8 @@ static const char *reason(const char *path) {
              : text;
 }
 
-/* Opens the file itself: a name without a slash would be looked for in the directories of the
- * system. */
+/* Opens the file as a path: dlopen would search the system's directories for a name without a
+ * slash. */
 static int open_object(cli *c, const char *file, void **handle) {
   struct stat info;
   if (stat(file, &info) != 0)
@@ -99,7 +99,7 @@ int cli_load_plugins(cli *c) {
     c->num_plugins++;
     code = load(c, files[i], &c->plugins[i]);
   }
-  (void)setlocale(LC_ALL, "C"); /* a plugin may have set its user's: numbers keep their point */
+  (void)setlocale(LC_ALL, "C"); /* a plugin may have set another: numbers keep their point */
   return code;
 }
 

@@ -1,7 +1,7 @@
 /* A training step of GPTs by its parts, against the rate of sgemm in the same run.
  *
- * The limit is what no way of computing it can do without: with P numbers in matrices (embeddings not
- * counted, but the head is, tied or not), t tokens, c features and block T,
+ * The limit is the number of flops that any implementation needs.  With P numbers in matrices (the
+ * head counts, tied or not; embeddings do not), t tokens, c features and block T it is
  *     6 P t + 12 layers c T t / 2
  * flops: two for a weight and a token forward, four backward; the two products of attention forward
  * and the four backward, of which the causal mask leaves half.  A third of it is forward.  The rate

@@ -1,9 +1,9 @@
 /* Powers of matrices: every solver on square and rectangular matrices against the rate of gemm, in
  * the same run.  The limit is the flops that the solver counts, at that rate.  Matrices are
  * Gaussian: square ones have a condition number of some n; `scaled` ones have rows (columns, if
- * tall) scaled down to 1e-4 as well, which is more like gradients.  The best repetition counts:
- * what is compared are the solvers, not what else the machine does.  What optim/solver/auto.c
- * says rests on this table. */
+ * tall) scaled down to 1e-4 as well, which is more like gradients.  The best repetition
+ * counts, because the solvers are compared and not the load of the machine.  optim/solver/auto.c
+ * takes its crossovers from this table. */
 #include "experiments/bench/bench.h"
 
 #include <math.h>

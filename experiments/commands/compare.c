@@ -142,7 +142,7 @@ static int prepare(cli *c, job *j) {
   return cli_make_directory(c, j->plots);
 }
 
-/* Options that mean nothing here are said to. */
+/* Notes about options that have no effect here. */
 static void note_unused(cli *c, const job *j) {
   const network_point *s = &j->runs[0].setup;
   network_data_note(c, s);
@@ -166,7 +166,7 @@ static int compute(cli *c, job *j) {
     compare_run_trim(&j->runs[k]);
   }
   if (j->kind == NULL) return CLI_DONE;
-  /* What the command line left open, the data have decided. */
+  /* The first run has chosen from the data what the command line left open. */
   compare_spec base = j->spec;
   base.network.net = j->runs[0].setup.spec.net;
   return compare_sweep_make(c, &base, j->kind, cli_str(c, "sweep-values"), j->seeds, &j->sweep);

@@ -73,7 +73,7 @@ static int check_flags(cli *c, job *j) {
   return CLI_DONE;
 }
 
-/* The dense matrix is refused before anything is computed. */
+/* A dense matrix that does not fit is refused before anything is computed. */
 static int check_dense(cli *c, const job *j) {
   const char *path = cli_str(c, "dense");
   if (!path) return CLI_DONE;
@@ -228,7 +228,7 @@ static int run(cli *c) {
   return code;
 }
 
-/* What the texts below leave to the registry. */
+/* Fills in what the texts below take from the registry. */
 static void list(const char *what, char *out, size_t size) {
   if (strcmp(what, "choices") == 0) {
     symo_estimator_list(NULL, "|", NULL, out, size);

@@ -64,7 +64,7 @@ static symo_status take_data(cli *c, train_spec *spec) {
   return status;
 }
 
-/* The network is that of the checkpoint, whatever the data would have suggested. */
+/* Takes the network from the checkpoint, not from the data. */
 static symo_status from_checkpoint(cli *c, evaluation *e) {
   symo_context *context = cli_context(c);
   train_spec *spec = &e->spec;

@@ -91,7 +91,7 @@ static int show_one(cli *c, const char *name) {
   symo_optim_spec *spec = NULL;
   char *text = NULL;
   symo_method ignored;
-  /* Files are none of this command's. */
+  /* This command takes presets only, no files. */
   symo_status status = symo_method_preset(cli_context(c), name, &ignored);
   if (status == SYMO_E_NAME) {
     const char *names[64];

@@ -192,7 +192,7 @@ static int descending(const void *a, const void *b) {
   return (x < y) - (x > y);
 }
 
-/* The model may have more rows than there are tokens; those are never drawn. */
+/* The model may have more rows than there are tokens; the surplus rows are never drawn. */
 static uint32_t draw(sampler *s) {
   const size_t n = gpt_tokenizer_size(s->tokenizer);
   size_t best = 0;

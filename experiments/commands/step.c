@@ -60,7 +60,7 @@ static int read_param(cli *c, job *j) {
   return CLI_DONE;
 }
 
-/* NaN and infinity are the optimizer's to judge. */
+/* NaN and infinity pass: the optimizer decides about them. */
 static int read_grad(cli *c, job *j) {
   const char *path = cli_str(c, "grad");
   int code = cli_new_vector(c, j->layout, j->param.dtype, &j->grad);
@@ -158,7 +158,7 @@ static int take_step(cli *c, job *j) {
   return CLI_DONE;
 }
 
-/* The state first: parameters of a step without its state would be taken for those before it. */
+/* Writes the state first: new parameters beside the old state would be taken for old ones. */
 static int write_files(cli *c, job *j) {
   symo_status status = SYMO_OK;
   if (cli_str(c, "out-state")) status = symo_optim_state_write(j->state, cli_str(c, "out-state"));

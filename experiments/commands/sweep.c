@@ -86,7 +86,7 @@ static char *run_directory(const char *out, const sweep_row *row, uint64_t seed)
   return cli_join(out, name);
 }
 
-/* Whether the folder holds this very run; an error where it holds another. */
+/* Whether the folder holds this run; an error if it holds another one. */
 static int find_run(cli *c, const char *directory, const train_spec *spec, bool *there) {
   char ours[TRAIN_SETTINGS], theirs[TRAIN_SETTINGS], *path = cli_join(directory, "run.json");
   train_spec old;
@@ -162,7 +162,8 @@ static symo_status take(sweep *s) {
   return SYMO_OK;
 }
 
-/* One point: its optimizer read, or one of its runs.  Every point is read before the first run. */
+/* Makes one run of a point or, with check_only, only reads its optimizer.  All points are
+ * checked before the first run. */
 static int do_point(sweep *s, const char *optimizer, size_t point, sweep_row *row, size_t seed,
                     bool check_only) {
   symo_context *context = cli_context(s->c);
@@ -190,7 +191,7 @@ static int do_points(sweep *s, size_t seed, bool check_only) {
   return CLI_DONE;
 }
 
-/* Seeds outermost: all points of a seed share a model. */
+/* The loop over seeds is the outer one, because all points of a seed share a model. */
 static int run_all(sweep *s) {
   int code = CLI_DONE;
   for (size_t seed = 0; seed < s->seeds && code == CLI_DONE; seed++)

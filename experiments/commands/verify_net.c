@@ -1,5 +1,5 @@
-/* symo verify --net: is the group of a layout a symmetry of a network?  symo_symmetry_measure at the
- * weights that symo compare takes with the same options. */
+/* symo verify --net: is the group of a layout a symmetry of a network?  Calls symo_symmetry_measure
+ * at the weights that symo compare takes with the same options. */
 #include "experiments/commands/verify.h"
 #include "experiments/inputs/tensors.h"
 #include "experiments/models/network_data.h"
@@ -32,7 +32,7 @@ static bool uncertain(const symo_symmetry_row *row) {
   return row->verdict == SYMO_SYMMETRY_UNCERTAIN;
 }
 
-/* Who gives a tolerance asks for the defect at this point only. */
+/* With a tolerance only the defect at this point counts. */
 static bool passes(const inquiry *q, const symo_symmetry_row *row) {
   return row->defect <= q->tolerance && (q->bounded || !uncertain(row));
 }
@@ -185,7 +185,7 @@ static void print_table(const inquiry *q) {
   printf("\n");
 }
 
-/* What the weights of this point do not show. */
+/* Says what the weights of this point cannot show. */
 static void print_uncertain(const inquiry *q, const symo_symmetry_row *row) {
   const bool narrow = q->setup.spec.net.dtype == SYMO_F32, drawn = q->setup.spec.weights == NULL;
   if (is_joint(row))

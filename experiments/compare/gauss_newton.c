@@ -1,5 +1,5 @@
-/* The exact Gauss-Newton matrix, dense: not an approximation that anybody can afford, but what
- * K-FAC approximates. */
+/* The exact Gauss-Newton matrix, dense: too expensive in practice, but it is the matrix that K-FAC
+ * approximates. */
 #include "experiments/compare/competitor.h"
 
 #include "core/alloc.h"

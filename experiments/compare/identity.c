@@ -1,4 +1,4 @@
-/* The identity: what plain gradient descent takes for the curvature. */
+/* The identity, the curvature that plain gradient descent assumes. */
 #include "experiments/compare/competitor.h"
 
 #include "core/alloc.h"

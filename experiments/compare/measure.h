@@ -5,7 +5,7 @@
 
 /* The inside of a run: shared by run.c and measure.c only. */
 
-/* What lives as long as the measuring. */
+/* The workspace of one run. */
 typedef struct compare_bench {
   cli *c;
   const compare_want *want;
@@ -24,8 +24,8 @@ compare_row *compare_row_add(compare_bench *b, const compare_row *like);
 /* All figures of one estimate, into its row; takes the estimate over. */
 symo_status compare_measure(compare_bench *b, compare_approx *a, compare_row *row);
 
-/* Parts of that, for matrices that are no estimates: absolute eigenvalues; a small image of a dense
- * matrix times scale; <name>.npy, where asked for. */
+/* Parts of compare_measure, for matrices that are no estimates: the absolute eigenvalues; a small
+ * image of a dense matrix times scale; the file <name>.npy, if asked for. */
 symo_status compare_spectrum(compare_bench *b, compare_approx *a, compare_row *row);
 symo_status compare_picture(compare_bench *b, const double *dense, double scale, compare_row *row);
 symo_status compare_save(compare_bench *b, const char *name, const double *dense);

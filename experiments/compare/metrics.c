@@ -112,7 +112,7 @@ static symo_status best_along(const compare_reference *ref, const double *d, dou
       if (status != SYMO_OK || (!(here > top) && isfinite(top))) break;
       if (here > top) top = here;
     }
-    if (top > middle) break; /* uphill on one side: not on the other */
+    if (top > middle) break; /* larger on this side, so not on the other */
   }
   if (status == SYMO_OK && top > 0) *best = top;
   return status;

@@ -53,7 +53,7 @@ static bool apply_activation(compare_spec *spec, const char *value) {
   return symo_activation_find(value, &spec->network.net.activation);
 }
 
-/* Whether it is a group, network_layout_make says. */
+/* network_layout_make checks whether it is a group. */
 static bool apply_groups(compare_spec *spec, const char *value) {
   spec->network.groups = value;
   spec->network.groups_flag = "sweep-values";

@@ -13,8 +13,8 @@
 
 /* ---- the palette ---- */
 
-/* Okabe and Ito (2008), which the colour-blind can tell apart, without the yellow, which white
- * paper swallows. */
+/* The palette of Okabe and Ito (2008), which colour-blind readers can tell apart.  Its yellow, hard
+ * to see on white, is left out. */
 static const struct {
   const char *name, *hex;
 } palette[PLOT_COLOURS] = {{"black", "#000000"}, {"blue", "#0072b2"},   {"red", "#d55e00"},
