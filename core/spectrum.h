@@ -15,11 +15,16 @@ double symo_spectrum_zero(size_t n, const double *w, double tolerance); /* toler
 /* f(C) = (C + eps I)^power of a positive semi-definite C.  With eps 0, eigenvalues that count as
  * zero stay zero (the pseudo-inverse for powers below 0).  With eps above 0, no eigenvalue of C +
  * eps I counts as less than `floor` times the largest, so that an eps below rounding cannot blow
- * rounding up.  Power 0 gives the identity, whatever C. */
+ * rounding up.  Power 0 gives the identity, whatever C.
+ *
+ * With cut above 0 it bends at d = cut^2 |C + eps I|_F to a constant below:
+ *     f(C) = ((C + eps I)^q + d^q I)^{power / q} ,  q = order / 2 ,
+ * and no eigenvalue need count as zero. */
 typedef struct symo_spectrum {
   double power, eps;
   double tolerance; /* eps 0 */
   double floor;     /* eps above 0 */
+  double cut, order;
 } symo_spectrum;
 
 typedef struct symo_spectrum_report {

@@ -84,6 +84,8 @@ static void add_settings(symo_text *out, const symo_method *m) {
                   m->nesterov ? ", Nesterov" : "");
   symo_text_add(out, "; beta2 %g; alpha %g; eps %g %s", m->beta2, m->alpha, m->eps,
                 m->damping->name);
+  if (m->cut > 0) symo_text_add(out, "; cut %g", m->cut);
+  if (m->cut_order > 0) symo_text_add(out, " of order %g", m->cut_order);
   if (m->weight_decay > 0)
     symo_text_add(out, "; decay %g %s", m->weight_decay, word_of(m, "decay").text);
   if (m->graft != SYMO_GRAFT_NONE) symo_text_add(out, "; graft %s", word_of(m, "graft").text);

@@ -72,6 +72,11 @@ static const option_row rows[] = {
     FLAG(mean, "C = X'X / n instead of X'X"),
     FLAG(centered, "the part that the group does not move is left out of C"),
     NUMBER(eps, 0, 1e6, "added as `damping` says; diagonal: to the root"),
+    NUMBER(
+        cut, 0, 0.5,
+        "orbit, by eigh or shaped: singular values below cut times their 4-norm are not raised; 0: "
+        "all are"),
+    NUMBER(cut_order, 0, 64, "how sharply the power bends at the cut; 0: as alpha, 2: as damping"),
     NUMBER(weight_decay, 0, 1e6, "pull towards zero"),
     NUMBER(clip_norm, 0, 1e30, "largest norm of the gradient over all tensors; 0: any"),
     NUMBER(clip_value, 0, 1e30, "largest entry of the gradient, after that; 0: any"),

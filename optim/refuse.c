@@ -37,9 +37,21 @@ static const char *refuse_cadence(const symo_method *m) {
   return NULL;
 }
 
+static const char *refuse_cut(const symo_method *m) {
+  if (m->solver->fits && !(m->cut > 0))
+    return "solver shaped fits a power that bends at a cut: set cut (0.012, say)";
+  if (m->cut > 0 && !m->curvature->takes_cut) return "cut is of curvature orbit and orbit-blocked";
+  if (m->cut > 0 && !m->solver->takes_cut)
+    return "with a cut the solver must be eigh, shaped or auto";
+  if (m->cut > 0 && !(m->alpha > 0)) return "cut needs alpha above 0";
+  if (m->cut_order > 0 && !(m->cut > 0)) return "cut_order is of a cut: set cut";
+  return NULL;
+}
+
 const char *symo_method_refuse(const symo_method *m) {
   const char *reason = refuse_momentum(m);
   if (reason == NULL) reason = refuse_schedule(m);
+  if (reason == NULL) reason = refuse_cut(m);
   if (reason != NULL || m->curvature->products) return reason;
   if (m->damping->needs_ratio)
     return "levenberg-marquardt needs the decrease that a model predicts: curvature hessian or ggn";

@@ -22,6 +22,7 @@ typedef struct solver_case {
   symo_dtype dtype;
   int steps;
   bool polar, scaled;
+  const symo_filter *filter;
 } solver_case;
 
 typedef struct memory {
@@ -56,7 +57,7 @@ static void release(memory *m) {
 
 /* Seconds of one call; covariances are made anew outside the clock. */
 static symo_status once(const solver_case *k, const memory *m, double *seconds) {
-  solver_options o = {k->dtype, k->eps, k->power, k->steps, 1e-6};
+  solver_options o = {k->dtype, k->eps, k->power, k->steps, 1e-6, k->filter};
   solver_report report;
   if (!k->polar)
     symo_syrk(k->dtype, 0.5 / (double)k->cols, symo_mat_dense(m->x, 2 * k->cols, k->cols), 0,
@@ -73,7 +74,8 @@ static int run_case(bench_report *report, const solver_case *k, double rate) {
   char name[80];
   (void)snprintf(name, sizeof name, "%s %s %zux%zu %s%s, %d thread%s", k->polar ? "polar" : "root",
                  symo_dtype_name(k->dtype), k->polar ? k->rows : k->cols, k->cols, k->solver->name,
-                 k->scaled                   ? " scaled"
+                 k->filter != NULL           ? " cut"
+                 : k->scaled                 ? " scaled"
                  : k->polar && k->eps > 0    ? " damped"
                  : k->polar && k->steps == 8 ? " 8 steps"
                                              : "",
@@ -101,16 +103,19 @@ static int run_case(bench_report *report, const solver_case *k, double rate) {
   return CLI_DONE;
 }
 
-static int run_polar(bench_report *report, symo_dtype dtype, size_t rows, size_t cols,
-                     double rate) {
+static int run_polar(bench_report *report, symo_dtype dtype, size_t rows, size_t cols, double rate,
+                     const symo_filter *filter) {
+  const int products = filter->products;
   double eps = 0.1 * (double)(rows > cols ? rows : cols); /* a tenth of a mean eigenvalue */
   const solver_case cases[] = {
-      {&symo_solver_eigh, -0.5, 0, rows, cols, dtype, 0, true, false},
-      {&symo_solver_eigh, -0.5, 0, rows, cols, dtype, 0, true, true},
-      {&symo_solver_eigh, -0.5, eps, rows, cols, dtype, 0, true, false},
-      {&symo_solver_newton_schulz, -0.5, 0, rows, cols, dtype, 5, true, false},
-      {&symo_solver_polar_express, -0.5, 0, rows, cols, dtype, 5, true, false},
-      {&symo_solver_polar_express, -0.5, 0, rows, cols, dtype, 8, true, false},
+      {&symo_solver_eigh, -0.5, 0, rows, cols, dtype, 0, true, false, NULL},
+      {&symo_solver_eigh, -0.5, 0, rows, cols, dtype, 0, true, true, NULL},
+      {&symo_solver_eigh, -0.5, eps, rows, cols, dtype, 0, true, false, NULL},
+      {&symo_solver_newton_schulz, -0.5, 0, rows, cols, dtype, 5, true, false, NULL},
+      {&symo_solver_polar_express, -0.5, 0, rows, cols, dtype, 5, true, false, NULL},
+      {&symo_solver_polar_express, -0.5, 0, rows, cols, dtype, 8, true, false, NULL},
+      {&symo_solver_eigh, -0.7, 0, rows, cols, dtype, 0, true, true, filter},
+      {&symo_solver_shaped, -0.7, 0, rows, cols, dtype, products, true, true, filter},
   };
   int code = CLI_DONE;
   for (size_t i = 0; i < sizeof cases / sizeof cases[0] && code == CLI_DONE; i++)
@@ -120,10 +125,10 @@ static int run_polar(bench_report *report, symo_dtype dtype, size_t rows, size_t
 
 static int run_root(bench_report *report, symo_dtype dtype, size_t n, double rate) {
   const solver_case cases[] = {
-      {&symo_solver_eigh, -0.25, 0.01, n, n, dtype, 0, false, false},
-      {&symo_solver_coupled_newton, -0.25, 0.01, n, n, dtype, 100, false, false},
-      {&symo_solver_polar_express, -0.5, 0.01, n, n, dtype, 5, false, false},
-      {&symo_solver_cholesky, -1, 0.01, n, n, dtype, 0, false, false},
+      {&symo_solver_eigh, -0.25, 0.01, n, n, dtype, 0, false, false, NULL},
+      {&symo_solver_coupled_newton, -0.25, 0.01, n, n, dtype, 100, false, false, NULL},
+      {&symo_solver_polar_express, -0.5, 0.01, n, n, dtype, 5, false, false, NULL},
+      {&symo_solver_cholesky, -1, 0.01, n, n, dtype, 0, false, false, NULL},
   };
   int code = CLI_DONE;
   for (size_t i = 0; i < sizeof cases / sizeof cases[0] && code == CLI_DONE; i++)
@@ -131,7 +136,7 @@ static int run_root(bench_report *report, symo_dtype dtype, size_t n, double rat
   return code;
 }
 
-static int run_dtype(bench_report *report, symo_dtype dtype) {
+static int run_dtype(bench_report *report, symo_dtype dtype, const symo_filter *filter) {
   static const size_t sides[] = {32, 64, 128, 256, 384, 512, 768, 1024};
   static const size_t shapes[][2] = {{64, 256}, {128, 512}, {784, 256}, {512, 2048}, {768, 3072}};
   bench_gemm gemm = {0};
@@ -141,20 +146,24 @@ static int run_dtype(bench_report *report, symo_dtype dtype) {
   bench_gemm_destroy(&gemm);
   double rate = fmax(rates[0], fmax(rates[1], rates[2]));
   for (size_t i = 0; i < sizeof sides / sizeof sides[0] && code == CLI_DONE; i++)
-    code = run_polar(report, dtype, sides[i], sides[i], rate);
+    code = run_polar(report, dtype, sides[i], sides[i], rate, filter);
   for (size_t i = 0; i < sizeof shapes / sizeof shapes[0] && code == CLI_DONE; i++)
-    code = run_polar(report, dtype, shapes[i][0], shapes[i][1], rate);
+    code = run_polar(report, dtype, shapes[i][0], shapes[i][1], rate, filter);
   for (size_t i = 0; i < sizeof sides / sizeof sides[0] && code == CLI_DONE; i++)
     code = run_root(report, dtype, sides[i], rate);
   return code;
 }
 
 static int run(bench_report *report) {
+  static const symo_filter_shape shape = {.alpha = 1.4, .cut = 0.012, .order = 1.4};
   int given = symo_get_threads(), code = CLI_DONE;
+  symo_filter filter;
+  symo_status status = symo_filter_fit(&shape, 8, 0, &filter);
+  if (status != SYMO_OK) return cli_fail_status(report->c, status);
   for (int pass = 0; pass < (given == 1 ? 1 : 2) && code == CLI_DONE; pass++) {
     (void)symo_set_threads(pass == 0 ? 1 : given);
-    code = run_dtype(report, SYMO_F32);
-    if (code == CLI_DONE) code = run_dtype(report, SYMO_F64);
+    code = run_dtype(report, SYMO_F32, &filter);
+    if (code == CLI_DONE) code = run_dtype(report, SYMO_F64, &filter);
   }
   (void)symo_set_threads(given);
   return code;

@@ -38,6 +38,7 @@ typedef struct symo_precondition symo_precondition; /* of cg */
   X(eigh, "eigh")                                                                                  \
   X(newton_schulz, "newton-schulz")                                                                \
   X(polar_express, "polar-express")                                                                \
+  X(shaped, "shaped")                                                                              \
   X(coupled_newton, "coupled-newton")                                                              \
   X(cholesky, "cholesky")                                                                          \
   X(cg, "cg")
@@ -115,6 +116,10 @@ typedef struct symo_method {
   double beta2;           /* memory of covariances: 0 none, 1 a sum, else an average */
   double alpha;           /* the step is u C^{-alpha/2}, in [0, 2] */
   double eps;             /* added as `damping` says; diagonal: to the root */
+  /* Orbit curvature: singular values s go to s (s^q + c^q)^{-alpha / q}, q = cut_order (0: alpha, the
+   * filter of Spectral Newton) and c = cut times the Schatten 4-norm (sum s^4)^{1/4} of what the root
+   * is taken of, eps included.  0: no cut, the plain power.  Solvers eigh (exact) and shaped. */
+  double cut, cut_order;
   double weight_decay;
   double clip_norm, clip_value; /* of the gradient; 0: not */
   double skip_tolerance; /* a basis is kept while it diagonalises C so well: |off| <= tol |C|, and
@@ -125,13 +130,12 @@ typedef struct symo_method {
                          root, over sqrt(stale_floor); larger ones in proportion.  0: no bound */
   double solver_tolerance;
 
-  uint64_t warmup_steps, total_steps; /* of schedules */
-  uint64_t statistics_every, refresh_every,
-      start_step; /* in steps; the roots of one rule are spread
-                                                           over refresh_every steps */
-  uint64_t
-      solver_steps; /* iterations of newton-schulz, polar-express; most of others; 0: its own */
-  uint64_t max_dim; /* per-axis: longer axes are left alone */
+  uint64_t warmup_steps, total_steps;                   /* of schedules */
+  uint64_t statistics_every, refresh_every, start_step; /* in steps; the roots of one rule are
+                                                            spread over refresh_every steps */
+  uint64_t solver_steps; /* iterations of newton-schulz, polar-express; products of shaped; most of
+                            others; 0: its own */
+  uint64_t max_dim;      /* per-axis: longer axes are left alone */
 
   bool momentum_ema;        /* m <- b m + (1 - b) g; else m <- b m + g */
   bool momentum_correction; /* divided by 1 - b^t */

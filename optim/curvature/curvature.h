@@ -65,6 +65,7 @@ struct symo_curvature {
   bool own_momentum; /* second moments in its basis come with a momentum of their own */
 
   /* Whether the method's roots are kept from step to step.  NULL: there are none. */
+  bool takes_cut; /* looks at cut and cut_order */
   bool (*keeps_roots)(const symo_method *method);
 
   /* NULL if it can do what the method asks for these tensors, else the reason (a static sentence). */

@@ -115,6 +115,8 @@ orbit_basis symo_orbit_basis_of(const symo_method *method) {
 }
 
 const char *symo_orbit_basis_refuse(const symo_method *method) {
+  if (method->cut > 0)
+    return "second moments in a basis take no cut (set cut to 0, or basis to none)";
   const symo_damping *damping = method->damping;
   bool column = symo_orbit_basis_of(method) == ORBIT_BASIS_COLUMN;
   if (method->alpha == 0)

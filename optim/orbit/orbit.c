@@ -46,7 +46,8 @@ solver_options symo_orbit_options(const orbit *o, double eps) {
                           .eps = eps,
                           .power = o->power,
                           .steps = symo_solver_steps(&o->method),
-                          .tolerance = o->method.solver_tolerance};
+                          .tolerance = o->method.solver_tolerance,
+                          .filter = o->method.cut > 0 ? &o->filter : NULL};
 }
 
 /* ---- what is refused ---- */
@@ -101,6 +102,7 @@ static const char *refuse(const symo_method *method, const symo_layout *layout) 
 /* The side of the matrix whose root is taken, and the solver for it. */
 static const symo_solver *choose_solver(const orbit *o, const orbit_label *l) {
   if (!o->method.solver->chooses) return o->method.solver;
+  if (o->method.cut > 0) return &symo_solver_eigh;
   if (l->way == ORBIT_POLAR)
     return symo_solver_auto_polar(o->dtype, o->power, l->label->ambient, l->label->m, o->threads);
   if (o->method.skip_tolerance > 0 || o->moments != ORBIT_BASIS_NONE) return &symo_solver_eigh;
@@ -268,6 +270,29 @@ static void destroy(void *self) {
   symo_free(o);
 }
 
+/* The power with its cut, fitted where the solver needs that, and what it makes of one number. */
+static symo_status set_filter(orbit *o) {
+  symo_method *m = &o->method;
+  const symo_solver *solver = m->solver->chooses ? &symo_solver_eigh : m->solver;
+  o->number = 1;
+  if (m->cut > 0) {
+    o->filter.shape =
+        (symo_filter_shape){m->alpha, m->cut, m->cut_order > 0 ? m->cut_order : m->alpha};
+    if (solver->fits) {
+      symo_status status = symo_filter_fit(&o->filter.shape, symo_solver_steps(m), 0, &o->filter);
+      if (status != SYMO_OK)
+        return symo_fail(
+            o->context, status,
+            "orbit: no filter fitted for alpha %g, cut %g with %d products (at most %d)", m->alpha,
+            m->cut, symo_solver_steps(m), SYMO_FILTER_MOST);
+    }
+  }
+  const solver_options options = symo_orbit_options(o, 0);
+  if (solver->number != NULL && (m->cut > 0 || !m->solver->chooses))
+    o->number = solver->number(&options);
+  return SYMO_OK;
+}
+
 static symo_status create(const curvature_task *task, symo_coupling coupling, void **self) {
   symo_status status;
   symo_plan *plan = NULL;
@@ -281,8 +306,7 @@ static symo_status create(const curvature_task *task, symo_coupling coupling, vo
   o->moments = symo_orbit_basis_of(task->method);
   o->relative = task->method->damping->relative;
   o->power = -task->method->alpha / 2;
-  const symo_solver *solver = task->method->solver;
-  o->number = solver->number != NULL ? solver->number(symo_solver_steps(task->method)) : 1;
+  SYMO_TRY(set_filter(o));
   symo_plan_spec spec = {
       .dtype = task->dtype, .coupling = coupling, .centered = task->method->centered};
   /* Steps have room for all coordinates of a label anyway. */
@@ -373,6 +397,9 @@ static symo_status describe(const void *self, char **text) {
   int steps = symo_solver_steps(&o->method);
   symo_text out = {0};
   if (o->num_labels == 0) symo_text_add(&out, "alpha 0: directions as they are\n");
+  if (o->filter.products > 0)
+    symo_text_add(&out, "cut %g by a polynomial of %d products, error %.2g\n", o->method.cut,
+                  o->filter.products, o->filter.error);
   for (size_t i = 0; i < o->num_labels; i++) {
     const orbit_label *l = &o->labels[i];
     size_t count = l->label->count, rows = l->label->ambient, m = l->label->m;
@@ -415,11 +442,11 @@ static symo_status create_blocked(const curvature_task *task, void **self) {
 static bool keeps_roots(const symo_method *method) { return method->beta2 > 0; }
 
 #define ORBIT_ROW                                                                                  \
-  .keeps_roots = keeps_roots, .refuse = refuse, .destroy = destroy, .num_entries = num_entries,    \
-  .entry = entry, .work_bytes = work_bytes, .accumulate = symo_orbit_accumulate,                   \
-  .num_roots = num_roots, .refresh = symo_orbit_refresh, .apply = symo_orbit_apply,                \
-  .describe = describe, .accumulate_flops = accumulate_flops, .refresh_flops = refresh_flops,      \
-  .apply_flops = apply_flops
+  .takes_cut = true, .keeps_roots = keeps_roots, .refuse = refuse, .destroy = destroy,             \
+  .num_entries = num_entries, .entry = entry, .work_bytes = work_bytes,                            \
+  .accumulate = symo_orbit_accumulate, .num_roots = num_roots, .refresh = symo_orbit_refresh,      \
+  .apply = symo_orbit_apply, .describe = describe, .accumulate_flops = accumulate_flops,           \
+  .refresh_flops = refresh_flops, .apply_flops = apply_flops
 
 const symo_curvature symo_curvature_orbit = {
     ORBIT_ROW,

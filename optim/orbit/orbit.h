@@ -4,6 +4,7 @@
 #include "core/alloc.h"
 #include "groups/plan/plan.h"
 #include "optim/curvature/curvature.h"
+#include "optim/solver/filter.h"
 
 /* The plan of an orbit curvature, for the files of this folder: see orbit.c. */
 
@@ -38,9 +39,10 @@ typedef struct orbit {
   symo_dtype dtype;
   int threads;
   orbit_basis moments;
-  bool relative; /* damping in units of tr C / m */
-  double power;  /* -alpha / 2 */
-  double number; /* what the solver makes of 1: see symo_solver.number */
+  bool relative;      /* damping in units of tr C / m */
+  double power;       /* -alpha / 2 */
+  double number;      /* what the solver makes of 1: see symo_solver.number */
+  symo_filter filter; /* where cut is above 0 */
   size_t num_labels, num_entries, num_roots, work;
   int units, root_units; /* entries, or ORBIT_NO_ENTRY without memory */
   orbit_label *labels;   /* [num_labels]; none for alpha 0 */

@@ -56,7 +56,12 @@ static void merge(curvature_report *report, double condition, double rank, bool 
  * root NULL: its condition alone. */
 static void root_of_spectrum(const orbit *o, size_t m, const void *v, const double *w, double eps,
                              double *f, void *scratch, void *root, double *condition) {
-  const symo_spectrum s = {o->power, eps, symo_rank_tolerance(o->dtype, m), symo_epsilon(o->dtype)};
+  const symo_spectrum s = {o->power,
+                           eps,
+                           symo_rank_tolerance(o->dtype, m),
+                           symo_epsilon(o->dtype),
+                           o->method.cut,
+                           o->filter.shape.order};
   symo_spectrum_report report;
   symo_spectrum_power(&s, m, w, f, &report);
   *condition = report.condition;

@@ -70,4 +70,5 @@ const symo_solver symo_solver_auto = {
     .summary = "by size and threads, from measured crossovers; the plan says which",
     .default_steps = SYMO_AUTO_STEPS,
     .chooses = true,
+    .takes_cut = true,
 };

@@ -22,6 +22,8 @@
  * (polar factors): an eps that vanishes in rounding cannot blow the rounding up.  Power 0 is the
  * identity, whatever C.
  *
+ * With a cut the condition is that of what lies above it, 1 / cut^2 or less.
+ *
  * Check: C = [[2, 1], [1, 2]], p = -1/2 gives entries (1 + 3^{-1/2})/2 and (3^{-1/2} - 1)/2. */
 #include <math.h>
 #include <string.h>
@@ -45,6 +47,19 @@ static symo_status eigen_status(symo_status status) {
   return status == SYMO_E_NUMERIC ? SYMO_NO_CONVERGENCE : status;
 }
 
+/* What the options ask of a spectrum, eps and the rule for zero apart. */
+static symo_spectrum asked(const solver_options *o) {
+  symo_spectrum s = {.power = o->power};
+  if (o->filter == NULL) return s;
+  s.cut = o->filter->shape.cut;
+  s.order = o->filter->shape.order;
+  return s;
+}
+
+static double number(const solver_options *o) {
+  return o->filter != NULL ? symo_filter_value(&o->filter->shape, 1) : 1;
+}
+
 /* ---- roots ---- */
 
 static size_t root_work(symo_dtype dtype, size_t m) {
@@ -60,8 +75,10 @@ static symo_status root(const solver_options *o, size_t m, void *c, void *out,
   symo_lower_scale(o->dtype, m, unit, 0, c);
   symo_status status = symo_eigh(o->dtype, m, c, w, work);
   if (status != SYMO_OK) return eigen_status(status);
-  symo_spectrum s = {o->power, o->eps * unit, symo_rank_tolerance(o->dtype, m),
-                     symo_epsilon(o->dtype)};
+  symo_spectrum s = asked(o);
+  s.eps = o->eps * unit;
+  s.tolerance = symo_rank_tolerance(o->dtype, m);
+  s.floor = symo_epsilon(o->dtype);
   spectrum_power(&s, m, w, report);
   double back = pow(unit, -o->power);
   for (size_t i = 0; i < m; i++) w[i] *= back;
@@ -102,6 +119,7 @@ typedef struct polar_task {
 /* Whether the type of x will do.  The factor stands in the first half of work for xSYEVD. */
 static bool well_conditioned(const polar_task *p, symo_mat gram, void *work) {
   double accuracy = p->dtype == SYMO_F32 ? 1e-3 : 1e-10, rcond = 0;
+  if (p->s.cut * p->s.cut * accuracy > symo_epsilon(p->dtype)) return true;
   size_t numbers = p->n * p->n;
   memcpy(work, gram.p, numbers * symo_dtype_size(p->dtype));
   symo_add_diagonal(p->dtype, p->n, p->s.eps, work);
@@ -220,13 +238,16 @@ static symo_status polar(const solver_options *o, symo_mat x, void *y, solver_re
                   .y = x.rows <= x.cols ? out : symo_mat_t(out),
                   .w = symo_piece_take(&work, symo_piece_bytes(SYMO_F64, n)),
                   .factor = pow(unit, -1 - 2 * o->power),
-                  .s = {o->power, o->eps * unit * unit, tolerance * tolerance, u * u},
+                  .s = asked(o),
                   .report = report};
+  p.s.eps = o->eps * unit * unit;
+  p.s.tolerance = tolerance * tolerance;
+  p.s.floor = u * u;
   symo_mat gram = symo_mat_dense(work, n, n);
   void *rest = (char *)work + symo_piece_bytes(t, n * n);
   symo_syrk(t, 1, symo_mat_t(p.wide), 0, gram);
   if (well_conditioned(&p, gram, rest)) return polar_own(&p, gram, rest);
-  if (o->eps == 0 && n > 1 && has_mean_zero(t, p.wide)) {
+  if (o->eps == 0 && o->filter == NULL && n > 1 && has_mean_zero(t, p.wide)) {
     double rank = symo_lower_effective_rank(t, n, gram.p);
     fill_mean(t, gram);
     if (well_conditioned(&p, gram, rest)) {
@@ -252,6 +273,8 @@ const symo_solver symo_solver_eigh = {
     .root = root,
     .polar_work = polar_work,
     .polar = polar,
+    .number = number,
+    .takes_cut = true,
     .root_flops = root_flops,
     .polar_flops = polar_flops,
 };

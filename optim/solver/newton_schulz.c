@@ -6,7 +6,9 @@
 
 static const quintic coefficients = {.later = {3.4445, -4.7750, 2.0315}, .safety = 1};
 
-static double number(int steps) { return symo_quintic_number(&coefficients, steps); }
+static double number(const solver_options *o) {
+  return symo_quintic_number(&coefficients, o->steps);
+}
 
 static symo_status root(const solver_options *o, size_t m, void *c, void *out,
                         solver_report *report, void *work) {

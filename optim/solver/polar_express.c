@@ -19,7 +19,9 @@ static const quintic coefficients = {
     .safety = 1.02,
 };
 
-static double number(int steps) { return symo_quintic_number(&coefficients, steps); }
+static double number(const solver_options *o) {
+  return symo_quintic_number(&coefficients, o->steps);
+}
 
 static symo_status root(const solver_options *o, size_t m, void *c, void *out,
                         solver_report *report, void *work) {

@@ -4,6 +4,7 @@
 #include <symo/optim.h>
 
 #include "core/linalg.h"
+#include "optim/solver/filter.h"
 
 /* How powers of matrices are computed, and systems solved.  One const table a file; one row of
  * SYMO_SOLVER_LIST (symo/optim.h) registers it.  A slot that is NULL is something that the solver
@@ -15,6 +16,9 @@ typedef struct solver_options {
   double power; /* of C + eps I, <= 0: -alpha/2 */
   int steps;    /* of iterations */
   double tolerance;
+  /* NULL: the power alone.  Else the power bends at a cut (optim/solver/filter.h; alpha there is -2
+   * power), of which `exact` solvers look at the shape, and `fits` at the polynomial. */
+  const symo_filter *filter;
 } solver_options;
 
 typedef struct solver_report {
@@ -64,9 +68,13 @@ struct symo_solver {
   symo_status (*polar)(const solver_options *o, symo_mat x, void *y, solver_report *report,
                        void *work);
 
-  /* What is made of a singular value of a matrix that has no other: 1 by a method that is exact, NULL;
-   * else the value of its polynomials.  (c + eps)^power of one number c is that times this. */
-  double (*number)(int steps);
+  /* What is made of a singular value of a matrix that has no other, in units of itself: 1 by a method
+   * that is exact, NULL; else the value of its polynomials.  (c + eps)^power of one number c is that
+   * times this. */
+  double (*number)(const solver_options *o);
+
+  bool takes_cut; /* looks at options.filter */
+  bool fits;      /* needs its polynomial: symo_filter_fit with `steps` products */
 
   double (*root_flops)(size_t m, int steps);
   double (*polar_flops)(size_t rows, size_t cols, int steps);

@@ -80,10 +80,10 @@ static void for_each_case(double eps, void (*check)(const input *in)) {
     const size_t *shape = shapes[i / 3 % SHAPES];
     input in = {.s = s, .view = (int)(i % 3), .rows = shape[0], .cols = shape[1]};
     in.polar = i / (POWERS * 2 * SHAPES * 3) % 2 == 1;
-    in.o = (solver_options){dtypes[i / (SHAPES * 3) % 2], eps,
-                            powers[i / (2 * SHAPES * 3) % POWERS], s->default_steps, 1e-15};
+    const double power = powers[i / (2 * SHAPES * 3) % POWERS];
     if (in.polar ? s->polar == NULL : s->root == NULL || in.view > 0) continue;
-    if (s->refuse(in.o.power) != NULL) continue;
+    if (s->refuse(power) != NULL) continue;
+    in.o = solvers_options(s, dtypes[i / (SHAPES * 3) % 2], eps, power);
     name_input(&in);
     check(&in);
     cases++;
@@ -116,8 +116,8 @@ Test(solver_kit, rows_are_named_and_whole) {
 /* What a row makes of a singular value that holds `share` of the squares of all: 1, or the value of
  * its polynomials, which two numbers in float64 show. */
 static double value_at(const input *in, double share) {
-  if (in->s->number == NULL) return 1;
-  if (share > 1 - 1e-12) return in->s->number(in->o.steps);
+  if (in->s->number == NULL || (in->o.filter == NULL && in->s->takes_cut)) return 1;
+  if (share > 1 - 1e-12) return in->s->number(&in->o);
   input two = *in;
   two.polar = true, two.rows = two.cols = 2, two.view = 0, two.o.eps = 0, two.o.dtype = SYMO_F64;
   const double a[] = {sqrt(share), 0, 0, sqrt(1 - share)};
@@ -130,6 +130,7 @@ static double value_at(const input *in, double share) {
  * by how fast the polynomials of a row rise from zero. */
 static double condition_of(const input *in) {
   const double least = 1e-6, condition = COND * COND;
+  if (in->s->fits) return fmax(condition, pow(in->o.filter->shape.cut, 2 * in->o.power));
   if (in->s->number == NULL) return condition;
   return fmax(condition, value_at(in, least * least) / least);
 }
@@ -138,12 +139,18 @@ static double condition_of(const input *in) {
 static void check_oracle(const input *in) {
   const size_t n = order_of(in);
   double values[WIDE], wanted_values[WIDE], a[WIDE * WIDE], out[WIDE * WIDE], wanted[WIDE * WIDE];
-  double sum = 0;
+  double sum = 0, norm = 0;
   draw(in, values, a);
-  for (size_t i = 0; i < n; i++) sum += (in->polar ? values[i] * values[i] : values[i]) + in->o.eps;
   for (size_t i = 0; i < n; i++) {
     const double square = (in->polar ? values[i] * values[i] : values[i]) + in->o.eps;
-    wanted_values[i] = pow(square, in->o.power) * value_at(in, square / sum);
+    sum += square;
+    norm = hypot(norm, square);
+  }
+  for (size_t i = 0; i < n; i++) {
+    const double square = (in->polar ? values[i] * values[i] : values[i]) + in->o.eps;
+    wanted_values[i] =
+        in->s->fits ? pow(norm, in->o.power) * symo_filter_polynomial(in->o.filter, square / norm)
+                    : pow(square, in->o.power) * value_at(in, square / sum);
     if (in->polar) wanted_values[i] *= values[i];
   }
   make(in, wanted_values, wanted);
@@ -212,8 +219,8 @@ Test(solver_kit, threads_change_rounding_only) {
   cr_assert(a != NULL);
   for (size_t i = 0; i < 4 * solvers_count(); i++) {
     input in = {.s = solvers_at(i / 4), .polar = i % 2 == 1, .rows = 96, .cols = 160};
-    in.o = (solver_options){dtypes[i / 2 % 2], 0, -0.5, in.s->default_steps, 1e-15};
-    if (in.s->refuse(in.o.power) != NULL) in.o.power = -1;
+    const double power = in.s->refuse(-0.5) != NULL ? -1 : -0.5;
+    in.o = solvers_options(in.s, dtypes[i / 2 % 2], 0, power);
     if (in.polar ? in.s->polar == NULL : in.s->root == NULL) continue;
     name_input(&in);
     draw(&in, values, a);

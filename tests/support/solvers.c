@@ -29,6 +29,29 @@ size_t solvers_count(void) {
   return count;
 }
 
+static const symo_filter *filter_of(const symo_solver *solver, double power) {
+  enum { POWERS = 8 };
+  static symo_filter filters[POWERS];
+  const symo_filter_shape shape = {-2 * power, 0.05, -2 * power};
+  for (int i = 0; i < POWERS; i++) {
+    if (filters[i].products == 0)
+      cr_assert(symo_filter_fit(&shape, solver->default_steps, 0, &filters[i]) == SYMO_OK);
+    if (filters[i].shape.alpha == shape.alpha) return &filters[i];
+  }
+  cr_assert(false, "more powers than %d", POWERS);
+  return NULL;
+}
+
+solver_options solvers_options(const symo_solver *solver, symo_dtype dtype, double eps,
+                               double power) {
+  return (solver_options){.dtype = dtype,
+                          .eps = eps,
+                          .power = power,
+                          .steps = solver->default_steps,
+                          .tolerance = 1e-15,
+                          .filter = solver->fits ? filter_of(solver, power) : NULL};
+}
+
 void solvers_orthogonal(symo_rng *rng, size_t n, double *q) {
   for (size_t i = 0; i < n; i++) {
     double *row = q + i * n, norm = 0;

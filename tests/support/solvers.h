@@ -11,6 +11,11 @@
 size_t solvers_count(void);
 const symo_solver *solvers_at(size_t index); /* NULL past the end */
 
+/* Options with the steps that are the solver's own and, where it fits its polynomials, such ones with a
+ * cut of 0.05 (the same for the same power). */
+solver_options solvers_options(const symo_solver *solver, symo_dtype dtype, double eps,
+                               double power);
+
 /* q: random orthogonal [n, n]. */
 void solvers_orthogonal(symo_rng *rng, size_t n, double *q);
 

@@ -1,0 +1,157 @@
+/* Powers that bend at a cut, by the polynomial that was fitted to them (optim/solver/filter.c).
+ *
+ * With A = (X X' + eps I) / s^2 from the smaller side, s^2 = |X X' + eps I|_F, whose square root s is
+ * the Schatten 4-norm and never below the largest singular value, so that all of A's eigenvalues z
+ * lie in [0, 1]:
+ *     P_1 = a A + b I ,  P_{j+1} = e_j P_j^2 + d_j I ,  G = c_0 I + sum_j c_j P_j ,
+ *     (X X' + eps I)^power  ~  s^{2 power} G ,
+ * one symmetric product (n^3 flops) for each P behind the first.  The bound is a norm of the matrix
+ * that is iterated, not an estimate: no z can lie above it by more than rounding, where |P| is 1 and
+ * rises by less than 4^products times what z is above 1.
+ *
+ * Rounding of a product, u beside |P| <= 1, comes to g(z) ~ 1 at z = 1 with a factor of |c_j|, of some
+ * cut^-alpha = 490 at the default: 1e-4 in float32.
+ *
+ * Check: X = (x), any x: s = |x|, z = 1, and the factor is p(1) = 1 to the error of the fit. */
+#include <math.h>
+#include <string.h>
+
+#include "optim/solver/scaled.h"
+
+enum { PRODUCTS = 8 }; /* where the method asks for none */
+
+static const char *refuse(double power) { return power < 0 ? NULL : "shaped takes powers below 0"; }
+
+static double number(const solver_options *o) { return symo_filter_polynomial(o->filter, 1); }
+
+static double flops(size_t m, int steps) {
+  double n = (double)m;
+  return (steps > 0 ? steps : PRODUCTS) * (n * n * n + 4 * n * n);
+}
+
+/* |A|_F from the lower triangle. */
+static double lower_norm(symo_dtype t, size_t n, const void *a) {
+  double squares = 0;
+  for (size_t i = 0; i < n; i++) {
+    const void *row = symo_at(t, a, (ptrdiff_t)(i * n));
+    double d = symo_get(t, row, i);
+    squares += d * d + 2 * symo_dot(t, i, row, row);
+  }
+  return sqrt(squares);
+}
+
+/* g := G, both triangles, from A in the lower triangle of p, which is spoilt; q: as large. */
+static void polynomial(const symo_filter *f, symo_dtype t, double norm, symo_mat p, symo_mat q,
+                       symo_mat g) {
+  size_t n = p.rows;
+  symo_lower_scale(t, n, f->slope / norm, f->offset, p.p);
+  symo_symmetrize(t, n, p.p);
+  memcpy(g.p, p.p, n * n * symo_dtype_size(t));
+  symo_scal(t, n * n, f->weight[1], g.p);
+  symo_add_diagonal(t, n, f->weight[0], g.p);
+  for (int j = 0; j < f->products; j++) {
+    symo_mat old = p;
+    symo_syrk(t, f->scale[j], p, 0, q);
+    symo_add_diagonal(t, n, f->shift[j], q.p);
+    symo_symmetrize(t, n, q.p);
+    symo_axpy(t, n * n, f->weight[j + 2], q.p, g.p);
+    p = q;
+    q = old;
+  }
+  symo_symmetrize(t, n, g.p); /* its sums may round differently above the diagonal */
+}
+
+static symo_mat square_take(symo_dtype t, size_t n, void **work) {
+  return symo_mat_dense(symo_piece_take(work, symo_piece_bytes(t, n * n)), n, n);
+}
+
+static size_t root_work(symo_dtype dtype, size_t m) { return 2 * symo_piece_bytes(dtype, m * m); }
+
+static symo_status root(const solver_options *o, size_t m, void *c, void *out,
+                        solver_report *report, void *work) {
+  symo_dtype t = o->dtype;
+  double largest = symo_lower_max_abs(t, m, c), unit = symo_unit_scale(t, fmax(largest, o->eps));
+  if (!isfinite(largest)) return SYMO_NO_CONVERGENCE;
+  if (largest == 0 && o->eps == 0) {
+    symo_mat_zero(t, m * m, out);
+    return SYMO_OK;
+  }
+  symo_lower_scale(t, m, unit, o->eps * unit, c);
+  *report = (solver_report){NAN, symo_lower_effective_rank(t, m, c), o->filter->products};
+  double norm = lower_norm(t, m, c);
+  if (!(norm > 0) || !(symo_trace(t, m, c) > 0)) return SYMO_INDEFINITE;
+  symo_mat p = square_take(t, m, &work), q = square_take(t, m, &work);
+  memcpy(p.p, c, m * m * symo_dtype_size(t));
+  polynomial(o->filter, t, norm, p, q, symo_mat_dense(out, m, m));
+  symo_scal(t, m * m, pow(norm / unit, o->power), out);
+  return SYMO_OK;
+}
+
+static size_t polar_work(symo_dtype dtype, size_t rows, size_t cols) {
+  size_t n = rows < cols ? rows : cols;
+  return symo_piece_bytes(dtype, rows * cols) + 3 * symo_piece_bytes(dtype, n * n);
+}
+
+/* X X' of x as it lies, if neither squares nor their sum leave what the type holds with full
+ * accuracy; else of a scaled copy in z, and *x that copy. */
+static double gram_of(const solver_options *o, symo_mat *x, void *z, double *unit, symo_mat a) {
+  symo_dtype t = o->dtype;
+  double least = t == SYMO_F32 ? 1e-20 : 1e-150, most = 1 / least;
+  *unit = 1;
+  symo_syrk(t, 1, symo_mat_t(symo_mat_wide(*x)), 0, a);
+  symo_add_diagonal(t, a.rows, o->eps, a.p);
+  double norm = lower_norm(t, a.rows, a.p);
+  if (norm > least && norm < most) return norm;
+  double largest = symo_mat_max_abs(t, *x);
+  *unit = symo_unit_scale(t, fmax(largest, sqrt(o->eps)));
+  if (!isfinite(largest) || largest == 0) return largest == 0 ? 0 : INFINITY;
+  symo_mat_load(t, *unit, *x, z);
+  *x = symo_mat_dense(z, x->rows, x->cols);
+  symo_syrk(t, 1, symo_mat_t(symo_mat_wide(*x)), 0, a);
+  symo_add_diagonal(t, a.rows, o->eps * *unit * *unit, a.p);
+  return lower_norm(t, a.rows, a.p);
+}
+
+static symo_status polar(const solver_options *o, symo_mat x, void *y, solver_report *report,
+                         void *work) {
+  symo_dtype t = o->dtype;
+  size_t n = symo_mat_wide(x).rows;
+  symo_mat out = symo_mat_dense(y, x.rows, x.cols);
+  void *z = symo_piece_take(&work, symo_piece_bytes(t, x.rows * x.cols));
+  symo_mat a = square_take(t, n, &work), q = square_take(t, n, &work), g = square_take(t, n, &work);
+  double unit, norm = gram_of(o, &x, z, &unit, a);
+  *report = (solver_report){NAN, NAN, o->filter->products};
+  if (!isfinite(norm)) return SYMO_NO_CONVERGENCE;
+  if (norm == 0) {
+    symo_mat_zero(t, x.rows * x.cols, y);
+    return SYMO_OK;
+  }
+  report->effective_rank = symo_lower_effective_rank(t, n, a.p);
+  polynomial(o->filter, t, norm, a, q, g);
+  double scale = pow(norm, o->power) * pow(unit, -1 - 2 * o->power);
+  symo_gemm(t, scale, g, symo_mat_wide(x), 0, x.rows <= x.cols ? out : symo_mat_t(out));
+  return SYMO_OK;
+}
+
+static double polar_flops(size_t rows, size_t cols, int steps) {
+  double n = (double)(rows < cols ? rows : cols), m = (double)(rows < cols ? cols : rows);
+  return 3 * n * n * m + flops((size_t)n, steps);
+}
+
+const symo_solver symo_solver_shaped = {
+    .name = "shaped",
+    .default_steps = PRODUCTS,
+    .summary =
+        "powers with a cut by a polynomial fitted to them when the plan is made: a symmetric "
+        "product a step",
+    .refuse = refuse,
+    .root_work = root_work,
+    .root = root,
+    .polar_work = polar_work,
+    .polar = polar,
+    .number = number,
+    .takes_cut = true,
+    .fits = true,
+    .root_flops = flops,
+    .polar_flops = polar_flops,
+};
