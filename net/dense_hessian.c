@@ -1,7 +1,7 @@
 /* The exact Hessian of a plain network as a whole, at matrix-matrix speed.
  *
- * The parameters of layer p enter an example's loss through z_p = W_p a_p (+ b_p) and, seen from a
- * later layer q, through nothing else.  Let e_i be a unit tangent at z_p, and for a layer q >= p
+ * The parameters of layer p enter an example's loss, and every later layer q, only through
+ * z_p = W_p a_p (+ b_p).  Let e_i be a unit tangent at z_p, and for a layer q >= p
  *     C_q[i, i'] = derivative of the output gradient d_q[i'],   T_q[i, j'] = derivative of a_q[j'].
  * Then, with a bias as an input that is always 1,
  *
@@ -164,7 +164,7 @@ static void gather(const hessian_job *j, const symo_node *p, const symo_node *q)
 
 /* ---- q = p ---- */
 
-/* Pairs in runs of equal i: walks `left` of them from where it stands; false at the end. */
+/* Iterates over pairs in runs of equal i, `left` of them in all; false at the end. */
 typedef struct pair_run {
   size_t i, output, count;
 } pair_run;
@@ -333,7 +333,7 @@ static void plant_seeds(const hessian_job *j, const symo_node *p) {
     symo_put(j->dtype, tangents, r * width + j->seed + r % j->k, 1.0);
 }
 
-/* The next layer, if only pointwise operations stand between. */
+/* The next layer, if only pointwise operations are between. */
 static const symo_node *neighbour(const symo_net *net, size_t l) {
   if (l + 1 == net->num_weights) return NULL;
   for (size_t i = net->weights[l] + 1; i < net->weights[l + 1]; i++)

@@ -98,7 +98,7 @@ static void backward_tangent(const symo_node *node, size_t index, symo_pass *pas
     }
 }
 
-/* The second form is wanted of both tables if of either. */
+/* If either table needs the second form, both are packed in it. */
 static bool load(const symo_node *node, symo_dtype dtype, size_t k, size_t parameters,
                  const void *v, void *rows, void *columns) {
   const symo_node tokens = table(node, false), places = table(node, true);
@@ -150,7 +150,7 @@ static double count(const symo_net_spec *spec, const symo_net_layer *layer,
   return (double)layer->width * ((double)layer->count + (double)symo_net_positions(before));
 }
 
-/* The table of tokens is the weight; that of positions stands behind it, where a bias does. */
+/* The table of tokens is the weight; the table of positions follows it, in the place of a bias. */
 static void build(symo_net_builder *b, const symo_net_layer *layer) {
   const size_t positions = symo_net_positions(&b->after);
   symo_node *node = symo_build_node(b, &symo_op_embedding, positions, layer->width);

@@ -141,7 +141,7 @@ static void draw(const symo_net *net, symo_rng *rng, double deviation, size_t fr
     symo_put(net->spec.dtype, theta, i, deviation * symo_rng_normal(rng));
 }
 
-/* What is added to the stream comes from a dense node right before it, but for dropout. */
+/* Whether a dense node is the last of a residual branch; dropout may follow it. */
 static bool ends_branch(const symo_net *net, size_t at) {
   size_t next = at + 1;
   if (net->nodes[next].op == &symo_op_dropout) next++;
@@ -183,7 +183,7 @@ static symo_status check_tokens(symo_net *net, size_t length, const uint32_t *to
   return SYMO_OK;
 }
 
-/* What stands behind the last token is zeros: it does not reach back. */
+/* The positions after the last token hold zeros; attention is causal, so they have no effect. */
 symo_status symo_gpt_next(symo_net *net, const void *theta, size_t length, const uint32_t *tokens,
                           double *out) {
   symo_status status = check_tokens(net, length, tokens);

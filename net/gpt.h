@@ -36,7 +36,7 @@ symo_gpt_spec symo_gpt_spec_default(void);
 /* Layers, loss, activation, bias and dtype of *net.  SYMO_E_ARGUMENT with the number at fault. */
 symo_status symo_gpt_to_net(symo_context *context, const symo_gpt_spec *gpt, symo_net_spec *net);
 
-/* The other way; false when the network is no such one. */
+/* The inverse; false if the network is not a GPT of this form. */
 bool symo_gpt_of_net(const symo_net_spec *net, symo_gpt_spec *gpt);
 
 /* nanoGPT's start: weights and embeddings normal with deviation 0.02, both c_proj with 0.02 /
@@ -47,9 +47,9 @@ void symo_gpt_init(const symo_net *net, symo_rng *rng, void *theta);
  * off by on = false; a network is made with it off. */
 void symo_net_set_dropout(symo_net *net, bool on, uint64_t seed);
 
-/* symo_net_set_data for ids of tokens: x, y [examples, t].  Allocates only where there were never as
- * many examples before.  SYMO_E_SHAPE without examples, SYMO_E_ARGUMENT for what is no token, or a
- * network that reads none. */
+/* symo_net_set_data for ids of tokens: x, y [examples, t].  Allocates only for more examples than
+ * in any call before.  SYMO_E_SHAPE without examples; SYMO_E_ARGUMENT for an id outside the
+ * vocabulary, or a network that does not read tokens. */
 symo_status symo_net_set_tokens(symo_net *net, size_t examples, const uint32_t *x,
                                 const uint32_t *y);
 

@@ -32,7 +32,7 @@ typedef enum symo_net_part { SYMO_NET_INPUTS, SYMO_NET_TARGETS } symo_net_part;
 typedef struct symo_net_lane {
   void *memory;
   void *value[SYMO_NET_MAX_BUFFERS], *cot[SYMO_NET_MAX_BUFFERS];
-  void *value_now[SYMO_NET_MAX_BUFFERS]; /* value, but for the input: the data at hand */
+  void *value_now[SYMO_NET_MAX_BUFFERS]; /* value, with the data of the pass as the input */
   void *labels, *scratch;
   void *gradient; /* NULL for the first, which adds to the caller's */
   double loss, score;
@@ -69,14 +69,14 @@ struct symo_net {
   /* For all else: values and cotangents, which share no memory; allocated by the first user. */
   void *whole;
   void *value[SYMO_NET_MAX_BUFFERS], *cot[SYMO_NET_MAX_BUFFERS];
-  void *value_now[SYMO_NET_MAX_BUFFERS]; /* value, but for the input: the data at hand */
+  void *value_now[SYMO_NET_MAX_BUFFERS]; /* value, with the data of the pass as the input */
   void *labels; /* [rows, targets]: targets of chosen examples, or others than the data's */
   void *scratch;
 
   /* For products and dense Hessians, the same. */
   void *tangents, *cotangent_tangents; /* the arenas */
   void *tan[SYMO_NET_MAX_BUFFERS], *ctan[SYMO_NET_MAX_BUFFERS];
-  void *tan_now[SYMO_NET_MAX_BUFFERS]; /* of the pass at hand: NULL before its first node */
+  void *tan_now[SYMO_NET_MAX_BUFFERS]; /* of the current pass; NULL before its first node */
   void *packs;  /* v_rows, v_columns, hv_rows, hv_columns, each [block * parameters] */
   void *panels; /* workspace of the dense Hessian of plain networks */
   bool touched[SYMO_NET_MAX_NODES];
@@ -103,8 +103,8 @@ void symo_net_free_lanes(symo_net *net);
  * of nearly equal size. */
 size_t symo_net_chunk(size_t examples, size_t rows);
 
-/* Inputs or targets of `examples` as the network holds them.  SYMO_E_ARGUMENT for what is no token
- * where they are tokens. */
+/* Converts inputs or targets of `examples` to the type that the network holds.  SYMO_E_ARGUMENT for
+ * a number that is not a token where tokens are expected. */
 symo_status symo_net_convert(symo_net *net, symo_net_part part, size_t examples,
                              const double *values, void *out);
 

@@ -18,7 +18,7 @@ typedef enum symo_net_family {
   SYMO_FAMILY_GPT
 } symo_net_family;
 
-/* The text that is read, and the part at hand: [part, end), read up to `at`. */
+/* The text, and its current part [part, end), which is read up to `at`. */
 typedef struct symo_net_reader {
   symo_context *context;
   const char *text, *part, *end, *at;
@@ -27,7 +27,7 @@ typedef struct symo_net_reader {
   symo_net_walk walk;
 } symo_net_reader;
 
-/* Fails with the part and where it stands. */
+/* Fails and names the part and its position. */
 symo_status symo_read_refuse(const symo_net_reader *r, const char *why);
 
 /* Appends a layer to the spec, or refuses it where it cannot stand. */
@@ -58,7 +58,7 @@ typedef struct symo_net_builder {
   int at;
   size_t depth;
   int skips[SYMO_NET_MAX_LAYERS];
-  symo_net_shape shape, after; /* of what the layer at hand reads and gives */
+  symo_net_shape shape, after; /* of the input and the output of the current layer */
   bool last;                   /* it is the last layer */
   bool dense;                  /* of its row */
 } symo_net_builder;
@@ -113,7 +113,7 @@ typedef struct symo_net_draft {
   int num_places, num_tensors;
   symo_draft_place places[SYMO_DRAFT_PLACES];
   symo_draft_tensor tensors[SYMO_DRAFT_TENSORS];
-  symo_net_shape shape; /* of what the layer at hand reads */
+  symo_net_shape shape; /* of the input of the current layer */
   int now, positions;   /* the space of the features; that of positions after a flatten, or -1 */
   size_t weights, total, norms; /* layers with weights so far and in all, norms so far */
   size_t depth;
@@ -128,7 +128,7 @@ int symo_draft_add_place(symo_net_draft *d, const char *prefix, size_t number, s
 /* The space of what a layer with weights gives: out for the last, else name<number>. */
 int symo_draft_open_space(symo_net_draft *d, size_t width, const char *name, size_t number);
 
-/* Only permutations act on the space at hand. */
+/* Restricts the current space to permutations. */
 void symo_draft_reduce(symo_net_draft *d);
 
 /* Two spaces are one: the later takes the name of the earlier. */
@@ -162,7 +162,7 @@ typedef struct symo_trace_step {
 typedef struct symo_net_trace symo_net_trace;
 struct symo_net_trace {
   const symo_net_spec *spec;
-  symo_net_shape shape;                /* of what the layer at hand reads */
+  symo_net_shape shape;                /* of the input of the current layer */
   size_t value, count;                 /* the current value, values so far */
   size_t weights, total, norms, depth; /* as in a draft */
   size_t forks[SYMO_NET_MAX_LAYERS];
@@ -194,7 +194,7 @@ symo_status symo_trace_transpose(symo_net_trace *t, bool back);
 typedef struct symo_layer {
   const char *name;     /* in messages */
   const char *notation; /* in text, as an example; without `parse` the whole part.  NULL: text does
-                           not name it, and what it stands for is added by another layer */
+                           not name it, another layer adds it */
   bool weighs;          /* opens a space of its own, and is counted */
   bool dense;           /* its weight is one matrix, whatever the axes of its tensor; networks of
                            such layers alone are plain */
@@ -204,7 +204,7 @@ typedef struct symo_layer {
   bool outputs;         /* may be the last layer */
   bool logits;          /* has outputs at each position, of a token each */
 
-  /* Reads the part at hand; *mine false: it is another layer.  print writes it back.  NULL: see
+  /* Reads the current part; *mine false: it is another layer.  print writes it back.  NULL: see
    * notation. */
   symo_status (*parse)(symo_net_reader *r, bool *mine);
   void (*print)(const symo_net_layer *layer, symo_net_writer *w);

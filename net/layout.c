@@ -148,7 +148,7 @@ static symo_status read_list(symo_context *context, const char *group, gpt_group
   }
 }
 
-/* What the user left open; heads stay where nothing was said about them. */
+/* The groups that the user did not choose; heads keep theirs. */
 static void fill_in(const symo_gpt_spec *gpt, gpt_groups *g) {
   const bool whole = is_split(g) || gpt->heads == 1;
   for (int k = 0; k < NUM_KINDS; k++) {

@@ -158,8 +158,8 @@ const symo_op symo_op_bernoulli = {.name = "bernoulli",
  *
  *   l = 1/T sum_p (L_p - f_p[y_p]),   L = log sum_i exp f[i] = max + log sum_i exp(f[i] - max)
  *   f^ = (p - e_y) / T,   R f^ = (p R f - p (p' R f)) / T,   p = exp(f - L)
- * Only L is kept from forward: p is made again where it is wanted, in the array that it goes to, so
- * that a large vocabulary costs its logits and their derivatives and no more. */
+ * forward keeps only L.  The other passes compute p again in the array that receives the result, so
+ * a large vocabulary costs no memory beyond its logits and their derivatives. */
 
 static size_t target(const symo_node *node, const symo_pass *pass, size_t row) {
   const size_t p = row / pass->n, r = row % pass->n;
@@ -250,8 +250,8 @@ static void tokens_backward(const symo_node *node, symo_pass *pass) {
   }
 }
 
-/* The probabilities of a row stand where its first direction goes to, which therefore comes
- * last. */
+/* The probabilities of a row are kept in the place of its first direction, which is therefore
+ * computed last. */
 static void tokens_backward_tangent(const symo_node *node, size_t index, symo_pass *pass) {
   (void)index;
   const size_t w = node->in_width, k = pass->k, rows = pass->n * node->in_rows;

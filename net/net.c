@@ -26,7 +26,7 @@ int symo_build_buffer(symo_net_builder *b, size_t positions, size_t width, bool 
   return (int)net->num_buffers++;
 }
 
-/* Before the first parameter there is nothing to differentiate by. */
+/* Buffers before the first parameter need no derivatives. */
 symo_node *symo_build_node(symo_net_builder *b, const symo_op *op, size_t positions, size_t width) {
   symo_net *net = b->net;
   const int in = b->at;

@@ -158,8 +158,8 @@ const symo_net_spec *symo_net_get_spec(const symo_net *net);
 size_t symo_net_num_parameters(const symo_net *net);
 
 /* The examples the loss is computed on: x [N, inputs], y [N, targets], row-major float64, copied
- * (and rounded to the dtype; tokens become integers).  SYMO_E_NONFINITE, SYMO_E_SHAPE, SYMO_E_ARGUMENT for what is no token
- * of the vocabulary. */
+ * (and rounded to the dtype; tokens become integers).  SYMO_E_NONFINITE, SYMO_E_SHAPE,
+ * SYMO_E_ARGUMENT for what is no token of the vocabulary. */
 symo_status symo_net_set_data(symo_net *net, size_t examples, const double *x, const double *y);
 
 /* More examples behind those there are. */
@@ -272,13 +272,13 @@ const char *symo_net_exact_group(symo_activation activation);
  *
  * Of a transformer the spaces are block, vocab, embd and for each block i from 0 qk<i> (features of
  * query and key), vo<i> (of value) and mlp<i>; tensors as in gpt.h.  NULL: the identity on the
- * first three, wreath(heads, orthogonal) on qk and vo, permutation on mlp.  A group is that of the
- * mlp spaces; `identity` that of all; several are told apart by the kind of space, others staying:
- * "qk=orthogonal; vo=identity; mlp=permutation; embd=permutation".  Where such a list says `heads`,
- * there are spaces heads<i> too, and qk<i>, vo<i> are those of one head (orthogonal if nothing is
- * said): query is [heads0, qk0, embd], and "heads=permutation" moves heads in all tensors at once.
- * layout.c says what either form is for.  Under `scaling` key is dual to query.  SYMO_E_SHAPE with
- * the name of a space whose width the group does not have. */
+ * first three, wreath(heads, orthogonal) on qk and vo, permutation on mlp.  One group is that of
+ * the mlp spaces; `identity` that of all spaces.  A list gives groups by the kind of space and
+ * leaves the others as they are: "qk=orthogonal; vo=identity; mlp=permutation; embd=permutation".
+ * If the list has `heads`, there are spaces heads<i> too, and qk<i>, vo<i> are those of one head
+ * (orthogonal by default): query is [heads0, qk0, embd], and "heads=permutation" moves heads in all
+ * tensors at once.  layout.c explains both forms.  Under `scaling` key is dual to query.
+ * SYMO_E_SHAPE with the name of a space whose width the group does not have. */
 symo_status symo_net_layout(symo_context *context, const symo_net_spec *spec, const char *group,
                             symo_layout **out);
 

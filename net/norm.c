@@ -1,4 +1,4 @@
-/* Norms of what stands at one position, over its w features, with a gain g and perhaps a bias b:
+/* Norms over the w features at one position, with a gain g and perhaps a bias b:
  *
  *   y = g xhat + b,   xhat = r C x,   r = (m((C x)^2) + eps)^(-1/2)
  * with m the mean over features and C x = x - m(x) (LayerNorm: Ba, Kiros, Hinton 2016) or C x = x
@@ -33,7 +33,7 @@ static void by_gain(const symo_node *node, const symo_pass *pass, size_t rows, c
   symo_kernel_scale(pass->dtype, 1, rows, node->in_width, gain(node, pass), x, out);
 }
 
-/* Rows go in strips, so that what one loop leaves is at hand for the next. */
+/* Rows are taken in strips, so that the second loop finds the results of the first in cache. */
 enum { STRIP = 16 };
 
 static size_t strip_rows(size_t n, size_t first) { return n - first < STRIP ? n - first : STRIP; }

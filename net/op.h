@@ -5,8 +5,8 @@
 
 /* What an operation of a network is.  A network is a list of nodes in topological order; a node is
  * an operation with the buffers it reads and writes and the place of its parameters.  A buffer is
- * written by one node and read by at most one: fan-out is an operation of its own, `fork`, which
- * adds cotangents.
+ * written by one node and read by at most one; the operation `fork` copies a buffer for two readers
+ * and adds their cotangents.
  *
  * A buffer b of width w at p positions (1 for vectors) stands for four arrays of the network's
  * dtype, for one chunk of n examples and a block of k directions:
@@ -14,13 +14,13 @@
  *   cot[b]    [p, n, w]      v^     derivative of the PER-EXAMPLE loss by v
  *   tan[b]    [p, n, k, w]   R v    derivative of v along the directions
  *   ctan[b]   [p, n, k, w]   R v^   derivative of v^ along the directions
- * Positions stand outside, so that an operation that treats all positions alike sees p n examples,
- * and one that moves positions about moves whole blocks.  Directions stand inside an example, so
- * that what multiplies all of them by one matrix is one product with p n k rows, and what
- * multiplies one activation by all directions one with k w columns.  NULL in tan means a tangent
- * that is zero by structure (the network's input, and what lies before the first touched
- * parameter); NULL in cot and ctan means that nobody asks (the network's input, and what is made of
- * it without parameters). */
+ * Positions are the outermost axis: an operation that treats all positions alike sees p n examples,
+ * and one that permutes positions moves whole blocks.  Directions are inside an example:
+ * multiplying all of them by one matrix is one product with p n k rows, and multiplying one
+ * activation by all directions is one product with k w columns.  NULL in tan means a tangent that
+ * is zero by structure (that of the network's input, and of all buffers before the first touched
+ * parameter).  NULL in cot and ctan means a derivative that no parameter needs (the network's
+ * input, and what is computed from it without parameters). */
 enum { SYMO_OP_PORTS = 2 };
 
 typedef struct symo_node {
@@ -40,21 +40,21 @@ typedef struct symo_node {
   bool has_bias;
   symo_activation activation;
   size_t heads;  /* attention */
-  double rate;   /* dropout: what share is left out; 0: none */
+  double rate;   /* dropout: the share that is zeroed; 0: none */
   uint64_t salt; /* dropout: which of the network's places this is */
 } symo_node;
 
-/* One run over one chunk.  Packed directions and packed products of a node stand at k times the
- * offset of its parameter: the first form is [k, out, in] (and [k, out] for biases), the second
+/* One run over one chunk.  Packed directions and packed products of a node start at k times the
+ * offset of its parameter.  The first form is [k, out, in] (and [k, out] for biases), the second
  * [out, k, in]. */
 typedef struct symo_pass {
   symo_dtype dtype;
   size_t n, k;
   size_t first;  /* the chunk's first example among those that the loss is on */
-  bool dropping; /* dropout is on: entries are left out as a function of seed, salt, example and
-                      place alone, whatever the chunks */
+  bool dropping; /* dropout is on: which entries are zeroed depends on seed, salt, example and
+                    position alone, not on the chunks */
   uint64_t seed; /* of dropout */
-  void *scratch; /* symo_op.scratch numbers, at least, for whatever operation runs */
+  void *scratch; /* at least symo_op.scratch numbers, for the operation that runs */
   const void *theta;
   const void *targets; /* [n, targets]; uint32 of the loss of tokens */
   void **value, **cot, **tan, **ctan;
@@ -77,7 +77,7 @@ typedef struct symo_pass {
  *                   NULL for operations without parameters
  * apply, adjoint    of linear operations without parameters (linear.h): `from` and `to` are arrays
  *                   over k directions.  NULL otherwise
- * node_index says where in pass->touched the node stands.  Nothing allocates and nothing fails. */
+ * node_index is the node's index in pass->touched.  No slot allocates or fails. */
 typedef struct symo_op {
   const char *name;
   bool is_loss;

@@ -90,7 +90,7 @@ symo_status symo_net_ready(symo_net *net, const void *theta, const char *where) 
 
 enum { RANGE = 1 << 15 }; /* numbers of the gradient that are summed at a time */
 
-/* What is said of a chunk after its forward pass. */
+/* The score of a chunk after its forward pass. */
 typedef double (*score_of)(const symo_net *net, const symo_pass *pass);
 
 typedef struct lanes_job {

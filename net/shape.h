@@ -8,7 +8,7 @@ typedef struct symo_net_walk {
   symo_net_shape now;
   size_t depth; /* residual blocks that are open */
   symo_net_shape forks[SYMO_NET_MAX_LAYERS];
-  bool fresh;                  /* nothing yet in the innermost block */
+  bool fresh;                  /* the innermost block is empty */
   size_t taken;                /* layers so far */
   bool tokens, ended;          /* there was an embedding; a head */
   size_t vocabulary, embedded; /* its tokens and width */
@@ -16,13 +16,13 @@ typedef struct symo_net_walk {
 
 enum { SYMO_NET_MAX_REASON = 192 };
 
-/* Follows one layer.  false, with the reason, when it cannot stand there; the walk is then spoilt.
- */
+/* Follows one layer.  false, with the reason, if it cannot follow the layers before it; the walk is
+ * then invalid. */
 bool symo_net_walk_layer(symo_net_walk *walk, const symo_net_layer *layer,
                          char why[SYMO_NET_MAX_REASON]);
 
 /* Rules for the slots of layers; each gives false and the reason.  width makes it the features of
- * what leaves the layer; room: `times` the numbers at hand are not too many. */
+ * the layer's output; room: `times` the current numbers are not too many. */
 bool symo_walk_refuse(char why[SYMO_NET_MAX_REASON], const char *text);
 bool symo_walk_width(symo_net_walk *walk, size_t width, char why[SYMO_NET_MAX_REASON]);
 bool symo_walk_room(const symo_net_walk *walk, size_t times, char why[SYMO_NET_MAX_REASON]);

@@ -35,7 +35,7 @@ typedef union word {
   uint32_t bits;
 } word;
 
-/* yes or no, which are computed both, without a branch. */
+/* `yes` or `no`; both are computed, without a branch. */
 SYMO_INLINE float either(bool choice, float yes, float no) {
   const uint32_t mask = -(uint32_t)choice;
   word a = {.number = yes}, b = {.number = no};
@@ -80,7 +80,7 @@ SYMO_INLINE float with_sign(float size, float x) {
   return a.number;
 }
 
-/* What is not asked for is not computed once this stands in a loop. */
+/* The compiler drops the results that a loop does not use. */
 SYMO_INLINE jet tanh_jet(float z) {
   const float t = magnitude(z), s = z * z;
   float q = -5.51516423e-3f;
@@ -95,7 +95,7 @@ SYMO_INLINE jet tanh_jet(float z) {
 }
 
 SYMO_INLINE jet gelu_jet(float z) {
-  const float t = at_most(magnitude(z), 14.5f); /* what is beyond is nothing in float32 */
+  const float t = at_most(magnitude(z), 14.5f); /* beyond it the tail is 0 in float32 */
   word h = {.number = t};
   h.bits &= UINT32_C(0xfffff000);
   const float f = 0.398942280f * exponential(-0.5f * (h.number * h.number),
@@ -113,7 +113,7 @@ SYMO_INLINE jet gelu_jet(float z) {
   q = q * s + 1.82754183f;
   const float tail = f * (q / (t + 3.0f)), near = at_least(at_most(z, 14.5f), -14.5f);
   const float cdf = either(z > 0.0f, 1.0f - tail, tail);
-  const float wide = at_least(z, -14.5f); /* infinity times nothing is no number */
+  const float wide = at_least(z, -14.5f); /* infinity times 0 would be NaN */
   return (jet){wide * cdf, cdf + near * f, (2.0f - near * near) * f};
 }
 

@@ -7,11 +7,11 @@
 #include "core/vector.h"
 
 /* Elementary functions of arrays of float32.  Every entry is a function of the entry of the same
- * number alone, to the last bit, wherever it stands and whatever the machine; outputs may be the
+ * number alone, to the last bit, at any position and on any machine; outputs may be the
  * input.  A NaN gives NaN; infinities give the limits.  vecmath.c says how accurate each is. */
 
-/* e^(x + more) = fraction 2^exponent, where |more| is small against 1 and |x| <= 105.  For loops that
- * put the two together as the range of their x allows. */
+/* e^(x + more) = fraction 2^exponent, where |more| is small against 1 and |x| <= 105.  The caller
+ * multiplies the two, in as many factors as the range of its x needs. */
 typedef struct symo_vec_power {
   float fraction;
   uint32_t exponent; /* modulo 2^32 */

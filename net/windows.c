@@ -3,7 +3,7 @@
  * What a convolution's kernel sees: y[p, f K + q] = x[p + q - centre, f] for kernel entry q of K
  * and feature f.  With it a convolution is a dense operation at every position: its weight [out,
  * in, kh, kw] is a matrix [out, in K] (im2col: Chellapilla, Puri, Simard 2006).  Beyond the border
- * stand zeros, or the image again when it is circular.
+ * are zeros, or the image again when it is circular.
  *
  * Pools run over windows that do not overlap: the mean, which is linear, and the maximum, which is
  * linear once forward has chosen the entries (the first of equal ones: a subgradient). */
@@ -17,7 +17,7 @@
 
 enum { NONE = -1 }; /* outside the image */
 
-/* Axes that there are not have size 1. */
+/* Missing axes have size 1. */
 static size_t axis_size(const symo_node *node, size_t axis) {
   return axis < node->shape.axes ? node->shape.size[axis] : 1;
 }
@@ -25,7 +25,7 @@ static size_t axis_size(const symo_node *node, size_t axis) {
 /* Positions in a window. */
 static size_t window_size(const symo_node *node) { return node->window[0] * node->window[1]; }
 
-/* Where entry `entry` of the kernel lies that is centred at a position. */
+/* The position that entry `entry` of a kernel centred at `position` reads; NONE: outside. */
 static ptrdiff_t kernel_place(const symo_node *node, size_t position, size_t entry) {
   const size_t at[] = {position / axis_size(node, 1), position % axis_size(node, 1)};
   const size_t offset[] = {entry / node->window[1], entry % node->window[1]};
@@ -43,7 +43,7 @@ static ptrdiff_t kernel_place(const symo_node *node, size_t position, size_t ent
   return (ptrdiff_t)(found[0] * axis_size(node, 1) + found[1]);
 }
 
-/* The same of the window that a pool gives the position `position` of. */
+/* The position that entry `entry` of the pooling window of output `position` reads. */
 static size_t pool_place(const symo_node *node, size_t position, size_t entry) {
   const size_t across = axis_size(node, 1) / node->window[1];
   const size_t row = position / across * node->window[0] + entry / node->window[1];
