@@ -144,8 +144,8 @@ static symo_status find_type(const irreps *r, family *f, const small *m) {
 
 /* ---- families ---- */
 
-/* The rotation of a matched cell to the coordinates of its family.  It is stored in the place of the
- * block of the cell. */
+/* The rotation of a matched cell to the coordinates of its family.  It is stored in the place of
+ * the block of the cell. */
 static symo_mat rotation_of(const irreps *r, const cell *c) {
   symo_mat own;
   block_of(r, c, c, &own);
