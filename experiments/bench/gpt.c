@@ -82,7 +82,7 @@ static symo_status make_net(symo_context *context, gpt_bench *b) {
   gpt.vocabulary = VOCABULARY, gpt.block = b->of->block, gpt.width = b->of->width;
   gpt.heads = b->of->heads, gpt.layers = b->of->layers;
   for (size_t i = 0; i < 2 * numbers; i++)
-    x[i] = (uint32_t)(train_seed(1, TRAIN_DATA, i) % VOCABULARY);
+    x[i] = (uint32_t)(symo_data_seed(1, SYMO_STREAM_DATA, i) % VOCABULARY);
   SYMO_TRY(symo_gpt_to_net(context, &gpt, &spec));
   SYMO_TRY(symo_net_layout(context, &spec, NULL, &b->layout));
   SYMO_TRY(symo_layout_set_dtype(b->layout, spec.dtype));

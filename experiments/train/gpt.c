@@ -59,16 +59,16 @@ static symo_status use_slots(gpt_model *m, size_t count, bool dropping, uint64_t
 }
 
 static const uint32_t *random_window(const gpt_model *m, int part, uint64_t seed,
-                                     train_stream stream, uint64_t index) {
+                                     symo_data_stream stream, uint64_t index) {
   const size_t places = m->text.count[part] - m->block;
-  return m->text.ids[part] + train_seed(seed, stream, index) % places;
+  return m->text.ids[part] + symo_data_seed(seed, stream, index) % places;
 }
 
 static symo_status batch_of(void *self, uint64_t step) {
   gpt_model *m = self;
   for (size_t i = 0; i < m->slots; i++)
-    put_window(m, i, random_window(m, TRAINED, m->seed, TRAIN_ORDER, step * m->slots + i));
-  return use_slots(m, m->slots, m->drops, train_seed(m->seed, TRAIN_DROPOUT, step));
+    put_window(m, i, random_window(m, TRAINED, m->seed, SYMO_STREAM_ORDER, step * m->slots + i));
+  return use_slots(m, m->slots, m->drops, symo_data_seed(m->seed, SYMO_STREAM_DROPOUT, step));
 }
 
 /* ---- losses ---- */
@@ -82,7 +82,7 @@ static symo_status mean_loss(gpt_model *m, size_t count, int part, bool in_order
     for (size_t i = 0; i < n; i++)
       put_window(m, i,
                  in_order ? m->text.ids[part] + (first + i) * m->block
-                          : random_window(m, part, m->eval_seed, TRAIN_EVAL,
+                          : random_window(m, part, m->eval_seed, SYMO_STREAM_EVAL,
                                           ((uint64_t)part << 40) + first + i));
     symo_status status = use_slots(m, n, false, 0);
     if (status == SYMO_OK) status = symo_net_evaluate(m->net, theta, &some, NULL);

@@ -23,7 +23,7 @@ typedef struct train_gpt_text {
   gpt_tokenizer *tokens;
   uint32_t *ids[2]; /* [count] */
   size_t count[2];
-  char what[512], checksum[TRAIN_CHECKSUM];
+  char what[512], checksum[SYMO_DATA_CHECKSUM];
 } train_gpt_text;
 
 /* Tokens are those of spec->checkpoint where that is set; else of kept, JSON, where that is not

@@ -61,7 +61,7 @@ symo_status train_gpt_text_read(symo_context *context, const train_spec *spec, c
   gpt_text text = {0};
   symo_status status = SYMO_OK;
   SYMO_TRY(read_files(context, spec, &text));
-  train_checksum(1, &(train_bytes_of){text.bytes, text.length}, out->checksum);
+  symo_data_checksum(1, &(symo_data_bytes){text.bytes, text.length}, out->checksum);
   SYMO_TRY(train_check_data(context, spec->expected, text.what, out->checksum));
   SYMO_TRY(make_tokens(context, spec, kept, &text, &out->tokens));
   const size_t split = spec->whole ? text.length : gpt_text_split(text.bytes, text.length);

@@ -64,15 +64,16 @@ static symo_status split(symo_context *context, const train_spec *spec, symo_dat
                      n, symo_plural(n, "example", "examples"));
   const size_t kept = spec->train > 0 && spec->train < n - held ? spec->train : n - held;
   const uint64_t seed = spec->data_seed > 0 ? spec->data_seed : 1; /* the same for all seeds */
-  train_order order = {0};
+  symo_data_order order = {0};
   const size_t *rows = NULL;
   symo_status status = SYMO_OK;
-  SYMO_TRY(train_order_create(context, train_seed(seed, TRAIN_DATA, 0), n, 0, &order));
-  SYMO_TRY(train_order_batch(&order, 0, &rows));
+  SYMO_TRY(
+      symo_data_order_create(context, symo_data_seed(seed, SYMO_STREAM_DATA, 0), n, 0, &order));
+  SYMO_TRY(symo_data_order_batch(&order, 0, &rows));
   if (held > 0) SYMO_TRY(pick(context, whole, held, rows, test));
   SYMO_TRY(pick(context, whole, kept, rows + held, train));
 fail:
-  train_order_drop(&order);
+  symo_data_order_drop(&order);
   return status;
 }
 
@@ -183,17 +184,17 @@ static symo_status load(symo_context *context, const train_spec *spec, const cha
   return status;
 }
 
-static train_bytes_of numbers(const double *x, size_t examples, size_t width) {
-  return (train_bytes_of){x, x != NULL ? examples * width * sizeof *x : 0};
+static symo_data_bytes numbers(const double *x, size_t examples, size_t width) {
+  return (symo_data_bytes){x, x != NULL ? examples * width * sizeof *x : 0};
 }
 
 static void take_checksum(const symo_dataset *train, const symo_dataset *test,
-                          char text[TRAIN_CHECKSUM]) {
-  const train_bytes_of parts[] = {numbers(train->x, train->examples, train->inputs),
-                                  numbers(train->y, train->examples, train->outputs),
-                                  numbers(test->x, test->examples, test->inputs),
-                                  numbers(test->y, test->examples, test->outputs)};
-  train_checksum(sizeof parts / sizeof *parts, parts, text);
+                          char text[SYMO_DATA_CHECKSUM]) {
+  const symo_data_bytes parts[] = {numbers(train->x, train->examples, train->inputs),
+                                   numbers(train->y, train->examples, train->outputs),
+                                   numbers(test->x, test->examples, test->inputs),
+                                   numbers(test->y, test->examples, test->outputs)};
+  symo_data_checksum(sizeof parts / sizeof *parts, parts, text);
 }
 
 symo_status train_load_images(symo_context *context, const train_spec *spec, bool labelled,

@@ -17,7 +17,7 @@
 
 typedef struct net_model {
   symo_net *net;
-  train_order order;
+  symo_data_order order;
   size_t examples, tests;
   size_t *all; /* [examples + tests]: 0, 1, .. */
 } net_model;
@@ -25,7 +25,7 @@ typedef struct net_model {
 static void destroy(void *self) {
   net_model *m = self;
   symo_net_destroy(m->net);
-  train_order_drop(&m->order);
+  symo_data_order_drop(&m->order);
   symo_free(m->all);
   symo_free(m);
 }
@@ -46,7 +46,7 @@ static symo_status batch_of(void *self, uint64_t step) {
   net_model *m = self;
   const size_t *rows = m->all;
   if (m->order.batch < m->examples) {
-    symo_status status = train_order_batch(&m->order, step, &rows);
+    symo_status status = symo_data_order_batch(&m->order, step, &rows);
     if (status != SYMO_OK) return status;
   }
   return symo_net_select(m->net, m->order.batch, rows);
@@ -87,7 +87,8 @@ static symo_status fill(symo_context *context, const train_spec *spec, const sym
   symo_status status = symo_net_create(context, net, &m->net);
   if (status == SYMO_OK) status = take_data(m, train, test);
   if (status == SYMO_OK)
-    status = train_order_create(context, spec->seed, m->examples, all ? 0 : spec->batch, &m->order);
+    status =
+        symo_data_order_create(context, spec->seed, m->examples, all ? 0 : spec->batch, &m->order);
   if (status != SYMO_OK) return status;
   m->all = symo_calloc(m->examples + m->tests, sizeof *m->all);
   if (m->all == NULL) return symo_fail_memory(context, "training data");

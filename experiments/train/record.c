@@ -265,3 +265,14 @@ symo_status train_check_files(symo_context *context, const train_spec *spec, boo
   }
   return status;
 }
+
+/* ---- checksums of the data ---- */
+
+symo_status train_check_data(symo_context *context, const char *expected, const char *what,
+                             const char *checksum) {
+  if (expected[0] == '\0' || checksum[0] == '\0' || strcmp(expected, checksum) == 0) return SYMO_OK;
+  return symo_fail(context, SYMO_E_FORMAT,
+                   "%s: has checksum %s, but the run is on data with checksum %s (give those with "
+                   "--data, or start a new run)",
+                   what, checksum, expected);
+}

@@ -12,7 +12,7 @@
  *            KEY being an option, or rules.N.KEY (N: * for all rules) of the optimizer */
 typedef struct train_record {
   char folder[TRAIN_TEXT]; /* "": not known */
-  char data[TRAIN_CHECKSUM];
+  char data[SYMO_DATA_CHECKSUM];
   json_t *history; /* NULL: none */
   json_t *by_task; /* of train_optimizer_spec; written only */
 } train_record;

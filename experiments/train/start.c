@@ -102,7 +102,8 @@ static symo_status take(train_runner *r) {
 
 static symo_status init(train_runner *r) {
   symo_rng *rng = NULL;
-  symo_status status = symo_rng_create(r->context, train_seed(r->spec->seed, TRAIN_INIT, 0), &rng);
+  symo_status status =
+      symo_rng_create(r->context, symo_data_seed(r->spec->seed, SYMO_STREAM_INIT, 0), &rng);
   if (status == SYMO_OK) status = r->model.init(r->model.self, rng, r->theta);
   if (status == SYMO_OK) status = symo_optim_state_create(r->optim, &r->state);
   symo_rng_destroy(rng);

@@ -101,8 +101,8 @@ static symo_status value_of(symo_context *context, const sweep_grid *grid, const
     symo_rng *rng = NULL;
     const uint64_t name = symo_hash_bytes(optimizer, strlen(optimizer));
     const uint64_t stream = name ^ symo_hash_bytes(axis->key, strlen(axis->key)) * 31;
-    symo_status status =
-        symo_rng_create(context, train_seed(grid->seed ^ stream, TRAIN_DATA, index), &rng);
+    symo_status status = symo_rng_create(
+        context, symo_data_seed(grid->seed ^ stream, SYMO_STREAM_DATA, index), &rng);
     if (status != SYMO_OK) return status;
     const double u = symo_rng_uniform(rng);
     symo_rng_destroy(rng);

@@ -59,7 +59,7 @@ static symo_status make_sets(symo_context *context, const train_spec *spec, symo
   symo_status status = root != NULL ? SYMO_OK : symo_fail_memory(context, "teacher-student");
   if (status != SYMO_OK) return status;
   net.dtype = SYMO_F64;
-  SYMO_TRY(symo_rng_create(context, train_seed(seed, TRAIN_TEACHER, 0), &rng));
+  SYMO_TRY(symo_rng_create(context, symo_data_seed(seed, SYMO_STREAM_TEACHER, 0), &rng));
   SYMO_TRY(symo_net_create(context, &net, &teacher));
   theta = symo_calloc(symo_net_num_parameters(teacher), sizeof *theta);
   if (theta == NULL) {
@@ -69,7 +69,7 @@ static symo_status make_sets(symo_context *context, const train_spec *spec, symo
   symo_net_init_fan_in(teacher, rng, theta);
   symo_rng_destroy(rng);
   rng = NULL;
-  SYMO_TRY(symo_rng_create(context, train_seed(seed, TRAIN_DATA, 0), &rng));
+  SYMO_TRY(symo_rng_create(context, symo_data_seed(seed, SYMO_STREAM_DATA, 0), &rng));
   SYMO_TRY(covariance_root(context, n, spec->data_exponent, rng, root));
   for (size_t k = 0; k < 2; k++) {
     SYMO_TRY(symo_data_take(context, &sets[k]));

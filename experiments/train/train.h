@@ -3,6 +3,7 @@
 
 #include "cli/cli.h"
 #include "core/pool.h"
+#include "experiments/data/order.h"
 
 /* Training.  A task (one file and one row in tasks.h) makes a model of a spec: a layout, a problem
  * and the examples it is on.  The loop (run.h), checkpoints, metrics, sweeps and pictures know
@@ -13,13 +14,7 @@ typedef struct train_option train_option;
 
 /* TRAIN_TEXT: any path and more; TRAIN_SETTINGS: the longest field, and room for the paths of several
  * texts. */
-enum {
-  TRAIN_TEXT = 4160,
-  TRAIN_SETTINGS = 32768,
-  TRAIN_REMARK = 1024,
-  TRAIN_MOST_RULES = 4,
-  TRAIN_CHECKSUM = 17
-};
+enum { TRAIN_TEXT = 4160, TRAIN_SETTINGS = 32768, TRAIN_REMARK = 1024, TRAIN_MOST_RULES = 4 };
 
 /* Fields of the task gpt, named as in nanoGPT. */
 typedef struct train_gpt {
@@ -67,9 +62,9 @@ typedef struct train_spec {
   bool whole;                  /* nothing is held back, for those who want the loss of all */
   char checkpoint[TRAIN_TEXT]; /* whose network and tokens are taken; "": made of the data */
   char kept[TRAIN_TEXT];       /* checkpoint whose classes and scales are taken; "": of the data */
-  char expected[TRAIN_CHECKSUM]; /* of the data (train_check_data); "": any */
-  double memory;                 /* bytes that may be taken; 0: any number */
-  int threads;                   /* 0: not known yet */
+  char expected[SYMO_DATA_CHECKSUM]; /* of the data (train_check_data); "": any */
+  double memory;                     /* bytes that may be taken; 0: any number */
+  int threads;                       /* 0: not known yet */
 } train_spec;
 
 /* A stretch of the parameters under the name that it has in files. */
@@ -102,7 +97,8 @@ typedef struct train_model {
   char *(*texts)[2];                     /* [num_texts] */
   char net[TRAIN_TEXT], data[TRAIN_TEXT]; /* what was chosen */
   char remark[TRAIN_REMARK];              /* how the data were read, for people; "": as always */
-  char checksum[TRAIN_CHECKSUM]; /* of the examples, by train_checksum; "": none were read */
+  char
+      checksum[SYMO_DATA_CHECKSUM]; /* of the examples, by symo_data_checksum; "": none were read */
   symo_status (*init)(void *self, symo_rng *rng, void *theta);
   symo_status (*batch_of)(void *self, uint64_t step);
   symo_status (*evaluate)(void *self, const void *theta, double *loss, double *accuracy);
@@ -161,39 +157,7 @@ bool train_spec_has(const train_task *task, const char *key);
  * `again` the data.  SYMO_E_IO. */
 symo_status train_check_files(symo_context *context, const train_spec *spec, bool again);
 
-/* ---- random numbers ---- */
-
-/* What random numbers are for: each use has its own stream of the seed. */
-typedef enum train_stream {
-  TRAIN_DATA = 1,
-  TRAIN_TEACHER,
-  TRAIN_INIT,
-  TRAIN_ORDER,
-  TRAIN_DROPOUT,
-  TRAIN_EVAL
-} train_stream;
-uint64_t train_seed(uint64_t seed, train_stream stream, uint64_t index);
-
-/* Which examples a step takes: a new random order each time through the data, and what is left over
- * at its end unused.  A function of seed and step alone, so that runs can be taken up anywhere. */
-typedef struct train_order {
-  symo_context *context;
-  uint64_t seed, epoch; /* epoch: whose order is in rows; UINT64_MAX: none yet */
-  size_t examples, batch;
-  size_t *rows;
-} train_order;
-
-symo_status train_order_create(symo_context *context, uint64_t seed, size_t examples, size_t batch,
-                               train_order *out);
-void train_order_drop(train_order *order); /* {0} is accepted */
-symo_status train_order_batch(train_order *order, uint64_t step, const size_t **rows);
-
-/* CRC-64/XZ in 16 hexadecimal digits: of a text its bytes, of examples their numbers. */
-typedef struct train_bytes_of {
-  const void *data;
-  size_t size;
-} train_bytes_of;
-void train_checksum(size_t count, const train_bytes_of *parts, char text[TRAIN_CHECKSUM]);
+/* ---- data ---- */
 
 /* That the data `what` are those which are expected: SYMO_E_FORMAT. */
 symo_status train_check_data(symo_context *context, const char *expected, const char *what,

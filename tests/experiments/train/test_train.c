@@ -186,28 +186,28 @@ Test(train, wrong_values_are_refused) {
 Test(train, order_of_examples) {
   enum { N = 23, BATCH = 5, STEPS = 17 };
   symo_context *context = symo_test_context();
-  train_order order, again, other;
-  cr_ok(context, train_order_create(context, 3, N, BATCH, &order));
-  cr_ok(context, train_order_create(context, 3, N, BATCH, &again));
-  cr_ok(context, train_order_create(context, 4, N, BATCH, &other));
+  symo_data_order order, again, other;
+  cr_ok(context, symo_data_order_create(context, 3, N, BATCH, &order));
+  cr_ok(context, symo_data_order_create(context, 3, N, BATCH, &again));
+  cr_ok(context, symo_data_order_create(context, 4, N, BATCH, &other));
   size_t seen[N] = {0}, same = 0, first[BATCH] = {0};
   const size_t *rows, *more;
   for (uint64_t step = 0; step < STEPS; step++) {
     if (step % (N / BATCH) == 0) memset(seen, 0, sizeof seen);
-    cr_ok(context, train_order_batch(&order, step, &rows));
+    cr_ok(context, symo_data_order_batch(&order, step, &rows));
     if (step == 0) memcpy(first, rows, sizeof first);
     for (size_t i = 0; i < BATCH; i++) cr_assert(rows[i] < N && seen[rows[i]]++ == 0);
-    cr_ok(context, train_order_batch(&other, step, &more));
+    cr_ok(context, symo_data_order_batch(&other, step, &more));
     same += memcmp(rows, more, BATCH * sizeof *rows) == 0;
     if (step == N / BATCH) cr_assert(memcmp(rows, first, sizeof first) != 0);
   }
   cr_assert(same == 0);
-  cr_ok(context, train_order_batch(&again, STEPS - 1, &more));
+  cr_ok(context, symo_data_order_batch(&again, STEPS - 1, &more));
   cr_assert(memcmp(rows, more, BATCH * sizeof *rows) == 0);
-  cr_ok(context, train_order_batch(&again, 0, &more));
+  cr_ok(context, symo_data_order_batch(&again, 0, &more));
   cr_assert(memcmp(more, first, sizeof first) == 0);
-  train_order_drop(&order), train_order_drop(&again), train_order_drop(&other);
-  cr_fails(context, SYMO_E_ARGUMENT, "24 of 23", train_order_create(context, 1, N, 24, &order));
+  symo_data_order_drop(&order), symo_data_order_drop(&again), symo_data_order_drop(&other);
+  cr_fails(context, SYMO_E_ARGUMENT, "24 of 23", symo_data_order_create(context, 1, N, 24, &order));
   symo_context_destroy(context);
   cr_no_leaks();
 }
@@ -539,9 +539,9 @@ Test(train, what_may_change) {
 /* The check value of the CRC, in parts; data are those that are expected. */
 Test(train, checksums_of_data) {
   symo_context *context = symo_test_context();
-  const train_bytes_of parts[] = {{"1234", 4}, {NULL, 0}, {"56789", 5}};
-  char text[TRAIN_CHECKSUM];
-  train_checksum(3, parts, text);
+  const symo_data_bytes parts[] = {{"1234", 4}, {NULL, 0}, {"56789", 5}};
+  char text[SYMO_DATA_CHECKSUM];
+  symo_data_checksum(3, parts, text);
   cr_assert(strcmp(text, "995dc9bbdf1939fa") == 0, "%s", text);
   cr_ok(context, train_check_data(context, "", "x.csv", text));
   cr_ok(context, train_check_data(context, text, "x.csv", text));
