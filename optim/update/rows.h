@@ -60,7 +60,7 @@ update_factors symo_update_factors(double rate, double decay, double factor);
 /* x, or x and y: the sum of the squares of a x, or of a x + b y (norm.c).  Numbers of a tensor are
  * summed in chunks of UPDATE_CHUNK, and the sums of the chunks in order, so that chunks may be
  * summed by themselves: `sum` is that of whole chunks, the lanes belong to the one at hand. */
-enum { UPDATE_CHUNK = 16384, UPDATE_LANES = 8 };
+enum { UPDATE_CHUNK = 65536, UPDATE_LANES = 8 };
 typedef struct update_squares {
   double lane[UPDATE_LANES], sum, a, b;
   bool two;
