@@ -13,6 +13,11 @@ const char *symo_method_refuse(const symo_method *method);
  * matrix acted on from one side. */
 bool symo_method_is_for_matrices(const symo_method *method);
 
+/* AdamW for the tensors that a method for matrices leaves: as its preset says, else at its rate.
+ * Schedule and clipping are those of the method. */
+symo_status symo_method_companion(symo_context *context, const symo_method *method,
+                                  symo_method *out);
+
 /* What `groups` says.  alternate: ..; group: the name in it, NULL for that of the layout. */
 bool symo_method_alternates(const symo_method *method);
 const char *symo_method_group(const symo_method *method);

@@ -22,6 +22,7 @@
 
 typedef struct preset_row {
   const char *name, *summary, *settings;
+  const char *companion; /* settings of adamw beside it; NULL: the rate of the method */
 } preset_row;
 
 static const symo_method base = {
@@ -51,47 +52,58 @@ static const symo_method base = {
   "curvature=orbit-blocked; groups=alternate orthogonal; source=momentum; beta2=0; mean=false; "   \
   "lr=0.02; momentum=0.95; nesterov=true; scale=shape"
 
+/* What Muon's authors train the other tensors with. */
+#define BESIDE_MUON "lr=3e-4; momentum=0.9; beta2=0.95; eps=1e-10"
+
 static const preset_row table[] = {
     {"symo",
      "root of the momentum's own orbit covariance, updates of rms lr: the one to start with",
-     "curvature=orbit; " SYMO},
-    {"symo-bd", "the same for every tensor by itself", "curvature=orbit-blocked; " SYMO},
+     "curvature=orbit; " SYMO, NULL},
+    {"symo-bd", "the same for every tensor by itself", "curvature=orbit-blocked; " SYMO, NULL},
     {"symo-stateless", "symo with exponent 1 and momentum 0.95, as on the autoencoder",
-     "curvature=orbit; " STATELESS "; momentum=0.95"},
+     "curvature=orbit; " STATELESS "; momentum=0.95", NULL},
     {"symo-published", "root of a running orbit covariance, as published: for a hundred steps",
      "curvature=orbit; lr=0.09; schedule=exponential; rate=0.91; beta2=0.95; correction=true; "
-     "stale_floor=0.1"},
+     "stale_floor=0.1",
+     NULL},
     {"muon", "momentum orthogonalised by five quintic Newton-Schulz steps",
-     MUON "; solver=newton-schulz; solver_steps=5"},
-    {"muon-exact", "the same with the exact polar factor", MUON "; solver=eigh"},
+     MUON "; solver=newton-schulz; solver_steps=5", BESIDE_MUON},
+    {"muon-exact", "the same with the exact polar factor", MUON "; solver=eigh", BESIDE_MUON},
     {"shampoo", "one factor an axis, summed, L^-1/4 G R^-1/4",
      "curvature=per-axis; lr=0.01; momentum=0.9; momentum_correction=true; beta2=1; mean=false; "
-     "eps=1e-12; max_dim=1024"},
+     "eps=1e-12; max_dim=1024",
+     NULL},
     {"soap", "Adam in the eigenbasis of Shampoo's factors",
      "curvature=per-axis; basis=adam; lr=0.003; momentum=0.95; momentum_correction=true; "
      "beta2=0.95; correction=true; mean=false; eps=1e-8; weight_decay=0.01; refresh_every=10; "
-     "stagger=false; max_dim=10000"},
+     "stagger=false; max_dim=10000",
+     NULL},
     {"adam", "running means of gradient and squared gradient",
      "curvature=diagonal; lr=0.001; momentum=0.9; momentum_correction=true; beta2=0.999; "
-     "correction=true; eps=1e-8; decay=l2"},
+     "correction=true; eps=1e-8; decay=l2",
+     NULL},
     {"adamw", "Adam with decay of the parameters themselves",
      "curvature=diagonal; lr=0.001; momentum=0.9; momentum_correction=true; beta2=0.999; "
-     "correction=true; eps=1e-8; weight_decay=0.01"},
+     "correction=true; eps=1e-8; weight_decay=0.01",
+     NULL},
     {"normalized-sgd", "the gradient of every tensor over its norm",
-     "curvature=scalar; lr=0.01; beta2=0; mean=false"},
+     "curvature=scalar; lr=0.01; beta2=0; mean=false", NULL},
     {"adagrad-full", "root of the sum of all g g', small problems only",
-     "curvature=orbit; groups=identity; lr=0.01; beta2=1; mean=false; eps=1e-10"},
+     "curvature=orbit; groups=identity; lr=0.01; beta2=1; mean=false; eps=1e-10", NULL},
     {"sgd", "the gradient, with momentum if that is set",
-     "curvature=none; lr=0.001; alpha=0; momentum_ema=false; decay=l2"},
+     "curvature=none; lr=0.001; alpha=0; momentum_ema=false; decay=l2", NULL},
     {"newton-cg", "Newton's step by truncated conjugate gradients, in a trust region",
      "curvature=hessian; solver=cg; damping=levenberg-marquardt; lr=1; alpha=2; eps=0.1; "
-     "solver_steps=100; solver_tolerance=1e-4"},
+     "solver_steps=100; solver_tolerance=1e-4",
+     NULL},
     {"ggn-cg", "the same with the Gauss-Newton matrix",
      "curvature=ggn; solver=cg; damping=levenberg-marquardt; lr=1; alpha=2; eps=0.1; "
-     "solver_steps=50; solver_tolerance=1e-4"},
+     "solver_steps=50; solver_tolerance=1e-4",
+     NULL},
     {"lm", "Gauss-Newton with a damping that follows the ratio of actual to predicted reduction",
      "curvature=ggn; solver=cg; damping=levenberg-marquardt; lr=1; alpha=2; eps=1; "
-     "solver_steps=100; solver_tolerance=1e-6"},
+     "solver_steps=100; solver_tolerance=1e-6",
+     NULL},
 };
 
 enum { NUM_PRESETS = sizeof table / sizeof *table };
@@ -137,4 +149,25 @@ symo_status symo_method_preset(symo_context *context, const char *name, symo_met
   }
   return symo_fail(context, SYMO_E_NAME, "method: there is no preset \"%.40s\"%s", name,
                    symo_suggestion_text(&s).text);
+}
+
+symo_status symo_method_companion(symo_context *context, const symo_method *method,
+                                  symo_method *out) {
+  symo_status status;
+  SYMO_TRY(symo_method_preset(context, "adamw", out));
+  out->lr = method->lr;
+  for (size_t i = 0; i < NUM_PRESETS; i++)
+    if (strcmp(table[i].name, method->preset) == 0 && table[i].companion != NULL)
+      SYMO_TRY(apply_settings(context, table[i].companion, out));
+  out->min_lr = method->lr > 0 ? method->min_lr * (out->lr / method->lr) : 0;
+  out->weight_decay = method->weight_decay;
+  out->schedule = method->schedule;
+  out->rate = method->rate;
+  out->warmup_steps = method->warmup_steps;
+  out->total_steps = method->total_steps;
+  out->stable_fraction = method->stable_fraction;
+  out->clip_norm = method->clip_norm;
+  out->clip_value = method->clip_value;
+fail:
+  return status;
 }

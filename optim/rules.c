@@ -45,31 +45,6 @@ static symo_rule all_tensors(const symo_method *method, int min_order, int max_o
   return rule;
 }
 
-/* Adam for what a method for matrices leaves: as the authors of Muon have it beside that, with the
- * rate of the method elsewhere.  Schedules go together. */
-static symo_status companion(symo_context *context, const symo_method *method, symo_method *out) {
-  symo_status status = symo_method_preset(context, "adamw", out);
-  if (status != SYMO_OK) return status;
-  out->lr = method->lr;
-  out->min_lr = method->min_lr;
-  out->weight_decay = method->weight_decay;
-  if (strncmp(method->preset, "muon", 4) == 0) {
-    out->lr = 3e-4;
-    out->min_lr = method->lr > 0 ? method->min_lr * (out->lr / method->lr) : 0;
-    out->momentum = 0.9;
-    out->beta2 = 0.95;
-    out->eps = 1e-10;
-  }
-  out->schedule = method->schedule;
-  out->rate = method->rate;
-  out->warmup_steps = method->warmup_steps;
-  out->total_steps = method->total_steps;
-  out->stable_fraction = method->stable_fraction;
-  out->clip_norm = method->clip_norm;
-  out->clip_value = method->clip_value;
-  return SYMO_OK;
-}
-
 symo_status symo_optim_preset_rules(symo_context *context, const symo_method *method, size_t *num,
                                     symo_rule rules[4]) {
   if (method == NULL || num == NULL || rules == NULL)
@@ -83,7 +58,7 @@ symo_status symo_optim_preset_rules(symo_context *context, const symo_method *me
     return SYMO_OK;
   }
   symo_method rest;
-  symo_status status = companion(context, method, &rest);
+  symo_status status = symo_method_companion(context, method, &rest);
   if (status != SYMO_OK) return status;
   rules[0] = all_tensors(method, 2, SYMO_MAX_ORDER);
   rules[0].needs_group = symo_method_alternates(method) && symo_method_group(method) == NULL;
