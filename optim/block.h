@@ -16,14 +16,14 @@ symo_status symo_block_layout(const symo_layout *layout, size_t num_tensors, con
 
 /* Entries of a block: momentum, second moments of the graft, those of the curvature, exponents, and
  * "counters", [1 + roots]: updates of the covariances, and 1 for every root that has been taken.
- * Second moments in a per-axis basis come with a momentum of their own: ours is then for the graft and for
- * steps before the start. */
+ * Second moments in a per-axis basis come with a momentum of their own: ours is then for the graft
+ * and for steps before the start. */
 bool symo_block_in_basis(const optim_block *b);
 bool symo_block_has_momentum(const optim_block *b);
 bool symo_block_grafts_adam(const optim_block *b);
 bool symo_block_grafts(const optim_block *b);
-/* Momentum in powers of two, which an entry "exponents" holds, one a tensor: all but that of moments
- * entry by entry, whose eps is absolute. */
+/* Whether the momentum of each tensor is stored with a power of two, in the entry "exponents".  It
+ * is not for second moments of every entry, whose eps is absolute. */
 bool symo_block_has_exponents(const optim_block *b);
 size_t symo_block_graft_entry(const optim_block *b);
 size_t symo_block_curvature_entry(const optim_block *b);
@@ -34,11 +34,11 @@ static inline size_t symo_block_exponent_entry(const optim_block *b) {
   return b->first_entry + b->num_entries - 2;
 }
 
-/* Which buffers a step of the block needs, and where they lie in the work space: arrays of
- * pointers and strides, norms, the gradient after clipping and L2 decay, the direction where that
- * is not the momentum itself, the direction after the curvature, work space of the curvature.
- * Blocks take turns in the same memory; the threads of a state, each `stride` bytes behind the one
- * before, each have work space of the curvature of their own. */
+/* The buffers of a step of the block, and their offsets in the work space: arrays of pointers and
+ * strides; norms; the gradient after clipping and L2 decay; the direction, where it is not the
+ * momentum itself; the direction after the curvature; work space of the curvature.  Blocks use the
+ * same memory one after the other.  Each thread of a state has its own work space of the curvature,
+ * `stride` bytes behind that of the thread before. */
 typedef struct block_work {
   bool gradient, direction;
   size_t pointers_at, strides_at, norms_at, levels_at, roots_at, gradient_at, direction_at, out_at,

@@ -60,17 +60,19 @@ struct symo_optim_state {
   void *gradient; /* [parameters] of symo_optim_problem_step, taken by the first one */
 };
 
-/* While a plan is made: one more entry of the state ("momentum", shape of order axes), numbered
- * num_entries - 1; and work space, of which blocks, one after the other, share the most. */
+/* For use while a plan is made.  The first adds an entry to the state, with number num_entries - 1.
+ * The second asks for work space; blocks use it one after the other, so the plan takes the most
+ * that any asks for. */
 symo_status symo_optim_add_entry(symo_optim *optim, const symo_state_entry *entry);
 void symo_optim_need_work(symo_optim *optim, size_t bytes);
 
-/* Entry 0 of every state, "counters", [4]: steps, refused, rejected, damping.  It is what counts
- * between steps; the fields of the state are read from it when a step begins, and put back by
- * symo_optim_step and symo_optim_problem_step when it ends. */
+/* Entry 0 of every state, "counters", [4]: steps, refused, rejected, damping.  Between steps the
+ * entry is what counts: a step reads the fields of the state from it, and writes them back at its
+ * end. */
 
 /* Methods on the whole vector with products of a problem (optim/second_order.c): newton-cg, ggn-cg,
- * lm.  Called by symo_optim_problem_step when the plan has one block with curvature hessian or ggn. */
+ * lm.  Called by symo_optim_problem_step when the plan has one block with curvature hessian or
+ * ggn. */
 const char *symo_second_order_refuse(const symo_method *method);
 symo_status symo_second_order_size(symo_optim *optim); /* adds its entries and work space */
 symo_status symo_second_order_step(symo_optim_state *state, const symo_problem *problem,

@@ -1,5 +1,5 @@
-/* Truncated Newton steps: (A + damping I) d = g by conjugate gradients, theta <- theta - lr d, with A
- * the Hessian (newton-cg: Nocedal and Wright, Numerical Optimization, algorithm 7.1, without its
+/* Truncated Newton steps: (A + damping I) d = g by conjugate gradients, theta <- theta - lr d, with
+ * A the Hessian (newton-cg: Nocedal and Wright, Numerical Optimization, algorithm 7.1, without its
  * line search) or the Gauss-Newton matrix (ggn-cg; Martens 2010), once a step.
  *
  * Weight decay w is L2: the objective is f = L + w/2 |theta|^2 throughout, so g = dL + w theta and
@@ -56,9 +56,9 @@ const char *symo_second_order_refuse(const symo_method *m) {
 
 /* ---- sizes ---- */
 
-/* Where things lie in the work space of a step: arrays of pointers to tensors, gradient, solution,
- * vectors of the solver (which then serve the trial), and for preconditioners their work space and
- * what their state was before the step. */
+/* Offsets in the work space of a step: arrays of pointers to tensors; the gradient; the solution;
+ * vectors of the solver, which the trial uses again; and, with a preconditioner, its work space and
+ * a copy of its state from before the step. */
 typedef struct second_order_work {
   size_t pointers_at, gradient_at, solution_at, solver_at, precondition_at, saved_at, bytes;
 } second_order_work;
@@ -133,7 +133,8 @@ fail:
 
 /* ---- one step ---- */
 
-/* Entries of the block: the last solution, tensor by tensor (warm_start), then the preconditioner's. */
+/* Entries of the block: the last solution, tensor by tensor (warm_start), then the
+ * preconditioner's. */
 static size_t precondition_entry(const optim_block *b) {
   return b->first_entry + (b->method.warm_start ? b->num_tensors : 0);
 }
@@ -194,10 +195,10 @@ static symo_status multiply(void *self, const void *v, void *av) {
  * to the damping, and whether the step stands, is the damping module's business; a step that does
  * not stand is taken back bit for bit: theta, and all state but counters and damping.
  *
- * Changes of f below 10 eps |f| are noise: where both the actual and the predicted one are, rho is 1
- * (Conn, Gould, Toint, Trust-Region Methods, section 17.4.2).  A loss that is not finite, or a model
- * that does not decrease, is a step that does not stand.  Where g is zero there is nothing to do:
- * rho is NaN and the damping stays. */
+ * Changes of f below 10 eps |f| are noise: where both the actual and the predicted one are, rho is
+ * 1 (Conn, Gould, Toint, Trust-Region Methods, section 17.4.2).  A loss that is not finite, or a
+ * model that does not decrease, is a step that does not stand.  Where g is zero there is nothing to
+ * do: rho is NaN and the damping stays. */
 
 /* What the model says the step takes off f: one product. */
 static symo_status predict(newton *s, double *decrease) {

@@ -10,8 +10,9 @@ extern "C" {
 #endif
 
 /* Optimizers as one composed and planned step (docs/mathematics.md, section 8).  A method says what
- * curvature is kept, how its root is taken and what happens to the direction; rules give each tensor
- * a method; the plan made of both is immutable and may be shared; state belongs to one run. */
+ * curvature is kept, how its root is taken and what happens to the direction; rules give each
+ * tensor a method; the plan made of both is immutable and may be shared; state belongs to one
+ * run. */
 
 /* ---- methods ---- */
 
@@ -89,22 +90,22 @@ typedef enum symo_schedule {
 typedef struct symo_method {
   char preset[32]; /* where the numbers came from; for people */
   const symo_curvature *curvature;
-  /* Of the spaces, for orbit curvature: layout (as they are), alternate (hidden spaces in turn keep
-   * their group and get the identity), alternate GROUP (the same with GROUP on all spaces, so that
-   * every matrix is acted on from one side), or the group that every space gets ("sign-flip",
-   * "orthogonal", "identity"). */
+  /* Which groups act on the spaces, for orbit curvature.  layout: those of the layout.  alternate:
+   * every second hidden space keeps its group, the others get the identity, so that each matrix is
+   * acted on from one side.  alternate GROUP: the same with GROUP on all spaces.  A group
+   * ("sign-flip", "orthogonal", "identity"): that one on every space. */
   char groups[128];
   symo_source source; /* what covariances are made of */
   const symo_solver *solver;
   const symo_damping *damping;
   const symo_precondition *precondition; /* of cg */
-  /* Second moments in the eigenbasis of the curvature, taken in at every step, which correct its
-   * eigenvalues between refreshes: none; adam, of every entry of the gradient (per-axis: SOAP;
-   * orbit: the same on the coordinates of a label, eps beside the root); column (orbit), one number
-   * for each eigenvector, of what `source` says: steps stay equivariant, and are those of the plain
-   * root with refresh_every 1. */
+  /* Second moments in the eigenbasis of the curvature.  Every step updates them; they correct the
+   * eigenvalues between refreshes.  none.  adam: of every entry of the gradient (per-axis: SOAP;
+   * orbit: of the coordinates of a label, with eps added to the root).  column (orbit): one number
+   * for each eigenvector, of what `source` names; steps stay equivariant, and with refresh_every 1
+   * they are those of the plain root. */
   symo_basis basis;
-  symo_graft graft; /* the direction takes the norm, tensor by tensor, of this method */
+  symo_graft graft; /* each tensor of the direction is scaled to the norm that this method gives */
   symo_scale scale;
   symo_decay decay;
   symo_schedule schedule;
@@ -194,23 +195,24 @@ typedef enum symo_nan_policy { SYMO_NAN_SKIP, SYMO_NAN_STOP } symo_nan_policy;
 typedef struct symo_optim_spec {
   size_t num_rules;
   const symo_rule *rules;
-  symo_dtype dtype;    /* of parameters and state; SYMO_ANY: that of the layout, else float64 */
-  symo_nan_policy nan; /* gradient or loss not finite or out of range: step refused and counted; or
-              SYMO_E_NONFINITE, SYMO_E_NUMERIC */
-  double
-      budget_bytes; /* state and work space; more is SYMO_E_SIZE with both numbers; 0: no limit */
-  int threads;      /* roots, tensors and labels that are independent in parallel, one BLAS thread
-                       each, and each with work space; results are the same bits as with one where
-                       BLAS has one; 1 */
+  symo_dtype dtype; /* of parameters and state; SYMO_ANY: that of the layout, else float64 */
+  /* A gradient or loss that is not finite or out of range.  skip: the step is refused and counted;
+   * stop: it is SYMO_E_NONFINITE or SYMO_E_NUMERIC besides. */
+  symo_nan_policy nan;
+  /* Most bytes of state and work space; more is SYMO_E_SIZE with both numbers.  0: no limit. */
+  double budget_bytes;
+  /* At least 1.  Independent roots, tensors and labels run in parallel; each thread has its own
+   * work space and one BLAS thread.  The bits are those of one thread with one BLAS thread. */
+  int threads;
 } symo_optim_spec;
 
 symo_optim_spec symo_optim_spec_default(void);
 
 /* The rules that go with a method.  A method for matrices (curvature per-axis, or groups alternate)
- * takes the tensors of two axes and more; adamw takes the others, with the rate, schedule, decay
- * and clipping of the method, or, beside muon, with the settings of Muon's authors.  Groups
- * alternate without a name are those of the layout, so adamw also takes the tensors that these do
- * not move. Any other method takes all tensors.  rules: room for 4; *num set. */
+ * takes the tensors of two axes and more, and adamw takes the others.  adamw has the rate,
+ * schedule, decay and clipping of the method; beside muon, the settings of Muon's authors.
+ * `alternate` without a group means the groups of the layout, so adamw then also takes the tensors
+ * that these do not move.  Any other method takes all tensors.  rules: room for 4; *num is set. */
 symo_status symo_optim_preset_rules(symo_context *context, const symo_method *method, size_t *num,
                                     symo_rule rules[4]);
 
@@ -218,10 +220,11 @@ symo_status symo_optim_preset_rules(symo_context *context, const symo_method *me
 
 typedef struct symo_optim symo_optim;
 
-/* Checks, pairs, sizes.  Freezes the layout.  The rules are copied.  Impossible pairings are
- * SYMO_E_UNSUPPORTED with the reason; SYMO_E_ARGUMENT: no rules, a tensor without one, numbers out
- * of range; SYMO_E_NAME: names of no module, a pattern that is no text; SYMO_E_DTYPE; SYMO_E_SIZE: the
- * budget. */
+/* Gives each tensor its method, pairs the modules, and sizes state and work space.  Freezes the
+ * layout and copies the rules.  SYMO_E_UNSUPPORTED: modules that do not go together, with the
+ * reason; SYMO_E_ARGUMENT: no rules, a tensor that no rule fits, a number out of range;
+ * SYMO_E_NAME: a module that is none of the library's, a pattern that is no text; SYMO_E_DTYPE;
+ * SYMO_E_SIZE: above the budget. */
 symo_status symo_optim_create(symo_layout *layout, const symo_optim_spec *spec, symo_optim **out);
 void symo_optim_destroy(symo_optim *optim); /* NULL is accepted; states keep it alive */
 
@@ -251,20 +254,20 @@ void symo_optim_state_destroy(symo_optim_state *state); /* NULL is accepted */
 /* symo_context_detail of its context; "" for NULL. */
 const char *symo_optim_state_detail(const symo_optim_state *state);
 
-/* Where the time of a step went: the problem's gradient; everything elementwise, with the look for
- * NaN; covariances; roots; directions; systems solved with products, and trials of what came out.
- * Zeros without a clock. */
+/* Where the time of a step went: the problem's gradient; all elementwise work, with the search for
+ * NaN; covariances; roots; directions; systems solved with products; trials of such steps.  Zeros
+ * without a clock. */
 typedef struct symo_step_seconds {
   double gradient, update, statistics, roots, direction, solve, trial;
 } symo_step_seconds;
 
-/* The library reads no clock.  Steps of this state are timed by the one given: seconds since any
- * fixed moment, called in the thread that calls the step, a few times for every rule.  NULL: none,
- * as at the start. */
+/* The library reads no clock.  The one given times the steps of this state: it returns seconds
+ * since any fixed moment, and is called a few times for every rule, in the thread that calls the
+ * step. NULL: no clock, as at the start. */
 typedef double (*symo_clock)(void *self);
 void symo_optim_state_set_clock(symo_optim_state *state, symo_clock clock, void *self);
 
-/* What a step did.  Fixed schema: what does not apply is NaN, or 0 for counts. */
+/* What a step did.  A number that does not apply is NaN, a count 0. */
 typedef struct symo_step_report {
   uint64_t step; /* steps taken, this one included */
   bool accepted;
@@ -315,8 +318,8 @@ typedef struct symo_state_entry {
   void *data;
 } symo_state_entry;
 
-/* The data are the state's.  Past the end, and of NULL: zeros.  As the caller may write there, steps
- * of SGD and Adam look at the entries first from then on, and take about a third longer. */
+/* The data are the state's.  Past the end, and of NULL: zeros.  As the caller may write there,
+ * steps of SGD and Adam look at the entries first from then on, and take about a third longer. */
 size_t symo_optim_state_num_entries(const symo_optim_state *state);
 symo_state_entry symo_optim_state_entry(symo_optim_state *state, size_t index);
 

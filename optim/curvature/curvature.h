@@ -7,8 +7,8 @@
 #include "groups/plan/layout.h"
 #include "optim/solver/solver.h"
 
-/* What curvature a rule keeps, and how a direction is preconditioned by it.  One const table a file;
- * one row of SYMO_CURVATURE_LIST (symo/optim.h) registers it.
+/* A curvature: what a rule remembers of its gradients, and how that preconditions a direction.  One
+ * const table a file; one row of SYMO_CURVATURE_LIST (symo/optim.h) registers it.
  *
  * A rule's tensors form a layout of their own (`layout`, spaces and names as in the user's), and
  * vectors hold those tensors alone.  `create` checks, sizes and chooses; afterwards nothing
@@ -22,8 +22,9 @@ typedef struct curvature_task {
   int threads;
 } curvature_task;
 
-/* A vector whose tensors stand in powers of two: tensor t is x_t 2^stored[t], and its norm is near
- * 2^level[t], which is 0 for norms whose squares are harmless, CURVATURE_ZERO for 0.  NULL: all 0. */
+/* A vector whose tensors are stored with powers of two: tensor t is x_t 2^stored[t].  Its norm is
+ * near 2^level[t]; the level is 0 where squares of the norm stay in range, and CURVATURE_ZERO where
+ * the tensor is zero.  NULL: all 0. */
 enum { CURVATURE_ZERO = -100000 };
 typedef struct curvature_scale {
   const int *stored, *level;
@@ -32,7 +33,7 @@ typedef struct curvature_scale {
 /* Norms with a level of 0 have binary exponents of at most this size. */
 static inline int curvature_tame(symo_dtype dtype) { return dtype == SYMO_F32 ? 40 : 300; }
 
-/* What a step knows.  t counts from 1. */
+/* What a curvature is told in each step.  t counts from 1. */
 typedef struct curvature_step {
   uint64_t t;       /* of the rule: steps since start */
   uint64_t updates; /* accumulate calls so far, the current one included */
@@ -68,7 +69,8 @@ struct symo_curvature {
   bool takes_cut; /* looks at cut and cut_order */
   bool (*keeps_roots)(const symo_method *method);
 
-  /* NULL if it can do what the method asks for these tensors, else the reason (a static sentence). */
+  /* NULL if it can do what the method asks for these tensors, else the reason (a static
+   * sentence). */
   const char *(*refuse)(const symo_method *method, const symo_layout *layout);
 
   symo_status (*create)(const curvature_task *task, void **self);
@@ -78,7 +80,8 @@ struct symo_curvature {
   symo_state_entry (*entry)(const void *self, size_t index); /* data NULL; names within the rule */
   size_t (*work_bytes)(const void *self); /* of one worker; `work` is that of all */
 
-  /* Covariances take in a vector (gradient or momentum, as the method's source says).  NULL: none. */
+  /* Adds a vector to the covariances: the gradient or the momentum, as the method's source says.
+   * NULL: there are none. */
   symo_status (*accumulate)(const void *self, void *const *state, const curvature_step *step,
                             symo_const_vector x, void *work);
 
@@ -86,8 +89,9 @@ struct symo_curvature {
    * the numbers; NULL: any. */
   double (*room)(const void *self, void *const *state);
 
-  /* Independent roots, each refreshed on its own cadence, several perhaps at once; 0 where the curvature is used
-   * as it is or has no memory.  A positive status leaves the last root as it was. */
+  /* Independent roots.  Each is refreshed on its own cadence, perhaps several at once.  0 where the
+   * curvature is used as it is or has no memory.  A positive status leaves the last root in
+   * place. */
   size_t (*num_roots)(const void *self);
   symo_status (*refresh)(const void *self, void *const *state, const curvature_step *step,
                          size_t root, curvature_report *report, void *work);
@@ -108,8 +112,8 @@ struct symo_curvature {
 /* The first step that uses the curvature of a method. */
 uint64_t symo_curvature_start(const symo_method *method);
 
-/* Whether root number `root` is to be taken in step t, the first or a later one; and the step since the
- * first, modulo refresh_every, in which it is. */
+/* Whether root number `root` is to be taken in step t, the first or a later one; and the step since
+ * the first, modulo refresh_every, in which it is. */
 bool symo_curvature_is_due(const symo_method *method, uint64_t t, size_t root, size_t num_roots);
 uint64_t symo_curvature_phase(const symo_method *method, size_t root, size_t num_roots);
 

@@ -20,7 +20,7 @@ typedef enum orbit_way {
 
 enum { ORBIT_NO_ENTRY = -1 };
 
-/* What is kept in the eigenbasis of C besides: nothing; a second moment for every column of X, or
+/* The second moments that are kept in the eigenbasis of C: none, one for every column of X, or one
  * for every entry. */
 typedef enum orbit_basis { ORBIT_BASIS_NONE, ORBIT_BASIS_COLUMN, ORBIT_BASIS_ADAM } orbit_basis;
 
@@ -59,9 +59,9 @@ static inline double orbit_divisor(const orbit *o, const plan_label *l) {
   return o->method.mean ? (double)l->dim : 1;
 }
 
-/* Covariances are kept in units s^2 of their label, powers of two that are 1 unless squares would
- * leave the range of the numbers or vanish; what is said of a C in units needs eps in units.  Roots
- * are kept in the unit that C had when they were taken. */
+/* The covariance of a label is stored over a unit s^2, a power of two.  The unit is 1 unless
+ * squares would overflow or vanish.  A C in units takes its eps in units.  A root keeps the unit
+ * that C had when it was taken. */
 double symo_orbit_unit(const orbit *o, void *const *state, const orbit_label *l);
 double symo_orbit_root_unit(const orbit *o, void *const *state, const orbit_label *l);
 curvature_step symo_orbit_in_units(const orbit *o, const curvature_step *step, double unit);
@@ -87,8 +87,8 @@ double symo_orbit_log_norm(const orbit *o, symo_const_vector x, const curvature_
 /* What is added to a C of this trace. */
 double symo_orbit_damping(const orbit *o, const curvature_step *step, double trace, size_t m);
 
-/* What is added besides to a C whose root serves later vectors too, for directions that it has not
- * seen: see root.c. */
+/* What is added to C besides before a root that will serve several steps; it bounds the step along
+ * directions that C has not seen.  See root.c. */
 double symo_orbit_unseen(const orbit *o, const orbit_label *l, const curvature_step *step,
                          double trace);
 
@@ -104,9 +104,9 @@ symo_status symo_orbit_refresh(const void *self, void *const *state, const curva
                                size_t root, curvature_report *report, void *work);
 size_t symo_orbit_refresh_work(const orbit *o, const orbit_label *l);
 
-/* Takes the unit of a label in which its memory so far and x can both be held, and turns the
- * memory to it.  all: at least the binary logarithm of the norm of the label's tensors of x; NaN:
- * not known. */
+/* Chooses the unit of a label so that it suits both its memory and x, and rescales the memory to
+ * it. all: an upper bound of the binary logarithm of the norm of the label's tensors of x; NaN:
+ * unknown. */
 double symo_orbit_take_unit(const orbit *o, void *const *state, const orbit_label *l,
                             const curvature_step *step, symo_const_vector x,
                             const curvature_scale *scale, double all);

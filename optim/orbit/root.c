@@ -1,21 +1,20 @@
 /* Roots of covariances with memory.
  *
- * The state holds C, or beta2-weighted sums of it, in lower triangles and in units
- * (memory.c); a root is that of the corrected C.  With skip_tolerance the eigenvectors V
- * (rows) of the last eigendecomposition are kept as well: while |off(V C V')| <= tolerance |C| they
- * serve again, with the diagonal of V C V' for eigenvalues.  Two products and half of one, against
- * nine and slower ones.  That is asked only when memory has taken in as many rows as C has, and
- * D = V C V' must be diagonal beside its own eigenvalues too, |D_ij| <= tolerance sqrt(D_ii D_jj) in
- * the mean: else small eigenvalues, where C is still growing, would belong to directions that mean
- * nothing.
+ * The state holds C, or beta2-weighted sums of it, in lower triangles and in units (memory.c); a
+ * root is that of the corrected C.  With skip_tolerance the eigenvectors V (rows) of the last
+ * eigendecomposition are kept as well: while |off(V C V')| <= tolerance |C| they serve again, with
+ * the diagonal of V C V' for eigenvalues.  Two products and half of one, against nine and slower
+ * ones.  That is asked only when memory has taken in as many rows as C has, and D = V C V' must be
+ * diagonal beside its own eigenvalues too, |D_ij| <= tolerance sqrt(D_ii D_jj) in the mean: else
+ * small eigenvalues, where C is still growing, would belong to directions that mean nothing.
  *
- * A root that is fresh bounds the step: x is in C with some weight w, so x C^{-1} x' <= 1 / w, and X
- * with n rows has |X C^{-1/2}|^2 <= n r / w, r = min(n, m).  A root that is some steps old bounds
- * nothing: a component of x along an eigenvalue of almost 0 is multiplied by almost infinity.  What
- * is missing there is x itself, which would have added w tr C / r to a direction that it is the
- * first to go, if it is of mean size and spread over r directions.  So where roots are taken every
- * T > 1 steps, that times `stale_floor` is added to C: the bound for x of mean size is then that of
- * a fresh root over sqrt(stale_floor). */
+ * A fresh root bounds the step: C holds x with some weight w, so x C^{-1} x' <= 1 / w, and X with n
+ * rows has |X C^{-1/2}|^2 <= n r / w, r = min(n, m).  A root that is some steps old bounds nothing:
+ * it multiplies a component of x along an eigenvalue near 0 by a number near infinity, because C
+ * does not hold x.  A vector of mean size, spread over r directions, would have added w tr C / r to
+ * C along a direction that no earlier vector had.  So where roots are taken every T > 1 steps,
+ * `stale_floor` times that is added to C.  The bound for x of mean size is then that of a fresh
+ * root over sqrt(stale_floor). */
 #include <assert.h>
 #include <math.h>
 #include <string.h>
@@ -23,8 +22,8 @@
 #include "core/spectrum.h"
 #include "optim/orbit/orbit.h"
 
-/* How work is divided: C, all roots of a family (which is renewed as a whole or not at all) or the
- * product with the basis, eigenvalues, and the solver's own. */
+/* The parts of the work space: C; all roots of a family, which is renewed as a whole or not at all,
+ * or the product with the basis; eigenvalues; and work space of the solver. */
 typedef struct root_parts {
   size_t c, roots, values, solver, all;
 } root_parts;
