@@ -132,7 +132,8 @@ fails 2 'means nothing for isotropic' estimate --layout "$layout" --grad cmp/gra
 # Optimizers list the curvature and the solver, set them by name, and step with them.
 has '  half              half the direction' optimizers
 has 'none hessian ggn half' optimizers
-has 'auto eigh newton-schulz polar-express coupled-newton cholesky cg mean-eigenvalue' optimizers
+"$symo" optimizers | tr -s ' \n' ' ' | grep -qF 'cholesky cg mean-eigenvalue' ||
+  fail 'symo optimizers: no mean-eigenvalue behind the other solvers'
 step() { # OUT SETTINGS...
   local out=$1 settings=()
   shift
