@@ -7,6 +7,8 @@
  * whatever the method says, so that they are told from the rest by the difference; what is shown is
  *     rest + roots / refresh_every ,
  * the mean step at the cadence of the method.  The first step (eigenvectors of SOAP) stands apart.
+ * Methods that work entry by entry have a second row: bytes per second, beside those of y = a x + y
+ * on arrays that no cache holds; the ratio is the median over pairs of neighbouring measurements.
  *
  * Gradients are Gaussian with rows scaled from 1 down to 1e-3: solvers that look at the condition
  * see something like a gradient.  Two of them take turns. */
@@ -208,14 +210,15 @@ static double stream_rate(const bench_shared *s) {
   return 3 * (double)half * sizeof(float) / (cli_seconds() - start);
 }
 
-/* Seconds of a first step, of one without roots, of the roots; rates. */
+/* Seconds of a first step, of one without roots, of the roots; rates; what memory could have moved
+ * during a step. */
 typedef struct figures {
-  double first, rest, roots, gemm, stream;
+  double first, rest, roots, gemm, stream, could;
 } figures;
 
 static int measure(bench_report *report, const bench_shared *shared, const bench_run *r,
                    const char *name, figures *f) {
-  double step[2][MOST], gemm[2 * MOST], stream[2 * MOST], begin;
+  double step[2][MOST], gemm[2 * MOST], stream[2 * MOST], could[2 * MOST], begin;
   size_t repeats = report->repeats > 0 ? report->repeats : 9, done = 0;
   if (repeats > MOST) repeats = MOST;
   symo_status status = take_step(r, 0, &f->first);
@@ -226,6 +229,7 @@ static int measure(bench_report *report, const bench_shared *shared, const bench
       gemm[2 * done + k] = bench_gemm_rate(&shared->gemm);
       stream[2 * done + k] = stream_rate(shared);
       status = take_step(r, 2 * done + k + 1, &step[k][done]);
+      could[2 * done + k] = step[k][done] * stream[2 * done + k];
     }
   }
   if (status != SYMO_OK) return cli_fail_status(report->c, status);
@@ -233,6 +237,7 @@ static int measure(bench_report *report, const bench_shared *shared, const bench
   f->roots = symo_median(done, step[1]) - f->rest;
   f->gemm = symo_median(2 * done, gemm);
   f->stream = symo_median(2 * done, stream);
+  f->could = symo_median(2 * done, could);
   return CLI_DONE;
 }
 
@@ -241,6 +246,7 @@ static int measure(bench_report *report, const bench_shared *shared, const bench
 typedef struct work {
   double flops, bytes, roots; /* of a mean step; flops of all roots once */
   double state, every;
+  bool entries; /* all of it is entry by entry */
 } work;
 
 static int count(bench_report *report, const model *m, const char *preset, work *out) {
@@ -252,9 +258,11 @@ static int count(bench_report *report, const model *m, const char *preset, work 
   *out = (work){.flops = cost.flops_per_step,
                 .bytes = 3 * sizeof(float) * parameters + 2 * cost.state_bytes,
                 .state = cost.state_bytes,
-                .every = 1};
+                .every = 1,
+                .entries = true};
   for (size_t i = 0; i < optim->num_blocks; i++) {
     const optim_block *b = &optim->blocks[i];
+    out->entries = out->entries && (b->curvature->elementwise || b->curvature->identity);
     double roots = symo_block_refresh_flops(b);
     out->roots += roots;
     if (roots > 0) out->every = (double)b->method.refresh_every;
@@ -306,6 +314,17 @@ static int run_case(bench_report *report, const bench_shared *shared, size_t whi
   if (w.roots > 0) {
     add_time(report, name, ": roots", f.roots, w.roots / f.gemm, 0);
     add_time(report, name, ": first step", f.first, NAN, 0);
+  }
+  if (w.entries) {
+    bool target = strcmp(preset, "adamw") == 0 && which == TARGET_MODEL;
+    bench_add(report,
+              (bench_row){.figure = w.bytes / step * 1e-9,
+                          .unit = "GB/s",
+                          .floor = f.stream * 1e-9,
+                          .ratio = w.bytes / f.could,
+                          .target = target ? 0.7 : 0,
+                          .sense = target ? BENCH_AT_LEAST : BENCH_NONE},
+              "%s: %.3g MB", name, w.bytes * 1e-6);
   }
   if (newton_schulz) *muon = step;
   if (strcmp(preset, "symo") == 0 && isfinite(*muon)) {
