@@ -3,12 +3,14 @@
     python3 adamw.py [libsymo.so] [threads]          default: build/libsymo.so of this tree, 1
 
 Needs torch.  Turns of some steps alternate, so that both see the same machine: shown are the medians
-over the turns, and the median of the ratios of neighbouring turns.  With one thread the time is that
-of the processor, which other programs on the machine do not add to; with more, that of the clock.
-The first 200 steps are not counted: until then b1^t counts, later corrections by 1 are left out.
+over the turns, and the median of the ratios of neighbouring turns.  With one thread the time is the
+processor's, to which other programs add nothing; with more, that of the clock.  The first 200 steps
+are not counted: until then 1 - b^t divides, later corrections are 1 and left out.
+
 `plain` asks for nothing but the step, as torch's does; `report` also for the norms of gradient and
 change.  Both look for NaN first.  Bytes are seven numbers a parameter: gradient read; parameter and
-two moments read and written.  The rate of memory is that of c = a + 3 b, three numbers each.
+two moments read and written.  The rate of memory is that of c = a + 3 b, three numbers each, on
+arrays that no cache holds.
 """
 
 import ctypes
@@ -33,9 +35,7 @@ class Symo:
 
     def __init__(self, path, rows, columns, threads):
         self.lib = lib = ctypes.CDLL(path)
-        for name in ("symo_context_detail", "symo_version"):
-            if hasattr(lib, name):
-                getattr(lib, name).restype = ctypes.c_char_p
+        lib.symo_context_detail.restype = ctypes.c_char_p
         lib.symo_context_detail.argtypes = [ctypes.c_void_p]
         self.context, layout = ctypes.c_void_p(), ctypes.c_void_p()
         spec, optim, self.state = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_void_p()
@@ -63,7 +63,7 @@ class Symo:
 
 def turn(clock, step):
     times = []
-    for k in range(WARM + STEPS):
+    for _ in range(WARM + STEPS):
         start = clock()
         step()
         times.append(clock() - start)
@@ -114,7 +114,8 @@ def main():
     path = sys.argv[1] if len(sys.argv) > 1 else str(path)
     threads = int(sys.argv[2]) if len(sys.argv) > 2 else 1
     torch.set_num_threads(threads)
-    print(f"torch {torch.__version__}, AdamW(fused=True), float32, {torch.backends.cpu.get_cpu_capability()}")
+    kind = torch.backends.cpu.get_cpu_capability()
+    print(f"torch {torch.__version__}, AdamW(fused=True), float32, {kind}")
     print("  numbers threads    step        ms   ratio    GB/s  memory  fraction")
     for rows, columns in SIZES:
         compare(path, rows, columns, threads)

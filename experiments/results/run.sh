@@ -94,6 +94,25 @@ bench bench-estimate estimate
 bench bench-hessian hessian
 bench bench-optim optim
 
+# AdamW beside torch's, where there is torch (PYTHON: the interpreter that has it).
+python=${PYTHON:-python3}
+if wanted adamw && ! "$python" -c 'import torch' 2>/dev/null; then
+  echo "adamw: needs torch; left as it is" >&2
+elif wanted adamw; then
+  mkdir -p adamw
+  {
+    for threads in 1 2; do
+      echo "\$ python3 experiments/results/adamw.py build/libsymo.so $threads"
+      "$python" "$here/adamw.py" "$(dirname "$symo")/libsymo.so" $threads
+      echo
+    done
+    for preset in adamw sgd; do
+      echo "\$ symo bench optim --only $preset --threads 1 --repeats 31"
+      "$symo" bench optim --only $preset --threads 1 --repeats 31
+    done
+  } >adamw/output.txt
+fi
+
 # Teacher-student: the published settings, then those tuned on seeds 101 to 108 (see README.md).
 # NAME OPTIONS...: ten seeds of one method.
 students() {
