@@ -62,6 +62,17 @@ void symo_gemm(symo_dtype dtype, double alpha, symo_mat a, symo_mat b, double be
                 c.p, ldc);
 }
 
+void symo_gemv(symo_dtype dtype, double alpha, symo_mat a, const void *x, double beta, void *y) {
+  if (a.rows == 0) return;
+  const blas_view v = view_of(a);
+  const bool plain = v.trans == CblasNoTrans;
+  const int m = (int)(plain ? a.rows : a.cols), n = (int)(plain ? a.cols : a.rows);
+  if (dtype == SYMO_F32)
+    cblas_sgemv(CblasRowMajor, v.trans, m, n, (float)alpha, a.p, v.ld, x, 1, (float)beta, y, 1);
+  else
+    cblas_dgemv(CblasRowMajor, v.trans, m, n, alpha, a.p, v.ld, x, 1, beta, y, 1);
+}
+
 /* x'y of two columns; float32 is summed in float64. */
 static double column_dot(symo_dtype dtype, symo_mat x, symo_mat y) {
   int n = (int)x.rows, sx = (int)x.rs, sy = (int)y.rs;

@@ -32,8 +32,12 @@ static void forward(const symo_node *node, symo_pass *pass, int order) {
   /* gemm reads what it adds to while it writes it: cheaper than a pass of its own. */
   if (node->has_bias)
     symo_kernel_fill_rows(d, n, node->out_width, symo_at(d, pass->theta, (ptrdiff_t)node->bias), z);
-  symo_gemm(d, 1.0, a, symo_mat_t(symo_param_weight(node, d, pass->theta)),
-            node->has_bias ? 1.0 : 0.0, symo_mat_dense(z, n, node->out_width));
+  const symo_mat weight = symo_param_weight(node, d, pass->theta);
+  const double old = node->has_bias ? 1.0 : 0.0;
+  if (n == 1)
+    symo_gemv(d, 1.0, weight, a.p, old, z);
+  else
+    symo_gemm(d, 1.0, a, symo_mat_t(weight), old, symo_mat_dense(z, n, node->out_width));
 }
 
 static void backward(const symo_node *node, symo_pass *pass) {

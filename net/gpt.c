@@ -9,7 +9,6 @@
 #include "core/linalg.h"
 #include "core/text.h"
 #include "net/graph.h"
-#include "net/kernels.h"
 
 symo_gpt_spec symo_gpt_spec_default(void) {
   return (symo_gpt_spec){.block = 1024,
@@ -165,45 +164,4 @@ void symo_gpt_init(const symo_net *net, symo_rng *rng, void *theta) {
     if (node->op->gain)
       for (size_t f = 0; f < size; f++) symo_put(dtype, theta, node->weight + f, 1.0);
   }
-}
-
-/* ---- text ---- */
-
-static symo_status check_tokens(symo_net *net, size_t length, const uint32_t *tokens) {
-  const size_t vocabulary = symo_net_vocabulary(&net->spec);
-  if (net->spec.loss != SYMO_LOSS_TOKENS)
-    return symo_fail(net->context, SYMO_E_ARGUMENT, "gpt: the network reads no tokens");
-  if (length < 1 || length > net->inputs)
-    return symo_fail(net->context, SYMO_E_SHAPE, "gpt: %zu %s (use 1 to %zu)", length,
-                     symo_plural(length, "token", "tokens"), net->inputs);
-  for (size_t i = 0; i < length; i++)
-    if (tokens[i] >= vocabulary)
-      return symo_fail(net->context, SYMO_E_ARGUMENT, "gpt: %zu is no token (use 0 to %zu)",
-                       (size_t)tokens[i], vocabulary - 1);
-  return SYMO_OK;
-}
-
-/* The positions after the last token hold zeros; attention is causal, so they have no effect. */
-symo_status symo_gpt_next(symo_net *net, const void *theta, size_t length, const uint32_t *tokens,
-                          double *out) {
-  symo_status status = check_tokens(net, length, tokens);
-  if (status != SYMO_OK) return status;
-  const symo_dtype dtype = net->spec.dtype;
-  if (!symo_all_finite(dtype, net->parameters, theta))
-    return symo_fail(net->context, SYMO_E_NONFINITE,
-                     "gpt: the parameters hold NaN or infinity (train less boldly)");
-  status = symo_net_allocate_whole(net);
-  if (status != SYMO_OK) return status;
-  const symo_node *loss = &net->nodes[net->num_nodes - 1];
-  const size_t width = loss->in_width;
-  memcpy(net->value_now, net->value, sizeof net->value_now);
-  memset(net->value[0], 0, net->inputs * sizeof *tokens);
-  memcpy(net->value[0], tokens, length * sizeof *tokens);
-  symo_pass pass = symo_net_pass_on(net, theta, 1);
-  pass.dropping = false;
-  symo_net_forward(net, &pass, 0, false);
-  symo_kernel_to_double(dtype, width,
-                        symo_at(dtype, pass.value[loss->in[0]], (ptrdiff_t)((length - 1) * width)),
-                        out);
-  return SYMO_OK;
 }

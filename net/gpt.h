@@ -53,9 +53,19 @@ void symo_net_set_dropout(symo_net *net, bool on, uint64_t seed);
 symo_status symo_net_set_tokens(symo_net *net, size_t examples, const uint32_t *x,
                                 const uint32_t *y);
 
+/* The next token of a text that grows.  A reader keeps the keys and values of the positions that it
+ * has read.  It borrows the network and the parameters, which must not change while it lives.
+ * SYMO_E_ARGUMENT for a network that is not a GPT, SYMO_E_NONFINITE, SYMO_E_MEMORY. */
+typedef struct symo_gpt_reader symo_gpt_reader;
+symo_status symo_gpt_reader_create(symo_net *net, const void *theta, symo_gpt_reader **out);
+void symo_gpt_reader_destroy(symo_gpt_reader *reader);
+
 /* Logits of the last position of one example of `length` tokens (1 <= length <= t), dropout off:
- * out [vocabulary] float64. */
-symo_status symo_gpt_next(symo_net *net, const void *theta, size_t length, const uint32_t *tokens,
+ * out [vocabulary] float64.  Positions up to the first token that differs from those of the call
+ * before are not computed again, so that one more token costs one position.  A window that moves
+ * gives every token another position, and with it other keys and values: all are computed again.
+ * Up to rounding the same as symo_net_predict.  Allocates nothing. */
+symo_status symo_gpt_next(symo_gpt_reader *reader, size_t length, const uint32_t *tokens,
                           double *out);
 
 #endif

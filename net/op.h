@@ -69,6 +69,9 @@ typedef struct symo_pass {
 
 /* forward           value[out] from value[in]; order 1 and 2 also save what first and second
  *                   derivatives need
+ * extend            forward of the in_rows positions behind `from` others, of which value[in] holds
+ *                   all and value[out] the new ones; saves nothing.  NULL: forward treats each
+ *                   position by itself
  * backward          cot[in] from cot[out]; adds to the gradient of the parameters
  * tangent           tan[out] from tan[in] and the packed directions
  * backward_tangent  ctan[in] from ctan[out], the second derivatives and the packed directions; adds
@@ -94,6 +97,7 @@ typedef struct symo_op {
   void (*backward)(const symo_node *node, symo_pass *pass);
   void (*tangent)(const symo_node *node, size_t node_index, symo_pass *pass);
   void (*backward_tangent)(const symo_node *node, size_t node_index, symo_pass *pass);
+  void (*extend)(const symo_node *node, symo_pass *pass, size_t from);
   bool (*load)(const symo_node *node, symo_dtype dtype, size_t k, size_t parameters, const void *v,
                void *rows, void *columns); /* true when some direction is not zero */
   void (*store)(const symo_node *node, symo_dtype dtype, size_t k, size_t parameters, double scale,

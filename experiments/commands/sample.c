@@ -74,6 +74,7 @@ typedef struct sampler {
   gpt_weights weights;
   gpt_tokenizer *tokenizer;
   symo_net *net;
+  symo_gpt_reader *reader;
   symo_rng *rng;
   uint32_t *prompt; /* [prompted] */
   size_t prompted, wanted, top_k;
@@ -84,6 +85,7 @@ typedef struct sampler {
 } sampler;
 
 static void drop(sampler *s) {
+  symo_gpt_reader_destroy(s->reader);
   gpt_weights_drop(&s->weights);
   gpt_tokenizer_destroy(s->tokenizer);
   symo_net_destroy(s->net);
@@ -159,6 +161,7 @@ static symo_status make_net(sampler *s) {
   if (net == NULL) return symo_fail_memory(context, "sample");
   SYMO_TRY(symo_gpt_to_net(context, spec, net));
   SYMO_TRY(symo_net_create(context, net, &s->net));
+  SYMO_TRY(symo_gpt_reader_create(s->net, s->weights.theta, &s->reader));
   s->logits = symo_calloc(spec->vocabulary, sizeof *s->logits);
   s->sorted = symo_calloc(spec->vocabulary, sizeof *s->sorted);
   s->ids = symo_calloc(s->prompted + s->wanted, sizeof *s->ids);
@@ -231,8 +234,7 @@ static symo_status sample(sampler *s) {
   for (size_t i = 0; i < s->prompted && !cli_json(s->c); i++) print_token(s, s->ids[i]);
   for (size_t at = s->prompted; at < end; at++) {
     const size_t length = at < block ? at : block;
-    symo_status status =
-        symo_gpt_next(s->net, s->weights.theta, length, s->ids + at - length, s->logits);
+    symo_status status = symo_gpt_next(s->reader, length, s->ids + at - length, s->logits);
     if (status != SYMO_OK) return status;
     for (size_t i = 0; i < gpt_tokenizer_size(s->tokenizer); i++)
       if (!isfinite(s->logits[i]))

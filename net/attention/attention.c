@@ -171,6 +171,39 @@ static void forward_head(attention_head head) {
   }
 }
 
+/* The positions behind `from` others, with the keys and values as they lie in the input. */
+static void extend_head(attention_head head, size_t from) {
+  const symo_dtype d = head.dtype;
+  const void *in = head.pass->value[head.node->in[0]];
+  const size_t block = least(head.positions, BLOCK), end = from + head.positions;
+  attention_head all = head;
+  all.positions = end;
+  const symo_mat query = symo_mat_rows(d, part_of(&all, in, 1, 0), from, head.positions);
+  const symo_mat keys = part_of(&all, in, 1, 1), values = part_of(&all, in, 1, 2);
+  const symo_mat out = output_of(&head, head.pass->value[head.node->out[0]], 1);
+  symo_mat o = reserve(&head, block, head.columns);
+  void *lse = reserve_row(&head, block), *sum = reserve_row(&head, block);
+  for (size_t first = 0; first < head.positions; first += BLOCK) {
+    attention_head now = head;
+    const size_t rows = least(head.positions - first, BLOCK), seen = from + first + rows;
+    const symo_mat q = symo_mat_rows(d, query, first, rows);
+    const symo_mat k = symo_mat_rows(d, keys, 0, seen), v = symo_mat_rows(d, values, 0, seen);
+    symo_mat s = reserve(&now, rows, seen);
+    const symo_attention_rows at = {d, rows, s.cols, s.cols, from + first, 0};
+    s.rows = o.rows = rows, s.cols = seen, o.cols = head.width;
+    if (rows == 1)
+      symo_gemv(d, head.scale, k, q.p, 0.0, s.p);
+    else
+      symo_gemm(d, head.scale, q, symo_mat_t(k), 0.0, s);
+    symo_attention_softmax(&at, s.p, lse, sum);
+    if (rows == 1)
+      symo_gemv(d, 1.0, symo_mat_t(v), s.p, 0.0, o.p);
+    else
+      symo_gemm(d, 1.0, s, v, 0.0, o);
+    symo_attention_unpack(d, 1.0, sum, o, symo_mat_rows(d, out, first, rows));
+  }
+}
+
 /* ---- backward ---- */
 
 /* Cotangents [k] of the output and of the input: those of the loss, k = 1, or their derivatives,
@@ -424,6 +457,10 @@ static void forward(const symo_node *node, symo_pass *pass, int order) {
     for (size_t h = 0; h < node->heads; h++) forward_head(head_of(node, pass, e, h));
 }
 
+static void extend(const symo_node *node, symo_pass *pass, size_t from) {
+  for (size_t h = 0; h < node->heads; h++) extend_head(head_of(node, pass, 0, h), from);
+}
+
 static void backward(const symo_node *node, symo_pass *pass) {
   void *to = pass->cot[node->in[0]];
   if (to == NULL) return;
@@ -467,6 +504,7 @@ const symo_op symo_op_attention = {.name = "attention",
                                    .backward = backward,
                                    .tangent = tangent,
                                    .backward_tangent = backward_tangent,
+                                   .extend = extend,
                                    .scratch = scratch_numbers};
 
 /* ---- the layer ---- */

@@ -96,6 +96,29 @@ static void check_gemm(kit *k) {
 
 Test(linalg, gemm) { for_each_case(181, 600, check_gemm); }
 
+static void check_gemv(kit *k) {
+  void *ma, *mx, *my;
+  const size_t m = size_of(k), n = size_of(k);
+  const double betas[] = {0, 1, -0.5};
+  const double alpha = symo_rng_normal(k->rng), beta = betas[symo_rng_below(k->rng, 3)];
+  const symo_mat a = draw(k, m, n, symo_rng_below(k->rng, 2), &ma);
+  const symo_mat x = draw(k, 1, n, true, &mx), y = draw(k, 1, m, true, &my);
+  double *wanted = copy_of(k, y);
+  for (size_t i = 0; i < m; i++) {
+    wanted[i] *= beta;
+    for (size_t l = 0; l < n; l++) wanted[i] += alpha * at(k, a, i, l) * at(k, x, 0, l);
+    if (beta == 0) put(k, y, 0, i, (double)NAN); /* is not read */
+  }
+  symo_gemv(k->dtype, alpha, a, x.p, beta, y.p);
+  same(k, "gemv", y, wanted, false);
+  free(ma);
+  free(mx);
+  free(my);
+  free(wanted);
+}
+
+Test(linalg, gemv) { for_each_case(187, 600, check_gemv); }
+
 /* syrk and syr2k into a block of a row-major matrix; only its lower triangle counts. */
 static void check_syrk(kit *k) {
   void *ma, *mb, *mc;

@@ -78,12 +78,15 @@ int main(int count, char **arguments) {
   TRY(gpt_weights_write(context, "hf.safetensors", GPT_HUGGING_FACE, &spec, theta, NULL));
   TRY(gpt_weights_write(context, "grad.safetensors", GPT_NANOGPT, &spec, grad, NULL));
   TRY(gpt_weights_write(context, "grad-hf.safetensors", GPT_HUGGING_FACE, &spec, grad, NULL));
+  symo_gpt_reader *reader;
+  TRY(symo_gpt_reader_create(net, theta, &reader));
   file = fopen("next.txt", "w");
   for (size_t w = 0; w < 2; w++) { /* of a whole window, and of one with two tokens less */
-    TRY(symo_gpt_next(net, theta, T - 2 * w, ids + w * T, next));
+    TRY(symo_gpt_next(reader, T - 2 * w, ids + w * T, next));
     for (size_t i = 0; i < V; i++) fprintf(file, "%.17g\n", next[i]);
   }
   fclose(file);
+  symo_gpt_reader_destroy(reader);
   printf("%.17g\n", loss);
   symo_free(theta);
   symo_free(grad);

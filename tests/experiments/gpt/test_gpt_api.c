@@ -174,8 +174,6 @@ Test(gpt_api, data_that_are_no_tokens) {
   ids[3] = UINT32_MAX;
   cr_fails(c.context, SYMO_E_ARGUMENT, "input 3 of example 0 is 4",
            symo_net_set_tokens(c.net, 2, ids, next));
-  cr_fails(c.context, SYMO_E_ARGUMENT, "4294967295 is no token",
-           symo_gpt_next(c.net, c.theta, 4, ids, out));
   symo_free(ids), symo_free(next), symo_free(f), symo_free(out), symo_free(deltas);
   net_case_destroy(&c);
 }
@@ -238,26 +236,6 @@ Test(gpt_api, ids_beyond_float32) {
   symo_op_embedding.forward(&node, &pass, 0);
   cr_assert(out[0] == 3.0f && out[1] == 5.0f, "%g %g", (double)out[0], (double)out[1]);
   symo_free(theta);
-}
-
-/* The next token's logits are those of the whole window, whatever stands behind. */
-Test(gpt_api, next) {
-  symo_gpt_spec gpt = gpt_combination(1);
-  net_case c = gpt_case_create(&gpt, 1, 0.5, 330);
-  const size_t t = gpt.block, v = gpt.vocabulary;
-  double *all = net_vector(t * v), *one = net_vector(v);
-  uint32_t *ids = gpt_ids(t, c.x);
-  cr_ok(c.context, symo_net_predict(c.net, c.theta, 1, c.x, all));
-  for (size_t length = 1; length <= t; length++) {
-    cr_ok(c.context, symo_gpt_next(c.net, c.theta, length, ids, one));
-    cr_assert(symo_test_rel(one, all + (length - 1) * v, v) <= 1e-14, "%zu", length);
-  }
-  cr_assert_eq(symo_gpt_next(c.net, c.theta, 0, ids, one), SYMO_E_SHAPE);
-  cr_assert_eq(symo_gpt_next(c.net, c.theta, t + 1, ids, one), SYMO_E_SHAPE);
-  c.theta[0] = NAN;
-  cr_assert_eq(symo_gpt_next(c.net, c.theta, 1, ids, one), SYMO_E_NONFINITE);
-  symo_free(all), symo_free(one), symo_free(ids);
-  net_case_destroy(&c);
 }
 
 /* Outputs stand by example, then position; accuracy counts tokens. */

@@ -248,10 +248,10 @@ Test(train_gpt, accumulation) {
 /* ---- a text as it stands ---- */
 
 /* Minus the logarithm of what the network gives the token behind `length` ones. */
-static double surprise(symo_context *context, symo_net *net, const double *theta, size_t length,
+static double surprise(symo_context *context, symo_gpt_reader *reader, size_t length,
                        const uint32_t *tokens, size_t vocabulary) {
   double logits[32], sum = 0;
-  cr_ok(context, symo_gpt_next(net, theta, length, tokens, logits));
+  cr_ok(context, symo_gpt_next(reader, length, tokens, logits));
   for (size_t v = 0; v < vocabulary; v++) sum += exp(logits[v]);
   return log(sum) - logits[tokens[length]];
 }
@@ -266,6 +266,7 @@ Test(train_gpt, loss_over_a_text) {
   symo_gpt_spec gpt;
   symo_net_spec net_spec;
   symo_net *net;
+  symo_gpt_reader *reader;
   spec.whole = true;
   train_model m = make(context, &spec, &theta);
   cr_assert(m.evaluate == NULL && m.examples == (CHARACTERS - 1) / 5);
@@ -277,12 +278,14 @@ Test(train_gpt, loss_over_a_text) {
   cr_ok(context, symo_gpt_to_net(context, &gpt, &net_spec));
   cr_ok(context, symo_net_create(context, &net_spec, &net));
   cr_assert(symo_net_num_parameters(net) == m.problem.size);
+  cr_ok(context, symo_gpt_reader_create(net, theta, &reader));
   for (size_t i = 0; i < CHARACTERS; i++)
     tokens[i] = (uint32_t)(i < 7 ? i : (size_t)(i * i * 31 + i / 3) % 7);
   for (size_t w = 0; w < m.examples; w++)
     for (size_t t = 1; t <= 5; t++)
-      expected += surprise(context, net, theta, t, tokens + 5 * w, 7) / (5.0 * (double)m.examples);
+      expected += surprise(context, reader, t, tokens + 5 * w, 7) / (5.0 * (double)m.examples);
   cr_assert(fabs(loss - expected) <= 1e-12 * expected, "%.17g %.17g", loss, expected);
+  symo_gpt_reader_destroy(reader);
   symo_net_destroy(net);
   symo_free(theta);
   train_model_destroy(&m);
