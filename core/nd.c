@@ -218,6 +218,8 @@ typedef struct max_abs_state {
 
 typedef int32_t whole_f32;
 typedef int64_t whole_f64;
+static const whole_f32 magnitude_f32 = INT32_MAX; /* all bits but the sign */
+static const whole_f64 magnitude_f64 = INT64_MAX;
 
 #define SYMO_KERNELS "core/nd_kernels.inc"
 #include "core/real.h"
