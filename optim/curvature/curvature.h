@@ -30,6 +30,14 @@ typedef struct curvature_scale {
   const int *stored, *level;
 } curvature_scale;
 
+static inline int curvature_stored(const curvature_scale *scale, size_t tensor) {
+  return scale->stored != NULL ? scale->stored[tensor] : 0;
+}
+static inline int curvature_level(const curvature_scale *scale, size_t tensor) { /* 0 for zero */
+  const int level = scale->level != NULL ? scale->level[tensor] : 0;
+  return level != CURVATURE_ZERO ? level : 0;
+}
+
 /* Norms with a level of 0 have binary exponents of at most this size. */
 static inline int curvature_tame(symo_dtype dtype) { return dtype == SYMO_F32 ? 40 : 300; }
 

@@ -25,7 +25,7 @@ static symo_status apply(const void *self, void *const *state, const curvature_s
   for (size_t t = 0; t < e->task.layout->num_tensors; t++) {
     symo_nd_copy(1, symo_elementwise_view(e, u, t),
                  symo_elementwise_view(e, symo_vector_const(out), t));
-    if (step->out != NULL && step->x.stored != NULL) step->out[t] = step->x.stored[t];
+    if (step->out != NULL) step->out[t] = curvature_stored(&step->x, t);
   }
   return SYMO_OK;
 }

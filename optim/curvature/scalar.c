@@ -53,7 +53,7 @@ static symo_status accumulate(const void *self, void *const *state, const curvat
     int exponent;
     double norm = symo_update_far_norm(symo_elementwise_view(e, x, t), &exponent);
     double *r = state[t], *unit = &units_of(e, state)[t];
-    exponent += step->x.stored != NULL ? step->x.stored[t] : 0;
+    exponent += curvature_stored(&step->x, t);
     if (m->mean) norm /= sqrt((double)e->task.layout->tensors[t].size);
     double size = fmax(log2(keep * *r) + *unit, log2(take * norm) + exponent);
     double to = fabs(size) <= NEAR ? 0 : isfinite(size) ? round(size) : *unit;
@@ -84,8 +84,7 @@ static symo_status apply(const void *self, void *const *state, const curvature_s
   double correction = sqrt(symo_update_correction(m->beta2, step->updates, m->correction));
   for (size_t t = 0; t < e->task.layout->num_tensors; t++) {
     symo_nd to = symo_elementwise_view(e, symo_vector_const(out), t);
-    int stored = step->x.stored != NULL ? step->x.stored[t] : 0;
-    int level = step->x.level != NULL && step->x.level[t] != CURVATURE_ZERO ? step->x.level[t] : 0;
+    int stored = curvature_stored(&step->x, t), level = curvature_level(&step->x, t);
     double unit = units_of(e, state)[t];
     double factor = inverse_power(m, *(const double *)state[t] / correction, step->damping, &unit);
     double left = level - m->alpha * unit; /* of the result, beside what is near 1 */

@@ -388,7 +388,7 @@ symo_status symo_orbit_apply(const void *self, void *const *state, const curvatu
     else
       symo_nd_copy(1, symo_layout_view(layout, o->dtype, u, t), to);
     if (scaled && o->num_labels > 0) step->out[t] = left_of(&j, t);
-    if (scaled && o->num_labels == 0 && step->x.stored != NULL) step->out[t] = step->x.stored[t];
+    if (scaled && o->num_labels == 0) step->out[t] = curvature_stored(&step->x, t);
   }
   symo_pool_run(step->pool, o->num_parts, apply_part, &j);
   return apply_rest(&j);

@@ -20,10 +20,6 @@ void **symo_orbit_spare(const orbit *o, void *at) {
   return data;
 }
 
-static int stored_of(const curvature_scale *scale, size_t tensor) {
-  return scale->stored != NULL ? scale->stored[tensor] : 0;
-}
-
 double symo_orbit_level(const orbit *o, const plan_label *l, const curvature_scale *scale,
                         double zero) {
   int level = CURVATURE_ZERO;
@@ -47,7 +43,7 @@ double symo_orbit_log_norm(const orbit *o, symo_const_vector x, const curvature_
   int exponent;
   double norm =
       symo_update_far_norm(symo_layout_view(o->plan->layout, o->dtype, x, tensor), &exponent);
-  return log2(norm) + exponent + stored_of(scale, tensor);
+  return log2(norm) + exponent + curvature_stored(scale, tensor);
 }
 
 symo_const_vector symo_orbit_in(const orbit *o, const plan_label *l, symo_const_vector x,
@@ -61,7 +57,7 @@ symo_const_vector symo_orbit_in_own(const orbit *o, const plan_label *l, symo_co
   bool as_it_is = true;
   for (size_t i = 0; i < l->num_pieces; i++) {
     size_t t = l->pieces[i].tensor;
-    as_it_is = as_it_is && (double)stored_of(scale, t) == base + (own != NULL ? own[t] : 0);
+    as_it_is = as_it_is && (double)curvature_stored(scale, t) == base + (own != NULL ? own[t] : 0);
   }
   if (as_it_is) return x;
   symo_const_vector out = symo_const_vector_of(o->dtype, (const void *const *)spare);
@@ -70,7 +66,7 @@ symo_const_vector symo_orbit_in_own(const orbit *o, const plan_label *l, symo_co
     double to = base + (own != NULL ? own[t] : 0);
     double whole = nearbyint(to), rest = exp2(whole - to);
     symo_nd target = symo_layout_view(o->plan->layout, o->dtype, out, t);
-    symo_nd_shift(stored_of(scale, t) - (int)whole,
+    symo_nd_shift(curvature_stored(scale, t) - (int)whole,
                   symo_layout_view(o->plan->layout, o->dtype, x, t), target);
     if (rest != 1) symo_nd_copy(rest, target, target);
   }

@@ -228,7 +228,7 @@ static void apply_one(void *arg, size_t index, int worker) {
   rule.eps = symo_axis_damping(p, j->step, p->method.alpha * unit);
   if (j->step->out != NULL) j->step->out[t] = (1 - p->method.alpha) * unit;
   symo_nd from = symo_axis_source(p, symo_axis_view(p, j->g, t),
-                                  symo_axis_stored(&j->step->g, t) - (int)unit, t, b);
+                                  curvature_stored(&j->step->g, t) - (int)unit, t, b);
   symo_axis_multiply_all(p, t, matrix, false, from, inside, a, b);
   SYMO_BY_TYPE(p->dtype, moments, &rule, tensor->size, (void *)x, j->state[tensor->moment],
                j->state[tensor->second]);

@@ -367,7 +367,7 @@ static void apply_one(void *arg, size_t index, int worker) {
   char *x = b + tensor_bytes(p), *room = x + tensor_bytes(p);
   symo_nd from = symo_axis_view(p, j->x, t), to = symo_axis_view(p, symo_vector_const(j->out), t);
   head.status[t] = SYMO_OK;
-  const int stored = symo_axis_stored(&j->step->x, t);
+  const int stored = curvature_stored(&j->step->x, t);
   if (p->num_axes == 0) { /* alpha 0 */
     symo_nd_copy(1, from, to);
     if (j->step->out != NULL) j->step->out[t] = stored;

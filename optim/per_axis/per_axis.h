@@ -57,9 +57,6 @@ double symo_axis_unit(const per_axis *p, void *const *state, size_t tensor);
 double symo_axis_root_unit(const per_axis *p, void *const *state, size_t axis);
 double symo_axis_level(const per_axis *p, const curvature_step *step, const curvature_scale *scale,
                        size_t tensor);
-static inline int symo_axis_stored(const curvature_scale *scale, size_t tensor) {
-  return scale->stored != NULL ? scale->stored[tensor] : 0;
-}
 /* Chooses it for what memory holds and for x, and turns memory to it. */
 void symo_axis_take_unit(const per_axis *p, void *const *state, const curvature_step *step,
                          size_t tensor, symo_const_vector x, const curvature_scale *scale);

@@ -108,7 +108,7 @@ void symo_axis_accumulate(const per_axis *p, void *const *state, size_t tensor, 
   double weight = p->method.beta2 >= 1 ? 1 : 1 - p->method.beta2;
   const axis_tensor *t = &p->tensors[tensor];
   if (t->num == 0) return;
-  int exponent = symo_axis_stored(scale, tensor) - (int)symo_axis_unit(p, state, tensor);
+  int exponent = curvature_stored(scale, tensor) - (int)symo_axis_unit(p, state, tensor);
   symo_nd from = symo_axis_source(p, symo_axis_view(p, x, tensor), exponent, tensor, work);
   for (size_t i = t->first; i < t->first + t->num; i++) {
     const axis_factor *f = &p->axes[i];

@@ -41,7 +41,7 @@ static double least_unit(const per_axis *p, const curvature_step *step) {
 double symo_axis_level(const per_axis *p, const curvature_step *step, const curvature_scale *scale,
                        size_t tensor) {
   double level = scale->level != NULL ? scale->level[tensor] : 0;
-  if (level == CURVATURE_ZERO) return symo_axis_stored(scale, tensor);
+  if (level == CURVATURE_ZERO) return curvature_stored(scale, tensor);
   return p->method.beta2 == 0 ? fmax(level, least_unit(p, step)) : level;
 }
 
@@ -82,7 +82,7 @@ void symo_axis_take_unit(const per_axis *p, void *const *state, const curvature_
   unit_range r = range_of(p);
   if (level == 0 && old == 0 && scale->level != NULL) return; /* nothing is far out, nor was */
   double norm = symo_update_far_norm(symo_axis_view(p, x, tensor), &exponent);
-  double now = log2(norm) + exponent + symo_axis_stored(scale, tensor) - old;
+  double now = log2(norm) + exponent + curvature_stored(scale, tensor) - old;
   double want = fmax(kept_of(p, state, tensor), now);
   want = fmax(want, least_unit(p, step) - old);
   if (!isfinite(want) || (want >= r.low && want <= r.high)) {

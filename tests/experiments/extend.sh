@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # One of each kind added from outside: the files of tests/extend/tree and one row for each
 # (tests/extend/rows), and an option of symo train by its row alone (tests/extend/option_row), on a copy
-# of the sources.  Nothing else is touched, the command is linked with what
-# was built, and knows the new ones.  CONTRIBUTING.md shows these rows.
+# of the sources.  Nothing else is touched, the command is linked with what was built and knows the
+# new ones, and the conformance kits pass with them.  CONTRIBUTING.md shows these rows.
 # shellcheck disable=SC2034,SC2154 # variables of tests/support/command.sh
 set -u
 test=extend
@@ -104,6 +104,31 @@ link=$(sed -E 's/ -shared| -Wl,(-soname|--version-script|-z),?[^ ]*//g' "$build/
   "$build/libsymo.a" ${link#"${link%% -*}"}) 2>log || { cat log; fail "does not link"; exit 1; }
 symo=$work/symo
 
+# ---- the kits: every test of tests/conformance, and those of all solvers ----
+
+# What make was told to leave out with TEST_DIRS cannot be linked.
+case $(cat "$build/test-list" 2>/dev/null) in
+*conformance/test_layers.o*)
+  # As CONTRIBUTING.md says, a layer comes with a line of networks that have it.
+  mkdir -p tests/conformance
+  sed '/^static const char \*const nets/r '"$root/tests/extend/networks_row" \
+    "$root/tests/conformance/test_layers.c" >tests/conformance/test_layers.c
+  # shellcheck disable=SC2046,SC2086
+  $compile -I"$root" $(pkg-config --cflags criterion 2>/dev/null) -c tests/conformance/test_layers.c \
+    -o kit.o 2>log || { cat log; fail "the kit of layers does not compile"; exit 1; }
+  # shellcheck disable=SC2046,SC2086
+  (cd "$root" && ${link%% -*} ${link#"${link%% -*}"} -o "$work/kits" $objects "$work/kit.o" \
+    $(tr ' ' '\n' <"$build/test-list" | grep -v conformance/test_layers.o) "$build/obj/libkit.a" \
+    "$build/libsymo.a" $(pkg-config --libs criterion 2>/dev/null || echo -lcriterion) \
+    ${link#"${link%% -*}"}) 2>log || { cat log; fail "the kits do not link"; exit 1; }
+  suites=$(cat "$root"/tests/conformance/*.c | sed -n 's/^Test(\([a-z_]*\),.*/\1/p' | sort -u | tr '\n' '|')
+  (cd "$root" && "$work/kits" --color=never --filter "@(${suites}solvers)/*") >log 2>&1 </dev/null ||
+    fail "the kits: $(grep -v '^\[----\] *$' log)"
+  grep -q 'Tested: [5-9][0-9] ' log || fail "the kits: $(tail -n 1 log)"
+  ;;
+*) echo 'tests/conformance is not built: its kits are not run' ;;
+esac
+
 # ---- using them ----
 
 has() { # TEXT ARGUMENTS...
@@ -130,10 +155,10 @@ fails 2 'means nothing for isotropic' estimate --layout "$layout" --grad cmp/gra
   --estimator isotropic --scale
 
 # Optimizers list the curvature and the solver, set them by name, and step with them.
-has '  half              half the direction' optimizers
-has 'none hessian ggn half' optimizers
-"$symo" optimizers | tr -s ' \n' ' ' | grep -qF 'cholesky cg mean-eigenvalue' ||
-  fail 'symo optimizers: no mean-eigenvalue behind the other solvers'
+has '  largest           the largest entry of every tensor' optimizers
+has 'none hessian ggn largest' optimizers
+"$symo" optimizers | tr -s ' \n' ' ' | grep -qF 'cholesky cg jacobi' ||
+  fail 'symo optimizers: no jacobi behind the other solvers'
 step() { # OUT SETTINGS...
   local out=$1 settings=()
   shift
@@ -141,14 +166,17 @@ step() { # OUT SETTINGS...
   has '' step --param cmp/theta.safetensors --grad cmp/grad.safetensors --layout cmp/layout.json \
     --optimizer sgd "${settings[@]}" --out-param "$out"
 }
-step half lr=1 curvature=half
 step plain lr=0.5
-cmp half plain || fail 'half the direction is not half the learning rate'
-step mean lr=0.1 curvature=per-axis alpha=1 beta2=1 eps=0.1 solver=mean-eigenvalue
+step none lr=0.5 curvature=largest
+cmp none plain || fail 'alpha 0 is not the gradient'
+step largest lr=0.5 curvature=largest alpha=1
+cmp -s largest plain && fail 'the largest entry is not asked'
+step jacobi lr=0.1 curvature=per-axis alpha=1 beta2=1 eps=0.1 solver=jacobi
 step root lr=0.1 curvature=per-axis alpha=1 beta2=1 eps=0.1 solver=eigh
-cmp -s mean root && fail 'the mean eigenvalue is not asked'
+step polar lr=0.1 curvature=orbit alpha=1 beta2=0 solver=jacobi # of a solver that has only roots
+cmp -s jacobi root && fail 'jacobi is not asked: its rounding is that of eigh'
 fails 2 'did you mean' step --param cmp/theta.safetensors --grad cmp/grad.safetensors \
-  --layout cmp/layout.json --optimizer sgd --set curvature=halv --out-param none
+  --layout cmp/layout.json --optimizer sgd --set curvature=larges --out-param none
 
 # The option is in both helps, has its range, and does what it is a name of; the run goes on with it.
 train='train classifier --data digits --net 64-6-10 --optimizer adamw'
