@@ -135,24 +135,24 @@ static symo_status refresh(block_step *s, bool *found) {
 
 /* ---- direction ---- */
 
-/* The direction of the graft into out. */
-static void take_graft(block_step *s) {
+/* The direction of the graft of tensor i into out, and its norm. */
+static void take_graft(void *arg, size_t i, int worker) {
+  const block_step *s = arg;
   const optim_block *b = s->b;
   const symo_method *m = &b->method;
   double memory = m->beta2 > 0 && m->beta2 < 1 ? m->beta2 : 0.999;
   double correction = symo_update_correction(memory, s->t, true);
-  for (size_t i = 0; i < b->num_tensors; i++) {
-    symo_nd u = symo_step_view(s, s->u, i), out = symo_step_view(s, symo_vector_const(s->out), i);
-    int exponent;
-    if (symo_block_grafts_adam(b)) {
-      symo_nd v = symo_step_entry(s, symo_block_graft_entry(b) + i, i);
-      symo_update_squares(memory, symo_step_view(s, s->g, i), v);
-      symo_update_divide(1, correction, 1e-8, u, v, out);
-      u = out;
-    }
-    s->norms[i] = symo_update_far_norm(u, &exponent);
-    s->graft[i] = s->shift[i] + exponent;
+  symo_nd u = symo_step_view(s, s->u, i), out = symo_step_view(s, symo_vector_const(s->out), i);
+  int exponent;
+  (void)worker;
+  if (symo_block_grafts_adam(b)) {
+    symo_nd v = symo_step_entry(s, symo_block_graft_entry(b) + i, i);
+    symo_update_squares(memory, symo_step_view(s, s->g, i), v);
+    symo_update_divide(1, correction, 1e-8, u, v, out);
+    u = out;
   }
+  s->norms[i] = symo_update_far_norm(u, &exponent);
+  s->graft[i] = s->shift[i] + exponent;
 }
 
 /* Moves on from u to the direction of the curvature if there is one. */
@@ -306,12 +306,11 @@ static symo_status step_block(symo_optim_state *state, const optim_block *b, dou
   }
   if (state->light) s.norm = survey_norms(state, grad, &tensor);
   symo_step_gradient(&s);
-  symo_step_levels(&s);
   symo_step_momentum(&s);
   symo_state_lap(state, &report->seconds.update);
   SYMO_TRY(accumulate(&s));
   symo_state_lap(state, &report->seconds.statistics);
-  if (symo_block_grafts(b)) take_graft(&s);
+  if (symo_block_grafts(b)) symo_pool_run(state->pool, b->num_tensors, take_graft, &s);
   symo_state_lap(state, &report->seconds.update);
   SYMO_TRY(precondition(&s));
   symo_state_lap(state, &report->seconds.direction);

@@ -43,10 +43,9 @@ static inline symo_nd symo_step_entry(const block_step *s, size_t entry, size_t 
   return symo_nd_dense(s->state->optim->dtype, s->state->data[entry], (int)t->order, t->dim);
 }
 
-/* The gradient after clipping and L2 decay; the levels of its tensors; the momentum, which becomes
+/* The gradient after clipping and L2 decay; the levels of its tensors, and the momentum, which becomes
  * the direction. */
 void symo_step_gradient(block_step *s);
-void symo_step_levels(block_step *s);
 void symo_step_momentum(block_step *s);
 
 /* Whether a method may make the whole step in one pass over memory at all, at step t. */
