@@ -135,6 +135,7 @@ static bool stays_in_range(const block_step *s, size_t i, double g, double most,
 static bool is_bounded(const block_step *s, size_t i, double g) {
   double *bound = &s->state->bounds[s->b->tensors[i]], next;
   const bool known = !s->state->shared && isfinite(*bound);
+  if (!stays_in_range(s, i, g, 0, &next)) return false; /* whatever there is */
   if (!known || !stays_in_range(s, i, g, *bound, &next)) {
     *bound = look_for_bound(s, i);
     if (!stays_in_range(s, i, g, *bound, &next)) return false;

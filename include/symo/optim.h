@@ -319,7 +319,7 @@ typedef struct symo_state_entry {
 } symo_state_entry;
 
 /* The data are the state's.  Past the end, and of NULL: zeros.  As the caller may write there,
- * steps of SGD and Adam look at the entries first from then on, and take about a third longer. */
+ * steps of SGD and Adam look at the entries first from then on, and take about a quarter longer. */
 size_t symo_optim_state_num_entries(const symo_optim_state *state);
 symo_state_entry symo_optim_state_entry(symo_optim_state *state, size_t index);
 
