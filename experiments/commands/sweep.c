@@ -174,6 +174,8 @@ static int do_point(sweep *s, const char *optimizer, size_t point, sweep_row *ro
   if (status == SYMO_OK && check_only) status = train_optimizer_spec(context, &spec, NULL, &optim);
   symo_optim_spec_destroy(optim);
   if (status != SYMO_OK) return cli_fail_flag(s->c, status, "grid");
+  int code = check_only ? train_check_used(s->c, &spec) : CLI_DONE;
+  if (code != CLI_DONE) return code;
   spec.seed = s->base.seed + seed;
   return check_only ? CLI_DONE : run_one(s, &spec, row, seed);
 }
@@ -227,6 +229,9 @@ static int run(cli *c) {
     symo_status status = sweep_grid_add(cli_context(c), &s.grid, axes[i]);
     if (status != SYMO_OK) return cli_fail_flag(c, status, "grid");
   }
+  if (s.grid.random > 0 && !sweep_grid_draws(&s.grid))
+    return cli_fail(c, CLI_USAGE,
+                    "--random: there is nothing to draw (give --grid KEY=LOW:HIGH or values)");
   (void)snprintf(out, sizeof out, "symo-runs/sweep-%s", s.base.task->name);
   s.directory = cli_given(c, "out") ? cli_str(c, "out") : out;
   symo_status status = take(&s);

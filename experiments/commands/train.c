@@ -78,7 +78,8 @@ static char *default_directory(const train_spec *spec) {
 
 static int read_new(cli *c, train_spec *spec) {
   *spec = train_spec_default(train_task_find(cli_str(c, "task")));
-  return train_read_options(c, spec);
+  int code = train_read_options(c, spec);
+  return code == CLI_DONE ? train_check_used(c, spec) : code;
 }
 
 /* Of the run in *directory, which becomes absolute where the working directory changes. */

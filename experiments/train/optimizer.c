@@ -3,7 +3,7 @@
  * A preset means the same by its name and in a file without rules: first the preset, then the task's
  * changes (train_task.method), then what the file says, then --lr and --set; then the task's rules.
  * Files with rules are taken as they stand. */
-#include "experiments/train/train.h"
+#include "experiments/train/option.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -145,4 +145,40 @@ fail:
   symo_optim_spec_destroy(optim);
   symo_free(list);
   return status;
+}
+
+/* ---- options that an optimizer does not look at ---- */
+
+/* The optimizer as text, with the option at `value`. */
+static symo_status text_with(symo_context *context, const train_option *o, const train_spec *spec,
+                             double value, char **text) {
+  train_spec other = *spec;
+  symo_optim_spec *optim = NULL;
+  symo_status status = train_spec_set(context, &other, o->key, symo_decimal_of(value).text);
+  if (status == SYMO_OK) status = train_optimizer_spec(context, &other, NULL, &optim);
+  if (status == SYMO_OK) status = symo_optim_spec_to_json(context, optim, text);
+  symo_optim_spec_destroy(optim);
+  return status;
+}
+
+/* What fails with either value has looked at it. */
+symo_status train_option_check_used(symo_context *context, const train_option *option,
+                                    const train_spec *spec) {
+  char given[TRAIN_SETTINGS], *texts[2] = {NULL, NULL};
+  double value;
+  if (!(option->properties & TRAIN_OF_OPTIMIZER)) return SYMO_OK;
+  train_option_text(option, spec, given);
+  if (!symo_decimal_read(given, NULL, &value)) return SYMO_OK; /* not given */
+  const double half = option->kind == TRAIN_COUNT ? floor(value / 2) : value / 2;
+  const double other = half != value && half >= option->min ? half : fmin(value + 1, option->max);
+  symo_status status = text_with(context, option, spec, value, &texts[0]);
+  if (status == SYMO_OK) status = text_with(context, option, spec, other, &texts[1]);
+  const bool unused = status == SYMO_OK && strcmp(texts[0], texts[1]) == 0;
+  symo_free(texts[0]);
+  symo_free(texts[1]);
+  if (!unused) return SYMO_OK;
+  return symo_fail(
+      context, SYMO_E_ARGUMENT,
+      "%s: optimizer %s, with what else is given, does not depend on it (leave it out)",
+      option->key, spec->optimizer);
 }

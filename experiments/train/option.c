@@ -146,7 +146,7 @@ static const train_option general[] = {
      .max = 1e6,
      .initial = "",
      .setting = "lr",
-     .properties = TRAIN_SAME_MODEL,
+     .properties = TRAIN_SAME_MODEL | TRAIN_OF_OPTIMIZER,
      .group = TRAIN_GROUP_STEPS,
      TRAIN_FIELD(lr),
      .help = "Learning rate; default: the task's for the optimizer, else the optimizer's"},

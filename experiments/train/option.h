@@ -40,7 +40,8 @@ enum {
   TRAIN_IN_WEIGHTS = 8,     /* --init-from says it */
   TRAIN_SAME_MODEL = 16,    /* the model does not depend on it */
   TRAIN_SAME_CURVE = 32,    /* plots take runs that differ in it for the same */
-  TRAIN_SAME_RUN = 64       /* sweeps take runs that differ in it for the same */
+  TRAIN_SAME_RUN = 64,      /* sweeps take runs that differ in it for the same */
+  TRAIN_OF_OPTIMIZER = 128  /* a number that some optimizers do not look at: refused for those */
 };
 
 /* A name on the command line.  value: what a flag stands for. */
@@ -85,6 +86,11 @@ const char *train_option_tasks(const train_option *option);
 /* The field as text that train_spec_set reads back to the same bits. */
 void train_option_text(const train_option *option, const train_spec *spec,
                        char text[TRAIN_SETTINGS]);
+
+/* SYMO_E_ARGUMENT where the optimizer of the spec is the same whatever the value of an option that
+ * is TRAIN_OF_OPTIMIZER; other options pass. */
+symo_status train_option_check_used(symo_context *context, const train_option *option,
+                                    const train_spec *spec);
 
 /* Whether two specs have different values of it. */
 bool train_option_differs(const train_option *option, const train_spec *a, const train_spec *b);

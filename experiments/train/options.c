@@ -228,6 +228,19 @@ int train_read_options(cli *c, train_spec *spec) {
   return cli_given(c, "init-from") ? take_sizes(c, spec) : CLI_DONE;
 }
 
+int train_check_used(cli *c, const train_spec *spec) {
+  const train_option *o;
+  for (size_t i = 0; (o = train_option_at(i)) != NULL; i++) {
+    if (!is_given(c, o)) continue;
+    symo_status status = train_option_check_used(cli_context(c), o, spec);
+    if (status != SYMO_OK) return fail_option(c, status, o);
+  }
+  if ((cli_given(c, "groups") || cli_given(c, "layout")) && spec->layout[0] != '\0' &&
+      strcmp(spec->groups, "auto") != 0)
+    return cli_fail(c, CLI_USAGE, "--groups: the groups are those of --layout (give one of them)");
+  return CLI_DONE;
+}
+
 /* ---- options of a run that goes on ---- */
 
 /* Whether "KEY=VALUE;.." sets the key that the setting begins with. */
@@ -286,5 +299,5 @@ int train_check_options(cli *c, const char *directory, train_spec *spec) {
                     directory, o->key, ours, theirs, o->fixed);
   }
   *spec = given;
-  return CLI_DONE;
+  return train_check_used(c, spec);
 }

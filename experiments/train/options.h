@@ -20,6 +20,9 @@ void train_flags_fill(train_flags *out, const cli_option *before, const cli_opti
  * are refused.  An exit code after its error line. */
 int train_read_options(cli *c, train_spec *spec);
 
+/* Refuses options that were given and that the optimizer of the spec does not depend on. */
+int train_check_used(cli *c, const train_spec *spec);
+
 /* --data, of which there may be several: one a line. */
 symo_status train_read_data(cli *c, train_spec *spec);
 

@@ -4,6 +4,7 @@
 #include "core/hash.h"
 #include "core/names.h"
 #include "core/number.h"
+#include "experiments/train/option.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -58,6 +59,12 @@ symo_status sweep_grid_add(symo_context *context, sweep_grid *grid, const char *
   return SYMO_OK;
 }
 
+bool sweep_grid_draws(const sweep_grid *grid) {
+  for (size_t a = 0; a < grid->num_axes; a++)
+    if (strcmp(grid->axes[a].key, "optimizer") != 0) return true;
+  return false;
+}
+
 /* Whether an axis counts for an optimizer: its own ones go before those for all. */
 static bool applies(const sweep_grid *grid, size_t index, const char *optimizer) {
   const sweep_axis *axis = &grid->axes[index];
@@ -72,14 +79,16 @@ static bool applies(const sweep_grid *grid, size_t index, const char *optimizer)
 symo_status sweep_grid_count(symo_context *context, const sweep_grid *grid, const char *optimizer,
                              size_t *count) {
   double points = 1;
+  bool any = false;
   for (size_t a = 0; a < grid->num_axes; a++) {
     if (!applies(grid, a, optimizer)) continue;
+    any = true;
     if (grid->axes[a].count == 0 && grid->random == 0)
       return symo_fail(context, SYMO_E_ARGUMENT, "%s: a range needs --random N (or list values)",
                        grid->axes[a].key);
     points *= (double)grid->axes[a].count;
   }
-  if (grid->random > 0) points = (double)grid->random;
+  if (grid->random > 0 && any) points = (double)grid->random;
   if (points > 1e6)
     return symo_fail(context, SYMO_E_SIZE, "%g points (take fewer values, or --random N)", points);
   *count = (size_t)points;
@@ -135,12 +144,15 @@ static bool is_option(const char *key) {
 
 /* Fields of the spec by their names; what is none is an option of the optimizer, as are the few that
  * are both but fields of single tasks only. */
+static bool sets_field(const char *key) {
+  bool general = false;
+  return is_field(key, &general) && (general || !is_option(key));
+}
+
 static symo_status set_value(symo_context *context, train_spec *spec, const char *key,
                              const char *value) {
   char text[SWEEP_VALUE + 80];
-  bool general = false;
-  if (is_field(key, &general) && (general || !is_option(key)))
-    return train_spec_set(context, spec, key, value);
+  if (sets_field(key)) return train_spec_set(context, spec, key, value);
   snprintf(text, sizeof text, "%s=%s", key, value);
   return train_spec_set(context, spec, "set", text);
 }
@@ -160,6 +172,9 @@ symo_status sweep_grid_point(symo_context *context, const sweep_grid *grid, cons
       used += (size_t)snprintf(name + used, TRAIN_TEXT - used, "%s%s=%s", used > 0 ? "," : "",
                                axis->key, value);
   }
+  for (size_t a = 0; a < grid->num_axes && status == SYMO_OK; a++)
+    if (applies(grid, a, optimizer) && sets_field(grid->axes[a].key))
+      status = train_option_check_used(context, train_option_find(grid->axes[a].key), spec);
   if (name[0] == '\0') snprintf(name, TRAIN_TEXT, "default");
   return status;
 }

@@ -27,7 +27,11 @@ typedef struct sweep_grid {
 /* Adds an axis from its text.  SYMO_E_ARGUMENT. */
 symo_status sweep_grid_add(symo_context *context, sweep_grid *grid, const char *text);
 
-/* Points of an optimizer; SYMO_E_ARGUMENT for a range without random points. */
+/* Whether there is an axis besides the optimizer's. */
+bool sweep_grid_draws(const sweep_grid *grid);
+
+/* Points of an optimizer, one where it has no axis; SYMO_E_ARGUMENT for a range without random
+ * points. */
 symo_status sweep_grid_count(symo_context *context, const sweep_grid *grid, const char *optimizer,
                              size_t *count);
 

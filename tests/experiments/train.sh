@@ -180,6 +180,9 @@ fails 3 "step 60 of 10" train classifier --resume whole --steps 10
 fails 4 "run.json" train classifier --resume nowhere
 fails 4 "no runs there" plot nowhere
 fails 2 "needs --random" sweep classifier --grid lr=0.1:1
+fails 2 "there is nothing to draw" sweep classifier --data digits --random 3
+fails 2 "the groups are those of --layout" train classifier --data digits --net 64-6-10 --groups sign-flip \
+  --layout "in: identity 64; h: permutation 6; o: identity 10; w1[h,in] b1[h] w2[o,h] b2[o]" --out both
 printf '1,2,0\n3,4,1\n5,6,0\n7,8,1\n9,10,0\n' >big.csv
 fails 3 "outside [0, 1]" train autoencoder --data big.csv --batch 0
 head -c 3000 whole/checkpoint.safetensors >short.safetensors

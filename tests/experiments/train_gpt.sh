@@ -202,6 +202,33 @@ fails 2 "--net: not for gpt" train gpt --net 3-4
 fails 2 "give one" train gpt --bias --no-bias
 fails 2 "--learning-rate says 0.2" train gpt --lr 0.1 --learning-rate 0.2
 fails 2 "--memory" train gpt --memory lots
+
+# What an optimizer does not look at is refused, and so is what another option takes the place of.
+refused() { # OPTIMIZER OPTIONS...
+  local optimizer=$1 option
+  shift
+  for option; do
+    fails 2 "$option: optimizer $optimizer, with what else is given, does not depend on it" \
+      train gpt $net --optimizer "$optimizer" "$option" 0.5 --out refused
+  done
+}
+for newton in newton-cg ggn-cg lm; do
+  refused $newton --min-lr --grad-clip --weight-decay --adamw-lr --beta1 --beta2
+  fails 2 '--warmup-iters: optimizer' train gpt $net --optimizer $newton --warmup-iters 3 --out refused
+  fails 2 '--lr-decay-iters: optimizer' train gpt $net --optimizer $newton --lr-decay-iters 9 --out refused
+done
+refused sgd --weight-decay --adamw-lr --beta1 --beta2
+refused adam --weight-decay
+echo '{"rules": [{"match": "*", "preset": "adamw"}]}' >rules.json
+refused rules.json --min-lr --grad-clip --weight-decay --adamw-lr --beta1 --beta2
+fails 2 '--adamw-lr: optimizer adamw' train gpt $net --optimizer adamw --lr 0.1 --adamw-lr 0.2 --out refused
+fails 2 '--lr: optimizer adamw' train gpt $net --optimizer adamw --lr 0.1 --set lr=0.2 --out refused
+fails 2 '--grad-clip: optimizer lm' sweep gpt $net --grid optimizer=adamw,lm --grad-clip 2 --out refused
+fails 2 'grad-clip: optimizer lm' sweep gpt $net --grid optimizer=adamw,lm --grid grad-clip=1,2 --out refused
+[ -e refused ] && fail "a refused run was begun"
+for option in '--min-lr 1e-5' '--grad-clip 0' '--weight-decay 0' '--adamw-lr 0.1' '--beta1 0' '--beta2 0.5'; do
+  works train gpt $net --optimizer muon $option --plan
+done
 # shellcheck disable=SC2086
 fails 3 "may be taken" train gpt $net --memory 10kB
 fails 4 "nothing.txt" train gpt --data nothing.txt

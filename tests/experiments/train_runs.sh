@@ -259,7 +259,7 @@ step=$(grep -F "\"val_loss\": $least" best/metrics.jsonl | head -n 1 | sed 's/.*
 works eval --checkpoint best/best.safetensors --json
 grep -qF "\"loss\": $least" out || fail "eval of the best: $(cat out)"
 cp best/best.safetensors old
-works train classifier --resume best --steps 65 --lr 0 --set lr=10
+works train classifier --resume best --steps 65 --lr 10
 cmp -s old best/best.safetensors || fail "a worse one took the place of the best"
 works sample --checkpoint warm/best.safetensors --tokens 5
 works export --checkpoint warm/best.safetensors --out exported.safetensors
