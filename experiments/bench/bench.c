@@ -9,6 +9,7 @@
 
 #include "core/alloc.h"
 #include "core/linalg.h"
+#include "core/text.h"
 
 #define EXTERN_ROW(name) extern const bench_subject bench_subject_##name;
 BENCH_SUBJECT_LIST(EXTERN_ROW)
@@ -94,12 +95,25 @@ static const cli_option options[] = {
      .arg = "N",
      .min = 1,
      .max = 1000,
-     .help = "Repetitions; the median counts (solvers: the best); default: 3 to 7, depending on "
-             "the size"},
+     .help = "Repetitions; the median counts (gpt and solvers: the best); default: 1 to 30, "
+             "depending on the size"},
     {.name = "only",
      .kind = CLI_STRING,
      .arg = "TEXT",
      .help = "Run only the cases whose name contains TEXT: mlp, gpt2, f32, h-g and so on"},
+    {.name = "preset",
+     .kind = CLI_STRING,
+     .arg = "NAME",
+     .choices = BENCH_GPT_PRESETS,
+     .help =
+         "gpt: memory by the plan of a step of a GPT of known size with every optimizer, and its "
+         "time where the machine has that memory"},
+    {.name = "batch-size",
+     .kind = CLI_INT,
+     .arg = "N",
+     .min = 1,
+     .max = 4096,
+     .help = "Windows in a step of --preset; default: 1"},
     {.name = "check", .kind = CLI_FLAG, .help = "Exit with 1 if a target is missed"},
     {.name = NULL}};
 
@@ -136,7 +150,8 @@ static void number(double value, int width) {
 }
 
 static void print_table(const bench_report *report) {
-  printf("%d threads, %s\n\n%-52s%11s %-8s%11s%9s  %s\n", symo_get_threads(), symo_build_info(), "",
+  printf("%d %s, %s\n\n%-52s%11s %-8s%11s%9s  %s\n", symo_get_threads(),
+         symo_plural((size_t)symo_get_threads(), "thread", "threads"), symo_build_info(), "",
          "measured", "", "limit", "ratio", "target");
   for (size_t i = 0; i < report->count; i++) {
     const bench_row *row = &report->rows[i];
@@ -154,11 +169,17 @@ static void print_table(const bench_report *report) {
 
 static int run(cli *c) {
   const char *what = cli_str(c, "what");
+  if (cli_given(c, "preset") && strcmp(what, "gpt") != 0)
+    return cli_fail(c, CLI_USAGE, "--preset: %s has none (write symo bench gpt --preset)", what);
+  if (cli_given(c, "batch-size") && !cli_given(c, "preset"))
+    return cli_fail(c, CLI_USAGE, "--batch-size: there is no --preset (give one)");
   bench_report *report = symo_calloc(1, sizeof *report);
   if (report == NULL) return cli_fail_memory(c);
   report->c = c;
   report->repeats = (size_t)cli_int(c, "repeats");
   report->only = cli_str(c, "only");
+  report->preset = cli_str(c, "preset");
+  report->batch = cli_given(c, "batch-size") ? (size_t)cli_int(c, "batch-size") : 1;
   int code = CLI_DONE;
   for (size_t i = 0; i < SUBJECTS && code == CLI_DONE; i++)
     if (strcmp(what, "all") == 0 || strcmp(what, subjects[i]->name) == 0)
@@ -187,10 +208,12 @@ const cli_command cli_command_bench = {
         "optim     a step of every optimizer on the matrices of two GPTs and an\n"
         "          autoencoder, against the sgemm rate, and state against Adam's\n"
         "gpt       training steps of GPTs 128 and 768 wide by their parts, against the\n"
-        "          sgemm rate\n"
+        "          sgemm rate, and a token of a sample; with --preset gpt2 memory and\n"
+        "          time of a step of GPT-2 with 124 million parameters\n"
         "gemm      the rates of the machine\n"
         "all       all of these",
-    .example = "symo bench estimate --only mlp\nsymo bench hessian --check --json",
+    .example = "symo bench estimate --only mlp\nsymo bench hessian --check --json\n"
+               "symo bench gpt --preset gpt2 --only plan",
     .no = "--check was given and a target was missed",
     .options = options,
     .json = true,

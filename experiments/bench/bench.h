@@ -26,6 +26,8 @@ typedef struct bench_report {
   cli *c;
   size_t repeats; /* 0: as many as the subject thinks right */
   const char *only;
+  const char *preset; /* of gpt; NULL: none */
+  size_t batch;       /* windows in its step */
   bench_row rows[BENCH_MOST_ROWS];
   size_t count;
   const char *keys[BENCH_MOST_FIGURES]; /* beside the rows, in JSON */
@@ -46,6 +48,7 @@ typedef struct bench_subject {
   X(gpt)                                                                                           \
   X(gemm)
 
+#define BENCH_GPT_PRESETS "gpt2"
 #define BENCH_SUBJECT_CHOICES "estimate|hessian|solvers|optim|gpt|gemm|all"
 
 bool bench_row_ok(const bench_row *row);

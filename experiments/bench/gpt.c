@@ -5,33 +5,51 @@
  *     6 P t + 12 layers c T t / 2
  * flops: two for a weight and a token forward, four backward; the two products of attention forward
  * and the four backward, of which the causal mask leaves half.  A third of it is forward.  The rate
- * is that of a square sgemm of side 1024; the best of the model's own shapes stands beside it.
+ * is that of a square sgemm of side 512, which takes about as long as the model's own do, so that
+ * what else runs on the machine disturbs both alike; the best of the model's own shapes stands
+ * beside it.
  *
  * A step is a gradient and the step of an optimizer by the rules of symo train gpt.  Optimizers are
  * measured over as many steps as lie between two roots of one matrix, and the mean of these is taken.
- * Forward is a pass by itself, backward what is left of the gradient. */
+ * Forward is a pass by itself, backward what is left of the gradient.  A token is what a reader takes
+ * for one more position.
+ *
+ * Every figure is the least of its repetitions, so that other work on the machine, which only adds
+ * time, lengthens long and short ones alike as little as can be.  On one thread the seconds are those
+ * of the processor, which do not run while others have it. */
 #include "experiments/bench/bench.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "experiments/bench/gpt.h"
 #include "experiments/train/train.h"
 #include "net/gpt.h"
 
 #include <symo/io.h>
 
-enum { GEMM_SIDE = 1024, CADENCE = 5, MOST = 64, OPTIMIZERS = 3, VOCABULARY = 65 };
+enum {
+  GEMM_SIDE = 512,
+  CALLS = 4,
+  CADENCE = 5,
+  MOST = 64,
+  OPTIMIZERS = 3,
+  VOCABULARY = 65,
+  NEAR = 10,
+  GPT_MOST_BLOCK = 256
+};
 
 typedef struct gpt_case {
   size_t layers, width, heads, block, batch, groups; /* groups: of CADENCE steps */
   double one, more;                                  /* targets of the fraction by threads */
 } gpt_case;
 
-static const gpt_case cases[] = {{4, 128, 4, 64, 12, 3, 0.80, 0.75},
+static const gpt_case cases[] = {{4, 128, 4, 64, 12, 6, 0.80, 0.75},
                                  {1, 768, 12, 256, 4, 1, 0.85, 0.75}};
 enum { CASES = sizeof cases / sizeof cases[0] };
 
@@ -47,6 +65,7 @@ typedef struct gpt_bench {
   int threads;
   symo_pool *pool;
   symo_net *net;
+  symo_gpt_reader *reader; /* at theta */
   symo_layout *layout;
   symo_problem problem;
   symo_optim *optim[OPTIMIZERS];
@@ -62,6 +81,7 @@ static void drop(gpt_bench *b) {
     symo_optim_state_destroy(b->state[i]);
     symo_optim_destroy(b->optim[i]);
   }
+  symo_gpt_reader_destroy(b->reader);
   symo_net_destroy(b->net);
   symo_pool_destroy(b->pool);
   symo_layout_destroy(b->layout);
@@ -96,18 +116,24 @@ fail:
   return status;
 }
 
-static symo_status make_optimizer(symo_context *context, gpt_bench *b, size_t index) {
+symo_status bench_gpt_optimizer(symo_context *context, symo_layout *layout, const char *preset,
+                                int threads, symo_optim **out) {
   train_spec spec = train_spec_default(train_task_find("gpt"));
   symo_optim_spec *made = NULL;
   symo_status status = SYMO_OK;
-  SYMO_TRY(train_spec_set(context, &spec, "optimizer", optimizers[index].name));
+  SYMO_TRY(train_spec_set(context, &spec, "optimizer", preset));
   SYMO_TRY(train_optimizer_spec(context, &spec, NULL, &made));
-  made->threads = b->threads;
-  SYMO_TRY(symo_optim_create(b->layout, made, &b->optim[index]));
-  SYMO_TRY(symo_optim_state_create(b->optim[index], &b->state[index]));
+  made->threads = threads;
+  SYMO_TRY(symo_optim_create(layout, made, out));
 fail:
   symo_optim_spec_destroy(made);
   return status;
+}
+
+static symo_status make_optimizer(symo_context *context, gpt_bench *b, size_t index) {
+  const symo_status status =
+      bench_gpt_optimizer(context, b->layout, optimizers[index].name, b->threads, &b->optim[index]);
+  return status == SYMO_OK ? symo_optim_state_create(b->optim[index], &b->state[index]) : status;
 }
 
 static symo_status take(symo_context *context, gpt_bench *b) {
@@ -126,7 +152,7 @@ static symo_status take(symo_context *context, gpt_bench *b) {
   memcpy(b->moved, b->theta, n * sizeof *b->theta);
   symo_layout_split(b->layout, SYMO_F32, b->moved, b->params);
   symo_layout_split_const(b->layout, SYMO_F32, b->grad, b->grads);
-  return SYMO_OK;
+  return symo_gpt_reader_create(b->net, b->theta, &b->reader);
 }
 
 static int create(cli *c, const gpt_case *of, int threads, gpt_bench *b) {
@@ -143,26 +169,51 @@ static int create(cli *c, const gpt_case *of, int threads, gpt_bench *b) {
 
 /* ---- measuring ---- */
 
-/* Seconds: forward, the whole gradient, a mean step of each optimizer.  Flops per second. */
+/* Seconds: forward, the whole gradient, a token at position NEAR and at the last, a step of each
+ * optimizer; a flop of sgemm. */
 typedef struct figures {
-  double forward, gradient, step[OPTIMIZERS], square, own;
+  double forward, gradient, near, far, step[OPTIMIZERS], square, own;
 } figures;
 
-/* The best rate of [t, k] times [k, n], with the shapes that the blocks have. */
-static double own_rate(const gpt_bench *b) {
+static double seconds(const gpt_bench *b) {
+  return b->threads == 1 ? (double)clock() / CLOCKS_PER_SEC : cli_seconds();
+}
+
+/* Seconds a flop of [t, k] times [k, n]; b is read as [n, k]. */
+static double flop(const gpt_bench *b, const bench_gemm *g, size_t t, size_t k, size_t n) {
+  double best = INFINITY;
+  for (int call = 0; call < CALLS; call++) {
+    const double start = seconds(b);
+    symo_gemm(SYMO_F32, 1, symo_mat_dense(g->a, t, k), symo_mat_t(symo_mat_dense(g->b, n, k)), 0,
+              symo_mat_dense(g->c, t, n));
+    best = fmin(best, seconds(b) - start);
+  }
+  return best / (2 * (double)t * (double)k * (double)n);
+}
+
+/* The best of the shapes that the blocks have. */
+static double own_flop(const gpt_bench *b) {
   const size_t c = b->of->width, tokens = b->of->batch * b->of->block;
   const size_t room = b->own.n * b->own.n / (4 * c), t = tokens < room ? tokens : room;
   const size_t ways[][2] = {{c, 3 * c}, {c, c}, {c, 4 * c}, {4 * c, c}};
-  double best = 0;
-  for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
-    const size_t k = ways[i][0], n = ways[i][1];
-    const double start = cli_seconds();
-    symo_gemm(SYMO_F32, 1, symo_mat_dense(b->own.a, t, k),
-              symo_mat_t(symo_mat_dense(b->own.b, n, k)), 0, symo_mat_dense(b->own.c, t, n));
-    const double rate = 2 * (double)t * (double)k * (double)n / (cli_seconds() - start);
-    if (rate > best) best = rate;
-  }
+  double best = INFINITY;
+  for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+    best = fmin(best, flop(b, &b->own, t, ways[i][0], ways[i][1]));
   return best;
+}
+
+/* A reader that is asked again for the same text computes its last position. */
+static symo_status time_token(gpt_bench *b, size_t length, double *took) {
+  uint32_t tokens[GPT_MOST_BLOCK] = {0};
+  double logits[VOCABULARY];
+  symo_status status = symo_gpt_next(b->reader, length, tokens, logits);
+  *took = INFINITY;
+  for (int call = 0; call < CALLS && status == SYMO_OK; call++) {
+    const double start = seconds(b);
+    status = symo_gpt_next(b->reader, length, tokens, logits);
+    *took = fmin(*took, seconds(b) - start);
+  }
+  return status;
 }
 
 static symo_status one_turn(gpt_bench *b, figures *f) {
@@ -170,33 +221,40 @@ static symo_status one_turn(gpt_bench *b, figures *f) {
   const symo_vector params = symo_vector_of(b->problem.dtype, b->params);
   double loss, start;
   (void)symo_set_threads(b->threads);
-  f->square = bench_gemm_rate(&b->gemm);
-  f->own = own_rate(b);
+  f->square = flop(b, &b->gemm, GEMM_SIDE, GEMM_SIDE, GEMM_SIDE);
+  f->own = own_flop(b);
+  symo_status status = time_token(b, NEAR, &f->near);
+  if (status == SYMO_OK) status = time_token(b, b->of->block, &f->far);
   (void)symo_set_threads(1);
-  start = cli_seconds();
-  symo_status status = b->problem.loss(b->problem.self, b->theta, &loss);
-  f->forward = cli_seconds() - start;
-  start = cli_seconds();
+  start = seconds(b);
+  if (status == SYMO_OK) status = b->problem.loss(b->problem.self, b->theta, &loss);
+  f->forward = seconds(b) - start;
+  start = seconds(b);
   if (status == SYMO_OK) status = b->problem.gradient(b->problem.self, b->theta, &loss, b->grad);
-  f->gradient = cli_seconds() - start;
+  f->gradient = seconds(b) - start;
   for (size_t i = 0; i < OPTIMIZERS && status == SYMO_OK; i++) {
-    start = cli_seconds();
+    start = seconds(b);
     status = symo_optim_step(b->state[i], grad, params, NULL);
-    f->step[i] = cli_seconds() - start;
+    f->step[i] = seconds(b) - start;
   }
   return status;
 }
 
-/* The middle of turns; of optimizers the middle of the means over CADENCE turns. */
-static double middle(const figures *turns, size_t count, size_t offset, bool means) {
-  double values[MOST] = {0};
-  const size_t part = means ? CADENCE : 1;
-  for (size_t i = 0; i < count; i++) {
-    double x;
-    memcpy(&x, (const char *)&turns[i] + offset, sizeof x);
-    values[i / part] += x / (double)part;
+/* The least of turns at one place of the cadence after the other, and the mean of these; of what
+ * does not depend on the place, the least of all. */
+static double least(const figures *turns, size_t count, size_t offset, bool cadence) {
+  const size_t places = cadence ? CADENCE : 1;
+  double sum = 0;
+  for (size_t place = 0; place < places; place++) {
+    double best = INFINITY;
+    for (size_t i = place; i < count; i += places) {
+      double x;
+      memcpy(&x, (const char *)&turns[i] + offset, sizeof x);
+      best = fmin(best, x);
+    }
+    sum += best / (double)places;
   }
-  return symo_median(count / part, values);
+  return sum;
 }
 
 static int measure(bench_report *report, gpt_bench *b, const char *name, figures *out) {
@@ -209,12 +267,15 @@ static int measure(bench_report *report, gpt_bench *b, const char *name, figures
     symo_status status = one_turn(b, &turns[i > 0 ? i - 1 : 0]);
     if (status != SYMO_OK) return cli_fail_status(report->c, status);
   }
-  *out = (figures){.forward = middle(turns, count, offsetof(figures, forward), false),
-                   .gradient = middle(turns, count, offsetof(figures, gradient), false),
-                   .square = middle(turns, count, offsetof(figures, square), false),
-                   .own = middle(turns, count, offsetof(figures, own), false)};
+  static const size_t offsets[] = {offsetof(figures, forward), offsetof(figures, gradient),
+                                   offsetof(figures, near),    offsetof(figures, far),
+                                   offsetof(figures, square),  offsetof(figures, own)};
+  for (size_t i = 0; i < sizeof offsets / sizeof *offsets; i++) {
+    const double x = least(turns, count, offsets[i], false);
+    memcpy((char *)out + offsets[i], &x, sizeof x);
+  }
   for (size_t i = 0; i < OPTIMIZERS; i++)
-    out->step[i] = middle(turns, count, offsetof(figures, step) + i * sizeof(double), true);
+    out->step[i] = least(turns, count, offsetof(figures, step) + i * sizeof(double), true);
   return CLI_DONE;
 }
 
@@ -244,16 +305,16 @@ static void add_ms(bench_report *report, const char *name, const char *what, dou
 static void add_rows(bench_report *report, const gpt_bench *b, const char *name, const figures *f,
                      double single) {
   const double work = flops(b), tokens = (double)(b->of->batch * b->of->block);
-  const double floor = work / f->square, step = f->gradient + f->step[0];
+  const double floor = work * f->square, step = f->gradient + f->step[0];
   const double target = b->threads == 1 ? b->of->one : b->of->more;
   bench_add(report,
-            (bench_row){.figure = f->square / 1e9, .unit = "Gflop/s", .floor = NAN, .ratio = NAN},
+            (bench_row){.figure = 1e-9 / f->square, .unit = "Gflop/s", .floor = NAN, .ratio = NAN},
             "%s: sgemm, %d square", name, (int)GEMM_SIDE);
   bench_add(report,
-            (bench_row){.figure = f->own / 1e9,
+            (bench_row){.figure = 1e-9 / f->own,
                         .unit = "Gflop/s",
-                        .floor = f->square / 1e9,
-                        .ratio = f->own / f->square},
+                        .floor = 1e-9 / f->square,
+                        .ratio = f->square / f->own},
             "%s: sgemm, best own shape", name);
   add_ms(report, name, "forward", f->forward, floor / 3, 0);
   add_ms(report, name, "backward", f->gradient - f->forward, 2 * floor / 3, 0);
@@ -274,6 +335,13 @@ static void add_rows(bench_report *report, const gpt_bench *b, const char *name,
                         .floor = tokens / floor,
                         .ratio = floor / step},
             "%s: tokens", name);
+  bench_add(report, (bench_row){.figure = 1e3 * f->near, .unit = "ms", .floor = NAN, .ratio = NAN},
+            "%s: sampling, token at position %d", name, (int)NEAR);
+  bench_add(
+      report,
+      (bench_row){
+          .figure = 1e3 * f->far, .unit = "ms", .floor = 1e3 * f->near, .ratio = f->near / f->far},
+      "%s: sampling, token at position %zu", name, b->of->block);
   if (isfinite(single))
     bench_add(report,
               (bench_row){.figure = tokens / step,
@@ -300,7 +368,7 @@ static int run_case(bench_report *report, const gpt_case *of, int threads, doubl
     if (threads == 1) *single = tokens / step;
     if (of == cases) {
       bench_figure(report, "tokens_per_s", tokens / step);
-      bench_figure(report, "fraction_of_sgemm", flops(&b) / f.square / step);
+      bench_figure(report, "fraction_of_sgemm", flops(&b) * f.square / step);
       bench_figure(report, "optimizer_share", f.step[0] / step);
       bench_figure(report, "optimizer_share_symo", f.step[2] / (f.gradient + f.step[2]));
     }
@@ -311,6 +379,7 @@ static int run_case(bench_report *report, const gpt_case *of, int threads, doubl
 
 static int run(bench_report *report) {
   int given = symo_get_threads(), code = CLI_DONE;
+  if (report->preset != NULL) return bench_gpt_preset(report);
   for (size_t i = 0; i < CASES && code == CLI_DONE; i++) {
     double single = NAN;
     code = run_case(report, &cases[i], 1, &single);

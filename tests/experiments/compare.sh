@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # symo compare from outside: a tiny network end to end, the keys of results.json, the same bytes twice,
-# and every way to fail with its exit code and its one line.  symo bench, as far as it is quick.
+# and every way to fail with its exit code and its one line.
 set -u
 test=compare
 # shellcheck source=tests/support/command.sh
@@ -384,17 +384,5 @@ if [ "$(id -u)" -ne 0 ]; then
   mkdir closed && chmod 500 closed
   refused 4 'closed' --data teacher --out closed
 fi
-
-# ---- bench ----
-"$symo" bench gemm --repeats 1 --json >out 2>err || fail "bench gemm: $(cat err)"
-for key in '"rows": \[' '"figure": ' '"floor": null' '"unit": "GFLOP/s"'; do
-  grep -q "$key" out || fail "bench gemm: no $key"
-done
-"$symo" bench estimate --only 'mlp-2M f32 h-g' --repeats 1 --json >out 2>err || fail "bench estimate: $(cat err)"
-for key in '"ratio": ' '"target": 0.9' '"target": 1.2' '"ok": '; do
-  grep -q "$key" out || fail "bench estimate: no $key"
-done
-"$symo" bench nothing >out 2>err
-[ $? -eq 2 ] || fail "bench nothing: exit $?"
 
 [ $failures -eq 0 ] || { echo "$failures failures"; exit 1; }

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# symo bench, as far as it is quick: its parts, its options, and memory by the plan.
+set -u
+test=bench
+# shellcheck source=tests/support/command.sh
+. "$(dirname "$0")/../support/command.sh"
+
+# has FILE KEYS...: each stands in the file.
+has() {
+  local file=$1
+  shift
+  for key in "$@"; do grep -q "$key" "$file" || fail "$file: no $key in: $(cat "$file")"; done
+}
+
+"$symo" bench gemm --repeats 1 --json >out 2>err || fail "bench gemm: $(cat err)"
+has out '"rows": \[' '"figure": ' '"floor": null' '"unit": "GFLOP/s"'
+"$symo" bench estimate --only 'mlp-2M f32 h-g' --repeats 1 --json >out 2>err || fail "bench estimate: $(cat err)"
+has out '"ratio": ' '"target": 0.9' '"target": 1.2' '"ok": '
+fails 2 'nothing' bench nothing
+
+# ---- gpt ----
+# Long and short products are measured alike: the model's own do not come out above the machine.
+"$symo" bench gpt --only '4 x 128, 1 thread' --repeats 1 --json >out 2>err || fail "bench gpt: $(cat err)"
+has out '"gpt 4 x 128, 1 thread: sampling, token at position 10"' \
+  '"gpt 4 x 128, 1 thread: sampling, token at position 64"' '"tokens_per_s": '
+ratio=$(grep -A4 'best own shape' out | sed -n 's/.*"ratio": \([0-9.]*\).*/\1/p')
+awk -v r="${ratio:-9}" 'BEGIN { exit !(r > 0.2 && r < 1.5) }' || fail "own shapes at $ratio of the square"
+
+# GPT-2 by the plan: 124439808 parameters, and Symo takes no more than Muon and a tenth.
+"$symo" bench gpt --preset gpt2 --only plan --threads 1 --check --json >out 2>err ||
+  fail "Symo takes more memory than Muon: $(cat out err)"
+has out 'gpt2 plan: activations, batch 1, 1 thread' 'gpt2 plan: soap, all of a step'
+[ "$(grep -c '"ok": true' out)" -eq 2 ] || fail "targets: $(cat out)"
+# figure NAME: of the row.
+figure() { grep -A1 "\"$1\"" out | sed -n 's/.*"figure": \([0-9.]*\).*/\1/p'; }
+[ "$(figure 'gpt2 plan: parameters')" = 497.759232 ] || fail "parameters: $(cat out)"
+one=$(figure 'gpt2 plan: activations, batch 1, 1 thread')
+"$symo" bench gpt --preset gpt2 --only plan --threads 1 --batch-size 3 --json >out 2>err || fail "$(cat err)"
+[ "$(figure 'gpt2 plan: activations, batch 3, 1 thread')" = "$one" ] ||
+  fail "a lane takes window after window, so memory does not grow with the batch: $(cat out)"
+grep -q 'step:' out && fail "--only plan measures steps"
+
+fails 2 '--preset: hessian has none' bench hessian --preset gpt2
+fails 2 '--batch-size: there is no --preset' bench gpt --batch-size 2
+fails 2 '--preset' bench gpt --preset gpt9
+
+[ $failures -eq 0 ] || { echo "$failures failures"; exit 1; }
+echo "symo bench does what it says"
