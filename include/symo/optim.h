@@ -101,7 +101,8 @@ typedef struct symo_method {
   const symo_precondition *precondition; /* of cg */
   /* Second moments in the eigenbasis of the curvature.  Every step updates them; they correct the
    * eigenvalues between refreshes.  none.  adam: of every entry of the gradient (per-axis: SOAP;
-   * orbit: of the coordinates of a label, with eps added to the root).  column (orbit): one number
+   * orbit: of the coordinates of a label, with eps added to the root; with eps 0, moments that are
+   * nothing beside the largest count as zero).  column (orbit): one number
    * for each eigenvector, of what `source` names; steps stay equivariant, and with refresh_every 1
    * they are those of the plain root. */
   symo_basis basis;

@@ -22,7 +22,10 @@
  * identity on the other side one-sided SOAP): x is the gradient.  v stays as it is when V is made
  * anew, as published.  Momentum lives in the original space, and V holds the vector of the step
  * already: there is no first step without a direction, as per-axis curvature has it.  Equivariant
- * only under elements that permute rows of X and flip their signs, and once C has full rank.
+ * only under elements that permute rows of X and flip their signs, and once C has full rank.  With
+ * eps 0 a v_ij that is at most (10 m u)^2 times the largest, u the rounding of the type, counts as
+ * zero, and so does its f_ij: where C has no full rank, the columns of Z that belong to eigenvalues
+ * of zero hold rounding alone, which would be divided by its own size.
  *
  * Both are bounded by themselves where a root that is some steps old is not: v holds x itself with
  * the weight w = 1 - beta2 (more while memory is young), so x_ij^2 / v_ij <= 1 / w and
@@ -89,9 +92,9 @@ static void entry_squares(symo_dtype dtype, size_t n, double beta, double weight
       v64[i] = beta * v64[i] + weight * (scale * z64[i] * (scale * z64[i]));
 }
 
-/* z = back z / ((scale v)^half + eps), 0 over 0. */
+/* z = back z / ((scale v)^half + eps), 0 where v is `zero` at most. */
 static void entry_divide(symo_dtype dtype, size_t n, double scale, double half, double back,
-                         double eps, const void *v, void *z) {
+                         double eps, double zero, const void *v, void *z) {
   const float *v32 = v;
   const double *v64 = v;
   float *z32 = z;
@@ -99,12 +102,12 @@ static void entry_divide(symo_dtype dtype, size_t n, double scale, double half, 
   if (dtype == SYMO_F32)
     for (size_t i = 0; i < n; i++) {
       double below = power_of(scale * (double)v32[i], half) + eps;
-      z32[i] = below > 0 ? (float)(back * (double)z32[i] / below) : 0;
+      z32[i] = below > 0 && !((double)v32[i] <= zero) ? (float)(back * (double)z32[i] / below) : 0;
     }
   else
     for (size_t i = 0; i < n; i++) {
       double below = power_of(scale * v64[i], half) + eps;
-      z64[i] = below > 0 ? back * z64[i] / below : 0;
+      z64[i] = below > 0 && !(v64[i] <= zero) ? back * z64[i] / below : 0;
     }
 }
 
@@ -308,15 +311,28 @@ static double correction_of(const basis_step *s) {
   return q->correction && q->beta2 < 1 && weight > 0 ? 1 / weight : 1;
 }
 
+/* With eps 0 second moments that are nothing beside the largest of their member count as zero: along
+ * directions that C has not seen they are those of rounding. */
+static void scale_entries(const basis_step *s, double correction) {
+  const symo_dtype t = s->o->dtype;
+  const double alpha = s->o->method.alpha, tolerance = symo_rank_tolerance(t, s->l->label->m);
+  const double eps = s->eps > 0 ? s->eps * pow(s->unit, -alpha) : 0;
+  const size_t size = orbit_member_size(s->l->label);
+  for (size_t i = 0; i < s->l->label->count; i++) {
+    void *v = symo_at(t, s->state[s->l->moments], (ptrdiff_t)(i * size));
+    const double most = eps > 0 ? 0 : symo_nd_max_abs(symo_nd_dense(t, v, 1, &size));
+    entry_divide(t, size, correction, alpha / 2, s->back, eps, tolerance * tolerance * most, v,
+                 symo_at(t, s->z, (ptrdiff_t)(i * size)));
+  }
+}
+
 /* f of every member applied to Z. */
 static void scale(const basis_step *s) {
   const plan_label *l = s->l->label;
   symo_dtype t = s->o->dtype;
-  const double correction = correction_of(s), alpha = s->o->method.alpha;
+  const double correction = correction_of(s);
   size_t size = orbit_member_size(l);
-  if (!by_column(s->o))
-    entry_divide(t, l->count * size, correction, alpha / 2, s->back,
-                 s->eps > 0 ? s->eps * pow(s->unit, -alpha) : 0, s->state[s->l->moments], s->z);
+  if (!by_column(s->o)) scale_entries(s, correction);
   for (size_t i = 0; by_column(s->o) && i < l->count; i++) {
     column_factors(s->o, s->l, s->state, &s->now, s->back, correction, i, s->values);
     column_scale(t, l->ambient, l->m, s->values, symo_at(t, s->z, (ptrdiff_t)(i * size)));
