@@ -46,7 +46,7 @@ static const symo_method base = {
 #define STATELESS                                                                                  \
   "groups=alternate; source=momentum; beta2=0; mean=false; lr=0.003; nesterov=true; "              \
   "scale=unit-rms; stale_floor=0.1; centered=true"
-#define SYMO STATELESS "; momentum=0.85; alpha=1.2"
+#define SYMO STATELESS "; momentum=0.9; alpha=1.6; cut=0.012; solver=shaped"
 
 #define MUON                                                                                       \
   "curvature=orbit-blocked; groups=alternate orthogonal; source=momentum; beta2=0; mean=false; "   \

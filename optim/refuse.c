@@ -51,12 +51,13 @@ static const char *refuse_cut(const symo_method *m) {
 const char *symo_method_refuse(const symo_method *m) {
   const char *reason = refuse_momentum(m);
   if (reason == NULL) reason = refuse_schedule(m);
-  if (reason == NULL) reason = refuse_cut(m);
-  if (reason != NULL || m->curvature->products) return reason;
+  if (reason != NULL) return reason;
+  if (m->curvature->products) return refuse_cut(m);
   if (m->damping->needs_ratio)
     return "levenberg-marquardt needs the decrease that a model predicts: curvature hessian or ggn";
   if (m->solver->solve != NULL) return "cg solves with products: curvature hessian or ggn";
   if (m->precondition->curvature != NULL) return "precondition is of cg: curvature hessian or ggn";
   if (m->warm_start) return "warm_start is of cg: curvature hessian or ggn";
-  return refuse_cadence(m);
+  reason = refuse_cut(m);
+  return reason != NULL ? reason : refuse_cadence(m);
 }

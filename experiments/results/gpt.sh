@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Optimizers on a character-level GPT: nanoGPT's CPU configuration (4 blocks, 4 heads, 128 wide, 64
 # tokens, batches of 12) on tiny Shakespeare, float32, one thread.  Every method gets the same sweep,
-# ten random points over rate, decay and momentum (and the rate of AdamW on embeddings and norms, or
-# Symo's exponent), 500 steps, one seed; then the best point with 2,000 steps and three other seeds.
+# $POINTS random points (6) over rate, decay, momentum and the rate of AdamW on embeddings and norms, at
+# the length of the final runs, 2,000 steps, one seed; then the best point with three other seeds.
+# symo-bd takes the point of symo.
 # Needs tinyshakespeare.txt in $SYMO_DATA.  Writes gpt/output.txt and gpt/curves.png in docs/results;
-# about an hour on one core.
+# about two hours on one core.
 #
 #   gpt.sh tune NAME | final NAME | report      parts, of the same $WORK; without: everything
 #   gpt.sh preset                               the preset symo as it stands, into gpt/preset.txt
@@ -13,17 +14,13 @@ here=$(cd "$(dirname "$0")" && pwd)
 results=$(cd "$here/../../docs/results" && pwd)
 symo=${SYMO:-$here/../../build/symo}
 work=${WORK:-$(mktemp -d)}
-names=(adamw shampoo soap muon symo-bd symo)
-# The momentum's own covariance, its root in every step, tensors at rms 1.
-stateless="--set source=momentum --set beta2=0 --set nesterov=true --set scale=unit-rms --set mean=false"
+names=(adamw soap muon symo-bd symo)
 momentum="--grid momentum=0.8,0.85,0.9,0.95"
 fixed() {
   case $1 in
-  adamw | muon) echo "--optimizer $1" ;;
+  adamw | muon | symo | symo-bd) echo "--optimizer $1" ;;
   soap) echo "--optimizer soap --set refresh_every=10" ;;
   shampoo) echo "--optimizer shampoo --set refresh_every=10 --set graft=adam" ;;
-  symo) echo "--optimizer symo-published $stateless --groups mlp=signed-permutation" ;;
-  symo-bd) echo "--optimizer symo-published --set curvature=orbit-blocked $stateless --groups mlp=signed-permutation" ;;
   esac
 }
 space() {
@@ -31,7 +28,7 @@ space() {
   adamw) echo "--grid lr=0.002:0.016 --grid beta1=0.8,0.85,0.9,0.95" ;;
   shampoo | soap) echo "--grid lr=0.002:0.016 --grid adamw-lr=0.002:0.006 $momentum" ;;
   muon) echo "--grid lr=0.02:0.08 --grid adamw-lr=0.002:0.006 $momentum" ;;
-  symo-bd | symo) echo "--grid lr=0.0014:0.0056 --grid alpha=1,1.2,1.4 --adamw-lr 0.003 $momentum" ;;
+  symo-bd | symo) echo "--grid lr=0.0014:0.0056 --grid adamw-lr=0.002:0.006 $momentum" ;;
   esac
 }
 # Decoupled decay is lr weight_decay: muon's rates, for updates of norm 1, are ten times those of the others.
@@ -51,14 +48,13 @@ PY
 sweep() { "$symo" sweep gpt --threads 1 --checkpoint-every 0 "$@" 2>/dev/null; }
 tune() {
   local all
-  read -ra all <<<"$(fixed "$1") $(space "$1") --grid weight-decay=$(decay "$1") --random 10 --steps 500 --warmup-iters 50"
+  read -ra all <<<"$(fixed "$1") $(space "$1") --grid weight-decay=$(decay "$1") --random ${POINTS:-6} --steps 2000"
   echo "\$ symo sweep gpt ${all[*]}   (seed 11)"
   sweep "${all[@]}" --eval-every 0 --eval-iters 100 --seed 11 --out "$work/tune-$1"
 }
 final() {
   local all
-  read -ra all <<<"$(fixed "$1") $(best "$work/tune-$1")"
-  case $1 in symo*) all+=(--adamw-lr 0.003) ;; esac
+  read -ra all <<<"$(fixed "$1") $(best "$work/tune-${1%-bd}")"
   echo "\$ symo sweep gpt ${all[*]} --steps 2000   (seeds 21 to 23)"
   sweep "${all[@]}" --steps 2000 --eval-every 100 --eval-iters 50 --seed 21 --seeds 3 --out "$work/$1"
 }
@@ -74,7 +70,8 @@ elif [ $# -gt 0 ]; then
   "$@"
 else
   {
-    for name in "${names[@]}"; do tune "$name" && final "$name"; done
+    for name in adamw soap muon symo; do tune "$name" && final "$name"; done
+    final symo-bd
     report
   } >"$results/gpt/output.txt"
 fi
