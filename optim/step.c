@@ -348,8 +348,8 @@ symo_status symo_state_refuse(symo_optim_state *state, const char *what, const c
   count_refusal(state, report);
   if (optim->spec.nan == SYMO_NAN_SKIP) return SYMO_OK;
   return symo_fail(optim->context, SYMO_E_NONFINITE,
-                   "optim: step %llu: %s%s holds NaN or infinity (lower the learning rate, or say "
-                   "skip)",
+                   "optim: step %llu: %s%s holds NaN or infinity (lower the learning rate, or set "
+                   "nan to skip, which leaves such steps out)",
                    (unsigned long long)state->steps + 1, what, where);
 }
 

@@ -197,8 +197,9 @@ typedef struct symo_optim_spec {
   size_t num_rules;
   const symo_rule *rules;
   symo_dtype dtype; /* of parameters and state; SYMO_ANY: that of the layout, else float64 */
-  /* A gradient or loss that is not finite or out of range.  skip: the step is refused and counted;
-   * stop: it is SYMO_E_NONFINITE or SYMO_E_NUMERIC besides. */
+  /* A gradient or loss that is not finite or out of range.  The step is refused and counted.  skip,
+   * the default: its status is SYMO_OK, so the status alone does not show it; accepted and
+   * refused_steps of the report do.  stop: it is SYMO_E_NONFINITE or SYMO_E_NUMERIC. */
   symo_nan_policy nan;
   /* Most bytes of state and work space; more is SYMO_E_SIZE with both numbers.  0: no limit. */
   double budget_bytes;
@@ -271,7 +272,7 @@ void symo_optim_state_set_clock(symo_optim_state *state, symo_clock clock, void 
 /* What a step did.  A number that does not apply is NaN, a count 0. */
 typedef struct symo_step_report {
   uint64_t step; /* steps taken, this one included */
-  bool accepted;
+  bool accepted; /* false: parameters are as they were, also where the status is SYMO_OK */
   double lr, damping, reduction_ratio;
   double gradient_norm, update_norm; /* over all tensors; update: of the change of parameters */
   double worst_condition,
@@ -289,11 +290,17 @@ typedef struct symo_step_report {
  * and share no memory, else SYMO_E_DTYPE and SYMO_E_ARGUMENT with nothing written, counted or
  * reported; strides as the caller likes.  Allocates nothing.  report may be NULL.
  *
- * A gradient that the step cannot be taken with is refused before anything is written, and counted
- * in refused_steps: NaN or infinity; and, SYMO_E_NUMERIC under the policy stop, norms whose squares
- * would leave the range of the type where moments are kept entry by entry (diagonal, graft adam):
- * in float32 1.8e19 for one tensor, less by what a sum (beta2 1) has taken in already.  All other
- * memory comes in powers of two of its own, one for each tensor, label or axis: a step of c g is
+ * A gradient that the step cannot be taken with is refused before anything is written: accepted is
+ * false, and refused_steps counts it.  The status is SYMO_OK all the same, unless the spec says stop
+ * for nan; a loop that looks at the status alone does not notice that the parameters stay.  Refused
+ * are
+ *   NaN and infinity                      stop: SYMO_E_NONFINITE
+ *   norms whose squares would leave the   stop: SYMO_E_NUMERIC
+ *   range of the type, where moments are
+ *   kept entry by entry (diagonal, graft
+ *   adam)
+ * the latter in float32 from 1.8e19 for one tensor, less by what a sum (beta2 1) has taken in
+ * already.  All other memory comes in powers of two of its own, one for each tensor, label or axis: a step of c g is
  * that of g times c to the degree of the method, for every power of two c, but for what the last
  * bits of a subnormal lose and where eps is absolute.
  *
