@@ -61,8 +61,9 @@ struct symo_net {
   /* For losses and gradients (pass.c), allocated by the first of them. */
   symo_pool *pool; /* NULL: one lane; not ours */
   bool recompute;
-  bool dropping; /* dropout is on */
-  uint64_t seed; /* of dropout */
+  bool dropping;         /* dropout is on */
+  uint64_t seed;         /* of dropout */
+  symo_net_times *times; /* of operations; NULL: not measured */
   size_t num_lanes;
   symo_net_lane *lanes;
 

@@ -159,6 +159,17 @@ void symo_net_set_dropout(symo_net *net, bool on, uint64_t seed) {
   net->seed = seed;
 }
 
+void symo_net_set_times(symo_net *net, symo_net_times *times) {
+  net->times = times;
+  if (times == NULL) return;
+  times->count = net->num_nodes;
+  for (size_t i = 0; i < net->num_nodes; i++) {
+    const symo_node *node = &net->nodes[i];
+    times->of[i] =
+        (symo_net_time){node->op->name, node->in_rows, node->in_width, node->out_width, 0, 0};
+  }
+}
+
 /* ---- parameters ---- */
 
 size_t symo_net_num_weights(const symo_net *net) { return net->num_weights; }

@@ -207,6 +207,24 @@ typedef struct symo_net_lanes {
 } symo_net_lanes;
 symo_net_lanes symo_net_get_lanes(const symo_net *net);
 
+/* Where the time of gradients goes: seconds of each operation, in the order of the network, summed
+ * over all gradients from symo_net_set_times on.  rows: positions of an example. */
+enum { SYMO_NET_MAX_TIMES = 3 * SYMO_NET_MAX_LAYERS + 2 };
+typedef struct symo_net_time {
+  const char *name;
+  size_t rows, in, out;
+  double forward, backward;
+} symo_net_time;
+typedef struct symo_net_times {
+  double (*clock)(void);
+  size_t count;
+  symo_net_time of[SYMO_NET_MAX_TIMES];
+} symo_net_times;
+
+/* The network borrows them, with `clock` set by the caller, and sets the rest; only with one lane.
+ * NULL: nothing is measured any more. */
+void symo_net_set_times(symo_net *net, symo_net_times *times);
+
 /* Bytes of a network and its lanes before anything of it is allocated, data not counted, with
  * chunks of the size that it finds best; NaN where there is no such network. */
 double symo_net_bytes(const symo_net_spec *spec, int threads, bool recompute);

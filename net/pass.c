@@ -34,13 +34,27 @@ symo_pass symo_net_pass(symo_net *net, const void *theta, size_t first, size_t n
   return pass;
 }
 
+static double clock_of(const symo_net *net) { return net->times != NULL ? net->times->clock() : 0; }
+
+static void forward_node(symo_net *net, size_t i, symo_pass *pass, int order) {
+  const double start = clock_of(net);
+  net->nodes[i].op->forward(&net->nodes[i], pass, order);
+  if (net->times != NULL) net->times->of[i].forward += clock_of(net) - start;
+}
+
+static void backward_node(symo_net *net, size_t i, symo_pass *pass) {
+  const double start = clock_of(net);
+  net->nodes[i].op->backward(&net->nodes[i], pass);
+  if (net->times != NULL) net->times->of[i].backward += clock_of(net) - start;
+}
+
 void symo_net_forward(symo_net *net, symo_pass *pass, int order, bool loss) {
   for (size_t i = 0; i < net->num_nodes; i++)
-    if (loss || !net->nodes[i].op->is_loss) net->nodes[i].op->forward(&net->nodes[i], pass, order);
+    if (loss || !net->nodes[i].op->is_loss) forward_node(net, i, pass, order);
 }
 
 void symo_net_backward(symo_net *net, symo_pass *pass) {
-  for (size_t i = net->num_nodes; i-- > 0;) net->nodes[i].op->backward(&net->nodes[i], pass);
+  for (size_t i = net->num_nodes; i-- > 0;) backward_node(net, i, pass);
 }
 
 /* The same where values are recomputed; the last segment is as forward left it. */
@@ -48,9 +62,8 @@ static void backward_recomputed(symo_net *net, symo_pass *pass) {
   size_t end = net->num_nodes;
   for (size_t s = net->num_segments; s-- > 0; end = net->segments[s]) {
     const size_t first = net->segments[s];
-    for (size_t i = first; s + 1 < net->num_segments && i < end; i++)
-      net->nodes[i].op->forward(&net->nodes[i], pass, 1);
-    for (size_t i = end; i-- > first;) net->nodes[i].op->backward(&net->nodes[i], pass);
+    for (size_t i = first; s + 1 < net->num_segments && i < end; i++) forward_node(net, i, pass, 1);
+    for (size_t i = end; i-- > first;) backward_node(net, i, pass);
   }
 }
 

@@ -22,7 +22,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/alloc.h"
 #include "core/error.h"
@@ -176,7 +175,7 @@ typedef struct figures {
 } figures;
 
 static double seconds(const gpt_bench *b) {
-  return b->threads == 1 ? (double)clock() / CLOCKS_PER_SEC : cli_seconds();
+  return b->threads == 1 ? bench_gpt_processor() : cli_seconds();
 }
 
 /* Seconds a flop of [t, k] times [k, n]; b is read as [n, k]. */
@@ -362,6 +361,8 @@ static int run_case(bench_report *report, const gpt_case *of, int threads, doubl
   if (report->only != NULL && strstr(name, report->only) == NULL) return CLI_DONE;
   int code = create(report->c, of, threads, &b);
   if (code == CLI_DONE) code = measure(report, &b, name, &f);
+  if (code == CLI_DONE && threads == 1)
+    code = bench_gpt_parts(report, name, b.net, b.theta, b.grad, of->batch, f.square);
   if (code == CLI_DONE) {
     const double step = f.gradient + f.step[0], tokens = (double)(of->batch * of->block);
     add_rows(report, &b, name, &f, threads > 1 ? *single : (double)NAN);

@@ -2,6 +2,7 @@
 #define SYMO_EXPERIMENTS_BENCH_GPT_H
 
 #include "experiments/bench/bench.h"
+#include "net/net.h"
 
 /* The parts of symo bench gpt. */
 
@@ -11,5 +12,12 @@ symo_status bench_gpt_optimizer(symo_context *context, symo_layout *layout, cons
 
 /* Memory and time of a step of the GPT that report->preset names. */
 int bench_gpt_preset(bench_report *report);
+
+/* Rows of the operations of a gradient on one thread.  square: seconds a flop of sgemm. */
+int bench_gpt_parts(bench_report *report, const char *name, symo_net *net, const void *theta,
+                    void *gradient, size_t examples, double square);
+
+/* Seconds of the processor. */
+double bench_gpt_processor(void);
 
 #endif

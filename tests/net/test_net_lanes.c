@@ -258,3 +258,38 @@ Test(net_lanes, failing_allocations) {
   symo_free(a.grad);
   drop(&l);
 }
+
+/* ---- times ---- */
+
+static double ticks;
+static double tick(void) { return ticks += 1.0; }
+
+/* A clock that goes by one at each look counts how often an operation ran: once for each chunk, and
+ * with recomputation forward once more. */
+Test(net_lanes, times_of_operations) {
+  for (int recompute = 0; recompute < 2; recompute++) {
+    lanes_case l = create(nets[1], 0);
+    symo_net_times *times = symo_calloc(1, sizeof *times);
+    double *grad = net_vector(l.c.size), twice = 0.0;
+    cr_ok(l.c.context, symo_net_set_chunk(l.c.net, 10)); /* four chunks */
+    const double loss = take(&l.c, l.grad);
+    symo_net_set_recompute(l.c.net, recompute == 1);
+    times->clock = tick;
+    symo_net_set_times(l.c.net, times);
+    cr_assert(take(&l.c, grad) == loss && same_bits(grad, l.grad, l.c.size));
+    cr_assert(times->count > 8);
+    for (size_t i = 0; i < times->count; i++) {
+      const symo_net_time *t = &times->of[i];
+      cr_assert(t->backward == 4.0, "%s: %g", t->name, t->backward);
+      cr_assert(t->forward == 4.0 || (recompute == 1 && t->forward == 8.0), "%s", t->name);
+      twice += t->forward == 8.0;
+    }
+    cr_assert((twice > 0.0) == (recompute == 1));
+    cr_assert_str_eq(times->of[0].name, "dense");
+    cr_assert(times->of[0].in == 6 && times->of[0].out == 8 && times->of[0].rows == 1);
+    symo_net_set_times(l.c.net, NULL);
+    cr_assert(take(&l.c, grad) == loss && times->of[0].backward == 4.0);
+    symo_free(times), symo_free(grad);
+    drop(&l);
+  }
+}
