@@ -1,7 +1,8 @@
 /* Named methods with the defaults that their authors give them, as what differs from a common base.
  *
- *   symo, symo-bd    what did best on the trainings of docs/results (autoencoder, classifier,
+ *   symo             what did best on the trainings of docs/results (autoencoder, classifier,
  *                    language model): the covariance of the momentum itself, nothing kept
+ *   symo-coupled     the same across tensors: no better there, and up to twice the price
  *   symo-published   Symo of arXiv 2606.00442: rate, schedule and memory of its notebook.  The
  *                    rate falls by 9 % a step, so nothing moves any more after some 200
  *   muon             K. Jordan, github.com/KellerJordan/Muon
@@ -58,8 +59,11 @@ static const symo_method base = {
 static const preset_row table[] = {
     {"symo",
      "root of the momentum's own orbit covariance, updates of rms lr: the one to start with",
+     "curvature=orbit-blocked; " SYMO, NULL},
+    {"symo-bd", "another name of symo: block-diagonal, every tensor by itself",
+     "curvature=orbit-blocked; " SYMO, NULL},
+    {"symo-coupled", "the same with the tensors of a hidden space in one covariance",
      "curvature=orbit; " SYMO, NULL},
-    {"symo-bd", "the same for every tensor by itself", "curvature=orbit-blocked; " SYMO, NULL},
     {"symo-stateless", "symo with exponent 1 and momentum 0.95, as on the autoencoder",
      "curvature=orbit; " STATELESS "; momentum=0.95", NULL},
     {"symo-published", "root of a running orbit covariance, as published: for a hundred steps",

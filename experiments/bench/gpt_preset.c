@@ -21,7 +21,7 @@
 
 #include <symo/optim.h>
 
-static const char *const optimizers[] = {"adamw", "muon", "soap", "symo", "symo-bd"};
+static const char *const optimizers[] = {"adamw", "muon", "soap", "symo", "symo-coupled"};
 enum { OPTIMIZERS = sizeof optimizers / sizeof *optimizers, MUON = 1, SYMO = 3 };
 
 static const struct {

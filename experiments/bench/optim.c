@@ -282,8 +282,8 @@ static void add_time(bench_report *report, const char *name, const char *what, d
   bench_add(report, row, "%s%s", name, what);
 }
 
-static const char *const presets[] = {"sgd",  "adamw",      "shampoo", "soap",
-                                      "muon", "muon-exact", "symo-bd", "symo"};
+static const char *const presets[] = {"sgd",  "adamw",      "shampoo",      "soap",
+                                      "muon", "muon-exact", "symo-coupled", "symo"};
 enum { PRESETS = sizeof presets / sizeof presets[0] };
 
 static bool wanted(const bench_report *report, const char *name) {
@@ -328,7 +328,7 @@ static int run_case(bench_report *report, const bench_shared *shared, size_t whi
   }
   if (newton_schulz) *muon = step;
   if (strcmp(preset, "symo") == 0 && isfinite(*muon)) {
-    add_time(report, name, ": muon's over it", step, *muon, 2);
+    add_time(report, name, ": muon's over it", step, *muon, 1);
   }
   return CLI_DONE;
 }

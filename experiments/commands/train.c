@@ -156,7 +156,7 @@ const cli_command cli_command_train = {
         "Trains a network with any of the optimizers.\n"
         "\n"
         "{tasks}\n"
-        "gpt: methods that adapt by matrices (symo, symo-bd, muon, shampoo, soap) take\n"
+        "gpt: methods that adapt by matrices (symo, muon, shampoo, soap) take\n"
         "the hidden ones, h.*.weight; the rest is adamw's.  --lr, --min-lr and --set are\n"
         "of the method; warm-up, cosine, --weight-decay and --grad-clip of all rules.\n"
         "--plan and run.json say what that changes in a preset.\n"

@@ -3,7 +3,7 @@
 # tokens, batches of 12) on tiny Shakespeare, float32, one thread.  Every method gets the same sweep,
 # $POINTS random points (6) over rate, decay, momentum and the rate of AdamW on embeddings and norms, at
 # the length of the final runs, 2,000 steps, one seed; then the best point with three other seeds.
-# symo-bd takes the point of symo.
+# symo-coupled takes the point of symo.
 # Needs tinyshakespeare.txt in $SYMO_DATA.  Writes gpt/output.txt and gpt/curves.png in docs/results;
 # about two hours on one core.
 #
@@ -14,11 +14,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 results=$(cd "$here/../../docs/results" && pwd)
 symo=${SYMO:-$here/../../build/symo}
 work=${WORK:-$(mktemp -d)}
-names=(adamw soap muon symo-bd symo)
+names=(adamw soap muon symo-coupled symo)
 momentum="--grid momentum=0.8,0.85,0.9,0.95"
 fixed() {
   case $1 in
-  adamw | muon | symo | symo-bd) echo "--optimizer $1" ;;
+  adamw | muon | symo | symo-coupled) echo "--optimizer $1" ;;
   soap) echo "--optimizer soap --set refresh_every=10" ;;
   shampoo) echo "--optimizer shampoo --set refresh_every=10 --set graft=adam" ;;
   esac
@@ -28,7 +28,7 @@ space() {
   adamw) echo "--grid lr=0.002:0.016 --grid beta1=0.8,0.85,0.9,0.95" ;;
   shampoo | soap) echo "--grid lr=0.002:0.016 --grid adamw-lr=0.002:0.006 $momentum" ;;
   muon) echo "--grid lr=0.02:0.08 --grid adamw-lr=0.002:0.006 $momentum" ;;
-  symo-bd | symo) echo "--grid lr=0.0014:0.0056 --grid adamw-lr=0.002:0.006 $momentum" ;;
+  symo-coupled | symo) echo "--grid lr=0.0014:0.0056 --grid adamw-lr=0.002:0.006 $momentum" ;;
   esac
 }
 # Decoupled decay is lr weight_decay: muon's rates, for updates of norm 1, are ten times those of the others.
@@ -54,7 +54,7 @@ tune() {
 }
 final() {
   local all
-  read -ra all <<<"$(fixed "$1") $(best "$work/tune-${1%-bd}")"
+  read -ra all <<<"$(fixed "$1") $(best "$work/tune-${1%-coupled}")"
   echo "\$ symo sweep gpt ${all[*]} --steps 2000   (seeds 21 to 23)"
   sweep "${all[@]}" --steps 2000 --eval-every 100 --eval-iters 50 --seed 21 --seeds 3 --out "$work/$1"
 }
@@ -71,7 +71,7 @@ elif [ $# -gt 0 ]; then
 else
   {
     for name in adamw soap muon symo; do tune "$name" && final "$name"; done
-    final symo-bd
+    final symo-coupled
     report
   } >"$results/gpt/output.txt"
 fi

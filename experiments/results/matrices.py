@@ -19,7 +19,7 @@ import time
 import torch
 
 SIZES = ((4, 128, 4), (1, 768, 12))  # layers, width, heads
-METHODS = ("muon", "symo-bd", "symo")
+METHODS = ("muon", "symo", "symo-coupled")
 TURNS, WARM = 9, 1
 
 

@@ -86,8 +86,8 @@ static double train(const char *preset, double lr, int steps) {
 /* A schedule that freezes leaves symo at its start after some fifty steps. */
 Test(optim_presets, symo_goes_on_for_as_long_as_it_is_asked_to) {
   const double adam = train("adam", 0.01, 300);
-  const char *const names[] = {"symo", "symo-bd", "symo-stateless"};
-  for (size_t i = 0; i < 3; i++) {
+  const char *const names[] = {"symo", "symo-bd", "symo-coupled", "symo-stateless"};
+  for (size_t i = 0; i < 4; i++) {
     const double early = train(names[i], 0.01, 60), late = train(names[i], 0.01, 300);
     cr_assert(late <= 0.5 * early && late <= adam, "%s: %g after 60, %g after 300; adam %g",
               names[i], early, late, adam);
@@ -144,14 +144,14 @@ static size_t largest_root(const symo_optim *optim) {
 /* GPT-2 with 124 million parameters: means over hidden units, which permutations leave where they
  * are, couple all blocks; a root over them would be of order 18,432. */
 Test(optim_presets, no_root_is_larger_than_two_tensors) {
-  static const char *const presets[] = {"symo", "symo-bd", "symo-stateless"};
+  static const char *const presets[] = {"symo", "symo-bd", "symo-coupled", "symo-stateless"};
   static const char *const settings[] = {"", "beta2=0.95"};
   symo_context *context = symo_test_context();
   symo_gpt_spec gpt = symo_gpt_spec_default();
   symo_net_spec net;
   gpt.vocabulary = 50257, gpt.block = 1024, gpt.width = 768, gpt.heads = 12, gpt.layers = 12;
   cr_ok(context, symo_gpt_to_net(context, &gpt, &net));
-  for (int k = 0; k < 6; k++) {
+  for (int k = 0; k < 8; k++) {
     symo_layout *layout;
     symo_optim *optim = NULL;
     symo_rule rules[4];

@@ -37,7 +37,7 @@ static const scale_case cases[] = {
     {coupled, "symo-published", "source=momentum momentum=0.9 skip_tolerance=0.1", 0},
     {coupled, "symo-published", "damping=trace eps=0.01 solver=coupled-newton", 0},
     {coupled, "symo-published", "curvature=orbit-blocked lr=1", 0},
-    {coupled, "symo", "", 0},
+    {coupled, "symo-coupled", "", 0},
     {coupled, "symo-bd", "", 0},
     {coupled, "symo-stateless", "", 0},
     {coupled, "symo-stateless", "alpha=0.5 scale=none", 0.5},
