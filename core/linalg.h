@@ -34,7 +34,8 @@ static inline void *symo_at(symo_dtype dtype, const void *p, ptrdiff_t n) {
 /* C = alpha A B + beta C.  beta 0 does not read C. */
 void symo_gemm(symo_dtype dtype, double alpha, symo_mat a, symo_mat b, double beta, symo_mat c);
 
-/* y = alpha A x + beta y, x and y contiguous: reads A once, where symo_gemm of one row copies it. */
+/* y = alpha A x + beta y, x and y contiguous: reads A once, where symo_gemm of one row copies
+ * it. */
 void symo_gemv(symo_dtype dtype, double alpha, symo_mat a, const void *x, double beta, void *y);
 
 /* Lower triangle of C = alpha A'A + beta C;  alpha (A'B + B'A) + beta C.  C is dense or a block of

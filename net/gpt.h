@@ -3,9 +3,9 @@
 
 #include "net/net.h"
 
-/* GPT-2 (Radford et al. 2019) as nanoGPT has it, as a network: token and position embeddings, blocks
- * x += attention(LN x), x += mlp(LN x) with 4 times as many hidden units, LN, and logits by the
- * transposed token embedding (tied) or a matrix of their own.
+/* GPT-2 (Radford et al. 2019) as nanoGPT has it, as a network: token and position embeddings,
+ * blocks x += attention(LN x), x += mlp(LN x) with 4 times as many hidden units, LN, and logits by
+ * the transposed token embedding (tied) or a matrix of their own.
  *
  *   gpt:v65-t64-c128-h4-l4     vocabulary, block size (positions), width, heads, blocks;
  *                              f300 hidden units of the MLPs (default 4 c); v may be left out until

@@ -14,10 +14,12 @@
  *
  * The polynomials are our own: least squares at 300 to 400 Chebyshev nodes in 40 digits, reweighted
  * (Lawson 1961) until the relative error of the function is level: 3e-9 (e^r), 7e-9 (tanh), 2e-8
- * (Mills' ratio, its coefficients rounded one after the other, the rest being fitted again).  What is
- * left is rounding.  Relative errors of values, the largest seen at eight million random places of
+ * (Mills' ratio, its coefficients rounded one after the other, the rest being fitted again).  What
+ * is left is rounding.  Relative errors of values, the largest seen at eight million random places
+ * of
  * |z| < 5.5: tanh 1.5e-7, gelu 3.7e-7, gelu-tanh 3.1e-7 where it is more than 0.03, growing to 3e-6
- * in the tail, as the cube does.  Derivatives go through zero: absolute errors are 2.7e-7 at most. */
+ * in the tail, as the cube does.  Derivatives go through zero: absolute errors are 2.7e-7 at
+ * most. */
 #include "net/vecmath.h"
 
 #include <math.h>

@@ -43,8 +43,8 @@ static inline symo_nd symo_step_entry(const block_step *s, size_t entry, size_t 
   return symo_nd_dense(s->state->optim->dtype, s->state->data[entry], (int)t->order, t->dim);
 }
 
-/* The gradient after clipping and L2 decay; the levels of its tensors, and the momentum, which becomes
- * the direction. */
+/* The gradient after clipping and L2 decay; the levels of its tensors, and the momentum, which
+ * becomes the direction. */
 void symo_step_gradient(block_step *s);
 void symo_step_momentum(block_step *s);
 
@@ -59,8 +59,8 @@ void symo_step_entries(block_step *s);
 /* False if entries near 1 times this factor would be rounded or lost in the type. */
 bool symo_step_is_plain(symo_dtype dtype, double factor);
 
-/* Graft, scale, decay, step of tensor i by d.  Its norm becomes that of the change, or what the step
- * cannot be taken for. */
+/* Graft, scale, decay, step of tensor i by d.  Its norm becomes that of the change, or what the
+ * step cannot be taken for. */
 enum { STEP_NOT_FINITE = -1, STEP_OUT_OF_RANGE = -2 };
 void symo_step_advance(const block_step *s, size_t i, symo_nd d);
 

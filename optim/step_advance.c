@@ -1,5 +1,5 @@
-/* From the direction to the parameters: graft, scale, decay, and the change itself, by directions that
- * stand in powers of two. */
+/* From the direction to the parameters: graft, scale, decay, and the change itself, by directions
+ * that stand in powers of two. */
 #include <float.h>
 #include <math.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* Steps that are made entry by entry (SGD, Adam) in one pass over memory: clipping, momentum, second
- * moments, direction, decay and the change, on strips that stay in the first cache
+/* Steps that are made entry by entry (SGD, Adam) in one pass over memory: clipping, momentum,
+ * second moments, direction, decay and the change, on strips that stay in the first cache
  * (update/strips.c), chunk by chunk on the threads of the state.
  *
  * Parameters that have been changed cannot be put back, so a step goes this way only where it is

@@ -13,9 +13,10 @@
  * the axis names a twin of the space: "h.kept", by which tensors that the colouring leaves out are
  * coupled among themselves only, or "h.fixed".
  *
- * With tensors by themselves (orbit-blocked) nothing is coupled, so kept axes name the space itself.
- * A matrix by itself is indifferent to its side; a tensor of more axes is not, and keeps its first
- * one in play, so that a convolution is the matrix [outputs, the rest] that Muon makes of it.
+ * With tensors by themselves (orbit-blocked) nothing is coupled, so kept axes name the space
+ * itself.  A matrix by itself is indifferent to its side; a tensor of more axes is not, and keeps
+ * its first one in play, so that a convolution is the matrix [outputs, the rest] that Muon makes of
+ * it.
  *
  * In play are the spaces with a group; all of them where `alternate` names one. */
 #include <assert.h>

@@ -10,13 +10,13 @@
  * beside it.
  *
  * A step is a gradient and the step of an optimizer by the rules of symo train gpt.  Optimizers are
- * measured over as many steps as lie between two roots of one matrix, and the mean of these is taken.
- * Forward is a pass by itself, backward what is left of the gradient.  A token is what a reader takes
- * for one more position.
+ * measured over as many steps as lie between two roots of one matrix, and the mean of these is
+ * taken.  Forward is a pass by itself, backward what is left of the gradient.  A token is what a
+ * reader takes for one more position.
  *
  * Every figure is the least of its repetitions, so that other work on the machine, which only adds
- * time, lengthens long and short ones alike as little as can be.  On one thread the seconds are those
- * of the processor, which do not run while others have it. */
+ * time, lengthens long and short ones alike as little as can be.  On one thread the seconds are
+ * those of the processor, which do not run while others have it. */
 #include "experiments/bench/bench.h"
 
 #include <math.h>

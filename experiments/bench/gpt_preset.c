@@ -5,8 +5,9 @@
  * network needs for a gradient (activations, their cotangents, a gradient more for each further
  * thread).  Symo's memory is to be at most Muon's and a tenth.
  *
- * A gradient is measured once for all optimizers.  The first step of an optimizer is shown by itself,
- * since some find eigenvectors in it; the step is the least of the `repeats` behind it.  Rows that
+ * A gradient is measured once for all optimizers.  The first step of an optimizer is shown by
+ * itself, since some find eigenvectors in it; the step is the least of the `repeats` behind it.
+ * Rows that
  * --only leaves out are not measured. */
 #include "experiments/bench/gpt.h"
 

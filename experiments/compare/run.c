@@ -319,9 +319,9 @@ static symo_status point(compare_run *run) {
   return status;
 }
 
-/* Label 0 of an estimate from one gradient has rank one, and its share of the squared norm is that of
- * label 0 in the gradient.  A large share hides the other labels.  Where label 0 holds most of the
- * parameters it is kept, because nothing else would be left. */
+/* Label 0 of an estimate from one gradient has rank one, and its share of the squared norm is that
+ * of label 0 in the gradient.  A large share hides the other labels.  Where label 0 holds most of
+ * the parameters it is kept, because nothing else would be left. */
 static symo_status choose_centering(cli *c, compare_run *run) {
   network_point *s = &run->setup;
   const void **data = symo_calloc(symo_layout_num_tensors(s->layout) + 1, sizeof *data);

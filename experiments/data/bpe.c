@@ -36,7 +36,8 @@ typedef struct waiting {
   uint32_t at;
 } waiting;
 
-/* Arrays for words of up to `room` bytes; a part of the word that was put to another has id NONE. */
+/* Arrays for words of up to `room` bytes; a part of the word that was put to another has id
+ * NONE. */
 typedef struct workspace {
   size_t room;
   uint32_t *id, *before, *behind;

@@ -38,7 +38,8 @@ symo_status gpt_bpe_encode(symo_context *context, const gpt_bpe *bpe, const char
 
 /* Where the word that begins at text[at] (at < length) ends.  Words are what
  *     's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
- * finds from left to right.  A byte that is not UTF-8 counts as neither letter, number nor space. */
+ * finds from left to right.  A byte that is not UTF-8 counts as neither letter, number nor
+ * space. */
 size_t gpt_word_end(const char *text, size_t length, size_t at);
 
 #endif

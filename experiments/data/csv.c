@@ -1,5 +1,5 @@
-/* CSV files as they come (data.h).  The first lines say what the file is (csv_head.c); one walk reads
- * the numbers and remembers where the labels stand; these become targets (csv_labels.c). */
+/* CSV files as they come (data.h).  The first lines say what the file is (csv_head.c); one walk
+ * reads the numbers and remembers where the labels stand; these become targets (csv_labels.c). */
 #include <stdio.h>
 #include <string.h>
 
@@ -36,8 +36,8 @@ static symo_status check_width(const csv_table *t, const csv_cursor *c, bool las
                    t->trailing ? " and a separator behind them" : "");
 }
 
-/* Reads one record into x [columns - 1] and *label; label NULL: its field may hold anything.  Unquoted
- * text may be moved: `write` is t->text. */
+/* Reads one record into x [columns - 1] and *label; label NULL: its field may hold anything.
+ * Unquoted text may be moved: `write` is t->text. */
 static symo_status read_record(csv_table *t, csv_cursor *c, char *write, double *x,
                                csv_label *label) {
   csv_field field = {.text = ""};

@@ -1,4 +1,5 @@
-/* What the first lines of a CSV file say: its separator, its columns, and whether there are names. */
+/* What the first lines of a CSV file say: its separator, its columns, and whether there are
+ * names. */
 #include <math.h>
 #include <string.h>
 
@@ -99,8 +100,8 @@ static size_t count_records(csv_cursor c) {
   return count;
 }
 
-/* "examples,inputs,names of classes", as some packages write it.  A line as wide as those below could be
- * data or names, unless the number of examples is right too. */
+/* "examples,inputs,names of classes", as some packages write it.  A line as wide as those below
+ * could be data or names, unless the number of examples is right too. */
 static bool gives_sizes(const csv_table *t, symo_data_header header, csv_cursor second,
                         const line *a) {
   if (header == SYMO_DATA_HEADER_NO || a->numbers != 2 || a->leading != 2 || a->bad > 0 ||

@@ -182,8 +182,8 @@ static void count_marks(const char *at, size_t counts[4]) {
   }
 }
 
-/* Semicolons and tabs before commas, which may be decimal, where two lines agree on them; then what is
- * most frequent; blanks where there is nothing else. */
+/* Semicolons and tabs before commas, which may be decimal, where two lines agree on them; then what
+ * is most frequent; blanks where there is nothing else. */
 char csv_guess_separator(const csv_cursor *first, const csv_cursor *second) {
   static const char marks[] = {';', '\t', ','};
   size_t one[4], two[4], best = 2;

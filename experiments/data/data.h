@@ -17,7 +17,8 @@ typedef struct symo_dataset {
   char remark[SYMO_DATA_REMARK]; /* of CSV files: how the file was read, for people; else "" */
 } symo_dataset;
 
-/* What the targets are.  NONE: the labels are passed over, whatever they are; outputs is 1 and y 0. */
+/* What the targets are.  NONE: the labels are passed over, whatever they are; outputs is 1 and y
+ * 0. */
 typedef enum symo_data_task {
   SYMO_DATA_AUTO,
   SYMO_DATA_CLASSES,
@@ -32,8 +33,8 @@ typedef enum symo_data_header {
   SYMO_DATA_HEADER_NO
 } symo_data_header;
 
-/* What was read of pipes, to be read again in the same process: a data set has two files at most, images
- * and labels.  {0} at first. */
+/* What was read of pipes, to be read again in the same process: a data set has two files at most,
+ * images and labels.  {0} at first. */
 typedef struct symo_data_kept {
   struct {
     char *path;
@@ -90,8 +91,8 @@ bool symo_data_task_find(const char *text, symo_data_task *out);
  * The first line of a CSV file holds names where all of its fields are words, or one of them is
  * `label`; it is data where all are numbers, but for a word in the column of the label.  Refused,
  * unless `header` says what it is: names and numbers mixed, and rising whole numbers that are 0, 1,
- * 2, .. or 1, 2, 3, 4, .. or whose label is found in no other line.  "examples,inputs,names.." with the
- * numbers of both is passed over.
+ * 2, .. or 1, 2, 3, 4, .. or whose label is found in no other line.  "examples,inputs,names.." with
+ * the numbers of both is passed over.
  *
  * Labels are all words or all numbers.  As classes numbers must be whole; the different values,
  * ascending, or the different words in the order of their bytes are the classes.
@@ -117,13 +118,14 @@ void symo_data_drop(symo_dataset *data);
 /* The path of a shipped file, looked for as experiments/data/files/README.md says.  SYMO_E_IO. */
 symo_status symo_data_find(symo_context *context, const char *name, size_t size, char *path);
 
-/* Data that a user brings, a file or a folder by its name: the first of these places that has it, and
- * for which `fits`, where it is not NULL, says so of its path.  path [size]; false: no place has it. */
+/* Data that a user brings, a file or a folder by its name: the first of these places that has it,
+ * and for which `fits`, where it is not NULL, says so of its path.  path [size]; false: no place
+ * has it. */
 #define SYMO_DATA_PLACES "$SYMO_DATA, ./data or ."
 bool symo_data_find_user(const char *name, bool (*fits)(const char *path), size_t size, char *path);
 
-/* The images of the part "train" or "t10k" of a folder, under one of their names; path [size].  false:
- * there are none. */
+/* The images of the part "train" or "t10k" of a folder, under one of their names; path [size].
+ * false: there are none. */
 bool symo_data_find_images(const char *folder, const char *part, size_t size, char *path);
 
 #endif

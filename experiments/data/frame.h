@@ -4,8 +4,8 @@
 #include "experiments/data/data.h"
 #include "io/safetensors.h"
 
-/* What a network that was trained on data needs of them: checkpoints hold it, under the keys "labels"
- * and "inputs" of their metadata, so that other data are read in the same way.
+/* What a network that was trained on data needs of them: checkpoints hold it, under the keys
+ * "labels" and "inputs" of their metadata, so that other data are read in the same way.
  *   labels  ["ant", "bee"]: the classes, in the order of the outputs
  *   inputs  {"mean": [..], "scale": [..]}: input j was (x_j - mean_j) / scale_j, and 0 where scale_j
  *           is 0 */

@@ -63,8 +63,8 @@ bool symo_data_find_images(const char *folder, const char *part, size_t size, ch
   return false;
 }
 
-/* The labels stand beside the images, under the name that belongs to theirs, or in the other form, with
- * .gz or without. */
+/* The labels stand beside the images, under the name that belongs to theirs, or in the other form,
+ * with .gz or without. */
 static symo_status label_path(symo_context *context, const char *images, char **out) {
   const char *base = strrchr(images, '/'), *at = NULL;
   size_t form = 0, length = strlen(images);

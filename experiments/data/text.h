@@ -13,18 +13,18 @@ typedef struct gpt_text {
   char what[512]; /* what it is, for the user: "FILE (1115394 bytes)" */
 } gpt_text;
 
-/* The files, gunzipped where they are gzipped, one behind the other, each without a byte order mark and
- * with LF for CR LF and CR, as Python and so nanoGPT read texts.  kept: as symo_data_options has it,
- * or NULL.  A folder stands for its .txt, .md, .c and .h files, those of its folders too, in
- * the order of their paths; hidden files and folders, folders named `build`, and links are left out.
- * count 0: tinyshakespeare.txt, where symo_data_find_user finds it.
+/* The files, gunzipped where they are gzipped, one behind the other, each without a byte order mark
+ * and with LF for CR LF and CR, as Python and so nanoGPT read texts.  kept: as symo_data_options
+ * has it, or NULL.  A folder stands for its .txt, .md, .c and .h files, those of its folders too,
+ * in the order of their paths; hidden files and folders, folders named `build`, and links are left
+ * out.  count 0: tinyshakespeare.txt, where symo_data_find_user finds it.
  * SYMO_E_IO, SYMO_E_ARGUMENT for an empty text, SYMO_E_SIZE. */
 symo_status gpt_text_read(symo_context *context, size_t count, const char *const *files,
                           symo_data_kept *kept, gpt_text *out);
 void gpt_text_drop(gpt_text *text); /* {0} is accepted */
 
-/* A text as it is read, in place: the byte order mark goes, CR LF and CR become LF; *length changes, and
- * a NUL stands behind.  SYMO_E_FORMAT for UTF-16. */
+/* A text as it is read, in place: the byte order mark goes, CR LF and CR become LF; *length
+ * changes, and a NUL stands behind.  SYMO_E_FORMAT for UTF-16. */
 symo_status gpt_text_clean(symo_context *context, const char *path, char *text, size_t *length);
 
 /* Where the part for validation begins: behind the first 90 % of the characters, as in nanoGPT; of

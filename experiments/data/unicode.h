@@ -11,9 +11,9 @@ typedef enum gpt_unicode_class { GPT_OTHER, GPT_LETTER, GPT_NUMBER, GPT_SPACE } 
 
 gpt_unicode_class gpt_unicode_class_of(uint32_t point);
 
-/* The code point at text[0 .. left), left >= 1, and its bytes in *size; or *size 0 where there is no
- * well-formed one: continuation bytes by themselves, forms too long, surrogates, beyond U+10FFFF,
- * cut off. */
+/* The code point at text[0 .. left), left >= 1, and its bytes in *size; or *size 0 where there is
+ * no well-formed one: continuation bytes by themselves, forms too long, surrogates, beyond
+ * U+10FFFF, cut off. */
 uint32_t gpt_utf8_read(const char *text, size_t left, size_t *size);
 
 /* Writes 1 to 4 bytes and says how many; 0 for what is no code point. */

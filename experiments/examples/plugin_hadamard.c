@@ -2,8 +2,8 @@
  * It is no group of the registry.  All its irreps have dimension one, the characters
  *     chi_s(t) = (-1)^(number of ones in s AND t),   s = 0 .. d - 1,
  * each once in R^d; the coordinates are the Walsh-Hadamard transform.  In R^d (x) R^d the pair of
- * characters a, b is chi_(a XOR b), so each stands there d times: the transform of both axes, sorted
- * by a XOR b.
+ * characters a, b is chi_(a XOR b), so each stands there d times: the transform of both axes,
+ * sorted by a XOR b.
  *
  * As a program it estimates in-process; as a shared object it lends the group to the command:
  *

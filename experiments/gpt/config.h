@@ -10,8 +10,8 @@ typedef struct gpt_config {
 } gpt_config;
 
 /* From the metadata, else the config.json in the folder of the file, where there are any.
- * SYMO_E_FORMAT for what stands there and is wrong, SYMO_E_UNSUPPORTED for an activation or an epsilon
- * that symo does not have. */
+ * SYMO_E_FORMAT for what stands there and is wrong, SYMO_E_UNSUPPORTED for an activation or an
+ * epsilon that symo does not have. */
 symo_status gpt_config_read(symo_context *context, const char *path, const symo_safetensors *file,
                             gpt_config *out);
 

@@ -109,7 +109,8 @@ static const char *hugging_face_activation(symo_activation activation) {
   return activation == SYMO_ACT_GELU_TANH ? "gelu_new" : symo_activation_name(activation);
 }
 
-/* Tokens that begin and end a text are those of GPT-2's byte pairs, where the vocabulary has them. */
+/* Tokens that begin and end a text are those of GPT-2's byte pairs, where the vocabulary has
+ * them. */
 symo_status gpt_hugging_face_config(symo_context *context, const symo_gpt_spec *spec, char **out) {
   enum { END_OF_TEXT = 50256 };
   symo_text text = {0};

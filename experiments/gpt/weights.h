@@ -43,16 +43,17 @@ typedef struct gpt_weights {
 } gpt_weights;
 
 /* Reads either form, also with "_orig_mod." before the names, and checkpoints of symo train, whose
- * checksum is checked.  Sizes are taken from shapes; heads and activation from the metadata ("config",
- * or "n_head" and "activation" by themselves), or else from the config.json beside the file, or
- * guessed.  SYMO_E_NAME for tensors that are missing
- * or not known, SYMO_E_SHAPE, SYMO_E_FORMAT, SYMO_E_IO, SYMO_E_ARGUMENT for heads that cannot be. */
+ * checksum is checked.  Sizes are taken from shapes; heads and activation from the metadata
+ * ("config", or "n_head" and "activation" by themselves), or else from the config.json beside the
+ * file, or guessed.  SYMO_E_NAME for tensors that are missing
+ * or not known, SYMO_E_SHAPE, SYMO_E_FORMAT, SYMO_E_IO, SYMO_E_ARGUMENT for heads that cannot
+ * be. */
 symo_status gpt_weights_read(symo_context *context, const char *path,
                              const gpt_weights_options *options, gpt_weights *out);
 void gpt_weights_drop(gpt_weights *weights); /* {0} is accepted */
 
-/* Parameters of a file for a network: theta is filled.  The file may have more positions, and a tied
- * head where the network has its own.  SYMO_E_SHAPE with what differs. */
+/* Parameters of a file for a network: theta is filled.  The file may have more positions, and a
+ * tied head where the network has its own.  SYMO_E_SHAPE with what differs. */
 symo_status gpt_weights_load(symo_context *context, const char *path, const symo_gpt_spec *spec,
                              void *theta);
 

@@ -6,8 +6,8 @@
 #include "core/error.h"
 #include "experiments/gpt/names.h"
 
-/* What is written is kept until the end: names, and copies of what does not lie in theta as it is to
- * lie in the file. */
+/* What is written is kept until the end: names, and copies of what does not lie in theta as it is
+ * to lie in the file. */
 typedef struct writer {
   symo_context *context;
   const char *path;

@@ -20,8 +20,9 @@
             "rules.1.KEY=VALUE for rule 1, rules.*.KEY=VALUE for all rules"                        \
   }
 
-/* The spec of --optimizer, with `extra` settings "key=value" (from other flags, [num_extra]) and then
- * those of --set; --threads goes into it.  An exit code, after the error line unless it is CLI_DONE. */
+/* The spec of --optimizer, with `extra` settings "key=value" (from other flags, [num_extra]) and
+ * then those of --set; --threads goes into it.  An exit code, after the error line unless it is
+ * CLI_DONE. */
 int cli_read_optimizer(cli *c, size_t num_extra, const char *const *extra, symo_optim_spec **out);
 
 /* The options that --set names, [*count]: what may differ from the spec of a state that is read,

@@ -14,8 +14,8 @@
 
 /* ---- layouts of the user's ---- */
 
-/* Axes of the layout, one or several for each of the network's: features may be heads and what is in
- * them. */
+/* Axes of the layout, one or several for each of the network's: features may be heads and what is
+ * in them. */
 static bool same_shape(const symo_layout *own, const symo_layout *layout, size_t t, bool split) {
   const size_t order = symo_layout_tensor_order(layout, t);
   size_t next = 0;

@@ -33,8 +33,8 @@ int network_point_make(cli *c, const network_spec *spec, network_point *setup);
 int network_point_open(cli *c, const network_spec *spec, network_point *setup);
 void network_point_destroy(network_point *setup);
 
-/* Is the group a symmetry of the network?  symo_symmetry_measure at theta, with elements that depend
- * on the seed alone: symo verify and symo compare have the same numbers. */
+/* Is the group a symmetry of the network?  symo_symmetry_measure at theta, with elements that
+ * depend on the seed alone: symo verify and symo compare have the same numbers. */
 enum { NETWORK_SYMMETRY_SAMPLES = 8 };
 symo_status network_point_measure(cli *c, const network_point *setup, size_t samples,
                                   symo_symmetry_report **out);

@@ -5,8 +5,8 @@
 #include "experiments/models/network_point.h"
 
 /* The point from a file, --weights: a transformer in any form that experiments/gpt/weights.h reads,
- * or the tensors of symo_net_layout by their names, as in theta.safetensors and in checkpoints.  The
- * state of an optimizer beside them is passed over.  Exit codes, after the error line. */
+ * or the tensors of symo_net_layout by their names, as in theta.safetensors and in checkpoints.
+ * The state of an optimizer beside them is passed over.  Exit codes, after the error line. */
 
 /* Whether it is a transformer in the first of the two. */
 int network_weights_has_gpt(cli *c, const char *path, bool *out);

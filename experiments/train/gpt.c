@@ -1,6 +1,7 @@
-/* GPT-2 on a text, as nanoGPT trains it: a step takes windows of `block` tokens from random places of
- * the first nine tenths of the text and predicts the next token at each place; an evaluation takes
- * batches of such windows from either part, the same ones each time and whatever the seed of the run.
+/* GPT-2 on a text, as nanoGPT trains it: a step takes windows of `block` tokens from random places
+ * of the first nine tenths of the text and predicts the next token at each place; an evaluation
+ * takes batches of such windows from either part, the same ones each time and whatever the seed of
+ * the run.
  *
  * Which windows step s takes is a function of seed and s, and so is what dropout leaves out. */
 #include "experiments/train/gpt.h"
@@ -160,8 +161,8 @@ static symo_status take_slots(symo_context *context, gpt_model *m) {
   return symo_net_set_tokens(m->net, m->slots, m->x, m->y);
 }
 
-/* Text, tokens and sizes.  nanoGPT rounds the vocabulary of GPT-2 up: weights may have more than there
- * are tokens. */
+/* Text, tokens and sizes.  nanoGPT rounds the vocabulary of GPT-2 up: weights may have more than
+ * there are tokens. */
 static symo_status read_all(symo_context *context, const train_spec *spec, gpt_model *m) {
   size_t vocabulary = spec->gpt.vocabulary;
   char *kept = NULL;
@@ -242,7 +243,8 @@ static symo_status create(symo_context *context, const train_spec *spec, train_m
   "checkpoint-every=250;"
 
 /* config/train_shakespeare_char.py, with the README's changes for a CPU; as it is; and
- * config/train_gpt2.py.  Their min_lr is a tenth of learning_rate, and the cosine ends with the run. */
+ * config/train_gpt2.py.  Their min_lr is a tenth of learning_rate, and the cosine ends with the
+ * run. */
 static const train_preset presets[] = {
     {"cpu", COMMON "n-layer=4;n-head=4;n-embd=128;block-size=64;batch=12;dropout=0;steps=2000;"
                    "eval-iters=20"},

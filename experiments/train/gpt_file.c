@@ -1,5 +1,5 @@
-/* What checkpoints of gpt hold beside the state, nanoGPT's tensors and texts about them; and what weights
- * to start from say. */
+/* What checkpoints of gpt hold beside the state, nanoGPT's tensors and texts about them; and what
+ * weights to start from say. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
-/* Optimizers for gpt.  Methods that adapt by matrices take the hidden ones, h.*.weight with two axes;
- * embeddings, lm_head, norms and biases are AdamW's, with nanoGPT's settings.  Other methods take
- * everything.  All rules share warm-up, cosine to a tenth of the rate (min-lr), and a gradient of at
- * most grad-clip over all tensors; parameters decay where they have two axes. */
+/* Optimizers for gpt.  Methods that adapt by matrices take the hidden ones, h.*.weight with two
+ * axes; embeddings, lm_head, norms and biases are AdamW's, with nanoGPT's settings.  Other methods
+ * take everything.  All rules share warm-up, cosine to a tenth of the rate (min-lr), and a gradient
+ * of at most grad-clip over all tensors; parameters decay where they have two axes. */
 #include "experiments/train/gpt.h"
 
 #include <math.h>

@@ -79,8 +79,8 @@ fail:
 
 /* ---- classes and scales ---- */
 
-/* Of the checkpoint; without classes in it those of the data at hand, or, where these are others than it
- * was trained on, the numbers of its outputs. */
+/* Of the checkpoint; without classes in it those of the data at hand, or, where these are others
+ * than it was trained on, the numbers of its outputs. */
 static symo_status kept_frame(symo_context *context, const train_spec *spec, bool labelled,
                               symo_data_frame *frame, bool *assumed) {
   symo_net_spec net = symo_net_spec_default();

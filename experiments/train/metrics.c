@@ -18,8 +18,8 @@ enum { LARGEST = 1 << 30 };
 
 /* ---- reading ---- */
 
-/* A figure of a line, NaN where there is none; and the next whole line of text as an object, NULL at
- * the end or where it is none. */
+/* A figure of a line, NaN where there is none; and the next whole line of text as an object, NULL
+ * at the end or where it is none. */
 static double number_of(const json_t *line, const char *key) {
   const json_t *value = json_object_get(line, key);
   return json_is_number(value) ? json_number_value(value) : (double)NAN;

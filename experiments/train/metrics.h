@@ -19,7 +19,8 @@
  * refused_steps and rejected_steps since the start; optimizer_seconds, and optimizer_items, an
  * object: the same by item (symo_step_seconds).  Of tasks with tokens also
  * tokens_per_s, gradient_ms, optimizer_ms and, in some lines, forward_ms (of a pass by itself) and
- * backward_ms (what is left of gradient_ms).  What is not a number is left out, but for loss: null. */
+ * backward_ms (what is left of gradient_ms).  What is not a number is left out, but for loss:
+ * null. */
 typedef struct train_metrics {
   symo_context *context;
   char *path;

@@ -15,9 +15,9 @@ symo_status train_net_model(symo_context *context, const train_spec *spec, const
 symo_status train_layout(symo_context *context, const train_spec *spec, const symo_net_spec *net,
                          symo_layout **out);
 
-/* What network, optimizer and `data` bytes of examples will take; *recompute: that is with activations
- * made once more on the way back, since otherwise it would be more than spec->memory.  SYMO_E_SIZE
- * when it is more even so. */
+/* What network, optimizer and `data` bytes of examples will take; *recompute: that is with
+ * activations made once more on the way back, since otherwise it would be more than spec->memory.
+ * SYMO_E_SIZE when it is more even so. */
 symo_status train_bytes(symo_context *context, const train_spec *spec, const symo_net_spec *net,
                         symo_layout *layout, double data, double *bytes, bool *recompute);
 
@@ -25,9 +25,11 @@ symo_status train_bytes(symo_context *context, const train_spec *spec, const sym
 symo_status train_net_spec(symo_context *context, const train_spec *spec, symo_net_spec *net);
 
 /* Examples to train on and examples held back.  spec->data "": MNIST where it is found, else the
- * shipped digits.  "mnist" and "fashion-mnist" are folders that symo_data_find_user finds.  A folder in idx format brings its own test images; from anything else a fifth
- * is held back.  `labelled`: the targets are classes, those of spec->kept if it is given.  out: `data` and
- * `remark` say what was taken, `checksum` of which numbers; frame: the classes, and the scales that the inputs were put on. */
+ * shipped digits.  "mnist" and "fashion-mnist" are folders that symo_data_find_user finds.  A
+ * folder in idx format brings its own test images; from anything else a fifth is held back.
+ * `labelled`: the targets are classes, those of spec->kept if it is given.  out: `data` and
+ * `remark` say what was taken, `checksum` of which numbers; frame: the classes, and the scales that
+ * the inputs were put on. */
 symo_status train_load_images(symo_context *context, const train_spec *spec, bool labelled,
                               train_model *out, symo_dataset *train, symo_dataset *test,
                               symo_data_frame *frame);

@@ -1,8 +1,8 @@
 /* From --optimizer, --lr, --set and what the task wants to the spec of an optimizer.
  *
- * A preset means the same by its name and in a file without rules: first the preset, then the task's
- * changes (train_task.method), then what the file says, then --lr and --set; then the task's rules.
- * Files with rules are taken as they stand. */
+ * A preset means the same by its name and in a file without rules: first the preset, then the
+ * task's changes (train_task.method), then what the file says, then --lr and --set; then the task's
+ * rules.  Files with rules are taken as they stand. */
 #include "experiments/train/option.h"
 
 #include <math.h>

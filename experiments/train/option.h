@@ -5,8 +5,9 @@
 
 /* The options that say what is trained, and how: one row each, of which come the command lines of
  * symo train and symo sweep, their help, ranges and defaults, run.json, and what may change when a
- * run goes on.  Rows of all tasks stand in option.c; a task brings its own (train_task.options).  An option with
- * a field is one line of train_spec and one row; an option of the optimizer is a row alone. */
+ * run goes on.  Rows of all tasks stand in option.c; a task brings its own (train_task.options).
+ * An option with a field is one line of train_spec and one row; an option of the optimizer is a row
+ * alone. */
 
 typedef enum train_option_kind {
   TRAIN_STRING,    /* char [size]; one of `choices`, where there are */

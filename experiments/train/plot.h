@@ -31,7 +31,8 @@ typedef struct plot_view {
   size_t smooth;
 } plot_view;
 
-/* Groups in the order of their final figures; best: of each optimizer only the best one is shown. */
+/* Groups in the order of their final figures; best: of each optimizer only the best one is
+ * shown. */
 symo_status plot_group_runs(symo_context *context, plot_runs *runs, const plot_view *view,
                             bool best);
 
@@ -45,7 +46,8 @@ size_t plot_longest(const plot_runs *runs, const plot_group *group);
 /* All but seeds, and what does not change the numbers; and whether two specs differ in it. */
 
 /* What tells a group that is drawn from the others: "symo lr=0.1"; and the settings of optimizers
- * that all have.  Both may be long: plot_cut leaves `most` bytes at most, an ellipsis at the end. */
+ * that all have.  Both may be long: plot_cut leaves `most` bytes at most, an ellipsis at the
+ * end. */
 enum { PLOT_TITLE = 512 };
 void plot_title(const plot_runs *runs, const plot_group *group, char title[PLOT_TITLE]);
 void plot_common(const plot_runs *runs, char text[PLOT_TITLE]);

@@ -206,8 +206,8 @@ symo_status plot_group_runs(symo_context *context, plot_runs *runs, const plot_v
 /* ---- titles ---- */
 
 /* What curves are called.  A setting that all runs share says nothing in a legend: it stands once,
- * in the caption.  What tells groups of one optimizer apart comes first, then what it has beyond the
- * others, so that a title that is cut loses the least. */
+ * in the caption.  What tells groups of one optimizer apart comes first, then what it has beyond
+ * the others, so that a title that is cut loses the least. */
 
 /* A text that is cut where it ends. */
 typedef struct line {

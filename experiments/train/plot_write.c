@@ -34,8 +34,8 @@ static bool taken(const plot_runs *runs, const size_t *numbers, size_t number) {
 }
 
 /* Curve number i is palette[i % PLOT_COLOURS] with dash i / PLOT_COLOURS + 1: no two are alike.
- * Optimizers with a colour of their own take it first, in the order of the curves; the rest take what
- * is free.  numbers: [num_groups]. */
+ * Optimizers with a colour of their own take it first, in the order of the curves; the rest take
+ * what is free.  numbers: [num_groups]. */
 static void number_curves(const plot_runs *runs, size_t *numbers) {
   size_t next = 0;
   for (size_t g = 0; g < runs->num_groups; g++) numbers[g] = SIZE_MAX;

@@ -1,4 +1,5 @@
-/* What a run keeps beside its numbers: run.json, summary.json, and the files that it needs again. */
+/* What a run keeps beside its numbers: run.json, summary.json, and the files that it needs
+ * again. */
 #include "experiments/train/record.h"
 
 #include <math.h>

@@ -181,7 +181,8 @@ static symo_status evaluate(train_runner *r, train_row *row) {
   return status;
 }
 
-/* One step of the loop: *more is false after the last line of metrics, *evaluated true after an evaluation. */
+/* One step of the loop: *more is false after the last line of metrics, *evaluated true after an
+ * evaluation. */
 static symo_status one_step(train_runner *r, bool *more, bool *evaluated) {
   const symo_problem *p = &r->model.problem;
   train_row row = {.step = r->step, .seconds = r->seconds, .optimizer_seconds = NAN};

@@ -39,8 +39,8 @@ typedef struct train_runner {
   train_result *result;
 } train_runner;
 
-/* Everything before the first step: model, threads, optimizer, files; r holds what train_run was given.
- * r->state is NULL where there is nothing to do.  An exit code after its error line. */
+/* Everything before the first step: model, threads, optimizer, files; r holds what train_run was
+ * given.  r->state is NULL where there is nothing to do.  An exit code after its error line. */
 int train_runner_start(train_runner *r, train_start how);
 void train_runner_drop(train_runner *r);
 

@@ -142,8 +142,8 @@ static bool is_option(const char *key) {
   return false;
 }
 
-/* Fields of the spec by their names; what is none is an option of the optimizer, as are the few that
- * are both but fields of single tasks only. */
+/* Fields of the spec by their names; what is none is an option of the optimizer, as are the few
+ * that are both but fields of single tasks only. */
 static bool sets_field(const char *key) {
   bool general = false;
   return is_field(key, &general) && (general || !is_option(key));

@@ -12,8 +12,8 @@
 typedef struct train_task train_task;
 typedef struct train_option train_option;
 
-/* TRAIN_TEXT: any path and more; TRAIN_SETTINGS: the longest field, and room for the paths of several
- * texts. */
+/* TRAIN_TEXT: any path and more; TRAIN_SETTINGS: the longest field, and room for the paths of
+ * several texts. */
 enum { TRAIN_TEXT = 4160, TRAIN_SETTINGS = 32768, TRAIN_REMARK = 1024, TRAIN_MOST_RULES = 4 };
 
 /* Fields of the task gpt, named as in nanoGPT. */
@@ -121,9 +121,9 @@ struct train_task {
   const char *defaults; /* "steps=100;bias=false;": fields that differ from the general defaults */
   const train_preset *presets; /* or NULL */
   const train_option *options; /* of this task alone, or NULL; a key of NULL ends them */
-  /* What the task changes in presets of optimizers, under what files, --lr and settings say, and the
-   * rules that are made of the method in the end, rules [TRAIN_MOST_RULES].  NULL: as the library has
-   * them. */
+  /* What the task changes in presets of optimizers, under what files, --lr and settings say, and
+   * the rules that are made of the method in the end, rules [TRAIN_MOST_RULES].  NULL: as the
+   * library has them. */
   symo_status (*method)(symo_context *context, const train_spec *spec, symo_method *method);
   symo_status (*rules)(symo_context *context, const train_spec *spec, const symo_method *method,
                        size_t *num, symo_rule *rules);
@@ -153,8 +153,8 @@ symo_status train_spec_from_json(symo_context *context, const char *where, json_
 bool train_spec_has(const train_task *task, const char *key);
 /* ---- files ---- */
 
-/* Refuses pipes for files that are read more than once: those of optimizer, layout and tokens, and with
- * `again` the data.  SYMO_E_IO. */
+/* Refuses pipes for files that are read more than once: those of optimizer, layout and tokens, and
+ * with `again` the data.  SYMO_E_IO. */
 symo_status train_check_files(symo_context *context, const train_spec *spec, bool again);
 
 /* ---- data ---- */
@@ -165,8 +165,8 @@ symo_status train_check_data(symo_context *context, const char *expected, const 
 
 /* ---- optimizers ---- */
 
-/* The spec of the optimizer: the preset or file, the task's changes, --lr, settings.  changes: NULL,
- * or an object that takes in what the task changed, {"KEY": {"preset": .., "task": ..}}. */
+/* The spec of the optimizer: the preset or file, the task's changes, --lr, settings.  changes:
+ * NULL, or an object that takes in what the task changed, {"KEY": {"preset": .., "task": ..}}. */
 symo_status train_optimizer_spec(symo_context *context, const train_spec *spec, json_t *changes,
                                  symo_optim_spec **out);
 

@@ -35,8 +35,8 @@ extern "C" {
  * Other statuses and the cost are those of symo_layout_open, symo_optim_spec_open,
  * symo_optim_create and symo_optim_state_create.  Steps allocate nothing.
  *
- * A step whose gradient holds NaN or infinity is left out, with status SYMO_OK; refused_steps of its
- * report counts it.  With nan=stop it is an error: "symo lr=0.01 nan=stop". */
+ * A step whose gradient holds NaN or infinity is left out, with status SYMO_OK; refused_steps of
+ * its report counts it.  With nan=stop it is an error: "symo lr=0.01 nan=stop". */
 symo_status symo_optim_open(const char *layout, const char *method, symo_dtype dtype,
                             symo_optim_state **out, char detail[SYMO_MAX_DETAIL]);
 

@@ -118,9 +118,10 @@ typedef struct symo_method {
   double beta2;           /* memory of covariances: 0 none, 1 a sum, else an average */
   double alpha;           /* the step is u C^{-alpha/2}, in [0, 2] */
   double eps;             /* added as `damping` says; diagonal: to the root */
-  /* Orbit curvature: singular values s go to s (s^q + c^q)^{-alpha / q}, q = cut_order (0: alpha, the
-   * filter of Spectral Newton) and c = cut times the Schatten 4-norm (sum s^4)^{1/4} of what the root
-   * is taken of, eps included.  0: no cut, the plain power.  Solvers eigh (exact) and shaped. */
+  /* Orbit curvature: singular values s go to s (s^q + c^q)^{-alpha / q}, q = cut_order (0: alpha,
+   * the filter of Spectral Newton) and c = cut times the Schatten 4-norm (sum s^4)^{1/4} of what
+   * the root is taken of, eps included.  0: no cut, the plain power.  Solvers eigh (exact) and
+   * shaped. */
   double cut, cut_order;
   double weight_decay;
   double clip_norm, clip_value; /* of the gradient; 0: not */
@@ -291,18 +292,18 @@ typedef struct symo_step_report {
  * reported; strides as the caller likes.  Allocates nothing.  report may be NULL.
  *
  * A gradient that the step cannot be taken with is refused before anything is written: accepted is
- * false, and refused_steps counts it.  The status is SYMO_OK all the same, unless the spec says stop
- * for nan; a loop that looks at the status alone does not notice that the parameters stay.  Refused
- * are
+ * false, and refused_steps counts it.  The status is SYMO_OK all the same, unless the spec says
+ * stop for nan; a loop that looks at the status alone does not notice that the parameters stay.
+ * Refused are
  *   NaN and infinity                      stop: SYMO_E_NONFINITE
  *   norms whose squares would leave the   stop: SYMO_E_NUMERIC
  *   range of the type, where moments are
  *   kept entry by entry (diagonal, graft
  *   adam)
  * the latter in float32 from 1.8e19 for one tensor, less by what a sum (beta2 1) has taken in
- * already.  All other memory comes in powers of two of its own, one for each tensor, label or axis: a step of c g is
- * that of g times c to the degree of the method, for every power of two c, but for what the last
- * bits of a subnormal lose and where eps is absolute.
+ * already.  All other memory comes in powers of two of its own, one for each tensor, label or axis:
+ * a step of c g is that of g times c to the degree of the method, for every power of two c, but for
+ * what the last bits of a subnormal lose and where eps is absolute.
  *
  * SYMO_E_NUMERIC besides, for a change that the parameters of a tensor cannot take, which is then
  * not made; tensors before it have been changed. */

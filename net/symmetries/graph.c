@@ -1,5 +1,5 @@
-/* Networks as lists of operations, and their JSON (docs/graphs.md).  Which operation takes which key
- * is one table; what is not in it is refused with its path. */
+/* Networks as lists of operations, and their JSON (docs/graphs.md).  Which operation takes which
+ * key is one table; what is not in it is refused with its path. */
 #include "net/symmetries/graph.h"
 
 #include <stddef.h>

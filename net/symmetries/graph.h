@@ -94,8 +94,9 @@ typedef struct graph {
 symo_status graph_create(symo_context *context, const char *where, graph **out);
 void graph_destroy(graph *g); /* NULL is accepted */
 
-/* Appends a copy.  The texts must belong to the graph (graph_keep) or live as long.  Refused: a name
- * that is missing, taken or no name, `from` that is no earlier node, too few or too many of them. */
+/* Appends a copy.  The texts must belong to the graph (graph_keep) or live as long.  Refused: a
+ * name that is missing, taken or no name, `from` that is no earlier node, too few or too many of
+ * them. */
 symo_status graph_add(graph *g, const graph_node *node);
 
 /* A copy of the text that lives as long as the graph; NULL (detail left) when out of memory. */

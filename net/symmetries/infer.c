@@ -89,7 +89,8 @@ static sym_space *new_space(sym_proposal *p, const char *base, const char *endin
   return space;
 }
 
-/* Positions of one flattened axis make one space: the run of identity atoms that begins at axis a. */
+/* Positions of one flattened axis make one space: the run of identity atoms that begins at axis
+ * a. */
 static size_t run_length(const builder *b, const sym_parameter *t, size_t a) {
   size_t n = 1;
   if (b->level[sym_class(b->s, t->atom[a])] != SYM_IDENTITY) return 1;

@@ -4,8 +4,8 @@
 #include "net/net.h"
 #include "net/symmetries/graph.h"
 
-/* The operations of a network of the engine, with its names of tensors in its order.  Steps that are
- * open count as one: no tensor has them. */
+/* The operations of a network of the engine, with its names of tensors in its order.  Steps that
+ * are open count as one: no tensor has them. */
 symo_status graph_of_net(symo_context *context, const symo_net_spec *spec, graph **out);
 
 #endif

@@ -1,4 +1,5 @@
-/* The rules (see rules.c) of layers with inner structure: attention, recurrent, convolution, pool. */
+/* The rules (see rules.c) of layers with inner structure: attention, recurrent, convolution,
+ * pool. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,12 +9,12 @@
 
 /* ---- attention ---- */
 
-/* Head r gives  softmax(Q_r K_r') V_r W_r  with queries Q_r = x A_r', keys K_r = y B_r' and values V_r =
- * y C_r'.  A_r -> R A_r, B_r -> R^{-T} B_r leaves Q_r K_r'; C_r -> S C_r, W_r -> W_r S^{-1} leaves the
- * rest: orthogonal R and S are the group of one head, apart for each, and heads are added up, so
- * that they may change places, queries, keys and values of a head together.  In layouts the two
- * spaces are independent, also in the places; averages are the same, as each space is irreducible
- * either way and the two stay inequivalent. */
+/* Head r gives  softmax(Q_r K_r') V_r W_r  with queries Q_r = x A_r', keys K_r = y B_r' and values
+ * V_r = y C_r'.  A_r -> R A_r, B_r -> R^{-T} B_r leaves Q_r K_r'; C_r -> S C_r, W_r -> W_r S^{-1}
+ * leaves the rest: orthogonal R and S are the group of one head, apart for each, and heads are
+ * added up, so that they may change places, queries, keys and values of a head together.  In
+ * layouts the two spaces are independent, also in the places; averages are the same, as each space
+ * is irreducible either way and the two stay inequivalent. */
 typedef struct heads {
   size_t inner, value, out;
 } heads;

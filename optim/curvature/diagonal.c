@@ -1,5 +1,5 @@
-/* Sign flips on every coordinate: C is the diagonal of second moments v, so this is Adam (Kingma and
- * Ba, arXiv 1412.6980, algorithm 1) when the direction is a corrected running mean m:
+/* Sign flips on every coordinate: C is the diagonal of second moments v, so this is Adam (Kingma
+ * and Ba, arXiv 1412.6980, algorithm 1) when the direction is a corrected running mean m:
  *
  *     v <- (b v) + (1 - b) (g g),      out = u / (sqrt(v / (1 - b^n)) + eps),
  *

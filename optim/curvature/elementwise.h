@@ -3,7 +3,8 @@
 
 #include "optim/curvature/curvature.h"
 
-/* What curvatures without matrices share: they keep the task, and have no roots and no work space. */
+/* What curvatures without matrices share: they keep the task, and have no roots and no work
+ * space. */
 typedef struct elementwise {
   curvature_task task;
   const char *what; /* "Adam's second moments" */

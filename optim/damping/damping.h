@@ -4,8 +4,8 @@
 #include <symo/optim.h>
 
 /* How much is added to the curvature.  constant: eps.  trace: eps times tr C / m of each root (the
- * curvature module does it).  levenberg-marquardt: eps is the start; after every step by the ratio of
- * actual to predicted reduction: below 1/4 times 1.5, above 3/4 over 1.5; a step that raises the
+ * curvature module does it).  levenberg-marquardt: eps is the start; after every step by the ratio
+ * of actual to predicted reduction: below 1/4 times 1.5, above 3/4 over 1.5; a step that raises the
  * loss (ratio <= 0, or not finite) is rejected and theta put back.  One row of SYMO_DAMPING_LIST
  * (symo/optim.h) registers a module. */
 struct symo_damping {

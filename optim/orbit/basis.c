@@ -311,8 +311,8 @@ static double correction_of(const basis_step *s) {
   return q->correction && q->beta2 < 1 && weight > 0 ? 1 / weight : 1;
 }
 
-/* With eps 0 second moments that are nothing beside the largest of their member count as zero: along
- * directions that C has not seen they are those of rounding. */
+/* With eps 0 second moments that are nothing beside the largest of their member count as zero:
+ * along directions that C has not seen they are those of rounding. */
 static void scale_entries(const basis_step *s, double correction) {
   const symo_dtype t = s->o->dtype;
   const double alpha = s->o->method.alpha, tolerance = symo_rank_tolerance(t, s->l->label->m);

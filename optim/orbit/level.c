@@ -1,6 +1,6 @@
-/* Vectors far from 1.  Coordinates are sums over axes, and covariances squares of them: both are made
- * of tensors that a power of two, one for the label, has brought near 1.  So a label of tensors near
- * 1e-42 is as good as one near 1, beside which it may stand. */
+/* Vectors far from 1.  Coordinates are sums over axes, and covariances squares of them: both are
+ * made of tensors that a power of two, one for the label, has brought near 1.  So a label of
+ * tensors near 1e-42 is as good as one near 1, beside which it may stand. */
 #include <math.h>
 
 #include "optim/orbit/orbit.h"

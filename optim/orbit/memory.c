@@ -1,9 +1,10 @@
 /* Covariances with memory.
  *
- * C, or beta2-weighted sums of it, stands in lower triangles, in units s^2: vectors are taken in over
- * s, so that their squares neither overflow nor vanish.  s is 1, or for numbers far out a power of
- * two, which rounds nothing; a change of unit changes C to the new one.  A root is that of C in
- * units, and what it gives is to be multiplied by s^{-alpha}, s that of when the root was taken. */
+ * C, or beta2-weighted sums of it, stands in lower triangles, in units s^2: vectors are taken in
+ * over s, so that their squares neither overflow nor vanish.  s is 1, or for numbers far out a
+ * power of two, which rounds nothing; a change of unit changes C to the new one.  A root is that of
+ * C in units, and what it gives is to be multiplied by s^{-alpha}, s that of when the root was
+ * taken. */
 #include <math.h>
 
 #include "optim/orbit/orbit.h"
@@ -74,8 +75,8 @@ static double size_of(const orbit *o, const orbit_label *l, void *const *state) 
   return fmax(trace, sum);
 }
 
-/* The unit in which both the covariance so far and x, of a norm of 2^all, can be held.  A look at the
- * trace settles it unless the numbers are far out. */
+/* The unit in which both the covariance so far and x, of a norm of 2^all, can be held.  A look at
+ * the trace settles it unless the numbers are far out. */
 static double choose_unit(const orbit *o, const orbit_label *l, symo_const_vector x,
                           const curvature_scale *scale, double all, double eps,
                           void *const *state) {

@@ -1,7 +1,7 @@
 /* Covariances averaged over the group of a layout, and steps by their roots.
  *
- * For the coordinates X [count][n, m] of a direction u in a label, the average of rho u u' rho' over
- * the group is, member by member,
+ * For the coordinates X [count][n, m] of a direction u in a label, the average of rho u u' rho'
+ * over the group is, member by member,
  *
  *     C = X'X / n      (method.mean; else X'X, the constant of Muon and Shampoo)
  *

@@ -9,10 +9,11 @@
  * and only then does G enter the factors L_k, so that no gradient is projected on a basis made of
  * itself.  The first step gives nothing but the factors and their eigenvectors: s = t - 1.
  *
- * A new basis is one power iteration: the rows of V_k are sorted by v' L v, descending, multiplied by
- * L and made orthonormal again; v moves with the sort, m is turned to the new basis.  As published it
- * comes at the end of a step, from the L that holds the gradient of that step: a refresh says that an
- * axis is due, the step does it.  L, m and v are all in the unit of the tensor (unit.c). */
+ * A new basis is one power iteration: the rows of V_k are sorted by v' L v, descending, multiplied
+ * by L and made orthonormal again; v moves with the sort, m is turned to the new basis.  As
+ * published it comes at the end of a step, from the L that holds the gradient of that step: a
+ * refresh says that an axis is due, the step does it.  L, m and v are all in the unit of the tensor
+ * (unit.c). */
 #include <math.h>
 #include <string.h>
 

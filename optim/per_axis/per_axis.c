@@ -1,15 +1,15 @@
-/* One covariance for each axis of each tensor, and steps by the product of their roots (Gupta, Koren,
- * Singer 2018, arXiv 1802.09568).
+/* One covariance for each axis of each tensor, and steps by the product of their roots (Gupta,
+ * Koren, Singer 2018, arXiv 1802.09568).
  *
- * For axis k of a gradient G let mat_k(G) be the matrix of its slices along k.  Factors are sums (or
- * averages, or without memory the only term) of mat_k(G) mat_k(G)', and the direction u goes to
+ * For axis k of a gradient G let mat_k(G) be the matrix of its slices along k.  Factors are sums
+ * (or averages, or without memory the only term) of mat_k(G) mat_k(G)', and the direction u goes to
  *
  *     u x_1 (L_1 + eps I)^{-alpha/(2q)} .. x_q (L_q + eps I)^{-alpha/(2q)}
  *
- * with q the number of axes that have a factor: L^{-1/4} u R^{-1/4} for a matrix and alpha = 1.  Axes
- * longer than max_dim have none and do not count in q, so that all tensors keep one degree in u.
- * In the terms of docs/mathematics.md, factor k is the orbit average with the identity on axis k and
- * orthogonal groups on the others; `mean` divides by their dimension as there.
+ * with q the number of axes that have a factor: L^{-1/4} u R^{-1/4} for a matrix and alpha = 1.
+ * Axes longer than max_dim have none and do not count in q, so that all tensors keep one degree in
+ * u.  In the terms of docs/mathematics.md, factor k is the orbit average with the identity on axis
+ * k and orthogonal groups on the others; `mean` divides by their dimension as there.
  *
  * With basis "adam" the eigenvectors of the factors are a basis for second moments:
  * basis.c.

@@ -37,7 +37,8 @@ typedef struct per_axis {
   size_t head;   /* bytes in front of the work space: axis_head */
 } per_axis;
 
-/* What apply keeps for all its threads: the matrices of all axes, and what became of each tensor. */
+/* What apply keeps for all its threads: the matrices of all axes, and what became of each
+ * tensor. */
 typedef struct axis_head {
   void **matrix;
   symo_status *status;
@@ -63,8 +64,8 @@ void symo_axis_take_unit(const per_axis *p, void *const *state, const curvature_
 /* eps in a unit, squared if it is added to C. */
 double symo_axis_damping(const per_axis *p, const curvature_step *step, double unit);
 
-/* Lower triangle of c [n, n] = alpha mat(x) mat(x)' + beta c, mat(x) the [n, rest] matrix whose rows
- * are the slices of x along the axis. */
+/* Lower triangle of c [n, n] = alpha mat(x) mat(x)' + beta c, mat(x) the [n, rest] matrix whose
+ * rows are the slices of x along the axis. */
 void symo_axis_gram(symo_nd x, int axis, double alpha, double beta, void *c);
 
 /* y[.., i, ..] = sum_j r[i, j] x[.., j, ..]; x and y apart. */

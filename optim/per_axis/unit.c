@@ -1,14 +1,14 @@
-/* The memory of a tensor stands in units 2^e: factors and second moments in squares of them, so that
- * neither overflows or vanishes.  e is 0 for numbers that are not far out; a change of unit turns
- * memory to the new one, which rounds nothing.  Roots are those of factors in units, and are
+/* The memory of a tensor stands in units 2^e: factors and second moments in squares of them, so
+ * that neither overflows or vanishes.  e is 0 for numbers that are not far out; a change of unit
+ * turns memory to the new one, which rounds nothing.  Roots are those of factors in units, and are
  * remembered with the unit that they were taken in. */
 #include <math.h>
 
 #include "optim/per_axis/per_axis.h"
 #include "optim/update/update.h"
 
-/* Binary exponents that norms in units may have, squares of which are then far from both ends of the
- * range; and how far below the root of eps a unit may be. */
+/* Binary exponents that norms in units may have, squares of which are then far from both ends of
+ * the range; and how far below the root of eps a unit may be. */
 typedef struct unit_range {
   double low, high, below_eps;
 } unit_range;
@@ -30,8 +30,8 @@ double symo_axis_root_unit(const per_axis *p, void *const *state, size_t axis) {
   return entry_of(state, p->root_units, axis);
 }
 
-/* The least exponent with which eps is no hindrance.  With a basis eps is added to the power alpha of
- * a norm, else to its square. */
+/* The least exponent with which eps is no hindrance.  With a basis eps is added to the power alpha
+ * of a norm, else to its square. */
 static double least_unit(const per_axis *p, const curvature_step *step) {
   double degree = p->basis ? p->method.alpha : 2;
   if (!(step->damping > 0) || p->relative || degree == 0) return -INFINITY;

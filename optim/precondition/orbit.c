@@ -1,5 +1,6 @@
-/* The structured estimate of the curvature from gradients, M = C^{1/2} with C averaged over the group
- * of the layout: a full matrix, tensors coupled, at the cost of one small root for every label.
+/* The structured estimate of the curvature from gradients, M = C^{1/2} with C averaged over the
+ * group of the layout: a full matrix, tensors coupled, at the cost of one small root for every
+ * label.
  *
  * What is applied is (C + damping^2 I)^{-1/2}, whose eigenvalues are between those of
  * (M + damping I)^-1 and sqrt(2) times them. */

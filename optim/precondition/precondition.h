@@ -5,8 +5,8 @@
 
 /* Preconditioners of conjugate gradients: (M + damping I)^-1 with M = C^{1/2} for the covariance C
  * that a curvature keeps of the gradients that steps take anyway; no other pass over the data.  The
- * module says which curvature, and what to hand it for the damping.  One const table a file; one row
- * of SYMO_PRECONDITION_LIST (symo/optim.h) registers it. */
+ * module says which curvature, and what to hand it for the damping.  One const table a file; one
+ * row of SYMO_PRECONDITION_LIST (symo/optim.h) registers it. */
 struct symo_precondition {
   const char *name, *summary;
   const symo_curvature *curvature; /* NULL: none */
@@ -22,7 +22,8 @@ typedef struct cg_preconditioner {
   size_t num_curvature, num_roots, num_entries;
 } cg_preconditioner;
 
-/* Why the method of a rule cannot have the preconditioner it names for these tensors; NULL: it can. */
+/* Why the method of a rule cannot have the preconditioner it names for these tensors; NULL: it
+ * can. */
 const char *symo_preconditioner_refuse(const symo_method *method, const symo_layout *layout);
 
 /* task->method: of the rule.  *out NULL for `none`. */

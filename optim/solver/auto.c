@@ -28,11 +28,11 @@
  *      256              3.0        2.8               6.1                  0.93
  *     1024              101        175               367                    21
  *
- * Five steps leave singular values within 14 per cent of 1, eight (SYMO_AUTO_STEPS) within the rounding of
- * float32 unless they are below 1e-3 of the norm; eigh is exact.  `auto` is to be as good as exact,
- * so it takes eight where they are faster by a half for scaled matrices: in float32 up to a smaller
- * side below 256 (1.8 at 128, 1.2 at 256).  That margin is a choice, not a measurement.  float64 is
- * asked for by those who want accuracy: eigh.
+ * Five steps leave singular values within 14 per cent of 1, eight (SYMO_AUTO_STEPS) within the
+ * rounding of float32 unless they are below 1e-3 of the norm; eigh is exact.  `auto` is to be as
+ * good as exact, so it takes eight where they are faster by a half for scaled matrices: in float32
+ * up to a smaller side below 256 (1.8 at 128, 1.2 at 256).  That margin is a choice, not a
+ * measurement.  float64 is asked for by those who want accuracy: eigh.
  *
  * The number of threads makes no difference yet: with two, on a machine that had other work, times
  * varied twofold and more and were above those of one, which bears no second row.

@@ -11,9 +11,9 @@
  *                             four times the time.
  * accuracy is 1e-3 in float32 and 1e-10 in float64.
  *
- * Coordinates of permutation groups have mean 0 over their smaller side, so that x x' is singular but
- * for no bad reason: with v = (1, .., 1)' / sqrt(n) and v'x = 0 (looked at in x itself, where rounding
- * is u and not sqrt(u)),
+ * Coordinates of permutation groups have mean 0 over their smaller side, so that x x' is singular
+ * but for no bad reason: with v = (1, .., 1)' / sqrt(n) and v'x = 0 (looked at in x itself, where
+ * rounding is u and not sqrt(u)),
  *     f(x x') x = f(x x' + c v v') x
  * for any c.  Before a wider type is taken for eps 0, c = tr / n is tried.
  *
@@ -128,7 +128,8 @@ static bool well_conditioned(const polar_task *p, symo_mat gram, void *work) {
          rcond * accuracy > symo_epsilon(p->dtype);
 }
 
-/* Whether |v'x| counts as zero beside the largest singular value, which is no less than any entry. */
+/* Whether |v'x| counts as zero beside the largest singular value, which is no less than any
+ * entry. */
 static bool has_mean_zero(symo_dtype t, symo_mat x) {
   double sum[PANEL], squares = 0, n = (double)x.rows;
   for (size_t j = 0; j < x.cols; j += PANEL) {

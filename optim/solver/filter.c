@@ -1,21 +1,23 @@
 /* Filters of singular values by few products of matrices.
  *
- * A composition of odd polynomials, as Muon's quintic steps, raises the degree by five for every four
- * products on the Gram side.  Squares alone double it with each: after k products of
+ * A composition of odd polynomials, as Muon's quintic steps, raises the degree by five for every
+ * four products on the Gram side.  Squares alone double it with each: after k products of
  *     p_{j+1} = p_j^2 + d_j
  * all of p_1 .. p_{k+1} are at hand, of degrees 1, 2, 4, .. 2^k in z = s^2, and a sum of them with
- * free weights follows a smooth g over four decades of z.  (A linear term in p_j would add nothing: it
- * is a shift of p_j.)  With p_1 = a z + b there are 2 k + 4 numbers to fit.
+ * free weights follows a smooth g over four decades of z.  (A linear term in p_j would add nothing:
+ * it is a shift of p_j.)  With p_1 = a z + b there are 2 k + 4 numbers to fit.
  *
- * The fit is by least squares of relative errors on a grid that is even in log s from cut / 20 to 1,
+ * The fit is by least squares of relative errors on a grid that is even in log s from cut / 20 to
+ * 1,
  *     sum_i omega_i^2 (s_i p(s_i^2) - f(s_i))^2 + lambda^2 sum_j (c_j / g(0))^2 ,
  * by Levenberg and Marquardt from a fixed set of starting points, spread by an additive recurrence;
  * the best are followed to their end.  The least of them is then bent towards the least largest
  * error (Lawson 1961: weights grow where the error is large).  At last every p_j is divided by its
  * largest value on [0, 1], so that float32 can hold them.
  *
- * Check: alpha 1.4, order 1.4, cut 0.012 has error 0.19 with 7 products and 0.085 with 8.  Five quintic
- * steps with fitted coefficients come to 0.18, and cost some 20 products on the Gram side. */
+ * Check: alpha 1.4, order 1.4, cut 0.012 has error 0.19 with 7 products and 0.085 with 8.  Five
+ * quintic steps with fitted coefficients come to 0.18, and cost some 20 products on the Gram
+ * side. */
 #include "optim/solver/filter.h"
 
 #include <math.h>

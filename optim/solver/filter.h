@@ -7,9 +7,9 @@
  * (sum s^4)^{1/4}, which is never below the largest:
  *     f(s) = s (s^order + cut^order)^{-alpha / order} .
  * Far above the cut f is s^{1-alpha}, far below it falls in proportion to s.  With order = alpha it
- * is s / (s^alpha + cut^alpha), the filter of Spectral Newton (arXiv 2606.02596); order 2 is damping
- * of the covariance; a high order makes a sharp bend.  On eigenvalues z = s^2 of the covariance,
- * f(s) / s = g(z) with
+ * is s / (s^alpha + cut^alpha), the filter of Spectral Newton (arXiv 2606.02596); order 2 is
+ * damping of the covariance; a high order makes a sharp bend.  On eigenvalues z = s^2 of the
+ * covariance, f(s) / s = g(z) with
  *     g(z) = (z^{order/2} + cut^order)^{-alpha / order} . */
 typedef struct symo_filter_shape {
   double alpha; /* (0, 2] */

@@ -1,16 +1,16 @@
 /* Powers that bend at a cut, by the polynomial that was fitted to them (optim/solver/filter.c).
  *
- * With A = (X X' + eps I) / s^2 from the smaller side, s^2 = |X X' + eps I|_F, whose square root s is
- * the Schatten 4-norm and never below the largest singular value, so that all of A's eigenvalues z
- * lie in [0, 1]:
+ * With A = (X X' + eps I) / s^2 from the smaller side, s^2 = |X X' + eps I|_F, whose square root s
+ * is the Schatten 4-norm and never below the largest singular value, so that all of A's eigenvalues
+ * z lie in [0, 1]:
  *     P_1 = a A + b I ,  P_{j+1} = e_j P_j^2 + d_j I ,  G = c_0 I + sum_j c_j P_j ,
  *     (X X' + eps I)^power  ~  s^{2 power} G ,
  * one symmetric product (n^3 flops) for each P behind the first.  The bound is a norm of the matrix
- * that is iterated, not an estimate: no z can lie above it by more than rounding, where |P| is 1 and
- * rises by less than 4^products times what z is above 1.
+ * that is iterated, not an estimate: no z can lie above it by more than rounding, where |P| is 1
+ * and rises by less than 4^products times what z is above 1.
  *
- * Rounding of a product, u beside |P| <= 1, comes to g(z) ~ 1 at z = 1 with a factor of |c_j|, of some
- * cut^-alpha = 490 at the default: 1e-4 in float32.
+ * Rounding of a product, u beside |P| <= 1, comes to g(z) ~ 1 at z = 1 with a factor of |c_j|, of
+ * some cut^-alpha = 490 at the default: 1e-4 in float32.
  *
  * Check: X = (x), any x: s = |x|, z = 1, and the factor is p(1) = 1 to the error of the fit. */
 #include <math.h>

@@ -27,8 +27,8 @@ typedef struct solver_report {
   int iterations;
 } solver_report;
 
-/* (A + damping I) x = b, A by products.  All vectors [n] of dtype; the tolerance is relative to |b|;
- * x holds the start on entry. */
+/* (A + damping I) x = b, A by products.  All vectors [n] of dtype; the tolerance is relative to
+ * |b|; x holds the start on entry. */
 typedef struct solver_system {
   symo_dtype dtype;
   size_t n;
@@ -68,9 +68,9 @@ struct symo_solver {
   symo_status (*polar)(const solver_options *o, symo_mat x, void *y, solver_report *report,
                        void *work);
 
-  /* What is made of a singular value of a matrix that has no other, in units of itself: 1 by a method
-   * that is exact, NULL; else the value of its polynomials.  (c + eps)^power of one number c is that
-   * times this. */
+  /* What is made of a singular value of a matrix that has no other, in units of itself: 1 by a
+   * method that is exact, NULL; else the value of its polynomials.  (c + eps)^power of one number c
+   * is that times this. */
   double (*number)(const solver_options *o);
 
   bool takes_cut; /* looks at options.filter */

@@ -1,6 +1,7 @@
-/* Norms.  Squares are summed in float64 over eight lanes, entry i in lane i mod 8, chunk after chunk
- * (rows.h): fast, and the same for every storage of the same numbers and any number of threads.  Where squares would overflow, or nothing but
- * underflow is left, the entries are first brought nearer to 1 by a power of two. */
+/* Norms.  Squares are summed in float64 over eight lanes, entry i in lane i mod 8, chunk after
+ * chunk (rows.h): fast, and the same for every storage of the same numbers and any number of
+ * threads.  Where squares would overflow, or nothing but underflow is left, the entries are first
+ * brought nearer to 1 by a power of two. */
 #include <float.h>
 #include <math.h>
 #include <string.h>

@@ -5,7 +5,8 @@
  *     linear        lr + (min_lr - lr) x,               x = (s - w) / (T - w), at most 1
  *     cosine        min_lr + (lr - min_lr) (1 + cos pi x) / 2
  *     wsd           lr while x <= stable_fraction, then linear to min_lr at x = 1
- * so the first step behind the warm-up has the whole rate, and min_lr would be that of step T + 1. */
+ * so the first step behind the warm-up has the whole rate, and min_lr would be that of step T +
+ * 1. */
 #include <math.h>
 
 #include "optim/update/update.h"

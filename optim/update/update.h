@@ -13,7 +13,8 @@
 /* The rate of step t = 1, 2, .. */
 double symo_schedule_rate(const symo_method *method, uint64_t t);
 
-/* out := g clipped by value and by the norm given (of all tensors of the plan); decay > 0: + decay p. */
+/* out := g clipped by value and by the norm given (of all tensors of the plan); decay > 0: + decay
+ * p. */
 void symo_update_gradient(const symo_method *method, double norm, double decay, symo_nd g,
                           symo_nd p, symo_nd out);
 
@@ -21,7 +22,8 @@ void symo_update_gradient(const symo_method *method, double norm, double decay, 
  * (u.p == NULL) where m itself is the direction: then true is returned and the caller uses m. */
 bool symo_update_momentum(const symo_method *method, uint64_t t, symo_nd g, symo_nd m, symo_nd u);
 
-/* The factor of the scale mode for a tensor of this shape: rows = first axis, columns = the rest. */
+/* The factor of the scale mode for a tensor of this shape: rows = first axis, columns = the
+ * rest. */
 double symo_update_scale(const symo_method *method, size_t order, const size_t *shape, double norm,
                          size_t size);
 

@@ -1,5 +1,5 @@
-/* The answers of symo compare and symo sweep in JSON: one value on stdout, the same as in the file, and
- * the same in every run but for times. */
+/* The answers of symo compare and symo sweep in JSON: one value on stdout, the same as in the file,
+ * and the same in every run but for times. */
 #include "tests/support/testing.h"
 
 #include "experiments/commands/commands.h"
@@ -26,7 +26,8 @@ static json_t *read_file(const char *path) {
   return value;
 }
 
-/* The line twice, with --json and folders of their own; the answer of the second run without times. */
+/* The line twice, with --json and folders of their own; the answer of the second run without
+ * times. */
 static json_t *stable_answer(const char *line, const char *name) {
   char full[1024], path[512];
   json_t *answers[2];

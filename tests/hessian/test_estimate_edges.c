@@ -10,8 +10,8 @@ enum { LAYOUTS = 20, PARAMETERS = 40 };
 static const char *const names[] = {"covariance", "h-g", "h-g-bd", "h-pd", "h-star"};
 enum { NAMES = 5 };
 
-/* What an estimate magnifies rounding by, for batches of full rank.  Averages over a group, blocks of
- * tensors and centring leave the eigenvalues between the ends of those before. */
+/* What an estimate magnifies rounding by, for batches of full rank.  Averages over a group, blocks
+ * of tensors and centring leave the eigenvalues between the ends of those before. */
 static double condition_of(const char *name, const symo_test_batch *g, const symo_test_batch *t) {
   double *gg = symo_dense_outer(g->n, g->count, g->flat, g->flat);
   double *tt = symo_dense_outer(t->n, t->count, t->flat, t->flat);

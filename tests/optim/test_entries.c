@@ -185,8 +185,8 @@ Test(optim_entries, are_not_begun_with_a_gradient_that_is_not_finite) {
   cr_no_leaks();
 }
 
-/* Entries that the caller wrote, through a pointer that it keeps: a direction that overflows, or has
- * no root, is not taken, not even in the chunks before. */
+/* Entries that the caller wrote, through a pointer that it keeps: a direction that overflows, or
+ * has no root, is not taken, not even in the chunks before. */
 Test(optim_entries, are_not_begun_where_written_states_overflow) {
   for (int k = 0; k < 8; k++) {
     const bool narrow = k % 2 == 0, negative = k / 2 % 2 == 1;

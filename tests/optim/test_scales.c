@@ -211,7 +211,8 @@ Test(optim_scales, one_entry_and_none) {
   cr_no_leaks();
 }
 
-/* eps of Adam is absolute: the first step is lr g / (|g| + eps).  Squares that overflow are refused. */
+/* eps of Adam is absolute: the first step is lr g / (|g| + eps).  Squares that overflow are
+ * refused. */
 Test(optim_scales, adam_is_as_published) {
   static const char *const presets[] = {"adam", "adamw"};
   for (int k = 0; k < 4; k++)

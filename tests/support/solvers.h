@@ -7,12 +7,13 @@
 
 /* Dense oracles for powers of matrices (GSL), and calls of solvers that watch their work space. */
 
-/* The solvers of roots and polar factors; those that choose others or solve systems are left out. */
+/* The solvers of roots and polar factors; those that choose others or solve systems are left
+ * out. */
 size_t solvers_count(void);
 const symo_solver *solvers_at(size_t index); /* NULL past the end */
 
-/* Options with the steps that are the solver's own and, where it fits its polynomials, such ones with a
- * cut of 0.05 (the same for the same power). */
+/* Options with the steps that are the solver's own and, where it fits its polynomials, such ones
+ * with a cut of 0.05 (the same for the same power). */
 solver_options solvers_options(const symo_solver *solver, symo_dtype dtype, double eps,
                                double power);
 

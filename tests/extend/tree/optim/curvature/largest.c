@@ -2,8 +2,8 @@
  *
  *     r <- hypot(sqrt(b) r, sqrt(1 - b) max |g|),      out = u (r^2 / (1 - b^n) + eps)^(-alpha / 2) ,
  *
- * and without memory and with alpha = 1 every step changes the entry with the largest gradient by lr.
- * A permutation of a tensor's entries, and a change of their signs, leaves C as it is.
+ * and without memory and with alpha = 1 every step changes the entry with the largest gradient by
+ * lr.  A permutation of a tensor's entries, and a change of their signs, leaves C as it is.
  * Check: b 0, eps 0, alpha 1: g = (3, -4) gives (3/4, -1). */
 #include <math.h>
 #include <stdio.h>
@@ -46,8 +46,8 @@ static symo_status accumulate(const void *self, void *const *state, const curvat
   return SYMO_OK;
 }
 
-/* u is brought to size 1 by a power of two, which rounds nothing.  What is left of the powers of two
- * is for the executor, so that no product is out of the range of the type. */
+/* u is brought to size 1 by a power of two, which rounds nothing.  What is left of the powers of
+ * two is for the executor, so that no product is out of the range of the type. */
 static symo_status apply(const void *self, void *const *state, const curvature_step *step,
                          symo_const_vector g, symo_const_vector u, symo_vector out, void *work) {
   const elementwise *e = self;

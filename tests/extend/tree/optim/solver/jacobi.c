@@ -1,8 +1,9 @@
-/* Any power by Jacobi's rotations (Golub and Van Loan, Matrix Computations, section 8.5): each makes
- * one entry (p, q) of C zero by t = tan(angle), the smaller root of t^2 + 2 t (c_qq - c_pp) / (2 c_pq)
- * = 1; the sum of squares off the diagonal falls by 2 c_pq^2.  In float64 whatever the type of C.
- * Only roots: polar factors are made of them by whoever needs one (optim/solver/scaled.h).
- * Check: C = [[2, 1], [1, 2]], power -1/2 gives entries (1 + 3^{-1/2})/2 and (3^{-1/2} - 1)/2. */
+/* Any power by Jacobi's rotations (Golub and Van Loan, Matrix Computations, section 8.5): each
+ * makes one entry (p, q) of C zero by t = tan(angle), the smaller root of t^2 + 2 t (c_qq - c_pp) /
+ * (2 c_pq) = 1; the sum of squares off the diagonal falls by 2 c_pq^2.  In float64 whatever the
+ * type of C.  Only roots: polar factors are made of them by whoever needs one
+ * (optim/solver/scaled.h).  Check: C = [[2, 1], [1, 2]], power -1/2 gives entries (1 + 3^{-1/2})/2
+ * and (3^{-1/2} - 1)/2. */
 #include <math.h>
 
 #include "core/spectrum.h"
