@@ -40,6 +40,7 @@ static void backward_tangent(const symo_node *node, size_t index, symo_pass *pas
 
 const symo_op symo_op_activation = {.name = "activation",
                                     .leaves_in = true,
+                                    .in_place = true,
                                     .forward = forward,
                                     .backward = backward,
                                     .tangent = tangent,

@@ -35,7 +35,7 @@ static void apply(const symo_node *node, const symo_pass *pass, size_t k, const 
                   void *to) {
   const size_t w = node->in_width, bytes = k * w * symo_dtype_size(pass->dtype);
   if (!pass->dropping || node->rate == 0.0) {
-    memcpy(to, from, pass->n * node->in_rows * bytes);
+    if (to != from) memcpy(to, from, pass->n * node->in_rows * bytes);
     return;
   }
   for (size_t r = 0; r < pass->n; r++) {
@@ -52,6 +52,7 @@ static void apply(const symo_node *node, const symo_pass *pass, size_t k, const 
 const symo_op symo_op_dropout = {.name = "dropout",
                                  .leaves_out = true,
                                  .leaves_in = true,
+                                 .in_place = true,
                                  .forward = symo_linear_forward,
                                  .backward = symo_linear_backward,
                                  .tangent = symo_linear_tangent,

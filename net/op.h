@@ -86,7 +86,8 @@ typedef struct symo_op {
   bool is_loss;
   bool leaves_out; /* no pass but forward reads value[out] again, and so for value[in] */
   bool leaves_in;
-  bool gain; /* the weight is a gain, which starts at 1 */
+  bool in_place; /* forward may write value[out] over value[in], backward cot[in] over cot[out] */
+  bool gain;     /* the weight is a gain, which starts at 1 */
   bool
       table; /* the weight is a table of tokens; one of positions, [out_rows, out_width], follows */
   int nesting; /* +1: begins a residual block: value[out] are value[in]; -1: ends it: cot[in] are

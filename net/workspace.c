@@ -212,6 +212,20 @@ static bool stays(const symo_net *net, const use *u) {
   return u->first == 0 && u->last == net->num_nodes;
 }
 
+/* An operation works in place where nobody else looks at what it would overwrite: its input on the
+ * way back, or the cotangent of its output, which an add has in common with its other input. */
+static void share_in_place(const symo_net *net, use *values, size_t *values_as, use *cots,
+                           size_t *cots_as) {
+  for (size_t i = 0; i < net->num_nodes; i++) {
+    const symo_node *node = &net->nodes[i];
+    const int in = node->in[0], out = node->out[0];
+    if (!node->op->in_place || stays(net, &values[in]) || !passes(net, &values[in])) continue;
+    const bool added = net->nodes[cots[out].last].op->nesting < 0;
+    share(values, values_as, in, out);
+    if (!added && net->hidden[in]) share(cots, cots_as, in, out);
+  }
+}
+
 /* First those that stay, one behind the other; then each at the lowest place that none of those
  * before it has at the same time.  Returns the end of all. */
 static size_t place(const symo_net *net, const use *uses, const size_t *as, size_t *at) {
@@ -265,6 +279,7 @@ static void arrange(const symo_net *net, symo_net_sharing sharing, size_t rows, 
   for (size_t i = 0; i < net->num_nodes && sharing != SYMO_NET_APART; i++)
     if (net->nodes[i].saved[1] >= 0) values[net->nodes[i].saved[1]].bytes = 0;
   share_residuals(net, values, values_as, cots, cots_as);
+  if (sharing != SYMO_NET_APART) share_in_place(net, values, values_as, cots, cots_as);
   const size_t end = place(net, values, values_as, places->value);
   places->labels = end + place(net, cots, cots_as, places->cot);
   for (size_t b = 0; b < net->num_buffers; b++) places->cot[b] += end;

@@ -37,6 +37,10 @@ void symo_attention_product(symo_dtype dtype, symo_attention_shape shape, ptrdif
 void symo_attention_blas(symo_dtype dtype, symo_attention_shape shape, ptrdiff_t offset, symo_mat a,
                          symo_mat b, bool add, symo_mat c);
 
+/* to [16, ld] becomes the transpose of 16 numbers of each of 16 rows, which stand rs apart.  false:
+ * the machine has no registers for it, and nothing is done. */
+bool symo_attention_square(const float *x, ptrdiff_t rs, float *to, size_t ld);
+
 /* Copies between strided rows, contiguous each, and workspace, times scale.  pack: where `to` is
  * larger than `from` it becomes zero.  transpose: the same, `to` being the transpose of `from`.
  * unpack: `from` may be larger; row i is divided by over[i] too, unless that is NULL. */

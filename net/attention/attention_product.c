@@ -1,4 +1,4 @@
-/* Products with a triangle of zeros.  BLAS computes the whole; where the machine has AVX-512, tiles
+/* What registers of AVX-512 do.  Products with a triangle of zeros.  BLAS computes the whole; where the machine has AVX-512, tiles
  * of 8 rows and two registers of columns skip the zeros, tile by tile, and avoid the cost of a call
  * of BLAS, which at 64 positions is more than that of the triangle.
  *
@@ -122,7 +122,45 @@ void symo_attention_product(symo_dtype dtype, symo_attention_shape shape, ptrdif
     wide_f32(shape, offset, a, b, add, c);
 }
 
+/* Numbers, then pairs of them, then quarters of registers change places. */
+WIDE static void square(const float *x, ptrdiff_t rs, float *to, size_t ld) {
+  __m512 a[16], b[16];
+  for (int i = 0; i < 16; i++) a[i] = _mm512_loadu_ps(x + i * rs);
+  for (int i = 0; i < 16; i += 2) {
+    b[i] = _mm512_unpacklo_ps(a[i], a[i + 1]);
+    b[i + 1] = _mm512_unpackhi_ps(a[i], a[i + 1]);
+  }
+  for (int i = 0; i < 16; i += 4)
+    for (int h = 0; h < 2; h++) {
+      const __m512d u = _mm512_castps_pd(b[i + h]), v = _mm512_castps_pd(b[i + h + 2]);
+      a[i + 2 * h] = _mm512_castpd_ps(_mm512_unpacklo_pd(u, v));
+      a[i + 2 * h + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(u, v));
+    }
+  for (int c = 0; c < 4; c++) { /* quarter q of a[4 i + c]: rows 4 i on of column 4 q + c */
+    const __m512 even = _mm512_shuffle_f32x4(a[c], a[4 + c], 0x88);
+    const __m512 odd = _mm512_shuffle_f32x4(a[c], a[4 + c], 0xdd);
+    const __m512 even2 = _mm512_shuffle_f32x4(a[8 + c], a[12 + c], 0x88);
+    const __m512 odd2 = _mm512_shuffle_f32x4(a[8 + c], a[12 + c], 0xdd);
+    float *row = to + (size_t)c * ld;
+    _mm512_storeu_ps(row, _mm512_shuffle_f32x4(even, even2, 0x88));
+    _mm512_storeu_ps(row + 4 * ld, _mm512_shuffle_f32x4(odd, odd2, 0x88));
+    _mm512_storeu_ps(row + 8 * ld, _mm512_shuffle_f32x4(even, even2, 0xdd));
+    _mm512_storeu_ps(row + 12 * ld, _mm512_shuffle_f32x4(odd, odd2, 0xdd));
+  }
+}
+
+bool symo_attention_square(const float *x, ptrdiff_t rs, float *to, size_t ld) {
+  if (!__builtin_cpu_supports("avx512f")) return false;
+  square(x, rs, to, ld);
+  return true;
+}
+
 #else
+
+bool symo_attention_square(const float *x, ptrdiff_t rs, float *to, size_t ld) {
+  (void)x, (void)rs, (void)to, (void)ld;
+  return false;
+}
 
 void symo_attention_product(symo_dtype dtype, symo_attention_shape shape, ptrdiff_t offset,
                             symo_mat a, symo_mat b, bool add, symo_mat c) {

@@ -84,6 +84,15 @@ typedef int64_t bits_f64;
 #define LARGEST_f32 INT32_MAX
 #define LARGEST_f64 INT64_MAX
 
+/* A whole square in registers, if the machine can. */
+static bool square_f32(const float *x, ptrdiff_t rs, float *to, size_t ld) {
+  return symo_attention_square(x, rs, to, ld);
+}
+static bool square_f64(const double *x, ptrdiff_t rs, double *to, size_t ld) {
+  (void)x, (void)rs, (void)to, (void)ld;
+  return false;
+}
+
 #define SYMO_KERNELS "net/attention/attention_rows.inc"
 #include "core/real.h"
 

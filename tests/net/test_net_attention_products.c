@@ -80,6 +80,33 @@ static void products(symo_dtype dtype) {
 Test(net_attention_products, float64) { products(SYMO_F64); }
 Test(net_attention_products, float32) { products(SYMO_F32); }
 
+/* Whole squares and what is left at the edges, to the bit; room to spare becomes zero. */
+Test(net_attention_products, transposes) {
+  symo_context *context = symo_test_context();
+  symo_rng *rng = symo_test_rng(context, 4);
+  for (size_t i = 0; i < 2 * 48 * 5; i++) {
+    const symo_dtype dtype = i % 2 == 0 ? SYMO_F32 : SYMO_F64;
+    const size_t rows = i / 2 % 48 + 1, cols = 11 * (i / 96) + 5, rs = cols + i % 7;
+    const size_t room_rows = (rows + 15) / 16 * 16, room_cols = (cols + 15) / 16 * 16;
+    double *x = normal(rng, rows * rs);
+    void *from = packed(dtype, x, rows * rs);
+    void *to = symo_malloc(room_rows * room_cols * symo_dtype_size(dtype));
+    symo_attention_transpose(dtype, (symo_mat){from, rows, cols, (ptrdiff_t)rs, 1},
+                             symo_mat_dense(to, room_cols, room_rows));
+    for (size_t c = 0; c < room_cols; c++)
+      for (size_t r = 0; r < room_rows; r++) {
+        const bool inside = r < rows && c < cols;
+        cr_assert(symo_get(dtype, to, c * room_rows + r) ==
+                      (inside ? symo_get(dtype, from, r * rs + c) : 0.0),
+                  "%zu x %zu at (%zu, %zu)", rows, cols, r, c);
+      }
+    symo_free(x), symo_free(from), symo_free(to);
+  }
+  symo_rng_destroy(rng);
+  symo_context_destroy(context);
+  cr_no_leaks();
+}
+
 /* Weights of float32 are the exponentials of vecmath.h, to the last bit, down to the least normal
  * numbers, and 0 below. */
 Test(net_attention, weights_are_the_exponential) {

@@ -3,6 +3,7 @@
 #include "core/linalg.h"
 #include "core/pool.h"
 #include "net/gpt.h"
+#include "net/graph.h"
 #include "tests/experiments/gpt/test_gpt_support.h"
 #include "tests/net/test_net_support.h"
 
@@ -229,6 +230,18 @@ Test(net_lanes, less_memory) {
   cr_fails(c->context, SYMO_E_SIZE, "chunks",
            symo_net_set_chunk(c->net, (size_t)SYMO_NET_MAX_CHUNK + 1));
   symo_free(grad);
+  drop(&l);
+}
+
+/* Of a hidden layer an example keeps the activation and its slope, and has one cotangent: what enters
+ * the activation lies where it leaves. */
+Test(net_lanes, activations_work_in_place) {
+  enum { WIDTH = 300 };
+  lanes_case l = create("7-300-5", 0);
+  const symo_net_lanes lanes = symo_net_get_lanes(l.c.net);
+  const double kept = (lanes.bytes - (double)sizeof(symo_net_lane)) / sizeof(double);
+  const double rows = kept / (double)lanes.examples / WIDTH;
+  cr_assert(rows >= 3.0 && rows <= 3.3, "%g arrays", rows);
   drop(&l);
 }
 
