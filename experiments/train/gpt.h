@@ -8,11 +8,8 @@
 
 /* The parts of the task gpt. */
 
-/* train_task.options, .method and .rules. */
+/* train_task.options. */
 extern const train_option train_gpt_options[];
-symo_status train_gpt_method(symo_context *context, const train_spec *spec, symo_method *method);
-symo_status train_gpt_rules(symo_context *context, const train_spec *spec,
-                            const symo_method *method, size_t *num, symo_rule *rules);
 
 /* The network of a spec. */
 symo_status train_gpt_spec(symo_context *context, const train_spec *spec, size_t vocabulary,
