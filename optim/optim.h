@@ -42,6 +42,7 @@ struct symo_optim_state {
   char *store;
   void **data; /* [num_entries] */
   void *work;
+  double *lr;        /* [num_rules]: of the method, or of symo_optim_state_set_lr */
   double *log_norms; /* [tensors], binary, of the gradient at hand */
   double far_norm;   /* of all of it, over a power of two */
   double *partial;   /* [most chunks of a block]: sums of squares */

@@ -433,7 +433,7 @@ symo_status symo_second_order_step(symo_optim_state *state, const symo_problem *
   s.d = at(&s, s.w.solution_at);
   s.solver = at(&s, s.w.solver_at);
   s.decay = m->weight_decay;
-  s.rate = symo_schedule_rate(m, state->steps + 1);
+  s.rate = symo_state_rate(state, b, state->steps + 1);
   s.report = report;
   report->lr = s.rate;
   /* What a checkpoint brought may be anything. */

@@ -25,13 +25,15 @@ symo_status symo_optim_state_create(symo_optim *optim, symo_optim_state **out) {
   state->store = symo_calloc(optim->state_bytes, 1);
   state->data = symo_calloc(optim->num_entries, sizeof *state->data);
   state->work = symo_malloc(optim->work_bytes);
+  state->lr = symo_calloc(optim->spec.num_rules, sizeof *state->lr);
   const size_t tensors = optim->layout->num_tensors;
   state->log_norms = symo_calloc(2 * tensors + most_chunks(optim), sizeof *state->log_norms);
-  if (state->store == NULL || state->data == NULL || state->work == NULL ||
+  if (state->store == NULL || state->data == NULL || state->work == NULL || state->lr == NULL ||
       state->log_norms == NULL) {
     symo_optim_state_destroy(state);
     return symo_fail_memory(optim->context, "optim");
   }
+  for (size_t i = 0; i < optim->spec.num_rules; i++) state->lr[i] = optim->rules[i].method.lr;
   state->bounds = state->log_norms + tensors;
   state->partial = state->bounds + tensors;
   if (optim->spec.threads > 1) {
@@ -56,6 +58,7 @@ void symo_optim_state_destroy(symo_optim_state *state) {
   symo_free(state->data);
   symo_free(state->work);
   symo_free(state->gradient);
+  symo_free(state->lr);
   symo_free(state->log_norms);
   symo_optim_destroy(state->optim);
   symo_free(state);
@@ -88,6 +91,30 @@ symo_state_entry symo_state_entry_at(symo_optim_state *state, size_t index) {
 
 void symo_state_forget_bounds(symo_optim_state *state) {
   for (size_t i = 0; i < state->optim->layout->num_tensors; i++) state->bounds[i] = INFINITY;
+}
+
+/* ---- learning rates ---- */
+
+symo_status symo_optim_state_set_lr(symo_optim_state *state, size_t rule, double lr) {
+  if (state == NULL) return SYMO_E_ARGUMENT;
+  const symo_optim *optim = state->optim;
+  if (rule >= optim->spec.num_rules)
+    return symo_fail(optim->context, SYMO_E_ARGUMENT,
+                     "optim_state_set_lr: there is no rule %zu (there are %zu, counted from 0)",
+                     rule, optim->spec.num_rules);
+  const double low = optim->rules[rule].method.min_lr;
+  if (!(lr >= low && lr <= 1e6))
+    return symo_fail(optim->context, SYMO_E_ARGUMENT,
+                     "optim_state_set_lr: lr of rule %zu is %g (must be from min_lr, %g, to 1e6)",
+                     rule, lr, low);
+  state->lr[rule] = lr;
+  return SYMO_OK;
+}
+
+double symo_state_rate(const symo_optim_state *state, const optim_block *b, uint64_t t) {
+  symo_method method = b->method;
+  method.lr = state->lr[b->rule];
+  return symo_schedule_rate(&method, t);
 }
 
 /* ---- counters ---- */

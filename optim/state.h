@@ -14,6 +14,9 @@ void symo_state_save(symo_optim_state *state);
 /* The time since the last look at the clock goes to *item (NULL: to nothing). */
 void symo_state_lap(symo_optim_state *state, double *item);
 
+/* The learning rate of step t = 1, 2, .. for the tensors of a block. */
+double symo_state_rate(const symo_optim_state *state, const optim_block *b, uint64_t t);
+
 /* A report of nothing yet. */
 symo_step_report symo_state_report(const symo_optim_state *state);
 

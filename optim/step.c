@@ -294,7 +294,7 @@ static symo_status step_block(symo_optim_state *state, const optim_block *b, dou
   symo_status status;
   size_t tensor;
   s.w = symo_block_work(b, state->optim->dtype, state->optim->spec.threads);
-  s.rate = symo_schedule_rate(&b->method, s.t);
+  s.rate = symo_state_rate(state, b, s.t);
   if (b == state->optim->blocks) report->lr = s.rate;
   s.due = (s.t - 1) % b->method.statistics_every == 0;
   lay_out(&s, grad, params);

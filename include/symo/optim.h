@@ -270,6 +270,14 @@ typedef struct symo_step_seconds {
 typedef double (*symo_clock)(void *self);
 void symo_optim_state_set_clock(symo_optim_state *state, symo_clock clock, void *self);
 
+/* Sets the learning rate of a rule, in place of that of its method, from the next step on: for
+ * schedules of the caller's own.  Steps then have the bits that they would have if the method had
+ * had this lr from the start.  A schedule and a warm-up of the method still apply to it.  The rate
+ * is no part of checkpoints: a new state, and one that was read, has that of its method.
+ * SYMO_E_ARGUMENT if there is no such rule, lr is outside the range of the option lr, or lr is
+ * below min_lr; the rate is then unchanged. */
+symo_status symo_optim_state_set_lr(symo_optim_state *state, size_t rule, double lr);
+
 /* What a step did.  A number that does not apply is NaN, a count 0. */
 typedef struct symo_step_report {
   uint64_t step; /* steps taken, this one included */

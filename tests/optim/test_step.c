@@ -416,3 +416,35 @@ Test(optim_step, lengths_are_as_set) {
     symo_stepper_close(&s);
   }
 }
+
+/* ---- rates ---- */
+
+/* A rate that is set counts as if the method had it, with warm-up and schedule, and from the next
+ * step on. */
+Test(optim_step, a_rate_that_is_set_is_that_of_the_method) {
+  static const char *const presets[] = {"adamw", "symo", "muon", "soap", "sgd"};
+  for (int k = 0; k < 5; k++)
+    for (int f32 = 0; f32 < 2; f32++) {
+      symo_dtype dtype = f32 ? SYMO_F32 : SYMO_F64;
+      symo_test_stepper a, b;
+      symo_stepper_open(&a, net, dtype, 12, false);
+      symo_stepper_open(&b, net, dtype, 12, false);
+      symo_stepper_preset(&a, presets[k], "lr=0.5 schedule=exponential rate=0.9 warmup_steps=2");
+      symo_stepper_preset(&b, presets[k], "lr=0.03 schedule=exponential rate=0.9 warmup_steps=2");
+      for (int t = 0; t < 6; t++) {
+        cr_ok(b.w.context, symo_optim_state_set_lr(b.state, 0, 0.5));
+        symo_step_report x = symo_stepper_random(&a, 1), y = symo_stepper_random(&b, 1);
+        cr_assert(x.lr == y.lr && memcmp(a.theta, b.theta, a.w.n * sizeof *a.theta) == 0,
+                  "%s, step %d", presets[k], t);
+        cr_assert(x.update_norm > 0 || t == 0, "%s, step %d: nothing moved", presets[k], t);
+      }
+      cr_ok(b.w.context, symo_optim_state_set_lr(b.state, 0, 0.0625));
+      symo_step_report x = symo_stepper_random(&a, 1), y = symo_stepper_random(&b, 1);
+      cr_assert(y.lr == x.lr / 8, "%s: %g, %g", presets[k], y.lr, x.lr);
+      cr_assert(symo_optim_state_set_lr(b.state, 0, -1) == SYMO_E_ARGUMENT);
+      y = symo_stepper_random(&b, 1);
+      cr_assert(y.lr > 0, "a rate that is refused changes nothing");
+      symo_stepper_drop(&a);
+      symo_stepper_close(&b);
+    }
+}
