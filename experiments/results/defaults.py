@@ -7,7 +7,7 @@ import os
 import statistics
 import sys
 
-DEFAULT = {"symo": "0.003", "symo-coupled": "0.003", "muon": "0.02", "adamw": "0.001"}
+DEFAULT = {"symo": "0.003", "muon": "0.02", "adamw": "0.001"}
 work = sys.argv[1]
 for task in ("teacher-student", "autoencoder", "classifier", "gpt"):
     points = collections.defaultdict(lambda: collections.defaultdict(list))

@@ -11,8 +11,8 @@ results=$(cd "$here/../../docs/results" && pwd)
 symo=${SYMO:-$here/../../build/symo}
 work=${WORK:-$(mktemp -d)}
 data=${SYMO_DATA:?the folder of mnist and tinyshakespeare.txt}
-rates=(--grid optimizer=symo,symo-coupled,muon,adamw
-  --grid symo:lr=0.00075,0.0015,0.003,0.006,0.012 --grid symo-coupled:lr=0.00075,0.0015,0.003,0.006,0.012
+rates=(--grid optimizer=symo,muon,adamw
+  --grid symo:lr=0.00075,0.0015,0.003,0.006,0.012
   --grid muon:lr=0.005,0.01,0.02,0.04,0.08 --grid adamw:lr=0.00025,0.0005,0.001,0.002,0.004)
 one() { # TASK OPTIONS..
   echo "\$ symo sweep $* ${rates[*]} --seeds 3" >&2
