@@ -4,6 +4,8 @@
 # factor 2 or so apart times two decays, with one seed, then three other seeds; the preset symo has four
 # rates only.  Needs MNIST in $SYMO_DATA/mnist.  Writes autoencoder/output.txt and curves.png in
 # docs/results; about half an hour.
+#
+#   autoencoder.sh NAME..       only these, into autoencoder/preset.txt
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 results=$(cd "$here/../../docs/results" && pwd)
@@ -27,6 +29,7 @@ print(" ".join("--grid " + setting for setting in min(points)[1].split(",")))
 PY
 }
 one() { # NAME RATE-KEY "RATES" DECAY-KEY "DECAYS" OPTIONS..
+  [[ " ${names[*]} " == *" $1 "* ]] || return 0
   local name=$1 rate=$2 rates=$3 decay=$4 decays=$5
   shift 5
   echo "\$ symo sweep autoencoder $* --grid $rate=$rates --grid $decay=$decays   (seed 11)"
@@ -38,6 +41,8 @@ one() { # NAME RATE-KEY "RATES" DECAY-KEY "DECAYS" OPTIONS..
     --out "$work/$name" 2>/dev/null
 }
 mkdir -p "$results/autoencoder"
+names=(adamw sgd soap shampoo muon full-groups by-tensor across-tensors symo) to=output.txt
+[ $# -eq 0 ] || names=("$@") to=preset.txt
 rates=0.0005,0.001,0.002,0.004,0.008,0.016
 {
   # The preset as it stands, nothing chosen but the rate.
@@ -50,5 +55,5 @@ rates=0.0005,0.001,0.002,0.004,0.008,0.016
   one by-tensor lr 0.0005,0.001,0.002,0.003,0.006,0.012 weight_decay 0,0.1 --optimizer symo-published --set curvature=orbit-blocked "${stateless[@]}" --set groups=alternate
   one full-groups lr 0.0005,0.001,0.002,0.003,0.006,0.012 weight_decay 0,0.1 --optimizer symo-published "${stateless[@]}"
   one sgd lr 0.0005,0.001,0.002,0.003,0.005,0.008 weight_decay 0,0.001 --optimizer sgd --set momentum=0.9
-  python3 "$here/autoencoder.py" "$work" adamw sgd shampoo soap muon full-groups by-tensor across-tensors symo
-} >"$results/autoencoder/output.txt"
+  python3 "$here/autoencoder.py" "$work" "${names[@]}"
+} >"$results/autoencoder/$to"

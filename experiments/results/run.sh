@@ -113,6 +113,22 @@ elif wanted adamw; then
   } >adamw/output.txt
 fi
 
+# Muon and Symo beside torch's Muon, under two kernel families where the machine has both.
+if wanted matrices && ! "$python" -c 'import torch' 2>/dev/null; then
+  echo "matrices: needs torch; left as it is" >&2
+elif wanted matrices; then
+  mkdir -p matrices
+  kernels=(Haswell)
+  ! grep -q avx512f /proc/cpuinfo || kernels+=(SkylakeX)
+  for kind in "${kernels[@]}"; do
+    for threads in 1 2; do
+      echo "\$ OPENBLAS_CORETYPE=$kind python3 experiments/results/matrices.py build/libsymo.so $threads"
+      OPENBLAS_CORETYPE=$kind "$python" "$here/matrices.py" "$(dirname "$symo")/libsymo.so" $threads
+      echo
+    done
+  done >matrices/output.txt
+fi
+
 # Teacher-student: the published settings, then those tuned on seeds 101 to 108 (see README.md).
 # NAME OPTIONS...: ten seeds of one method.
 students() {
