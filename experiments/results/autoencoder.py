@@ -23,7 +23,7 @@ def spread(values):
     return "%.2f (%.2f to %.2f)" % (statistics.median(values), min(values), max(values))
 
 
-work, names = sys.argv[1], sys.argv[2:]
+work, folder, names = sys.argv[1], sys.argv[2], sys.argv[3:]
 runs = {}
 for name in names:
     files = sorted(glob.glob(f"{work}/{name}/**/metrics.jsonl", recursive=True))
@@ -62,7 +62,7 @@ set yrange [75:400]
 set ytics (80, 100, 120, 150, 200, 250, 300, 400)
 set grid
 set ylabel 'training loss'
-""" % sys.argv[0].replace("autoencoder.py", "autoencoder")
+""" % folder
 for column, label in ((1, "step"), (2, "seconds (one thread, nothing else running)")):
     script += "set xlabel '%s'\nplot %s\n" % (label, ", ".join(
         "'%s/%s.dat' using %d:3 with lines lw 2 dt %d lc rgb '%s' title '%s'" %

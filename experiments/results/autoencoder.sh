@@ -55,5 +55,5 @@ rates=0.0005,0.001,0.002,0.004,0.008,0.016
   one by-tensor lr 0.0005,0.001,0.002,0.003,0.006,0.012 weight_decay 0,0.1 --optimizer symo-published --set curvature=orbit-blocked "${stateless[@]}" --set groups=alternate
   one full-groups lr 0.0005,0.001,0.002,0.003,0.006,0.012 weight_decay 0,0.1 --optimizer symo-published "${stateless[@]}"
   one sgd lr 0.0005,0.001,0.002,0.003,0.005,0.008 weight_decay 0,0.001 --optimizer sgd --set momentum=0.9
-  python3 "$here/autoencoder.py" "$work" "${names[@]}"
+  python3 "$here/autoencoder.py" "$work" "$results/autoencoder" "${names[@]}"
 } >"$results/autoencoder/$to"

@@ -2,7 +2,6 @@
 adamw and muon.  Training losses are means over a hundred steps; figures are medians over seeds."""
 import glob
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -43,7 +42,7 @@ def mark(curves, level):
     return "%d (%.0f s)" % (statistics.median(x[0] for x in found), statistics.median(x[1] for x in found))
 
 
-work, names = sys.argv[1], sys.argv[2:]
+work, folder, names = sys.argv[1], sys.argv[2], sys.argv[3:]
 runs = {n: [load(f) for f in sorted(glob.glob(f"{work}/{n}/**/metrics.jsonl", recursive=True))] for n in names}
 train = {n: [smooth(r) for r in runs[n]] for n in names}
 val = {n: [held(r) for r in runs[n]] for n in names}
@@ -64,12 +63,12 @@ for n in names:
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999933")
 names.sort(key=lambda n: end["val"][n])
 script = """set terminal pngcairo size 1100,430 font ',10'
-set output '%s/gpt/curves.png'
+set output '%s/curves.png'
 set multiplot layout 1,2 title 'GPT 4 x 128 on tiny Shakespeare, three seeds'
 set yrange [1.55:2.4]
 set grid
 set ylabel 'held-back loss'
-""" % os.path.dirname(os.path.abspath(sys.argv[0]))
+""" % folder
 for n in names:
     with open(f"{work}/{n}.dat", "w") as out:
         for points in zip(*val[n]):

@@ -62,7 +62,7 @@ preset() {
   echo "\$ symo sweep gpt --optimizer symo --steps 2000   (seeds 21 to 23)"
   sweep --optimizer symo --steps 2000 --eval-every 100 --eval-iters 50 --seed 21 --seeds 3 --out "$work/preset"
 }
-report() { python3 "$here/gpt.py" "$work" "${names[@]}"; }
+report() { python3 "$here/gpt.py" "$work" "$results/gpt" "${names[@]}"; }
 mkdir -p "$results/gpt"
 if [ "${1:-}" = preset ]; then
   preset >"$results/gpt/preset.txt"
