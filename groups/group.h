@@ -74,6 +74,10 @@ struct symo_group {
                         found from the generators (groups/numeric/numeric.c) */
   int max_irreps; /* largest number of irreps and components; 0: SYMO_MAX_IRREPS */
   bool cross;     /* `diagonal` takes a second copies axis, see there */
+  /* Irreps, copies and the meaning of the coordinates are the same for every size of at least twice
+   * the number of axes (sizes: the dimension; for a group made of parts, every number that
+   * changes).  Matrices then move to other sizes (hessian/transport.c). */
+  bool stable;
 
   /* Lists all irreps on up to max_axes axes and returns their number. */
   int (*irreps)(const symo_group *self, size_t dim, symo_irrep *out);

@@ -11,6 +11,7 @@
   X(estimate)                                                                                      \
   X(apply)                                                                                         \
   X(info)                                                                                          \
+  X(transport)                                                                                     \
   X(symmetries)                                                                                    \
   X(verify)                                                                                        \
   X(compare)                                                                                       \

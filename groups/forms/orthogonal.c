@@ -105,6 +105,7 @@ const symo_group symo_group_orthogonal = {
     .average = "(x'y/d) I",
     .exact = "linear hidden layers; the inner axis of query/key and of value/output",
     .max_axes = 2,
+    .stable = true,
     .irreps = irreps,
     .components = components,
     .view = symo_vector_view,

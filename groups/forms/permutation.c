@@ -196,6 +196,7 @@ const symo_group symo_group_permutation = {
     .average = "a J + b (I - J), J = 11'/d, a = x'Jy, b = x'(I-J)y/(d-1)",
     .exact = "hidden units of any pointwise nonlinearity (relu, gelu, tanh), biases included",
     .max_axes = 2,
+    .stable = true,
     .irreps = irreps,
     .components = components,
     .reduced = reduced,

@@ -97,6 +97,7 @@ const symo_group symo_group_signed_permutation = {
     .average = "(x'y/d) I",
     .exact = "hidden units of an odd nonlinearity (tanh), biases included",
     .max_axes = 2,
+    .stable = true,
     .irreps = irreps,
     .components = components,
     .view = symo_vector_view,

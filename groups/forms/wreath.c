@@ -415,6 +415,7 @@ const symo_group symo_group_wreath = {
     .average = "O(k) wr S_h: (x'y/hk) I",
     .exact = "attention heads, and other groups of units that may be exchanged",
     .max_axes = 1,
+    .stable = true,
     .irreps = irreps,
     .components = components,
     .view = view,

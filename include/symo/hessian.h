@@ -161,6 +161,25 @@ symo_status symo_hessian_add(double a, const symo_hessian *x, double b, const sy
                              symo_hessian **out);
 symo_status symo_hessian_scale(double a, const symo_hessian *x, symo_hessian **out);
 
+/* Moves A to a layout with other dimensions.  The labels of some groups are the same for all large
+ * dimensions; *out is the matrix over the parameters of `layout` with the M of A on every label.
+ * Inverses, powers and |A| of *out are those of A moved in the same way, and the distinct
+ * eigenvalues are the same; trace, determinant and norms are not, as the dimensions of the irreps
+ * change.  For equal layouts, *out is a copy of A.
+ *
+ * `layout` must have the spaces and the tensors of the layout of A, with the same names in the same
+ * order; it is frozen.  The dimension of a space may change if its group is permutation,
+ * signed-permutation, orthogonal, a scaling with `permute`, or a wreath product (whose number of
+ * copies may change too, and whose inner group may change as a space may), and if the smaller of
+ * the two sizes is at least twice the number of axes of one tensor on which the space stands.
+ *   SYMO_E_SHAPE        the spaces, groups or tensors do not correspond (the detail names them)
+ *   SYMO_E_UNSUPPORTED  the labels of the group depend on the dimension, a size is too small, or
+ *                       the space stands on so many axes that irreps are found numerically
+ *   SYMO_E_DTYPE        the layout asks for another number type than that of A
+ * Or a status of symo_plan_create.  On failure the detail is that of A. */
+symo_status symo_hessian_transport(const symo_hessian *hessian, symo_layout *layout,
+                                   symo_hessian **out);
+
 /* Draws out = (A + damping I)^{-1/2} z with z normal, a sample of N(0, (A + damping I)^-1), with
  * the pseudo-inverse as above; it is zero on a dropped label.  Each call computes the inverse
  * square root; for many samples, call symo_hessian_invsqrt once and multiply normal vectors by

@@ -47,7 +47,7 @@ fails 2 'there is no "frobnicate"' frobnicate
 fails 2 '--layout' --layout x
 fails 2 'one word too many' help layout groups
 fails 2 'there is no "nothing"' help nothing
-for command in groups layout estimate apply info verify; do
+for command in groups layout estimate apply info transport verify; do
   fails 2 'did you mean "threads"?' $command --threds 2
   fails 2 '--threads: the value is missing' $command --threads
   fails 2 '--threads: 0 is out of range' $command --threads 0
@@ -75,6 +75,9 @@ fails 2 '--out: the value is empty' "${estimate[@]}" --out ''
 fails 2 '--op is missing' apply --hessian h --in g.safetensors --out u
 fails 2 '--power: is missing' apply --hessian h --in g.safetensors --out u --op power
 fails 2 '--power: means nothing' apply --hessian h --in g.safetensors --out u --op sqrt --power 2
+
+fails 2 '--out is missing' transport --hessian h --layout layout.json
+fails 2 '--layout is missing' transport --hessian h --out h2
 
 # ---- bad data ----
 
@@ -193,6 +196,21 @@ for op in matvec solve sqrt invsqrt "power --power 0.25"; do
 done
 fails 5 '(' apply --hessian 1.h-star --in g.safetensors --out v --op sqrt
 [ -e v ] && fail "a failed apply left a file"
+
+# There and back gives the file back; a failure leaves none.
+wide="in: identity 2; h: signed-permutation 50; w[h,in] b[h]"
+succeeds transport --hessian 1.h-pd --layout "$wide" --out wide
+grep -q 'h-pd from 6 to 150 parameters' out || fail "transport: $(cat out)"
+json transport --hessian 1.h-pd --layout "$wide" --out wide2
+grep -q '"parameters": 150' out || fail "transport --json: $(cat out)"
+cmp wide wide2 || fail "transport: not the same bytes twice"
+succeeds transport --hessian wide --layout layout.json --out back
+cmp 1.h-pd back || fail "transport: not the same file there and back"
+succeeds info --hessian wide
+fails 3 'space in has dimension 3' transport --hessian 1.h-pd --layout "${wide/identity 2/identity 3}" --out v
+fails 3 'space h: size 1 is too small' transport --hessian 1.h-pd --layout "${wide/50/1}" --out v
+fails 4 'nowhere' transport --hessian nowhere --layout layout.json --out v
+[ -e v ] && fail "a failed transport left a file"
 fails 3 'w holds NaN' apply --hessian 1.h-g --in nan.safetensors --out v --op solve
 
 for command in "groups" "layout --layout layout.json" "verify --layout layout.json --samples 300 --seed 5"; do
@@ -214,7 +232,7 @@ succeeds "${estimate[@]}" --threads 2
 grep -q 'no effect' err || fail "--damping with h-g says nothing"
 
 # Help is for people: one full stop, no bounds of ten digits, nothing said seven times.
-for command in groups layout estimate apply info verify compare eval train step bench symmetries plot \
+for command in groups layout estimate apply info transport verify compare eval train step bench symmetries plot \
   sweep sample export optimizers; do
   "$symo" $command --help >out 2>err || fail "$command --help: $(cat err)"
   grep -nE '\.\.\.\.|(From|to|At least) [0-9]*[0-9]{9}' out && fail "$command --help"

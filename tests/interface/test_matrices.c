@@ -178,6 +178,11 @@ Test(interface, matrices_being_made) {
   REFUSED(symo_hessian_scale, SYMO_E_NONFINITE, "hessian_scale: ", "nan", nan, s.h, &s.out.hessian);
   SILENT(symo_hessian_abs, NULL, &s.out.hessian);
   REFUSED(symo_hessian_abs, SYMO_E_ARGUMENT, "abs: ", "out is NULL", s.h, NULL);
+  SILENT(symo_hessian_transport, NULL, s.layout, &s.out.hessian);
+  REFUSED(symo_hessian_transport, SYMO_E_ARGUMENT, "transport: ", "layout is NULL", s.h, NULL,
+          &s.out.hessian);
+  REFUSED(symo_hessian_transport, SYMO_E_ARGUMENT, "transport: ", "out is NULL", s.h, s.layout,
+          NULL);
   SILENT(symo_hessian_power, NULL, 1, 0, &s.out.hessian);
   REFUSED(symo_hessian_power, SYMO_E_ARGUMENT, "power: ", "out is NULL", s.h, 1, 0, NULL);
   REFUSED(symo_hessian_power, SYMO_E_ARGUMENT, "power: ", "exponent", s.h, nan, 0, &s.out.hessian);
