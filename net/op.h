@@ -67,11 +67,17 @@ typedef struct symo_pass {
   bool gauss_newton;              /* leave out the second derivatives of all but the loss */
 } symo_pass;
 
+/* Positions of one example that stand before those of a pass, and what an operation keeps of all:
+ * room for 2 out_width numbers at each of `room` positions. */
+typedef struct symo_extent {
+  size_t from, room;
+  void *kept;
+} symo_extent;
+
 /* forward           value[out] from value[in]; order 1 and 2 also save what first and second
  *                   derivatives need
- * extend            forward of the in_rows positions behind `from` others, of which value[in] holds
- *                   all and value[out] the new ones; saves nothing.  NULL: forward treats each
- *                   position by itself
+ * extend            forward of positions behind others, of which it keeps what it needs.  NULL:
+ *                   forward treats each position by itself
  * backward          cot[in] from cot[out]; adds to the gradient of the parameters
  * tangent           tan[out] from tan[in] and the packed directions
  * backward_tangent  ctan[in] from ctan[out], the second derivatives and the packed directions; adds
@@ -98,7 +104,7 @@ typedef struct symo_op {
   void (*backward)(const symo_node *node, symo_pass *pass);
   void (*tangent)(const symo_node *node, size_t node_index, symo_pass *pass);
   void (*backward_tangent)(const symo_node *node, size_t node_index, symo_pass *pass);
-  void (*extend)(const symo_node *node, symo_pass *pass, size_t from);
+  void (*extend)(const symo_node *node, symo_pass *pass, const symo_extent *old);
   bool (*load)(const symo_node *node, symo_dtype dtype, size_t k, size_t parameters, const void *v,
                void *rows, void *columns); /* true when some direction is not zero */
   void (*store)(const symo_node *node, symo_dtype dtype, size_t k, size_t parameters, double scale,

@@ -1,9 +1,8 @@
 /* The next token of a text, position by position.
  *
  * At each position but in attention the network sees that position alone, and attention sees the
- * keys and values of those before.  So only the inputs of attention are kept, query, key and value
- * of every position; all else has room for the ROWS positions that are computed at a time.  Only
- * the last position has logits. */
+ * keys and values of those before, which it keeps.  All else has room for the ROWS positions that
+ * are computed at a time.  Only the last position has logits. */
 #include <string.h>
 
 #include "core/alloc.h"
@@ -22,6 +21,7 @@ struct symo_gpt_reader {
   size_t read;      /* positions of which keys and values are kept */
   uint32_t *tokens; /* [inputs]: theirs */
   void *value[SYMO_NET_MAX_BUFFERS], *scratch;
+  void *kept[SYMO_NET_MAX_NODES]; /* of nodes that extend */
   void *memory;
 };
 
@@ -37,7 +37,6 @@ static void find_rows(const symo_net *net, size_t *rows) {
     for (size_t port = 0; port < SYMO_OP_PORTS && !fork; port++)
       if (node->out[port] >= 0) rows[node->out[port]] = most;
     if (node->saved[0] >= 0) rows[node->saved[0]] = most;
-    if (node->op->extend != NULL) rows[node->in[0]] = net->inputs;
   }
   rows[net->nodes[net->num_nodes - 1].in[0]] = 1;
 }
@@ -52,25 +51,40 @@ static size_t scratch_bytes(const symo_net *net) {
   return symo_padded(most * symo_dtype_size(net->spec.dtype));
 }
 
-static symo_status allocate(symo_gpt_reader *r) {
+static size_t kept_bytes(const symo_net *net, size_t node) {
+  if (net->nodes[node].op->extend == NULL) return 0;
+  return symo_padded(2 * net->inputs * net->nodes[node].out_width *
+                     symo_dtype_size(net->spec.dtype));
+}
+
+static void *at_byte(char *memory, size_t at) { return memory != NULL ? memory + at : NULL; }
+
+/* Where everything lies from `memory` on; returns how many bytes that are.  NULL: only these. */
+static size_t place(symo_gpt_reader *r, char *memory) {
   const symo_net *net = r->net;
-  const size_t number = symo_dtype_size(net->spec.dtype);
-  size_t rows[SYMO_NET_MAX_BUFFERS], bytes = scratch_bytes(net);
+  size_t rows[SYMO_NET_MAX_BUFFERS], at = scratch_bytes(net);
   find_rows(net, rows);
-  for (size_t b = 0; b < net->num_buffers; b++)
-    bytes += symo_padded(rows[b] * net->widths[b] * number);
-  r->tokens = symo_calloc(net->inputs, sizeof *r->tokens);
-  r->memory = symo_malloc(bytes);
-  if (r->tokens == NULL || r->memory == NULL) return symo_fail_memory(net->context, "gpt: reader");
-  char *at = r->memory;
-  r->scratch = at, at += scratch_bytes(net);
+  r->scratch = memory;
   for (size_t b = 0; b < net->num_buffers; b++) {
-    r->value[b] = at;
-    at += symo_padded(rows[b] * net->widths[b] * number);
+    r->value[b] = at_byte(memory, at);
+    at += symo_padded(rows[b] * net->widths[b] * symo_dtype_size(net->spec.dtype));
   }
-  for (size_t i = 0; i < net->num_nodes; i++)
-    for (size_t port = 0; port < SYMO_OP_PORTS && net->nodes[i].op->nesting > 0; port++)
-      r->value[net->nodes[i].out[port]] = r->value[net->nodes[i].in[0]];
+  for (size_t i = 0; i < net->num_nodes; i++) {
+    const symo_node *node = &net->nodes[i];
+    r->kept[i] = at_byte(memory, at);
+    at += kept_bytes(net, i);
+    for (size_t port = 0; port < SYMO_OP_PORTS && node->op->nesting > 0; port++)
+      r->value[node->out[port]] = r->value[node->in[0]];
+  }
+  return at;
+}
+
+static symo_status allocate(symo_gpt_reader *r) {
+  r->tokens = symo_calloc(r->net->inputs, sizeof *r->tokens);
+  r->memory = symo_malloc(place(r, NULL));
+  if (r->tokens == NULL || r->memory == NULL)
+    return symo_fail_memory(r->net->context, "gpt: reader");
+  (void)place(r, r->memory);
   return SYMO_OK;
 }
 
@@ -123,17 +137,13 @@ static void read_rows(symo_gpt_reader *r, size_t from, size_t count) {
       .dtype = net->spec.dtype, .n = 1, .scratch = r->scratch, .theta = r->theta, .value = value};
   memcpy(value, r->value, net->num_buffers * sizeof *value);
   value[0] = r->tokens + from;
-  for (size_t i = 0; i + 2 < net->num_nodes; i++)
-    if (net->nodes[i].op->extend != NULL)
-      value[net->nodes[i].in[0]] = row_of(r, net->nodes[i].in[0], from);
   for (size_t i = 0; i + 2 < net->num_nodes; i++) {
     const symo_node node = part_of(&net->nodes[i], from, count);
-    if (node.op->extend != NULL) {
-      value[node.in[0]] = r->value[node.in[0]];
-      node.op->extend(&node, &pass, from);
-    } else {
+    if (node.op->extend != NULL)
+      node.op->extend(&node, &pass,
+                      &(symo_extent){.from = from, .room = net->inputs, .kept = r->kept[i]});
+    else
       node.op->forward(&node, &pass, 0);
-    }
   }
 }
 

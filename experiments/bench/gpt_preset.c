@@ -217,25 +217,80 @@ static symo_status time_optimizer(preset_bench *b, size_t index, const char *nam
   return status;
 }
 
-/* A row that would need more memory than there is has no figure. */
-static symo_status measure(symo_context *context, preset_bench *b) {
-  char gradient[96], name[96];
-  const double free_bytes = cli_memory_available();
+/* A reader that is asked again for the same text computes its last position. */
+static symo_status time_token(preset_bench *b, symo_gpt_reader *reader, size_t length,
+                              const uint32_t *tokens, double *logits) {
+  char name[96];
+  double best = INFINITY;
+  (void)snprintf(name, sizeof name, "%s step: token of a sample at position %zu", b->name, length);
+  cli_progress(b->report->c, "%s", name);
+  symo_status status = symo_gpt_next(reader, length, tokens, logits);
+  for (size_t r = 0; r < repeats(b) + 4 && status == SYMO_OK; r++) {
+    const double start = cli_seconds();
+    status = symo_gpt_next(reader, length, tokens, logits);
+    best = fmin(best, cli_seconds() - start);
+  }
+  if (status == SYMO_OK) add_seconds(b, name, best);
+  return status;
+}
+
+static symo_status time_tokens(symo_context *context, preset_bench *b) {
+  uint32_t *tokens = symo_calloc(b->gpt.block, sizeof *tokens);
+  double *logits = symo_calloc(b->gpt.vocabulary, sizeof *logits);
+  symo_gpt_reader *reader = NULL;
   symo_status status = SYMO_OK;
-  (void)snprintf(gradient, sizeof gradient, "%s step: gradient", b->name);
+  if (tokens == NULL || logits == NULL) {
+    status = symo_fail_memory(context, "bench");
+    goto fail;
+  }
+  SYMO_TRY(symo_gpt_reader_create(b->net, b->theta, &reader));
+  (void)symo_set_threads(b->threads);
+  SYMO_TRY(time_token(b, reader, 10, tokens, logits));
+  SYMO_TRY(time_token(b, reader, b->gpt.block, tokens, logits));
+fail:
+  (void)symo_set_threads(1);
+  symo_gpt_reader_destroy(reader);
+  symo_free(tokens);
+  symo_free(logits);
+  return status;
+}
+
+/* The gradient, and the optimizers that are wanted; one that would need more memory than there is
+ * has no figure. */
+static symo_status time_steps(preset_bench *b, const char *gradient, const bool *steps,
+                              double free_bytes) {
+  char name[96];
+  symo_status status = time_gradient(b, gradient);
   for (size_t i = 0; i < OPTIMIZERS && status == SYMO_OK; i++) {
     (void)snprintf(name, sizeof name, "%s step: %s", b->name, optimizers[i]);
-    if (!wanted(b, name) && !wanted(b, gradient)) continue;
-    if (total(b, i) > free_bytes) {
+    if (steps[i] && total(b, i) <= free_bytes)
+      status = time_optimizer(b, i, name);
+    else if (steps[i])
       add_seconds(b, name, (double)NAN);
-      continue;
-    }
-    if (b->net == NULL) {
-      status = make(context, b);
-      if (status == SYMO_OK) status = time_gradient(b, gradient);
-    }
-    if (status == SYMO_OK && wanted(b, name)) status = time_optimizer(b, i, name);
   }
+  return status;
+}
+
+static symo_status measure(symo_context *context, preset_bench *b) {
+  char gradient[96], token[96], name[96];
+  bool steps[OPTIMIZERS], some;
+  const double free_bytes = cli_memory_available();
+  (void)snprintf(gradient, sizeof gradient, "%s step: gradient", b->name);
+  (void)snprintf(token, sizeof token, "%s step: token of a sample", b->name);
+  some = wanted(b, gradient);
+  for (size_t i = 0; i < OPTIMIZERS; i++) {
+    (void)snprintf(name, sizeof name, "%s step: %s", b->name, optimizers[i]);
+    steps[i] = wanted(b, name);
+    some = some || steps[i];
+  }
+  if (!some && !wanted(b, token)) return SYMO_OK;
+  if (2 * b->bytes.parameters + b->bytes.activations > free_bytes) {
+    add_seconds(b, gradient, (double)NAN);
+    return SYMO_OK;
+  }
+  symo_status status = make(context, b);
+  if (status == SYMO_OK && wanted(b, token)) status = time_tokens(context, b);
+  if (status == SYMO_OK && some) status = time_steps(b, gradient, steps, free_bytes);
   return status;
 }
 

@@ -3,7 +3,6 @@
  * their softmax. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/alloc.h"
@@ -79,7 +78,7 @@ typedef struct sampler {
   uint32_t *prompt; /* [prompted] */
   size_t prompted, wanted, top_k;
   double temperature;
-  double *logits, *sorted; /* [vocabulary] */
+  double *logits, *shares; /* [vocabulary] */
   uint32_t *ids;           /* [prompted + wanted] of the text at hand */
   const char *flag;        /* whose value was at fault; NULL: none */
 } sampler;
@@ -92,7 +91,7 @@ static void drop(sampler *s) {
   symo_rng_destroy(s->rng);
   symo_free(s->prompt);
   symo_free(s->logits);
-  symo_free(s->sorted);
+  symo_free(s->shares);
   symo_free(s->ids);
 }
 
@@ -163,9 +162,9 @@ static symo_status make_net(sampler *s) {
   SYMO_TRY(symo_net_create(context, net, &s->net));
   SYMO_TRY(symo_gpt_reader_create(s->net, s->weights.theta, &s->reader));
   s->logits = symo_calloc(spec->vocabulary, sizeof *s->logits);
-  s->sorted = symo_calloc(spec->vocabulary, sizeof *s->sorted);
+  s->shares = symo_calloc(spec->vocabulary, sizeof *s->shares);
   s->ids = symo_calloc(s->prompted + s->wanted, sizeof *s->ids);
-  if (s->logits == NULL || s->sorted == NULL || s->ids == NULL)
+  if (s->logits == NULL || s->shares == NULL || s->ids == NULL)
     status = symo_fail_memory(context, "sample");
 fail:
   symo_free(net);
@@ -190,9 +189,24 @@ fail:
 
 /* ---- drawing ---- */
 
-static int descending(const void *a, const void *b) {
-  const double x = *(const double *)a, y = *(const double *)b;
-  return (x < y) - (x > y);
+/* heap[at] moves down to where no child is smaller. */
+static void sift(size_t count, double *heap, size_t at) {
+  const double x = heap[at];
+  for (size_t child; (child = 2 * at + 1) < count; at = child) {
+    if (child + 1 < count && heap[child + 1] < heap[child]) child++;
+    if (!(heap[child] < x)) break;
+    heap[at] = heap[child];
+  }
+  heap[at] = x;
+}
+
+/* The k-th largest of n numbers, 1 <= k <= n: the least of a heap of the k largest. */
+static double kth_largest(size_t n, const double *x, size_t k, double *heap) {
+  memcpy(heap, x, k * sizeof *heap);
+  for (size_t i = k / 2; i-- > 0;) sift(k, heap, i);
+  for (size_t i = k; i < n; i++)
+    if (x[i] > heap[0]) heap[0] = x[i], sift(k, heap, 0);
+  return heap[0];
 }
 
 /* The model may have more rows than there are tokens; the surplus rows are never drawn. */
@@ -203,20 +217,16 @@ static uint32_t draw(sampler *s) {
     if (s->logits[i] > s->logits[best]) best = i;
   if (s->temperature <= 0.0) return (uint32_t)best;
   double least = -INFINITY, total = 0.0;
-  if (s->top_k > 0 && s->top_k < n) {
-    memcpy(s->sorted, s->logits, n * sizeof *s->sorted);
-    qsort(s->sorted, n, sizeof *s->sorted, descending);
-    least = s->sorted[s->top_k - 1];
-  }
+  if (s->top_k > 0 && s->top_k < n) least = kth_largest(n, s->logits, s->top_k, s->shares);
   const double top = s->logits[best];
   for (size_t i = 0; i < n; i++) {
-    s->sorted[i] = s->logits[i] >= least ? exp((s->logits[i] - top) / s->temperature) : 0.0;
-    total += s->sorted[i];
+    s->shares[i] = s->logits[i] >= least ? exp((s->logits[i] - top) / s->temperature) : 0.0;
+    total += s->shares[i];
   }
   double left = symo_rng_uniform(s->rng) * total;
   for (size_t i = 0; i < n; i++) {
-    if (left < s->sorted[i]) return (uint32_t)i;
-    left -= s->sorted[i];
+    if (left < s->shares[i]) return (uint32_t)i;
+    left -= s->shares[i];
   }
   return (uint32_t)best; /* what rounding leaves over */
 }

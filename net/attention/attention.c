@@ -171,16 +171,24 @@ static void forward_head(attention_head head) {
   }
 }
 
-/* The positions behind `from` others, with the keys and values as they lie in the input. */
-static void extend_head(attention_head head, size_t from) {
+/* Keys (part 0) or values of a head that extend keeps, one position behind the other: a gemv reads
+ * them as they lie. */
+static symo_mat kept_part(const attention_head *head, const symo_extent *old, size_t part) {
+  const size_t at = (2 * head->number + part) * old->room * head->width;
+  return symo_mat_dense(symo_at(head->dtype, old->kept, (ptrdiff_t)at), old->room, head->width);
+}
+
+static void extend_head(attention_head head, const symo_extent *old) {
   const symo_dtype d = head.dtype;
   const void *in = head.pass->value[head.node->in[0]];
-  const size_t block = least(head.positions, BLOCK), end = from + head.positions;
-  attention_head all = head;
-  all.positions = end;
-  const symo_mat query = symo_mat_rows(d, part_of(&all, in, 1, 0), from, head.positions);
-  const symo_mat keys = part_of(&all, in, 1, 1), values = part_of(&all, in, 1, 2);
+  const size_t block = least(head.positions, BLOCK), from = old->from;
+  const symo_mat query = part_of(&head, in, 1, 0);
+  const symo_mat keys = kept_part(&head, old, 0), values = kept_part(&head, old, 1);
   const symo_mat out = output_of(&head, head.pass->value[head.node->out[0]], 1);
+  symo_attention_pack(d, 1.0, part_of(&head, in, 1, 1),
+                      symo_mat_rows(d, keys, from, head.positions));
+  symo_attention_pack(d, 1.0, part_of(&head, in, 1, 2),
+                      symo_mat_rows(d, values, from, head.positions));
   symo_mat o = reserve(&head, block, head.columns);
   void *lse = reserve_row(&head, block), *sum = reserve_row(&head, block);
   for (size_t first = 0; first < head.positions; first += BLOCK) {
@@ -457,8 +465,8 @@ static void forward(const symo_node *node, symo_pass *pass, int order) {
     for (size_t h = 0; h < node->heads; h++) forward_head(head_of(node, pass, e, h));
 }
 
-static void extend(const symo_node *node, symo_pass *pass, size_t from) {
-  for (size_t h = 0; h < node->heads; h++) extend_head(head_of(node, pass, 0, h), from);
+static void extend(const symo_node *node, symo_pass *pass, const symo_extent *old) {
+  for (size_t h = 0; h < node->heads; h++) extend_head(head_of(node, pass, 0, h), old);
 }
 
 static void backward(const symo_node *node, symo_pass *pass) {

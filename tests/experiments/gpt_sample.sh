@@ -26,6 +26,14 @@ works three $sample --tokens 30 --samples 2 --seed 5
 cmp -s one two || fail "two samples of one seed differ"
 cmp -s one three && fail "seeds give the same sample"
 [ "$(grep -c -- '---------------' one)" -eq 2 ] || fail "no line behind each sample: $(cat one)"
+works likely $sample --tokens 40 --temperature 0
+works first $sample --tokens 40 --top-k 1 --temperature 3
+cmp -s likely first || fail "the likeliest of one is another than the likeliest"
+works all $sample --tokens 40 --top-k 0 --temperature 3
+works most $sample --tokens 40 --top-k 1000 --temperature 3
+cmp -s all most || fail "a thousand of the tokens are not all"
+works some $sample --tokens 40 --top-k 3 --temperature 3
+cmp -s all some && fail "--top-k 3 strikes out nothing"
 works none $sample --tokens 0 --prompt 'abc '
 [ "$(cat none)" = 'abc ' ] || fail "no tokens: $(cat none)"
 printf 'abd\n' >prompt.txt
