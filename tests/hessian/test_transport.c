@@ -46,12 +46,8 @@ static bool same_blocks(const symo_hessian *a, const symo_hessian *b) {
 
 /* ---- isotypic vectors, of norm 1 at every dimension ---- */
 
-enum { PATTERNS = 6, ON_TWO = 0, ON_ONE = 1 };
-
-/* On one axis: the mean, a difference, and one coordinate less the mean is left out as it is a sum
- * of differences.  On two axes, by rows: the identity, the rest, and for a difference s its
- * diagonal, s_i + s_j and s_i - s_j off the diagonal; last, a symmetric and an antisymmetric array
- * with sums zero.  O(d) and B_d split these further, and never mix more. */
+/* On one axis: the mean and a difference s.  On two axes: the identity and the rest; the diagonal of
+ * s, and s_i + s_j and s_i - s_j off it; a symmetric and an antisymmetric array with sums zero. */
 static double one_axis(size_t pattern, size_t d, size_t i) {
   if (pattern == 0) return 1 / sqrt((double)d);
   return i == 0 ? sqrt(0.5) : i == 1 ? -sqrt(0.5) : 0;
@@ -230,8 +226,7 @@ Test(transport, commutes_with_the_group) {
   symo_world_close(&w);
 }
 
-/* Heads: copies and width change together.  The vector of one head's coordinate is moved to that of
- * another, so one entry and one entry of another head say what M is. */
+/* The number of heads and their width change together. */
 Test(transport, wreath_products) {
   symo_world w;
   symo_world_open(&w, 75);
