@@ -41,7 +41,7 @@ done
 
 layers=(core groups hessian optim io net cli experiments)
 identifier='[A-Za-z0-9]+(_[A-Za-z0-9]+)+' # words of one part are words of English
-words=$(find "${layers[@]}" include tests \( -name '*.[ch]' -o -name '*.inc' \) -exec cat {} + | grep -oE "\b$identifier\b" | sort -u)
+words=$(find "${layers[@]}" include tests python \( -name "*.py" -o -name '*.[ch]' -o -name '*.inc' \) -exec cat {} + | grep -oE "\b$identifier\b" | sort -u)
 functions=0
 while IFS=: read -r text name; do
   functions=$((functions + 1))

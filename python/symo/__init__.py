@@ -1,0 +1,27 @@
+"""Curvature for neural networks from weight-space symmetry: libsymo from Python.
+
+``symo.Layout`` says what the tensors are, ``symo.estimate`` turns a gradient into a
+``symo.Hessian``, ``symo.Optimizer`` takes steps on numpy arrays, and ``symo.torch.Symo`` is an
+optimizer of PyTorch (``import symo.torch``).
+"""
+
+from ._library import Error, build_info, get_threads, set_threads, version
+from .hessian import Hessian, estimate, estimators
+from .layout import Layout
+from .optim import Optimizer, Report, presets
+
+__version__ = version()
+__all__ = [
+    "Error",
+    "Hessian",
+    "Layout",
+    "Optimizer",
+    "Report",
+    "build_info",
+    "estimate",
+    "estimators",
+    "get_threads",
+    "presets",
+    "set_threads",
+    "version",
+]

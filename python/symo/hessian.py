@@ -1,0 +1,338 @@
+"""Structured Hessians and their estimates from gradients."""
+
+import ctypes
+import operator
+import os
+from ctypes import byref, c_double, c_size_t, c_void_p
+
+import numpy as np
+
+from . import _library as c
+from ._library import lib
+from .layout import Layout, as_layout
+
+try:
+    from scipy.sparse.linalg import LinearOperator
+except ImportError:
+    LinearOperator = None
+
+
+class Hessian(LinearOperator or object):
+    """A symmetric matrix over all parameters that commutes with the group of its layout.
+
+    It is a ``scipy.sparse.linalg.LinearOperator`` where scipy is installed.  Vectors are flat arrays
+    [num_parameters], dicts of arrays by name, or lists in the order of the layout, of the number
+    type of the Hessian; results have the form of what was given.  No copies are made.
+
+    Made by :func:`estimate`, by :meth:`load`, or by an operation of another one.
+
+    Attributes
+    ----------
+    layout : Layout
+    dtype : numpy.dtype
+    shape : tuple of int
+        ``(num_parameters, num_parameters)``.
+    name : str
+        The estimator or the operation that made it.
+    """
+
+    def __init__(self, handle, layout):
+        self._handle, self._pointer = handle, handle.pointer
+        self.layout, self._context = layout, layout._context.pointer
+        dtype = c.DTYPES[lib.symo_plan_dtype(lib.symo_hessian_plan(self._pointer))]
+        shape = (layout.num_parameters, layout.num_parameters)
+        if LinearOperator is not None:
+            super().__init__(dtype, shape)
+        else:
+            self.dtype, self.shape = dtype, shape
+
+    def __new__(cls, *arguments):
+        return object.__new__(cls)
+
+    @property
+    def name(self):
+        return lib.symo_hessian_name(self._pointer).decode()
+
+    def _new(self, create, *arguments):
+        handle = c.make(create, lib.symo_hessian_destroy, self._context, self._pointer, *arguments)
+        return Hessian(handle, self.layout)
+
+    def _apply(self, function, x, *arguments):
+        views = self.layout._views(x, "x")
+        y = self.layout._empty_like(x, c.DTYPES[views[0].dtype])
+        (a, alive), (b, also) = c.vector(views), c.vector(self.layout._views(y, "y"))
+        c.check(function(self._pointer, *arguments, a, b), self._context)
+        del alive, also
+        return y
+
+    # ---- products ----
+
+    def matvec(self, x):
+        """A x."""
+        if isinstance(x, np.ndarray) and x.shape == (self.shape[0], 1):
+            return self._apply(lib.symo_hessian_matvec, x[:, 0])[:, None]
+        return self._apply(lib.symo_hessian_matvec, x)
+
+    def _matvec(self, x):
+        return self.matvec(x)
+
+    def _matmat(self, x):
+        columns = [self.matvec(x[:, k]) for k in range(x.shape[1])]
+        return np.stack(columns, 1) if columns else np.empty((self.shape[0], 0), self.dtype)
+
+    def _adjoint(self):
+        return self
+
+    _transpose = _adjoint
+
+    if LinearOperator is None:
+
+        def matmat(self, x):
+            return self._matmat(x)
+
+        def __matmul__(self, x):
+            return self.matvec(x) if getattr(x, "ndim", 1) < 2 else self.matmat(x)
+
+    def solve(self, x, damping=0.0):
+        """(A + damping I)^-1 x; on a singular matrix, the pseudo-inverse."""
+        return self._apply(lib.symo_hessian_solve, x, float(damping))
+
+    # ---- functions of the matrix ----
+
+    def power(self, p, damping=0.0):
+        """(A + damping I)^p, a Hessian, for any real p; zero eigenvalues stay zero."""
+        return self._new(lib.symo_hessian_power, float(p), float(damping))
+
+    def sqrt(self, damping=0.0):
+        """(A + damping I)^(1/2), a Hessian."""
+        return self._new(lib.symo_hessian_sqrt, float(damping))
+
+    def invsqrt(self, damping=0.0):
+        """(A + damping I)^(-1/2), a Hessian."""
+        return self._new(lib.symo_hessian_invsqrt, float(damping))
+
+    def abs(self):
+        """|A|, a Hessian with the same eigenvectors and the absolute eigenvalues."""
+        return self._new(lib.symo_hessian_abs)
+
+    def eigenvalues(self):
+        """All different eigenvalues, and how often each occurs.
+
+        Returns
+        -------
+        values : ndarray of float64, [n], ascending
+        multiplicities : ndarray of int, [n]
+        """
+        n, values, counts = c_size_t(), c_void_p(), c_void_p()
+        c.check(
+            lib.symo_hessian_eigenvalues(self._pointer, byref(n), byref(values), byref(counts)),
+            self._context,
+        )
+        try:
+            size = n.value * 8
+            raw = ctypes.string_at(values, size), ctypes.string_at(
+                counts, n.value * ctypes.sizeof(c_size_t)
+            )
+        finally:
+            lib.symo_free(values)
+            lib.symo_free(counts)
+        return np.frombuffer(raw[0], "f8").copy(), np.frombuffer(raw[1], np.uintp).astype(int)
+
+    def trace(self):
+        return lib.symo_hessian_trace(self._pointer)
+
+    def frobenius(self):
+        """The Frobenius norm."""
+        return lib.symo_hessian_frobenius(self._pointer)
+
+    def logdet(self, damping=0.0):
+        """log det (A + damping I); an Error with name SYMO_SINGULAR unless it is positive definite."""
+        out = c_double()
+        c.check(lib.symo_hessian_logdet(self._pointer, float(damping), byref(out)), self._context)
+        return out.value
+
+    def diagonal(self):
+        """The diagonal, a flat array [num_parameters]."""
+        flat = np.empty(self.shape[0], self.dtype)
+        v, alive = c.vector(self.layout._views(flat, "diagonal"))
+        c.check(lib.symo_hessian_diagonal(self._pointer, v), self._context)
+        del alive
+        return flat
+
+    def block(self, row, column):
+        """The block between two tensors, by name or number: [size of row, size of column], float64."""
+        names = list(self.layout.tensors)
+        index = []
+        for given in (row, column):
+            if isinstance(given, str) and given not in names:
+                c.refuse("SYMO_E_NAME", f"hessian_block: the layout has no tensor {given}")
+            index.append(names.index(given) if isinstance(given, str) else operator.index(given))
+            if not 0 <= index[-1] < len(names):
+                c.refuse("SYMO_E_ARGUMENT", f"hessian_block: there is no tensor {given}")
+        parts = self.layout._slices
+        out = np.empty([parts[i].stop - parts[i].start for i in index])
+        c.check(lib.symo_hessian_block(self._pointer, *index, out.ctypes.data), self._context)
+        return out
+
+    def to_dense(self):
+        """The whole matrix, [P, P] float64."""
+        out = np.empty(self.shape)
+        c.check(lib.symo_hessian_dense(self._pointer, out.ctypes.data), self._context)
+        return out
+
+    def sample(self, seed, damping=0.0):
+        """A sample of N(0, (A + damping I)^-1), a flat array; equal seeds give equal samples."""
+        flat = np.empty(self.shape[0], self.dtype)
+        rng = c.make(
+            lib.symo_rng_create,
+            lib.symo_rng_destroy,
+            self._context,
+            self._context,
+            operator.index(seed),
+        )
+        v, alive = c.vector(self.layout._views(flat, "sample"))
+        c.check(
+            lib.symo_hessian_sample(self._pointer, float(damping), rng.pointer, v), self._context
+        )
+        del alive
+        return flat
+
+    # ---- files and texts ----
+
+    def save(self, path):
+        """Writes a safetensors file, which :meth:`load` and the command `symo` read to the same bits."""
+        c.check(lib.symo_hessian_write(self._pointer, os.fsencode(path)), self._context)
+
+    @classmethod
+    def load(cls, path):
+        """Reads a file that :meth:`save` or the command `symo` wrote."""
+        context = c.new_context()
+        handle = c.make(
+            lib.symo_hessian_read,
+            lib.symo_hessian_destroy,
+            context.pointer,
+            context.pointer,
+            os.fsencode(path),
+        )
+        plan = lib.symo_hessian_plan(handle.pointer)
+        borrowed = c.Handle.__new__(c.Handle)
+        borrowed.pointer, borrowed.owner = lib.symo_plan_layout(plan), handle
+        return cls(handle, Layout._of_handle(borrowed, context))
+
+    def describe(self):
+        """A summary of a few lines."""
+        return c.text(lib.symo_hessian_describe, self._context, self._pointer)
+
+    def __reduce__(self):
+        return (_from_bytes, (c.to_bytes(lib.symo_hessian_write, self._context, self._pointer),))
+
+    def __copy__(self):
+        return self  # it never changes
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def __repr__(self):
+        return (
+            f"<{self.shape[0]}x{self.shape[1]} symo.Hessian {self.name!r} with dtype={self.dtype}>"
+        )
+
+
+def _from_bytes(data):
+    return c.from_bytes(data, Hessian.load)
+
+
+def estimators():
+    """The names of the estimators."""
+    return [
+        lib.symo_estimator_name(lib.symo_estimator_at(i)).decode()
+        for i in range(lib.symo_estimator_count())
+    ]
+
+
+def estimate(
+    layout, grad, params=None, estimator="h-g", *, damping=0.0, scale=False, centered=False
+):
+    """Estimates a Hessian from one gradient, or from several.
+
+    Parameters
+    ----------
+    layout : Layout, str, os.PathLike or dict
+        What the tensors are, and which groups act on them.
+    grad : ndarray [num_parameters], dict or list of arrays
+        The gradient, flat, by name, or in the order of the layout: numpy arrays or CPU torch
+        tensors, float32 or float64.  A two-dimensional array [count, num_parameters] is several
+        gradients.
+    params : as `grad`, optional
+        The parameters at which each gradient was taken, for estimators that need them.
+    estimator : str
+        One of :func:`estimators`.
+    damping : float
+        Added to the averaged covariance of the parameters.
+    scale : bool
+        Of ``h-g`` and ``h-g-bd``: divide by the mean size of the parameters; needs `params`.
+    centered : bool
+        Leave out the part that the group does not move.
+
+    Returns
+    -------
+    Hessian
+        Of the number type of the gradient.
+
+    Examples
+    --------
+    >>> import numpy as np, symo
+    >>> g = {"w": np.arange(8.0).reshape(4, 2), "b": np.ones(4)}
+    >>> h = symo.estimate("in: identity 2; h: signed-permutation 4; w[h,in] b[h]", g)
+    >>> step = h.solve(g, damping=1e-3)
+    >>> step["w"].shape
+    (4, 2)
+    """
+    layout = as_layout(layout)
+    context = layout._context.pointer
+    found = lib.symo_estimator_find(str(estimator).encode())
+    if not found:
+        c.refuse(
+            "SYMO_E_NAME",
+            f"estimate: there is no estimator {estimator!r} (there are {', '.join(estimators())})",
+        )
+    grads = _several(layout, grad, "gradient")
+    points = None if params is None else _several(layout, params, "parameters")
+    if points is not None and len(points) != len(grads):
+        c.refuse(
+            "SYMO_E_SHAPE",
+            f"estimate: {len(points)} vectors of parameters for {len(grads)} gradients",
+        )
+    if not grads:
+        c.refuse("SYMO_E_ARGUMENT", "estimate: no gradient (give one at least)")
+    spec = c.PlanSpec(
+        grads[0][0][0].dtype if grads[0][0] else c.F64, lib.symo_estimator_coupling(found), centered
+    )
+    plan = c.make(
+        lib.symo_plan_create, lib.symo_plan_destroy, context, layout._pointer, byref(spec)
+    )
+    settings = c.EstimateSpec(found, float(damping), scale)
+    g, alive = _array(grads)
+    p, also = _array(points) if points is not None else (None, None)
+    handle = c.make(
+        lib.symo_estimate,
+        lib.symo_hessian_destroy,
+        context,
+        plan.pointer,
+        byref(settings),
+        len(grads),
+        g,
+        p,
+    )
+    del alive, also
+    return Hessian(handle, layout)
+
+
+def _several(layout, arrays, what):
+    rows = arrays if isinstance(arrays, np.ndarray) and arrays.ndim == 2 else [arrays]
+    return [(layout._views(row, what), row) for row in rows]
+
+
+def _array(pairs):
+    made = [c.vector(views) for views, _ in pairs]
+    return (c.Vector * len(made))(*[v for v, _ in made]), made

@@ -1,0 +1,206 @@
+"""Layouts: which tensors there are, and which groups act on their axes."""
+
+import json
+import os
+
+import numpy as np
+
+from . import _library as c
+from ._library import lib
+
+
+class Layout:
+    """A list of spaces, each R^d with a group that acts on it, and of tensors whose axes they are.
+
+    Parameters
+    ----------
+    layout : str, os.PathLike or dict
+        The short notation, ``"in: identity 2; h: signed-permutation 4; w[h,in] b[h]"``; the path of
+        a layout file; or what a layout file holds, as a dict.
+
+    Attributes
+    ----------
+    tensors : dict of str to tuple of int
+        The shape of each tensor, in the order of the layout.
+    spaces : dict of str to tuple of (str, int)
+        The group and the dimension of each space.
+    num_parameters : int
+        The number of entries of all tensors.
+
+    Examples
+    --------
+    >>> import symo
+    >>> layout = symo.Layout("in: identity 2; h: signed-permutation 4; w[h,in] b[h]")
+    >>> layout.tensors
+    {'w': (4, 2), 'b': (4,)}
+    >>> layout.num_parameters
+    12
+    """
+
+    def __init__(self, layout):
+        self._context = c.new_context()
+        context = self._context.pointer
+        if isinstance(layout, dict):
+            create, data = lib.symo_layout_from_json, json.dumps(layout).encode()
+        elif isinstance(layout, (str, os.PathLike)):
+            create, data = lib.symo_layout_open, os.fsencode(layout)
+        else:
+            c.refuse(
+                "SYMO_E_ARGUMENT",
+                f"layout: is a {type(layout).__name__} (give a text, a path or a dict)",
+            )
+        self._read(c.make(create, lib.symo_layout_destroy, context, context, data))
+
+    @classmethod
+    def _of_handle(cls, handle, context):
+        layout = cls.__new__(cls)
+        layout._context = context
+        layout._read(handle)
+        return layout
+
+    def _read(self, handle):
+        self._handle = handle
+        at = self._pointer = handle.pointer
+        self.tensors, self._slices = {}, []
+        for t in range(lib.symo_layout_num_tensors(at)):
+            order = lib.symo_layout_tensor_order(at, t)
+            shape = tuple(lib.symo_layout_axis_dim(at, t, a) for a in range(order))
+            self.tensors[lib.symo_layout_tensor_name(at, t).decode()] = shape
+            first = lib.symo_layout_tensor_offset(at, t)
+            self._slices.append(slice(first, first + lib.symo_layout_tensor_size(at, t)))
+        self.spaces = {}
+        for s in range(lib.symo_layout_num_spaces(at)):
+            group = lib.symo_group_name(lib.symo_layout_space_group(at, s)).decode()
+            self.spaces[lib.symo_layout_space_name(at, s).decode()] = (
+                group,
+                lib.symo_layout_space_dim(at, s),
+            )
+        self.num_parameters = lib.symo_layout_num_parameters(at)
+
+    @property
+    def dtype(self):
+        """The number type that the layout names, or None."""
+        return c.DTYPES.get(lib.symo_layout_dtype(self._pointer))
+
+    def to_json(self):
+        """The layout as the text of a layout file."""
+        return c.text(lib.symo_layout_to_json, self._context.pointer, self._pointer)
+
+    def to_dict(self):
+        """The layout as what a layout file holds; ``Layout`` reads it back."""
+        return json.loads(self.to_json())
+
+    def to_text(self):
+        """The layout in the short notation; an Error if a group has none."""
+        return c.text(lib.symo_layout_to_text, self._context.pointer, self._pointer)
+
+    def save(self, path):
+        """Writes a layout file."""
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(self.to_json())
+
+    def split(self, flat):
+        """The tensors in a flat array [num_parameters], as views, by name."""
+        return {
+            name: flat[part].reshape(shape)
+            for (name, shape), part in zip(self.tensors.items(), self._slices)
+        }
+
+    def _views(self, arrays, what):
+        """A view of each tensor in a flat array, a dict by name, or a sequence in layout order."""
+        if isinstance(arrays, np.ndarray):
+            if arrays.shape != (self.num_parameters,):
+                c.refuse(
+                    "SYMO_E_SHAPE",
+                    f"{what}: has shape {arrays.shape}, the layout has "
+                    f"{self.num_parameters} parameters (give a flat array, or a list of tensors)",
+                )
+            v = c.view(arrays, what)
+            if v.strides is not None:
+                step = v.strides[0]
+                return [
+                    c.View(
+                        v.address + step * part.start * arrays.itemsize,
+                        v.dtype,
+                        shape,
+                        _row_major(shape, step),
+                    )
+                    for part, shape in self._parts()
+                ]
+            return [
+                c.View(v.address + part.start * arrays.itemsize, v.dtype, shape, None)
+                for part, shape in self._parts()
+            ]
+        if hasattr(arrays, "keys"):
+            given = set(arrays.keys())
+            if given != self.tensors.keys():
+                wrong = sorted(map(str, given ^ self.tensors.keys()))
+                c.refuse(
+                    "SYMO_E_NAME",
+                    f"{what}: tensors of the arrays and of the layout differ: {', '.join(wrong)}",
+                )
+            arrays = [arrays[name] for name in self.tensors]
+        elif not isinstance(arrays, (list, tuple)):
+            c.refuse(
+                "SYMO_E_ARGUMENT",
+                f"{what}: is a {type(arrays).__name__} (give a flat numpy array, a dict by "
+                "name, or a list in the order of the layout)",
+            )
+        if len(arrays) != len(self.tensors):
+            c.refuse(
+                "SYMO_E_SHAPE", f"{what}: {len(arrays)} arrays for {len(self.tensors)} tensors"
+            )
+        views = []
+        for (name, shape), array in zip(self.tensors.items(), arrays):
+            v = c.view(array, f"{what}: tensor {name}")
+            if tuple(v.shape) != shape:
+                c.refuse(
+                    "SYMO_E_SHAPE",
+                    f"{what}: tensor {name} has shape {tuple(v.shape)}, the layout says {shape}",
+                )
+            if views and v.dtype != views[0].dtype:
+                c.refuse(
+                    "SYMO_E_DTYPE",
+                    f"{what}: tensor {name} is {c.NAMES[v.dtype]}, the first one is "
+                    f"{c.NAMES[views[0].dtype]}",
+                )
+            views.append(v)
+        return views
+
+    def _parts(self):
+        return zip(self._slices, self.tensors.values())
+
+    def _empty_like(self, arrays, dtype):
+        """New arrays of the form of `arrays` (flat, dict, list)."""
+        flat = np.empty(self.num_parameters, dtype)
+        if isinstance(arrays, np.ndarray):
+            return flat
+        return self._form(flat, arrays)
+
+    def _form(self, flat, arrays):
+        tensors = self.split(flat)
+        return tensors if hasattr(arrays, "keys") else list(tensors.values())
+
+    def __reduce__(self):
+        return (Layout, (self.to_dict(),))
+
+    def __deepcopy__(self, memo):
+        return Layout(self.to_dict())
+
+    def __repr__(self):
+        try:
+            return f"symo.Layout({self.to_text()!r})"
+        except c.Error:
+            return f"symo.Layout({self.to_dict()!r})"
+
+
+def _row_major(shape, step):
+    strides = []
+    for d in reversed(shape):
+        strides.insert(0, step)
+        step *= d
+    return tuple(strides)
+
+
+def as_layout(layout):
+    return layout if isinstance(layout, Layout) else Layout(layout)

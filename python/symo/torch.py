@@ -1,0 +1,619 @@
+"""Symo, and every other preset of the library, as an optimizer of PyTorch.
+
+Importing this module imports torch.
+"""
+
+import re
+import warnings
+
+import torch
+from torch import nn
+
+from . import _library as c
+from .layout import Layout
+from .optim import Optimizer, setting_text
+
+try:
+    from torch.autograd.graph import increment_version as _written
+except ImportError:  # torch before 2.1
+
+    def _written(tensor):
+        pass
+
+
+# What acts on every unit by itself.  Odd ones also keep the loss when the signs of a unit flip.
+_ODD = (nn.Tanh, nn.Hardtanh, nn.Softsign, nn.Tanhshrink, nn.Softshrink, nn.Hardshrink, nn.Identity)
+_EVEN_HANDED = (
+    nn.ReLU,
+    nn.ReLU6,
+    nn.LeakyReLU,
+    nn.ELU,
+    nn.SELU,
+    nn.CELU,
+    nn.GELU,
+    nn.SiLU,
+    nn.Mish,
+    nn.Sigmoid,
+    nn.LogSigmoid,
+    nn.Hardsigmoid,
+    nn.Hardswish,
+    nn.Softplus,
+    nn.Dropout,
+    nn.AlphaDropout,
+)
+_RESERVED = ("params", "param_names", "preset", "lr")
+
+
+# ---- layouts of models ---------------------------------------------------------------------------
+
+
+def infer_layout(model):
+    """The layout that :class:`Symo` takes for a model if it gets none.
+
+    Between two ``nn.Linear`` of one ``nn.Sequential`` with nothing but activations of single units
+    and dropout between them there is a hidden space.  Its group is signed-permutation if all of
+    these are odd functions (tanh, hardtanh, softsign, the shrinks, identity), and else permutation.
+    A layer that occurs twice in the model, or has a parameter that does, takes no part.  Every other
+    parameter of two axes and more stands by itself: its first axis has the group orthogonal, the
+    others the identity.  Parameters of an embedding, and those of fewer axes, have the identity.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+
+    Returns
+    -------
+    dict
+        What a layout file holds; :class:`symo.Layout` and :class:`Symo` take it, changed or not.
+    """
+    return _Draft.of_model(model).layout([name for name, _ in model.named_parameters()])
+
+
+class _Draft:
+    """Axes and reasons for parameters, by name; spaces, by name."""
+
+    def __init__(self):
+        self.spaces, self.axes, self.reasons = {}, {}, {}
+
+    @classmethod
+    def of_model(cls, model):
+        draft = cls()
+        names = {id(p): name for name, p in model.named_parameters()}
+        tied = _occurring_twice(model)
+        for module_name, module in model.named_modules():
+            if type(module) is nn.Sequential:
+                draft._chains(_steps(module), names, tied)
+        tables = {
+            id(m.weight) for m in model.modules() if isinstance(m, (nn.Embedding, nn.EmbeddingBag))
+        }
+        for name, p in model.named_parameters():
+            draft.alone(name, p, id(p) in tables)
+        return draft
+
+    def _chains(self, steps, names, tied):
+        """Hidden spaces between Linear layers of a Sequential."""
+        before, between = None, []
+        for module in steps:
+            if type(module) is nn.Linear and not any(
+                id(p) in tied for p in module.parameters(recurse=False)
+            ):
+                self._linear(module, names)
+                if before is not None and before.out_features == module.in_features:
+                    self._hidden(before, module, between, names)
+                before, between = module, []
+            elif type(module) in _ODD or type(module) in _EVEN_HANDED:
+                between.append(module)
+            else:
+                before = None
+
+    def _linear(self, module, names):
+        weight = _clean(names[id(module.weight)])
+        if weight in self.axes:
+            return
+        self._space(f"{weight}.0", module.out_features, "orthogonal")
+        self._space(f"{weight}.1", module.in_features, "identity")
+        self.axes[weight] = [f"{weight}.0", f"{weight}.1"]
+        self.reasons[weight] = "a matrix by itself: orthogonal on its first axis"
+        if module.bias is not None:
+            bias = _clean(names[id(module.bias)])
+            self._space(f"{bias}.0", module.out_features, "identity")
+            self.axes[bias] = [f"{bias}.0"]
+            self.reasons[bias] = "one axis: identity"
+
+    def _hidden(self, before, after, between, names):
+        group = "signed-permutation" if all(type(m) in _ODD for m in between) else "permutation"
+        first, second = _clean(names[id(before.weight)]), _clean(names[id(after.weight)])
+        space = f"{first}.0"
+        self.spaces[space] = {"dim": before.out_features, "group": group}
+        self.axes[second][1] = space
+        words = ", ".join(type(m).__name__ for m in between) or "nothing"
+        reason = f"hidden units of {first} and {second}, {words} between: {group}"
+        self.reasons[first] = self._joined(first, reason)
+        self.reasons[second] = self._joined(second, reason)
+        if self.spaces[f"{second}.0"]["group"] == "orthogonal":  # the end of the chain, so far
+            self.spaces[f"{second}.0"]["group"] = "identity"
+        if self.axes[first][1] == f"{first}.1":
+            self.spaces[f"{first}.1"] = {"dim": before.in_features, "group": "identity"}
+        if before.bias is not None:
+            bias = _clean(names[id(before.bias)])
+            self.axes[bias], self.reasons[bias] = [space], reason
+
+    def _joined(self, name, reason):
+        known = self.reasons[name]
+        return reason if known.startswith("a matrix by itself") else f"{known}; {reason}"
+
+    def alone(self, name, p, table=False):
+        """A parameter that no chain has taken."""
+        name = _clean(name)
+        if name in self.axes:
+            return
+        group = "identity" if table or p.dim() < 2 else "orthogonal"
+        axes = [f"{name}.{a}" for a in range(p.dim())]
+        for a, axis in enumerate(axes):
+            self._space(axis, p.shape[a], group if a == 0 else "identity")
+        self.axes[name] = axes
+        self.reasons[name] = (
+            "an embedding: identity"
+            if table
+            else (
+                f"{('no', 'one')[p.dim()]} axis: identity"
+                if p.dim() < 2
+                else f"{'a matrix' if p.dim() == 2 else 'a tensor'} by itself: orthogonal on its first axis"
+            )
+        )
+
+    def _space(self, name, dim, group):
+        self.spaces.setdefault(name, {"dim": dim, "group": group})
+
+    def layout(self, names):
+        names = [_clean(name) for name in names]
+        return _part(
+            {"spaces": self.spaces, "tensors": [{"name": n, "axes": self.axes[n]} for n in names]},
+            names,
+        )
+
+
+def _clean(name):
+    """A name that layouts take: letters, digits and _ . - /"""
+    return re.sub(r"[^A-Za-z0-9_./-]", "_", name)
+
+
+def _steps(sequential):
+    """The modules of a Sequential in order, those of Sequentials in it in their place."""
+    for module in sequential:
+        if type(module) is nn.Sequential:
+            yield from _steps(module)
+        else:
+            yield module
+
+
+def _occurring_twice(model):
+    """Ids of parameters that more than one module has, or whose module occurs more than once."""
+    seen, twice = {}, set()
+    for name, p in model.named_parameters(remove_duplicate=False):
+        if id(p) in seen:
+            twice.add(id(p))
+        seen[id(p)] = name
+    for sequential in model.modules():
+        if type(sequential) is nn.Sequential:
+            steps = list(_steps(sequential))
+            for module in steps:
+                if sum(other is module for other in steps) > 1:
+                    twice.update(id(p) for p in module.parameters())
+    return twice
+
+
+def _part(layout, names):
+    """The layout of some of its tensors, in the order of `names`, with the spaces that these have."""
+    tensors = {t["name"]: t for t in layout["tensors"]}
+    tensors = [tensors[name] for name in names]
+    used = {axis.rstrip("*") for t in tensors for axis in t["axes"]}
+    spaces = {name: space for name, space in layout["spaces"].items() if name in used}
+    return {"spaces": spaces, "tensors": tensors}
+
+
+# ---- parameter groups ----------------------------------------------------------------------------
+
+
+class _Stack:
+    """The optimizer of the library behind one parameter group."""
+
+    def __init__(self, group, names, layout, reasons, keys):
+        self.names, self.layout, self.reasons, self.keys = names, layout, reasons, keys
+        # Numbers of the parameters that take part; the others are frozen, or empty.
+        self.active = [i for i, p in enumerate(group["params"]) if names[i] is not None]
+        self.report = self.optimizer = None
+        self.build(group, group["lr"])
+
+    def settings(self, group):
+        return {key: setting_text(key, group[key]) for key in self.keys}
+
+    def build(self, group, base_lr):
+        """The plan and a fresh state.  base_lr: of the plan; group["lr"] replaces it in steps."""
+        self.base_lr, self.built = base_lr, (group["preset"], self.settings(group))
+        self.optimizer = None
+        if not self.active:
+            group["lr"] = 0.0 if group["lr"] is None else group["lr"]
+            return
+        dtypes = {group["params"][i].dtype for i in self.active}
+        for i in self.active:
+            c.view(group["params"][i], f"parameter {self.names[i]}")
+        if len(dtypes) > 1:
+            c.refuse(
+                "SYMO_E_DTYPE",
+                "symo: a parameter group holds float32 and float64 (make it two groups)",
+            )
+        settings = dict(self.built[1], dtype="f32" if dtypes == {torch.float32} else "f64")
+        if base_lr is not None:
+            settings["lr"] = float(base_lr)
+        layout = Layout(_part(self.layout, [self.names[i] for i in self.active]))
+        for i in self.active:
+            shape = tuple(group["params"][i].shape)
+            if layout.tensors[self.names[i]] != shape:
+                c.refuse(
+                    "SYMO_E_SHAPE",
+                    f"symo: parameter {self.names[i]} has shape {shape}, the layout says "
+                    f"{layout.tensors[self.names[i]]}",
+                )
+        self.optimizer = Optimizer(layout, group["preset"], **settings)
+        self.base_rates = [float(rule["lr"]) for rule in self.optimizer.spec["rules"]]
+        if group["lr"] is None:
+            group["lr"] = self.base_lr = self.base_rates[0]
+        self.lr = self.base_lr
+
+    def follow(self, group):
+        """Takes over what was changed in the group since the step before."""
+        now = (group["preset"], self.settings(group))
+        if now != self.built:
+            self.rebuild(group, now)
+        lr = float(group["lr"])
+        if lr != self.lr:
+            for rule, base in enumerate(self.base_rates):
+                rate = (
+                    lr
+                    if base == self.base_lr
+                    else base * (lr / self.base_lr) if self.base_lr else base
+                )
+                self.optimizer.set_lr(rate, rule)
+            self.lr = lr
+
+    def rebuild(self, group, now):
+        """The same state under other settings, if the library says that it can go on with them."""
+        changed = [key for key in self.keys if now[1][key] != self.built[1][key]]
+        names = [
+            n for key in changed for n in (("momentum", "beta2") if key == "betas" else (key,))
+        ]
+        was, data = self.__dict__.copy(), self.optimizer.to_bytes()
+        try:
+            self.build(group, self.base_lr)
+            self.optimizer.from_bytes(data, names)
+        except c.Error:
+            self.__dict__.update(was)
+            raise
+
+    def step(self, group):
+        for i, name in enumerate(self.names):
+            if (
+                name is None
+                and group["params"][i].grad is not None
+                and group["params"][i].numel() > 0
+            ):
+                c.refuse(
+                    "SYMO_E_ARGUMENT",
+                    f"symo: parameter {i} of a group was frozen when the optimizer was made "
+                    "and has a gradient now (make the optimizer again, after unfreezing)",
+                )
+        params = [group["params"][i] for i in self.active]
+        if all(p.grad is None for p in params):
+            self.report = None
+            return
+        self.follow(group)
+        values, grads = [], []
+        for p in params:
+            if p.grad is None:  # its value stays; the statistics see zero
+                values.append(p.detach().clone())
+                grads.append(torch.zeros_like(p))
+            else:
+                values.append(p)
+                grads.append(p.grad)
+        named = [self.names[i] for i in self.active]
+        views = [
+            [c.view(x, f"{what} {name}") for name, x in zip(named, arrays)]
+            for what, arrays in (("gradient of", grads), ("parameter", values))
+        ]
+        for p, g in zip(params, views[0]):
+            if tuple(p.shape) != g.shape or str(p.dtype) != str(
+                p.grad.dtype if p.grad is not None else p.dtype
+            ):
+                c.refuse(
+                    "SYMO_E_SHAPE", "symo: a gradient has another shape or type than its parameter"
+                )
+        self.report = self.optimizer._step(*views)
+        for p in params:
+            if p.grad is not None:
+                _written(p)
+
+    def saved(self):
+        data = b"" if self.optimizer is None else self.optimizer.to_bytes()
+        return {
+            "base_lr": self.base_lr,
+            "keys": list(self.keys),
+            "names": list(self.names),
+            "state": (
+                torch.frombuffer(bytearray(data), dtype=torch.uint8)
+                if data
+                else torch.empty(0, dtype=torch.uint8)
+            ),
+        }
+
+    def restored(self, group, saved):
+        """Another stack with the layout of this one, and the settings of `group` and the saved state."""
+        if list(saved["names"]) != list(self.names):
+            c.refuse(
+                "SYMO_E_NAME",
+                "symo: the state is of other parameters, of other names or frozen ones",
+            )
+        other = _Stack.__new__(_Stack)
+        other.__dict__.update(self.__dict__)
+        other.keys, other.report = list(saved["keys"]), None
+        other.build(group, saved["base_lr"])
+        if (other.optimizer is None) != (saved["state"].numel() == 0):
+            c.refuse("SYMO_E_SHAPE", "symo: the state has other parameter groups")
+        if other.optimizer is not None:
+            other.optimizer.from_bytes(bytes(saved["state"].numpy()))
+        return other
+
+    def describe(self, group):
+        lines = []
+        for i, (name, reason) in enumerate(zip(self.names, self.reasons)):
+            shape = " x ".join(map(str, group["params"][i].shape)) or "1"
+            method = ""
+            if name is not None:
+                rule = self.optimizer.spec["rules"][self.optimizer.rule_of(self.active.index(i))]
+                method = f"{rule.get('preset') or rule['curvature']}; "
+            lines.append(f"  {name or f'parameter {i}'} [{shape}]: {method}{reason}")
+        if self.optimizer is not None:
+            lines += ["  " + line for line in self.optimizer.describe().rstrip().split("\n")]
+        return "\n".join(lines)
+
+
+# ---- the optimizer -------------------------------------------------------------------------------
+
+
+class Symo(torch.optim.Optimizer):
+    """Any preset of libsymo as an optimizer of PyTorch, on parameters in the memory of the CPU.
+
+    Parameters
+    ----------
+    model_or_params : torch.nn.Module, or what other optimizers of torch take
+        A module, an iterable of tensors or of pairs (name, tensor), or a list of parameter groups.
+        A group may have a preset and settings of its own.
+    preset : str
+        ``"symo"``, ``"symo-bd"``, ``"muon"``, ``"shampoo"``, ``"soap"``, ``"adamw"``, ..:
+        :func:`symo.presets`.
+    lr : float, optional
+        The learning rate, which schedulers may change; that of the preset if it is left out.  Rules
+        with a rate of their own, as AdamW's beside Muon, keep their ratio to it.
+    layout : symo.Layout, str, os.PathLike or dict, optional
+        Which groups act on the axes of the parameters.  Its tensors have the names of the
+        parameters, or, for parameters without names, their order.  Without it: for a module what
+        :func:`infer_layout` says; otherwise every tensor of two axes and more stands by itself.
+    **settings
+        Options of the method, as ``weight_decay=0.1`` and ``threads=2``; ``symo optimizers`` lists
+        them.  They may be changed in ``param_groups`` as far as a state can go on with them.
+
+    Notes
+    -----
+    Frozen parameters (``requires_grad=False``) are left out.  A parameter without gradient keeps its
+    value in that step, and its moments see a gradient of zero.  A gradient with NaN or infinity is
+    refused: the step of its group is left out and counted, see :attr:`reports`.
+    ``print(optimizer)`` says what every parameter gets, and why.
+
+    Examples
+    --------
+    >>> import torch, symo.torch
+    >>> _ = torch.manual_seed(0)
+    >>> net = torch.nn.Sequential(torch.nn.Linear(4, 16), torch.nn.Tanh(), torch.nn.Linear(16, 1))
+    >>> opt = symo.torch.Symo(net, lr=0.01)
+    >>> x = torch.randn(64, 4)
+    >>> for step in range(50):
+    ...     opt.zero_grad()
+    ...     loss = (net(x) - x[:, :1]).square().mean()
+    ...     loss.backward()
+    ...     opt.step()
+    >>> loss.item() < 0.05
+    True
+    """
+
+    def __init__(self, model_or_params, preset="symo", lr=None, layout=None, **settings):
+        for key in settings:
+            if key in _RESERVED or key == "dtype":
+                c.refuse("SYMO_E_ARGUMENT", f"symo: {key} is no setting here")
+        self._draft, self._given, self._ready, self._stacks = _Draft(), None, False, []
+        if isinstance(model_or_params, nn.Module):
+            self._draft = _Draft.of_model(model_or_params)
+            params = list(model_or_params.named_parameters())
+        else:
+            params = (
+                [model_or_params]
+                if isinstance(model_or_params, torch.Tensor)
+                else list(model_or_params)
+            )
+        groups = params if params and isinstance(params[0], dict) else [{"params": params}]
+        groups = [_named(group) for group in groups]
+        if layout is not None:
+            self._give(layout if isinstance(layout, Layout) else Layout(layout), groups)
+        super().__init__(groups, dict(preset=preset, lr=lr, **settings))
+        self._ready = True
+        for group in self.param_groups:
+            self._stacks.append(self._stack(group))
+
+    def _give(self, layout, groups):
+        """A layout of the caller's: parameters without names get those of its tensors, in order."""
+        tensors = list(layout.tensors)
+        names = [name for group in groups for name in group["param_names"]]
+        if all(name is None for name in names):
+            if len(names) != len(tensors):
+                c.refuse(
+                    "SYMO_E_SHAPE",
+                    f"symo: {len(names)} parameters for the {len(tensors)} tensors of the layout",
+                )
+            rest = iter(tensors)
+            for group in groups:
+                group["param_names"] = [next(rest) for _ in group["params"]]
+        else:
+            wrong = sorted({_clean(name) for name in names} ^ set(tensors))
+            if wrong:
+                c.refuse(
+                    "SYMO_E_NAME",
+                    f"symo: parameters and tensors of the layout differ: {', '.join(wrong)}",
+                )
+        self._given = layout.to_dict()
+
+    def add_param_group(self, param_group):
+        """Adds a parameter group; its parameters stand each by itself, or as the layout says."""
+        group = param_group if "param_names" in param_group else _named(param_group)
+        if self._ready:
+            group["param_names"] = [
+                n or f"group{len(self.param_groups)}.{i}"
+                for i, n in enumerate(group["param_names"])
+            ]
+        else:
+            taken = sum(len(g["params"]) for g in self.param_groups)
+            group["param_names"] = [
+                n or f"param{taken + i}" for i, n in enumerate(group["param_names"])
+            ]
+        super().add_param_group(group)
+        if self._ready:
+            try:
+                self._stacks.append(self._stack(self.param_groups[-1]))
+            except Exception:
+                self.param_groups.pop()
+                raise
+
+    def _stack(self, group):
+        names, reasons = [], []
+        known = {t["name"] for t in self._given["tensors"]} if self._given else set()
+        layout = self._given
+        for name, p in zip(group["param_names"], group["params"]):
+            name = _clean(name)
+            if not p.requires_grad or p.numel() == 0:
+                names.append(None)
+                reasons.append("frozen: left out" if p.numel() else "empty: left out")
+                continue
+            if name not in known:
+                self._draft.alone(name, p)
+            names.append(name)
+            reasons.append("as the layout says" if name in known else self._draft.reasons[name])
+        if not all(n is None or n in known for n in names):
+            layout = self._draft.layout([n for n in names if n is not None])
+        keys = [key for key in group if key not in _RESERVED]
+        return _Stack(group, names, layout, reasons, keys)
+
+    def step(self, closure=None):
+        """Takes a step.
+
+        Parameters
+        ----------
+        closure : callable, optional
+            Computes the loss and the gradients again.
+
+        Returns
+        -------
+        What the closure returned, or None.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        with torch.no_grad():
+            for stack, group in zip(self._stacks, self.param_groups):
+                stack.step(group)
+        return loss
+
+    @property
+    def reports(self):
+        """A :class:`symo.Report` of the last step for each parameter group; None where no parameter
+        had a gradient.  ``accepted`` is False where the gradient was not finite."""
+        return [stack.report for stack in self._stacks]
+
+    # ---- checkpoints and copies ----
+
+    def state_dict(self):
+        """As of every optimizer of torch; the state of the library is in ``"symo"``, as bytes."""
+        return {**super().state_dict(), "symo": [stack.saved() for stack in self._stacks]}
+
+    def load_state_dict(self, state_dict):
+        """Goes on from a state_dict to the same bits; the optimizer is as it was if that does not fit."""
+        state_dict = dict(state_dict)
+        saved = state_dict.pop("symo", None)
+        groups = state_dict.get("param_groups", [])
+        if saved is None or not len(saved) == len(groups) == len(self.param_groups):
+            c.refuse(
+                "SYMO_E_ARGUMENT",
+                "symo: this is no state_dict of symo.torch.Symo with as many parameter groups",
+            )
+        stacks = []
+        for stack, mine, group, one in zip(self._stacks, self.param_groups, groups, saved):
+            if len(group["params"]) != len(mine["params"]):
+                c.refuse(
+                    "SYMO_E_SHAPE",
+                    "symo: a parameter group of the state has another number of parameters",
+                )
+            stacks.append(stack.restored({**group, "params": mine["params"]}, one))
+        super().load_state_dict(state_dict)
+        self._stacks = stacks
+
+    def __getstate__(self):
+        kept = [{"layout": s.layout, "reasons": s.reasons, **s.saved()} for s in self._stacks]
+        return {
+            **super().__getstate__(),
+            "_draft": self._draft,
+            "_given": self._given,
+            "_stacks": kept,
+        }
+
+    def __setstate__(self, state):
+        state = dict(state)
+        kept = state.pop("_stacks", None)
+        super().__setstate__(state)
+        if kept is None:  # torch calls it for a state_dict too
+            return
+        self._ready, self._stacks = True, []
+        for group, one in zip(self.param_groups, kept):
+            stack = _Stack.__new__(_Stack)
+            stack.__dict__.update(
+                names=one["names"],
+                layout=one["layout"],
+                reasons=one["reasons"],
+                keys=one["keys"],
+                active=[i for i, name in enumerate(one["names"]) if name is not None],
+            )
+            self._stacks.append(stack.restored(group, one))
+
+    def __repr__(self):
+        parts = []
+        for i, (stack, group) in enumerate(zip(self._stacks, self.param_groups)):
+            settings = "".join(f" {key}={group[key]}" for key in stack.keys)
+            parts.append(
+                f"Parameter group {i}: {group['preset']} lr={group['lr']:g}{settings}\n{stack.describe(group)}"
+            )
+        return "Symo\n" + "\n".join(parts)
+
+
+def _named(group):
+    """The group with its parameters as a list, without doubles, and their names or None."""
+    params = group["params"]
+    params = [params] if isinstance(params, torch.Tensor) else list(params)
+    named = group.get("param_names") or [None] * len(params)
+    pairs = [p if isinstance(p, tuple) else (name, p) for name, p in zip(named, params)]
+    kept, seen = [], set()
+    for name, p in pairs:
+        if id(p) in seen:
+            warnings.warn(
+                "symo: a parameter occurs twice in a group; it is taken once", stacklevel=4
+            )
+            continue
+        seen.add(id(p))
+        kept.append((name, p))
+    return {**group, "params": [p for _, p in kept], "param_names": [n for n, _ in kept]}

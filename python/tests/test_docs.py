@@ -1,0 +1,34 @@
+"""The programs of README.md and docs/python.md run as they stand."""
+
+import pathlib
+import re
+
+import pytest
+
+TREE = pathlib.Path(__file__).resolve().parents[2]
+PROGRAMS = [
+    (name, program)
+    for name in ("README.md", "docs/python.md")
+    for program in re.findall(
+        r"^```python\n(.*?)^```", (TREE / name).read_text(encoding="utf-8"), re.M | re.S
+    )
+]
+
+
+def test_there_are_programs():
+    assert sum(name == "docs/python.md" for name, _ in PROGRAMS) >= 3 and any(
+        n == "README.md" for n, _ in PROGRAMS
+    )
+
+
+@pytest.mark.parametrize("name, program", PROGRAMS)
+def test_program(name, program, tmp_path, monkeypatch, capsys):
+    if "import torch" in program:
+        pytest.importorskip("torch")
+    if "LinearOperator" in program:
+        pytest.importorskip("scipy")
+    monkeypatch.chdir(tmp_path)
+    namespace = {}
+    exec(compile(program, name, "exec"), namespace)
+    if "loss" in namespace:
+        assert namespace["loss"].item() < 0.01, "the program trains"
