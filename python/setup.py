@@ -1,8 +1,8 @@
 """Builds libsymo by the Makefile of the tree around this folder, and puts it into the package.
 
-Needs what `make` needs: a C compiler, pkg-config, GSL, OpenBLAS, LAPACKE and jansson.  Objects go to
-the build folder of the tree, or to that which BUILD names.  SYMO_LIBRARY names a library that is
-taken as it is, and nothing is built.
+Needs what `make` needs: a C compiler, pkg-config, GSL, OpenBLAS, LAPACKE and jansson.  Objects go
+to the build folder of the tree, or to that which BUILD names.  SYMO_LIBRARY names a library that
+is taken as it is, and nothing is built.
 """
 
 import os

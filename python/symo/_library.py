@@ -1,4 +1,4 @@
-"""libsymo itself: the shared library, its structs and functions, errors, and vectors over arrays."""
+"""The shared library: its structs and functions, errors, and vectors over arrays."""
 
 import collections
 import ctypes
@@ -8,7 +8,6 @@ import sys
 import tempfile
 import weakref
 from ctypes import (
-    POINTER,
     byref,
     c_bool,
     c_char_p,

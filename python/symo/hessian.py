@@ -20,9 +20,9 @@ except ImportError:
 class Hessian(LinearOperator or object):
     """A symmetric matrix over all parameters that commutes with the group of its layout.
 
-    It is a ``scipy.sparse.linalg.LinearOperator`` where scipy is installed.  Vectors are flat arrays
-    [num_parameters], dicts of arrays by name, or lists in the order of the layout, of the number
-    type of the Hessian; results have the form of what was given.  No copies are made.
+    It is a ``scipy.sparse.linalg.LinearOperator`` where scipy is installed.  Vectors are flat
+    arrays [num_parameters], dicts of arrays by name, or lists in the order of the layout, of the
+    number type of the Hessian; results have the form of what was given.  No copies are made.
 
     Made by :func:`estimate`, by :meth:`load`, or by an operation of another one.
 
@@ -146,7 +146,7 @@ class Hessian(LinearOperator or object):
         return lib.symo_hessian_frobenius(self._pointer)
 
     def logdet(self, damping=0.0):
-        """log det (A + damping I); an Error with name SYMO_SINGULAR unless it is positive definite."""
+        """log det (A + damping I); an Error, SYMO_SINGULAR, unless it is positive definite."""
         out = c_double()
         c.check(lib.symo_hessian_logdet(self._pointer, float(damping), byref(out)), self._context)
         return out.value
@@ -160,7 +160,7 @@ class Hessian(LinearOperator or object):
         return flat
 
     def block(self, row, column):
-        """The block between two tensors, by name or number: [size of row, size of column], float64."""
+        """The block between two tensors, by name or number: [rows, columns], float64."""
         names = list(self.layout.tensors)
         index = []
         for given in (row, column):
@@ -200,7 +200,7 @@ class Hessian(LinearOperator or object):
     # ---- files and texts ----
 
     def save(self, path):
-        """Writes a safetensors file, which :meth:`load` and the command `symo` read to the same bits."""
+        """Writes a safetensors file; :meth:`load` and the command `symo` read the same bits."""
         c.check(lib.symo_hessian_write(self._pointer, os.fsencode(path)), self._context)
 
     @classmethod

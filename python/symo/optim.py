@@ -66,7 +66,8 @@ class Optimizer:
     --------
     >>> import numpy as np, symo
     >>> w, b = np.ones((4, 2)), np.ones(4)
-    >>> opt = symo.Optimizer("in: identity 2; h: signed-permutation 4; w[h,in] b[h]", "symo", lr=0.1)
+    >>> layout = "in: identity 2; h: signed-permutation 4; w[h,in] b[h]"
+    >>> opt = symo.Optimizer(layout, "symo", lr=0.1)
     >>> for _ in range(3):
     ...     report = opt.step([2 * w, 2 * b], [w, b])
     >>> report.step, bool(w.max() < 1)
@@ -116,7 +117,7 @@ class Optimizer:
         return self._rates[0]
 
     def set_lr(self, lr, rule=0):
-        """Sets the learning rate of a rule from the next step on, for schedules of the caller's own."""
+        """Sets the learning rate of a rule, from the next step on."""
         c.check(lib.symo_optim_state_set_lr(self._state.pointer, rule, float(lr)), self._context)
         self._rates[rule] = float(lr)
 
@@ -146,9 +147,16 @@ class Optimizer:
     def _step(self, grad, params):
         """The same from views, which the caller keeps alive."""
         (g, alive), (p, also) = c.vector(grad), c.vector(params)
-        report = self._report
-        c.check(lib.symo_optim_step(self._state.pointer, g, p, byref(report)), self._context)
+        report = self._call(g, p)
         del alive, also
+        return report
+
+    def _call(self, grad, params):
+        """The same from C vectors."""
+        report = self._report
+        status = lib.symo_optim_step(self._state.pointer, grad, params, byref(report))
+        if status != 0:
+            c.check(status, self._context)
         return Report._make([getattr(report, field) for field in _FIELDS])
 
     def rule_of(self, tensor):

@@ -3,6 +3,7 @@
 Importing this module imports torch.
 """
 
+import ctypes
 import re
 import warnings
 
@@ -53,9 +54,9 @@ def infer_layout(model):
     Between two ``nn.Linear`` of one ``nn.Sequential`` with nothing but activations of single units
     and dropout between them there is a hidden space.  Its group is signed-permutation if all of
     these are odd functions (tanh, hardtanh, softsign, the shrinks, identity), and else permutation.
-    A layer that occurs twice in the model, or has a parameter that does, takes no part.  Every other
-    parameter of two axes and more stands by itself: its first axis has the group orthogonal, the
-    others the identity.  Parameters of an embedding, and those of fewer axes, have the identity.
+    A layer that occurs twice in the model, or has a parameter that does, takes no part.  Every
+    other parameter of two axes and more stands by itself: its first axis has the group orthogonal,
+    the others the identity.  Parameters of an embedding, and those of fewer axes, have the identity.
 
     Parameters
     ----------
@@ -152,13 +153,14 @@ class _Draft:
         for a, axis in enumerate(axes):
             self._space(axis, p.shape[a], group if a == 0 else "identity")
         self.axes[name] = axes
+        kind = "matrix" if p.dim() == 2 else "tensor"
         self.reasons[name] = (
             "an embedding: identity"
             if table
             else (
                 f"{('no', 'one')[p.dim()]} axis: identity"
                 if p.dim() < 2
-                else f"{'a matrix' if p.dim() == 2 else 'a tensor'} by itself: orthogonal on its first axis"
+                else f"a {kind} by itself: orthogonal on its first axis"
             )
         )
 
@@ -204,7 +206,7 @@ def _occurring_twice(model):
 
 
 def _part(layout, names):
-    """The layout of some of its tensors, in the order of `names`, with the spaces that these have."""
+    """The layout of these tensors, in the order of `names`, with the spaces that they have."""
     tensors = {t["name"]: t for t in layout["tensors"]}
     tensors = [tensors[name] for name in names]
     used = {axis.rstrip("*") for t in tensors for axis in t["axes"]}
@@ -231,6 +233,8 @@ class _Stack:
     def build(self, group, base_lr):
         """The plan and a fresh state.  base_lr: of the plan; group["lr"] replaces it in steps."""
         self.base_lr, self.built = base_lr, (group["preset"], self.settings(group))
+        self.raw = [group[key] for key in self.keys]
+        self.left_out = [i for i, name in enumerate(self.names) if name is None]
         self.optimizer = None
         if not self.active:
             group["lr"] = 0.0 if group["lr"] is None else group["lr"]
@@ -255,6 +259,10 @@ class _Stack:
                     f"symo: parameter {self.names[i]} has shape {shape}, the layout says "
                     f"{layout.tensors[self.names[i]]}",
                 )
+        self.shapes = [group["params"][i].shape for i in self.active]
+        self.dtype = dtypes.pop()
+        self.code = c.F32 if self.dtype is torch.float32 else c.F64
+        self.pointers = ctypes.c_void_p * len(self.active)
         self.optimizer = Optimizer(layout, group["preset"], **settings)
         self.base_rates = [float(rule["lr"]) for rule in self.optimizer.spec["rules"]]
         if group["lr"] is None:
@@ -263,9 +271,10 @@ class _Stack:
 
     def follow(self, group):
         """Takes over what was changed in the group since the step before."""
-        now = (group["preset"], self.settings(group))
-        if now != self.built:
-            self.rebuild(group, now)
+        if group["preset"] != self.built[0] or not self.same_settings(group):
+            now = (group["preset"], self.settings(group))
+            if now != self.built:
+                self.rebuild(group, now)
         lr = float(group["lr"])
         if lr != self.lr:
             for rule, base in enumerate(self.base_rates):
@@ -276,6 +285,15 @@ class _Stack:
                 )
                 self.optimizer.set_lr(rate, rule)
             self.lr = lr
+
+    def same_settings(self, group):
+        """Whether nothing has changed; False where only the texts of the settings can tell."""
+        return all(
+            type(was) in (bool, int, float, str)
+            and type(group[key]) is type(was)
+            and group[key] == was
+            for key, was in zip(self.keys, self.raw)
+        )
 
     def rebuild(self, group, now):
         """The same state under other settings, if the library says that it can go on with them."""
@@ -292,46 +310,53 @@ class _Stack:
             raise
 
     def step(self, group):
-        for i, name in enumerate(self.names):
-            if (
-                name is None
-                and group["params"][i].grad is not None
-                and group["params"][i].numel() > 0
-            ):
+        for i in self.left_out:
+            p = group["params"][i]
+            if p.grad is not None and p.numel() > 0:
                 c.refuse(
                     "SYMO_E_ARGUMENT",
                     f"symo: parameter {i} of a group was frozen when the optimizer was made "
                     "and has a gradient now (make the optimizer again, after unfreezing)",
                 )
         params = [group["params"][i] for i in self.active]
-        if all(p.grad is None for p in params):
+        grads = [p.grad for p in params]
+        missing = [i for i, g in enumerate(grads) if g is None]
+        if len(missing) == len(grads):
             self.report = None
             return
         self.follow(group)
-        values, grads = [], []
-        for p in params:
-            if p.grad is None:  # its value stays; the statistics see zero
-                values.append(p.detach().clone())
-                grads.append(torch.zeros_like(p))
-            else:
-                values.append(p)
-                grads.append(p.grad)
-        named = [self.names[i] for i in self.active]
-        views = [
-            [c.view(x, f"{what} {name}") for name, x in zip(named, arrays)]
-            for what, arrays in (("gradient of", grads), ("parameter", values))
-        ]
-        for p, g in zip(params, views[0]):
-            if tuple(p.shape) != g.shape or str(p.dtype) != str(
-                p.grad.dtype if p.grad is not None else p.dtype
-            ):
-                c.refuse(
-                    "SYMO_E_SHAPE", "symo: a gradient has another shape or type than its parameter"
-                )
-        self.report = self.optimizer._step(*views)
-        for p in params:
-            if p.grad is not None:
+        values = list(params)
+        for i in missing:  # the value stays, and the statistics see zero
+            values[i], grads[i] = params[i].detach().clone(), torch.zeros_like(params[i])
+        (g, alive), (p, also) = self.vector(grads, "gradient of"), self.vector(values, "parameter")
+        self.report = self.optimizer._call(g, p)
+        del alive, also
+        for p, value in zip(params, values):
+            if p is value:
                 _written(p)
+
+    def vector(self, tensors, what):
+        """The C vector over tensors of the shapes of the layout, and what has to stay alive."""
+        if all(
+            x.is_cpu
+            and x.dtype is self.dtype
+            and x.layout is torch.strided
+            and x.shape == shape
+            and x.is_contiguous()
+            for x, shape in zip(tensors, self.shapes)
+        ):
+            data = self.pointers(*[x.data_ptr() for x in tensors])
+            return c.Vector(self.code, ctypes.addressof(data), None), data
+        views = []
+        for i, x, shape in zip(self.active, tensors, self.shapes):
+            views.append(c.view(x, f"{what} {self.names[i]}"))
+            if x.shape != shape or x.dtype is not self.dtype:
+                c.refuse(
+                    "SYMO_E_SHAPE" if x.shape != shape else "SYMO_E_DTYPE",
+                    f"{what} {self.names[i]}: is {tuple(x.shape)} of {x.dtype}, and was "
+                    f"{tuple(shape)} of {self.dtype} when the optimizer was made",
+                )
+        return c.vector(views)
 
     def saved(self):
         data = b"" if self.optimizer is None else self.optimizer.to_bytes()
@@ -347,7 +372,7 @@ class _Stack:
         }
 
     def restored(self, group, saved):
-        """Another stack with the layout of this one, and the settings of `group` and the saved state."""
+        """A stack with the layout of this one, the settings of `group` and the saved state."""
         if list(saved["names"]) != list(self.names):
             c.refuse(
                 "SYMO_E_NAME",
@@ -404,9 +429,9 @@ class Symo(torch.optim.Optimizer):
 
     Notes
     -----
-    Frozen parameters (``requires_grad=False``) are left out.  A parameter without gradient keeps its
-    value in that step, and its moments see a gradient of zero.  A gradient with NaN or infinity is
-    refused: the step of its group is left out and counted, see :attr:`reports`.
+    Frozen parameters (``requires_grad=False``) are left out.  A parameter without gradient keeps
+    its value in that step, and its moments see a gradient of zero.  A gradient with NaN or infinity
+    is refused: the step of its group is left out and counted, see :attr:`reports`.
     ``print(optimizer)`` says what every parameter gets, and why.
 
     Examples
@@ -544,7 +569,7 @@ class Symo(torch.optim.Optimizer):
         return {**super().state_dict(), "symo": [stack.saved() for stack in self._stacks]}
 
     def load_state_dict(self, state_dict):
-        """Goes on from a state_dict to the same bits; the optimizer is as it was if that does not fit."""
+        """Goes on from a state_dict to the same bits; if it does not fit, nothing changes."""
         state_dict = dict(state_dict)
         saved = state_dict.pop("symo", None)
         groups = state_dict.get("param_groups", [])
@@ -596,7 +621,8 @@ class Symo(torch.optim.Optimizer):
         for i, (stack, group) in enumerate(zip(self._stacks, self.param_groups)):
             settings = "".join(f" {key}={group[key]}" for key in stack.keys)
             parts.append(
-                f"Parameter group {i}: {group['preset']} lr={group['lr']:g}{settings}\n{stack.describe(group)}"
+                f"Parameter group {i}: {group['preset']} lr={group['lr']:g}{settings}\n"
+                + stack.describe(group)
             )
         return "Symo\n" + "\n".join(parts)
 

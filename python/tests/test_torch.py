@@ -465,7 +465,7 @@ def test_layouts_of_the_caller():
 def test_print_says_what_every_parameter_gets_and_why():
     words = repr(Symo(net(), lr=0.25))
     for line in (
-        "0.weight [8 x 4]: symo; hidden units of 0.weight and 2.weight, Tanh between: signed-permutation",
+        "0.weight [8 x 4]: symo; hidden units of 0.weight and 2.weight, Tanh between: signed-",
         "4.bias [3]: adamw; one axis: identity",
         "lr=0.25",
         "flop a step",
@@ -506,6 +506,23 @@ def test_refusals(make, status, word):
     with pytest.raises(symo.Error) as refused:
         make()
     assert refused.value.name == status and word in refused.value.text
+
+
+@pytest.mark.parametrize(
+    "change, word",
+    [
+        (lambda p: setattr(p, "data", torch.zeros(2, 2, dtype=torch.float64)), "(2, 2)"),
+        (lambda p: setattr(p, "data", p.data.float()), "float32"),
+    ],
+)
+def test_parameters_that_became_others_are_refused(change, word):
+    p = nn.Parameter(torch.ones(3, 3, dtype=torch.float64))
+    opt = Symo([p], lr=0.01)
+    change(p)
+    p.grad = torch.ones_like(p)
+    with pytest.raises(symo.Error) as refused:
+        opt.step()
+    assert word in refused.value.text
 
 
 def test_sparse_gradients_are_refused():

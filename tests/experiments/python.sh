@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The Python package on the library that was built: numpy always, scipy and torch where they are there;
-# and a wheel, where setuptools can make one without a network.
+# The Python package on the library that was built: numpy always, scipy and torch where they are
+# there; and a wheel, where setuptools can make one without a network.
 # Environment: PYTHON, a python3 with numpy and pytest, to be tried before those of the system.
 set -u
 if [ -n "${SANITIZED:-}" ]; then
@@ -13,7 +13,8 @@ library=$BUILD/libsymo.so
 
 python=
 for candidate in ${PYTHON:-} python3 /usr/bin/python3 /usr/local/bin/python3; do
-  if "$candidate" -c 'import sys, numpy, pytest; sys.exit(sys.version_info < (3, 9))' >/dev/null 2>&1; then
+  if "$candidate" -c 'import sys, numpy, pytest; sys.exit(sys.version_info < (3, 9))' \
+    >/dev/null 2>&1; then
     python=$candidate
     break
   fi
@@ -22,7 +23,8 @@ done
 
 export OPENBLAS_NUM_THREADS=${OPENBLAS_NUM_THREADS:-1} PYTHONDONTWRITEBYTECODE=1
 export SYMO=${SYMO:-$BUILD/symo} SYMO_LIBRARY=$library
-(cd "$WORK" && PYTHONPATH=$SOURCE/python "$python" -m pytest -q -p no:cacheprovider "$SOURCE/python/tests") || exit 1
+(cd "$WORK" && PYTHONPATH=$SOURCE/python "$python" -m pytest -q -p no:cacheprovider \
+  "$SOURCE/python/tests") || exit 1
 
 # setup.py writes beside itself, so a copy is what it works on.
 if "$python" -m pip --version >/dev/null 2>&1 && "$python" - >/dev/null 2>&1 <<'END'; then
@@ -33,14 +35,18 @@ except ImportError:
     import wheel
 assert int(setuptools.__version__.split(".")[0]) >= 64
 END
-  mkdir -p "$WORK/tree/include" && cp -r "$SOURCE/python" "$WORK/tree" && cp -r "$SOURCE/include/symo" "$WORK/tree/include" || exit 1
+  mkdir -p "$WORK/tree/include" && cp -r "$SOURCE/python" "$WORK/tree" &&
+    cp -r "$SOURCE/include/symo" "$WORK/tree/include" || exit 1
+  rm -rf "$WORK/tree/python/build"
   cd "$WORK/tree" || exit 1
-  "$python" -m pip wheel -q --no-index --no-deps --no-build-isolation -w "$WORK/wheels" ./python || exit 1
+  "$python" -m pip wheel -q --no-index --no-deps --no-build-isolation -w "$WORK/wheels" \
+    ./python || exit 1
   "$python" -m zipfile -e "$WORK"/wheels/symo-*-py3-none-*.whl "$WORK/site" || exit 1
   env -u SYMO_LIBRARY PYTHONPATH="$WORK/site" "$python" -c '
 import pathlib, symo
 root = pathlib.Path(symo.__file__).parent
 assert str(root).endswith("site/symo"), root
-assert symo.version() == symo.__version__ and any(root.glob("libsymo.*")) and (root / "py.typed").exists()
+assert symo.version() == symo.__version__ and (root / "py.typed").exists()
+assert any(root.glob("libsymo.*"))
 assert symo.estimate("h: permutation 3; b[h]", __import__("numpy").ones(3)).trace() > 0' || exit 1
 fi
