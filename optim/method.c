@@ -46,6 +46,8 @@ static const option_row rows[] = {
     NAME(groups, NULL,
          "of the spaces, for orbit curvature: layout, alternate, alternate GROUP, or a group"),
     NAME(source, "gradient momentum", "what covariances are made of"),
+    NAME(estimator, "h-g h-pd h-star",
+         "orbit: of the Hessian; h-pd and h-star see the parameters, with damping largest"),
     MODULE(solver, MODULE_SOLVER, SYMO_SOLVER_LIST(WORD), "how roots are taken, or systems solved"),
     MODULE(damping, MODULE_DAMPING, SYMO_DAMPING_LIST(WORD), "how eps is added"),
     MODULE(precondition, MODULE_PRECONDITION, SYMO_PRECONDITION_LIST(WORD), "of cg"),
@@ -185,6 +187,7 @@ static symo_status check_groups(symo_context *context, const char *where, const 
 /* ---- modules and choices ---- */
 
 _Static_assert(sizeof(symo_source) == sizeof(unsigned) && sizeof(symo_basis) == sizeof(unsigned) &&
+                   sizeof(symo_step_estimator) == sizeof(unsigned) &&
                    sizeof(symo_graft) == sizeof(unsigned) &&
                    sizeof(symo_scale) == sizeof(unsigned) &&
                    sizeof(symo_decay) == sizeof(unsigned) &&

@@ -5,6 +5,7 @@
  *   symo-coupled     the same across tensors: no better there, and up to twice the price
  *   symo-published   Symo of arXiv 2606.00442: rate, schedule and memory of its notebook.  The
  *                    rate falls by 9 % a step, so nothing moves any more after some 200
+ *   symo-pd          arXiv 2606.00442, equation 10, with the settings of the library of its authors
  *   muon             K. Jordan, github.com/KellerJordan/Muon
  *   shampoo          Distributed Shampoo of Meta (arXiv 2309.06497), without grafting
  *   soap             arXiv 2409.11321 and the authors' code: the first step only makes the basis,
@@ -69,6 +70,10 @@ static const preset_row table[] = {
     {"symo-published", "root of a running orbit covariance, as published: for a hundred steps",
      "curvature=orbit; lr=0.09; schedule=exponential; rate=0.91; beta2=0.95; correction=true; "
      "stale_floor=0.1",
+     NULL},
+    {"symo-pd", "equation 10 of the paper: curvature from gradients and parameters, label by label",
+     "curvature=orbit; estimator=h-pd; damping=largest; source=momentum; lr=0.1; momentum=0.9; "
+     "beta2=0.99; correction=true; centered=true; eps=1e-4",
      NULL},
     {"muon", "momentum orthogonalised by five quintic Newton-Schulz steps",
      MUON "; solver=newton-schulz; solver_steps=5", BESIDE_MUON},

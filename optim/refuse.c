@@ -48,8 +48,19 @@ static const char *refuse_cut(const symo_method *m) {
   return NULL;
 }
 
+static const char *refuse_estimator(const symo_method *m) {
+  bool sees = m->estimator != SYMO_STEP_H_G;
+  if (sees && !m->curvature->takes_estimator)
+    return "estimator is of curvature orbit and orbit-blocked";
+  if (sees && !m->damping->largest)
+    return "estimators h-pd and h-star add eps times the largest eigenvalue: damping largest";
+  if (!sees && m->damping->largest) return "damping largest is of estimators h-pd and h-star";
+  return NULL;
+}
+
 const char *symo_method_refuse(const symo_method *m) {
   const char *reason = refuse_momentum(m);
+  if (reason == NULL) reason = refuse_estimator(m);
   if (reason == NULL) reason = refuse_schedule(m);
   if (reason != NULL) return reason;
   if (m->curvature->products) return refuse_cut(m);

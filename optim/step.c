@@ -61,6 +61,7 @@ static curvature_step curvature_now(const block_step *s) {
                           .damping = s->b->method.eps,
                           .pool = s->state->pool,
                           .stride = s->w.stride,
+                          .theta = symo_vector_const(s->p),
                           .x = {s->u_stored, s->u_level},
                           .g = {NULL, s->g_level}};
 }

@@ -47,6 +47,7 @@ typedef struct symo_precondition symo_precondition; /* of cg */
 #define SYMO_DAMPING_LIST(X)                                                                       \
   X(constant, "constant")                                                                          \
   X(trace, "trace")                                                                                \
+  X(largest, "largest")                                                                            \
   X(levenberg_marquardt, "levenberg-marquardt")
 
 #define SYMO_PRECONDITION_LIST(X)                                                                  \
@@ -69,6 +70,11 @@ SYMO_PRECONDITION_LIST(SYMO_PRECONDITION_EXTERN)
 
 /* Choices, in the order in which symo_option.values names them. */
 typedef enum symo_source { SYMO_SOURCE_GRADIENT, SYMO_SOURCE_MOMENTUM } symo_source;
+typedef enum symo_step_estimator {
+  SYMO_STEP_H_G,
+  SYMO_STEP_H_PD,
+  SYMO_STEP_H_STAR
+} symo_step_estimator;
 typedef enum symo_basis { SYMO_BASIS_NONE, SYMO_BASIS_ADAM, SYMO_BASIS_COLUMN } symo_basis;
 typedef enum symo_graft { SYMO_GRAFT_NONE, SYMO_GRAFT_SGD, SYMO_GRAFT_ADAM } symo_graft;
 typedef enum symo_scale {
@@ -96,6 +102,11 @@ typedef struct symo_method {
    * ("sign-flip", "orthogonal", "identity"): that one on every space. */
   char groups[128];
   symo_source source; /* what covariances are made of */
+  /* Orbit curvature: the estimate H of the Hessian of which the step is lr H^{-1} u.  h-g:
+   * C^{alpha / 2}.  h-pd: from the centred orbit covariance of the parameters now and that of past
+   * vectors, equation 10 of the paper; h-star: the absolute value of the symmetric least squares
+   * of past vectors on parameters.  The last two need damping `largest`. */
+  symo_step_estimator estimator;
   const symo_solver *solver;
   const symo_damping *damping;
   const symo_precondition *precondition; /* of cg */

@@ -43,11 +43,12 @@ static inline int curvature_tame(symo_dtype dtype) { return dtype == SYMO_F32 ? 
 
 /* What a curvature is told in each step.  t counts from 1. */
 typedef struct curvature_step {
-  uint64_t t;       /* of the rule: steps since start */
-  uint64_t updates; /* accumulate calls so far, the current one included */
-  double damping;   /* eps, times what the damping module says (1 for constant) */
-  symo_pool *pool;  /* for what accumulate and apply can do at once; NULL: nothing */
-  size_t stride;    /* bytes from the work space of one worker to that of the next */
+  uint64_t t;              /* of the rule: steps since start */
+  uint64_t updates;        /* accumulate calls so far, the current one included */
+  double damping;          /* eps, times what the damping module says (1 for constant) */
+  symo_pool *pool;         /* for what accumulate and apply can do at once; NULL: nothing */
+  size_t stride;           /* bytes from the work space of one worker to that of the next */
+  symo_const_vector theta; /* the parameters before the step; of any size, not only tame */
   curvature_scale x,
       g;       /* of the vector of accumulate and the direction of apply; of its gradient */
   double *out; /* of apply, all 0 before: tensor t of its result is to be taken times
@@ -74,7 +75,8 @@ struct symo_curvature {
   bool own_momentum; /* second moments in its basis come with a momentum of their own */
 
   /* Whether the method's roots are kept from step to step.  NULL: there are none. */
-  bool takes_cut; /* looks at cut and cut_order */
+  bool takes_cut;       /* looks at cut and cut_order */
+  bool takes_estimator; /* looks at estimator */
   bool (*keeps_roots)(const symo_method *method);
 
   /* NULL if it can do what the method asks for these tensors, else the reason (a static

@@ -163,7 +163,9 @@ static void apply_dropped(const apply_job *j, const orbit_label *l, const spectr
   char *rest = work + x_bytes(o, label);
   symo_const_vector u = symo_orbit_in_own(o, label, j->u, &j->step->x, in, j->step->out, j->spare);
   symo_orbit_gather(o, label, u, work, rest);
-  multiply(o, orbit_size(label), power_of(o, value + symo_orbit_damping(o, &now, value, 1)), work);
+  double factor = o->estimated ? *(const double *)j->state[o->fixed] * exp2(j->mean_to)
+                               : power_of(o, value + symo_orbit_damping(o, &now, value, 1));
+  multiply(o, orbit_size(label), factor, work);
   symo_orbit_scatter(o, label, work, j->out, rest);
 }
 
@@ -290,6 +292,10 @@ static double left_of(const apply_job *j, size_t tensor) {
 static double mean_level(const orbit *o, void *const *state, const curvature_step *step) {
   double most = -INFINITY;
   if (!o->plan->centered) return 0;
+  if (o->estimated) { /* the factor times 2^level is near 1 */
+    double level = -round(log2(*(const double *)state[o->fixed]));
+    return isfinite(level) ? level : 0;
+  }
   for (size_t i = 0; i < o->num_labels; i++) {
     const orbit_label *l = &o->labels[i];
     if (o->units == ORBIT_NO_ENTRY && l->way != ORBIT_DROPPED)

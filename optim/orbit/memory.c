@@ -123,11 +123,13 @@ static void take_gram(void *arg, size_t index, int worker) {
   const symo_const_vector none = {0};
   const orbit_label *l = &o->labels[o->part_label[index]];
   double beta = o->method.beta2, weight = beta >= 1 ? 1 : 1 - beta;
+  bool cross = o->method.estimator == SYMO_STEP_H_STAR;
+  weight *= symo_orbit_estimated_weight(o, j->step);
   if (l->covariance == ORBIT_NO_ENTRY) return;
   symo_const_vector x = symo_orbit_in(o, l->label, j->x, &j->step->x,
                                       log2(symo_orbit_unit(o, j->state, l)), j->spare);
-  symo_label_gram(o->plan, l->label, weight / orbit_divisor(o, l->label), 1, x, 1, none, beta,
-                  j->state[l->covariance],
+  symo_label_gram(o->plan, l->label, weight / orbit_divisor(o, l->label), 1, x, 1,
+                  cross ? j->step->theta : none, beta, j->state[l->covariance],
                   (char *)curvature_work(j->step, j->work, worker) + o->head);
 }
 
@@ -153,7 +155,7 @@ symo_status symo_orbit_accumulate(const void *self, void *const *state, const cu
   }
   all += 0.5 * log2((double)layout->num_tensors);
   for (size_t i = 0; i < o->num_labels; i++)
-    if (o->labels[i].covariance != ORBIT_NO_ENTRY)
+    if (o->labels[i].covariance != ORBIT_NO_ENTRY && o->method.estimator != SYMO_STEP_H_STAR)
       plain = symo_orbit_take_unit(o, state, &o->labels[i], step, x, &step->x, all) == 1 && plain;
   if (plain)
     symo_pool_run(step->pool, o->num_labels, take_gram, &j);

@@ -88,6 +88,10 @@ static const char *refuse(const symo_method *method, const symo_layout *layout) 
     const char *reason = symo_orbit_basis_refuse(method);
     if (reason != NULL) return reason;
   }
+  if (method->estimator != SYMO_STEP_H_G) {
+    const char *reason = symo_orbit_estimated_refuse(method);
+    if (reason != NULL) return reason;
+  }
   if (method->alpha == 0) return NULL;
   if (method->beta2 == 0 && method->momentum > 0 && method->source == SYMO_SOURCE_GRADIENT)
     return "without memory the covariance is that of the direction itself (set source to momentum, "
@@ -102,6 +106,7 @@ static const char *refuse(const symo_method *method, const symo_layout *layout) 
 /* The side of the matrix whose root is taken, and the solver for it. */
 static const symo_solver *choose_solver(const orbit *o, const orbit_label *l) {
   if (!o->method.solver->chooses) return o->method.solver;
+  if (o->estimated) return &symo_solver_eigh;
   if (o->method.cut > 0) return &symo_solver_eigh;
   if (l->way == ORBIT_POLAR)
     return symo_solver_auto_polar(o->dtype, o->power, l->label->ambient, l->label->m, o->threads);
@@ -118,7 +123,7 @@ static symo_status set_label(orbit *o, orbit_label *l) {
   if (label->dropped)
     l->way = ORBIT_DROPPED;
   else if (memory)
-    l->way = label->m == 1 && !entries ? ORBIT_NUMBERS : ORBIT_ROOTS;
+    l->way = label->m == 1 && !entries && !o->estimated ? ORBIT_NUMBERS : ORBIT_ROOTS;
   else
     l->way = label->m == 1 || label->ambient == 1 ? ORBIT_NORMS : ORBIT_POLAR;
   if (l->way == ORBIT_ROOTS || l->way == ORBIT_POLAR) {
@@ -136,7 +141,8 @@ static symo_status set_label(orbit *o, orbit_label *l) {
   }
   if (l->way != ORBIT_ROOTS) return SYMO_OK;
   if (o->root_units == ORBIT_NO_ENTRY) o->root_units = (int)o->num_entries++;
-  o->num_roots++;
+  if (o->estimated && o->fixed == ORBIT_NO_ENTRY) o->fixed = (int)o->num_entries++;
+  o->num_roots = o->estimated ? 1 : o->num_roots + 1;
   if (o->moments != ORBIT_BASIS_NONE) {
     l->basis = (int)o->num_entries++;
     l->moments = (int)o->num_entries++;
@@ -242,12 +248,16 @@ static symo_status set_labels(orbit *o) {
     SYMO_TRY(set_label(o, l));
     size_t need = symo_orbit_apply_work(o, l), roots = symo_orbit_refresh_work(o, l);
     if (l->covariance != ORBIT_NO_ENTRY) {
-      size_t gram = symo_gram_work(o->plan, l->label, false);
+      size_t gram = symo_gram_work(o->plan, l->label, o->estimated);
       need = gram > need ? gram : need;
     }
     need = roots > need ? roots : need;
     o->work = need > o->work ? need : o->work;
     any = any || l->way != ORBIT_DROPPED;
+  }
+  if (o->estimated) {
+    size_t need = symo_orbit_estimate_work(o);
+    o->work = need > o->work ? need : o->work;
   }
   o->head = symo_orbit_apply_head(o);
   o->work += o->head;
@@ -299,12 +309,13 @@ static symo_status create(const curvature_task *task, symo_coupling coupling, vo
   orbit *o = symo_calloc(1, sizeof *o);
   if (o == NULL) return symo_fail_memory(task->context, "orbit");
   o->context = task->context;
-  o->units = o->root_units = ORBIT_NO_ENTRY;
+  o->units = o->root_units = o->fixed = ORBIT_NO_ENTRY;
+  o->estimated = task->method->estimator != SYMO_STEP_H_G;
   o->method = *task->method;
   o->dtype = task->dtype;
   o->threads = task->threads;
   o->moments = symo_orbit_basis_of(task->method);
-  o->relative = task->method->damping->relative;
+  o->relative = task->method->damping->relative || task->method->damping->largest;
   o->power = -task->method->alpha / 2;
   SYMO_TRY(set_filter(o));
   symo_plan_spec spec = {
@@ -333,6 +344,7 @@ static symo_state_entry entry(const void *self, size_t index) {
     return (symo_state_entry){"units", SYMO_F64, 1, {o->num_labels}, NULL};
   if (o->root_units == (int)index)
     return (symo_state_entry){"root-units", SYMO_F64, 1, {o->num_labels}, NULL};
+  if (o->fixed == (int)index) return (symo_state_entry){"fixed", SYMO_F64, 1, {1}, NULL};
   for (size_t i = 0; i < o->num_labels; i++) {
     const orbit_label *l = &o->labels[i];
     const char *what = l->covariance == (int)index ? "covariance"
@@ -381,6 +393,11 @@ static const orbit_label *label_of_root(const orbit *o, size_t root) {
 static double refresh_flops(const void *self, size_t root) {
   const orbit *o = self;
   const orbit_label *l = label_of_root(o, root);
+  double flops = 0;
+  for (size_t i = 0; o->estimated && i < o->num_labels; i++)
+    if (o->labels[i].way == ORBIT_ROOTS)
+      flops += 2 * root_flops(&o->labels[i], symo_solver_steps(&o->method));
+  if (o->estimated) return flops;
   return l == NULL ? 0 : root_flops(l, symo_solver_steps(&o->method));
 }
 
@@ -397,6 +414,9 @@ static symo_status describe(const void *self, char **text) {
   int steps = symo_solver_steps(&o->method);
   symo_text out = {0};
   if (o->num_labels == 0) symo_text_add(&out, "alpha 0: directions as they are\n");
+  if (o->estimated)
+    symo_text_add(&out, "the estimate %s, of all labels together\n",
+                  o->method.estimator == SYMO_STEP_H_PD ? "h-pd" : "h-star");
   if (o->filter.products > 0)
     symo_text_add(&out, "cut %g by a polynomial of %d products, error %.2g\n", o->method.cut,
                   o->filter.products, o->filter.error);
@@ -442,8 +462,8 @@ static symo_status create_blocked(const curvature_task *task, void **self) {
 static bool keeps_roots(const symo_method *method) { return method->beta2 > 0; }
 
 #define ORBIT_ROW                                                                                  \
-  .takes_cut = true, .keeps_roots = keeps_roots, .refuse = refuse, .destroy = destroy,             \
-  .num_entries = num_entries, .entry = entry, .work_bytes = work_bytes,                            \
+  .takes_cut = true, .takes_estimator = true, .keeps_roots = keeps_roots, .refuse = refuse,        \
+  .destroy = destroy, .num_entries = num_entries, .entry = entry, .work_bytes = work_bytes,        \
   .accumulate = symo_orbit_accumulate, .num_roots = num_roots, .refresh = symo_orbit_refresh,      \
   .apply = symo_orbit_apply, .describe = describe, .accumulate_flops = accumulate_flops,           \
   .refresh_flops = refresh_flops, .apply_flops = apply_flops

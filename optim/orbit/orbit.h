@@ -39,7 +39,9 @@ typedef struct orbit {
   symo_dtype dtype;
   int threads;
   orbit_basis moments;
-  bool relative;      /* damping in units of tr C / m */
+  bool estimated;     /* estimator h-pd or h-star: estimated.c */
+  int fixed;          /* entry of the factor of the dropped label, or ORBIT_NO_ENTRY */
+  bool relative;      /* damping in units of C: tr C / m, or estimated.c */
   double power;       /* -alpha / 2 */
   double number;      /* what the solver makes of 1: see symo_solver.number */
   symo_filter filter; /* where cut is above 0 */
@@ -110,6 +112,14 @@ size_t symo_orbit_refresh_work(const orbit *o, const orbit_label *l);
 double symo_orbit_take_unit(const orbit *o, void *const *state, const orbit_label *l,
                             const curvature_step *step, symo_const_vector x,
                             const curvature_scale *scale, double all);
+
+/* estimated.c: steps by an estimate that sees the parameters */
+const char *symo_orbit_estimated_refuse(const symo_method *method);
+/* The factor of the squares of a vector in memory. */
+double symo_orbit_estimated_weight(const orbit *o, const curvature_step *step);
+symo_status symo_orbit_estimate(const orbit *o, void *const *state, const curvature_step *step,
+                                curvature_report *report, void *work);
+size_t symo_orbit_estimate_work(const orbit *o);
 
 /* basis.c: labels with second moments in a basis. */
 /* An entry `progress`: the sum of the weights of all vectors that second moments hold; the step of

@@ -187,6 +187,7 @@ symo_status symo_orbit_refresh(const void *self, void *const *state, const curva
                                size_t root, curvature_report *report, void *work) {
   const orbit *o = self;
   assert(root < o->num_roots);
+  if (o->estimated) return symo_orbit_estimate(o, state, step, report, work);
   const orbit_label *l = label_of(o, root);
   root_parts p = divide(o, l);
   size_t bytes = l->label->count * l->label->m * l->label->m * symo_dtype_size(o->dtype);

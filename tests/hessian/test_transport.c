@@ -248,8 +248,6 @@ Test(transport, wreath_products) {
   symo_world_close(&w);
 }
 
-/* ---- estimates ---- */
-
 /* Column c of orthogonal columns with sum zero and squared norm d - 1. */
 static double wave(size_t d, size_t c, size_t i) {
   double angle = 2 * 3.14159265358979323846 * (double)(c / 2 + 1) * (double)i / (double)d;
@@ -308,8 +306,6 @@ Test(transport, an_estimate_is_the_one_made_there) {
   }
   symo_world_close(&w);
 }
-
-/* ---- equal layouts, files, refusals ---- */
 
 Test(transport, to_an_equal_layout_is_a_copy) {
   symo_world w;
