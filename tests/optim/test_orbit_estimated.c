@@ -225,6 +225,23 @@ Test(orbit_estimated, of_any_size) {
   }
 }
 
+/* Beyond the units of roots none is taken, which the report says, and the momentum is the direction. */
+Test(orbit_estimated, out_of_units) {
+  symo_test_stepper s;
+  symo_stepper_open(&s, layouts[0], SYMO_F64, 95, false);
+  symo_stepper_preset(&s, "symo-pd", "lr=0");
+  double *theta = symo_dense_new(1, s.w.n);
+  for (size_t i = 0; i < s.w.n; i++) {
+    theta[i] = 0x1p-700 * (double)(i + 1);
+    s.g[i] = 0x1p700 * (double)(i + 1);
+  }
+  symo_stepper_set(&s, theta);
+  symo_step_report r = symo_stepper_step(&s);
+  cr_assert(r.accepted && r.failed_roots == 1);
+  free(theta);
+  symo_stepper_close(&s);
+}
+
 Test(orbit_estimated, threads_change_no_bit) {
   static const char *const settings[] = {"", "estimator=h-star"};
   for (int k = 0; k < 2; k++) {
