@@ -56,7 +56,8 @@ def infer_layout(model):
     these are odd functions (tanh, hardtanh, softsign, the shrinks, identity), and else permutation.
     A layer that occurs twice in the model, or has a parameter that does, takes no part.  Every
     other parameter of two axes and more stands by itself: its first axis has the group orthogonal,
-    the others the identity.  Parameters of an embedding, and those of fewer axes, have the identity.
+    the others the identity.  Parameters of an embedding, and those of fewer axes, have the
+    identity.
 
     Parameters
     ----------
