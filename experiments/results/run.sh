@@ -121,11 +121,9 @@ elif wanted matrices; then
   kernels=(Haswell)
   ! grep -q avx512f /proc/cpuinfo || kernels+=(SkylakeX)
   for kind in "${kernels[@]}"; do
-    for threads in 1 2; do
-      echo "\$ OPENBLAS_CORETYPE=$kind python3 experiments/results/matrices.py build/libsymo.so $threads"
-      OPENBLAS_CORETYPE=$kind "$python" "$here/matrices.py" "$(dirname "$symo")/libsymo.so" $threads
-      echo
-    done
+    echo "\$ OPENBLAS_CORETYPE=$kind python3 experiments/results/matrices.py build/libsymo.so 1"
+    OPENBLAS_CORETYPE=$kind "$python" "$here/matrices.py" "$(dirname "$symo")/libsymo.so" 1
+    echo
   done >matrices/output.txt
 fi
 
