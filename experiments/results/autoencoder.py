@@ -63,7 +63,7 @@ set ytics (80, 100, 120, 150, 200, 250, 300, 400)
 set grid
 set ylabel 'training loss'
 """ % folder
-for column, label in ((1, "step"), (2, "seconds (one thread, nothing else running)")):
+for column, label in ((1, "step"), (2, "seconds (one thread)")):
     script += "set xlabel '%s'\nplot %s\n" % (label, ", ".join(
         "'%s/%s.dat' using %d:3 with lines lw 2 dt %d lc rgb '%s' title '%s'" %
         (work, name, column, 1 + i // len(COLOURS), COLOURS[i % len(COLOURS)], name)

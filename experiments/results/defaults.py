@@ -20,7 +20,7 @@ for task in ("teacher-student", "autoencoder", "classifier", "gpt"):
     if not points:
         continue
     print(f"{task}: held-back loss (and range) at each rate, * the preset's own; seconds of a run")
-    for name in DEFAULT:
+    for name in (n for n in DEFAULT if points[n]):
         cells = []
         for rate in sorted(points[name], key=float):
             losses = [loss for loss, _ in points[name][rate]]

@@ -73,7 +73,7 @@ for n in names:
     with open(f"{work}/{n}.dat", "w") as out:
         for points in zip(*val[n]):
             print(points[0][0], *(statistics.median(p[i] for p in points) for i in (1, 2)), file=out)
-for column, label in ((1, "step"), (2, "seconds (one thread, two runs at a time)")):
+for column, label in ((1, "step"), (2, "seconds (one thread)")):
     script += "set xlabel '%s'\nplot %s\n" % (label, ", ".join(
         f"'{work}/{n}.dat' using {column}:3 with lines lw 2 lc rgb '{COLOURS[i]}' title '{n}'"
         for i, n in enumerate(names)))
