@@ -1,7 +1,8 @@
 /* Where the time of a gradient goes: the operations of a GPT, alike ones together, forward and
- * backward.  The limit of a dense operation is the time of its three products at the rate that sgemm
- * has on its own shape; of attention, that of its six products, of which the causal mask leaves half,
- * at the rate of a square sgemm.  All else could be free.  On one thread, by its clock. */
+ * backward.  The limit of a dense operation is the time of its three products at the rate that
+ * sgemm has on its own shape; of attention, that of its six products, of which the causal mask
+ * leaves half, at the rate of a square sgemm.  All else could be free.  On one thread, by its
+ * clock. */
 #include "experiments/bench/gpt.h"
 
 #include <math.h>

@@ -14,7 +14,7 @@
 #include "core/text.h"
 #include "io/atomic.h"
 
-/* ---- signals that ask a run to end: the first is only noted, another ends the process at once ---- */
+/* ---- signals that ask a run to end: the first is only noted, another ends the process ---- */
 
 enum { SIGNALS = 3 };
 static const struct {
