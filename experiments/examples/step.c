@@ -19,7 +19,7 @@ int main(void) {
   symo_optim_state *optim = NULL;
   char detail[SYMO_MAX_DETAIL];
 
-  int failed = symo_optim_open(layout, "symo lr=0.02", SYMO_F64, &optim, detail);
+  int failed = symo_optim_open(layout, "symo lr=0.03", SYMO_F64, &optim, detail);
   for (int step = 0; step < 100 && !failed; step++) {
     backward(w, b, dw, db);
     failed = symo_optim_step(optim, gradient, parameters, NULL);
