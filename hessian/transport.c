@@ -1,14 +1,14 @@
 /* Transport: a structured matrix for other dimensions of its spaces.
  *
- * For S_d, B_d and O(d), the irreps in tensor powers of R^d and their multiplicities do not depend on
- * d once d is at least twice the number of axes (representation stability: Church and Farb,
- * Representation theory and homological stability, Adv. Math. 245, 2013, for S_d).  The coordinates of
- * groups/forms/ have the same meaning for all these d, so the algebra of matrices that commute with
- * the group is the same: M -> M maps products to products, and with them all powers.  Only the
+ * For S_d, B_d and O(d), the irreps in tensor powers of R^d and their multiplicities do not depend
+ * on d once d is at least twice the number of axes (representation stability: Church and Farb,
+ * Representation theory and homological stability, Adv. Math. 245, 2013, for S_d).  The coordinates
+ * of groups/forms/ have the same meaning for all these d, so the algebra of matrices that commute
+ * with the group is the same: M -> M maps products to products, and with them all powers.  Only the
  * dimensions of the irreps differ.
  *
- * Check: S_d on one axis, M_trivial = a, M_standard = b is the matrix a J/d + b (I - J/d), for every
- * d >= 2. */
+ * Check: S_d on one axis, M_trivial = a, M_standard = b is the matrix a J/d + b (I - J/d), for
+ * every d >= 2. */
 #include "hessian/hessian.h"
 
 #include <assert.h>

@@ -48,13 +48,22 @@ void symo_lower_scale(symo_dtype dtype, size_t n, double scale, double shift, vo
   if (shift != 0) symo_add_diagonal(dtype, n, shift, a);
 }
 
-double symo_lower_effective_rank(symo_dtype dtype, size_t n, const void *a) {
-  double squares = 0, trace = symo_trace(dtype, n, a);
+static double lower_squares(symo_dtype dtype, size_t n, const void *a) {
+  double squares = 0;
   for (size_t i = 0; i < n; i++) {
     const void *row = symo_at(dtype, a, (ptrdiff_t)(i * n));
     double d = symo_get(dtype, row, i);
     squares += d * d + 2 * symo_dot(dtype, i, row, row);
   }
+  return squares;
+}
+
+double symo_lower_norm(symo_dtype dtype, size_t n, const void *a) {
+  return sqrt(lower_squares(dtype, n, a));
+}
+
+double symo_lower_effective_rank(symo_dtype dtype, size_t n, const void *a) {
+  double squares = lower_squares(dtype, n, a), trace = symo_trace(dtype, n, a);
   return squares > 0 ? trace * trace / squares : (double)NAN;
 }
 

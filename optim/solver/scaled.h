@@ -24,7 +24,8 @@ double symo_lower_max_abs(symo_dtype dtype, size_t n, const void *a);
 /* A := scale A + shift I (lower triangle). */
 void symo_lower_scale(symo_dtype dtype, size_t n, double scale, double shift, void *a);
 
-/* (tr A)^2 / |A|_F^2 from the lower triangle; NaN for zero. */
+/* |A|_F, and (tr A)^2 / |A|_F^2 (NaN for zero), from the lower triangle. */
+double symo_lower_norm(symo_dtype dtype, size_t n, const void *a);
 double symo_lower_effective_rank(symo_dtype dtype, size_t n, const void *a);
 
 /* z := scale x, dense in the order of x's own shape (row-major [rows, cols]). */
