@@ -7,6 +7,10 @@
  *                    rate falls by 9 % a step, so nothing moves any more after some 200
  *   symo-pd          arXiv 2606.00442, equation 10, with the settings of the library of its authors
  *   muon             K. Jordan, github.com/KellerJordan/Muon
+ *   spectral-newton  arXiv 2606.02596: curvature along the singular directions of a matrix goes with
+ *                    a power alpha of their singular values, so the step by its inverse is
+ *                    s / (s^alpha + damping).  alpha and damping are those that did best on the
+ *                    trainings of docs/results; damping is relative, cut^alpha
  *   shampoo          Distributed Shampoo of Meta (arXiv 2309.06497), without grafting
  *   soap             arXiv 2409.11321 and the authors' code: the first step only makes the basis,
  *                    decay comes behind the step
@@ -54,6 +58,11 @@ static const symo_method base = {
   "curvature=orbit-blocked; groups=alternate orthogonal; source=momentum; beta2=0; mean=false; "   \
   "lr=0.02; momentum=0.95; nesterov=true; scale=shape"
 
+/* cut_order 0 is alpha: s / (s^alpha + cut^alpha), s in units of their 4-norm. */
+#define SPECTRAL                                                                                   \
+  "curvature=orbit-blocked; groups=alternate orthogonal; source=momentum; beta2=0; mean=false; "   \
+  "lr=0.003; momentum=0.9; nesterov=true; scale=unit-rms; alpha=1.4; cut=0.012"
+
 /* What Muon's authors train the other tensors with. */
 #define BESIDE_MUON "lr=3e-4; momentum=0.9; beta2=0.95; eps=1e-10"
 
@@ -78,6 +87,10 @@ static const preset_row table[] = {
     {"muon", "momentum orthogonalised by five quintic Newton-Schulz steps",
      MUON "; solver=newton-schulz; solver_steps=5", BESIDE_MUON},
     {"muon-exact", "the same with the exact polar factor", MUON "; solver=eigh", BESIDE_MUON},
+    {"spectral-newton",
+     "singular values s of the momentum made s / (s^alpha + cut^alpha), by a polynomial",
+     SPECTRAL "; solver=shaped", NULL},
+    {"spectral-newton-exact", "the same in the singular basis", SPECTRAL "; solver=eigh", NULL},
     {"shampoo", "one factor an axis, summed, L^-1/4 G R^-1/4",
      "curvature=per-axis; lr=0.01; momentum=0.9; momentum_correction=true; beta2=1; mean=false; "
      "eps=1e-12; max_dim=1024",

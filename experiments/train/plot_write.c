@@ -15,11 +15,20 @@ enum { LEGEND = 46, CAPTION = 84 }; /* bytes that fit */
 static const struct {
   const char *optimizer;
   size_t colour;
-} colours[] = {
-    {"symo", PLOT_BLUE},           {"symo-bd", PLOT_SKY},         {"symo-coupled", PLOT_SKY},
-    {"symo-stateless", PLOT_BLUE}, {"symo-published", PLOT_BLUE}, {"muon", PLOT_RED},
-    {"muon-exact", PLOT_RED},      {"shampoo", PLOT_GREEN},       {"soap", PLOT_PURPLE},
-    {"adamw", PLOT_BLACK},         {"adam", PLOT_BLACK},          {"sgd", PLOT_ORANGE}};
+} colours[] = {{"symo", PLOT_BLUE},
+               {"symo-bd", PLOT_SKY},
+               {"symo-coupled", PLOT_SKY},
+               {"symo-stateless", PLOT_BLUE},
+               {"symo-published", PLOT_BLUE},
+               {"muon", PLOT_RED},
+               {"muon-exact", PLOT_RED},
+               {"shampoo", PLOT_GREEN},
+               {"soap", PLOT_PURPLE},
+               {"adamw", PLOT_BLACK},
+               {"adam", PLOT_BLACK},
+               {"sgd", PLOT_ORANGE},
+               {"spectral-newton", PLOT_GREY},
+               {"spectral-newton-exact", PLOT_GREY}};
 
 static size_t own_colour(const char *optimizer) {
   for (size_t i = 0; i < sizeof colours / sizeof *colours; i++)

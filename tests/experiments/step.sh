@@ -37,7 +37,7 @@ step=(step "${files[@]}")
 
 # ---- answers ----
 
-for optimizer in sgd adam adamw normalized-sgd muon muon-exact shampoo soap symo symo-bd symo-coupled adagrad-full spec.json; do
+for optimizer in sgd adam adamw normalized-sgd muon muon-exact shampoo soap symo symo-bd symo-coupled adagrad-full spectral-newton spec.json; do
   for i in 1 2; do
     succeeds "${step[@]}" --optimizer $optimizer --out-state "s$i"
     mv out-p "p$i"

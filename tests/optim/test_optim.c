@@ -295,9 +295,10 @@ Test(optim_plan, alternate_acts_on_one_side_of_each_matrix) {
 /* ---- steps of every preset ---- */
 
 static const char *const gradient_presets[] = {
-    "symo",         "symo-bd", "symo-coupled", "symo-stateless", "symo-published", "muon",
-    "muon-exact",   "shampoo", "soap",         "adam",           "adamw",          "normalized-sgd",
-    "adagrad-full", "sgd"};
+    "symo",           "symo-bd", "symo-coupled",    "symo-stateless",
+    "symo-published", "muon",    "muon-exact",      "shampoo",
+    "soap",           "adam",    "adamw",           "normalized-sgd",
+    "adagrad-full",   "sgd",     "spectral-newton", "spectral-newton-exact"};
 enum { NUM_GRADIENT = sizeof gradient_presets / sizeof *gradient_presets };
 
 static void plan_preset(symo_test_stepper *s, const char *preset, const char *settings) {
