@@ -1,5 +1,6 @@
 /* Statuses, and the context that keeps the detail of the last failure. */
 #include <math.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -184,4 +185,23 @@ const char *symo_dtype_wider(symo_dtype dtype) { return dtype == SYMO_F32 ? ", o
 
 const char *symo_version(void) { return SYMO_VERSION_STRING; }
 
-const char *symo_build_info(void) { return symo_linalg_info(); }
+/* ---- the build ---- */
+
+#if defined(__clang__)
+#define COMPILER "clang " __clang_version__
+#elif defined(__GNUC__)
+#define COMPILER "gcc " __VERSION__
+#else
+#define COMPILER "an unknown compiler"
+#endif
+
+static char build[512];
+static void describe_build(void) {
+  (void)snprintf(build, sizeof build, "%s, %s", COMPILER, symo_linalg_info());
+}
+
+const char *symo_build_info(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  (void)pthread_once(&once, describe_build);
+  return build;
+}

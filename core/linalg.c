@@ -466,3 +466,5 @@ symo_status symo_set_threads(int n) {
 }
 
 const char *symo_linalg_info(void) { return openblas_get_config(); }
+
+const char *symo_linalg_kernels(void) { return openblas_get_corename(); }

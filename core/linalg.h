@@ -122,6 +122,8 @@ symo_status symo_haar_orthogonal(size_t n, double *a, double *tau, void *work, s
  * SYMO_E_NUMERIC. */
 symo_status symo_orthonormal_rows(symo_dtype dtype, size_t n, void *a, void *work);
 
+/* The configuration of BLAS, and the kernels that it chose for this processor ("Zen"). */
 const char *symo_linalg_info(void);
+const char *symo_linalg_kernels(void);
 
 #endif

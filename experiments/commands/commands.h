@@ -23,7 +23,8 @@
   X(plot)                                                                                          \
   X(optimizers)                                                                                    \
   X(step)                                                                                          \
-  X(bench)
+  X(bench)                                                                                         \
+  X(doctor)
 
 #define CLI_COMMAND_EXTERN(name) extern const cli_command cli_command_##name;
 CLI_COMMAND_LIST(CLI_COMMAND_EXTERN)

@@ -128,4 +128,7 @@ bool symo_data_find_user(const char *name, bool (*fits)(const char *path), size_
  * false: there are none. */
 bool symo_data_find_images(const char *folder, const char *part, size_t size, char *path);
 
+/* Whether the folder has images to train on. */
+bool symo_data_has_images(const char *folder);
+
 #endif

@@ -63,6 +63,11 @@ bool symo_data_find_images(const char *folder, const char *part, size_t size, ch
   return false;
 }
 
+bool symo_data_has_images(const char *folder) {
+  char path[4096];
+  return symo_data_find_images(folder, "train", sizeof path, path);
+}
+
 /* The labels stand beside the images, under the name that belongs to theirs, or in the other form,
  * with .gz or without. */
 static symo_status label_path(symo_context *context, const char *images, char **out) {

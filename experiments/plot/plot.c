@@ -2,13 +2,11 @@
 #include "experiments/plot/plot.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "cli/program.h"
 #include "core/alloc.h"
 
 /* ---- the palette ---- */
@@ -139,25 +137,6 @@ void plot_end(FILE *out) { fprintf(out, "set output\n}\n"); }
 
 /* ---- gnuplot ---- */
 
-enum { MISSING = 127 };
-
-/* The exit status of gnuplot on script in plots; MISSING when there is no gnuplot. */
-static int gnuplot(const char *plots, const char *script) {
-  pid_t child = fork();
-  if (child < 0) return 1;
-  if (child == 0) {
-    /* stdout carries the answer. */
-    int null = open("/dev/null", O_WRONLY);
-    if (null < 0 || dup2(null, STDOUT_FILENO) < 0 || chdir(plots) != 0) _exit(1);
-    execlp("gnuplot", "gnuplot", script, (char *)NULL);
-    _exit(errno == ENOENT ? MISSING : 1);
-  }
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0)
-    if (errno != EINTR) return 1;
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
-}
-
 static int move(cli *c, const char *directory, const char *plots, const char *name,
                 const char *format) {
   char file[96];
@@ -179,8 +158,9 @@ int plot_draw(cli *c, const char *directory, const char *plots, const char *cons
     cli_progress(c, "drawing %s", names[i]);
     char script[96];
     (void)snprintf(script, sizeof script, "%s.gp", names[i]);
-    int status = gnuplot(plots, script);
-    if (status == MISSING) {
+    char *const words[] = {(char[]){"gnuplot"}, script, NULL};
+    int status = cli_program(words, plots, NULL, 0);
+    if (status == CLI_PROGRAM_MISSING) {
       cli_note(c,
                "no pictures: gnuplot is not installed (Debian, Ubuntu: apt-get install "
                "gnuplot-nox; Fedora: dnf install gnuplot-minimal; Arch, macOS: gnuplot); data and "

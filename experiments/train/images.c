@@ -11,23 +11,18 @@
 #include "experiments/data/reader.h"
 #include "experiments/models/network_weights.h"
 
-static bool has_images(const char *folder) {
-  char path[TRAIN_TEXT];
-  return symo_data_find_images(folder, "train", sizeof path, path);
-}
-
 static symo_status find_data(symo_context *context, const char *data, char name[TRAIN_TEXT]) {
   if (strchr(data, '\n') != NULL)
     return symo_fail(context, SYMO_E_ARGUMENT, "data: more than one (several are for texts)");
   if (data[0] == '\0') {
-    if (!symo_data_find_user("mnist", has_images, TRAIN_TEXT, name))
+    if (!symo_data_find_user("mnist", symo_data_has_images, TRAIN_TEXT, name))
       snprintf(name, TRAIN_TEXT, "digits");
   } else if (strcmp(data, "mnist") != 0 && strcmp(data, "fashion-mnist") != 0) {
     if (strlen(data) >= TRAIN_TEXT)
       return symo_fail(context, SYMO_E_ARGUMENT, "data: longer than %d characters (shorten it)",
                        TRAIN_TEXT - 1);
     memcpy(name, data, strlen(data) + 1);
-  } else if (!symo_data_find_user(data, has_images, TRAIN_TEXT, name)) {
+  } else if (!symo_data_find_user(data, symo_data_has_images, TRAIN_TEXT, name)) {
     return symo_fail(
         context, SYMO_E_IO,
         "data: there is no folder %s with train-images-idx3-ubyte (.gz) in " SYMO_DATA_PLACES
@@ -172,7 +167,7 @@ static symo_status check_options(symo_context *context, const train_spec *spec, 
 static symo_status load(symo_context *context, const train_spec *spec, const char *name,
                         const symo_data_options *options, symo_dataset *train, symo_dataset *test) {
   symo_dataset whole = {0};
-  if (has_images(name)) return load_folder(context, spec, name, *options, train, test);
+  if (symo_data_has_images(name)) return load_folder(context, spec, name, *options, train, test);
   symo_status status = symo_data_load(context, name, options, &whole);
   if (status == SYMO_OK && spec->whole) {
     *train = whole;

@@ -13,7 +13,8 @@ extern "C" {
 /* The version of the library that is loaded; compare it with SYMO_VERSION_STRING of the headers. */
 const char *symo_version(void);
 
-/* One line about the build: compiler, BLAS and the configuration of BLAS. */
+/* One line about the build: compiler, BLAS and its configuration, with the kernels that BLAS chose
+ * for this processor.  Both texts are constant; any thread may ask for them at any time. */
 const char *symo_build_info(void);
 
 #ifdef __cplusplus
