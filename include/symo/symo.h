@@ -10,6 +10,7 @@
 #include <symo/io.h>
 #include <symo/layout.h>
 #include <symo/open.h>
+#include <symo/operator.h>
 #include <symo/optim.h>
 #include <symo/plan.h>
 #include <symo/problem.h>

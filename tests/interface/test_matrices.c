@@ -317,3 +317,74 @@ Test(interface, symmetry_and_problems) {
   NOTHING_FAILS(symo_symmetry_destroy);
   stage_close(&s);
 }
+
+static symo_status unit_product(void *self, size_t k, const void *v, void *av) {
+  (void)self;
+  memcpy(av, v, k * STAGE_SIZE * sizeof(double));
+  return SYMO_OK;
+}
+
+Test(interface, operators) {
+  stage s;
+  stage_open(&s);
+  symo_problem *p = &s.problem;
+  const symo_problem sound = s.problem;
+  symo_problem_point point = {p, s.theta, false};
+  symo_operator a = {"unit", STAGE_SIZE, SYMO_F64, NULL, unit_product}, out;
+  symo_lanczos_spec spec = symo_lanczos_spec_default();
+  symo_eigenpairs pairs;
+#define POINT(expected, word, point, out)                                                          \
+  REFUSED(symo_operator_of_problem, expected, "operator_of_problem: ", word, s.context, point, out)
+  POINT(SYMO_E_ARGUMENT, "point is NULL", NULL, &out);
+  POINT(SYMO_E_ARGUMENT, "out is NULL", &point, NULL);
+  point.theta = NULL;
+  POINT(SYMO_E_ARGUMENT, "theta is NULL", &point, &out);
+  point = (symo_problem_point){NULL, s.theta, false};
+  POINT(SYMO_E_ARGUMENT, "problem is NULL", &point, &out);
+  point.problem = p;
+  p->dtype = SYMO_ANY;
+  POINT(SYMO_E_DTYPE, "dtype", &point, &out);
+  p->hvp = NULL;
+  POINT(SYMO_E_UNSUPPORTED, "fill hvp", &point, &out);
+  point.ggn = true;
+  p->ggn = NULL;
+  POINT(SYMO_E_UNSUPPORTED, "fill ggn", &point, &out);
+  *p = sound;
+#define LANCZOS(expected, word, a, spec, rng, pairs)                                               \
+  REFUSED(symo_lanczos, expected, "lanczos: ", word, s.context, a, spec, rng, pairs)
+  LANCZOS(SYMO_E_ARGUMENT, "operator is NULL", NULL, NULL, s.rng, &pairs);
+  LANCZOS(SYMO_E_ARGUMENT, "rng is NULL", &a, NULL, NULL, &pairs);
+  LANCZOS(SYMO_E_ARGUMENT, "pairs is NULL", &a, NULL, s.rng, NULL);
+  LANCZOS(SYMO_E_SIZE, "10 eigenpairs of a matrix of size 9", &a, NULL, s.rng, &pairs);
+  spec.count = 0;
+  LANCZOS(SYMO_E_ARGUMENT, "count is 0", &a, &spec, s.rng, &pairs);
+  spec = (symo_lanczos_spec){.count = 3, .basis = 3};
+  LANCZOS(SYMO_E_ARGUMENT, "a basis of 3 for 3", &a, &spec, s.rng, &pairs);
+  spec = (symo_lanczos_spec){.count = 3, .tolerance = (double)NAN};
+  LANCZOS(SYMO_E_ARGUMENT, "tolerance", &a, &spec, s.rng, &pairs);
+  symo_operator bad = a;
+  bad.product = NULL;
+  LANCZOS(SYMO_E_ARGUMENT, "unit has no product", &bad, NULL, s.rng, &pairs);
+  bad = a;
+  bad.size = 0;
+  LANCZOS(SYMO_E_ARGUMENT, "size 0", &bad, NULL, s.rng, &pairs);
+  bad = a;
+  bad.dtype = SYMO_ANY;
+  LANCZOS(SYMO_E_DTYPE, "dtype", &bad, NULL, s.rng, &pairs);
+#define QUADRATURE(expected, word, a, steps, start, rng, count, nodes, weights)                    \
+  REFUSED(symo_lanczos_quadrature, expected, "lanczos_quadrature: ", word, s.context, a, steps,    \
+          start, rng, count, nodes, weights)
+  double *nodes = s.out.vector, *weights = s.out.matrix;
+  size_t *count = &s.out.count;
+  QUADRATURE(SYMO_E_ARGUMENT, "operator is NULL", NULL, 3, NULL, s.rng, count, nodes, weights);
+  QUADRATURE(SYMO_E_ARGUMENT, "no steps", &a, 0, NULL, s.rng, count, nodes, weights);
+  QUADRATURE(SYMO_E_ARGUMENT, "rng is NULL", &a, 3, NULL, NULL, count, nodes, weights);
+  QUADRATURE(SYMO_E_ARGUMENT, "count is NULL", &a, 3, NULL, s.rng, NULL, nodes, weights);
+  QUADRATURE(SYMO_E_ARGUMENT, "nodes is NULL", &a, 3, NULL, s.rng, count, NULL, weights);
+  QUADRATURE(SYMO_E_ARGUMENT, "weights is NULL", &a, 3, NULL, s.rng, count, nodes, NULL);
+  QUADRATURE(SYMO_E_ARGUMENT, "norm of the start is nan", &a, 3, s.nan, s.rng, count, nodes,
+             weights);
+  NOTHING_FAILS(symo_lanczos_spec_default);
+  NOTHING_FAILS(symo_eigenpairs_free);
+  stage_close(&s);
+}
