@@ -31,6 +31,10 @@ LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 DATADIR    ?= $(PREFIX)/share/symo/data
 PCDIR      ?= $(LIBDIR)/pkgconfig
+CMAKEDIR   ?= $(LIBDIR)/cmake/symo
+MANDIR     ?= $(PREFIX)/share/man
+BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
+EXAMPLEDIR ?= $(PREFIX)/share/doc/symo/examples
 
 # ---- flags --------------------------------------------------------------------------------------
 
@@ -154,7 +158,7 @@ $(BUILD)/flags: FORCE
 $(BUILD)/link: FORCE
 	$(call stamp,$(CC) $(ALL_LDFLAGS) $(SHARED_FLAGS) $(EXE_LIBS))
 $(BUILD)/datadir: FORCE
-	$(call stamp,$(DATADIR) $(CURDIR))
+	$(call stamp,$(DATADIR) $(CURDIR) $(SOURCE_DATA))
 $(BUILD)/lib-list: FORCE
 	$(call stamp,$(LIB_OBJ))
 $(BUILD)/cmd-list: FORCE
@@ -167,10 +171,11 @@ $(OBJ)/tests/%.o: tests/%.c $(BUILD)/flags
 	$(call say,CC  )
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(CRITERION_CFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
-# Where the command looks for its data last: as installed, and in this tree.
+# Where the command looks for its data last: as installed, and in this tree, unless SOURCE_DATA=0.
+SOURCE_DATA ?= 1
 $(OBJ)/experiments/data/data.o: $(BUILD)/datadir
 $(OBJ)/experiments/data/data.o: OWN_FLAGS := -DSYMO_DATADIR='"$(DATADIR)"' \
-  -DSYMO_SOURCE_DATADIR='"$(CURDIR)/experiments/data/files"'
+  $(if $(filter 1,$(SOURCE_DATA)),-DSYMO_SOURCE_DATADIR='"$(CURDIR)/experiments/data/files"')
 
 $(OBJ)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -284,9 +289,27 @@ results: all
 
 # ---- installing ---------------------------------------------------------------------------------
 
+EXAMPLE_FILES := $(filter-out %/README.md,$(sort $(wildcard experiments/examples/*)))
+COMMANDS := $(shell sed -n 's/^  X(\([a-z]*\)).*/\1/p' experiments/commands/commands.h)
+PAGES    := symo.1 $(COMMANDS:%=symo-%.1)
+SYMO_PC_LIBS = $(filter-out -lm,$(LIBS)) $(FORTRAN) -lm
+# INCLUDEDIR as seen from LIBDIR, where both lie under PREFIX: the tree may then be moved.
+EMPTY :=
+BLANK := $(EMPTY) $(EMPTY)
+LIB_BELOW := $(patsubst $(PREFIX)/%,%,$(LIBDIR))
+INCLUDE_BELOW := $(patsubst $(PREFIX)/%,%,$(INCLUDEDIR))
+UPWARDS := $(subst $(BLANK),,$(patsubst %,../,$(subst /, ,$(LIB_BELOW))))
+INCLUDE_FROM_LIB := $(if $(filter /%,$(LIB_BELOW) $(INCLUDE_BELOW)),$(INCLUDEDIR),$(UPWARDS)$(INCLUDE_BELOW))
+# fill TEMPLATE,FOLDER: the file of that name in the folder, readable by all.
+fill = sed -e 's|@prefix@|$(PREFIX)|' \
+	  -e 's|@libdir@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))|' \
+	  -e 's|@version@|$(VERSION)|' -e 's|@major_minor@|$(basename $(VERSION))|' \
+	  -e 's|@shared@|$(SHARED_FULL)|' -e 's|@soname@|$(SHARED_SO)|' $(3) \
+	  packaging/$(1).in >$(DESTDIR)$(2)/$(1) && chmod 644 $(DESTDIR)$(2)/$(1)
+
 install: all
-	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR) $(DESTDIR)$(INCLUDEDIR)/symo \
-	  $(DESTDIR)$(PCDIR) $(DESTDIR)$(DATADIR)
+	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR) $(INCLUDEDIR)/symo $(PCDIR) $(CMAKEDIR) \
+	  $(DATADIR) $(MANDIR)/man1 $(BASHDIR) $(EXAMPLEDIR))
 	install -m 755 $(SYMO) $(DESTDIR)$(BINDIR)/symo
 	install -m 644 $(STATIC) $(DESTDIR)$(LIBDIR)/libsymo.a
 	install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)/$(SHARED_FULL)
@@ -294,19 +317,37 @@ install: all
 	ln -sf $(SHARED_SO) $(DESTDIR)$(LIBDIR)/$(SHARED_NAME)
 	install -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)/symo
 	$(if $(DATA),install -m 644 $(DATA) $(DESTDIR)$(DATADIR))
-	sed -e 's|@prefix@|$(PREFIX)|' \
-	  -e 's|@libdir@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))|' \
-	  -e 's|@includedir@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(INCLUDEDIR))|' \
-	  -e 's|@version@|$(VERSION)|' \
-	  -e 's|@libs@|$(filter-out -lm,$(LIBS)) $(FORTRAN) -lm|' symo.pc.in >$(DESTDIR)$(PCDIR)/symo.pc
-	chmod 644 $(DESTDIR)$(PCDIR)/symo.pc
+	install -m 644 $(EXAMPLE_FILES) $(DESTDIR)$(EXAMPLEDIR)
+	$(call fill,symo.pc,$(PCDIR),-e 's|@libs@|$(SYMO_PC_LIBS)|' \
+	  -e 's|@includedir@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(INCLUDEDIR))|')
+	$(call fill,symoConfig.cmake,$(CMAKEDIR),-e 's|@includedir@|$(INCLUDE_FROM_LIB)|' \
+	  -e 's|@libs@|$(subst $(BLANK),;,$(strip $(SYMO_PC_LIBS)))|')
+	$(call fill,symoConfigVersion.cmake,$(CMAKEDIR))
+	$(SYMO) help --man >$(DESTDIR)$(MANDIR)/man1/symo.1
+	for c in $(COMMANDS); do $(SYMO) help --man $$c >$(DESTDIR)$(MANDIR)/man1/symo-$$c.1 || exit 1; done
+	$(SYMO) help --completion >$(DESTDIR)$(BASHDIR)/symo
+	chmod 644 $(addprefix $(DESTDIR)$(MANDIR)/man1/,$(PAGES)) $(DESTDIR)$(BASHDIR)/symo
 
 uninstall:
-	rm -f $(DESTDIR)$(BINDIR)/symo $(DESTDIR)$(PCDIR)/symo.pc $(addprefix $(DESTDIR)$(LIBDIR)/,\
-	  libsymo.a $(SHARED_FULL) $(SHARED_SO) $(SHARED_NAME)) \
-	  $(addprefix $(DESTDIR)$(INCLUDEDIR)/symo/,$(notdir $(HEADERS))) \
-	  $(addprefix $(DESTDIR)$(DATADIR)/,$(notdir $(DATA)))
-	rmdir $(DESTDIR)$(INCLUDEDIR)/symo $(DESTDIR)$(DATADIR) $(dir $(DESTDIR)$(DATADIR)) || true
+	rm -f $(addprefix $(DESTDIR),$(BINDIR)/symo $(PCDIR)/symo.pc $(BASHDIR)/symo \
+	  $(CMAKEDIR)/symoConfig.cmake $(CMAKEDIR)/symoConfigVersion.cmake \
+	  $(addprefix $(LIBDIR)/,libsymo.a $(SHARED_FULL) $(SHARED_SO) $(SHARED_NAME)) \
+	  $(addprefix $(INCLUDEDIR)/symo/,$(notdir $(HEADERS))) \
+	  $(addprefix $(DATADIR)/,$(notdir $(DATA))) $(addprefix $(MANDIR)/man1/,$(PAGES)) \
+	  $(addprefix $(EXAMPLEDIR)/,$(notdir $(EXAMPLE_FILES))))
+	rmdir $(addprefix $(DESTDIR),$(INCLUDEDIR)/symo $(DATADIR) $(dir $(DATADIR)) $(CMAKEDIR) \
+	  $(EXAMPLEDIR) $(dir $(EXAMPLEDIR))) || true
+
+# What the shared library exports, each with the version that it came with.
+SYMBOLS := packaging/debian/libsymo0.symbols
+.PHONY: symbols
+symbols: $(SHARED)
+	@touch $(SYMBOLS)
+	@nm -D --defined-only $(SHARED) | awk -v version=$(VERSION) \
+	  'BEGIN { while ((getline line <"$(SYMBOLS)") > 0) { split(line, w, " "); since[w[1]] = w[2] } \
+	     print "$(SHARED_SO) libsymo$(MAJOR) #MINVER#"; fflush() } \
+	   $$2 != "A" { sub(/@@/, "@", $$3); print " " $$3, since[$$3] ? since[$$3] : version | "LC_ALL=C sort" }' \
+	  >$(BUILD)/symbols && mv $(BUILD)/symbols $(SYMBOLS)
 
 clean:
 	rm -rf $(BUILD)
@@ -325,5 +366,6 @@ help:
 	@echo 'make results   makes docs/results again'
 	@echo 'make examples  the programs of experiments/examples'
 	@echo 'make install | uninstall   under PREFIX ($(PREFIX)), with DESTDIR'
+	@echo 'make symbols   the list of what the library exports, after the interface has grown'
 	@echo 'make clean     removes $(BUILD)'
 	@echo 'Variables: CC CFLAGS CPPFLAGS LDFLAGS OPT NATIVE=1 WERROR=1 V=1 BUILD PREFIX DESTDIR'

@@ -1,142 +1,16 @@
-/* Running: from argv to an exit code, and the texts of help. */
+/* Running: from argv to an exit code. */
+#include "cli/help.h"
 #include "cli/parse.h"
-#include "core/text.h"
+#include "core/names.h"
 #include "io/atomic.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-/* ---- the texts of `symo help` and `symo COMMAND --help`, made from the tables ---- */
-
-enum { WIDTH = 96, INDENT = 6 };
-
-/* Words of text from column INDENT on, broken before WIDTH. */
-static void print_wrapped(const char *text) {
-  size_t column = 0;
-  for (const char *p = text; *p;) {
-    size_t length = strcspn(p, " ");
-    if (column == 0 || column + 1 + length > WIDTH) {
-      printf("%s%*s", column ? "\n" : "", INDENT, "");
-      column = INDENT;
-    } else {
-      (void)putchar(' ');
-      column++;
-    }
-    printf("%.*s", (int)length, p);
-    column += length;
-    p += length;
-    while (*p == ' ') p++;
-  }
-  (void)putchar('\n');
-}
-
-/* Larger bounds only protect the machine: help leaves them out, error messages name them. */
-static const double no_bound = 1e8;
-
-const char *cli_expand(const cli_command *command, const char *text, char *out, size_t size) {
-  if (command->list == NULL) return text;
-  size_t used = 0;
-  out[0] = '\0';
-  while (*text && used + 1 < size) {
-    size_t length = strcspn(text, "{");
-    const char *end = text[length] ? strchr(text + length, '}') : NULL;
-    used += (size_t)snprintf(out + used, size - used, "%.*s", (int)length, text);
-    text += length;
-    if (end == NULL || used + 1 >= size) break;
-    char what[32];
-    (void)snprintf(what, sizeof what, "%.*s", (int)(end - text - 1), text + 1);
-    command->list(what, out + used, size - used);
-    if (out[used] == '\0') /* no list has that name: braces as they stand */
-      (void)snprintf(out + used, size - used, "%.*s", (int)(end + 1 - text), text);
-    used += strlen(out + used);
-    text = end + 1;
-  }
-  return out;
-}
-
-static void print_row(const cli_command *command, const cli_option *o) {
-  char text[1536], room[1024], range[96] = "", choices[640] = "", extra[128] = "";
-  const char *help = cli_expand(command, o->help, room, sizeof room);
-  bool bounded = o->min != 0 || o->max != 0;
-  if (bounded && isfinite(o->min) && o->max < no_bound)
-    (void)snprintf(range, sizeof range, " From %s to %s.", symo_decimal_of(o->min).text,
-                   symo_decimal_of(o->max).text);
-  else if (bounded && isfinite(o->min))
-    (void)snprintf(range, sizeof range, " At least %s.", symo_decimal_of(o->min).text);
-  else if (bounded)
-    (void)snprintf(range, sizeof range, " At most %s.", symo_decimal_of(o->max).text);
-  if (o->choices) {
-    char list[600];
-    (void)snprintf(choices, sizeof choices, " One of: %s.",
-                   cli_expand(command, o->choices, list, sizeof list));
-    for (char *p = choices; *p; p++)
-      if (*p == '|') *p = ' ';
-  }
-  if (o->required)
-    (void)snprintf(extra, sizeof extra, " Required.");
-  else if (o->fallback)
-    (void)snprintf(extra, sizeof extra, " Default: %s.", o->fallback);
-  size_t length = strlen(help);
-  const char *stop = length > 0 && help[length - 1] == '.' ? "" : ".";
-  (void)snprintf(text, sizeof text, "%s%s%s%s%s%s", help, stop, choices, range,
-                 o->kind == CLI_LIST ? " May be repeated." : "", extra);
-  bool operand = o->kind == CLI_OPERAND;
-  printf("  %s%s%s%s\n", operand ? "" : "--", o->name, operand || !o->arg ? "" : " ",
-         operand || !o->arg ? "" : o->arg);
-  print_wrapped(text);
-}
-
-static void print_usage(const cli_command *command) {
-  printf("Usage: symo %s", command->name);
-  const cli_option *o = NULL;
-  size_t optional = 0;
-  for (size_t i = 0; (o = cli_row(command, i)); i++)
-    if (o->kind == CLI_OPERAND && (o->required || ++optional <= 2))
-      printf(o->required ? " %s" : " [%s]", o->name);
-  if (optional > 2) printf(" ..");
-  for (size_t i = 0; (o = cli_row(command, i)); i++)
-    if (o->required && o->kind != CLI_OPERAND) printf(" --%s %s", o->name, o->arg);
-  printf(" [OPTIONS]\n\n");
-}
-
-static void cli_help_command(const cli_command *command) {
-  print_usage(command);
-  char room[4096];
-  printf("%s\n\nOptions:\n", cli_expand(command, command->description, room, sizeof room));
-  const cli_option *o = NULL, *last = NULL;
-  /* Of operands with the same help (DIR2, DIR3, ..) only the first is printed. */
-  for (size_t i = 0; (o = cli_row(command, i)); last = o, i++)
-    if (last == NULL || o->kind != CLI_OPERAND || strcmp(o->help, last->help) != 0)
-      print_row(command, o);
-  printf("\nExample:\n");
-  for (const char *p = command->example; *p;) {
-    size_t length = strcspn(p, "\n");
-    printf("  %.*s\n", (int)length, p);
-    p += length + (p[length] == '\n');
-  }
-  printf("\nExit status:\n  0  done\n");
-  if (command->no) printf("  1  %s\n", command->no);
-  printf("  2  wrong command line\n  3  bad input data\n  4  input or output failed\n"
-         "  5  numerical failure, or out of memory\n");
-}
-
-static void cli_help_all(const cli_command *const *commands) {
-  printf("symo: curvature for neural networks from weight-space symmetry.\n\n"
-         "Usage: symo COMMAND [OPTIONS]\n\nCommands:\n");
-  for (size_t i = 0; commands[i]; i++)
-    printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
-  printf("\n  symo help COMMAND, symo COMMAND --help   options, defaults, an example\n"
-         "  symo --version                           version and how it was built\n\n"
-         "The answer goes to stdout, messages go to stderr; --json gives JSON alone.\n"
-         "Exit status: 0 done, 1 the answer is no, 2 wrong command line, 3 bad input data,\n"
-         "4 input or output failed, 5 numerical failure.\n");
-}
 
 /* ---- running ---- */
 
@@ -212,10 +86,36 @@ static int run_command(cli *c, const cli_command *command, int argc, char **argv
   return code;
 }
 
+/* What `symo help` can print besides help: symo help --man [COMMAND], --completion. */
+static int help_as(cli *c, const cli_command *const *commands, const char *word, int argc,
+                   char **argv) {
+  static const char *const known[] = {"help", "man", "completion"};
+  const bool man = strcmp(word, "--man") == 0;
+  if (!man && strcmp(word, "--help") != 0 && strcmp(word, "--completion") != 0)
+    return cli_fail(c, CLI_USAGE, "%s: help has no such option%s (symo help COMMAND)", word,
+                    symo_did_you_mean(word + 2, 3, known).text);
+  if (argc > (man ? 1 : 0))
+    return cli_fail(c, CLI_USAGE, "help: \"%s\" is one word too many (symo help %s%s)",
+                    argv[man ? 1 : 0], word, man ? " COMMAND" : "");
+  const cli_command *command = argc > 0 ? find_command(c, commands, argv[0]) : NULL;
+  if (argc > 0 && !command) return CLI_USAGE;
+  if (command)
+    cli_man_command(command);
+  else if (man)
+    cli_man_all(commands);
+  else if (strcmp(word, "--completion") == 0)
+    cli_completion(commands);
+  else
+    cli_help_all(commands);
+  return CLI_DONE;
+}
+
 static int help(cli *c, const cli_command *const *commands, int argc, char **argv) {
+  if (argc > 0 && strncmp(argv[0], "--", 2) == 0)
+    return help_as(c, commands, argv[0], argc - 1, argv + 1);
   if (argc > 1)
     return cli_fail(c, CLI_USAGE, "help: \"%s\" is one word too many (symo help COMMAND)", argv[1]);
-  if (argc == 0 || strncmp(argv[0], "--", 2) == 0) {
+  if (argc == 0) {
     cli_help_all(commands);
     return CLI_DONE;
   }

@@ -47,6 +47,10 @@ fails 2 'there is no "frobnicate"' frobnicate
 fails 2 '--layout' --layout x
 fails 2 'one word too many' help layout groups
 fails 2 'there is no "nothing"' help nothing
+fails 2 'did you mean "man"?' help --mann
+fails 2 'one word too many' help --man layout groups
+fails 2 'one word too many' help --completion bash
+fails 2 'there is no "nothing"' help --man nothing
 for command in groups layout estimate apply info transport verify; do
   fails 2 'did you mean "threads"?' $command --threds 2
   fails 2 '--threads: the value is missing' $command --threads

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# make install into a DESTDIR: a program finds the library through pkg-config, shared and static;
-# the shared library exports what the public headers declare and nothing else; uninstall leaves
-# nothing.
+# make install into a DESTDIR: programs outside find the library through pkg-config and CMake, shared
+# and static, in C and C++; the shared library exports what the public headers declare and the list in
+# packaging/debian says, and nothing else; manual pages and completion have every option of --help;
+# uninstall leaves nothing.
 # Environment: SOURCE, BUILD (all of it built), CC, WORK (an empty directory).
 set -euo pipefail
 cd "$SOURCE"
@@ -18,8 +19,9 @@ fail() {
 
 run_make install
 lib=$root$prefix/lib
-for file in bin/symo lib/libsymo.a lib/pkgconfig/symo.pc include/symo/symo.h \
-  share/symo/data/digits.csv.gz; do
+for file in bin/symo lib/libsymo.a lib/pkgconfig/symo.pc include/symo/symo.h lib/cmake/symo/symoConfig.cmake \
+  share/symo/data/digits.csv.gz share/man/man1/symo.1 share/bash-completion/completions/symo \
+  share/doc/symo/examples/step.c; do
   [ -s "$root$prefix/$file" ] || fail "$file is not installed"
 done
 grep -q gslcblas "$lib/pkgconfig/symo.pc" && fail "symo.pc links gslcblas, which hides OpenBLAS"
@@ -86,6 +88,120 @@ if [ $archives -eq 1 ]; then
   answer=$("$WORK/all-static")
   [ "$answer" = "$expected" ] || fail "linked statically: $answer"
 fi
+# The installed examples, as their user builds them: by pkg-config and by CMake, shared and static, from a
+# tree that was moved.
+examples=$root$prefix/share/doc/symo/examples
+newton="Newton step of b: 1.260625 -1.146284 ..."
+ran() { # HOW FOLDER: the quickstart there prints what it should
+  answer=$(LD_LIBRARY_PATH=$lib DYLD_LIBRARY_PATH=$lib "$2/quickstart") || fail "$1: quickstart ends with $?"
+  [ "$answer" = "$newton" ] || fail "$1: quickstart prints $answer"
+}
+export PKG_CONFIG_SYSROOT_DIR=$root # where the prefix is meant from
+outside() { # FOLDER WORDS...: make in the folder of examples
+  mkdir "$1"
+  env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u BUILD "${MAKE:-make}" -s -C "$examples" CC="$CC" BUILD="$1" \
+    LDFLAGS="-L$lib" "${@:2}" >"$1/log" 2>&1 || fail "examples do not build: $(tail -n 3 "$1/log")"
+}
+sysroot=$(pkg-config --cflags symo)
+case $sysroot in
+*"$root$prefix/include"*)
+  outside "$WORK/shared-examples"
+  ran "pkg-config" "$WORK/shared-examples"
+  ;;
+*) fail "pkg-config --cflags symo says $sysroot" ;;
+esac
+unset PKG_CONFIG_SYSROOT_DIR
+if command -v cmake >/dev/null; then
+  cp -R "$root$prefix" "$WORK/moved"
+  for static in OFF ON; do
+    cmake -S "$WORK/moved/share/doc/symo/examples" -B "$WORK/cmake-$static" -DCMAKE_C_COMPILER="$CC" \
+      -DCMAKE_PREFIX_PATH="$WORK/moved" -DSTATIC=$static >"$WORK/cmake" 2>&1 &&
+      cmake --build "$WORK/cmake-$static" >>"$WORK/cmake" 2>&1 ||
+      fail "cmake, STATIC=$static: $(tail -n 5 "$WORK/cmake")"
+    lib=$WORK/moved/lib ran "cmake, STATIC=$static" "$WORK/cmake-$static"
+  done
+  printf 'cmake_minimum_required(VERSION 3.10)\nproject(p C)\nfind_package(symo 0.999 REQUIRED)\n' >"$WORK/moved/CMakeLists.txt"
+  cmake -S "$WORK/moved" -B "$WORK/cmake-new" -DCMAKE_PREFIX_PATH="$WORK/moved" >"$WORK/cmake" 2>&1 &&
+    fail "CMake takes symo ${expected% 1} for 0.999"
+else
+  echo "cmake is not installed: find_package(symo) was not tried"
+fi
+
+# Headers, each by itself, and a program in C++.
+cxx=$(command -v "${CXX:-c++}" || true)
+if [ -n "$cxx" ]; then
+  for header in "$root$prefix"/include/symo/*.h; do
+    for standard in c++11 c++17; do
+      "$cxx" -x c++ -std=$standard -Wall -Wextra -Wpedantic -Werror -fsyntax-only \
+        -I"$root$prefix/include" "$header" || fail "$(basename "$header") is no $standard"
+    done
+  done
+  cat >"$WORK/program.cpp" <<'END'
+#include <symo/symo.h>
+#include <cstdio>
+int main() {
+  double w[4] = {1, 2, 3, 4}, x[4];
+  const void *from[] = {w};
+  void *to[] = {x};
+  symo_const_vector gradient = symo_const_vector();
+  gradient.dtype = SYMO_F64, gradient.data = from;
+  symo_vector step = symo_vector();
+  step.dtype = SYMO_F64, step.data = to;
+  symo_hessian *h = nullptr;
+  if (symo_hessian_open("h: permutation 4; w[h]", "h-g", gradient, nullptr, &h, nullptr) != SYMO_OK) return 1;
+  symo_status status = symo_hessian_solve(h, 1e-3, gradient, step);
+  symo_hessian_destroy(h);
+  std::printf("%s %d\n", symo_version(), status == SYMO_OK && x[3] > 0);
+}
+END
+  # shellcheck disable=SC2086 # flags
+  "$cxx" -std=c++11 ${TEST_FLAGS:-} "$WORK/program.cpp" "${shared[@]}" -o "$WORK/cpp"
+  answer=$(LD_LIBRARY_PATH=$lib DYLD_LIBRARY_PATH=$lib "$WORK/cpp")
+  [ "$answer" = "$expected" ] || fail "from C++: $answer"
+fi
+
+# The pages and the completion say what --help says.
+symo=$root$prefix/bin/symo
+for command in $("$symo" help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
+  page=$root$prefix/share/man/man1/symo-$command.1
+  [ -s "$page" ] || fail "there is no page of $command"
+  "$symo" "$command" --help | sed -n 's/^  --\([a-z0-9-]*\).*/\1/p' | sort >"$WORK/help"
+  sed -n 's/^\\fB\\-\\-\([a-z0-9\-]*\)\\fR.*/\1/p' "$page" | tr -d '\\' | sort >"$WORK/page"
+  [ -s "$WORK/help" ] && diff "$WORK/help" "$WORK/page" || fail "the page of $command has other options than --help"
+  grep -qF "symo\\-$command " "$root$prefix/share/man/man1/symo.1" || fail "symo.1 does not name $command"
+  (
+    # shellcheck source=/dev/null
+    . "$root$prefix/share/bash-completion/completions/symo"
+    COMP_WORDS=(symo "$command" --) COMP_CWORD=2
+    _symo
+    printf '%s\n' "${COMPREPLY[@]#--}" | sort
+  ) >"$WORK/completed"
+  diff "$WORK/help" "$WORK/completed" || fail "completion of $command has other options than --help"
+done
+if command -v groff >/dev/null; then
+  for page in "$root$prefix"/share/man/man1/*.1; do
+    groff -ww -man -Tutf8 -z "$page" 2>"$WORK/groff" || true
+    [ -s "$WORK/groff" ] && fail "$(basename "$page"): $(head -n 2 "$WORK/groff")"
+  done
+fi
+(
+  # shellcheck source=/dev/null
+  . "$root$prefix/share/bash-completion/completions/symo"
+  completes() { # EXPECTED WORDS...
+    COMP_WORDS=("${@:2}") COMP_CWORD=$(($# - 2)) COMPREPLY=()
+    _symo
+    [ "${COMPREPLY[*]}" = "$1" ] || fail "completion of ${*:2}: ${COMPREPLY[*]}"
+  }
+  cd "$WORK" && mkdir complete && cd complete && : >layout.json
+  completes layout symo lay
+  completes "h-g h-g-bd" symo estimate --estimator h-g
+  completes layout.json symo estimate --layout lay
+  completes layout.json symo plot lay
+  completes gemm symo bench ge
+  completes "estimate eval export" symo help e
+  completes "" symo train --steps la
+) || exit 1
+
 version=$("$root$prefix/bin/symo" --version)
 case $version in *"${expected% 1}"*) ;; *) fail "symo --version: $version" ;; esac
 
@@ -97,6 +213,9 @@ if [ "$(uname -s)" = Linux ]; then
   sed -n 's/^ *\(symo_[a-z0-9_]*\);$/\1/p' "$BUILD/symo.map" | sort >"$WORK/declared"
   [ "$(wc -l <"$WORK/declared")" -gt 80 ] || fail "symo.map lists too little"
   diff "$WORK/declared" "$WORK/exported" || fail "declared (<) and exported (>) differ"
+  sed -n 's/^ \(symo_[a-z0-9_]*\)@SYMO_0 [0-9.]*$/\1/p' packaging/debian/libsymo0.symbols >"$WORK/listed"
+  diff "$WORK/listed" "$WORK/exported" ||
+    fail "listed in packaging/debian/libsymo0.symbols (<) and exported (>) differ (make symbols, if that is meant)"
 fi
 
 run_make uninstall
