@@ -11,6 +11,7 @@
  *   RZ^' A  [k out, n] [n, in]          Z^' RA  [out, n] [n, k in] */
 #include <ctype.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "net/kernels.h"
 #include "net/layer.h"
@@ -122,23 +123,39 @@ const symo_op symo_op_dense = {.name = "dense",
 /* ---- the layer ---- */
 
 /* A width; before the first dense layer an image is flattened, and of a sequence the last step
- * taken. */
+ * taken, unless it is followed by `each`. */
 static symo_status dense_parse(symo_net_reader *r, bool *mine) {
+  static const char each[] = "each";
   symo_net_layer layer = {.kind = SYMO_NET_DENSE};
   *mine = isdigit((unsigned char)*r->part) && (r->family != SYMO_FAMILY_RNN || *r->end == '\0');
-  symo_status status = *mine ? symo_read_width(r, &layer.width) : SYMO_OK;
-  if (!*mine || status != SYMO_OK) return status;
+  if (!*mine) return SYMO_OK;
+  const char *end = r->end, *behind = end - (sizeof each - 1);
+  layer.each = r->family == SYMO_FAMILY_RNN && behind > r->part && strcmp(behind, each) == 0;
+  if (layer.each) r->end = behind;
+  symo_status status = symo_read_width(r, &layer.width);
+  r->end = end;
+  if (status != SYMO_OK) return status;
   const symo_net_kind before = r->family == SYMO_FAMILY_RNN ? SYMO_NET_LAST : SYMO_NET_FLATTEN;
-  if (r->walk.now.axes > 0) status = symo_read_add(r, (symo_net_layer){.kind = before});
+  if (r->walk.now.axes > 0 && !layer.each)
+    status = symo_read_add(r, (symo_net_layer){.kind = before});
   return status == SYMO_OK ? symo_read_add(r, layer) : status;
 }
 
 static void dense_print(const symo_net_layer *layer, symo_net_writer *w) {
   symo_write(w, "-", "", layer->width);
+  if (layer->each) symo_write(w, "each", "", 0);
 }
 
 static bool dense_shape(symo_net_walk *walk, const symo_net_layer *layer,
                         char why[SYMO_NET_MAX_REASON]) {
+  if (layer->each) {
+    const size_t steps = walk->now.size[0];
+    if (walk->now.axes != 1 || walk->tokens)
+      return symo_walk_refuse(why, "outputs at each step are of sequences (write rnn:8-16-4each)");
+    if (!symo_walk_width(walk, layer->width, why) || !symo_walk_room(walk, 1, why)) return false;
+    walk->now = (symo_net_shape){.features = layer->width * steps};
+    return true;
+  }
   if (walk->now.axes > 0 && !walk->tokens)
     return symo_walk_refuse(why, "it takes vectors (flatten first, or take the last step)");
   return symo_walk_width(walk, layer->width, why);
@@ -151,6 +168,7 @@ static double dense_count(const symo_net_spec *spec, const symo_net_layer *layer
 
 static void dense_build(symo_net_builder *b, const symo_net_layer *layer) {
   symo_build_dense(b, layer->width, b->net->spec.bias);
+  if (layer->each) symo_build_node(b, &symo_op_unroll, 1, b->after.features);
   if (!b->last && !layer->linear) symo_build_activation(b);
 }
 

@@ -6,8 +6,9 @@
  * that it uses. */
 /* clang-format off */
 #define SYMO_NET_LAYERS(X)                                                                         \
-  X(DENSE, dense)           /* width, linear; of vectors, and of tokens at each position */        \
-  X(RECURRENT, recurrent)   /* width; of sequences: h_t = phi(Wx x_t + Wh h_(t-1) + b), h_0 = 0 */ \
+  X(DENSE, dense)           /* width, linear, each; of vectors, and of tokens at each position */  \
+  X(RECURRENT, recurrent)   /* width; of sequences: h_t = phi(Wx x_t + Wh h_(t-1) + b), h_0 = 0.   \
+                               rate, if not 0: the share of a unit that a step replaces */         \
   X(CONV, conv)             /* width: channels; window: the kernel; circular */                    \
   X(MEAN_POOL, mean_pool)   /* window */                                                           \
   X(MAX_POOL, max_pool)     /* window; of equal entries the first counts */                        \

@@ -1,7 +1,7 @@
 /* Linear operations without parameters: the frame for all, and those that only move numbers.
  *
  *   arrange  [n, p, w] -> [p, n, w]     flatten  [p, n, w] -> [n, w p]
- *   last     [p, n, w] -> [n, w] */
+ *   unroll   [p, n, w] -> [n, p w]      last     [p, n, w] -> [n, w] */
 #include "net/linear.h"
 
 #include <string.h>
@@ -59,6 +59,39 @@ const symo_op symo_op_arrange = {.name = "arrange",
                                  .backward_tangent = symo_linear_backward_tangent,
                                  .apply = arrange_apply,
                                  .adjoint = no_adjoint};
+
+/* ---- unroll: outputs at each step of an example behind each other ---- */
+
+static void move_steps(const symo_node *node, const symo_pass *pass, size_t k, bool back,
+                       const void *from, void *to) {
+  const size_t steps = node->in_rows, bytes = node->in_width * symo_dtype_size(pass->dtype);
+  for (size_t r = 0; r < pass->n * k; r++)
+    for (size_t p = 0; p < steps; p++) {
+      const size_t apart = (p * pass->n * k + r) * bytes, together = (r * steps + p) * bytes;
+      memcpy((char *)to + (back ? apart : together), (const char *)from + (back ? together : apart),
+             bytes);
+    }
+}
+
+static void unroll_apply(const symo_node *node, const symo_pass *pass, size_t k, const void *from,
+                         void *to) {
+  move_steps(node, pass, k, false, from, to);
+}
+
+static void unroll_adjoint(const symo_node *node, const symo_pass *pass, size_t k, const void *from,
+                           void *to) {
+  move_steps(node, pass, k, true, from, to);
+}
+
+const symo_op symo_op_unroll = {.name = "unroll",
+                                .leaves_out = true,
+                                .leaves_in = true,
+                                .forward = symo_linear_forward,
+                                .backward = symo_linear_backward,
+                                .tangent = symo_linear_tangent,
+                                .backward_tangent = symo_linear_backward_tangent,
+                                .apply = unroll_apply,
+                                .adjoint = unroll_adjoint};
 
 /* ---- flatten: position p of an example and feature f go to f positions + p ---- */
 

@@ -182,7 +182,8 @@ symo_net_weight symo_net_get_weight(const symo_net *net, size_t index) {
                            .weight = node->weight,
                            .bias = node->bias,
                            .has_bias = node->has_bias,
-                           .dense = node->dense};
+                           .dense = node->dense,
+                           .recurrent = node->op == &symo_op_recurrent};
 }
 
 /* The gains of norms := 1, or += 1. */

@@ -19,6 +19,8 @@
  *   rnn:8-16-4                Elman: inputs of a step, hidden widths (several: stacked), outputs
  *                             from the last step; as many steps as the data have, or
  *                             rnn:STEPSxINPUTS-16-4
+ *   rnn:8-16leak0.1-4each     leaky units, of which 0.1 is replaced in a step; outputs at each step
+ *                             (of mse and bernoulli), [steps, outputs]
  *   conv:8x8x1-c8k3-p2-16-10  image HEIGHTxWIDTHxCHANNELS, or LENGTHxCHANNELS in one dimension,
  *                             then layers, then dense ones on all that is left, the last outputs
  *
@@ -83,6 +85,7 @@ typedef struct symo_net_layer {
   size_t window[2]; /* of the axes there are */
   bool circular;
   bool linear; /* dense: no activation behind it */
+  bool each;   /* dense, the last: at every step of a sequence */
   bool tied;
   size_t count;
   double rate;
@@ -250,7 +253,8 @@ typedef struct symo_net_weight {
   size_t inputs, outputs, rows;
   size_t weight, bias; /* offsets in the flat vector; a bias follows its weight */
   bool has_bias;
-  bool dense; /* of a dense layer: its tensor in the layout may have more axes */
+  bool dense;     /* of a dense layer: its tensor in the layout may have more axes */
+  bool recurrent; /* Wh of a recurrent layer */
 } symo_net_weight;
 
 size_t symo_net_num_weights(const symo_net *net);

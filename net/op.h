@@ -40,7 +40,8 @@ typedef struct symo_node {
   bool has_bias;
   symo_activation activation;
   size_t heads;  /* attention */
-  double rate;   /* dropout: the share that is zeroed; 0: none */
+  double rate;   /* dropout: the share that is zeroed; 0: none.  recurrent: the share that a step
+                    replaces; 0: all */
   uint64_t salt; /* dropout: which of the network's places this is */
 } symo_node;
 
@@ -124,6 +125,7 @@ extern const symo_op symo_op_cross_entropy;
 extern const symo_op symo_op_bernoulli;
 extern const symo_op symo_op_arrange;   /* examples of the data [n, p, w] to [p, n, w] */
 extern const symo_op symo_op_flatten;   /* [p, n, w] to [n, w p] */
+extern const symo_op symo_op_unroll;    /* [p, n, w] to [n, p w] */
 extern const symo_op symo_op_last;      /* the last position */
 extern const symo_op symo_op_patches;   /* what a convolution's kernel sees at each position */
 extern const symo_op symo_op_mean_pool; /* over windows of positions */

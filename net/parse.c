@@ -244,7 +244,7 @@ void symo_net_text(const symo_net_spec *spec, char *text, size_t size) {
   }
   for (size_t l = 0; l < spec->num_layers; l++) {
     const symo_layer *row = symo_layer_of(spec->layers[l].kind);
-    sequence = sequence || (row != NULL && row->sequence);
+    sequence = sequence || spec->layers[l].each || (row != NULL && row->sequence);
   }
   const symo_net_shape *in = &spec->input;
   symo_write(&w, in->axes == 0 ? "" : sequence ? "rnn:" : "conv:", "", 0);

@@ -1,19 +1,26 @@
-/* The recurrence of an Elman network (Elman 1990): h_t = phi(z_t), z_t = u_t + W h_(t-1) + b, h_0 =
- * 0, unrolled over the steps t = 1 .. T; u = Wx x comes from a dense operation at every step.
+/* A recurrence with leak a in (0, 1], unrolled over the steps t = 1 .. T:
  *
- *   backward           h^_t += W' z^_(t+1),   z^_t = phi'(z_t) h^_t = u^_t
- *                      W^ += sum_t z^_t h_(t-1)',   b^ += sum_t z^_t
- *   tangent            Rz_t = Ru_t + W Rh_(t-1) + V h_(t-1) + v,   Rh_t = phi'(z_t) Rz_t
- *   backward tangent   Rh^_t += W' Rz^_(t+1) + V' z^_(t+1)
- *                      Rz^_t = phi'(z_t) Rh^_t + phi''(z_t) h^_t Rz_t = Ru^_t
- *                      HV += sum_t Rz^_t h_(t-1)' + z^_t Rh_(t-1)',   Hv += sum_t Rz^_t
- * with the direction (V, v); Gauss-Newton without the terms with z^ and h^.  Steps are positions,
- * outermost in every buffer, so one step takes the products of dense.c and sums over steps are one
- * product.  The buffer out[1] is of z: its cotangents are the h^ with all their terms. */
+ *   z_t = (1 - a) z_(t-1) + a (u_t + W h_(t-1) + b),   h_t = phi(z_t),   z_0 = 0, h_0 = 0
+ *
+ * a = 1 is the network of Elman (1990); a < 1 is Euler's method of step a for the rate network
+ * z' = -z + u + W phi(z) + b.  u = Wx x comes from a dense operation at every step.
+ *
+ *   backward           h^_t += W' u^_(t+1),   u^_t = a phi'(z_t) h^_t + (1 - a) u^_(t+1)
+ *                      W^ += sum_t u^_t h_(t-1)',   b^ += sum_t u^_t
+ *   tangent            Rz_t = (1 - a) Rz_(t-1) + a (Ru_t + W Rh_(t-1) + V h_(t-1) + v)
+ *                      Rh_t = phi'(z_t) Rz_t
+ *   backward tangent   Rh^_t += W' Ru^_(t+1) + V' u^_(t+1)
+ *                      Ru^_t = a (phi'(z_t) Rh^_t + phi''(z_t) h^_t Rz_t) + (1 - a) Ru^_(t+1)
+ *                      HV += sum_t Ru^_t h_(t-1)' + u^_t Rh_(t-1)',   Hv += sum_t Ru^_t
+ * with the direction (V, v); Gauss-Newton without the terms with u^ and h^ (u^_t is a times the
+ * derivative by z_t).  Steps are positions, outermost in every buffer, so one step takes the
+ * products of dense.c and sums over steps are one product.  The buffer out[1] is of z: its
+ * cotangents are the h^ with all their terms. */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "core/number.h"
 #include "net/kernels.h"
 #include "net/layer.h"
 #include "net/param.h"
@@ -23,6 +30,14 @@ static symo_mat step(const symo_node *node, const symo_pass *pass, const void *b
                      size_t k, size_t rows) {
   const size_t block = pass->n * k * node->in_width;
   return symo_mat_dense(symo_at(pass->dtype, buffer, (ptrdiff_t)(t * block)), rows, block / rows);
+}
+
+/* now := a now + (1 - a) before, `size` numbers; before NULL: zeros.  Nothing where a is 1. */
+static void leak(const symo_node *node, symo_dtype dtype, size_t size, const void *before,
+                 void *now) {
+  if (node->rate == 0) return;
+  symo_scal(dtype, size, node->rate, now);
+  if (before != NULL) symo_axpy(dtype, size, 1.0 - node->rate, before, now);
 }
 
 static void forward(const symo_node *node, symo_pass *pass, int order) {
@@ -37,6 +52,7 @@ static void forward(const symo_node *node, symo_pass *pass, int order) {
     if (t > 0)
       symo_gemm(d, 1.0, step(node, pass, h, t - 1, 1, n),
                 symo_mat_t(symo_param_weight(node, d, pass->theta)), 1.0, now);
+    leak(node, d, n * w, t > 0 ? step(node, pass, z, t - 1, 1, n).p : NULL, now.p);
     void *slope = step(node, pass, pass->value[node->saved[0]], t, 1, n).p;
     void *curve = step(node, pass, pass->value[node->saved[1]], t, 1, n).p;
     symo_kernel_activation(d, node->activation, n * w, now.p, step(node, pass, h, t, 1, n).p,
@@ -53,8 +69,10 @@ static void backward(const symo_node *node, symo_pass *pass) {
   for (size_t t = steps; t-- > 0;) {
     symo_mat now = step(node, pass, total, t, 1, n);
     if (t + 1 < steps) symo_gemm(d, 1.0, step(node, pass, delta, t + 1, 1, n), weight, 1.0, now);
+    void *here = step(node, pass, delta, t, 1, n).p;
     symo_kernel_scale(d, n, 1, w, step(node, pass, pass->value[node->saved[0]], t, 1, n).p, now.p,
-                      step(node, pass, delta, t, 1, n).p);
+                      here);
+    leak(node, d, n * w, t + 1 < steps ? step(node, pass, delta, t + 1, 1, n).p : NULL, here);
   }
   if (pass->gradient == NULL) return;
   if (steps > 1)
@@ -94,6 +112,8 @@ static void tangent(const symo_node *node, size_t index, symo_pass *pass) {
     symo_kernel_add_row(d, steps * n, k * w, symo_param_packed(pass, pass->v_rows, node->bias), rz);
   for (size_t t = 0; t < steps; t++) {
     if (t > 0) carry_tangent(node, index, pass, t);
+    leak(node, d, n * k * w, t > 0 ? step(node, pass, rz, t - 1, k, n).p : NULL,
+         step(node, pass, rz, t, k, n).p);
     symo_kernel_scale(d, n, k, w, step(node, pass, pass->value[node->saved[0]], t, 1, n).p,
                       step(node, pass, rz, t, k, n).p,
                       step(node, pass, pass->tan[node->out[0]], t, k, n).p);
@@ -146,6 +166,7 @@ static void backward_tangent(const symo_node *node, size_t index, symo_pass *pas
       symo_kernel_curve(d, n, k, w, step(node, pass, pass->value[node->saved[1]], t, 1, n).p,
                         step(node, pass, pass->cot[node->out[1]], t, 1, n).p,
                         step(node, pass, pass->tan[node->out[1]], t, k, n).p, now);
+    leak(node, d, n * k * w, t + 1 < steps ? step(node, pass, rz, t + 1, k, n).p : NULL, now);
   }
   if (pass->hv_rows != NULL) products(node, pass);
 }
@@ -167,19 +188,36 @@ const symo_op symo_op_recurrent = {.name = "recurrent",
 
 /* ---- the layer ---- */
 
+/* Leaks down to this are written without an exponent, whose sign would end the part. */
+static const double least_leak = 0.001;
+
 /* A width that another part follows: the last one is dense. */
 static symo_status parse(symo_net_reader *r, bool *mine) {
   symo_net_layer layer = {.kind = SYMO_NET_RECURRENT};
+  const char *end = r->end, *leaky = strstr(r->part, "leak");
   *mine = r->family == SYMO_FAMILY_RNN && isdigit((unsigned char)*r->part) && *r->end == '-';
-  symo_status status = *mine ? symo_read_width(r, &layer.width) : SYMO_OK;
-  return *mine && status == SYMO_OK ? symo_read_add(r, layer) : status;
+  if (!*mine) return SYMO_OK;
+  if (leaky != NULL && leaky < end) {
+    if (!symo_decimal_read(leaky + 4, &r->end, &layer.rate) || r->end != end)
+      return r->end = end, symo_read_refuse(r, "no leak from 0.001 to 1 (write 16leak0.1)");
+    r->end = leaky;
+  }
+  symo_status status = symo_read_width(r, &layer.width);
+  r->end = end;
+  if (status == SYMO_OK && leaky != NULL && leaky < end && !(layer.rate >= least_leak))
+    return symo_read_refuse(r, "no leak from 0.001 to 1 (write 16leak0.1)");
+  if (layer.rate == 1) layer.rate = 0;
+  return status == SYMO_OK ? symo_read_add(r, layer) : status;
 }
 
 static void print(const symo_net_layer *layer, symo_net_writer *w) {
   symo_write(w, "-", "", layer->width);
+  if (layer->rate != 0) symo_write(w, "leak", symo_decimal_of(layer->rate).text, 0);
 }
 
 static bool shape(symo_net_walk *walk, const symo_net_layer *layer, char why[SYMO_NET_MAX_REASON]) {
+  if (layer->rate != 0 && !(layer->rate >= least_leak && layer->rate <= 1))
+    return symo_walk_refuse(why, "its leak is not from 0.001 to 1");
   return symo_walk_sequence(walk, why) && symo_walk_width(walk, layer->width, why);
 }
 
@@ -195,6 +233,7 @@ static void build(symo_net_builder *b, const symo_net_layer *layer) {
   symo_node *node = symo_build_node(b, &symo_op_recurrent, steps, width);
   symo_build_weight(b, node, width, width, b->net->spec.bias);
   node->activation = b->net->spec.activation;
+  node->rate = layer->rate == 1 ? 0 : layer->rate;
   node->out[1] = symo_build_buffer(b, steps, width, true);
   node->saved[0] = symo_build_buffer(b, steps, width, false);
   node->saved[1] = symo_build_buffer(b, steps, width, false);
@@ -212,7 +251,8 @@ static void tensors(symo_net_draft *d, const symo_net_layer *layer) {
 static symo_status graph(symo_net_trace *t, const symo_net_layer *layer) {
   symo_trace_step step = {.op = "recurrent",
                           .out = layer->width,
-                          .function = symo_activation_name(t->spec->activation)};
+                          .function = symo_activation_name(t->spec->activation),
+                          .kind = layer->rate != 0 ? "leaky" : NULL};
   char number[SYMO_TRACE_NAME] = "";
   if (t->total > 2) (void)snprintf(number, sizeof number, "%zu", t->weights);
   symo_trace_tensor(&step, "weight", "wx%s", number);
@@ -224,6 +264,7 @@ static symo_status graph(symo_net_trace *t, const symo_net_layer *layer) {
 const symo_layer symo_layer_recurrent = {.name = "recurrent",
                                          .weighs = true,
                                          .recurrent = true,
+                                         .sequence = true,
                                          .parse = parse,
                                          .print = print,
                                          .shape = shape,

@@ -83,10 +83,20 @@ static bool gives_logits(const symo_net_spec *spec) {
   return row != NULL && row->logits;
 }
 
+/* Windows may have made the steps fewer. */
+static size_t outputs_of_steps(const symo_net_spec *spec) {
+  char why[SYMO_NET_MAX_REASON];
+  symo_net_walk walk = {.now = spec->input};
+  for (size_t l = 0; l < spec->num_layers; l++)
+    if (!symo_net_walk_layer(&walk, &spec->layers[l], why)) return 0;
+  return walk.now.features;
+}
+
 size_t symo_net_outputs(const symo_net_spec *spec) {
   if (spec->num_layers == 0) return 0;
-  const size_t width = spec->layers[spec->num_layers - 1].width;
-  return width * (gives_logits(spec) ? symo_net_positions(&spec->input) : 1);
+  const symo_net_layer *last = &spec->layers[spec->num_layers - 1];
+  if (last->each) return outputs_of_steps(spec);
+  return last->width * (gives_logits(spec) ? symo_net_positions(&spec->input) : 1);
 }
 
 size_t symo_net_targets(const symo_net_spec *spec) {
@@ -229,11 +239,11 @@ bool symo_net_walk_layer(symo_net_walk *walk, const symo_net_layer *layer,
                          char why[SYMO_NET_MAX_REASON]) {
   const symo_layer *row = symo_layer_of(layer->kind);
   const size_t depth = walk->depth;
-  if (walk->ended) return symo_walk_refuse(why, "nothing follows a head");
+  if (walk->ended) return symo_walk_refuse(why, "nothing follows a head or outputs at each step");
   if (row == NULL) return symo_walk_refuse(why, "unknown kind of layer (use those of net.h)");
   if (!row->shape(walk, layer, why)) return false;
   walk->fresh = walk->depth > depth;
-  walk->ended = row->logits;
+  walk->ended = row->logits || layer->each;
   walk->taken++;
   return symo_walk_room(walk, 1, why);
 }
@@ -280,6 +290,10 @@ symo_status symo_net_shapes(symo_context *context, const symo_net_spec *spec,
     return symo_fail(context, SYMO_E_ARGUMENT,
                      "network: loss %s and last layer %s (tokens and a head belong together)",
                      symo_loss_name(spec->loss), row->name);
+  if (spec->layers[spec->num_layers - 1].each && spec->loss == SYMO_LOSS_CROSS_ENTROPY)
+    return symo_fail(context, SYMO_E_ARGUMENT,
+                     "network: cross-entropy is of one distribution, not of outputs at each step "
+                     "(take loss mse or bernoulli, or the last step)");
   if (walk.depth > 0 || !row->outputs)
     return symo_fail(context, SYMO_E_ARGUMENT, "network: %s (end with a dense layer)",
                      walk.depth > 0 ? "a residual block is open" : "the last layer has no outputs");

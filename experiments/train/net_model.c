@@ -19,6 +19,7 @@ typedef struct net_model {
   symo_net *net;
   symo_data_order order;
   size_t examples, tests;
+  double gain;
   size_t *all; /* [examples + tests]: 0, 1, .. */
 } net_model;
 
@@ -30,14 +31,20 @@ static void destroy(void *self) {
   symo_free(m);
 }
 
-static symo_status init(void *self, symo_rng *rng, void *theta) {
-  net_model *m = self;
-  symo_net_init_fan_in(m->net, rng, theta);
-  const symo_dtype dtype = symo_net_get_spec(m->net)->dtype;
-  for (size_t l = 0; l < symo_net_num_weights(m->net); l++) {
-    const symo_net_weight w = symo_net_get_weight(m->net, l);
+void train_init_weights(const symo_net *net, double gain, symo_rng *rng, void *theta) {
+  symo_net_init_fan_in(net, rng, theta);
+  const symo_dtype dtype = symo_net_get_spec(net)->dtype;
+  for (size_t l = 0; l < symo_net_num_weights(net); l++) {
+    const symo_net_weight w = symo_net_get_weight(net, l);
+    if (w.recurrent)
+      symo_scal(dtype, w.inputs * w.outputs, gain, symo_at(dtype, theta, (ptrdiff_t)w.weight));
     for (size_t i = 0; w.has_bias && i < w.outputs; i++) symo_put(dtype, theta, w.bias + i, 0.0);
   }
+}
+
+static symo_status init(void *self, symo_rng *rng, void *theta) {
+  const net_model *m = self;
+  train_init_weights(m->net, m->gain, rng, theta);
   return SYMO_OK;
 }
 
@@ -90,6 +97,7 @@ static symo_status fill(symo_context *context, const train_spec *spec, const sym
     status =
         symo_data_order_create(context, spec->seed, m->examples, all ? 0 : spec->batch, &m->order);
   if (status != SYMO_OK) return status;
+  m->gain = spec->gain;
   m->all = symo_calloc(m->examples + m->tests, sizeof *m->all);
   if (m->all == NULL) return symo_fail_memory(context, "training data");
   for (size_t i = 0; i < m->examples + m->tests; i++) m->all[i] = i;

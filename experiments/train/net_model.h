@@ -7,9 +7,12 @@
 /* Models that are a network of net/ on a data set. */
 
 /* train and test (test->examples 0: none) are dropped: they become the network's.  Weights start as
- * N(0, 1 / inputs), biases at 0.  *out is what a task's create gives. */
+ * N(0, 1 / inputs), recurrent ones times spec->gain, biases at 0.  *out is what a task's create gives. */
 symo_status train_net_model(symo_context *context, const train_spec *spec, const symo_net_spec *net,
                             symo_dataset *train, symo_dataset *test, train_model *out);
+
+/* Those weights. */
+void train_init_weights(const symo_net *net, double gain, symo_rng *rng, void *theta);
 
 /* Of --groups, or the one of --layout where it has the network's tensors. */
 symo_status train_layout(symo_context *context, const train_spec *spec, const symo_net_spec *net,

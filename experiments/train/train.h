@@ -49,6 +49,9 @@ typedef struct train_spec {
   char dtype[8];
   bool bias;
   double data_exponent;     /* teacher-student: variances from 1 to 10^-E */
+  char task_net[16];        /* teacher-student: dense or rnn */
+  size_t pulse;             /* teacher-student of sequences: steps with inputs; 0: see above */
+  double gain;              /* teacher-student: recurrent weights are N(0, gain^2 / width) */
   double lr;                /* NaN: that of the optimizer, or the task's for it */
   size_t train, test;       /* examples; 0: the task's choice */
   size_t batch;             /* examples in a step; 0: all */

@@ -211,7 +211,7 @@ static const key_row keys[] = {
     {"padding", TEXT, AT_NODE(kind), 0, 0, CONVS, "zero|circular|none"},
     {"kind", TEXT, AT_NODE(kind), 0, BIT(POOL), 0, "max|average"},
     {"kind", TEXT, AT_NODE(kind), 0, BIT(REDUCE), 0, "mean|sum|max|last"},
-    {"cell", TEXT, AT_NODE(kind), 0, 0, BIT(RECURRENT), "elman|lstm|gru"},
+    {"cell", TEXT, AT_NODE(kind), 0, 0, BIT(RECURRENT), "elman|leaky|lstm|gru"},
     {"loss", TEXT, AT_NODE(kind), 0, 0, BIT(OUTPUT), NULL},
     {"last", TRUTH, AT_NODE(last), 0, 0, BIT(RECURRENT), NULL},
     {"causal", TRUTH, AT_NODE(causal), 0, 0, BIT(ATTENTION), NULL},

@@ -76,7 +76,8 @@ typedef struct graph_node {
   size_t axis;
   size_t heads, head_dim, value_dim;
   const char *function; /* activation, recurrent */
-  const char *kind;     /* max, average, mean, sum, last; elman, lstm, gru; zero, circular, none */
+  const char
+      *kind; /* max, average, mean, sum, last; elman, leaky, lstm, gru; zero, circular, none */
   bool last, causal, rotary, transposed;
   const char *tensor[GRAPH_NUM_ROLES];
 } graph_node;

@@ -93,7 +93,7 @@ static symo_status add_all(builder *b) {
   for (size_t l = 0; l < t->spec->num_layers; l++) {
     const symo_layer *row = symo_layer_of(t->spec->layers[l].kind);
     t->recurrent = t->recurrent || row->recurrent;
-    t->sequence = t->sequence || row->recurrent || row->sequence;
+    t->sequence = t->sequence || row->recurrent || row->sequence || t->spec->layers[l].each;
     t->total += row->weighs;
   }
   status = add_input(t);

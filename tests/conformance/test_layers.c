@@ -16,7 +16,7 @@ enum { DIRECTIONS = 3, EXAMPLES = 11, LONGEST = 100 /* no sum of these networks 
  * last, which text does not name. */
 static const char *const nets[SYMO_NET_NUM_KINDS] = {
     [SYMO_NET_DENSE] = "5-4-3 5-3 conv:3x3x2-4-3",
-    [SYMO_NET_RECURRENT] = "rnn:4x3-5-2 rnn:3x2-4-4-3",
+    [SYMO_NET_RECURRENT] = "rnn:4x3-5-2 rnn:3x2-4-4-3 rnn:4x3-5leak0.3-2",
     [SYMO_NET_CONV] = "conv:4x4x2-c3k3-3 conv:6x2-c3k5c-2 conv:4x3x1-c2k3x1-c2k1-2",
     [SYMO_NET_MEAN_POOL] = "conv:4x4x2-p2-3 conv:4x6x1-c2k3-p2x3-2 conv:6x2-p3-2",
     [SYMO_NET_MAX_POOL] = "conv:4x4x2-c3k3-m2-3 conv:4x6x1-c2k3-m2x3-2 conv:6x2-m3-2",

@@ -34,6 +34,24 @@ for key in step loss val_loss lr seconds gradient_norm update_norm; do
   head -n 1 ts/metrics.jsonl | grep -q "\"$key\": " || fail "no $key in the metrics"
 done
 tail -n 1 ts/metrics.jsonl | grep -q '"step": 8, "loss": [0-9.e-]*, "val_loss": ' || fail "last line"
+# The recurrent pair: its own inputs and first weights, what it stands for under what is given.
+rnn="--task-net rnn --net rnn:6x3-4leak0.2-2each --train 40 --test 20 --batch 8 --eval-every 2"
+# shellcheck disable=SC2086 # words
+works train teacher-student $rnn --steps 8 --out rnn
+# shellcheck disable=SC2086
+works train teacher-student $rnn --steps 4 --out rnn-parts
+works train teacher-student --resume rnn-parts --steps 8
+same_run rnn rnn-parts
+# shellcheck disable=SC2086
+works train teacher-student $rnn --steps 8 --gain 0 --out rnn-gain
+# shellcheck disable=SC2086
+works train teacher-student $rnn --steps 8 --pulse 2 --out rnn-pulse
+! cmp -s rnn/checkpoint.safetensors rnn-gain/checkpoint.safetensors || fail "--gain changes nothing"
+! cmp -s rnn/checkpoint.safetensors rnn-pulse/checkpoint.safetensors || fail "--pulse changes nothing"
+fails 3 'no network of sequences' train teacher-student --net 6-5-3 --pulse 3
+fails 3 'no leak from 0.001' train teacher-student --net rnn:6x3-4leak2e-5-2each
+fails 2 'there is no' train teacher-student --task-net lstm
+fails 2 'only for teacher-student' train classifier --data digits --pulse 3
 works train autoencoder --data digits --optimizer adamw --steps 5 --eval-every 2 --out ae
 works train classifier --data digits --optimizer muon --steps 5 --out cl --json
 for key in loss smooth_loss val_loss val_accuracy best_val_loss parameters directory; do

@@ -33,6 +33,26 @@ static void check_all(const char *text, double scale) {
 Test(net_layers, recurrent) { check_all("rnn:4x3-5-2", 0.5); }
 Test(net_layers, recurrent_one_step) { check_all("rnn:1x3-4-2", 0.6); }
 Test(net_layers, recurrent_stacked) { check_all("rnn:3x2-4-3-2", 0.5); }
+Test(net_layers, recurrent_leaky) { check_all("rnn:4x3-5leak0.3-2", 0.7); }
+Test(net_layers, recurrent_leaky_one_step) { check_all("rnn:1x3-4leak0.25-2", 0.6); }
+Test(net_layers, recurrent_leaky_stacked) { check_all("rnn:3x2-4leak0.5-3-2", 0.6); }
+
+/* Of the losses that are sums over outputs, f32 among them. */
+Test(net_layers, outputs_at_each_step) {
+  static const char *const texts[] = {"rnn:4x3-5-2each", "rnn:4x2-4leak0.3-3each", "rnn:3x2-2each",
+                                      "rnn:4x2-4-ln-3leak0.5-2each"};
+  for (size_t t = 0; t < 4; t++)
+    for (size_t i = 0; i < NUM_COMBINATIONS; i++) {
+      symo_net_spec spec = net_combination(i, texts[t]);
+      if (spec.loss == SYMO_LOSS_CROSS_ENTROPY) continue;
+      check_one(texts[t], i, 5, 0.6);
+      net_case c = net_case_create(&spec, 3, 0.6, 61 + i);
+      net_check_ggn(&c);
+      net_check_float32(&c);
+      net_case_destroy(&c);
+    }
+}
+
 Test(net_layers, recurrent_with_parts) { check_all("rnn:3x2-4-ln-res-4-add-rms-2", 0.5); }
 Test(net_layers, convolution) { check_all("conv:4x3x2-c3k3-2", 0.4); }
 Test(net_layers, convolution_circular) { check_all("conv:4x3x1-c2k3c-c2k3x5c-2", 0.4); }

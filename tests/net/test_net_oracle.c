@@ -28,6 +28,19 @@ static void replace(image *m, const long double *z, size_t height, size_t width,
   m->height = height, m->width = width, m->features = features;
 }
 
+static void dense_each(image *m, size_t out) {
+  const double *weight = m->theta, *bias = weight + m->features * out;
+  long double z[NET_ORACLE_ROOM];
+  for (size_t t = 0; t < m->height; t++)
+    for (size_t i = 0; i < out; i++) {
+      z[t * out + i] = m->spec->bias ? (long double)bias[i] : 0.0L;
+      for (size_t j = 0; j < m->features; j++)
+        z[t * out + i] += (long double)weight[i * m->features + j] * m->a[t * m->features + j];
+    }
+  m->theta = bias + (m->spec->bias ? out : 0);
+  replace(m, z, 1, 1, m->height * out);
+}
+
 static void dense(image *m, size_t out, bool last) {
   const double *weight = m->theta, *bias = weight + m->features * out;
   long double z[NET_ORACLE_ROOM];
@@ -41,8 +54,10 @@ static void dense(image *m, size_t out, bool last) {
   replace(m, z, 1, 1, out);
 }
 
-static void recurrent(image *m, size_t out) {
+static void recurrent(image *m, size_t out, double leak) {
   const size_t in = m->features;
+  const long double a = leak == 0 ? 1.0L : (long double)leak;
+  long double state[NET_ORACLE_ROOM] = {0};
   const double *wx = m->theta, *wh = wx + in * out, *bias = wh + out * out;
   long double h[NET_ORACLE_ROOM];
   for (size_t t = 0; t < m->height; t++)
@@ -51,7 +66,8 @@ static void recurrent(image *m, size_t out) {
       for (size_t j = 0; j < in; j++) z += (long double)wx[i * in + j] * m->a[t * in + j];
       for (size_t j = 0; j < out && t > 0; j++)
         z += (long double)wh[i * out + j] * h[(t - 1) * out + j];
-      h[t * out + i] = phi(m->spec->activation, z);
+      state[i] = (1 - a) * state[i] + a * z;
+      h[t * out + i] = phi(m->spec->activation, state[i]);
     }
   m->theta = bias + (m->spec->bias ? out : 0);
   replace(m, h, m->height, 1, out);
@@ -139,8 +155,13 @@ void net_oracle_outputs(const symo_net_spec *spec, const double *theta, long dou
   for (size_t l = 0; l < spec->num_layers; l++) {
     const symo_net_layer *layer = &spec->layers[l];
     switch (layer->kind) {
-    case SYMO_NET_DENSE: dense(&m, layer->width, l + 1 == spec->num_layers); break;
-    case SYMO_NET_RECURRENT: recurrent(&m, layer->width); break;
+    case SYMO_NET_DENSE:
+      if (layer->each)
+        dense_each(&m, layer->width);
+      else
+        dense(&m, layer->width, l + 1 == spec->num_layers);
+      break;
+    case SYMO_NET_RECURRENT: recurrent(&m, layer->width, layer->rate); break;
     case SYMO_NET_CONV: convolution(&m, layer); break;
     case SYMO_NET_MEAN_POOL:
     case SYMO_NET_MAX_POOL: pool(&m, layer); break;

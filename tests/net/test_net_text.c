@@ -17,6 +17,10 @@ Test(net_text, round_trip) {
                                       "20-64-res-64-res-8-64-add-add-5",
                                       "rnn:8-16-4",
                                       "rnn:8x8-16-ln-16-4",
+                                      "rnn:8-16leak0.1-4each",
+                                      "rnn:9x8-16leak0.001-ln-8-4each",
+                                      "rnn:9x8-16leak0.30000000000000004-4",
+                                      "rnn:9x8-4each",
                                       "conv:8x8x1-c8k3-p2-c16k3-10",
                                       "conv:8x8x3-c8k3x5c-m2x1-16-10",
                                       "conv:16x2-c4k5c-p4-res-c4k1-add-10"};
@@ -89,6 +93,17 @@ Test(net_text, refusals) {
              {"rnn:8x8x8-3-2", "'8x8x8' at character 5: no inputs of a step"},
              {"rnn:0x8-3-2", "'0x8' at character 5"},
              {"rnn:8", "'8' at character 5: no layers follow"},
+             {"rnn:8-16leak-4", "'16leak' at character 7: no leak from 0.001 to 1"},
+             {"rnn:8-16leak0-4", "'16leak0' at character 7: no leak from 0.001 to 1"},
+             {"rnn:8-16leak1.5-4", "'16leak1.5' at character 7: its leak is not from 0.001 to 1"},
+             {"rnn:8-16leak1e-5-4", "'16leak1e' at character 7: no leak from 0.001 to 1"},
+             {"rnn:8-16leak0.1x-4", "'16leak0.1x' at character 7: no leak from 0.001 to 1"},
+             {"rnn:8-leak0.1-4", "'leak0.1' at character 7: no layer"},
+             {"rnn:8-16-each", "'each' at character 10: no layer"},
+             {"rnn:8-16each-4", "'16each' at character 7: no width"},
+             {"rnn:8-16-4eachx", "'4eachx' at character 10: no width"},
+             {"8-16-4each", "'4each' at character 6: no width"},
+             {"conv:8x1-c4k3-4each", "'4each' at character 15: no width"},
              {"rnn:8-p2-4", "'p2' at character 7: the number of steps is open"},
              {"conv:8-3", "'8' at character 6: no size of an image"},
              {"conv:8x8x1-c8-10", "'c8' at character 12: not a convolution"},
@@ -127,6 +142,17 @@ Test(net_text, refused_specs) {
            symo_net_create(context, &spec, &net));
   spec = good, spec.layers[1].kind = (symo_net_kind)99;
   cr_fails(context, SYMO_E_ARGUMENT, "unknown kind", symo_net_create(context, &spec, &net));
+  spec = read_text(context, "rnn:3x2-4-2each");
+  cr_assert(symo_net_outputs(&spec) == 6);
+  spec.loss = SYMO_LOSS_CROSS_ENTROPY;
+  cr_fails(context, SYMO_E_ARGUMENT, "one distribution", symo_net_create(context, &spec, &net));
+  spec.loss = SYMO_LOSS_MSE, spec.layers[0].rate = 1e-4;
+  cr_fails(context, SYMO_E_ARGUMENT, "leak", symo_net_create(context, &spec, &net));
+  spec.layers[0].rate = 1, spec.layers[spec.num_layers++] = spec.layers[1];
+  cr_fails(context, SYMO_E_ARGUMENT, "nothing follows", symo_net_create(context, &spec, &net));
+  spec = good, spec.layers[1] = spec.layers[2], spec.layers[1].each = true, spec.num_layers = 2;
+  cr_fails(context, SYMO_E_ARGUMENT, "outputs at each step are of sequences",
+           symo_net_create(context, &spec, &net));
   spec = good, spec.num_layers = 2;
   cr_fails(context, SYMO_E_ARGUMENT, "no outputs", symo_net_create(context, &spec, &net));
   spec = good, spec.input.axes = 3;

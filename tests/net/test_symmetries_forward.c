@@ -161,6 +161,7 @@ static void recurrent(const world *w, const graph_node *n, const array *x, array
   size_t steps = x->shape[0], in = x->shape[1], d = n->out;
   bool lstm = n->kind && strcmp(n->kind, "lstm") == 0, gru = n->kind && strcmp(n->kind, "gru") == 0;
   size_t gates = lstm ? 4 : gru ? 3 : 1;
+  bool leaky = n->kind && strcmp(n->kind, "leaky") == 0;
   double h[64] = {0}, c[64] = {0}, a[256], b[256];
   cr_assert(d <= 64);
   reshape(y, n->last ? 1 : 2, n->last ? (size_t[]){d} : (size_t[]){steps, d});
@@ -178,7 +179,8 @@ static void recurrent(const world *w, const graph_node *n, const array *x, array
         double z = sigmoid(a[d + i] + b[d + i]);
         h[i] = (1 - z) * tanh(a[2 * d + i] + sigmoid(a[i] + b[i]) * b[2 * d + i]) + z * h[i];
       } else {
-        h[i] = sym_forward_function(n->function ? n->function : "tanh", a[i] + b[i]);
+        c[i] = leaky ? 0.7 * c[i] + 0.3 * (a[i] + b[i]) : a[i] + b[i];
+        h[i] = sym_forward_function(n->function ? n->function : "tanh", c[i]);
       }
     }
     memcpy(y->x + (n->last ? 0 : t * d), h, d * sizeof *h);

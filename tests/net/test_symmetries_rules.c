@@ -20,6 +20,9 @@ static const struct {
                "'a', 'weight_hidden': 'b', 'bias': 'c', 'bias_hidden': 'd'},"
                "{'op': 'reduce', 'name': 'm', 'from': 'h', 'axis': 0, 'kind': 'mean'},"
                "{'op': 'dense', 'name': 'y', 'from': 'm', 'out': 2, 'weight': 'w'}"},
+    {"[4, 3]", "{'op': 'recurrent', 'name': 'h', 'from': 'x', 'out': 5, 'cell': 'leaky', 'weight': "
+               "'a', 'weight_hidden': 'b', 'bias': 'c'},"
+               "{'op': 'dense', 'name': 'y', 'from': 'h', 'out': 2, 'weight': 'w', 'bias': 'o'}"},
     {"[5, 6]", "{'op': 'dense', 'name': 'e', 'from': 'x', 'out': 6, 'weight': 'w0'},"
                "{'op': 'rmsnorm', 'name': 'n', 'from': 'e'},"
                "{'op': 'attention', 'name': 't', 'from': 'n', 'heads': 1, 'query': 'q', 'key': 'k',"
