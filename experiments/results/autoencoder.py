@@ -23,7 +23,7 @@ def spread(values):
     return "%.2f (%.2f to %.2f)" % (statistics.median(values), min(values), max(values))
 
 
-work, folder, names = sys.argv[1], sys.argv[2], sys.argv[3:]
+work, folder, net, names = sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]
 runs = {}
 for name in names:
     files = sorted(glob.glob(f"{work}/{name}/**/metrics.jsonl", recursive=True))
@@ -56,13 +56,13 @@ for name in names:
                   statistics.median(mean(run, k) for run in runs[name]), file=out)
 script = """set terminal pngcairo size 1000,420 font ',10'
 set output '%s/curves.png'
-set multiplot layout 1,2 title 'Autoencoder 784-256-64-16 on MNIST, three seeds'
+set multiplot layout 1,2 title 'Autoencoder %s on MNIST, three seeds'
 set logscale y
-set yrange [75:400]
-set ytics (80, 100, 120, 150, 200, 250, 300, 400)
+set yrange [:400]
+set ytics (50, 60, 70, 80, 100, 120, 150, 200, 250, 300, 400)
 set grid
 set ylabel 'training loss'
-""" % folder
+""" % (folder, net)
 for column, label in ((1, "step"), (2, "seconds (one thread)")):
     script += "set xlabel '%s'\nplot %s\n" % (label, ", ".join(
         "'%s/%s.dat' using %d:3 with lines lw 2 dt %d lc rgb '%s' title '%s'" %

@@ -6,12 +6,15 @@
 # docs/results; about half an hour.
 #
 #   autoencoder.sh NAME..       only these, into autoencoder/preset.txt
+#   NET=784-1000-500-250-30 FOLDER=autoencoder-deep DECAYS=0 autoencoder.sh adamw soap muon symo
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 results=$(cd "$here/../../docs/results" && pwd)
 symo=${SYMO:-$here/../../build/symo}
 work=${WORK:-$(mktemp -d)}
-all=(--data "${SYMO_DATA:?}/mnist" --steps 300 --threads 1 --checkpoint-every 0
+net=${NET:-784-256-64-16}
+folder=$results/${FOLDER:-autoencoder}
+all=(--net "$net" --data "${SYMO_DATA:?}/mnist" --steps 300 --threads 1 --checkpoint-every 0
   --set 'rules.*.schedule=linear' --set 'rules.*.total_steps=300')
 # The momentum's own covariance and no memory, the root anew in every step, tensors at rms 1.
 stateless=(--set source=momentum --set beta2=0 --set momentum=0.95 --set nesterov=true
@@ -30,7 +33,7 @@ PY
 }
 one() { # NAME RATE-KEY "RATES" DECAY-KEY "DECAYS" OPTIONS..
   [[ " ${names[*]} " == *" $1 "* ]] || return 0
-  local name=$1 rate=$2 rates=$3 decay=$4 decays=$5
+  local name=$1 rate=$2 rates=$3 decay=$4 decays=${DECAYS:-$5}
   shift 5
   echo "\$ symo sweep autoencoder $* --grid $rate=$rates --grid $decay=$decays   (seed 11)"
   "$symo" sweep autoencoder "${all[@]}" "$@" --eval-every 50 --seed 11 --by smooth_loss \
@@ -40,7 +43,7 @@ one() { # NAME RATE-KEY "RATES" DECAY-KEY "DECAYS" OPTIONS..
   "$symo" sweep autoencoder "${all[@]}" "$@" --eval-every 25 --seed 21 --seeds 3 "${chosen[@]}" \
     --out "$work/$name" 2>/dev/null
 }
-mkdir -p "$results/autoencoder"
+mkdir -p "$folder"
 names=(adamw sgd soap shampoo muon full-groups by-tensor across-tensors symo) to=output.txt
 [ $# -eq 0 ] || names=("$@") to=preset.txt
 rates=0.0005,0.001,0.002,0.004,0.008,0.016
@@ -55,5 +58,5 @@ rates=0.0005,0.001,0.002,0.004,0.008,0.016
   one by-tensor lr 0.0005,0.001,0.002,0.003,0.006,0.012 weight_decay 0,0.1 --optimizer symo-published --set curvature=orbit-blocked "${stateless[@]}" --set groups=alternate
   one full-groups lr 0.0005,0.001,0.002,0.003,0.006,0.012 weight_decay 0,0.1 --optimizer symo-published "${stateless[@]}"
   one sgd lr 0.0005,0.001,0.002,0.003,0.005,0.008 weight_decay 0,0.001 --optimizer sgd --set momentum=0.9
-  python3 "$here/autoencoder.py" "$work" "$results/autoencoder" "${names[@]}"
-} >"$results/autoencoder/$to"
+  python3 "$here/autoencoder.py" "$work" "$folder" "$net" "${names[@]}"
+} >"$folder/$to"
