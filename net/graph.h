@@ -36,6 +36,8 @@ typedef struct symo_net_lane {
   void *labels, *scratch;
   void *gradient; /* NULL for the first, which adds to the caller's */
   double loss, score;
+  symo_status status;     /* of layer statistics */
+  symo_factor_sums *sums; /* [num_sites], while they are taken */
 } symo_net_lane;
 
 struct symo_net {
@@ -46,9 +48,12 @@ struct symo_net {
   symo_node nodes[SYMO_NET_MAX_NODES]; /* topological; the last is the loss */
   size_t num_weights;
   size_t weights[SYMO_NET_MAX_WEIGHTS]; /* their nodes: dense and recurrent */
-  bool plain;                           /* only dense layers */
-  bool tokens[2];                       /* by symo_net_part: ids of tokens, uint32 */
-  size_t inputs, outputs, targets;      /* numbers of an example */
+  size_t num_sites; /* of layer statistics; the first num_weights are the weights */
+  symo_factor_site sites[SYMO_NET_MAX_WEIGHTS + 2];
+  size_t site_of[SYMO_NET_MAX_NODES]; /* the first site of a node; SYMO_NONE */
+  bool plain;                         /* only dense layers */
+  bool tokens[2];                     /* by symo_net_part: ids of tokens, uint32 */
+  size_t inputs, outputs, targets;    /* numbers of an example */
   size_t widths[SYMO_NET_MAX_BUFFERS], positions[SYMO_NET_MAX_BUFFERS];
   bool hidden[SYMO_NET_MAX_BUFFERS]; /* carries cotangents and tangents; false: saved, or without
                                         parameters before it */
@@ -66,6 +71,9 @@ struct symo_net {
   symo_net_times *times; /* of operations; NULL: not measured */
   size_t num_lanes;
   symo_net_lane *lanes;
+  void *sums_memory; /* layer statistics of all lanes but the first (factors.c) */
+  symo_factor_sums *sums;
+  size_t sums_bytes;
 
   /* For all else: values and cotangents, which share no memory; allocated by the first user. */
   void *whole;
@@ -122,6 +130,10 @@ symo_pass symo_net_pass_on(symo_net *net, const void *theta, size_t n);
 
 void symo_net_forward(symo_net *net, symo_pass *pass, int order, bool loss);
 void symo_net_backward(symo_net *net, symo_pass *pass);
+
+/* The same, values recomputed where the network does that; seeded: the caller has written the
+ * cotangents of the outputs. */
+void symo_net_backward_all(symo_net *net, symo_pass *pass, bool seeded);
 
 /* From node `first` on; all tangents before it are zero, but, when `seeded`, that of what it reads,
  * which the caller has written in net->tan. */

@@ -9,8 +9,8 @@
 #include "core/error.h"
 #include "core/linalg.h"
 #include "core/text.h"
+#include "net/factors.h"
 #include "net/gpt.h"
-#include "net/graph.h"
 #include "net/kernels.h"
 #include "net/layer.h"
 
@@ -134,6 +134,7 @@ symo_status symo_net_create(symo_context *context, const symo_net_spec *spec, sy
   net->context = context;
   net->spec = *spec;
   build_nodes(net, shapes);
+  symo_net_find_sites(net);
   SYMO_TRY(symo_net_plan(net));
   *out = net;
   return SYMO_OK;

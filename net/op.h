@@ -59,13 +59,14 @@ typedef struct symo_pass {
   const void *theta;
   const void *targets; /* [n, targets]; uint32 of the loss of tokens */
   void **value, **cot, **tan, **ctan;
-  double loss;                    /* summed over examples, in float64 */
-  void *gradient;                 /* backward adds here, summed over examples; NULL: not wanted */
-  const void *v_rows, *v_columns; /* packed directions, first and second form */
-  void *hv_rows, *hv_columns;     /* packed products; NULL: not wanted */
-  const bool *touched;            /* per node: some direction is not zero on its parameters;
+  double loss;                      /* summed over examples, in float64 */
+  void *gradient;                   /* backward adds here, summed over examples; NULL: not wanted */
+  const void *v_rows, *v_columns;   /* packed directions, first and second form */
+  void *hv_rows, *hv_columns;       /* packed products; NULL: not wanted */
+  const bool *touched;              /* per node: some direction is not zero on its parameters;
                                      NULL: none is touched anywhere */
-  bool gauss_newton;              /* leave out the second derivatives of all but the loss */
+  bool gauss_newton;                /* leave out the second derivatives of all but the loss */
+  struct symo_net_collect *collect; /* layer statistics that backward adds to; NULL: none */
 } symo_pass;
 
 /* Positions of one example that stand before those of a pass, and what an operation keeps of all:

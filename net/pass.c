@@ -7,7 +7,7 @@
 
 #include "core/error.h"
 #include "core/linalg.h"
-#include "net/graph.h"
+#include "net/factors.h"
 #include "net/kernels.h"
 
 symo_pass symo_net_pass_on(symo_net *net, const void *theta, size_t n) {
@@ -46,6 +46,7 @@ static void backward_node(symo_net *net, size_t i, symo_pass *pass) {
   const double start = clock_of(net);
   net->nodes[i].op->backward(&net->nodes[i], pass);
   if (net->times != NULL) net->times->of[i].backward += clock_of(net) - start;
+  if (pass->collect != NULL) symo_net_collect_node(net, i, pass);
 }
 
 void symo_net_forward(symo_net *net, symo_pass *pass, int order, bool loss) {
@@ -57,14 +58,23 @@ void symo_net_backward(symo_net *net, symo_pass *pass) {
   for (size_t i = net->num_nodes; i-- > 0;) backward_node(net, i, pass);
 }
 
-/* The same where values are recomputed; the last segment is as forward left it. */
-static void backward_recomputed(symo_net *net, symo_pass *pass) {
-  size_t end = net->num_nodes;
+/* The same where values are recomputed, from node `end` - 1 down; the last segment is as forward
+ * left it. */
+static void backward_recomputed(symo_net *net, symo_pass *pass, size_t end) {
   for (size_t s = net->num_segments; s-- > 0; end = net->segments[s]) {
     const size_t first = net->segments[s];
     for (size_t i = first; s + 1 < net->num_segments && i < end; i++) forward_node(net, i, pass, 1);
     for (size_t i = end; i-- > first;) backward_node(net, i, pass);
   }
+}
+
+void symo_net_backward_all(symo_net *net, symo_pass *pass, bool seeded) {
+  const size_t end = net->num_nodes - (seeded ? 1 : 0);
+  if (net->recompute) {
+    backward_recomputed(net, pass, end);
+    return;
+  }
+  for (size_t i = end; i-- > 0;) backward_node(net, i, pass);
 }
 
 void symo_net_tangent(symo_net *net, symo_pass *pass, size_t first, bool seeded) {
@@ -111,7 +121,8 @@ typedef struct lanes_job {
   const void *theta;
   void *gradient; /* NULL: the loss alone */
   score_of score;
-  size_t lanes; /* no more than examples */
+  const symo_factor_request *request; /* NULL: no layer statistics */
+  size_t lanes;                       /* no more than examples */
 } lanes_job;
 
 static symo_pass pass_of(const symo_net *net, symo_net_lane *lane, const void *theta, size_t first,
@@ -136,14 +147,13 @@ static void run_chunk(const lanes_job *j, symo_net_lane *lane, void *gradient, s
   symo_net *net = j->net;
   symo_pass pass = pass_of(net, lane, j->theta, first, n);
   pass.gradient = gradient;
-  symo_net_forward(net, &pass, gradient != NULL ? 1 : 0, true);
+  symo_net_forward(net, &pass, gradient != NULL || j->request != NULL ? 1 : 0, true);
   lane->loss += pass.loss;
   if (j->score != NULL) lane->score += j->score(net, &pass);
-  if (gradient == NULL) return;
-  if (net->recompute)
-    backward_recomputed(net, &pass);
-  else
-    symo_net_backward(net, &pass);
+  if (j->request != NULL && lane->status == SYMO_OK)
+    lane->status = symo_net_factors_chunk(net, lane, &pass, j->request, lane->sums);
+  else if (gradient != NULL)
+    symo_net_backward_all(net, &pass, false);
 }
 
 static void run_lane(void *arg, size_t index, int worker) {
@@ -157,6 +167,9 @@ static void run_lane(void *arg, size_t index, int worker) {
   void *gradient = index == 0 || j->gradient == NULL ? j->gradient : lane->gradient;
   (void)worker;
   lane->loss = lane->score = 0.0;
+  lane->status = SYMO_OK;
+  if (j->request != NULL)
+    lane->sums = index == 0 ? j->request->sums : net->sums + (index - 1) * net->num_sites;
   if (gradient != NULL) memset(gradient, 0, net->parameters * symo_dtype_size(net->spec.dtype));
   for (size_t n; first < end; first += n) {
     n = end - first < step ? end - first : step;
@@ -177,13 +190,27 @@ static void sum_range(void *arg, size_t index, int worker) {
   symo_scal(dtype, n, 1.0 / (double)net->examples, sum);
 }
 
-/* Sums over all examples, by all lanes: the loss, its gradient if that is not NULL (the mean), and
- * what `score` says of each chunk, if there is such a function. */
+/* Layer statistics of all lanes into the request's, in the order of the lanes. */
+static symo_status join_sums(symo_net *net, const lanes_job *j) {
+  symo_status status = SYMO_OK;
+  for (size_t l = 0; l < j->lanes && status == SYMO_OK; l++) status = net->lanes[l].status;
+  if (status == SYMO_E_MEMORY) return symo_fail_memory(net->context, "network factors");
+  for (size_t l = 1; l < j->lanes && status == SYMO_OK; l++)
+    for (size_t k = 0; k < net->num_sites; k++)
+      symo_factor_sums_join(&net->sites[k], &j->request->sums[k], &net->lanes[l].sums[k]);
+  return status;
+}
+
+/* Sums over all examples, by all lanes: the loss, its gradient if that is not NULL (the mean), what
+ * `score` says of each chunk, if there is such a function, and layer statistics if they are asked
+ * for. */
 static symo_status run_lanes(symo_net *net, const void *theta, void *gradient, score_of score,
-                             double *loss, double *scores) {
+                             const symo_factor_request *request, double *loss, double *scores) {
   symo_status status = symo_net_allocate_lanes(net);
+  if (status == SYMO_OK && request != NULL) status = symo_net_allocate_sums(net, request);
   if (status != SYMO_OK) return status;
-  lanes_job j = {.net = net, .theta = theta, .gradient = gradient, .score = score};
+  lanes_job j = {
+      .net = net, .theta = theta, .gradient = gradient, .score = score, .request = request};
   j.lanes = net->num_lanes < net->examples ? net->num_lanes : net->examples;
   symo_pool_run(net->pool, j.lanes, run_lane, &j);
   if (gradient != NULL)
@@ -195,7 +222,7 @@ static symo_status run_lanes(symo_net *net, const void *theta, void *gradient, s
     *loss += net->lanes[l].loss;
     if (scores != NULL) *scores += net->lanes[l].score;
   }
-  return SYMO_OK;
+  return request != NULL ? join_sums(net, &j) : SYMO_OK;
 }
 
 /* ---- evaluation ---- */
@@ -233,8 +260,8 @@ symo_status symo_net_evaluate(symo_net *net, const void *theta, double *loss, do
   const bool dropping = net->dropping;
   double sum = 0.0, right = 0.0;
   net->dropping = false;
-  status =
-      run_lanes(net, theta, NULL, classes && accuracy != NULL ? count_right : NULL, &sum, &right);
+  status = run_lanes(net, theta, NULL, classes && accuracy != NULL ? count_right : NULL, NULL, &sum,
+                     &right);
   net->dropping = dropping;
   if (status != SYMO_OK) return status;
   *loss = sum / (double)net->examples;
@@ -244,20 +271,27 @@ symo_status symo_net_evaluate(symo_net *net, const void *theta, double *loss, do
 
 /* ---- loss and gradient ---- */
 
-static symo_status loss_and_gradient(symo_net *net, const void *theta, double *loss, void *grad) {
+static symo_status loss_and_gradient(symo_net *net, const void *theta, double *loss, void *grad,
+                                     const symo_factor_request *request) {
   double sum = 0.0;
   symo_status status = symo_net_ready(net, theta, "network loss");
-  if (status == SYMO_OK) status = run_lanes(net, theta, grad, NULL, &sum, NULL);
+  if (status == SYMO_OK) status = run_lanes(net, theta, grad, NULL, request, &sum, NULL);
   if (status == SYMO_OK && loss != NULL) *loss = sum / (double)net->examples;
   return status;
 }
 
 static symo_status slot_loss(void *self, const void *theta, double *loss) {
-  return loss_and_gradient(self, theta, loss, NULL);
+  return loss_and_gradient(self, theta, loss, NULL, NULL);
 }
 
 static symo_status slot_gradient(void *self, const void *theta, double *loss, void *grad) {
-  return loss_and_gradient(self, theta, loss, grad);
+  return loss_and_gradient(self, theta, loss, grad, NULL);
+}
+
+static symo_status slot_factors(void *self, const void *theta, double *loss, void *grad,
+                                const symo_factor_request *request) {
+  symo_status status = symo_net_check_request(self, request);
+  return status == SYMO_OK ? loss_and_gradient(self, theta, loss, grad, request) : status;
 }
 
 /* ---- products for blocks of directions ---- */
@@ -336,150 +370,8 @@ symo_problem symo_net_problem(symo_net *net) {
                         .gradient = slot_gradient,
                         .hvp = slot_hvp,
                         .ggn = slot_ggn,
-                        .hessian = net->plain ? symo_net_dense_hessian : NULL};
-}
-
-/* ---- outputs; inputs and output gradients of layers; labels of the model's own ---- */
-
-static int output_buffer(const symo_net *net) { return net->nodes[net->num_nodes - 1].in[0]; }
-
-/* The rows of a chunk from [p, n, w] to [n, p, w] at `out`; `late`: each a step later, the first
- * zero. */
-static void copy_rows(const symo_pass *pass, size_t positions, size_t width, bool late,
-                      const void *from, double *out) {
-  for (size_t p = 0; p < positions; p++)
-    for (size_t r = 0; r < pass->n; r++) {
-      double *row = out + (r * positions + p) * width;
-      const size_t step = late ? p - 1 : p; /* not used for p = 0 */
-      if (late && p == 0)
-        memset(row, 0, width * sizeof *row);
-      else
-        symo_kernel_to_double(pass->dtype, width,
-                              symo_at(pass->dtype, from, (ptrdiff_t)((step * pass->n + r) * width)),
-                              row);
-    }
-}
-
-symo_status symo_net_predict(symo_net *net, const void *theta, size_t n, const double *x,
-                             double *out) {
-  const size_t in = net->inputs, width = net->outputs;
-  const int at = output_buffer(net);
-  if (!symo_all_finite(net->spec.dtype, net->parameters, theta))
-    return symo_fail(net->context, SYMO_E_NONFINITE,
-                     "network outputs: the parameters hold NaN or infinity (train less boldly)");
-  symo_status status = symo_net_allocate_whole(net);
-  if (status != SYMO_OK) return status;
-  memcpy(net->value_now, net->value, sizeof net->value_now);
-  for (size_t first = 0, rows; first < n; first += rows) {
-    rows = n - first < net->sizes.rows ? n - first : net->sizes.rows;
-    status = symo_net_convert(net, SYMO_NET_INPUTS, rows, x + first * in, net->value[0]);
-    if (status != SYMO_OK) return status;
-    symo_pass pass = symo_net_pass_on(net, theta, rows);
-    pass.first = first, pass.dropping = false;
-    symo_net_forward(net, &pass, 0, false);
-    copy_rows(&pass, net->positions[at], net->widths[at], false, pass.value[at],
-              out + first * width);
-  }
-  return SYMO_OK;
-}
-
-/* Wh of a recurrent node meets what the node wrote a step before, and what left it is z, as the
- * node's input. */
-static void copy_statistics(const symo_node *node, const symo_pass *pass, double *inputs,
-                            double *deltas) {
-  const bool recurrent = node->op == &symo_op_recurrent;
-  const int read = recurrent ? node->out[0] : node->in[0];
-  const int wrote = recurrent ? node->in[0] : node->out[0];
-  copy_rows(pass, node->in_rows, node->in_width, recurrent, pass->value[read], inputs);
-  copy_rows(pass, node->in_rows, node->out_width, false, pass->cot[wrote], deltas);
-}
-
-symo_status symo_net_statistics(symo_net *net, const void *theta, const double *labels,
-                                size_t index, double *inputs, double *deltas) {
-  symo_status status = symo_net_ready(net, theta, "network statistics");
-  if (status == SYMO_OK) status = symo_net_allocate_whole(net);
-  if (status != SYMO_OK) return status;
-  if (index >= net->num_weights)
-    return symo_fail(net->context, SYMO_E_ARGUMENT,
-                     "network statistics: no layer %zu (there are %zu)", index, net->num_weights);
-  const symo_node *node = &net->nodes[net->weights[index]];
-  const size_t step = symo_net_chunk(net->examples, net->sizes.rows);
-  for (size_t first = 0, n; first < net->examples; first += n) {
-    n = net->examples - first < step ? net->examples - first : step;
-    symo_pass pass = symo_net_pass(net, theta, first, n);
-    if (labels != NULL) {
-      status =
-          symo_net_convert(net, SYMO_NET_TARGETS, n, labels + first * net->targets, net->labels);
-      if (status != SYMO_OK) return status;
-      pass.targets = net->labels;
-    }
-    symo_net_forward(net, &pass, 1, true);
-    symo_net_backward(net, &pass);
-    copy_statistics(node, &pass, inputs + first * node->in_rows * node->in_width,
-                    deltas + first * node->in_rows * node->out_width);
-  }
-  return SYMO_OK;
-}
-
-/* A class from softmax(f), by its distribution function; f is overwritten by the one-hot label. */
-static void draw_class(size_t width, symo_rng *rng, double *f) {
-  double top = f[0], sum = 0.0;
-  for (size_t i = 1; i < width; i++) top = f[i] > top ? f[i] : top;
-  for (size_t i = 0; i < width; i++) sum += f[i] = exp(f[i] - top);
-  double left = symo_rng_uniform(rng) * sum;
-  size_t class = 0;
-  for (size_t i = 0; i < width; i++) {
-    if (f[i] > 0.0) class = i; /* rounding never leaves it on an impossible one */
-    left -= f[i];
-    if (left < 0.0) break;
-  }
-  for (size_t i = 0; i < width; i++) f[i] = i == class ? 1.0 : 0.0;
-}
-
-/* A token at each position of each example, from softmax of its logits [p, n, w]. */
-static void draw_tokens(const symo_pass *pass, size_t positions, size_t width, const void *logits,
-                        symo_rng *rng, double *labels) {
-  for (size_t r = 0; r < pass->n; r++)
-    for (size_t p = 0; p < positions; p++) {
-      const size_t row = (p * pass->n + r) * width;
-      double top = symo_get(pass->dtype, logits, row), sum = 0.0;
-      for (size_t i = 1; i < width; i++) top = fmax(top, symo_get(pass->dtype, logits, row + i));
-      for (size_t i = 0; i < width; i++) sum += exp(symo_get(pass->dtype, logits, row + i) - top);
-      double left = symo_rng_uniform(rng) * sum;
-      size_t token = 0;
-      for (size_t i = 0; i < width && left >= 0.0; i++) {
-        const double mass = exp(symo_get(pass->dtype, logits, row + i) - top);
-        if (mass > 0.0) token = i;
-        left -= mass;
-      }
-      labels[r * positions + p] = (double)token;
-    }
-}
-
-symo_status symo_net_sample_labels(symo_net *net, const void *theta, symo_rng *rng,
-                                   double *labels) {
-  symo_status status = symo_net_ready(net, theta, "network labels");
-  if (status == SYMO_OK) status = symo_net_allocate_whole(net);
-  if (status != SYMO_OK) return status;
-  const size_t width = net->targets, step = symo_net_chunk(net->examples, net->sizes.rows);
-  for (size_t first = 0, n; first < net->examples; first += n) {
-    n = net->examples - first < step ? net->examples - first : step;
-    symo_pass pass = symo_net_pass(net, theta, first, n);
-    symo_net_forward(net, &pass, 0, false);
-    double *f = labels + first * width;
-    if (net->spec.loss == SYMO_LOSS_TOKENS) {
-      const int at = output_buffer(net);
-      draw_tokens(&pass, net->positions[at], net->widths[at], pass.value[at], rng, f);
-      continue;
-    }
-    symo_kernel_to_double(net->spec.dtype, n * width, pass.value[output_buffer(net)], f);
-    if (net->spec.loss == SYMO_LOSS_CROSS_ENTROPY)
-      for (size_t r = 0; r < n; r++) draw_class(width, rng, f + r * width);
-    else if (net->spec.loss == SYMO_LOSS_BERNOULLI)
-      for (size_t i = 0; i < n * width; i++)
-        f[i] = symo_rng_uniform(rng) * (1.0 + exp(-f[i])) < 1.0 ? 1.0 : 0.0;
-    else
-      for (size_t i = 0; i < n * width; i++) f[i] += symo_rng_normal(rng);
-  }
-  return SYMO_OK;
+                        .hessian = net->plain ? symo_net_dense_hessian : NULL,
+                        .num_sites = net->num_sites,
+                        .sites = net->sites,
+                        .factors = slot_factors};
 }

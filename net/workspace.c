@@ -17,7 +17,7 @@
 #include "core/error.h"
 #include "core/linalg.h"
 #include "core/text.h"
-#include "net/graph.h"
+#include "net/factors.h"
 
 enum {
   CHUNK_POSITIONS = 256,        /* rows that gemm gets from a chunk, at least */
@@ -403,6 +403,7 @@ symo_status symo_net_allocate_lanes(symo_net *net) {
 void symo_net_free_lanes(symo_net *net) {
   for (size_t l = 0; l < net->num_lanes; l++) symo_free(net->lanes[l].memory);
   symo_free(net->lanes);
+  symo_net_free_sums(net);
   net->lanes = NULL;
   net->num_lanes = 0;
 }

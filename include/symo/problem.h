@@ -1,6 +1,7 @@
 #ifndef SYMO_PROBLEM_H
 #define SYMO_PROBLEM_H
 
+#include <symo/factors.h>
 #include <symo/layout.h>
 
 #ifdef __cplusplus
@@ -20,7 +21,9 @@ extern "C" {
  *   ggn       the same with the Gauss-Newton matrix in place of H
  *   hessian   the upper triangle (columns j >= row i) of H, [size, size] row-major, always float64;
  *             the lower triangle is ignored.  For models that have a faster way than hvp on unit
- *             vectors */
+ *             vectors
+ *   factors   gradient, and the statistics that `request` asks for of the sites of the model
+ *             (symo/factors.h), which it adds to.  grad NULL: the statistics alone */
 typedef struct symo_problem {
   const char *name;
   size_t size;
@@ -31,6 +34,10 @@ typedef struct symo_problem {
   symo_status (*hvp)(void *self, const void *theta, size_t k, const void *v, void *hv);
   symo_status (*ggn)(void *self, const void *theta, size_t k, const void *v, void *gv);
   symo_status (*hessian)(void *self, const void *theta, double *hessian);
+  size_t num_sites; /* 0 without `factors` */
+  const symo_factor_site *sites;
+  symo_status (*factors)(void *self, const void *theta, double *loss, void *grad,
+                         const symo_factor_request *request);
 } symo_problem;
 
 /* The exact Hessian at theta, dense, float64, [size, size] row-major, exactly symmetric.  It is
