@@ -346,8 +346,30 @@ symbols: $(SHARED)
 	@nm -D --defined-only $(SHARED) | awk -v version=$(VERSION) \
 	  'BEGIN { while ((getline line <"$(SYMBOLS)") > 0) { split(line, w, " "); since[w[1]] = w[2] } \
 	     print "$(SHARED_SO) libsymo$(MAJOR) #MINVER#"; fflush() } \
-	   $$2 != "A" { sub(/@@/, "@", $$3); print " " $$3, since[$$3] ? since[$$3] : version | "LC_ALL=C sort" }' \
+	   { sub(/@@/, "@", $$3); if ($$2 == "A") $$3 = $$3 "@" $$3; print " " $$3, since[$$3] ? since[$$3] : version | "LC_ALL=C sort" }' \
 	  >$(BUILD)/symbols && mv $(BUILD)/symbols $(SYMBOLS)
+
+# Debian packages in $(BUILD)/deb, by a copy of the sources.  DEBFULLNAME and DEBEMAIL: who makes them;
+# SOURCE_DATE_EPOCH: the date that they bear.
+DEBFULLNAME ?= The libsymo authors
+DEBEMAIL    ?= libsymo@users.noreply.github.com
+DEB_SOURCE  := $(BUILD)/deb/symo-$(VERSION)
+DEB_DATE     = $(shell date -uR -d @$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || date +%s)})
+.PHONY: deb
+deb:
+	@command -v dh >/dev/null || { echo 'make deb: debhelper is missing (apt-get install debhelper)'; exit 1; }
+	rm -rf $(BUILD)/deb
+	mkdir -p $(DEB_SOURCE)
+	cp -R Makefile LICENSE README.md CHANGELOG.md packaging include $(LIB_DIRS) $(CMD_DIRS) $(DEB_SOURCE)
+	cp -R packaging/debian $(DEB_SOURCE)
+	sed -i -e 's|@maintainer@|$(DEBFULLNAME) <$(DEBEMAIL)>|' -e 's|@version@|$(VERSION)|' \
+	  -e 's|@date@|$(DEB_DATE)|' $(DEB_SOURCE)/debian/control $(DEB_SOURCE)/debian/changelog
+	cd $(DEB_SOURCE) && env -u BUILD -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u DESTDIR -u PREFIX \
+	  dpkg-buildpackage -b -us -uc
+.PHONY: test-deb
+test-deb:
+	@mkdir -p $(BUILD)/deb-test
+	DEB=1 SYMO=$(firstword $(wildcard $(SYMO)) /bin/true) WORK=$(abspath $(BUILD))/deb-test CC='$(CC)' bash tests/experiments/deb.sh
 
 clean:
 	rm -rf $(BUILD)
@@ -366,6 +388,7 @@ help:
 	@echo 'make results   makes docs/results again'
 	@echo 'make examples  the programs of experiments/examples'
 	@echo 'make install | uninstall   under PREFIX ($(PREFIX)), with DESTDIR'
+	@echo 'make deb       Debian packages in $(BUILD)/deb, where debhelper is installed; test-deb looks at them'
 	@echo 'make symbols   the list of what the library exports, after the interface has grown'
 	@echo 'make clean     removes $(BUILD)'
 	@echo 'Variables: CC CFLAGS CPPFLAGS LDFLAGS OPT NATIVE=1 WERROR=1 V=1 BUILD PREFIX DESTDIR'

@@ -151,7 +151,8 @@ static bool is_confined(void) {
 int cli_main(const cli_command *const *commands, int argc, char **argv) {
   guard_descriptors();
   handle_signals();
-  cli c = {0};
+  cli c = {.words = argv + 1, .num_words = argc > 1 ? argc - 1 : 0};
+  if (getcwd(c.folder, sizeof c.folder) == NULL) c.folder[0] = '\0';
   int code = finish_stdout(&c, dispatch(&c, commands, argc, argv));
   cli_release(&c);
   symo_context_destroy(c.context);

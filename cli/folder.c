@@ -6,6 +6,7 @@
 #define _DARWIN_C_SOURCE
 #endif
 #include "cli/folder.h"
+#include "cli/parse.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -92,8 +93,43 @@ void cli_folder_unlock(cli_folder *folder) {
 }
 
 bool cli_folder_has(const char *directory, const char *name) {
-  char *path = cli_join(directory, name);
-  const bool there = path != NULL && access(path, F_OK) == 0;
+  char path[8192]; /* no allocation: one that failed would say that there is no such file */
+  const int length = snprintf(path, sizeof path, "%s/%s", directory, name);
+  return length > 0 && (size_t)length < sizeof path && access(path, F_OK) == 0;
+}
+
+/* ---- what was asked for ---- */
+
+static json_t *words_json(cli *c) {
+  json_t *words = json_array();
+  cli_push(c, words, json_string("symo"));
+  for (int i = 0; i < c->num_words; i++) cli_push(c, words, json_string(c->words[i]));
+  return words;
+}
+
+/* The commands of a record that is there; none where there is no such file, or it is no record. */
+static json_t *earlier(const char *path) {
+  json_t *record = json_load_file(path, 0, NULL);
+  json_t *commands = json_incref(json_object_get(record, "commands"));
+  json_decref(record);
+  if (json_is_array(commands)) return commands;
+  json_decref(commands);
+  return NULL;
+}
+
+int cli_record(cli *c, const char *directory, bool more) {
+  char *path = cli_join(directory, CLI_RECORD);
+  if (path == NULL) return cli_fail_memory(c);
+  json_t *commands = more ? earlier(path) : NULL, *record = json_object(), *o = json_object();
+  if (commands == NULL) commands = json_array();
+  cli_set(c, o, "words", words_json(c));
+  cli_set(c, o, "folder", c->folder[0] != '\0' ? json_string(c->folder) : json_null());
+  cli_set(c, o, "version", json_string(symo_version()));
+  cli_set(c, o, "build", json_string(symo_build_info()));
+  cli_set(c, o, "threads", json_integer(symo_get_threads()));
+  cli_push(c, commands, o);
+  cli_set(c, record, "commands", commands);
+  int code = cli_write_json(c, path, record);
   symo_free(path);
-  return there;
+  return code;
 }

@@ -19,6 +19,9 @@ typedef struct cli_value {
 struct cli {
   const cli_command *command;
   symo_context *context;
+  char **words; /* [num_words] the command line, from the command on */
+  int num_words;
+  char folder[4096]; /* the working directory at the beginning; "": it has none */
   cli_value *values; /* [count] */
   size_t count;
   cli_plugin *plugins; /* [num_plugins] */

@@ -21,6 +21,7 @@
   X(export)                                                                                        \
   X(sweep)                                                                                         \
   X(plot)                                                                                          \
+  X(report)                                                                                        \
   X(optimizers)                                                                                    \
   X(step)                                                                                          \
   X(bench)                                                                                         \

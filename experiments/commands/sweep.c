@@ -238,6 +238,7 @@ static int run(cli *c) {
   code = status == SYMO_OK ? do_points(&s, 0, true) : cli_fail_flag(c, status, "grid");
   if (code == CLI_DONE) code = cli_make_directory(c, s.directory);
   if (code == CLI_DONE) code = cli_folder_lock(c, s.directory, &lock);
+  if (code == CLI_DONE) code = cli_record(c, s.directory, false);
   if (code == CLI_DONE) code = run_all(&s);
   if (code == CLI_DONE) code = finish(&s);
   cli_folder_unlock(&lock);

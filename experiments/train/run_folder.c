@@ -59,7 +59,8 @@ int train_write_files(train_runner *r, const symo_optim_spec *optim, bool resume
                           : cli_fail_status(r->c, SYMO_E_MEMORY);
   symo_free(path);
   symo_free(text);
-  return code == CLI_DONE ? train_write_run(r->c, r->directory, r->spec, &r->record) : code;
+  if (code == CLI_DONE) code = train_write_run(r->c, r->directory, r->spec, &r->record);
+  return code == CLI_DONE ? cli_record(r->c, r->directory, resume) : code;
 }
 
 /* ---- what was there ---- */

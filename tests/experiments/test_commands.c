@@ -13,8 +13,9 @@
 #include <unistd.h>
 
 static const cli_command *const commands[] = {
-    &cli_command_groups, &cli_command_layout,     &cli_command_estimate, &cli_command_apply,
-    &cli_command_info,   &cli_command_symmetries, &cli_command_verify,   NULL};
+    &cli_command_groups, &cli_command_layout, &cli_command_estimate,
+    &cli_command_apply,  &cli_command_info,   &cli_command_symmetries,
+    &cli_command_verify, &cli_command_report, NULL};
 
 static const char *const notation = "in: identity 2; h: signed-permutation 3; w[h,in] b[h]; r[h,h]";
 
@@ -71,6 +72,25 @@ static void starve(const char *line) {
     cr_no_leaks();
     if (code != CLI_DONE) cr_assert_leq(count_files(), files, "%s: %ld allocations", line, n);
   }
+}
+
+/* A folder as symo compare leaves it, with a picture and lists in lists. */
+Test(commands, out_of_memory_in_report) {
+  static const struct {
+    const char *name, *text;
+  } files[] = {
+      {"results.json",
+       "{\"loss\": 0.1, \"in\": {\"a\": [1, 2]}, \"runs\": [{\"seed\": 1, \"rows\": [{\"x\": "
+       "2.5, \"y\": null}]}]}"},
+      {"command.json", "{\"commands\": [{\"words\": [\"symo\", \"a b\"], \"threads\": 1}]}"},
+      {"picture.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>"}};
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    FILE *file = fopen(symo_test_path(files[i].name), "w");
+    cr_assert(file != NULL);
+    fputs(files[i].text, file);
+    fclose(file);
+  }
+  starve("symo report @. --out @report.html");
 }
 
 Test(commands, out_of_memory_in_groups) { starve("symo groups --json"); }
