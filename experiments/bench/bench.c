@@ -203,6 +203,8 @@ const cli_command cli_command_bench = {
         "          layout, against the bare syrk and eigendecomposition calls on the\n"
         "          same shapes, and peak memory against what has to be held\n"
         "hessian   the exact Hessian of a digits network, against the dgemm rate\n"
+        "curvature products with the Hessian and the Gauss-Newton matrix of four networks,\n"
+        "          against the time of a gradient\n"
         "solvers   powers of matrices by every solver, square and rectangular, against\n"
         "          the gemm rate\n"
         "optim     a step of every optimizer on the matrices of two GPTs and an\n"

@@ -43,13 +43,14 @@ typedef struct bench_subject {
 #define BENCH_SUBJECT_LIST(X)                                                                      \
   X(estimate)                                                                                      \
   X(hessian)                                                                                       \
+  X(curvature)                                                                                     \
   X(solvers)                                                                                       \
   X(optim)                                                                                         \
   X(gpt)                                                                                           \
   X(gemm)
 
 #define BENCH_GPT_PRESETS "gpt2"
-#define BENCH_SUBJECT_CHOICES "estimate|hessian|solvers|optim|gpt|gemm|all"
+#define BENCH_SUBJECT_CHOICES "estimate|hessian|curvature|solvers|optim|gpt|gemm|all"
 
 bool bench_row_ok(const bench_row *row);
 

@@ -91,27 +91,35 @@ static void drop(gpt_bench *b) {
   bench_gemm_destroy(&b->own);
 }
 
-static symo_status make_net(symo_context *context, gpt_bench *b) {
-  symo_gpt_spec gpt = symo_gpt_spec_default();
+symo_status bench_gpt_net(symo_context *context, const symo_gpt_spec *gpt, size_t batch,
+                          symo_net **out) {
   symo_net_spec spec;
   symo_status status = SYMO_OK;
-  const size_t numbers = b->of->batch * b->of->block;
+  const size_t numbers = batch * gpt->block;
   uint32_t *x = symo_calloc(2 * numbers, sizeof *x);
   if (x == NULL) return symo_fail_memory(context, "bench");
+  for (size_t i = 0; i < 2 * numbers; i++)
+    x[i] = (uint32_t)(symo_data_seed(1, SYMO_STREAM_DATA, i) % gpt->vocabulary);
+  SYMO_TRY(symo_gpt_to_net(context, gpt, &spec));
+  SYMO_TRY(symo_net_create(context, &spec, out));
+  SYMO_TRY(symo_net_set_tokens(*out, batch, x, x + numbers));
+fail:
+  symo_free(x);
+  return status;
+}
+
+static symo_status make_net(symo_context *context, gpt_bench *b) {
+  symo_gpt_spec gpt = symo_gpt_spec_default();
+  symo_status status = SYMO_OK;
   gpt.vocabulary = VOCABULARY, gpt.block = b->of->block, gpt.width = b->of->width;
   gpt.heads = b->of->heads, gpt.layers = b->of->layers;
-  for (size_t i = 0; i < 2 * numbers; i++)
-    x[i] = (uint32_t)(symo_data_seed(1, SYMO_STREAM_DATA, i) % VOCABULARY);
-  SYMO_TRY(symo_gpt_to_net(context, &gpt, &spec));
-  SYMO_TRY(symo_net_layout(context, &spec, NULL, &b->layout));
-  SYMO_TRY(symo_layout_set_dtype(b->layout, spec.dtype));
-  SYMO_TRY(symo_net_create(context, &spec, &b->net));
-  SYMO_TRY(symo_net_set_tokens(b->net, b->of->batch, x, x + numbers));
+  SYMO_TRY(bench_gpt_net(context, &gpt, b->of->batch, &b->net));
+  SYMO_TRY(symo_net_layout(context, symo_net_get_spec(b->net), NULL, &b->layout));
+  SYMO_TRY(symo_layout_set_dtype(b->layout, SYMO_F32));
   SYMO_TRY(symo_pool_create(context, b->threads, &b->pool));
   symo_net_set_pool(b->net, b->pool);
   b->problem = symo_net_problem(b->net);
 fail:
-  symo_free(x);
   return status;
 }
 

@@ -2,9 +2,13 @@
 #define SYMO_EXPERIMENTS_BENCH_GPT_H
 
 #include "experiments/bench/bench.h"
-#include "net/net.h"
+#include "net/gpt.h"
 
 /* The parts of symo bench gpt. */
+
+/* A transformer of random tokens of its vocabulary, `batch` windows. */
+symo_status bench_gpt_net(symo_context *context, const symo_gpt_spec *gpt, size_t batch,
+                          symo_net **out);
 
 /* The optimizer that symo train gpt makes of a preset. */
 symo_status bench_gpt_optimizer(symo_context *context, symo_layout *layout, const char *preset,

@@ -16,6 +16,8 @@ has() {
 has out '"rows": \[' '"figure": ' '"floor": null' '"unit": "GFLOP/s"'
 "$symo" bench estimate --only 'mlp-2M f32 h-g' --repeats 1 --json >out 2>err || fail "bench estimate: $(cat err)"
 has out '"ratio": ' '"target": 0.9' '"target": 1.2' '"ok": '
+"$symo" bench curvature --only rnn --repeats 1 --threads 1 --json >out 2>err || fail "bench curvature: $(cat err)"
+grep -q 'rnn:8x8-64-10, Gauss-Newton product' out || fail "bench curvature lacks products: $(cat out)"
 fails 2 'nothing' bench nothing
 
 # ---- gpt ----
