@@ -135,7 +135,7 @@ else
 endif
 SHARED := $(BUILD)/$(SHARED_FULL)
 
-.PHONY: all lib test check test-kernels asan valgrind coverage format format-check tidy bench results examples \
+.PHONY: all lib test check test-kernels test-kill asan valgrind coverage format format-check tidy bench results examples \
   install uninstall clean help FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -262,6 +262,10 @@ valgrind:
 valgrind-test: $(TESTS)
 	@VALGRIND='$(VALGRIND_FILTER)' $(RUN) $(TESTS)
 
+# kill -9 at random moments of training: KILLS (100) times over all tasks.
+test-kill: all
+	@SYMO='$(abspath $(SYMO))' tests/kill.sh
+
 coverage:
 	@mkdir -p $(BUILD)/coverage && find $(BUILD)/coverage -name '*.gcda' -exec rm -f {} +
 	+@$(SELF) BUILD=$(BUILD)/coverage OPT='-O0 -g' SANITIZE=--coverage test; status=$$?; \
@@ -379,6 +383,7 @@ help:
 	@echo 'make test      the whole test suite (check is the same); WERROR=1 as in CI'
 	@echo 'make test-kernels  the same with each kernel family of OpenBLAS that the machine has, and'
 	@echo '               with one and two BLAS threads: KERNELS=FAMILY:THREADS ($(KERNELS))'
+	@echo 'make test-kill  kill -9 at random moments of training: KILLS=100'
 	@echo 'make asan      the same under AddressSanitizer, LeakSanitizer and UBSan'
 	@echo 'make valgrind  some suites under valgrind: VALGRIND_FILTER=SUITE/TEST'
 	@echo 'make coverage  the tests with gcov, and what they reach'

@@ -69,18 +69,30 @@ struct symo_atomic {
   char *path;   /* as the caller wrote it, for messages */
   char *target; /* what is replaced: path, or what the link `path` points to; NULL: no renaming */
   char *temporary;
-  int fd;
+  int fd, error; /* error: errno of what failed */
   bool failed;
 };
 
 static symo_status broken(symo_atomic *file, const char *doing, int error) {
   file->failed = true;
+  file->error = error;
   return symo_file_fail(file->context, file->path, doing, error);
+}
+
+/* Makes file->temporary: a new file, or a second name of `existing`. */
+static int make_temporary(const symo_atomic *file, const char *existing) {
+  if (existing == NULL) return open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (linkat(AT_FDCWD, existing, AT_FDCWD, file->temporary, AT_SYMLINK_FOLLOW) != 0) return -1;
+  int fd = open(file->temporary, O_RDONLY | O_CLOEXEC);
+  int error = errno;
+  if (fd < 0) (void)unlink(file->temporary);
+  errno = error;
+  return fd;
 }
 
 /* Opens FOLDER/.symo-PID-N.tmp for the first N that is free.  The name has nothing of the target's
  * in it, which may be as long as names can be. */
-static symo_status open_temporary(symo_atomic *file) {
+static symo_status open_temporary(symo_atomic *file, const char *existing) {
   const char *slash = strrchr(file->target, '/');
   size_t folder = slash == NULL ? 0 : (size_t)(slash - file->target) + 1;
   file->temporary = symo_malloc(folder + SUFFIX);
@@ -88,7 +100,7 @@ static symo_status open_temporary(symo_atomic *file) {
   memcpy(file->temporary, file->target, folder);
   for (int n = 0; n < TRIES; ++n) {
     snprintf(file->temporary + folder, SUFFIX, ".symo-%ld-%d.tmp", (long)getpid(), n);
-    file->fd = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    file->fd = make_temporary(file, existing);
     if (file->fd >= 0 || errno != EEXIST) break;
   }
   if (file->fd >= 0) {
@@ -116,19 +128,28 @@ static symo_status open_target(symo_atomic *file) {
   if (exists && realpath(file->path, resolved) != NULL) target = resolved;
   file->target = symo_strdup(target);
   if (file->target == NULL) return symo_fail_memory(file->context, file->path);
-  symo_status status = open_temporary(file);
+  symo_status status = open_temporary(file, NULL);
   /* A file that is replaced keeps its permissions, as far as the system lets us. */
   if (status == SYMO_OK && exists) (void)fchmod(file->fd, info.st_mode & 07777);
   return status;
 }
 
-symo_status symo_atomic_open(symo_context *context, const char *path, symo_atomic **out) {
+/* NULL: no memory. */
+static symo_atomic *make(symo_context *context, const char *path) {
   symo_atomic *file = symo_calloc(1, sizeof *file);
-  if (file == NULL) return symo_fail_memory(context, path);
+  if (file == NULL) return NULL;
   file->context = context;
   file->fd = -1;
   file->path = symo_strdup(path);
-  symo_status status = file->path == NULL ? symo_fail_memory(context, path) : open_target(file);
+  if (file->path != NULL) return file;
+  symo_free(file);
+  return NULL;
+}
+
+symo_status symo_atomic_open(symo_context *context, const char *path, symo_atomic **out) {
+  symo_atomic *file = make(context, path);
+  if (file == NULL) return symo_fail_memory(context, path);
+  symo_status status = open_target(file);
   if (status != SYMO_OK) {
     symo_atomic_destroy(file);
     return status;
@@ -175,6 +196,7 @@ symo_status symo_atomic_commit(symo_atomic *file) {
   if (close(fd) != 0 && errno != EINTR) return broken(file, "write", errno);
   if (file->target == NULL) return SYMO_OK;
   if (rename(file->temporary, file->target) != 0) return broken(file, "put in place", errno);
+  (void)unlink(file->temporary); /* it stays where both are names of one file */
   symo_atomic_forget(file->temporary);
   symo_free(file->temporary);
   file->temporary = NULL;
@@ -194,6 +216,53 @@ void symo_atomic_destroy(symo_atomic *file) {
   symo_free(file->path);
   symo_free(file);
 }
+
+/* ---- what is replaced, under another name ---- */
+
+static symo_status copy(symo_atomic *file, const char *existing) {
+  enum { BLOCK = 1 << 14 };
+  char block[BLOCK];
+  int from = -1;
+  uint64_t size = 0, at = 0;
+  symo_status status = symo_file_open(file->context, existing, &from, &size);
+  while (status == SYMO_OK && at < size) {
+    const size_t n = size - at < BLOCK ? (size_t)(size - at) : BLOCK;
+    status = symo_file_read_at(file->context, existing, "copy", from, at, block, n);
+    if (status == SYMO_OK) status = symo_atomic_write(file, block, n);
+    at += n;
+  }
+  symo_file_close(from);
+  return status;
+}
+
+/* Whether a second name cannot be had, while a copy could. */
+static bool no_links(int error) {
+  return error == EPERM || error == ENOTSUP || error == EOPNOTSUPP || error == ENOSYS ||
+         error == EMLINK || error == EXDEV;
+}
+
+symo_status symo_atomic_keep(symo_context *context, const char *existing, const char *path,
+                             symo_atomic **out) {
+  symo_atomic *file = make(context, path);
+  if (file == NULL) return symo_fail_memory(context, path);
+  symo_status status;
+  file->target = symo_strdup(path);
+  SYMO_TRY(file->target != NULL ? SYMO_OK : symo_fail_memory(context, path));
+  status = open_temporary(file, existing);
+  if (status == SYMO_E_IO && no_links(file->error)) {
+    file->failed = false;
+    SYMO_TRY(open_temporary(file, NULL));
+    status = copy(file, existing);
+  }
+  SYMO_TRY(status);
+  *out = file;
+  return SYMO_OK;
+fail:
+  symo_atomic_destroy(file);
+  return status;
+}
+
+/* ---- all at once ---- */
 
 symo_status symo_file_write(symo_context *context, const char *path, const void *data,
                             size_t bytes) {

@@ -12,6 +12,12 @@ typedef struct symo_atomic symo_atomic;
 
 symo_status symo_atomic_open(symo_context *context, const char *path, symo_atomic **out);
 
+/* A file that will stand at `path` and is the same as the one at `existing`, which may be replaced
+ * meanwhile: only commit and destroy follow.  It is a second name where the file system has such,
+ * and a copy elsewhere. */
+symo_status symo_atomic_keep(symo_context *context, const char *existing, const char *path,
+                             symo_atomic **out);
+
 /* After a failure only symo_atomic_destroy makes sense; commit refuses. */
 symo_status symo_atomic_write(symo_atomic *file, const void *data, size_t bytes);
 

@@ -252,6 +252,14 @@ fail:
   return status;
 }
 
+symo_status symo_checkpoint_check(symo_context *context, const char *path) {
+  symo_safetensors *file = NULL;
+  symo_status status = symo_safetensors_open(context, path, &file);
+  if (status == SYMO_OK) status = read_checked(file, NULL);
+  symo_safetensors_close(file);
+  return status;
+}
+
 /* ---- reading: what the file says ---- */
 
 static symo_status need(const symo_safetensors *file, int key, const char **value) {

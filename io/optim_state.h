@@ -32,4 +32,7 @@ symo_status symo_checkpoint_read(symo_optim *optim, const char *path, size_t num
  * evaluation.  If the file has a checksum, it is checked. */
 symo_status symo_checkpoint_open(symo_context *context, const char *path, symo_safetensors **file);
 
+/* Whether all of a file is what was written: it has a checksum, which holds. */
+symo_status symo_checkpoint_check(symo_context *context, const char *path);
+
 #endif

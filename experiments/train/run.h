@@ -6,10 +6,11 @@
 /* A run is a folder: run.json (what it is: train_spec_to_json, and record.h), optimizer.json (the
  * spec in full), metrics.jsonl (metrics.h), checkpoint.safetensors (parameters by tensor name, the
  * state of the optimizer, the step and the spec in the metadata, in one file with a checksum),
- * best.safetensors (parameters where the loss on what is held back was lowest, with step and
+ * previous.safetensors (the checkpoint before that one), best.safetensors (parameters where the loss on what is held back was lowest, with step and
  * val_loss in the metadata; as of the checkpoint), summary.json once it has ended.
  *
- * Taken up again it goes on from its checkpoint, or from the start where there is none, and ends
+ * Taken up again it goes on from its checkpoint, from the previous one where that is damaged or
+ * gone, which is said, or from the start where there is none, and ends
  * with the same bytes as if it had never stopped, but for times and for the history in run.json.
  * What is changed on the way is said and kept there.
  *

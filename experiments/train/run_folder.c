@@ -9,6 +9,8 @@
 #include "core/error.h"
 #include "experiments/train/changes.h"
 #include "experiments/train/runner.h"
+#include "io/atomic.h"
+#include "io/optim_state.h"
 
 #include <symo/io.h>
 
@@ -23,7 +25,8 @@ static int refuse_old(train_runner *r) {
   const char *what = NULL;
   if (cli_folder_has(r->directory, "summary.json"))
     what = "has ended";
-  else if (cli_folder_has(r->directory, "checkpoint.safetensors"))
+  else if (cli_folder_has(r->directory, "checkpoint.safetensors") ||
+           cli_folder_has(r->directory, "previous.safetensors"))
     what = "was interrupted";
   if (what == NULL) return CLI_DONE;
   return cli_fail(r->c, CLI_IO,
@@ -50,6 +53,7 @@ int train_write_files(train_runner *r, const symo_optim_spec *optim, bool resume
   remove_old(r, "summary.json");
   if (!resume) {
     remove_old(r, "checkpoint.safetensors");
+    remove_old(r, "previous.safetensors");
     remove_old(r, "best.safetensors");
   }
   symo_status status = symo_optim_spec_to_json(r->context, optim, &text);
@@ -61,6 +65,44 @@ int train_write_files(train_runner *r, const symo_optim_spec *optim, bool resume
   symo_free(text);
   if (code == CLI_DONE) code = train_write_run(r->c, r->directory, r->spec, &r->record);
   return code == CLI_DONE ? cli_record(r->c, r->directory, resume) : code;
+}
+
+/* ---- the checkpoint to go on from ---- */
+
+static bool is_there(const char *path) { return access(path, F_OK) == 0; }
+
+static symo_status check_best(train_runner *r) {
+  if (!is_there(r->best_path)) return SYMO_OK;
+  symo_status status = symo_checkpoint_check(r->context, r->best_path);
+  if (status == SYMO_OK || status == SYMO_E_MEMORY) return status;
+  cli_note(r->c, "%s; the best parameters so far are lost, and others will take their place",
+           symo_context_detail(r->context));
+  (void)unlink(r->best_path);
+  return SYMO_OK;
+}
+
+int train_choose_checkpoint(train_runner *r) {
+  const bool there = is_there(r->checkpoint);
+  char why[SYMO_MAX_DETAIL], *step = NULL;
+  if (!there && !is_there(r->previous)) return CLI_DONE;
+  symo_status status =
+      there ? symo_checkpoint_check(r->context, r->checkpoint)
+            : symo_fail(r->context, SYMO_E_IO, "%s: is not there any more", r->checkpoint);
+  if (status != SYMO_OK && status != SYMO_E_MEMORY && is_there(r->previous)) {
+    snprintf(why, sizeof why, "%s", symo_context_detail(r->context));
+    status = symo_checkpoint_check(r->context, r->previous);
+    if (status == SYMO_OK)
+      status = train_checkpoint_text(r->context, r->previous, "step", &step);
+    if (status == SYMO_OK)
+      cli_note(r->c, "%s; the run goes on from %s, which is of step %s", why, r->previous,
+               step != NULL ? step : "unknown");
+    r->from = r->previous;
+  } else {
+    r->from = r->checkpoint;
+  }
+  symo_free(step);
+  if (status == SYMO_OK) status = check_best(r);
+  return status == SYMO_OK ? CLI_DONE : cli_fail_status(r->c, status);
 }
 
 /* ---- what was there ---- */
@@ -93,13 +135,21 @@ symo_status train_save_best(train_runner *r) {
   return status;
 }
 
-/* The checkpoint says what is best, so its file comes first. */
+/* The checkpoint says what is best, so its file comes first.  What is found damaged never becomes
+ * the previous one, which is all there is then. */
 symo_status train_save(train_runner *r) {
-  symo_status status = train_metrics_sync(&r->metrics);
-  if (status == SYMO_OK) status = train_save_best(r);
-  if (status == SYMO_OK)
-    status = train_checkpoint_write(r->spec, r->checkpoint, r->step, &r->best, &r->model, r->state,
-                                    r->theta);
-  if (status == SYMO_OK) r->result->checkpoint = r->step;
+  symo_atomic *kept = NULL;
+  symo_status status;
+  SYMO_TRY(train_metrics_sync(&r->metrics));
+  SYMO_TRY(train_save_best(r));
+  if (r->from != r->previous && is_there(r->checkpoint))
+    SYMO_TRY(symo_atomic_keep(r->context, r->checkpoint, r->previous, &kept));
+  SYMO_TRY(train_checkpoint_write(r->spec, r->checkpoint, r->step, &r->best, &r->model, r->state,
+                                  r->theta));
+  if (kept != NULL) SYMO_TRY(symo_atomic_commit(kept));
+  r->from = r->checkpoint;
+  r->result->checkpoint = r->step;
+fail:
+  symo_atomic_destroy(kept);
   return status;
 }

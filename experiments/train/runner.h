@@ -14,7 +14,8 @@ typedef struct train_runner {
   const train_spec *spec;
   train_spec own; /* what the model is made of */
   const char *directory, *label;
-  char *checkpoint, *best_path; /* files */
+  char *checkpoint, *previous, *best_path; /* files */
+  const char *from; /* the checkpoint that the run goes on from; NULL: it starts */
   cli_folder lock;
   train_record record;
   train_best best;  /* so far */
@@ -53,6 +54,10 @@ int train_make_optimizer(cli *c, const train_spec *spec, const train_model *mode
 /* Takes the folder, if it is there.  It may not be, unless the run goes on. */
 int train_take_folder(train_runner *r, train_start how);
 
+/* r->from, of a run that goes on: the newest checkpoint that is whole.  One that is damaged is told,
+ * and an error where no other is there; best parameters that are damaged are told and forgotten. */
+int train_choose_checkpoint(train_runner *r);
+
 /* run.json and optimizer.json; what an earlier run left in the folder goes first, so that a kill
  * leaves no checkpoint or summary that is another's. */
 int train_write_files(train_runner *r, const symo_optim_spec *optim, bool resume);
@@ -62,7 +67,8 @@ int train_write_files(train_runner *r, const symo_optim_spec *optim, bool resume
 int train_note_changes(train_runner *r, const train_spec *old, const symo_optim_spec *was,
                        const symo_optim_spec *now);
 
-/* Best parameters, where they are new, and checkpoint. */
+/* Best parameters, where they are new, and checkpoint; what was the checkpoint is the previous one
+ * then. */
 symo_status train_save(train_runner *r);
 symo_status train_save_best(train_runner *r);
 

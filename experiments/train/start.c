@@ -36,6 +36,7 @@ void train_runner_drop(train_runner *r) {
   symo_optim_destroy(r->optim);
   if (r->cache == NULL) train_model_destroy(&r->model);
   symo_free(r->checkpoint);
+  symo_free(r->previous);
   symo_free(r->best_path);
   symo_free(r->best_theta);
   train_record_drop(&r->record);
@@ -113,7 +114,7 @@ static symo_status init(train_runner *r) {
 static int check_step(train_runner *r) {
   if (r->step <= r->spec->steps) return CLI_DONE;
   return cli_fail(r->c, CLI_DATA, "%s: the checkpoint is at step %llu of %zu (give more --steps)",
-                  r->checkpoint, (unsigned long long)r->step, r->spec->steps);
+                  r->from, (unsigned long long)r->step, r->spec->steps);
 }
 
 /* What will be taken; the network's lanes, most of it, are made by the first step. */
@@ -131,9 +132,10 @@ static double clock_of(void *self) {
 }
 
 /* Parameters and state: of the checkpoint, or those at the start.  *was: NULL for the latter. */
-static symo_status begin(train_runner *r, bool resume, symo_optim_spec **was) {
+static symo_status begin(train_runner *r, symo_optim_spec **was) {
+  const bool resume = r->from != NULL;
   symo_status status = resume
-                           ? train_checkpoint_read(r->context, r->checkpoint, &r->model, r->optim,
+                           ? train_checkpoint_read(r->context, r->from, &r->model, r->optim,
                                                    &r->state, r->theta, &r->step, &r->best, was)
                            : init(r);
   if (status != SYMO_OK) return status;
@@ -156,8 +158,8 @@ static int make_all(train_runner *r, train_start how, symo_optim_spec **optim) {
   memcpy(r->own.expected, r->record.data, sizeof r->own.expected);
   symo_status status =
       train_check_files(r->context, r->spec, how == TRAIN_RESUME || r->cache != NULL);
-  if (status == SYMO_OK && how == TRAIN_RESUME && access(r->checkpoint, F_OK) == 0)
-    status = train_checkpoint_use(r->context, r->checkpoint, &r->own);
+  if (status == SYMO_OK && r->from != NULL)
+    status = train_checkpoint_use(r->context, r->from, &r->own);
   if (status == SYMO_OK) status = make_model(r);
   if (status == SYMO_OK) status = take_threads(r);
   if (status != SYMO_OK) return cli_fail_status(r->c, status);
@@ -167,17 +169,16 @@ static int make_all(train_runner *r, train_start how, symo_optim_spec **optim) {
                               &r->optim);
 }
 
-static int open_files(train_runner *r, const train_spec *old, const symo_optim_spec *optim,
-                      bool resume) {
+static int open_files(train_runner *r, const train_spec *old, const symo_optim_spec *optim) {
   symo_optim_spec *was = NULL;
-  symo_status status = begin(r, resume, &was);
+  symo_status status = begin(r, &was);
   int code = status == SYMO_OK ? check_step(r) : cli_fail_status(r->c, status);
   if (code == CLI_DONE) {
     say_bytes(r);
     memcpy(r->record.data, r->model.checksum, sizeof r->record.data);
     code = train_note_changes(r, old, was, optim);
   }
-  if (code == CLI_DONE) code = train_write_files(r, optim, resume);
+  if (code == CLI_DONE) code = train_write_files(r, optim, r->from != NULL);
   if (code == CLI_DONE) {
     status = train_metrics_open(r->context, r->directory, r->step, &r->metrics, &r->seconds,
                                 &r->result->optimizer_seconds);
@@ -192,11 +193,13 @@ int train_runner_start(train_runner *r, train_start how) {
   train_spec old;
   symo_status status = SYMO_OK;
   r->checkpoint = cli_join(r->directory, "checkpoint.safetensors");
+  r->previous = cli_join(r->directory, "previous.safetensors");
   r->best_path = cli_join(r->directory, "best.safetensors");
-  if (r->checkpoint == NULL || r->best_path == NULL)
+  if (r->checkpoint == NULL || r->previous == NULL || r->best_path == NULL)
     return cli_fail_status(r->c, symo_fail_memory(r->context, "training"));
   int code = train_take_folder(r, how);
   if (code == CLI_DONE) code = read_record(r, how, &old);
+  if (code == CLI_DONE && how == TRAIN_RESUME) code = train_choose_checkpoint(r);
   if (code == CLI_DONE) code = make_all(r, how, &optim);
   if (code == CLI_DONE) code = cli_make_directory(r->c, r->directory);
   if (code == CLI_DONE) code = train_take_folder(r, how);
@@ -204,8 +207,7 @@ int train_runner_start(train_runner *r, train_start how) {
     status = take(r);
     code = status == SYMO_OK ? CLI_DONE : cli_fail_status(r->c, status);
   }
-  if (code == CLI_DONE)
-    code = open_files(r, &old, optim, how == TRAIN_RESUME && access(r->checkpoint, F_OK) == 0);
+  if (code == CLI_DONE) code = open_files(r, &old, optim);
   r->result->checkpoint = r->step;
   symo_optim_spec_destroy(optim);
   return code;

@@ -107,6 +107,63 @@ Test(io_atomic, a_full_disk_leaves_nothing_behind) {
   cr_no_leaks();
 }
 
+Test(io_atomic, keeps_what_is_replaced) {
+  symo_context *context = symo_test_context();
+  const char *path = symo_test_path("a.txt"), *kept = symo_test_path("kept.txt");
+  symo_atomic *file = NULL;
+  symo_test_write(path, "one", 3);
+  cr_ok(context, symo_atomic_keep(context, path, kept, &file));
+  cr_ok(context, symo_file_write(context, path, "two", 3));
+  cr_assert(access(kept, F_OK) != 0);
+  cr_ok(context, symo_atomic_commit(file));
+  symo_atomic_destroy(file);
+  expect_content(path, "two");
+  expect_content(kept, "one");
+  /* Nothing follows: both stay as they are. */
+  cr_ok(context, symo_atomic_keep(context, path, kept, &file));
+  cr_assert(symo_test_count_files() == 3);
+  symo_atomic_destroy(file);
+  expect_content(kept, "one");
+  /* Two names of one file. */
+  cr_assert(unlink(kept) == 0 && link(path, kept) == 0);
+  cr_ok(context, symo_atomic_keep(context, path, kept, &file));
+  cr_ok(context, symo_atomic_commit(file));
+  symo_atomic_destroy(file);
+  cr_assert(symo_test_count_files() == 2);
+  expect_content(kept, "two");
+  cr_assert(unlink(path) == 0);
+  cr_fails(context, SYMO_E_IO, "No such file", symo_atomic_keep(context, path, kept, &file));
+  cr_assert(symo_test_count_files() == 1);
+  symo_context_destroy(context);
+  cr_no_leaks();
+}
+
+Test(io_atomic, keeps_a_copy_from_another_file_system) {
+  struct stat here, there;
+  char path[] = "/dev/shm/symo-test-XXXXXX";
+  const int fd = mkstemp(path);
+  if (fd < 0 || fstat(fd, &there) != 0 || stat(symo_test_dir(), &here) != 0 ||
+      here.st_dev == there.st_dev) {
+    if (fd >= 0) unlink(path);
+    cr_skip("no other file system");
+  }
+  symo_context *context = symo_test_context();
+  symo_atomic *file = NULL;
+  char *bytes = calloc(1, 100001);
+  memset(bytes, 'x', 100000);
+  symo_test_write(path, bytes, 100000);
+  const char *kept = symo_test_path("kept.txt");
+  cr_ok(context, symo_atomic_keep(context, path, kept, &file));
+  cr_ok(context, symo_atomic_commit(file));
+  symo_atomic_destroy(file);
+  expect_content(kept, bytes);
+  close(fd);
+  unlink(path);
+  free(bytes);
+  symo_context_destroy(context);
+  cr_no_leaks();
+}
+
 Test(io_atomic, devices_are_written_to_and_not_replaced) {
   struct stat info;
   if (stat("/dev/full", &info) != 0 || !S_ISCHR(info.st_mode)) cr_skip("no /dev/full");
