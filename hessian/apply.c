@@ -321,44 +321,68 @@ static void narrow_blocks(const symo_hessian *h, size_t index, const narrowed *p
     }
 }
 
+/* What all labels of a block need, taken before anything is written. */
+typedef struct products {
+  char *vectors;
+  void **data;
+  void *m, *work;
+} products;
+
+static void drop_products(products *p) {
+  symo_free(p->vectors);
+  symo_free(p->data);
+  symo_free(p->m);
+  symo_free(p->work);
+}
+
+static symo_status take_products(const symo_hessian *h, size_t from, size_t to, products *out) {
+  const symo_layout *layout = h->plan->layout;
+  const size_t item = symo_dtype_size(h->plan->dtype);
+  size_t m = item, work = 1;
+  narrowed part;
+  for (size_t i = 0; i < h->plan->num_labels; i++) {
+    if (h->plan->labels[i].dropped || !narrow(&h->plan->labels[i], from, to, &part)) continue;
+    const size_t block = part.label.count * part.label.m * part.label.m * item;
+    const size_t most = symo_apply_work(h->plan, &part.label);
+    m = block > m ? block : m;
+    work = most > work ? most : work;
+  }
+  *out = (products){
+      .vectors = symo_calloc(2 * (layout->tensors[from].size + layout->tensors[to].size), item),
+      .data = symo_calloc(2 * layout->num_tensors, sizeof *out->data),
+      .m = symo_malloc(m),
+      .work = symo_malloc(work)};
+  if (out->vectors != NULL && out->data != NULL && out->m != NULL && out->work != NULL)
+    return SYMO_OK;
+  drop_products(out);
+  return symo_fail_memory(h->context, "block");
+}
+
 /* out += the part of one label in the block, by products with unit vectors in tensor `from`, of
  * which `to` is read: out[j * stride_from + i * stride_to] for j in `from`, i in `to`. */
-static symo_status add_label(const symo_hessian *h, size_t index, size_t from, size_t to,
-                             double *out, size_t stride_from, size_t stride_to) {
+static void add_label(const symo_hessian *h, size_t index, size_t from, size_t to,
+                      const products *p, double *out, size_t stride_from, size_t stride_to) {
   const symo_layout *layout = h->plan->layout;
   symo_dtype t = h->plan->dtype;
   size_t n = layout->tensors[from].size, rows = layout->tensors[to].size;
   size_t item = symo_dtype_size(t);
+  void **data = p->data, **ydata = data + layout->num_tensors;
   narrowed part;
-  if (!narrow(&h->plan->labels[index], from, to, &part)) return SYMO_OK;
-  symo_status status = SYMO_OK;
-  char *vectors = symo_calloc(2 * (n + rows), item);
-  void **data = symo_calloc(2 * layout->num_tensors, sizeof *data), **ydata = NULL;
-  void *m = symo_malloc(part.label.count * part.label.m * part.label.m * item);
-  void *work = symo_malloc(symo_apply_work(h->plan, &part.label));
-  if (vectors == NULL || data == NULL || m == NULL || work == NULL)
-    SYMO_TRY(symo_fail_memory(h->context, "block"));
-  ydata = data + layout->num_tensors;
-  data[to] = vectors + n * item;
-  data[from] = vectors; /* the same tensor, perhaps */
-  ydata[from] = vectors + (n + rows) * item;
-  ydata[to] = vectors + (2 * n + rows) * item;
-  narrow_blocks(h, index, &part, m);
+  if (!narrow(&h->plan->labels[index], from, to, &part)) return;
+  data[to] = p->vectors + n * item;
+  data[from] = p->vectors; /* the same tensor, perhaps */
+  ydata[from] = p->vectors + (n + rows) * item;
+  ydata[to] = p->vectors + (2 * n + rows) * item;
+  narrow_blocks(h, index, &part, p->m);
   for (size_t j = 0; j < n; j++) {
-    memset(vectors + (n + rows) * item, 0, (n + rows) * item);
+    memset(p->vectors + (n + rows) * item, 0, (n + rows) * item);
     symo_put(t, data[from], j, 1);
-    symo_label_apply(h->plan, &part.label, m, symo_const_vector_of(t, (const void *const *)data),
-                     symo_vector_of(t, ydata), work);
+    symo_label_apply(h->plan, &part.label, p->m, symo_const_vector_of(t, (const void *const *)data),
+                     symo_vector_of(t, ydata), p->work);
     symo_put(t, data[from], j, 0);
     for (size_t i = 0; i < rows; i++)
       out[j * stride_from + i * stride_to] += symo_get(t, ydata[to], i);
   }
-fail:
-  symo_free(vectors);
-  symo_free(data);
-  symo_free(m);
-  symo_free(work);
-  return status;
 }
 
 symo_status symo_hessian_block(const symo_hessian *h, size_t row_tensor, size_t column_tensor,
@@ -370,14 +394,18 @@ symo_status symo_hessian_block(const symo_hessian *h, size_t row_tensor, size_t 
   if (worse >= layout->num_tensors)
     return symo_fail_index(h->context, "block", "tensor", worse, "layout", layout->num_tensors);
   size_t rows = layout->tensors[row_tensor].size, columns = layout->tensors[column_tensor].size;
-  symo_status status = SYMO_OK;
+  const bool by_columns = columns <= rows;
+  const size_t from = by_columns ? column_tensor : row_tensor;
+  const size_t to = by_columns ? row_tensor : column_tensor;
+  products taken;
+  symo_status status = take_products(h, from, to, &taken);
+  if (status != SYMO_OK) return status;
   for (size_t i = 0; i < rows * columns; i++) out[i] = 0;
-  for (size_t i = 0; i < h->plan->num_labels && status == SYMO_OK; i++) {
-    if (h->plan->labels[i].dropped) continue;
-    status = columns <= rows ? add_label(h, i, column_tensor, row_tensor, out, 1, columns)
-                             : add_label(h, i, row_tensor, column_tensor, out, columns, 1);
-  }
-  return status;
+  for (size_t i = 0; i < h->plan->num_labels; i++)
+    if (!h->plan->labels[i].dropped)
+      add_label(h, i, from, to, &taken, out, by_columns ? 1 : columns, by_columns ? columns : 1);
+  drop_products(&taken);
+  return SYMO_OK;
 }
 
 symo_status symo_hessian_dense(const symo_hessian *h, double *out) {

@@ -31,7 +31,9 @@ symo_status symo_json_parse(symo_context *context, const char *where, const char
     *out = root;
     return SYMO_OK;
   }
-  if (json_error_code(&error) == json_error_out_of_memory) return symo_fail_memory(context, where);
+  /* Where its own memory runs out, jansson has no words, and mostly no code. */
+  if (json_error_code(&error) == json_error_out_of_memory || error.text[0] == '\0')
+    return symo_fail_memory(context, where);
   /* jansson repeats a piece of the text, which may hold anything. */
   for (char *p = error.text; *p != '\0'; ++p)
     if ((unsigned char)*p < 0x20 || *p == 0x7f) *p = ' ';

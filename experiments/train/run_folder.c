@@ -91,8 +91,7 @@ int train_choose_checkpoint(train_runner *r) {
   if (status != SYMO_OK && status != SYMO_E_MEMORY && is_there(r->previous)) {
     snprintf(why, sizeof why, "%s", symo_context_detail(r->context));
     status = symo_checkpoint_check(r->context, r->previous);
-    if (status == SYMO_OK)
-      status = train_checkpoint_text(r->context, r->previous, "step", &step);
+    if (status == SYMO_OK) status = train_checkpoint_text(r->context, r->previous, "step", &step);
     if (status == SYMO_OK)
       cli_note(r->c, "%s; the run goes on from %s, which is of step %s", why, r->previous,
                step != NULL ? step : "unknown");

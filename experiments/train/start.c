@@ -134,10 +134,9 @@ static double clock_of(void *self) {
 /* Parameters and state: of the checkpoint, or those at the start.  *was: NULL for the latter. */
 static symo_status begin(train_runner *r, symo_optim_spec **was) {
   const bool resume = r->from != NULL;
-  symo_status status = resume
-                           ? train_checkpoint_read(r->context, r->from, &r->model, r->optim,
-                                                   &r->state, r->theta, &r->step, &r->best, was)
-                           : init(r);
+  symo_status status = resume ? train_checkpoint_read(r->context, r->from, &r->model, r->optim,
+                                                      &r->state, r->theta, &r->step, &r->best, was)
+                              : init(r);
   if (status != SYMO_OK) return status;
   symo_optim_state_set_clock(r->state, clock_of, NULL);
   if (access(r->best_path, F_OK) != 0 || !resume) r->best.loss = NAN; /* it is gone */

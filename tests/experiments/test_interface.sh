@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Every function that the library exports stands in tests/interface with its bad arguments, or there
-# among those without any (NOTHING_FAILS); and nothing stands there that is not exported.
+# among those without any (NOTHING_FAILS); and with a sound call while memory runs out and files fail
+# (FAULTY), or among those that need neither (QUIET); and nothing stands there that is not exported.
 set -u
 map=$BUILD/symo.map
 [ -s "$map" ] || { echo "$map is not there (make lib)"; exit 1; }
@@ -11,9 +12,14 @@ exported=$(grep -o 'symo_[a-z0-9_]*' "$map" | sort -u | comm -23 - <(echo "$tabl
 tested=$(tr '\n' ' ' <<<"$(cat "$SOURCE"/tests/interface/*.c)" |
   grep -oE '(REFUSED|SILENT|GIVES|BAD_INPUTS|BAD_OUTPUTS|NOTHING_FAILS)\( *symo_[a-z0-9_]*' |
   sed 's/.*( *//' | sort -u)
+faulty=$(tr '\n' ' ' <<<"$(cat "$SOURCE"/tests/interface/*.c)" |
+  grep -oE '(FAULTY|FAULTY_WITH|QUIET)\( *symo_[a-z0-9_]*' | sed 's/.*( *//' | sort -u)
 [ "$(wc -l <<<"$exported")" -gt 100 ] || { echo "only a few functions in $map"; exit 1; }
 missing=$(comm -23 <(echo "$exported") <(echo "$tested"))
-gone=$(comm -13 <(echo "$exported") <(echo "$tested"))
+untried=$(comm -23 <(echo "$exported") <(echo "$faulty"))
+gone=$(comm -13 <(echo "$exported") <(sort -u <<<"$tested
+$faulty"))
 [ -z "$missing" ] || echo "without a row of bad arguments in tests/interface:" $missing
+[ -z "$untried" ] || echo "without a row of failures in tests/interface:" $untried
 [ -z "$gone" ] || echo "in tests/interface, but not exported:" $gone
-[ -z "$missing$gone" ]
+[ -z "$missing$untried$gone" ]

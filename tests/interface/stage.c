@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const char text[] = "i: identity 2; h: signed-permutation 3; w[h,i] b[h]";
-static const char marker[] = "the detail of another failure";
+const char stage_marker[] = "the detail of another failure";
 
 /* ---- a problem: L = |theta|^2 / 2 ---- */
 
@@ -130,7 +130,7 @@ void stage_close(stage *s) {
 
 void stage_prepare(stage *s) {
   memcpy(&s->out, &s->poison, sizeof s->out);
-  symo_fail(s->context, SYMO_E_IO, "%s", marker);
+  symo_fail(s->context, SYMO_E_IO, "%s", stage_marker);
 }
 
 void stage_check(const stage *s, const char *function, symo_status status, symo_status expected,
@@ -139,7 +139,7 @@ void stage_check(const stage *s, const char *function, symo_status status, symo_
   cr_assert(status == expected, "%s: %s instead of %s: %s", function, symo_status_name(status),
             symo_status_name(expected), detail);
   if (where == NULL) {
-    cr_assert(strcmp(detail, marker) == 0, "%s: \"%s\"", function, detail);
+    cr_assert(strcmp(detail, stage_marker) == 0, "%s: \"%s\"", function, detail);
   } else {
     cr_assert(strncmp(detail, where, strlen(where)) == 0, "%s: \"%s\" does not begin with \"%s\"",
               function, detail, where);

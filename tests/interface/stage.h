@@ -67,6 +67,8 @@ typedef struct stage {
   stage_outputs out, poison;
 } stage;
 
+extern const char stage_marker[]; /* the detail before each call */
+
 void stage_open(stage *s);
 void stage_close(stage *s); /* looks for leaks */
 
