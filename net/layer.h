@@ -6,7 +6,7 @@
 
 /* What a layer is: one row, which ends the file of the layer.  Reading text (parse.c), following
  * shapes (spec.c), building nodes (net.c), drafting the layout (layout.c) and describing the
- * network by operations (net/symmetries) walk the layers of a spec and call the slots; none of them
+ * network by operations (io/symmetries) walk the layers of a spec and call the slots; none of them
  * knows a layer by name. */
 
 /* ---- text ---- */

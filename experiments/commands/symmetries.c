@@ -5,59 +5,19 @@
 #include "core/text.h"
 #include "experiments/commands/commands.h"
 #include "experiments/inputs/tensors.h"
-#include "net/symmetries/infer.h"
-#include "net/symmetries/net_graph.h"
+#include "io/symmetries/report.h"
+#include "net/net_graph.h"
 
 /* ---- answers ---- */
 
 static const char *const kind_words[] = {
     [SYM_BINDING] = "because", [SYM_WEAKER] = "passes", [SYM_REMARK] = "besides"};
-static const char *const kind_keys[] = {
-    [SYM_BINDING] = "reasons", [SYM_WEAKER] = "weaker", [SYM_REMARK] = "other"};
-
-static json_t *notes_json(cli *c, const sym_proposal *p, size_t space, sym_note_kind kind) {
-  json_t *list = json_array();
-  for (size_t i = 0; i < p->num_notes; i++)
-    if (p->notes[i].space == space && p->notes[i].kind == kind)
-      cli_push(c, list, json_string(p->notes[i].text));
-  return list;
-}
-
-static json_t *axes_json(cli *c, const sym_proposal *p, size_t space) {
-  json_t *list = json_array();
-  for (size_t t = 0; t < p->num_tensors; t++)
-    for (size_t a = 0; a < p->tensors[t].order; a++) {
-      if (p->tensors[t].space[a] != space) continue;
-      json_t *o = json_object();
-      cli_set(c, o, "tensor", json_string(p->tensors[t].name));
-      cli_set(c, o, "axis", cli_count((double)a));
-      cli_push(c, list, o);
-    }
-  return list;
-}
-
-static json_t *space_json(cli *c, const sym_proposal *p, size_t space) {
-  const sym_space *s = &p->spaces[space];
-  json_t *o = json_object();
-  cli_set(c, o, "name", json_string(s->name));
-  cli_set(c, o, "dim", cli_count((double)s->dim));
-  cli_set(c, o, "group", json_string(sym_group_text_of(p, space).text));
-  cli_set(c, o, "scaling", json_boolean(s->scales && s->level >= SYM_PERMUTATION));
-  cli_set(c, o, "axes", axes_json(c, p, space));
-  for (sym_note_kind kind = SYM_BINDING; kind <= SYM_REMARK; kind++)
-    cli_set(c, o, kind_keys[kind], notes_json(c, p, space, kind));
-  return o;
-}
 
 static int print_json(cli *c, const sym_proposal *p, const symo_layout *layout) {
   char *text = NULL;
-  symo_status status = symo_layout_to_json(layout, &text);
+  symo_status status = sym_report(cli_context(c), p, layout, &text);
   if (status != SYMO_OK) return cli_fail_status(c, status);
-  json_t *o = json_object(), *spaces = json_array();
-  cli_set(c, o, "parameters", cli_count((double)symo_layout_num_parameters(layout)));
-  for (size_t i = 0; i < p->num_spaces; i++) cli_push(c, spaces, space_json(c, p, i));
-  cli_set(c, o, "spaces", spaces);
-  cli_set(c, o, "layout", json_loads(text, 0, NULL));
+  json_t *o = json_loads(text, 0, NULL);
   symo_free(text);
   return cli_print_json(c, o);
 }

@@ -6,6 +6,7 @@
 #include <symo/context.h>
 #include <symo/element.h>
 #include <symo/factors.h>
+#include <symo/graph.h>
 #include <symo/group.h>
 #include <symo/hessian.h>
 #include <symo/io.h>

@@ -6,9 +6,9 @@
 #include "core/linalg.h"
 #include "net/gpt.h"
 #include "net/layer.h"
-#include "net/symmetries/net_graph.h"
+#include "net/net_graph.h"
+#include "tests/io/test_symmetries_support.h"
 #include "tests/net/test_net_support.h"
-#include "tests/net/test_symmetries_support.h"
 
 enum { DIRECTIONS = 3, EXAMPLES = 11, LONGEST = 100 /* no sum of these networks is longer */ };
 

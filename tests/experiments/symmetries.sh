@@ -42,7 +42,7 @@ for graph in "$examples"/graph-*.json; do
   cmp -s one.json two.json || fail "$graph: not the same bytes twice"
   cmp -s layout.json again.json || fail "$graph: not the same layout twice"
 done
-for key in '"spaces"' '"layout"' '"reasons"' '"axes"' '"group"' '"parameters"'; do
+for key in '"spaces"' '"layout"' '"reasons"' '"axes"' '"group"' '"parameters"' '"together"'; do
   grep -q "$key" one.json || fail "--json: no $key"
 done
 "$symo" symmetries --net 6-5-3 --act relu --scaling 1 --out layout.json >out

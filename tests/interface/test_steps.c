@@ -184,6 +184,14 @@ Test(interface, files_of_layouts_and_matrices) {
           &s.out.layout);
   REFUSED(symo_layout_from_json, SYMO_E_ARGUMENT, "layout_from_json: ", "out is NULL", c, "{}",
           NULL);
+  REFUSED(symo_graph_layout, SYMO_E_ARGUMENT, "graph_layout: ", "graph is NULL", c, NULL, 0,
+          &s.out.layout, &s.out.text);
+  REFUSED(symo_graph_layout, SYMO_E_ARGUMENT, "graph_layout: ", "layout is NULL", c, "{}", 0, NULL,
+          &s.out.text);
+  REFUSED(symo_graph_layout, SYMO_E_ARGUMENT, "graph_layout: ", "window is -1", c, "{}", -1,
+          &s.out.layout, &s.out.text);
+  REFUSED(symo_graph_layout, SYMO_E_FORMAT, "graph: ", "nodes", c, "{}", 0, &s.out.layout,
+          &s.out.text);
   SILENT(symo_layout_write_json, NULL, path);
   REFUSED(symo_layout_write_json, SYMO_E_ARGUMENT, "layout_write_json: ", "path is NULL", s.layout,
           NULL);

@@ -1,12 +1,12 @@
 /* Symmetries found from operations: against layouts written by hand, against a plain evaluation of
  * the network, and refusals. */
-#include "tests/net/test_symmetries_support.h"
+#include "tests/io/test_symmetries_support.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "net/symmetries/net_graph.h"
+#include "net/net_graph.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -353,6 +353,25 @@ static const struct {
      "{'op': 'embedding', 'name': 'e', 'from': 'f', 'rows': 9, 'out': 6, 'weight': 'w'},"
      "{'op': 'transpose', 'name': 't', 'from': 'e', 'order': [1, 0]},"
      "{'op': 'conv1d', 'name': 'y', 'from': 't', 'out': 3, 'kernel': 3, 'weight': 'v'}"},
+    {SYMO_E_SHAPE, "has 6 numbers, the shape 8", "[6]",
+     "{'op': 'reshape', 'name': 'y', 'from': 'x', 'shape': [2, 4]}"},
+    {SYMO_E_SHAPE, "axis 1 of a value with 1 axis", "[6]",
+     "{'op': 'slice', 'name': 'y', 'from': 'x', 'axis': 1, 'out': 2}"},
+    {SYMO_E_SHAPE, "7 places of axis 0, which has dimension 6", "[6]",
+     "{'op': 'slice', 'name': 'y', 'from': 'x', 'axis': 0, 'out': 7}"},
+    {SYMO_E_SHAPE, "axis 0 has dimension 6 (only one place is repeated)", "[6]",
+     "{'op': 'repeat', 'name': 'y', 'from': 'x', 'axis': 0, 'out': 7}"},
+    {SYMO_E_SHAPE, "axis 1 of x has dimension 6, but that of d has 2", "[5, 6]",
+     "{'op': 'dense', 'name': 'd', 'from': 'x', 'out': 2, 'weight': 'w'},"
+     "{'op': 'concat', 'name': 'y', 'from': ['x', 'd'], 'axis': 0}"},
+    {SYMO_E_SHAPE, "depthwise: 4 channels of 5", "[5, 6]",
+     "{'op': 'conv1d', 'name': 'y', 'from': 'x', 'out': 4, 'kernel': 3, 'weight': 'w',"
+     "'depthwise': true}"},
+    {SYMO_E_SHAPE, "positions has 2 numbers for 1 axis", "[5, 6]",
+     "{'op': 'conv1d', 'name': 'y', 'from': 'x', 'out': 4, 'kernel': 3, 'weight': 'w',"
+     "'positions': [3, 3]}"},
+    {SYMO_E_FORMAT, "nodes[1].function: is missing", "[6]",
+     "{'op': 'opaque', 'name': 'y', 'from': 'x', 'shape': [2, 4]}"},
     {SYMO_E_SHAPE, "which 4 heads do not divide", "[5, 6]",
      "{'op': 'attention', 'name': 'y', 'from': 'x', 'heads': 4, 'qkv': 'a'}"},
     {SYMO_E_FORMAT, "nodes[1] (attention y): key is missing", "[5, 6]",

@@ -1,6 +1,6 @@
 /* Atoms and their classes (a forest of parents whose roots are the earliest atoms), limits, and
  * parameter tensors. */
-#include "net/symmetries/classes.h"
+#include "io/symmetries/classes.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 #include "core/text.h"
 
 /* More than any rule makes: values have 8 atoms, and 8 values meet at most. */
-enum { ROOM_ATOMS = 32, ROOM_LIMITS = 192, ROOM_PARAMETERS = 16 };
+enum { ROOM_ATOMS = 48, ROOM_LIMITS = 192, ROOM_PARAMETERS = 16, ROOM_SPLITS = 8 };
 
 static symo_status reserve(symo_context *context, void **array, size_t *room, size_t used,
                            size_t more, size_t size) {
@@ -30,7 +30,7 @@ static symo_status reserve(symo_context *context, void **array, size_t *room, si
 
 symo_status sym_reserve(sym_state *s) {
   symo_status status;
-  void *atoms = s->atoms, *limits = s->limits, *parameters = s->parameters;
+  void *atoms = s->atoms, *limits = s->limits, *parameters = s->parameters, *splits = s->splits;
   status = reserve(s->context, &atoms, &s->atom_room, s->num_atoms, ROOM_ATOMS, sizeof *s->atoms);
   s->atoms = atoms;
   if (status != SYMO_OK) return status;
@@ -41,6 +41,10 @@ symo_status sym_reserve(sym_state *s) {
   status = reserve(s->context, &parameters, &s->parameter_room, s->num_parameters, ROOM_PARAMETERS,
                    sizeof *s->parameters);
   s->parameters = parameters;
+  if (status != SYMO_OK) return status;
+  status =
+      reserve(s->context, &splits, &s->split_room, s->num_splits, ROOM_SPLITS, sizeof *s->splits);
+  s->splits = splits;
   return status;
 }
 
@@ -77,6 +81,7 @@ void sym_unite(sym_state *s, size_t a, size_t b) {
     sym_limit_atom(s, first, SYM_IDENTITY, false, "it is divided into %zu %s and into %zu", x,
                    symo_plural(x, "head", "heads"), y);
   if (x == 0) s->atoms[first].copies = y;
+  if (s->atoms[first].together == 0) s->atoms[first].together = s->atoms[second].together;
 }
 
 /* ---- limits ---- */

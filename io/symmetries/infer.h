@@ -1,7 +1,7 @@
-#ifndef SYMO_NET_SYMMETRIES_INFER_H
-#define SYMO_NET_SYMMETRIES_INFER_H
+#ifndef SYMO_IO_SYMMETRIES_INFER_H
+#define SYMO_IO_SYMMETRIES_INFER_H
 
-#include "net/symmetries/graph.h"
+#include "io/symmetries/graph.h"
 
 /* The groups that a network's operations leave to its axes (docs/graphs.md).
  *
@@ -33,9 +33,11 @@ typedef struct sym_space {
   char name[SYMO_MAX_NAME + 1];
   size_t dim;
   sym_level level;
-  size_t copies; /* > 1: wreath: `level` inside each of so many parts, which may change places */
-  bool scales;   /* scaling with any window is exact too */
-  bool scaling;  /* and chosen */
+  size_t copies;   /* > 1: wreath: `level` inside each of so many parts, which may change places */
+  size_t together; /* of copies: spaces with equal numbers change places together; 0: none do */
+  bool parts;      /* the copies are parts that a reshape made (splits.c) */
+  bool scales;     /* scaling with any window is exact too */
+  bool scaling;    /* and chosen */
 } sym_space;
 
 typedef struct sym_tensor {

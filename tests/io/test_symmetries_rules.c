@@ -1,8 +1,8 @@
 /* The rules of symmetries against a plain evaluation of the network: what is proposed does not
  * change the loss, and nothing smaller is proposed. */
-#include "net/symmetries/classes.h"
-#include "tests/net/test_symmetries_forward.h"
-#include "tests/net/test_symmetries_support.h"
+#include "io/symmetries/classes.h"
+#include "tests/io/test_symmetries_forward.h"
+#include "tests/io/test_symmetries_support.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* Pointwise functions by what they commute with.  f(P x) = P f(x) for permutations P, always; odd
  * ones also for signs, positively homogeneous ones (f(c x) = c f(x), c > 0) for scales, and linear
  * ones for everything. */
-#include "net/symmetries/classes.h"
+#include "io/symmetries/classes.h"
 
 #include <stdio.h>
 #include <string.h>

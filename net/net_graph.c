@@ -1,6 +1,6 @@
 /* Networks of the engine as graphs: the rows of their layers emit operations by name (net/layer.h).
  * Images are [channels, height, width] here, sequences [steps, features]. */
-#include "net/symmetries/net_graph.h"
+#include "net/net_graph.h"
 
 #include <string.h>
 

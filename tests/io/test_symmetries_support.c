@@ -1,5 +1,5 @@
 /* What the tests of symmetries share. */
-#include "tests/net/test_symmetries_support.h"
+#include "tests/io/test_symmetries_support.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
-#ifndef SYMO_TESTS_NET_TEST_SYMMETRIES_SUPPORT_H
-#define SYMO_TESTS_NET_TEST_SYMMETRIES_SUPPORT_H
+#ifndef SYMO_TESTS_IO_TEST_SYMMETRIES_SUPPORT_H
+#define SYMO_TESTS_IO_TEST_SYMMETRIES_SUPPORT_H
 
-#include "net/symmetries/infer.h"
+#include "io/symmetries/infer.h"
 #include "tests/support/testing.h"
 
 /* The layout that is found; window as in sym_infer. */

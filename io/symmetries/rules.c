@@ -3,7 +3,7 @@
  * classes keep, so by induction every value moves as its classes say, and the loss, whose axes keep
  * nothing, does not move at all.  Contraction needs Q'Q = I, and w's axis there is dual. */
 #include "core/text.h"
-#include "net/symmetries/classes.h"
+#include "io/symmetries/classes.h"
 
 #include <string.h>
 
@@ -85,27 +85,6 @@ static symo_status rule_dense(sym_state *s, const graph_node *n, sym_value *out)
   return status == SYMO_OK ? sym_value_push(s, out, units) : status;
 }
 
-static symo_status rule_matmul(sym_state *s, const graph_node *n, sym_value *out) {
-  const sym_value *a = input_of(s, n, 0), *b = input_of(s, n, 1);
-  size_t inner = n->transposed ? 1 : 0;
-  if (a->order != 2 || b->order != 2 || a->start[2] != 2 || b->start[2] != 2)
-    return sym_refuse(s, SYMO_E_SHAPE, "values of %zu and %zu %s (takes two of two plain axes)",
-                      a->order, b->order, symo_plural(b->order, "axis", "axes"));
-  size_t x = a->atoms[1], y = b->atoms[inner];
-  if (sym_dim(s, x) != sym_dim(s, y))
-    return sym_refuse(s, SYMO_E_SHAPE,
-                      "axis 1 of %s has dimension %zu, but axis %zu of %s has %zu (they are summed "
-                      "over together)",
-                      s->g->nodes[n->from[0]].name, sym_dim(s, x), inner,
-                      s->g->nodes[n->from[1]].name, sym_dim(s, y));
-  sym_unite(s, x, y);
-  sym_limit_atom(s, x, SYM_ORTHOGONAL, false,
-                 "products of two values keep inner products, which rotations leave and scales do "
-                 "not");
-  symo_status status = sym_value_push(s, out, a->atoms[0]);
-  return status == SYMO_OK ? sym_value_push(s, out, b->atoms[1 - inner]) : status;
-}
-
 /* ---- entry by entry ---- */
 
 static symo_status rule_activation(sym_state *s, const graph_node *n, sym_value *out) {
@@ -126,61 +105,6 @@ static symo_status rule_softmax(sym_state *s, const graph_node *n, sym_value *ou
   *out = *input_of(s, n, 0);
   sym_limit_value(s, out, SYM_PERMUTATION, false,
                   "softmax passes changes of places, neither signs nor scales");
-  return SYMO_OK;
-}
-
-/* Axis `a` of x against axis `b` of y, which are added or multiplied. */
-static symo_status meet(sym_state *s, const graph_node *n, size_t which, const sym_value *x,
-                        size_t a, const sym_value *y, size_t b) {
-  if (sym_axis_dim(s, x, a) != sym_axis_dim(s, y, b))
-    return sym_refuse(s, SYMO_E_SHAPE,
-                      "axis %zu of %s has dimension %zu, but axis %zu of %s has %zu (they must be "
-                      "equal)",
-                      a, s->g->nodes[n->from[0]].name, sym_axis_dim(s, x, a), b,
-                      s->g->nodes[n->from[which]].name, sym_axis_dim(s, y, b));
-  size_t count = x->start[a + 1] - x->start[a];
-  bool alike = count == y->start[b + 1] - y->start[b];
-  for (size_t i = 0; alike && i < count; i++)
-    alike = sym_dim(s, x->atoms[x->start[a] + i]) == sym_dim(s, y->atoms[y->start[b] + i]);
-  for (size_t i = 0; alike && i < count; i++)
-    sym_unite(s, x->atoms[x->start[a] + i], y->atoms[y->start[b] + i]);
-  if (alike) return SYMO_OK;
-  static const char *const why = "it meets an axis that is flattened in another way";
-  sym_limit_axis(s, x, a, SYM_IDENTITY, false, why);
-  sym_limit_axis(s, y, b, SYM_IDENTITY, false, why);
-  return SYMO_OK;
-}
-
-/* Values meet from the last axis backwards; where one has fewer axes it is repeated. */
-static symo_status rule_meet(sym_state *s, const graph_node *n, sym_value *out) {
-  const sym_value *longest = input_of(s, n, 0), *x = longest;
-  for (size_t i = 1; i < n->num_from; i++)
-    if (input_of(s, n, i)->order > longest->order) longest = input_of(s, n, i);
-  for (size_t i = 1; i < n->num_from; i++) {
-    const sym_value *y = input_of(s, n, i);
-    for (size_t k = 1; k <= x->order && k <= y->order; k++) {
-      symo_status status = meet(s, n, i, x, x->order - k, y, y->order - k);
-      if (status != SYMO_OK) return status;
-    }
-    /* Longer ones meet in those axes too. */
-    for (size_t k = x->order + 1; y != longest && k <= y->order; k++) {
-      symo_status status = meet(s, n, i, longest, longest->order - k, y, y->order - k);
-      if (status != SYMO_OK) return status;
-    }
-  }
-  *out = *longest;
-  for (size_t i = 0; i < n->num_from; i++)
-    for (size_t a = 0; a + input_of(s, n, i)->order < longest->order; a++)
-      sym_limit_axis(s, longest, a, SYM_PERMUTATION, false,
-                     "the same numbers are repeated along this axis");
-  if (n->op == GRAPH_MULTIPLY) {
-    sym_limit_value(s, out, SYM_PERMUTATION, false,
-                    "two values are multiplied entry by entry, so signs and scales would multiply");
-    for (size_t i = 0; i < out->start[out->order]; i++)
-      sym_remark(s, out->atoms[i],
-                 "one factor of the product alone, with the weights behind, may change signs "
-                 "where it is linear in its weights");
-  }
   return SYMO_OK;
 }
 
@@ -251,78 +175,45 @@ static symo_status rule_batchnorm(sym_state *s, const graph_node *n, sym_value *
   return use_gain(s, out, n->axis);
 }
 
-/* ---- shapes ---- */
-
-static symo_status rule_flatten(sym_state *s, const graph_node *n, sym_value *out) {
-  *out = *input_of(s, n, 0);
-  symo_status status = need_axes(s, out, 1, "one or more");
-  if (status != SYMO_OK) return status;
-  size_t all = out->start[out->order];
-  out->order = 1;
-  out->start[0] = 0, out->start[1] = all;
-  return SYMO_OK;
-}
-
-static symo_status rule_transpose(sym_state *s, const graph_node *n, sym_value *out) {
-  const sym_value *x = input_of(s, n, 0);
-  bool seen[SYM_MAX_ATOMS] = {false};
-  symo_status status = SYMO_OK;
-  if (n->order != x->order)
-    return sym_refuse(s, SYMO_E_SHAPE, "\"order\" has %zu %s for a value of %zu %s (one each)",
-                      n->order, symo_plural(n->order, "entry", "entries"), x->order,
-                      symo_plural(x->order, "axis", "axes"));
-  for (size_t a = 0; a < n->order && status == SYMO_OK; a++) {
-    if (n->sizes[a] >= x->order || seen[n->sizes[a]])
-      return sym_refuse(s, SYMO_E_SHAPE, "\"order\" is no permutation of 0 to %zu (entry %zu: %zu)",
-                        x->order - 1, a, n->sizes[a]);
-    seen[n->sizes[a]] = true;
-    status = sym_value_push_axis(s, out, x, n->sizes[a]);
+/* Which operations leave parts of an axis apart (splits.c): those that treat every part alike and by
+ * itself.  add, multiply, entrywise, matmul and reduce look closer, in their rules. */
+static void mix_parts(sym_state *s, const graph_node *n) {
+  for (size_t i = 0; i < n->num_from; i++) {
+    const sym_value *x = input_of(s, n, i);
+    bool gain = n->tensor[ROLE_GAIN] != NULL || n->tensor[ROLE_BIAS] != NULL;
+    switch (n->op) {
+    case GRAPH_DENSE:
+    case GRAPH_CONV1D:
+    case GRAPH_CONV2D:
+    case GRAPH_RECURRENT:
+    case GRAPH_EMBEDDING:
+    case GRAPH_ATTENTION:
+    case GRAPH_BATCHNORM:
+    case GRAPH_POOL:
+    case GRAPH_CONCAT: sym_mix(s, x); break;
+    case GRAPH_LAYERNORM:
+    case GRAPH_RMSNORM: gain ? sym_mix(s, x) : sym_mix_orphans(s, x); break;
+    default: sym_mix_orphans(s, x);
+    }
   }
-  return status;
-}
-
-static symo_status rule_reduce(sym_state *s, const graph_node *n, sym_value *out) {
-  const sym_value *x = input_of(s, n, 0);
-  bool last = strcmp(n->kind, "last") == 0, largest = strcmp(n->kind, "max") == 0;
-  symo_status status = SYMO_OK;
-  if (n->axis >= x->order)
-    return sym_refuse(s, SYMO_E_SHAPE, "axis %zu of a value with %zu %s (take a smaller one)",
-                      n->axis, x->order, symo_plural(x->order, "axis", "axes"));
-  sym_limit_axis(s, x, n->axis, last ? SYM_IDENTITY : SYM_PERMUTATION, false,
-                 last ? "the last place is taken" : "all places are taken together");
-  for (size_t a = 0; a < x->order && status == SYMO_OK; a++) {
-    if (a == n->axis) continue;
-    if (largest)
-      sym_limit_axis(s, x, a, SYM_PERMUTATION, true,
-                     "a maximum is taken, which signs would change");
-    status = sym_value_push_axis(s, out, x, a);
-  }
-  return status;
 }
 
 symo_status sym_rule(sym_state *s, const graph_node *node, sym_value *out) {
   static symo_status (*const rules[GRAPH_NUM_OPS])(sym_state *, const graph_node *, sym_value *) = {
-      [GRAPH_INPUT] = rule_input,
-      [GRAPH_PARAMETER] = rule_input,
-      [GRAPH_DENSE] = rule_dense,
-      [GRAPH_CONV1D] = sym_rule_conv,
-      [GRAPH_CONV2D] = sym_rule_conv,
-      [GRAPH_RECURRENT] = sym_rule_recurrent,
-      [GRAPH_EMBEDDING] = rule_embedding,
-      [GRAPH_ATTENTION] = sym_rule_attention,
-      [GRAPH_ACTIVATION] = rule_activation,
-      [GRAPH_LAYERNORM] = rule_norm,
-      [GRAPH_RMSNORM] = rule_norm,
-      [GRAPH_BATCHNORM] = rule_batchnorm,
-      [GRAPH_SOFTMAX] = rule_softmax,
-      [GRAPH_DROPOUT] = rule_dropout,
-      [GRAPH_POOL] = sym_rule_pool,
-      [GRAPH_REDUCE] = rule_reduce,
-      [GRAPH_FLATTEN] = rule_flatten,
-      [GRAPH_TRANSPOSE] = rule_transpose,
-      [GRAPH_ADD] = rule_meet,
-      [GRAPH_MULTIPLY] = rule_meet,
-      [GRAPH_MATMUL] = rule_matmul,
-      [GRAPH_OUTPUT] = rule_output};
+      [GRAPH_INPUT] = rule_input,           [GRAPH_PARAMETER] = rule_input,
+      [GRAPH_DENSE] = rule_dense,           [GRAPH_CONV1D] = sym_rule_conv,
+      [GRAPH_CONV2D] = sym_rule_conv,       [GRAPH_RECURRENT] = sym_rule_recurrent,
+      [GRAPH_EMBEDDING] = rule_embedding,   [GRAPH_ATTENTION] = sym_rule_attention,
+      [GRAPH_ACTIVATION] = rule_activation, [GRAPH_LAYERNORM] = rule_norm,
+      [GRAPH_RMSNORM] = rule_norm,          [GRAPH_BATCHNORM] = rule_batchnorm,
+      [GRAPH_SOFTMAX] = rule_softmax,       [GRAPH_DROPOUT] = rule_dropout,
+      [GRAPH_POOL] = sym_rule_pool,         [GRAPH_REDUCE] = sym_rule_reduce,
+      [GRAPH_FLATTEN] = sym_rule_flatten,   [GRAPH_TRANSPOSE] = sym_rule_transpose,
+      [GRAPH_ADD] = sym_rule_meet,          [GRAPH_MULTIPLY] = sym_rule_meet,
+      [GRAPH_ENTRYWISE] = sym_rule_meet,    [GRAPH_MATMUL] = sym_rule_matmul,
+      [GRAPH_RESHAPE] = sym_rule_reshape,   [GRAPH_SLICE] = sym_rule_slice,
+      [GRAPH_REPEAT] = sym_rule_repeat,     [GRAPH_CONCAT] = sym_rule_concat,
+      [GRAPH_OPAQUE] = sym_rule_opaque,     [GRAPH_OUTPUT] = rule_output};
+  mix_parts(s, node);
   return rules[node->op](s, node, out);
 }

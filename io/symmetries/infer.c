@@ -4,8 +4,8 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
-#include "net/symmetries/classes.h"
-#include "net/symmetries/infer.h"
+#include "io/symmetries/classes.h"
+#include "io/symmetries/infer.h"
 
 static const char *const level_names[] = {"identity", "permutation", "signed-permutation",
                                           "orthogonal"};
@@ -48,24 +48,33 @@ static symo_status run_rules(sym_state *s) {
 typedef struct builder {
   sym_state *s;
   sym_proposal *p;
+  size_t *owner; /* [num_atoms], of the roots: the root whose space tells the limits of this one */
   size_t *space_of; /* [num_atoms], SIZE_MAX: none yet */
   sym_level *level; /* [num_atoms], of the roots */
   bool *scales;
   size_t *first, *next; /* limits of a root: a list, [num_atoms] and [num_limits] */
 } builder;
 
+static void link_limits(builder *b) {
+  sym_state *s = b->s;
+  for (size_t i = 0; i < s->num_atoms; i++) b->first[i] = SIZE_MAX;
+  for (size_t i = s->num_limits; i-- > 0;) { /* so that the lists are in order */
+    size_t root = b->owner[sym_class(s, s->limits[i].atom)];
+    b->next[i] = b->first[root];
+    b->first[root] = i;
+  }
+}
+
 static void apply_limits(builder *b) {
   sym_state *s = b->s;
   for (size_t i = 0; i < s->num_atoms; i++) {
     b->level[i] = SYM_ORTHOGONAL;
     b->scales[i] = true;
-    b->first[i] = SIZE_MAX;
+    b->owner[i] = i;
   }
-  for (size_t i = s->num_limits; i-- > 0;) { /* so that the lists are in order */
+  for (size_t i = 0; i < s->num_limits; i++) {
     const sym_limit *limit = &s->limits[i];
     size_t root = sym_class(s, limit->atom);
-    b->next[i] = b->first[root];
-    b->first[root] = i;
     if (limit->remark) continue;
     if (limit->level < b->level[root]) b->level[root] = limit->level;
     b->scales[root] = b->scales[root] && limit->scales;
@@ -120,6 +129,10 @@ static void add_spaces(builder *b, double window) {
     space->level = b->level[i];
     space->scales = b->scales[i];
     space->copies = space->level == SYM_IDENTITY ? 0 : atom->copies;
+    space->together = space->copies > 1 ? atom->together : 0;
+    for (size_t k = 0; k < b->s->num_splits; k++)
+      space->parts =
+          space->parts || (space->copies > 1 && sym_class(b->s, b->s->splits[k].whole) == i);
     space->scaling = window > 0 && space->scales && space->level == SYM_PERMUTATION;
   }
 }
@@ -168,6 +181,25 @@ static void add_note(sym_proposal *p, size_t space, sym_note_kind kind, const ch
   (void)snprintf(note->text, sizeof note->text, "%s", text);
 }
 
+static void add_part_notes(sym_proposal *p, size_t index) {
+  char text[sizeof p->notes->text];
+  const sym_space *space = &p->spaces[index];
+  (void)snprintf(text, sizeof text,
+                 "it is read as %zu parts that every operation treats alike and by itself, so each "
+                 "has an element of its own, and parts may change places",
+                 space->copies);
+  add_note(p, index, SYM_REMARK, text);
+  for (size_t i = 0; i < p->num_spaces; i++)
+    if (i != index && p->spaces[i].together == space->together) {
+      (void)snprintf(text, sizeof text,
+                     "parts change places together with those of %s: to move one space alone is "
+                     "no symmetry of the loss, but gives the same averages",
+                     p->spaces[i].name);
+      add_note(p, index, SYM_REMARK, text);
+      return;
+    }
+}
+
 static void add_own_notes(sym_proposal *p, size_t index, bool limited) {
   const sym_space *space = &p->spaces[index];
   if (!limited)
@@ -175,6 +207,7 @@ static void add_own_notes(sym_proposal *p, size_t index, bool limited) {
              space->level == SYM_IDENTITY
                  ? "positions of a flattened axis stay where they are"
                  : "only linear maps meet here: a rotation in one is undone in the next");
+  if (space->parts) add_part_notes(p, index);
   if (space->scaling)
     add_note(p, index, SYM_BINDING,
              "scales pass too, and scaling was asked for: incoming times c, outgoing (*) over c");
@@ -213,22 +246,28 @@ static symo_status build(sym_state *s, builder *b, double window) {
   for (size_t t = 0; t < s->num_parameters; t++) axes += s->parameters[t].order;
   size_t spaces = s->num_atoms + axes;
   b->space_of = symo_calloc(s->num_atoms, sizeof *b->space_of);
+  b->owner = symo_calloc(s->num_atoms, sizeof *b->owner);
+  s->wreath = symo_calloc(s->num_splits + 1, sizeof *s->wreath);
   b->level = symo_calloc(s->num_atoms, sizeof *b->level);
   b->scales = symo_calloc(s->num_atoms, sizeof *b->scales);
   b->first = symo_calloc(s->num_atoms, sizeof *b->first);
   b->next = symo_calloc(s->num_limits + 1, sizeof *b->next);
   b->p->spaces = symo_calloc(spaces, sizeof *b->p->spaces);
   b->p->tensors = symo_calloc(s->num_parameters, sizeof *b->p->tensors);
-  b->p->notes = symo_calloc(s->num_limits + 3 * spaces, sizeof *b->p->notes);
+  b->p->notes = symo_calloc(s->num_limits + 5 * spaces, sizeof *b->p->notes);
   size_t *class_of = symo_calloc(spaces, sizeof *class_of);
   symo_status status = SYMO_OK;
-  if (!b->space_of || !b->level || !b->scales || !b->first || !b->next || !b->p->spaces ||
-      !b->p->tensors || !b->p->notes || !class_of)
+  if (!b->space_of || !b->owner || !s->wreath || !b->level || !b->scales || !b->first || !b->next ||
+      !b->p->spaces || !b->p->tensors || !b->p->notes || !class_of)
     status = symo_fail_memory(s->context, "symmetries");
   else {
     for (size_t i = 0; i < s->num_atoms; i++) b->space_of[i] = SIZE_MAX;
     for (size_t i = 0; i < spaces; i++) class_of[i] = SIZE_MAX;
     apply_limits(b);
+    status = sym_resolve_splits(s, b->level, b->scales, b->owner);
+  }
+  if (status == SYMO_OK) {
+    link_limits(b);
     mark_classes(b);
     add_spaces(b, window);
     for (size_t i = 0; i < s->num_atoms; i++)
@@ -238,6 +277,8 @@ static symo_status build(sym_state *s, builder *b, double window) {
   }
   symo_free(class_of);
   symo_free(b->space_of);
+  symo_free(b->owner);
+  symo_free(s->wreath);
   symo_free(b->level);
   symo_free(b->scales);
   symo_free(b->first);
@@ -255,12 +296,14 @@ symo_status sym_infer(const graph *g, double window, sym_proposal **out) {
   if (p == NULL || s.values == NULL || s.used == NULL)
     status = symo_fail_memory(g->context, "symmetries");
   if (status == SYMO_OK) status = run_rules(&s);
+  if (status == SYMO_OK) status = sym_close_splits(&s);
   if (status == SYMO_OK) status = build(&s, &b, window);
   symo_free(s.values);
   symo_free(s.used);
   symo_free(s.atoms);
   symo_free(s.limits);
   symo_free(s.parameters);
+  symo_free(s.splits);
   if (status != SYMO_OK) {
     sym_proposal_destroy(p);
     return status;

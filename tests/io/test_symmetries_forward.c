@@ -1,11 +1,11 @@
 /* Loops over definitions, for the tests of symmetries: nothing here knows about groups. */
-#include "tests/net/test_symmetries_forward.h"
+#include "tests/io/test_symmetries_forward.h"
 
 #include <math.h>
 
 #include "tests/support/testing.h"
 
-enum { MOST = 4096, NODES = 32, AXES = 8 };
+enum { MOST = 4096, NODES = 48, AXES = 8 };
 
 typedef struct array {
   size_t order, shape[AXES], size;
@@ -135,11 +135,13 @@ static void conv(const world *w, const graph_node *n, const array *x, array *y) 
       double sum = b != NULL ? b[o] : 0;
       for (size_t i = 0; i < c; i++)
         for (size_t q = 0; q < kh * kw; q++) {
+          if (n->depthwise && i != o) continue;
           long row = (long)(p / l) + (long)(q / kw) - (long)(kh / 2);
           long column = (long)(p % l) + (long)(q % kw) - (long)(kw / 2);
           if (circular) row = (row + (long)h) % (long)h, column = (column + (long)l) % (long)l;
           if (row < 0 || column < 0 || row >= (long)h || column >= (long)l) continue;
-          sum += k[(o * c + i) * kh * kw + q] * x->x[i * h * l + (size_t)row * l + (size_t)column];
+          sum += k[(n->depthwise ? o : o * c + i) * kh * kw + q] *
+                 x->x[i * h * l + (size_t)row * l + (size_t)column];
         }
       y->x[o * h * l + p] = sum;
     }
@@ -255,25 +257,85 @@ static void reduce(const graph_node *n, const array *x, array *y) {
     double sum = 0, most = -INFINITY;
     for (size_t k = 0; k < d; k++) sum += lane[k * step], most = fmax(most, lane[k * step]);
     y->x[i] = n->kind[0] == 'l'   ? lane[(d - 1) * step]
+              : n->kind[0] == 'o' ? lane[d / 2 * step]
               : n->kind[1] == 'a' ? most
               : n->kind[0] == 's' ? sum
                                   : sum / (double)d;
   }
 }
 
+/* The entry of x that meets entry j of y, axes from the last backwards. */
+static double met(const array *x, const array *y, size_t j) {
+  size_t at = 0, step = 1;
+  for (size_t k = 1; k <= x->order; k++) {
+    size_t d = x->shape[x->order - k];
+    at += (d == 1 ? 0 : j % y->shape[y->order - k]) * step;
+    step *= d, j /= y->shape[y->order - k];
+  }
+  return x->x[at];
+}
+
 static void meet(const world *w, const graph_node *n, array *y) {
-  const array *longest = &w->values[n->from[0]];
-  for (size_t i = 1; i < n->num_from; i++)
-    if (w->values[n->from[i]].size > longest->size) longest = &w->values[n->from[i]];
-  reshape(y, longest->order, longest->shape);
-  for (size_t j = 0; j < y->size; j++) {
-    double sum = n->op == GRAPH_ADD ? 0 : 1;
+  size_t shape[AXES], order = 0;
+  for (size_t i = 0; i < n->num_from; i++)
+    if (w->values[n->from[i]].order > order) order = w->values[n->from[i]].order;
+  for (size_t k = 1; k <= order; k++) {
+    shape[order - k] = 1;
     for (size_t i = 0; i < n->num_from; i++) {
       const array *x = &w->values[n->from[i]];
-      sum = n->op == GRAPH_ADD ? sum + x->x[j % x->size] : sum * x->x[j % x->size];
+      if (k <= x->order && x->shape[x->order - k] != 1) shape[order - k] = x->shape[x->order - k];
+    }
+  }
+  reshape(y, order, shape);
+  for (size_t j = 0; j < y->size; j++) {
+    double sum = met(&w->values[n->from[0]], y, j);
+    for (size_t i = 1; i < n->num_from; i++) {
+      double x = met(&w->values[n->from[i]], y, j);
+      sum = n->op == GRAPH_ADD ? sum + x : n->op == GRAPH_MULTIPLY ? sum * x : sum / (1 + x * x);
     }
     y->x[j] = sum;
   }
+}
+
+/* Along one axis: the lengths of what is before and behind it. */
+static void around(const array *x, size_t axis, size_t *before, size_t *behind) {
+  *before = *behind = 1;
+  for (size_t a = 0; a < axis; a++) *before *= x->shape[a];
+  for (size_t a = axis + 1; a < x->order; a++) *behind *= x->shape[a];
+}
+
+static void slice(const graph_node *n, const array *x, array *y) {
+  size_t before, behind, d = x->shape[n->axis];
+  around(x, n->axis, &before, &behind);
+  reshape(y, x->order, x->shape);
+  y->shape[n->axis] = n->out;
+  y->size = before * n->out * behind;
+  for (size_t i = 0; i < y->size; i++)
+    y->x[i] = x->x[(i / behind / n->out * d + i / behind % n->out % d) * behind + i % behind];
+}
+
+static void concat(const world *w, const graph_node *n, array *y) {
+  size_t before, behind, total = 0, at = 0;
+  const array *x = &w->values[n->from[0]];
+  around(x, n->axis, &before, &behind);
+  for (size_t i = 0; i < n->num_from; i++) total += w->values[n->from[i]].shape[n->axis];
+  reshape(y, x->order, x->shape);
+  y->shape[n->axis] = total;
+  y->size = before * total * behind;
+  for (size_t i = 0; i < n->num_from; i++) {
+    x = &w->values[n->from[i]];
+    size_t d = x->shape[n->axis];
+    for (size_t k = 0; k < x->size; k++)
+      y->x[(k / behind / d * total + at + k / behind % d) * behind + k % behind] = x->x[k];
+    at += d;
+  }
+}
+
+static void opaque(const graph_node *n, const array *x, array *y) {
+  double sum = 0;
+  for (size_t i = 0; i < x->size; i++) sum += (double)(i + 1) * x->x[i];
+  reshape(y, n->order, n->sizes);
+  for (size_t i = 0; i < y->size; i++) y->x[i] = sin(sum + (double)i);
 }
 
 static void transpose(const graph_node *n, const array *x, array *y) {
@@ -293,9 +355,28 @@ static void transpose(const graph_node *n, const array *x, array *y) {
 
 static void matmul(const world *w, const graph_node *n, array *y) {
   const array *a = &w->values[n->from[0]], *b = &w->values[n->from[1]];
-  size_t out = b->shape[n->transposed ? 0 : 1];
-  reshape(y, 2, (size_t[]){a->shape[0], out});
-  linear(a->shape[0], a->shape[1], out, a->x, b->x, NULL, !n->transposed, y->x);
+  size_t order = a->order > b->order ? a->order : b->order, shape[AXES], lanes = 1;
+  size_t rows = a->shape[a->order - 2], in = a->shape[a->order - 1];
+  size_t out = b->shape[b->order - (n->transposed ? 2 : 1)];
+  for (size_t k = 3; k <= order; k++) {
+    size_t x = k <= a->order ? a->shape[a->order - k] : 1;
+    size_t z = k <= b->order ? b->shape[b->order - k] : 1;
+    lanes *= shape[order - k] = x > z ? x : z;
+  }
+  shape[order - 2] = rows, shape[order - 1] = out;
+  reshape(y, order, shape);
+  for (size_t lane = 0; lane < lanes; lane++) {
+    size_t rest = lane, at_a = 0, at_b = 0, step_a = 1, step_b = 1;
+    for (size_t k = 3; k <= order; k++) {
+      size_t x = k <= a->order ? a->shape[a->order - k] : 1;
+      size_t z = k <= b->order ? b->shape[b->order - k] : 1;
+      at_a += (x == 1 ? 0 : rest % shape[order - k]) * step_a, step_a *= x;
+      at_b += (z == 1 ? 0 : rest % shape[order - k]) * step_b, step_b *= z;
+      rest /= shape[order - k];
+    }
+    linear(rows, in, out, a->x + at_a * rows * in, b->x + at_b * in * out, NULL, !n->transposed,
+           y->x + lane * rows * out);
+  }
 }
 
 static void embed(const world *w, const graph_node *n, const array *x, array *y) {
@@ -304,6 +385,22 @@ static void embed(const world *w, const graph_node *n, const array *x, array *y)
   for (size_t t = 0; t < x->size; t++)
     memcpy(y->x + t * n->out, table + (size_t)fabs(3 * x->x[t]) % n->rows * n->out,
            n->out * sizeof *y->x);
+}
+
+/* An operation on the last `order` axes, for each place of those before. */
+static void each(const world *w, const graph_node *n, size_t order, const array *x, array *y,
+                 void (*f)(const world *, const graph_node *, const array *, array *)) {
+  static array one, made;
+  size_t first = x->order - order, places = 1, shape[AXES];
+  for (size_t a = 0; a < first; a++) places *= shape[a] = x->shape[a];
+  reshape(&one, order, x->shape + first);
+  for (size_t p = 0; p < places; p++) {
+    memcpy(one.x, x->x + p * one.size, one.size * sizeof *one.x);
+    f(w, n, &one, &made);
+    if (p == 0) memcpy(shape + first, made.shape, made.order * sizeof *shape);
+    if (p == 0) reshape(y, first + made.order, shape);
+    memcpy(y->x + p * made.size, made.x, made.size * sizeof *made.x);
+  }
 }
 
 static void evaluate(const world *w, const graph_node *n, array *y) {
@@ -318,9 +415,9 @@ static void evaluate(const world *w, const graph_node *n, array *y) {
     memcpy(y->x, parameter(w, n, ROLE_WEIGHT), y->size * sizeof *y->x);
     break;
   case GRAPH_DENSE: dense(w, n, x, y); break;
-  case GRAPH_CONV1D:
-  case GRAPH_CONV2D: conv(w, n, x, y); break;
-  case GRAPH_RECURRENT: recurrent(w, n, x, y); break;
+  case GRAPH_CONV1D: each(w, n, 2, x, y, conv); break;
+  case GRAPH_CONV2D: each(w, n, 3, x, y, conv); break;
+  case GRAPH_RECURRENT: each(w, n, 2, x, y, recurrent); break;
   case GRAPH_EMBEDDING: embed(w, n, x, y); break;
   case GRAPH_ATTENTION: attention(w, n, x, y); break;
   case GRAPH_LAYERNORM:
@@ -331,8 +428,17 @@ static void evaluate(const world *w, const graph_node *n, array *y) {
   case GRAPH_REDUCE: reduce(n, x, y); break;
   case GRAPH_TRANSPOSE: transpose(n, x, y); break;
   case GRAPH_ADD:
+  case GRAPH_ENTRYWISE:
   case GRAPH_MULTIPLY: meet(w, n, y); break;
   case GRAPH_MATMUL: matmul(w, n, y); break;
+  case GRAPH_SLICE:
+  case GRAPH_REPEAT: slice(n, x, y); break;
+  case GRAPH_CONCAT: concat(w, n, y); break;
+  case GRAPH_OPAQUE: opaque(n, x, y); break;
+  case GRAPH_RESHAPE:
+    *y = *x;
+    reshape(y, n->order, n->sizes);
+    break;
   case GRAPH_FLATTEN:
     *y = *x;
     reshape(y, 1, &x->size);

@@ -1,8 +1,8 @@
-#ifndef SYMO_NET_SYMMETRIES_NET_GRAPH_H
-#define SYMO_NET_SYMMETRIES_NET_GRAPH_H
+#ifndef SYMO_NET_NET_GRAPH_H
+#define SYMO_NET_NET_GRAPH_H
 
+#include "io/symmetries/graph.h"
 #include "net/net.h"
-#include "net/symmetries/graph.h"
 
 /* The operations of a network of the engine, with its names of tensors in its order.  Steps that
  * are open count as one: no tensor has them. */

@@ -1,5 +1,5 @@
-#ifndef SYMO_NET_SYMMETRIES_GRAPH_H
-#define SYMO_NET_SYMMETRIES_GRAPH_H
+#ifndef SYMO_IO_SYMMETRIES_GRAPH_H
+#define SYMO_IO_SYMMETRIES_GRAPH_H
 
 #include <stdbool.h>
 #include <symo/layout.h>
@@ -27,10 +27,16 @@
   X(POOL, "pool", 1, 1)                                                                            \
   X(REDUCE, "reduce", 1, 1)                                                                        \
   X(FLATTEN, "flatten", 1, 1)                                                                      \
+  X(RESHAPE, "reshape", 1, 1)                                                                      \
+  X(SLICE, "slice", 1, 1)                                                                          \
+  X(REPEAT, "repeat", 1, 1)                                                                        \
+  X(CONCAT, "concat", 2, GRAPH_MAX_FROM)                                                           \
   X(TRANSPOSE, "transpose", 1, 1)                                                                  \
   X(ADD, "add", 2, GRAPH_MAX_FROM)                                                                 \
   X(MULTIPLY, "multiply", 2, 2)                                                                    \
+  X(ENTRYWISE, "entrywise", 2, GRAPH_MAX_FROM)                                                     \
   X(MATMUL, "matmul", 2, 2)                                                                        \
+  X(OPAQUE, "opaque", 1, GRAPH_MAX_FROM)                                                           \
   X(OUTPUT, "output", 1, 1)
 
 /* Parameter tensors by what they do in an operation: X(name, key) */
@@ -72,13 +78,14 @@ typedef struct graph_node {
   size_t num_from, from[GRAPH_MAX_FROM]; /* earlier nodes */
   size_t order, sizes[GRAPH_MAX_SIZES];  /* shape, kernel, window, or order of a transpose */
   size_t num_strides, strides[GRAPH_MAX_SIZES];
-  size_t in, out, rows; /* in: 0 or what is expected of the value */
+  size_t num_positions, positions[GRAPH_MAX_SIZES]; /* behind windows, if given */
+  size_t in, out, rows;                             /* in: 0 or what is expected of the value */
   size_t axis;
   size_t heads, head_dim, value_dim;
-  const char *function; /* activation, recurrent */
-  const char
-      *kind; /* max, average, mean, sum, last; elman, leaky, lstm, gru; zero, circular, none */
-  bool last, causal, rotary, transposed;
+  const char *function; /* activation, recurrent, entrywise; opaque: what it is */
+  /* max, average, mean, sum, last, one; elman, leaky, lstm, gru; zero, circular, none */
+  const char *kind;
+  bool last, causal, rotary, transposed, depthwise;
   const char *tensor[GRAPH_NUM_ROLES];
 } graph_node;
 

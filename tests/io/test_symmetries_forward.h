@@ -1,7 +1,7 @@
-#ifndef SYMO_TESTS_NET_TEST_SYMMETRIES_FORWARD_H
-#define SYMO_TESTS_NET_TEST_SYMMETRIES_FORWARD_H
+#ifndef SYMO_TESTS_IO_TEST_SYMMETRIES_FORWARD_H
+#define SYMO_TESTS_IO_TEST_SYMMETRIES_FORWARD_H
 
-#include "net/symmetries/infer.h"
+#include "io/symmetries/infer.h"
 
 /* The plainest possible evaluation of a graph: a loss of its parameters (flat, in the order of the
  * layout, float64) on one example of random inputs.  Squares of the outputs with different weights,

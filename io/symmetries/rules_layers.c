@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/text.h"
-#include "net/symmetries/classes.h"
+#include "io/symmetries/classes.h"
 
 /* ---- attention ---- */
 
@@ -55,6 +55,7 @@ static symo_status check_attention(sym_state *s, const graph_node *n, const head
 static size_t head_space(sym_state *s, const graph_node *n, size_t dim, const char *ending) {
   size_t atom = sym_atom_new(s, dim, ending);
   if (n->heads > 1) s->atoms[atom].copies = n->heads;
+  s->atoms[atom].together = SIZE_MAX - s->here;
   return atom;
 }
 
@@ -163,17 +164,29 @@ symo_status sym_rule_attention(sym_state *s, const graph_node *n, sym_value *out
 
 /* ---- recurrent ---- */
 
+/* Axes before those that an operation works on, such as examples: it treats each place alike. */
+static symo_status push_examples(sym_state *s, const sym_value *x, size_t count, sym_value *out) {
+  symo_status status = SYMO_OK;
+  for (size_t a = 0; a < count && status == SYMO_OK; a++) {
+    sym_limit_axis(s, x, a, SYM_PERMUTATION, false,
+                   "places along this axis are treated one by one");
+    status = sym_value_push_axis(s, out, x, a);
+  }
+  return status;
+}
+
 symo_status sym_rule_recurrent(sym_state *s, const graph_node *n, sym_value *out) {
   const sym_value *x = &s->values[n->from[0]];
   bool lstm = n->kind != NULL && strcmp(n->kind, "lstm") == 0;
   bool gru = n->kind != NULL && strcmp(n->kind, "gru") == 0;
-  if (x->order != 2)
+  if (x->order < 2)
     return sym_refuse(s, SYMO_E_SHAPE, "a value of %zu %s (takes [steps, features])", x->order,
                       symo_plural(x->order, "axis", "axes"));
-  if (n->in != 0 && n->in != sym_axis_dim(s, x, 1))
+  size_t features = x->order - 1;
+  if (n->in != 0 && n->in != sym_axis_dim(s, x, features))
     return sym_refuse(s, SYMO_E_SHAPE,
-                      "axis 1 of %s has dimension %zu, but \"in\" says %zu (correct one of them)",
-                      s->g->nodes[n->from[0]].name, sym_axis_dim(s, x, 1), n->in);
+                      "axis %zu of %s has dimension %zu, but \"in\" says %zu (correct one of them)",
+                      features, s->g->nodes[n->from[0]].name, sym_axis_dim(s, x, features), n->in);
   size_t units = sym_atom_new(s, n->out, "");
   sym_axes weight = {0}, hidden = {0}, bias = {0};
   if (lstm || gru) {
@@ -194,16 +207,17 @@ symo_status sym_rule_recurrent(sym_state *s, const graph_node *n, sym_value *out
     sym_limit_function(s, &one, n->function != NULL ? n->function : "tanh");
   }
   sym_axes_add(&weight, units, false);
-  sym_axes_add_axis(&weight, x, 1, true);
+  sym_axes_add_axis(&weight, x, features, true);
   sym_axes_add(&hidden, units, false);
   sym_axes_add(&hidden, units, true);
   sym_axes_add(&bias, units, false);
-  sym_limit_axis(s, x, 0, SYM_IDENTITY, false, "steps stand in their order");
-  symo_status status = sym_use(s, ROLE_WEIGHT, &weight);
+  sym_limit_axis(s, x, features - 1, SYM_IDENTITY, false, "steps stand in their order");
+  symo_status status = push_examples(s, x, features - 1, out);
+  if (status == SYMO_OK) status = sym_use(s, ROLE_WEIGHT, &weight);
   if (status == SYMO_OK) status = sym_use(s, ROLE_WEIGHT_HIDDEN, &hidden);
   if (status == SYMO_OK) status = sym_use(s, ROLE_BIAS, &bias);
   if (status == SYMO_OK) status = sym_use(s, ROLE_BIAS_HIDDEN, &bias);
-  if (status == SYMO_OK && !n->last) status = sym_value_push_axis(s, out, x, 0);
+  if (status == SYMO_OK && !n->last) status = sym_value_push_axis(s, out, x, features - 1);
   return status == SYMO_OK ? sym_value_push(s, out, units) : status;
 }
 
@@ -224,11 +238,12 @@ static symo_status per_axis(sym_state *s, const char *what, size_t count, const 
   return SYMO_OK;
 }
 
+/* The last `axes` axes are positions, the one before is channels. */
 static symo_status check_windowed(sym_state *s, const sym_value *x, size_t axes) {
-  if (x->order != axes + 1)
+  if (x->order < axes + 1)
     return sym_refuse(s, SYMO_E_SHAPE, "a value of %zu %s (takes channels and %zu of positions)",
                       x->order, symo_plural(x->order, "axis", "axes"), axes);
-  for (size_t a = 1; a < x->order; a++)
+  for (size_t a = x->order - axes; a < x->order; a++)
     if (x->start[a + 1] - x->start[a] != 1)
       return sym_refuse(s, SYMO_E_UNSUPPORTED,
                         "axis %zu of %s is a flattened one (take windows before flatten)", a,
@@ -238,22 +253,30 @@ static symo_status check_windowed(sym_state *s, const sym_value *x, size_t axes)
 
 /* Positions behind windows: the same atom where their number stays. */
 static symo_status push_positions(sym_state *s, const graph_node *n, const sym_value *x, bool pad,
-                                  const size_t *window, const size_t *stride, sym_value *out) {
+                                  size_t axes, const size_t *window, const size_t *stride,
+                                  sym_value *out) {
   static const char *const endings[] = {".y", ".x", ".z", ".3", ".4", ".5", ".6"};
-  for (size_t a = 1; a < x->order; a++) {
-    size_t size = sym_axis_dim(s, x, a), w = window[a - 1], step = stride[a - 1];
+  size_t first = x->order - axes;
+  if (n->num_positions != 0 && n->num_positions != axes)
+    return sym_refuse(s, SYMO_E_SHAPE, "positions has %zu %s for %zu %s (one each)",
+                      n->num_positions, symo_plural(n->num_positions, "number", "numbers"), axes,
+                      symo_plural(axes, "axis", "axes"));
+  for (size_t a = first; a < x->order; a++) {
+    size_t size = sym_axis_dim(s, x, a), w = window[a - first], step = stride[a - first];
     assert(step > 0);
-    if (!pad && w > size)
+    if (!pad && w > size && n->num_positions == 0)
       return sym_refuse(s, SYMO_E_SHAPE,
                         "the window is %zu long on axis %zu of %s, which has dimension %zu (take a "
                         "shorter one)",
                         w, a, s->g->nodes[n->from[0]].name, size);
-    size_t left = pad ? (size - 1) / step + 1 : (size - w) / step + 1;
+    size_t left = n->num_positions > 0 ? n->positions[a - first]
+                  : pad                ? (size - 1) / step + 1
+                                       : (size - w) / step + 1;
     size_t atom = x->atoms[x->start[a]];
     static const char *const why = "windows run over it: positions stay where they are";
     sym_limit_atom(s, atom, SYM_IDENTITY, false, "%s", why);
     if (left != size) {
-      atom = sym_atom_new(s, left, endings[a - 1]);
+      atom = sym_atom_new(s, left, endings[a - first]);
       sym_limit_atom(s, atom, SYM_IDENTITY, false, "%s", why);
     }
     symo_status status = sym_value_push(s, out, atom);
@@ -270,10 +293,14 @@ symo_status sym_rule_conv(sym_state *s, const graph_node *n, sym_value *out) {
   size_t axes = n->op == GRAPH_CONV1D ? 1 : 2, kernel[SYM_MAX_ATOMS] = {0},
          stride[SYM_MAX_ATOMS] = {0};
   symo_status status = check_windowed(s, x, axes);
-  if (status == SYMO_OK && n->in != 0 && n->in != sym_axis_dim(s, x, 0))
+  size_t from = status == SYMO_OK ? x->order - axes - 1 : 0; /* the axis of channels */
+  if (status == SYMO_OK && n->in != 0 && n->in != sym_axis_dim(s, x, from))
     return sym_refuse(s, SYMO_E_SHAPE,
-                      "axis 0 of %s has dimension %zu, but \"in\" says %zu (correct one of them)",
-                      s->g->nodes[n->from[0]].name, sym_axis_dim(s, x, 0), n->in);
+                      "axis %zu of %s has dimension %zu, but \"in\" says %zu (correct one of them)",
+                      from, s->g->nodes[n->from[0]].name, sym_axis_dim(s, x, from), n->in);
+  if (status == SYMO_OK && n->depthwise && n->out != sym_axis_dim(s, x, from))
+    return sym_refuse(s, SYMO_E_SHAPE, "depthwise: %zu channels of %zu (give as many as enter)",
+                      n->out, sym_axis_dim(s, x, from));
   if (status == SYMO_OK) status = per_axis(s, "kernel", n->order, n->sizes, axes, ones, kernel);
   if (status == SYMO_OK)
     status = per_axis(s, "stride", n->num_strides, n->strides, axes, ones, stride);
@@ -281,7 +308,15 @@ symo_status sym_rule_conv(sym_state *s, const graph_node *n, sym_value *out) {
   sym_axes weight = {0}, bias = {0};
   size_t channels = sym_atom_new(s, n->out, "");
   sym_axes_add(&weight, channels, false);
-  sym_axes_add_axis(&weight, x, 0, true);
+  if (n->depthwise) {
+    sym_value one = {.order = 1, .start = {0, 1}, .atoms = {channels}};
+    sym_meet_axes(s, x, from, &one, 0);
+    sym_limit_atom(s, channels, SYM_PERMUTATION, false,
+                   "each channel has a kernel of its own, and signs and scales would multiply");
+    sym_axes_add(&weight, sym_atom_new(s, 1, ".one"), false);
+  } else {
+    sym_axes_add_axis(&weight, x, from, true);
+  }
   for (size_t a = 0; a < axes; a++) {
     size_t atom = sym_atom_new(s, kernel[a], axes == 1 ? ".k" : endings[a]);
     sym_limit_atom(s, atom, SYM_IDENTITY, false, "offsets of a kernel are tied to positions");
@@ -290,10 +325,11 @@ symo_status sym_rule_conv(sym_state *s, const graph_node *n, sym_value *out) {
   sym_axes_add(&bias, channels, false);
   status = sym_use(s, ROLE_WEIGHT, &weight);
   if (status == SYMO_OK) status = sym_use(s, ROLE_BIAS, &bias);
+  if (status == SYMO_OK) status = push_examples(s, x, from, out);
   if (status == SYMO_OK) status = sym_value_push(s, out, channels);
   if (status != SYMO_OK) return status;
   bool pad = n->kind == NULL || strcmp(n->kind, "none") != 0;
-  return push_positions(s, n, x, pad, kernel, stride, out);
+  return push_positions(s, n, x, pad, axes, kernel, stride, out);
 }
 
 symo_status sym_rule_pool(sym_state *s, const graph_node *n, sym_value *out) {
@@ -302,20 +338,22 @@ symo_status sym_rule_pool(sym_state *s, const graph_node *n, sym_value *out) {
   if (x->order < 2)
     return sym_refuse(s, SYMO_E_SHAPE, "a value of %zu %s (takes channels and positions)", x->order,
                       symo_plural(x->order, "axis", "axes"));
-  symo_status status = check_windowed(s, x, x->order - 1);
+  size_t axes = n->num_positions > 0 ? n->num_positions : x->order - 1;
+  symo_status status = check_windowed(s, x, axes);
+  if (status == SYMO_OK) status = per_axis(s, "window", n->order, n->sizes, axes, ones, window);
   if (status == SYMO_OK)
-    status = per_axis(s, "window", n->order, n->sizes, x->order - 1, ones, window);
-  if (status == SYMO_OK)
-    status = per_axis(s, "stride", n->num_strides, n->strides, x->order - 1, window, stride);
+    status = per_axis(s, "stride", n->num_strides, n->strides, axes, window, stride);
   if (status != SYMO_OK) return status;
+  size_t channels = x->order - axes - 1;
   if (strcmp(n->kind, "max") == 0)
     sym_limit_axis(
-        s, x, 0, SYM_PERMUTATION, true,
+        s, x, channels, SYM_PERMUTATION, true,
         "the maximum over a window becomes the minimum when the sign changes, so channels "
         "only change places and scale");
   else
-    sym_limit_axis(s, x, 0, SYM_ORTHOGONAL, true,
+    sym_limit_axis(s, x, channels, SYM_ORTHOGONAL, true,
                    "averages over windows are linear and let everything pass");
-  status = sym_value_push_axis(s, out, x, 0);
-  return status == SYMO_OK ? push_positions(s, n, x, false, window, stride, out) : status;
+  status = push_examples(s, x, channels, out);
+  if (status == SYMO_OK) status = sym_value_push_axis(s, out, x, channels);
+  return status == SYMO_OK ? push_positions(s, n, x, false, axes, window, stride, out) : status;
 }

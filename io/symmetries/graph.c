@@ -1,6 +1,6 @@
 /* Networks as lists of operations, and their JSON (docs/graphs.md).  Which operation takes which
  * key is one table; what is not in it is refused with its path. */
-#include "net/symmetries/graph.h"
+#include "io/symmetries/graph.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -194,28 +194,34 @@ typedef struct key_row {
   { key, TENSOR, AT_NODE(tensor) + sizeof(const char *) * ROLE_##role, 0, needed, allowed, NULL }
 
 static const key_row keys[] = {
-    {"shape", SIZES, SIZES_AT(sizes, order), BIT(INPUT) | BIT(PARAMETER), 0, NULL},
+    {"shape", SIZES, SIZES_AT(sizes, order),
+     BIT(INPUT) | BIT(PARAMETER) | BIT(RESHAPE) | BIT(OPAQUE), 0, NULL},
     {"kernel", SIZES, SIZES_AT(sizes, order), CONVS, 0, NULL},
     {"window", SIZES, SIZES_AT(sizes, order), BIT(POOL), 0, NULL},
     {"order", INDICES, SIZES_AT(sizes, order), BIT(TRANSPOSE), 0, NULL},
     {"stride", SIZES, SIZES_AT(strides, num_strides), 0, CONVS | BIT(POOL), NULL},
-    {"out", SIZE, AT_NODE(out), 0, BIT(DENSE) | CONVS | BIT(RECURRENT) | BIT(EMBEDDING),
+    {"positions", SIZES, SIZES_AT(positions, num_positions), 0, CONVS | BIT(POOL), NULL},
+    {"out", SIZE, AT_NODE(out), 0,
+     BIT(DENSE) | CONVS | BIT(RECURRENT) | BIT(EMBEDDING) | BIT(SLICE) | BIT(REPEAT),
      BIT(ATTENTION), NULL},
     {"in", SIZE, AT_NODE(in), 0, 0, BIT(DENSE) | CONVS | BIT(RECURRENT), NULL},
     {"rows", SIZE, AT_NODE(rows), 0, BIT(EMBEDDING), 0, NULL},
-    {"axis", INDEX, AT_NODE(axis), 0, BIT(REDUCE) | BIT(BATCHNORM), 0, NULL},
+    {"axis", INDEX, AT_NODE(axis), 0,
+     BIT(REDUCE) | BIT(BATCHNORM) | BIT(SLICE) | BIT(REPEAT) | BIT(CONCAT), 0, NULL},
     {"heads", SIZE, AT_NODE(heads), 0, BIT(ATTENTION), 0, NULL},
     {"head_dim", SIZE, AT_NODE(head_dim), 0, 0, BIT(ATTENTION), NULL},
     {"value_dim", SIZE, AT_NODE(value_dim), 0, 0, BIT(ATTENTION), NULL},
-    {"function", TEXT, AT_NODE(function), 0, BIT(ACTIVATION), BIT(RECURRENT), NULL},
+    {"function", TEXT, AT_NODE(function), 0, BIT(ACTIVATION) | BIT(ENTRYWISE) | BIT(OPAQUE),
+     BIT(RECURRENT), NULL},
     {"padding", TEXT, AT_NODE(kind), 0, 0, CONVS, "zero|circular|none"},
     {"kind", TEXT, AT_NODE(kind), 0, BIT(POOL), 0, "max|average"},
-    {"kind", TEXT, AT_NODE(kind), 0, BIT(REDUCE), 0, "mean|sum|max|last"},
+    {"kind", TEXT, AT_NODE(kind), 0, BIT(REDUCE), 0, "mean|sum|max|last|one"},
     {"cell", TEXT, AT_NODE(kind), 0, 0, BIT(RECURRENT), "elman|leaky|lstm|gru"},
     {"loss", TEXT, AT_NODE(kind), 0, 0, BIT(OUTPUT), NULL},
     {"last", TRUTH, AT_NODE(last), 0, 0, BIT(RECURRENT), NULL},
     {"causal", TRUTH, AT_NODE(causal), 0, 0, BIT(ATTENTION), NULL},
     {"rotary", TRUTH, AT_NODE(rotary), 0, 0, BIT(ATTENTION), NULL},
+    {"depthwise", TRUTH, AT_NODE(depthwise), 0, 0, CONVS, NULL},
     {"transposed", TRUTH, AT_NODE(transposed), 0, 0, BIT(DENSE) | BIT(MATMUL), NULL},
     TENSOR_ROW(WEIGHT, "weight",
                BIT(DENSE) | CONVS | BIT(RECURRENT) | BIT(EMBEDDING) | BIT(PARAMETER), 0),
