@@ -15,6 +15,7 @@
   X(symmetries)                                                                                    \
   X(verify)                                                                                        \
   X(compare)                                                                                       \
+  X(spectrum)                                                                                      \
   X(train)                                                                                         \
   X(eval)                                                                                          \
   X(sample)                                                                                        \

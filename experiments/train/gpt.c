@@ -222,6 +222,7 @@ static symo_status create(symo_context *context, const train_spec *spec, train_m
     return status;
   }
   model.problem = symo_net_problem(m->net);
+  model.network = m->net;
   model.examples = spec->whole ? whole_windows(m) : m->text.count[TRAINED] - m->block;
   model.batch = m->slots;
   model.tokens = m->slots * m->block;

@@ -161,6 +161,7 @@ symo_status train_net_model(symo_context *context, const train_spec *spec, const
   SYMO_TRY(fill(context, spec, net, train, test, m));
   symo_net_set_recompute(m->net, recompute);
   model.problem = symo_net_problem(m->net);
+  model.network = m->net;
   model.examples = m->examples, model.test_examples = m->tests, model.batch = m->order.batch;
   if (m->tests > 0) model.evaluate = evaluate;
   symo_net_text(net, model.net, sizeof model.net);

@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "core/pool.h"
 #include "experiments/data/order.h"
+#include "net/net.h"
 
 /* Training.  A task (one file and one row in tasks.h) makes a model of a spec: a layout, a problem
  * and the examples it is on.  The loop (run.h), checkpoints, metrics, sweeps and pictures know
@@ -90,6 +91,7 @@ typedef struct train_item {
 typedef struct train_model {
   symo_layout *layout;
   symo_problem problem;
+  symo_net *network; /* that the problem is of */
   void *self;
   size_t examples, test_examples, batch; /* batch: examples in a step */
   size_t tokens;                         /* in a step; 0: the examples have none */

@@ -40,6 +40,15 @@ static void distributions(net_case *c) {
   }
 }
 
+static void tokens(net_case *c) {
+  const size_t numbers = c->examples * c->inputs;
+  const uint64_t vocabulary = symo_net_vocabulary(&c->spec);
+  for (size_t i = 0; i < numbers; i++) {
+    c->x[i] = (double)symo_rng_below(c->rng, vocabulary);
+    c->y[i] = (double)symo_rng_below(c->rng, vocabulary);
+  }
+}
+
 net_case net_case_create(const symo_net_spec *spec, size_t examples, double scale, uint64_t seed) {
   net_case c = {.spec = *spec, .examples = examples};
   c.context = symo_test_context();
@@ -54,7 +63,10 @@ net_case net_case_create(const symo_net_spec *spec, size_t examples, double scal
   symo_test_pack(spec->dtype, c.theta, c.packed, c.size);
   c.x = net_random(&c, examples * c.inputs);
   c.y = net_random(&c, examples * c.outputs);
-  if (spec->loss != SYMO_LOSS_MSE) distributions(&c); /* inside (0, 1) too */
+  if (symo_net_reads_tokens(spec))
+    tokens(&c);
+  else if (spec->loss != SYMO_LOSS_MSE)
+    distributions(&c); /* inside (0, 1) too */
   cr_ok(c.context, symo_net_set_data(c.net, examples, c.x, c.y));
   return c;
 }
