@@ -1,14 +1,16 @@
 # libsymo.  `make help` lists what there is.  Needs GNU make 3.81 or newer.
 #
 # Variables: CC CFLAGS CPPFLAGS LDFLAGS (added after ours), OPT (-O3), NATIVE=1 (-march=native),
-# WERROR=1 (warnings are errors), V=1 (whole commands), BUILD (build), PREFIX (/usr/local), DESTDIR.
+# WERROR=1 (warnings are errors), V=1 (whole commands), MPI=1, BUILD (build), PREFIX (/usr/local), DESTDIR.
 
 VERSION_HEADER := include/symo/version.h
 version_part = $(shell sed -n 's/^.define SYMO_VERSION_$(1) //p' $(VERSION_HEADER))
 MAJOR   := $(call version_part,MAJOR)
 VERSION := $(MAJOR).$(call version_part,MINOR).$(call version_part,PATCH)
 
-BUILD   ?= build
+# MPI=1: the command works in several processes (mpirun -n N build-mpi/symo train ..).
+MPI     ?= 0
+BUILD   ?= build$(if $(filter 1,$(MPI)),-mpi)
 PREFIX  ?= /usr/local
 DESTDIR ?=
 OPT     ?= -O3
@@ -64,6 +66,21 @@ EXE_LIBS := $(PACKAGE_PATHS) -rdynamic -lgsl $(LAPACKE) -lopenblas -ljansson -lz
 FORTRAN   = $(if $(filter -lgfortran,$(call package_flags,--static --libs-only-l)),$(foreach \
   l,gfortran quadmath,$(if $(filter /%,$(shell $(CC) -print-file-name=lib$(l).a)),-l$(l))))
 
+# What MPI needs, by pkg-config or, where that knows none, by the compilers of Open MPI and MPICH.
+ifeq ($(MPI),1)
+  MPICC ?= mpicc
+  MPI_PC := $(firstword $(foreach p,mpi-c ompi-c mpich,$(shell $(PKG_CONFIG) --exists $(p) && echo $(p))))
+  mpi_flags = $(if $(MPI_PC),$(shell $(PKG_CONFIG) $(1) $(MPI_PC)),$(shell $(MPICC) $(2) 2>/dev/null || \
+    $(MPICC) $(3) 2>/dev/null))
+  MPI_CFLAGS := $(patsubst -I%,-isystem %,$(filter -I% -D%,$(call mpi_flags,--cflags,-showme:compile,-compile_info)))
+  MPI_LIBS := $(filter -L% -l% -Wl%,$(call mpi_flags,--libs,-showme:link,-link_info))
+  ifeq ($(MPI_LIBS),)
+    $(error MPI=1: neither $(PKG_CONFIG) nor $(MPICC) knows an MPI (./bootstrap deps --mpi installs one))
+  endif
+  EXE_LIBS += $(MPI_LIBS)
+endif
+RANKS := cli/ranks_$(if $(filter 1,$(MPI)),mpi,one).c
+
 # Functions in tables take what the table says, needed or not.
 WARNINGS := -Wall -Wextra -Wno-unused-parameter -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
 ifeq ($(WERROR),1)
@@ -88,7 +105,7 @@ LIB_DIRS := core groups hessian optim io
 LIB_SRC  := $(sort $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.c) $(wildcard $(d)/*/*.c)))
 EXAMPLE_SRC := $(sort $(wildcard experiments/examples/*.c))
 CMD_DIRS := net cli experiments
-CMD_SRC  := $(filter-out $(EXAMPLE_SRC),$(sort $(foreach d,$(CMD_DIRS),$(wildcard $(d)/*.c) \
+CMD_SRC  := $(filter-out $(EXAMPLE_SRC) $(filter-out $(RANKS),cli/ranks_one.c cli/ranks_mpi.c),$(sort $(foreach d,$(CMD_DIRS),$(wildcard $(d)/*.c) \
   $(wildcard $(d)/*/*.c))))
 # TEST_DIRS='core groups' builds the tests of these folders only.
 TEST_DIRS ?= *
@@ -97,7 +114,7 @@ TEST_SRC := $(filter-out $(SUPPORT_SRC),$(sort $(foreach d,$(TEST_DIRS),$(wildca
   $(wildcard tests/$(d)/*/*.c))))
 HEADERS  := $(sort $(wildcard include/symo/*.h))
 DATA     := $(sort $(wildcard experiments/data/files/*))
-OUR_CODE := $(sort $(LIB_SRC) $(CMD_SRC) $(TEST_SRC) $(SUPPORT_SRC) $(EXAMPLE_SRC) $(HEADERS) \
+OUR_CODE := $(sort $(LIB_SRC) $(CMD_SRC) cli/ranks_one.c cli/ranks_mpi.c $(TEST_SRC) $(SUPPORT_SRC) $(EXAMPLE_SRC) $(HEADERS) \
   $(foreach d,$(LIB_DIRS) $(CMD_DIRS) tests,$(wildcard $(d)/*.h $(d)/*/*.h $(d)/*/*/*.h \
   $(d)/*.inc $(d)/*/*.inc)))
 
@@ -135,7 +152,7 @@ else
 endif
 SHARED := $(BUILD)/$(SHARED_FULL)
 
-.PHONY: all lib test check test-kernels test-kill asan valgrind coverage format format-check tidy bench results examples \
+.PHONY: all lib test check test-kernels test-mpi test-kill asan valgrind coverage format format-check tidy bench results examples \
   install uninstall clean help FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -176,6 +193,8 @@ SOURCE_DATA ?= 1
 $(OBJ)/experiments/data/data.o: $(BUILD)/datadir
 $(OBJ)/experiments/data/data.o: OWN_FLAGS := -DSYMO_DATADIR='"$(DATADIR)"' \
   $(if $(filter 1,$(SOURCE_DATA)),-DSYMO_SOURCE_DATADIR='"$(CURDIR)/experiments/data/files"')
+
+$(OBJ)/cli/ranks_mpi.o: OWN_FLAGS := $(MPI_CFLAGS)
 
 $(OBJ)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -244,6 +263,12 @@ KERNELS ?= Prescott:1 Haswell:2 SkylakeX:1
 test-kernels: all examples $(TESTS)
 	@KERNELS='$(KERNELS)' BUILD='$(BUILD)' CC='$(CC)' TEST_FLAGS='$(SANITIZE)' tests/kernels.sh \
 	  $(TESTS)
+
+# The command in several processes, in a build of its own.
+test-mpi:
+	+@$(SELF) MPI=1 BUILD=$(BUILD)-mpi all
+	@SOURCE='$(CURDIR)' BUILD='$(BUILD)' MPI_SYMO='$(BUILD)-mpi/symo' SYMO='$(SYMO)' CC='$(CC)' \
+	  WORK="$$(mktemp -d)" bash -c '. tests/experiments/mpi.sh; echo passed: test-mpi' && rm -rf "$$WORK"
 
 # Instrumented code draws false warnings from gcc, so they are no errors here.
 asan:
@@ -383,6 +408,8 @@ help:
 	@echo 'make test      the whole test suite (check is the same); WERROR=1 as in CI'
 	@echo 'make test-kernels  the same with each kernel family of OpenBLAS that the machine has, and'
 	@echo '               with one and two BLAS threads: KERNELS=FAMILY:THREADS ($(KERNELS))'
+	@echo 'make MPI=1     the command for several processes in build-mpi: mpirun -n N build-mpi/symo train ..'
+	@echo 'make test-mpi  builds that in $(BUILD)-mpi, and tests what it does in several processes'
 	@echo 'make test-kill  kill -9 at random moments of training: KILLS=100'
 	@echo 'make asan      the same under AddressSanitizer, LeakSanitizer and UBSan'
 	@echo 'make valgrind  some suites under valgrind: VALGRIND_FILTER=SUITE/TEST'
@@ -396,4 +423,4 @@ help:
 	@echo 'make deb       Debian packages in $(BUILD)/deb, where debhelper is installed; test-deb looks at them'
 	@echo 'make symbols   the list of what the library exports, after the interface has grown'
 	@echo 'make clean     removes $(BUILD)'
-	@echo 'Variables: CC CFLAGS CPPFLAGS LDFLAGS OPT NATIVE=1 WERROR=1 V=1 BUILD PREFIX DESTDIR'
+	@echo 'Variables: CC CFLAGS CPPFLAGS LDFLAGS OPT NATIVE=1 WERROR=1 V=1 MPI=1 BUILD PREFIX DESTDIR'

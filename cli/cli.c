@@ -1,6 +1,7 @@
 /* Running: from argv to an exit code. */
 #include "cli/help.h"
 #include "cli/parse.h"
+#include "cli/ranks.h"
 #include "core/names.h"
 #include "io/atomic.h"
 
@@ -69,13 +70,28 @@ static const cli_command *find_command(cli *c, const cli_command *const *command
   return NULL;
 }
 
+/* Processes that do not know of each other would write the same files. */
+static int check_ranks(cli *c, const cli_command *command) {
+  const int launched = cli_ranks_launched();
+  if (launched == 1 || (command->ranks && cli_ranks_known())) return CLI_DONE;
+  if (!command->ranks && !cli_ranks_known()) return CLI_DONE;
+  if (command->ranks)
+    return cli_fail(c, CLI_USAGE,
+                    "%s: started as %d processes, and this build knows one (make MPI=1 makes one "
+                    "that knows MPI)",
+                    command->name, launched);
+  return cli_fail(c, CLI_USAGE, "%s: works in one process, not in %d (start it without mpirun)",
+                  command->name, launched);
+}
+
 static int run_command(cli *c, const cli_command *command, int argc, char **argv) {
   symo_status status = symo_context_create(&c->context);
   if (status != SYMO_OK)
     return cli_fail(c, cli_exit_code(status, false),
                     "symo: out of memory: the linear algebra takes 128 MiB of address space for "
                     "each thread (raise ulimit -v, or set OPENBLAS_NUM_THREADS to 1)");
-  int code = cli_parse(c, command, argc, argv);
+  int code = check_ranks(c, command);
+  if (code == CLI_DONE) code = cli_parse(c, command, argc, argv);
   if (code == CLI_DONE && c->help) {
     cli_help_command(command);
   } else if (code == CLI_DONE) {
@@ -148,18 +164,40 @@ static bool is_confined(void) {
   return getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
 }
 
+/* How long a process that failed waits for others to fail in the same way. */
+static const double patience = 3.0;
+
+/* The code of the first process that failed, which prints its line.  Processes that wait for one
+ * that failed would wait for ever. */
+static int finish_ranks(cli *c, int code) {
+  if (c->ranks == NULL) return code;
+  if (!cli_ranks_meet(code > CLI_NO ? patience : -1)) {
+    cli_print_held(c);
+    cli_ranks_abort(code);
+  }
+  const int first = symo_comm_first(c->ranks, c->failed);
+  if (first == c->ranks->rank) cli_print_held(c);
+  symo_comm_share(c->ranks, first < 0 ? 0 : first, sizeof code, &code);
+  return code;
+}
+
 int cli_main(const cli_command *const *commands, int argc, char **argv) {
   guard_descriptors();
   handle_signals();
-  cli c = {.words = argv + 1, .num_words = argc > 1 ? argc - 1 : 0};
+  cli c = {.ranks = cli_ranks_begin(), .words = argv + 1, .num_words = argc > 1 ? argc - 1 : 0};
   if (getcwd(c.folder, sizeof c.folder) == NULL) c.folder[0] = '\0';
+  if (symo_comm_rank(c.ranks) > 0 && freopen("/dev/null", "w", stdout) == NULL)
+    (void)fclose(stdout);
   int code = finish_stdout(&c, dispatch(&c, commands, argc, argv));
+  code = finish_ranks(&c, code);
   cli_release(&c);
   symo_context_destroy(c.context);
   cli_unload_plugins(&c);
+  cli_ranks_end();
   if (is_confined()) _exit(code); /* stdout has been written */
   return code;
 }
 
 symo_context *cli_context(cli *c) { return c->context; }
+const symo_comm *cli_ranks(const cli *c) { return c->ranks; }
 const char *cli_name(const cli *c) { return c->command != NULL ? c->command->name : "symo"; }

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <symo/symo.h>
 
+#include "core/comm.h"
+
 /* The frame of the `symo` command line.  A command is one file ending in one const cli_command, and
  * one row in experiments/commands/commands.h.  Its options are rows too: parsing, validation,
  * defaults and the text of --help all come from the row.
@@ -68,6 +70,7 @@ typedef struct cli_command {
   const cli_option *options; /* --threads, --plugin, --help and, with .json, --json are added */
   const cli_option *(*option_at)(size_t index); /* instead of options; NULL past the end */
   bool json;
+  bool ranks; /* works in several processes (cli_ranks); other commands are refused there */
   int (*run)(cli *c);
 } cli_command;
 
@@ -83,6 +86,12 @@ bool cli_json(const cli *c); /* --json */
 
 symo_context *cli_context(cli *c);  /* of this run */
 const char *cli_name(const cli *c); /* of the command */
+
+/* The processes that were started with this one; NULL: it is by itself.  The first alone prints:
+ * the stdout of others goes nowhere, and their notes and error lines are kept back.  Where one fails
+ * and the others do not get to their end too, it ends them all after some seconds, with its error
+ * line and its exit code. */
+const symo_comm *cli_ranks(const cli *c);
 
 /* ---- failing ---- */
 

@@ -26,7 +26,7 @@ void cli_progress_end(cli *c) {
 }
 
 void cli_progress(cli *c, const char *format, ...) {
-  if (!isatty(STDERR_FILENO)) return;
+  if (!isatty(STDERR_FILENO) || symo_comm_rank(c->ranks) > 0) return;
   char line[160];
   va_list args;
   va_start(args, format);
@@ -47,8 +47,9 @@ static void print_line(cli *c, const char *prefix, char *text) {
 }
 
 void cli_note(cli *c, const char *format, ...) {
-  char line[2048];
+  char line[CLI_LINE];
   va_list args;
+  if (symo_comm_rank(c->ranks) > 0) return;
   va_start(args, format);
   (void)vsnprintf(line, sizeof line, format, args);
   va_end(args);
@@ -56,13 +57,23 @@ void cli_note(cli *c, const char *format, ...) {
 }
 
 int cli_fail(cli *c, int code, const char *format, ...) {
-  char line[2048];
+  char line[CLI_LINE];
   va_list args;
   va_start(args, format);
   (void)vsnprintf(line, sizeof line, format, args);
   va_end(args);
-  print_line(c, "symo: error: ", line);
+  if (symo_comm_rank(c->ranks) == 0)
+    print_line(c, "symo: error: ", line);
+  else if (!c->failed)
+    memcpy(c->held, line, sizeof line);
+  c->failed = true;
   return code;
+}
+
+void cli_print_held(cli *c) {
+  char prefix[48];
+  (void)snprintf(prefix, sizeof prefix, "symo: error: process %d: ", symo_comm_rank(c->ranks));
+  if (symo_comm_rank(c->ranks) > 0 && c->failed) print_line(c, prefix, c->held);
 }
 
 int cli_exit_code(symo_status status, bool from_flag) {

@@ -13,8 +13,7 @@
 #include "core/error.h"
 #include "core/linalg.h"
 #include "core/nd.h"
-
-#include <symo/factors.h>
+#include "hessian/factors.h"
 
 enum { BLOCK_ROWS = 512 }; /* that work space is taken for */
 
@@ -59,6 +58,18 @@ void symo_factor_sums_join(const symo_factor_site *site, symo_factor_sums *sums,
       symo_axpy(sums->dtype, to[i].count, 1, from[i].p, to[i].p);
   sums->input_count += more->input_count, sums->output_count += more->output_count;
   sums->input_trace += more->input_trace, sums->output_trace += more->output_trace;
+}
+
+void symo_factor_sums_exchange(const symo_comm *comm, const symo_factor_site *site,
+                               symo_factor_sums *sums) {
+  sum_array arrays[NUM_ARRAYS];
+  double numbers[] = {sums->input_count, sums->output_count, sums->input_trace, sums->output_trace};
+  arrays_of(site, sums, arrays);
+  for (int i = 0; i < NUM_ARRAYS; i++)
+    if (arrays[i].p != NULL) symo_comm_sum(comm, sums->dtype, arrays[i].count, arrays[i].p);
+  symo_comm_sum(comm, SYMO_F64, 4, numbers);
+  sums->input_count = numbers[0], sums->output_count = numbers[1];
+  sums->input_trace = numbers[2], sums->output_trace = numbers[3];
 }
 
 /* ---- rows ---- */

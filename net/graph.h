@@ -64,7 +64,8 @@ struct symo_net {
   size_t num_segments, segments[SYMO_NET_MAX_NODES]; /* first nodes */
 
   /* For losses and gradients (pass.c), allocated by the first of them. */
-  symo_pool *pool; /* NULL: one lane; not ours */
+  symo_pool *pool;       /* NULL: one lane; not ours */
+  const symo_comm *comm; /* NULL: one process; not ours */
   bool recompute;
   bool dropping;         /* dropout is on */
   uint64_t seed;         /* of dropout */

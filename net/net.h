@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <symo/problem.h>
 
+#include "core/comm.h"
 #include "core/pool.h"
 #include "net/layers.h"
 
@@ -193,6 +194,13 @@ symo_problem symo_net_problem(symo_net *net);
 
 /* The network borrows the pool; NULL: one lane, BLAS threads as they are. */
 void symo_net_set_pool(symo_net *net, symo_pool *pool);
+
+/* Processes take a part of the examples each, as lanes do, and losses, gradients, evaluations and
+ * products with directions are those of all examples in every process: added in the order of the
+ * processes, so that N of them with one lane each come to the bits of one with N lanes.  All
+ * processes have all examples and the same parameters, and make the same calls.  What is not named
+ * here is taken by each process by itself.  The network borrows the table; NULL: one process. */
+void symo_net_set_comm(symo_net *net, const symo_comm *comm);
 
 /* Examples in a chunk, at most; 0: as many as the network finds best.  SYMO_E_SIZE. */
 enum { SYMO_NET_MAX_CHUNK = 1 << 20 };

@@ -3,10 +3,12 @@
  * it. */
 #include <assert.h>
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "core/error.h"
 #include "core/linalg.h"
+#include "hessian/factors.h"
 #include "net/factors.h"
 #include "net/kernels.h"
 
@@ -104,6 +106,14 @@ symo_status symo_net_ready(symo_net *net, const void *theta, const char *where) 
   return SYMO_OK;
 }
 
+/* How many of the examples are this process's, from *first on. */
+static size_t own_examples(const symo_net *net, size_t *first) {
+  size_t end;
+  symo_comm_part(net->examples, (size_t)symo_comm_size(net->comm),
+                 (size_t)symo_comm_rank(net->comm), first, &end);
+  return end - *first;
+}
+
 /* Losses and gradients by several threads.
  *
  * The examples are cut into as many parts as there are lanes, one behind the other, and a lane
@@ -122,7 +132,9 @@ typedef struct lanes_job {
   void *gradient; /* NULL: the loss alone */
   score_of score;
   const symo_factor_request *request; /* NULL: no layer statistics */
+  size_t first, examples;             /* of this process */
   size_t lanes;                       /* no more than examples */
+  double scale;                       /* of the sum of the gradients of the lanes */
 } lanes_job;
 
 static symo_pass pass_of(const symo_net *net, symo_net_lane *lane, const void *theta, size_t first,
@@ -160,9 +172,9 @@ static void run_lane(void *arg, size_t index, int worker) {
   const lanes_job *j = arg;
   symo_net *net = j->net;
   symo_net_lane *lane = &net->lanes[index];
-  const size_t each = net->examples / j->lanes, more = net->examples % j->lanes;
-  size_t first = index * each + (index < more ? index : more);
-  const size_t end = first + each + (index < more ? 1 : 0);
+  size_t first, end;
+  symo_comm_part(j->examples, j->lanes, index, &first, &end);
+  first += j->first, end += j->first;
   const size_t step = symo_net_chunk(end - first, net->sizes.chunk);
   void *gradient = index == 0 || j->gradient == NULL ? j->gradient : lane->gradient;
   (void)worker;
@@ -187,17 +199,49 @@ static void sum_range(void *arg, size_t index, int worker) {
   (void)worker;
   for (size_t l = 1; l < j->lanes; l++)
     symo_axpy(dtype, n, 1.0, symo_at(dtype, net->lanes[l].gradient, (ptrdiff_t)first), sum);
-  symo_scal(dtype, n, 1.0 / (double)net->examples, sum);
+  if (j->scale != 1.0) symo_scal(dtype, n, j->scale, sum);
 }
 
-/* Layer statistics of all lanes into the request's, in the order of the lanes. */
+static void sum_ranges(const lanes_job *j) {
+  symo_pool_run(j->lanes > 1 ? j->net->pool : NULL, (j->net->parameters + RANGE - 1) / RANGE,
+                sum_range, (void *)(uintptr_t)j);
+}
+
+/* The gradient of all lanes, and then of all processes, over the number of examples. */
+static void sum_gradients(lanes_job *j) {
+  symo_net *net = j->net;
+  const double mean = 1.0 / (double)net->examples;
+  const bool alone = symo_comm_size(net->comm) == 1;
+  j->scale = alone ? mean : 1.0;
+  if (j->lanes == 0) memset(j->gradient, 0, net->parameters * symo_dtype_size(net->spec.dtype));
+  if (alone || j->lanes > 1) sum_ranges(j);
+  if (alone) return;
+  symo_comm_sum(net->comm, net->spec.dtype, net->parameters, j->gradient);
+  j->lanes = 1, j->scale = mean;
+  sum_ranges(j);
+}
+
+/* What the request's sums hold already is the same in all processes, and counts once. */
+static void begin_sums(const symo_net *net, const symo_factor_request *request) {
+  for (size_t k = 0; k < net->num_sites && symo_comm_rank(net->comm) > 0; k++)
+    symo_factor_sums_clear(&net->sites[k], &request->sums[k]);
+}
+
+/* Layer statistics of all lanes into the request's, in the order of the lanes, and of all
+ * processes in theirs. */
 static symo_status join_sums(symo_net *net, const lanes_job *j) {
   symo_status status = SYMO_OK;
   for (size_t l = 0; l < j->lanes && status == SYMO_OK; l++) status = net->lanes[l].status;
+  const int failed = symo_comm_first(net->comm, status != SYMO_OK);
+  if (status == SYMO_OK && failed >= 0)
+    return symo_fail(net->context, SYMO_E_MEMORY, "network factors: process %d ran out of memory",
+                     failed);
   if (status == SYMO_E_MEMORY) return symo_fail_memory(net->context, "network factors");
   for (size_t l = 1; l < j->lanes && status == SYMO_OK; l++)
     for (size_t k = 0; k < net->num_sites; k++)
       symo_factor_sums_join(&net->sites[k], &j->request->sums[k], &net->lanes[l].sums[k]);
+  for (size_t k = 0; k < net->num_sites && status == SYMO_OK; k++)
+    symo_factor_sums_exchange(net->comm, &net->sites[k], &j->request->sums[k]);
   return status;
 }
 
@@ -211,17 +255,19 @@ static symo_status run_lanes(symo_net *net, const void *theta, void *gradient, s
   if (status != SYMO_OK) return status;
   lanes_job j = {
       .net = net, .theta = theta, .gradient = gradient, .score = score, .request = request};
-  j.lanes = net->num_lanes < net->examples ? net->num_lanes : net->examples;
+  double sums[2] = {0.0, 0.0};
+  j.examples = own_examples(net, &j.first);
+  j.lanes = net->num_lanes < j.examples ? net->num_lanes : j.examples;
+  if (request != NULL) begin_sums(net, request);
   symo_pool_run(net->pool, j.lanes, run_lane, &j);
-  if (gradient != NULL)
-    symo_pool_run(j.lanes > 1 ? net->pool : NULL, (net->parameters + RANGE - 1) / RANGE, sum_range,
-                  &j);
-  *loss = 0.0;
-  if (scores != NULL) *scores = 0.0;
   for (size_t l = 0; l < j.lanes; l++) {
-    *loss += net->lanes[l].loss;
-    if (scores != NULL) *scores += net->lanes[l].score;
+    sums[0] += net->lanes[l].loss;
+    sums[1] += net->lanes[l].score;
   }
+  symo_comm_sum(net->comm, SYMO_F64, 2, sums);
+  if (gradient != NULL) sum_gradients(&j);
+  *loss = sums[0];
+  if (scores != NULL) *scores = sums[1];
   return request != NULL ? join_sums(net, &j) : SYMO_OK;
 }
 
@@ -319,9 +365,11 @@ static void product_block(symo_net *net, const void *theta, size_t k, bool gauss
   size_t first = load_directions(net, k, v, pack[0], pack[1]);
   memset(pack[2], 0, 2 * bytes);
   size_t rows = net->sizes.product_rows / k;
-  size_t step = symo_net_chunk(net->examples, rows < net->sizes.rows ? rows : net->sizes.rows);
-  for (size_t at = 0; at < net->examples && first < net->num_nodes; at += step) {
-    size_t n = net->examples - at < step ? net->examples - at : step;
+  size_t at, own = own_examples(net, &at);
+  const size_t end = at + own;
+  size_t step = symo_net_chunk(own, rows < net->sizes.rows ? rows : net->sizes.rows);
+  for (; at < end && first < net->num_nodes; at += step) {
+    size_t n = end - at < step ? end - at : step;
     symo_pass pass = symo_net_pass(net, theta, at, n);
     pass.k = k, pass.gauss_newton = gauss_newton, pass.touched = net->touched;
     pass.v_rows = pack[0], pass.v_columns = pack[1], pass.hv_rows = pack[2];
@@ -349,6 +397,7 @@ static symo_status products(symo_net *net, const void *theta, size_t k, bool gau
     ptrdiff_t offset = (ptrdiff_t)(first * net->parameters);
     product_block(net, theta, block, gauss_newton, symo_at(dtype, v, offset),
                   symo_at(dtype, hv, offset));
+    symo_comm_sum(net->comm, dtype, block * net->parameters, symo_at(dtype, hv, offset));
   }
   return SYMO_OK;
 }

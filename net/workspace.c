@@ -415,6 +415,8 @@ void symo_net_set_pool(symo_net *net, symo_pool *pool) {
   symo_net_free_lanes(net);
 }
 
+void symo_net_set_comm(symo_net *net, const symo_comm *comm) { net->comm = comm; }
+
 void symo_net_set_recompute(symo_net *net, bool on) {
   net->recompute = on;
   symo_net_free_lanes(net);

@@ -175,7 +175,10 @@ const cli_command cli_command_train = {
         "only.\n"
         "\n"
         "SIGINT, SIGTERM and SIGHUP end a run with a checkpoint after the step at hand,\n"
-        "and exit status 130, 143 and 129; a second signal ends it at once.",
+        "and exit status 130, 143 and 129; a second signal ends it at once.\n"
+        "\n"
+        "Built with make MPI=1, mpirun -n N symo train .. works in N processes, each on\n"
+        "its part of every batch; the first one has DIR.",
     .example = "symo train teacher-student --optimizer symo-published --out runs/symo\n"
                "symo train autoencoder --optimizer muon --lr 0.02 --steps 1000 --out runs/muon\n"
                "symo train autoencoder --resume runs/muon --steps 2000\n"
@@ -185,4 +188,5 @@ const cli_command cli_command_train = {
     .list = list_tasks,
     .option_at = option_at,
     .json = true,
+    .ranks = true,
     .run = run};

@@ -119,6 +119,11 @@ static void set_pool(void *self, symo_pool *pool) {
   symo_net_set_pool(m->net, pool);
 }
 
+static void set_comm(void *self, const symo_comm *comm) {
+  gpt_model *m = self;
+  symo_net_set_comm(m->net, comm);
+}
+
 /* ---- making it ---- */
 
 static symo_status check(symo_context *context, const train_spec *spec, const gpt_model *m) {
@@ -211,8 +216,12 @@ fail:
 }
 
 static symo_status create(symo_context *context, const train_spec *spec, train_model *out) {
-  train_model model = {
-      .init = init, .batch_of = batch_of, .score = score, .set_pool = set_pool, .destroy = destroy};
+  train_model model = {.init = init,
+                       .batch_of = batch_of,
+                       .score = score,
+                       .set_pool = set_pool,
+                       .set_comm = set_comm,
+                       .destroy = destroy};
   gpt_model *m = symo_calloc(1, sizeof *m);
   if (m == NULL) return symo_fail_memory(context, "training");
   model.self = m;

@@ -76,6 +76,11 @@ static void set_pool(void *self, symo_pool *pool) {
   symo_net_set_pool(m->net, pool);
 }
 
+static void set_comm(void *self, const symo_comm *comm) {
+  net_model *m = self;
+  symo_net_set_comm(m->net, comm);
+}
+
 /* The data go to the network one part at a time, so that there are never three copies. */
 static symo_status take_data(net_model *m, symo_dataset *train, symo_dataset *test) {
   m->examples = train->examples, m->tests = test->examples;
@@ -144,8 +149,12 @@ void train_add_remark(train_model *model, const char *format, ...) {
 
 symo_status train_net_model(symo_context *context, const train_spec *spec, const symo_net_spec *net,
                             symo_dataset *train, symo_dataset *test, train_model *out) {
-  train_model model = {
-      .init = init, .batch_of = batch_of, .score = score, .destroy = destroy, .set_pool = set_pool};
+  train_model model = {.init = init,
+                       .batch_of = batch_of,
+                       .score = score,
+                       .destroy = destroy,
+                       .set_pool = set_pool,
+                       .set_comm = set_comm};
   symo_status status = SYMO_OK;
   bool recompute = false;
   net_model *m = symo_calloc(1, sizeof *m);

@@ -49,6 +49,14 @@ static void watch_signals(void) {
   }
 }
 
+/* The signal that any of the processes has noted; all of them stop after the same step. */
+static int noted(const symo_comm *comm) {
+  int number = signal_noted;
+  const int first = symo_comm_first(comm, number != 0);
+  if (first >= 0) symo_comm_share(comm, first, sizeof number, &number);
+  return number;
+}
+
 static void unwatch_signals(void) {
   for (size_t i = 0; i < SIGNALS; i++) (void)sigaction(watched[i].number, &former[i], NULL);
 }
@@ -172,7 +180,7 @@ static symo_status evaluate(train_runner *r, train_row *row) {
     status = r->model.evaluate_train(r->model.self, r->theta, &row->train_loss);
   result->train_loss = row->train_loss;
   result->val_loss = row->val_loss, result->val_accuracy = row->val_accuracy;
-  if (isfinite(row->val_loss) && !(r->best.loss <= row->val_loss)) {
+  if (r->best_theta != NULL && isfinite(row->val_loss) && !(r->best.loss <= row->val_loss)) {
     memcpy(r->best_theta, r->theta,
            r->model.problem.size * symo_dtype_size(r->model.problem.dtype));
     r->best = (train_best){row->val_loss, r->step};
@@ -209,7 +217,7 @@ static symo_status one_step(train_runner *r, bool *more, bool *evaluated) {
   row.optimizer_seconds = r->optimizer_seconds;
   if (*more && r->model.tokens > 0) row.times = &r->times, row.tokens = r->model.tokens;
   if (!r->result->diverged) r->result->loss = row.loss;
-  return train_metrics_write(&r->metrics, &row);
+  return train_is_first(r) ? train_metrics_write(&r->metrics, &row) : SYMO_OK;
 }
 
 static symo_status loop(train_runner *r) {
@@ -223,7 +231,7 @@ static symo_status loop(train_runner *r) {
     show_progress(r, r->result->loss, evaluated);
     if (!more) break;
     r->step++;
-    r->result->stopped = signal_noted;
+    r->result->stopped = noted(r->comm);
     if (r->result->stopped != 0) break;
     if (due(r->spec->checkpoint_every, r->step) && r->step < r->spec->steps)
       SYMO_TRY(train_save(r));
@@ -271,6 +279,7 @@ static int stopped(cli *c, const train_spec *spec, const char *directory,
 int train_run(cli *c, const train_spec *spec, const char *directory, train_start how,
               const char *label, train_cache *cache, train_result *result) {
   train_runner r = {.c = c, .context = cli_context(c), .spec = spec, .directory = directory};
+  r.comm = cli_ranks(c);
   r.label = label, r.cache = cache, r.result = result, r.blas_threads = symo_get_threads();
   r.best.loss = NAN;
   r.times = (train_times){.forward = NAN, .gradient = NAN, .step = NAN};
@@ -281,11 +290,11 @@ int train_run(cli *c, const train_spec *spec, const char *directory, train_start
   int code = train_runner_start(&r, how);
   if (code == CLI_DONE && r.state != NULL) {
     symo_status status = loop(&r);
-    if (status == SYMO_OK && result->stopped == 0) status = summarise(&r);
+    if (status == SYMO_OK && result->stopped == 0 && train_is_first(&r)) status = summarise(&r);
     if (status != SYMO_OK) code = cli_fail_status(c, status);
   }
   if (code == CLI_DONE && result->stopped != 0) code = stopped(c, spec, directory, result);
-  if (code == CLI_DONE) {
+  if (code == CLI_DONE && train_is_first(&r)) {
     char *path = cli_join(directory, "summary.json");
     code = path != NULL ? cli_write_json(c, path, train_result_json(spec, result))
                         : cli_fail_status(c, SYMO_E_MEMORY);

@@ -36,7 +36,8 @@ static int refuse_old(train_runner *r) {
 }
 
 int train_take_folder(train_runner *r, train_start how) {
-  if (r->lock.path != NULL || (how != TRAIN_RESUME && !is_folder(r->directory))) return CLI_DONE;
+  if (!train_is_first(r) || r->lock.path != NULL) return CLI_DONE;
+  if (how != TRAIN_RESUME && !is_folder(r->directory)) return CLI_DONE;
   int code = cli_folder_lock(r->c, r->directory, &r->lock);
   if (code == CLI_DONE && how == TRAIN_NEW) code = refuse_old(r);
   return code;
@@ -127,7 +128,7 @@ int train_note_changes(train_runner *r, const train_spec *old, const symo_optim_
 /* ---- what is written on the way ---- */
 
 symo_status train_save_best(train_runner *r) {
-  if (!r->best_fresh) return SYMO_OK;
+  if (!r->best_fresh) return SYMO_OK; /* nor in other processes than the first */
   symo_status status =
       train_best_write(r->context, r->spec, r->best_path, &r->best, &r->model, r->best_theta);
   if (status == SYMO_OK) r->best_fresh = false;
@@ -138,7 +139,8 @@ symo_status train_save_best(train_runner *r) {
  * the previous one, which is all there is then. */
 symo_status train_save(train_runner *r) {
   symo_atomic *kept = NULL;
-  symo_status status;
+  symo_status status = SYMO_OK;
+  if (!train_is_first(r)) return SYMO_OK;
   SYMO_TRY(train_metrics_sync(&r->metrics));
   SYMO_TRY(train_save_best(r));
   if (r->from != r->previous && is_there(r->checkpoint))

@@ -11,6 +11,7 @@
 typedef struct train_runner {
   cli *c;
   symo_context *context;
+  const symo_comm *comm; /* NULL: one process */
   const train_spec *spec;
   train_spec own; /* what the model is made of */
   const char *directory, *label;
@@ -18,9 +19,10 @@ typedef struct train_runner {
   const char *from; /* the checkpoint that the run goes on from; NULL: it starts */
   cli_folder lock;
   train_record record;
-  train_best best;  /* so far */
-  bool best_fresh;  /* it is not in its file yet */
-  void *best_theta; /* the parameters of best; NULL: nothing is held back */
+  train_best best; /* so far */
+  bool best_fresh; /* it is not in its file yet */
+  void *
+      best_theta; /* the parameters of best; NULL: nothing is held back, or not the first process */
   train_cache *cache;
   train_model model; /* the cache's, where there is one */
   symo_optim *optim;
@@ -39,6 +41,10 @@ typedef struct train_runner {
   uint64_t refused_in_a_row;
   train_result *result;
 } train_runner;
+
+/* Of several processes the first alone has the folder: it reads and writes what is of the run there.
+ * All read the data, and all have the parameters. */
+static inline bool train_is_first(const train_runner *r) { return symo_comm_rank(r->comm) == 0; }
 
 /* Everything before the first step: model, threads, optimizer, files; r holds what train_run was
  * given.  r->state is NULL where there is nothing to do.  An exit code after its error line. */

@@ -21,6 +21,7 @@
 static symo_status take_threads(train_runner *r) {
   r->threads = r->spec->threads > 0 ? r->spec->threads : r->blas_threads;
   symo_status status = symo_set_threads(1);
+  if (r->comm != NULL) r->model.set_comm(r->model.self, r->comm);
   if (status != SYMO_OK || r->model.set_pool == NULL) return status;
   status = symo_pool_create(r->context, r->threads, &r->pool);
   if (status == SYMO_OK) r->model.set_pool(r->model.self, r->pool);
@@ -29,6 +30,7 @@ static symo_status take_threads(train_runner *r) {
 
 void train_runner_drop(train_runner *r) {
   if (r->pool != NULL && r->model.set_pool != NULL) r->model.set_pool(r->model.self, NULL);
+  if (r->comm != NULL && r->model.self != NULL) r->model.set_comm(r->model.self, NULL);
   symo_pool_destroy(r->pool);
   (void)symo_set_threads(r->blas_threads);
   train_metrics_close(&r->metrics);
@@ -91,7 +93,7 @@ static symo_status take(train_runner *r) {
   r->grad = symo_calloc(r->model.problem.size, bytes);
   r->params = symo_calloc(tensors, sizeof *r->params);
   r->grads = symo_calloc(tensors, sizeof *r->grads);
-  const bool held = r->model.evaluate != NULL;
+  const bool held = r->model.evaluate != NULL && train_is_first(r);
   if (held) r->best_theta = symo_calloc(r->model.problem.size, bytes);
   if (r->theta == NULL || r->grad == NULL || r->params == NULL || r->grads == NULL ||
       (held && r->best_theta == NULL))
@@ -168,22 +170,32 @@ static int make_all(train_runner *r, train_start how, symo_optim_spec **optim) {
                               &r->optim);
 }
 
+static int write_files(train_runner *r, const train_spec *old, const symo_optim_spec *was,
+                       const symo_optim_spec *optim, bool resume) {
+  say_bytes(r);
+  memcpy(r->record.data, r->model.checksum, sizeof r->record.data);
+  int code = train_note_changes(r, old, was, optim);
+  if (code == CLI_DONE) code = train_write_files(r, optim, resume);
+  if (code != CLI_DONE) return code;
+  symo_status status = train_metrics_open(r->context, r->directory, r->step, &r->metrics,
+                                          &r->seconds, &r->result->optimizer_seconds);
+  return status == SYMO_OK ? CLI_DONE : cli_fail_status(r->c, status);
+}
+
 static int open_files(train_runner *r, const train_spec *old, const symo_optim_spec *optim) {
   symo_optim_spec *was = NULL;
   symo_status status = begin(r, &was);
   int code = status == SYMO_OK ? check_step(r) : cli_fail_status(r->c, status);
-  if (code == CLI_DONE) {
-    say_bytes(r);
-    memcpy(r->record.data, r->model.checksum, sizeof r->record.data);
-    code = train_note_changes(r, old, was, optim);
-  }
-  if (code == CLI_DONE) code = train_write_files(r, optim, r->from != NULL);
-  if (code == CLI_DONE) {
-    status = train_metrics_open(r->context, r->directory, r->step, &r->metrics, &r->seconds,
-                                &r->result->optimizer_seconds);
-    if (status != SYMO_OK) code = cli_fail_status(r->c, status);
-  }
+  if (code == CLI_DONE && train_is_first(r))
+    code = write_files(r, old, was, optim, r->from != NULL);
   symo_optim_spec_destroy(was);
+  return code;
+}
+
+/* Before processes wait for each other: what stops one stops all, with the line of the first. */
+static int agree(const train_runner *r, int code) {
+  const int first = symo_comm_first(r->comm, code != CLI_DONE);
+  if (first >= 0) symo_comm_share(r->comm, first, sizeof code, &code);
   return code;
 }
 
@@ -200,13 +212,14 @@ int train_runner_start(train_runner *r, train_start how) {
   if (code == CLI_DONE) code = read_record(r, how, &old);
   if (code == CLI_DONE && how == TRAIN_RESUME) code = train_choose_checkpoint(r);
   if (code == CLI_DONE) code = make_all(r, how, &optim);
-  if (code == CLI_DONE) code = cli_make_directory(r->c, r->directory);
+  if (code == CLI_DONE && train_is_first(r)) code = cli_make_directory(r->c, r->directory);
   if (code == CLI_DONE) code = train_take_folder(r, how);
   if (code == CLI_DONE) {
     status = take(r);
     code = status == SYMO_OK ? CLI_DONE : cli_fail_status(r->c, status);
   }
   if (code == CLI_DONE) code = open_files(r, &old, optim);
+  code = agree(r, code);
   r->result->checkpoint = r->step;
   symo_optim_spec_destroy(optim);
   return code;

@@ -87,6 +87,7 @@ typedef struct train_item {
  *   evaluate_train  the loss on examples to train on, as evaluate has it for those held back; NULL:
  *             it is not asked for
  *   set_pool  lets the network work on several threads; NULL: it cannot
+ *   set_comm  lets it take its part of the examples among several processes; NULL: it cannot
  * Functions return a status with its detail in the context. */
 typedef struct train_model {
   symo_layout *layout;
@@ -110,6 +111,7 @@ typedef struct train_model {
   symo_status (*score)(void *self, const void *theta, double *loss, double *accuracy);
   symo_status (*evaluate_train)(void *self, const void *theta, double *loss);
   void (*set_pool)(void *self, symo_pool *pool);
+  void (*set_comm)(void *self, const symo_comm *comm);
   void (*destroy)(void *self);
 } train_model;
 

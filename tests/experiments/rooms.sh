@@ -73,6 +73,7 @@ only 'calls of GSL' '#include <gsl' core/rng.c core/statistics.c
 only 'calls of BLAS and LAPACK' '#include <(cblas|lapacke)' core/linalg.c
 only 'buffers of OpenBLAS' 'blas_memory_alloc' core/reserve.c
 only 'threads' 'pthread_create' core/pool.c
+only 'calls of MPI' '#include <mpi' cli/ranks_mpi.c
 for file in core/rng.c core/statistics.c; do
   for text in README.md core/README.md; do
     grep -qF "$(basename "$file")" $text || complain "$text does not say that $file calls GSL"

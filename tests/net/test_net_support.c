@@ -71,7 +71,7 @@ net_case net_case_create(const symo_net_spec *spec, size_t examples, double scal
   return c;
 }
 
-void net_case_destroy(net_case *c) {
+void net_case_drop(net_case *c) {
   symo_free(c->theta);
   symo_free(c->packed);
   symo_free(c->x);
@@ -79,6 +79,10 @@ void net_case_destroy(net_case *c) {
   symo_net_destroy(c->net);
   symo_rng_destroy(c->rng);
   symo_context_destroy(c->context);
+}
+
+void net_case_destroy(net_case *c) {
+  net_case_drop(c);
   cr_no_leaks();
 }
 

@@ -26,6 +26,7 @@ const char *net_spec_text(const symo_net_spec *spec);
 /* Parameters scale * N(0, 1), inputs N(0, 1), targets N(0, 1) or random distributions;
  * tokens: any of the vocabulary. */
 net_case net_case_create(const symo_net_spec *spec, size_t examples, double scale, uint64_t seed);
+void net_case_drop(net_case *c);
 void net_case_destroy(net_case *c); /* and asserts that nothing leaked */
 
 /* Outputs by the definition of each layer: `a` holds the example, then the outputs; it has room for

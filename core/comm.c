@@ -1,0 +1,83 @@
+/* Sums over processes.  A short vector goes to all of them, and each adds for itself.  A long one is
+ * cut into as many blocks as there are processes: each adds one block and gives the sum to the
+ * others, so that every number goes out twice however many processes there are. */
+#include "core/comm.h"
+
+#include <string.h>
+
+#include "core/linalg.h"
+
+enum { ALL_BYTES = 1 << 22, LEAST_BYTES = 1 << 12 };
+
+/* Of one process in the room, which holds two such blocks of each. */
+static size_t block_bytes(int size) {
+  const size_t bytes = ALL_BYTES / (size_t)size & ~(size_t)63;
+  return bytes > LEAST_BYTES ? bytes : LEAST_BYTES;
+}
+
+size_t symo_comm_room(int size) { return 2 * (size_t)size * block_bytes(size); }
+
+/* The sum of [size] blocks of n numbers, in order, into `out`, which is none of them. */
+static void add_blocks(int size, symo_dtype dtype, size_t n, size_t stride, const void *blocks,
+                       void *out) {
+  memcpy(out, blocks, n * symo_dtype_size(dtype));
+  for (int r = 1; r < size; r++)
+    symo_axpy(dtype, n, 1.0, symo_at(dtype, blocks, (ptrdiff_t)((size_t)r * stride)), out);
+}
+
+static void sum_short(const symo_comm *comm, symo_dtype dtype, size_t n, void *x) {
+  const size_t bytes = n * symo_dtype_size(dtype);
+  memcpy((char *)comm->room + (size_t)comm->rank * bytes, x, bytes);
+  comm->collect(comm->self, bytes, comm->room);
+  add_blocks(comm->size, dtype, n, n, comm->room, x);
+}
+
+/* size * n numbers. */
+static void sum_long(const symo_comm *comm, symo_dtype dtype, size_t n, void *x) {
+  const size_t bytes = n * symo_dtype_size(dtype);
+  comm->trade(comm->self, bytes, x, comm->room);
+  add_blocks(comm->size, dtype, n, n, comm->room, (char *)x + (size_t)comm->rank * bytes);
+  comm->collect(comm->self, bytes, x);
+}
+
+void symo_comm_sum(const symo_comm *comm, symo_dtype dtype, size_t n, void *x) {
+  if (symo_comm_size(comm) == 1) return;
+  const size_t item = symo_dtype_size(dtype), size = (size_t)comm->size;
+  const size_t block = 2 * block_bytes(comm->size) / item;
+  for (size_t at = 0, some; at < n; at += some) {
+    const size_t left = (n - at) / size < block ? (n - at) / size : block;
+    void *here = symo_at(dtype, x, (ptrdiff_t)at);
+    if (left * item > LEAST_BYTES) {
+      some = size * left;
+      sum_long(comm, dtype, left, here);
+    } else {
+      some = n - at < block ? n - at : block;
+      sum_short(comm, dtype, some, here);
+    }
+  }
+}
+
+void symo_comm_spread(const symo_comm *comm, size_t count, const symo_comm_piece *pieces) {
+  if (symo_comm_size(comm) > 1) comm->spread(comm->self, count, pieces);
+}
+
+void symo_comm_share(const symo_comm *comm, int owner, size_t bytes, void *data) {
+  const symo_comm_piece piece = {owner, bytes, data};
+  symo_comm_spread(comm, 1, &piece);
+}
+
+int symo_comm_first(const symo_comm *comm, bool flag) {
+  unsigned char *all = comm != NULL ? comm->room : NULL;
+  if (symo_comm_size(comm) == 1) return flag ? 0 : -1;
+  all[comm->rank] = flag ? 1 : 0;
+  comm->collect(comm->self, 1, all);
+  for (int r = 0; r < comm->size; r++)
+    if (all[r] != 0) return r;
+  return -1;
+}
+
+void symo_comm_part(size_t count, size_t parts, size_t index, size_t *first, size_t *end) {
+  const size_t each = count / parts, more = count % parts;
+  *first = index * each + (index < more ? index : more);
+  *end = *first + each + (index < more ? 1 : 0);
+}

@@ -1,0 +1,55 @@
+#ifndef SYMO_CORE_COMM_H
+#define SYMO_CORE_COMM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <symo/context.h>
+#include <symo/types.h>
+
+/* Processes that work on one problem together, numbered from 0, and what they exchange.  All of
+ * them call the same functions in the same order with the same sizes.  NULL stands for a process by
+ * itself, for which nothing here does anything.
+ *
+ * The library starts no processes: whoever did fills the table (cli/ranks_mpi.c).  No slot fails;
+ * one that cannot do its part ends all processes. */
+typedef struct symo_comm_piece {
+  int owner;
+  size_t bytes;
+  void *data;
+} symo_comm_piece;
+
+typedef struct symo_comm {
+  int rank, size;
+  void *self, *room; /* room: symo_comm_room bytes, of the table's owner */
+  /* Block r of `from` goes to process r, block r of `to` comes from it. */
+  void (*trade)(void *self, size_t bytes, const void *from, void *to);
+  /* Block r of `all` goes from process r to all others. */
+  void (*collect)(void *self, size_t bytes, void *all);
+  /* Each piece goes from its owner to all others. */
+  void (*spread)(void *self, size_t count, const symo_comm_piece *pieces);
+  /* From one process to another; nothing to do for the others. */
+  void (*move)(void *self, int from, int to, size_t bytes, const void *source, void *target);
+} symo_comm;
+
+static inline int symo_comm_size(const symo_comm *comm) { return comm != NULL ? comm->size : 1; }
+static inline int symo_comm_rank(const symo_comm *comm) { return comm != NULL ? comm->rank : 0; }
+
+/* Bytes of the room of a table for that many processes. */
+size_t symo_comm_room(int size);
+
+/* x [n] := the sum of the x of all processes, added in the order of their numbers: the same bits in
+ * all of them, and every time. */
+void symo_comm_sum(const symo_comm *comm, symo_dtype dtype, size_t n, void *x);
+
+/* The same bytes in all processes: those of `owner`. */
+void symo_comm_share(const symo_comm *comm, int owner, size_t bytes, void *data);
+void symo_comm_spread(const symo_comm *comm, size_t count, const symo_comm_piece *pieces);
+
+/* The number of the first process whose flag is set; -1: that of none. */
+int symo_comm_first(const symo_comm *comm, bool flag);
+
+/* Items [*first, *end) of `count` are those of number `index` of `parts`: contiguous, in order, and
+ * their numbers differ by one at most. */
+void symo_comm_part(size_t count, size_t parts, size_t index, size_t *first, size_t *end);
+
+#endif

@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# Training in several processes: to the bit what as many threads come to; one voice, one exit code and
+# no process that waits for ever when one of them fails; runs that go on in any number of processes.
+# Environment: MPI_SYMO, the command of a build with MPI=1; without it one is linked from the objects
+# of BUILD and the one file that calls MPI.
+set -u
+faults=0
+complain() { echo "$*" >&2; faults=$((faults + 1)); }
+
+command -v mpirun >/dev/null || { echo "no mpirun (./bootstrap deps --mpi)"; exit 77; }
+[ -z "${SANITIZED:-}" ] || { echo "MPI itself is not clean under sanitizers"; exit 77; }
+if [ -z "${MPI_SYMO:-}" ]; then
+  command -v mpicc >/dev/null || { echo "no mpicc (./bootstrap deps --mpi)"; exit 77; }
+  MPI_SYMO=$WORK/symo
+  build=(make -s -C "$SOURCE" MPI=1 "BUILD=$WORK/mpi" "CC=$CC")
+  "${build[@]}" "$WORK/mpi/obj/cli/ranks_mpi.o" >"$WORK/out" 2>&1 || { cat "$WORK/out"; exit 1; }
+  libs=$("${build[@]}" --eval 'libs: ; @echo $(EXE_LIBS)' libs) || exit 1
+  read -r -a objects <<<"$(tr ' ' '\n' <"$BUILD/cmd-list" | grep -E '/obj/(net|cli|experiments)/' |
+    grep -v ranks_one | tr '\n' ' ')"
+  # shellcheck disable=SC2086 # a list of flags
+  (cd "$SOURCE" && "$CC" -o "$MPI_SYMO" "${objects[@]}" "$WORK/mpi/obj/cli/ranks_mpi.o" \
+    "$BUILD/libsymo.a" -pthread $libs) || exit 1
+fi
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
+export OPENBLAS_NUM_THREADS=1
+cd "$WORK" || exit 1
+
+# run N ARGUMENT..: the command in N processes; $code, and stdout and stderr in files.
+run() {
+  local n=$1
+  shift
+  timeout 120 mpirun -n "$n" "$MPI_SYMO" "$@" >stdout 2>stderr </dev/null
+  code=$?
+}
+train() { run "$1" train "${@:2}" --threads 1; }
+must() { [ $code -eq 0 ] || { complain "$* ended with $code"; cat stderr >&2; }; }
+errors() { grep -c '^symo: error: ' stderr; }
+same() { cmp -s "$1/best.safetensors" "$2/best.safetensors" || complain "$1 and $2 differ${3:+: $3}"; }
+losses() { sed 's/, "lr".*//; s/, "seconds".*//' "$1/metrics.jsonl"; }
+fails() { # CODE TEXT: the last run
+  [ $code -eq "$1" ] || complain "\"$2\": exit code $code, not $1"
+  [ "$(errors)" -eq 1 ] || complain "\"$2\": $(errors) error lines"
+  grep -qF -- "$2" stderr || { complain "no \"$2\""; cat stderr >&2; }
+}
+
+# ---- the same numbers ----
+
+task=(classifier --batch 50 --checkpoint-every 5)
+small=("${task[@]}" --steps 12)
+for n in 2 3; do
+  "$MPI_SYMO" train "${small[@]}" --threads $n --out threads-$n >/dev/null 2>&1 || complain "$n threads"
+  train $n "${small[@]}" --out ranks-$n
+  must "$n processes"
+  same threads-$n ranks-$n "threads and processes"
+  [ "$(losses threads-$n)" = "$(losses ranks-$n)" ] || complain "other losses in $n processes"
+done
+[ "$(wc -l <stdout)" -le 4 ] && grep -q '^ranks-3$' stdout || complain "not one answer"
+train 3 "${small[@]}" --out again
+same ranks-3 again "not repeatable"
+
+# ---- a run goes on in any number of processes ----
+
+train 2 "${task[@]}" --steps 5 --out elastic
+train 3 classifier --resume elastic --steps 8
+must "from 2 to 3 processes"
+"$MPI_SYMO" train classifier --resume elastic --steps 12 --threads 1 >/dev/null 2>&1 || complain "from 3 to 1"
+[ "$(wc -l <elastic/metrics.jsonl)" -eq 13 ] || complain "an elastic run has lost lines"
+first() { losses "$1" | tail -n 1 | sed 's/.*"loss": \([0-9.e-]*\).*/\1/'; }
+awk -v a="$(first elastic)" -v b="$(first ranks-2)" \
+  'BEGIN { d = a - b; exit !(d * d <= 1e-8 * b * b) }' || complain "an elastic run ends elsewhere"
+
+# ---- errors: one line, the right code, all processes end ----
+
+train 2 "${small[@]}" --out ranks-2
+fails 4 "holds a run that has ended"
+run 2 train classifier --stepz 3
+fails 2 "--stepz"
+run 2 groups
+fails 2 "works in one process"
+timeout 60 mpirun -n 2 "$SYMO" train "${small[@]}" --out alone >stdout 2>stderr
+code=$?
+[ $code -eq 2 ] && grep -q "make MPI=1" stderr || complain "a build that knows no MPI: $code"
+timeout 60 mpirun -n 1 "$MPI_SYMO" train "${small[@]}" --out apart : \
+  -n 1 "$MPI_SYMO" train "${small[@]}" --data nowhere.csv --out apart >stdout 2>stderr
+code=$?
+fails 4 "process 1: "
+# The first process alone cannot write its checkpoint, while the other trains on.
+timeout 60 mpirun -n 1 bash -c 'ulimit -f 20; exec "$@"' _ "$MPI_SYMO" train "${small[@]}" --out full : \
+  -n 1 "$MPI_SYMO" train "${small[@]}" --out full >stdout 2>stderr
+code=$?
+fails 4 "full/"
+
+# ---- signals, and processes that are killed ----
+
+# endless DIR: a training without end, in $job; its second process in $second, once DIR has a checkpoint.
+endless() {
+  timeout 120 mpirun -n 2 "$MPI_SYMO" train classifier --steps 1000000 --checkpoint-every 20 \
+    --threads 1 --out "$1" >stdout 2>stderr </dev/null &
+  job=$!
+  for _ in $(seq 300); do [ -e "$1/checkpoint.safetensors" ] && break; sleep 0.1; done
+  second=$(pgrep -f "$MPI_SYMO train classifier --steps 1000000 .*--out $1\$" | while read -r pid; do
+    tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | grep -qx 'OMPI_COMM_WORLD_RANK=1' && echo "$pid"
+  done)
+}
+if [ -d /proc/self ] && mpirun --version 2>/dev/null | grep -q 'Open MPI'; then
+  endless stopped
+  kill -TERM "$second"
+  wait "$job"
+  code=$?
+  fails 143 "stopped by SIGTERM; the checkpoint is of step"
+  endless killed
+  kill -KILL "$second"
+  wait "$job"
+  [ $? -ne 0 ] || complain "a process that was killed is no failure"
+  at=$(tr -c '[:print:]' '\n' <killed/checkpoint.safetensors | grep -oE '"step": ?"[0-9]+"' | head -n 1 |
+    tr -dc 0-9)
+  train 2 classifier --resume killed --steps $((at + 3))
+  must "resumption of a run that was killed"
+  train 2 classifier --steps $((at + 3)) --checkpoint-every 20 --out unbroken
+  same killed unbroken "resumption"
+fi
+[ $faults -eq 0 ] || { echo "$faults faults" >&2; exit 1; }
