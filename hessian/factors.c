@@ -18,7 +18,7 @@
 enum { BLOCK_ROWS = 512 }; /* that work space is taken for */
 
 size_t symo_factor_width(const symo_factor_site *site, const symo_factor_sums *sums) {
-  return site->inputs + (sums->bias ? 1 : 0);
+  return site == NULL || sums == NULL ? 0 : site->inputs + (sums->bias ? 1 : 0);
 }
 
 /* ---- the arrays ---- */
@@ -42,6 +42,7 @@ static void arrays_of(const symo_factor_site *site, const symo_factor_sums *s,
 
 void symo_factor_sums_clear(const symo_factor_site *site, symo_factor_sums *sums) {
   sum_array arrays[NUM_ARRAYS];
+  if (site == NULL || sums == NULL) return;
   arrays_of(site, sums, arrays);
   for (int i = 0; i < NUM_ARRAYS; i++)
     if (arrays[i].p != NULL) memset(arrays[i].p, 0, arrays[i].count * symo_dtype_size(sums->dtype));
@@ -51,6 +52,7 @@ void symo_factor_sums_clear(const symo_factor_site *site, symo_factor_sums *sums
 void symo_factor_sums_join(const symo_factor_site *site, symo_factor_sums *sums,
                            const symo_factor_sums *more) {
   sum_array to[NUM_ARRAYS], from[NUM_ARRAYS];
+  if (site == NULL || sums == NULL || more == NULL) return;
   arrays_of(site, sums, to);
   arrays_of(site, more, from);
   for (int i = 0; i < NUM_ARRAYS; i++)

@@ -32,6 +32,7 @@ typedef struct compare_competitor {
   X(shampoo_root)                                                                                  \
   X(kfac)                                                                                          \
   X(kfac_empirical)                                                                                \
+  X(ekfac)                                                                                         \
   X(diagonal)                                                                                      \
   X(identity)                                                                                      \
   X(gauss_newton)

@@ -1,20 +1,16 @@
-/* K-FAC (Martens, Grosse 2015, arXiv 1503.05671): per weight the Fisher block is taken as
+/* K-FAC (symo/kfac.h): per weight E[d d'] (x) E[a a'], the bias an input of 1; no damping.
  *
- *     E[d d'] (x) E[a a'],   a = inputs with a 1 appended (the bias),
- *                            d = derivative of the example's loss by the outputs,
- *
- * in the row-major order of [W b].  Blocks between weights are zero; no damping.
- *
- * A weight that is shared, over the R positions of a convolution or the R steps of a recurrent
- * layer, has R pairs (a, d) in each example, taken as if independent: the sum over positions of
- * E[d d'] (x) the mean over positions of E[a a'] (Grosse, Martens 2016, arXiv 1602.01407; the
- * expand form of Eschenhagen et al. 2023, arXiv 2311.00636).  Of a recurrent layer Wx and [Wh b]
- * are two weights; of attention query, key and value are one.  Gains and biases of norms,
- * embeddings, and with them a tied head have the diagonal of the Fisher.
- *
- *   kfac            d at labels drawn from the model, averaged over `samples` draws per example:
- *                   the Fisher, for these losses the Gauss-Newton matrix
+ *   kfac            d at labels drawn from the model, averaged over `samples` draws per example: the
+ *                   Fisher, for these losses the Gauss-Newton matrix
  *   kfac-empirical  d at the labels of the data
+ *   ekfac           as kfac, with the second moments of the gradients of single examples in the
+ *                   eigenbasis (George et al. 2018, arXiv 1806.03884)
+ *
+ * A weight that is shared, over the positions of a convolution or the steps of a recurrent layer, has
+ * its pairs (a, d) taken as if independent (expand).  Of a recurrent layer Wx and [Wh b] are two
+ * weights; of attention query, key and value are one; tables of embeddings have the shares of their
+ * entries for E[a a'].  What is in no site, gains and biases of norms and a tied head, has the
+ * diagonal of the Fisher.
  *
  * Check value: one linear layer, squared error, one output, labels one off the prediction: d d' =
  * 1, and the block is the Gauss-Newton matrix to rounding. */
@@ -23,128 +19,78 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "experiments/compare/approx_form.h"
 
-typedef struct factors {
-  double *inputs, *augmented, *deltas; /* [N, in], [N, in + 1], [N, out] */
-  double *a, *d;                       /* [in + 1, in + 1], [out, out] */
-} factors;
+/* ---- the form ---- */
 
-static void factors_free(factors *f) {
-  symo_free(f->inputs);
-  symo_free(f->augmented);
-  symo_free(f->deltas);
-  symo_free(f->a);
-  symo_free(f->d);
+static symo_status form_dense(compare_approx *a, double *out) {
+  return symo_kfac_dense(a->self, 1, SYMO_KFAC_EXACT, 0, out);
 }
 
-static symo_status take_factors(const compare_input *in, size_t index, size_t draws,
-                                const double *const *labels, factors *f) {
-  symo_net_weight w = symo_net_get_weight(in->net, index);
-  size_t n = in->examples * w.rows, wide = w.inputs + (w.has_bias ? 1 : 0);
-  f->inputs = symo_calloc(n * w.inputs, sizeof(double));
-  f->augmented = symo_calloc(n * wide, sizeof(double));
-  f->deltas = symo_calloc(n * w.outputs, sizeof(double));
-  f->a = symo_calloc(wide * wide, sizeof(double));
-  f->d = symo_calloc(w.outputs * w.outputs, sizeof(double));
-  if (!f->inputs || !f->augmented || !f->deltas || !f->a || !f->d)
-    return symo_fail_memory(in->context, "compare: kfac");
-  for (size_t s = 0; s < draws; s++) {
-    symo_status status =
-        symo_net_statistics(in->net, in->theta, labels[s], index, f->inputs, f->deltas);
-    if (status != SYMO_OK) return status;
-    symo_syrk(SYMO_F64, 1.0 / ((double)in->examples * (double)draws),
-              symo_mat_dense(f->deltas, n, w.outputs), 1,
-              symo_mat_dense(f->d, w.outputs, w.outputs));
-  }
-  for (size_t i = 0; i < n; i++) {
-    for (size_t j = 0; j < w.inputs; j++) f->augmented[i * wide + j] = f->inputs[i * w.inputs + j];
-    if (w.has_bias) f->augmented[i * wide + w.inputs] = 1;
-  }
-  symo_syrk(SYMO_F64, 1.0 / (double)n, symo_mat_dense(f->augmented, n, wide), 0,
-            symo_mat_dense(f->a, wide, wide));
-  symo_symmetrize(SYMO_F64, wide, f->a);
-  symo_symmetrize(SYMO_F64, w.outputs, f->d);
-  return SYMO_OK;
+static symo_status form_eigenvalues(compare_approx *a, double *out) {
+  return symo_kfac_eigenvalues(a->self, out);
 }
 
-static symo_status add_weight(const compare_input *in, size_t index, size_t draws,
-                              const double *const *labels, compare_approx *a) {
-  symo_net_weight w = symo_net_get_weight(in->net, index);
-  factors f = {0};
-  symo_status status = take_factors(in, index, draws, labels, &f);
-  if (status == SYMO_OK) {
-    compare_kron where = {.rows = w.outputs,
-                          .cols = w.inputs + (w.has_bias ? 1 : 0),
-                          .offset = w.weight,
-                          .bias = w.bias,
-                          .augmented = w.has_bias};
-    status = compare_kron_set(a, index, where, f.d, f.a, 1);
-  }
-  factors_free(&f);
+static symo_status form_step(compare_approx *a, double lambda, const double *g, double *d) {
+  symo_status status = symo_kfac_solve(a->self, SYMO_KFAC_EXACT, lambda, g, d);
+  for (size_t i = 0; i < a->size && status == SYMO_OK; i++) d[i] = -d[i];
   return status;
 }
 
-/* ---- the rest ---- */
+static void form_destroy(void *self) { symo_kfac_destroy(self); }
 
-/* Parameters that no weight holds, marked: those of norms and embeddings. */
-static size_t mark_rest(const symo_net *net, bool *rest) {
-  size_t size = symo_net_num_parameters(net), count = 0;
-  for (size_t i = 0; i < size; i++) rest[i] = true;
-  for (size_t k = 0; k < symo_net_num_weights(net); k++) {
-    symo_net_weight w = symo_net_get_weight(net, k);
-    for (size_t i = 0; i < w.outputs * w.inputs; i++) rest[w.weight + i] = false;
-    for (size_t i = 0; w.has_bias && i < w.outputs; i++) rest[w.bias + i] = false;
-  }
-  for (size_t i = 0; i < size; i++) count += rest[i];
-  return count;
-}
+static const compare_form form = {.name = "kfac",
+                                  .dense = form_dense,
+                                  .eigenvalues = form_eigenvalues,
+                                  .step = form_step,
+                                  .destroy = form_destroy};
 
-/* One block of one number for each, from block `index` on. */
-static symo_status add_rest(const compare_input *in, const bool *rest, size_t index, size_t draws,
-                            const double *const *labels, compare_approx *a) {
-  static const double one = 1;
-  size_t size = symo_net_num_parameters(in->net);
-  double *sum = symo_calloc(2 * size, sizeof *sum), *squares = sum + size;
+/* ---- statistics ---- */
+
+/* The mean of squared entries, where something is in no site. */
+static symo_status add_rest(const compare_input *in, size_t draws, const double *const *labels,
+                            symo_kfac *kfac) {
+  const symo_problem p = symo_net_problem(in->net);
+  size_t held = 0;
+  for (size_t k = 0; k < p.num_sites; k++)
+    held += p.sites[k].outputs * (p.sites[k].inputs + (p.sites[k].bias != SYMO_NONE ? 1 : 0));
+  if (held == p.size) return SYMO_OK;
+  double *sum = symo_calloc(2 * p.size, sizeof *sum), *squares = sum + p.size;
   symo_status status = SYMO_OK;
   if (sum == NULL) return symo_fail_memory(in->context, "compare: kfac");
   for (size_t s = 0; s < draws; s++) {
     SYMO_TRY(compare_squares(in, labels[s], squares));
-    for (size_t i = 0; i < size; i++) sum[i] += squares[i] / (double)draws;
+    symo_axpy(SYMO_F64, p.size, 1.0 / (double)draws, squares, sum);
   }
-  for (size_t i = 0; i < size; i++)
-    if (rest[i])
-      SYMO_TRY(compare_kron_set(a, index++, (compare_kron){.rows = 1, .cols = 1, .offset = i},
-                                &sum[i], &one, 1));
+  SYMO_TRY(symo_kfac_set_diagonal(kfac, sum));
 fail:
   symo_free(sum);
   return status;
 }
 
 symo_status compare_kfac(const compare_input *in, size_t draws, const double *const *labels,
-                         compare_approx **out) {
-  size_t size = symo_net_num_parameters(in->net), weights = symo_net_num_weights(in->net);
-  compare_approx *a = NULL;
+                         bool corrected, compare_approx **out) {
+  const symo_problem p = symo_net_problem(in->net);
+  const symo_kfac_spec spec = {
+      .fisher = SYMO_FISHER_EMPIRICAL, .draws = draws, .labels = labels, .corrected = corrected};
+  symo_kfac *kfac = NULL;
   symo_status status = SYMO_OK;
-  bool *rest = symo_calloc(size, sizeof *rest);
-  if (rest == NULL) return symo_fail_memory(in->context, "compare: kfac");
-  size_t others = mark_rest(in->net, rest);
-  SYMO_TRY(compare_approx_kron(in->context, size, weights + others, &a));
-  for (size_t w = 0; w < weights; w++) SYMO_TRY(add_weight(in, w, draws, labels, a));
-  if (others > 0) SYMO_TRY(add_rest(in, rest, weights, draws, labels, a));
-  *out = a;
-  a = NULL;
+  SYMO_TRY(symo_kfac_of_problem(in->context, &p, in->theta, &spec, &kfac));
+  SYMO_TRY(add_rest(in, draws, labels, kfac));
+  return compare_approx_make(in->context, &form, p.size, symo_kfac_stored(kfac), kfac, out);
 fail:
-  symo_free(rest);
-  compare_approx_destroy(a);
+  symo_kfac_destroy(kfac);
   return status;
 }
 
+/* ---- rows ---- */
+
 static symo_status build_empirical(const compare_input *in, compare_approx **out) {
   const double *const exact[] = {NULL};
-  return compare_kfac(in, 1, exact, out);
+  return compare_kfac(in, 1, exact, false, out);
 }
 
-static symo_status build_sampled(const compare_input *in, compare_approx **out) {
+static symo_status build_drawn(const compare_input *in, bool corrected, compare_approx **out) {
   const symo_net_spec *spec = symo_net_get_spec(in->net);
   size_t each = in->examples * symo_net_targets(spec);
   symo_status status = SYMO_OK;
@@ -160,11 +106,19 @@ static symo_status build_sampled(const compare_input *in, compare_approx **out) 
     labels[s] = drawn + s * each;
     SYMO_TRY(symo_net_sample_labels(in->net, in->theta, in->rng, drawn + s * each));
   }
-  status = compare_kfac(in, in->samples, labels, out);
+  status = compare_kfac(in, in->samples, labels, corrected, out);
 fail:
   symo_free(labels);
   symo_free(drawn);
   return status;
+}
+
+static symo_status build_sampled(const compare_input *in, compare_approx **out) {
+  return build_drawn(in, false, out);
+}
+
+static symo_status build_corrected(const compare_input *in, compare_approx **out) {
+  return build_drawn(in, true, out);
 }
 
 const compare_competitor compare_competitor_kfac = {
@@ -181,3 +135,9 @@ const compare_competitor compare_competitor_kfac_empirical = {
     .style = {PLOT_ORANGE, 2, 14, 2},
     .summary = "the same with the labels of the data",
     .build = build_empirical};
+
+const compare_competitor compare_competitor_ekfac = {
+    .name = "ekfac",
+    .style = {PLOT_ORANGE, 3, 13, 2},
+    .summary = "kfac with the mean squares of the gradients of single examples as eigenvalues",
+    .build = build_corrected};

@@ -2,6 +2,7 @@
 #define SYMO_IO_H
 
 #include <symo/hessian.h>
+#include <symo/kfac.h>
 #include <symo/optim.h>
 
 #ifdef __cplusplus
@@ -71,6 +72,10 @@ symo_status symo_tensors_write(const symo_layout *layout, const char *path, symo
  * bits. */
 symo_status symo_hessian_write(const symo_hessian *hessian, const char *path);
 symo_status symo_hessian_read(symo_context *context, const char *path, symo_hessian **out);
+
+/* The same for K-FAC operators (symo/kfac.h); no other program reads these files. */
+symo_status symo_kfac_write(const symo_kfac *kfac, const char *path);
+symo_status symo_kfac_read(symo_context *context, const char *path, symo_kfac **out);
 
 /* ---- optimizers ---- */
 

@@ -10,6 +10,7 @@
 #include <symo/group.h>
 #include <symo/hessian.h>
 #include <symo/io.h>
+#include <symo/kfac.h>
 #include <symo/layout.h>
 #include <symo/open.h>
 #include <symo/operator.h>

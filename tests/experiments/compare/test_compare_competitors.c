@@ -112,7 +112,7 @@ Test(compare_competitors, kfac_of_a_linear_layer_is_gauss_newton) {
     for (size_t n = 0; n < EXAMPLES; n++) labels[n] += n % 2 == 0 ? 1 : -1;
     const double *const draws[] = {labels, labels};
     compare_approx *a = NULL;
-    cr_ok(f.context, compare_kfac(&f.input, 2, draws, &a));
+    cr_ok(f.context, compare_kfac(&f.input, 2, draws, false, &a));
     cr_ok(f.context, a->form->dense(a, dense));
     compare_approx_destroy(a);
     symo_problem problem = symo_net_problem(f.net);
