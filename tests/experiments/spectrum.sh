@@ -75,8 +75,35 @@ works spectrum --exponents --checkpoint gpt/checkpoint.safetensors --examples 6 
 has 'h.0.attn.q.weight       attention-query'
 has '6 examples; after 2 steps'
 
+# ---- the whole spectrum ----
+whole="--data digits --net 64-6-10 --examples 60 --eigenpairs 4 --probes 3 --steps 12"
+works spectrum $whole --out f
+has 'eigenvalue'
+has 'w1'
+[ -s f/spectrum.json ] || fail "no spectrum.json"
+if command -v gnuplot >/dev/null; then
+  for picture in density tensors; do [ -s f/$picture.png ] || fail "no $picture.png"; done
+fi
+works spectrum $whole --matrix ggn --no-plots --out g --json
+cmp -s out g/spectrum.json || fail "--json is not what spectrum.json holds"
+python3 - g/spectrum.json <<'END' || fail "spectrum.json does not hold together"
+import json, sys
+d = json.load(open(sys.argv[1]))
+assert d["matrix"] == "ggn" and len(d["eigenpairs"]) == 4 and len(d["density"]["nodes"]) == 36
+assert abs(sum(d["density"]["weights"]) - 1) < 1e-9 and min(d["density"]["nodes"]) > -1e-9
+assert abs(sum(t["trace"]["value"] for t in d["tensors"]) / d["trace"]["value"] - 1) < 1e-9
+values = [p["value"] for p in d["eigenpairs"]]
+assert values == sorted(values, reverse=True) and values[-1] > 0
+for p in d["eigenpairs"]:
+    assert abs(sum(p["tensors"].values()) - 1) < 1e-9 and 1 <= p["participation"] <= d["parameters"]
+END
+works spectrum --checkpoint run/checkpoint.safetensors --examples 30 --eigenpairs 2 --probes 2 --steps 5 --no-plots --out h
+has 'after 3 steps'
+
 # ---- failures ----
-fails 2 'nothing to compute' spectrum --data digits
+fails 2 '--steps: means nothing with --exponents' spectrum $net --steps 5
+fails 2 '--range: means nothing without --exponents' spectrum $whole --range 0.1
+fails 2 'probes' spectrum $whole --probes 1
 fails 2 'the checkpoint says it' spectrum --exponents --checkpoint run/checkpoint.safetensors --net 64-8-10
 fails 2 'range' spectrum $net --range 2
 fails 4 'no.safetensors' spectrum --exponents --checkpoint no.safetensors
