@@ -41,6 +41,9 @@ static const cli_option options[] = {
      .help = "Draw the mean over N lines of metrics.jsonl; default: a hundredth of the steps for "
              "loss, else 1"},
     {.name = "best", .kind = CLI_FLAG, .help = "Show only the best settings of each optimizer"},
+    {.name = "csv",
+     .kind = CLI_FLAG,
+     .help = "Write metrics.csv beside the metrics.jsonl of every run too, a column for each key"},
     {.name = "out",
      .arg = "FILE",
      .kind = CLI_STRING,
@@ -137,7 +140,7 @@ static json_t *groups_json(cli *c, const plot_runs *runs, const plot_view *view)
 }
 
 static int run(cli *c) {
-  plot_runs runs = {0};
+  plot_runs runs = {.csv = cli_flag(c, "csv")};
   int code = CLI_DONE;
   for (size_t i = 0; i < OPERANDS && code == CLI_DONE; i++)
     if (cli_str(c, options[i].name) != NULL) code = plot_add(c, &runs, cli_str(c, options[i].name));

@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "core/text.h"
 #include "experiments/data/reader.h"
+#include "experiments/data/shards.h"
 #include "experiments/data/unicode.h"
 #include "io/file.h"
 
@@ -20,6 +21,7 @@ enum { PATH = 4096, DEPTH = 32 };
 
 void gpt_text_drop(gpt_text *text) {
   symo_free(text->bytes);
+  symo_free(text->ids);
   *text = (gpt_text){0};
 }
 
@@ -74,12 +76,38 @@ static symo_status append(symo_context *context, const char *path, symo_data_kep
   return SYMO_OK;
 }
 
+static symo_status fail_mixed(symo_context *context, const char *first, const char *other) {
+  return symo_fail(context, SYMO_E_ARGUMENT,
+                   "%s and %s: a text and a shard of tokens (give texts, or files .bin)", first,
+                   other);
+}
+
+/* Those to train on first, then those that are held back. */
+static symo_status read_shards(symo_context *context, size_t count, const char *const *files,
+                               symo_data_kept *kept, gpt_text *text) {
+  size_t room = 0;
+  symo_status status = SYMO_OK;
+  for (int held = 0; held < 2; held++) {
+    if (held == 1) text->held = text->count;
+    for (size_t i = 0; i < count && status == SYMO_OK; i++) {
+      if (!symo_shard_is(files[i]))
+        status = fail_mixed(context, files[i], files[0]);
+      else if (symo_shard_is_held(files[i]) == (held == 1))
+        status = symo_shard_add(context, files[i], kept, &room, text);
+    }
+  }
+  if (text->held == 0) text->held = text->count; /* all are: nothing is to train on but them */
+  return status;
+}
+
 static symo_status read_files(symo_context *context, size_t count, const char *const *files,
                               symo_data_kept *kept, gpt_text *text) {
   size_t room = 0;
   symo_status status = SYMO_OK;
+  if (count > 0 && symo_shard_is(files[0])) return read_shards(context, count, files, kept, text);
   for (size_t i = 0; i < count && status == SYMO_OK; i++)
-    status = append(context, files[i], kept, &room, text);
+    status = symo_shard_is(files[i]) ? fail_mixed(context, files[0], files[i])
+                                     : append(context, files[i], kept, &room, text);
   if (status == SYMO_OK && text->length == 0)
     status = symo_fail(context, SYMO_E_ARGUMENT, "%s: is empty (give a text)", files[0]);
   return status;
@@ -147,13 +175,40 @@ static int by_path(const void *a, const void *b) {
   return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Its texts, in the order of their paths. */
+/* The shards of a folder, in the order of their names: none unless one of them is to train on. */
+static symo_status add_shards(path_list *l, const char *folder) {
+  struct dirent **names = NULL;
+  const int count = scandir(folder, &names, NULL, alphasort);
+  const size_t first = l->count;
+  bool train = false;
+  symo_status status = SYMO_OK;
+  for (int i = 0; i < count; i++) {
+    char path[PATH];
+    const char *name = names[i]->d_name;
+    const int length = snprintf(path, PATH, "%s/%s", folder, name);
+    const bool trains = strstr(name, "train") != NULL;
+    if (status == SYMO_OK && length < PATH && symo_shard_is(name) &&
+        (trains || symo_shard_is_held(name))) {
+      status = add_path(l, path);
+      train = train || trains;
+    }
+    free(names[i]);
+  }
+  free(names);
+  while (!train && l->count > first) symo_free(l->path[--l->count]);
+  return status;
+}
+
+/* Its shards, or its texts, in the order of their paths. */
 static symo_status add_folder(path_list *l, const char *folder) {
   const size_t first = l->count;
-  symo_status status = walk(l, folder, 0);
+  symo_status status = add_shards(l, folder);
+  if (status == SYMO_OK && l->count == first) status = walk(l, folder, 0);
   if (status == SYMO_OK && l->count == first)
     status = symo_fail(l->context, SYMO_E_IO,
-                       "%s: a folder without .txt, .md, .c or .h files (give a text)", folder);
+                       "%s: a folder without .txt, .md, .c or .h files, or shards with train in "
+                       "their names (give a text)",
+                       folder);
   if (status == SYMO_OK) qsort(l->path + first, l->count - first, sizeof *l->path, by_path);
   return status;
 }
@@ -172,7 +227,9 @@ static symo_status read_all(symo_context *context, size_t count, const char *con
   if (count > 1) snprintf(more, sizeof more, " and %zu more", count - 1);
   if (l.count > count) snprintf(files, sizeof files, "%zu files, ", l.count);
   snprintf(text->what, sizeof text->what, "%.400s%s (%s%zu %s)", given[0], more, files,
-           text->length, symo_plural(text->length, "byte", "bytes"));
+           gpt_text_size(text),
+           text->ids != NULL ? symo_plural(text->count, "token", "tokens")
+                             : symo_plural(text->length, "byte", "bytes"));
   drop_paths(&l);
   return status;
 }
@@ -209,4 +266,40 @@ size_t gpt_text_split(const char *text, size_t length) {
   for (at = 0, characters = 0; characters < first; at += size, characters++)
     gpt_utf8_read(text + at, length - at, &size);
   return at;
+}
+
+size_t gpt_text_size(const gpt_text *text) {
+  return text->ids != NULL ? text->count : text->length;
+}
+
+size_t gpt_text_held(const gpt_text *text) {
+  if (text->ids == NULL) return gpt_text_split(text->bytes, text->length);
+  return text->held < text->count ? text->held : (size_t)((double)text->count * 0.9);
+}
+
+symo_status gpt_text_tokenizer(symo_context *context, const gpt_text *text, gpt_tokenizer **out) {
+  uint32_t most = 0;
+  if (text->ids == NULL)
+    return gpt_tokenizer_create_characters(context, text->what, text->bytes, text->length, out);
+  for (size_t i = 0; i < text->count; i++) most = text->ids[i] > most ? text->ids[i] : most;
+  return gpt_tokenizer_create_numbers(context, text->what, most + (size_t)1, out);
+}
+
+symo_status gpt_text_encode(symo_context *context, const gpt_text *text, size_t from, size_t to,
+                            const gpt_tokenizer *tokenizer, uint32_t **ids, size_t *count) {
+  if (text->ids == NULL)
+    return gpt_tokenizer_encode(context, tokenizer, text->what, text->bytes + from, to - from, ids,
+                                count);
+  const size_t size = gpt_tokenizer_size(tokenizer);
+  for (size_t i = from; i < to; i++)
+    if (text->ids[i] >= size)
+      return symo_fail(context, SYMO_E_NAME,
+                       "%s: token %zu of it is %u, and there are %zu (take the data that the "
+                       "network was trained on)",
+                       text->what, i, (unsigned)text->ids[i], size);
+  uint32_t *copy = symo_malloc((to - from + 1) * sizeof *copy);
+  if (copy == NULL) return symo_fail_memory(context, text->what);
+  memcpy(copy, text->ids + from, (to - from) * sizeof *copy);
+  *ids = copy, *count = to - from;
+  return SYMO_OK;
 }

@@ -1,4 +1,4 @@
-/* Tokenizers: characters here, byte pairs in bpe.c. */
+/* Tokenizers: characters and numbers here, byte pairs in bpe.c. */
 #include "experiments/data/tokenizer.h"
 
 #include <inttypes.h>
@@ -17,10 +17,11 @@ enum { POINTS = 0x110000 };
 #define NONE UINT32_MAX
 
 /* Characters: point[i] as UTF-8 in text[i], and number[c] the number of code point c up to the
- * last one there is. */
+ * last one there is.  Numbers: label[i] is i with a blank behind. */
 struct gpt_tokenizer {
   size_t size;
-  uint32_t *point; /* [size]; NULL: byte pairs */
+  char (*label)[12]; /* [size]; NULL: no numbers */
+  uint32_t *point;   /* [size]; NULL: no characters */
   char (*text)[4];
   uint32_t *number; /* [points] */
   size_t points;
@@ -30,6 +31,7 @@ struct gpt_tokenizer {
 
 void gpt_tokenizer_destroy(gpt_tokenizer *tokenizer) {
   if (tokenizer == NULL) return;
+  symo_free(tokenizer->label);
   symo_free(tokenizer->point);
   symo_free(tokenizer->text);
   symo_free(tokenizer->number);
@@ -40,11 +42,17 @@ void gpt_tokenizer_destroy(gpt_tokenizer *tokenizer) {
 }
 
 size_t gpt_tokenizer_size(const gpt_tokenizer *tokenizer) { return tokenizer->size; }
-bool gpt_tokenizer_is_bytes(const gpt_tokenizer *tokenizer) { return tokenizer->point == NULL; }
+bool gpt_tokenizer_is_bytes(const gpt_tokenizer *tokenizer) {
+  return tokenizer->point == NULL && tokenizer->label == NULL;
+}
 
 const char *gpt_tokenizer_decode(const gpt_tokenizer *tokenizer, uint32_t id, size_t *length) {
   *length = 0;
   if (id >= tokenizer->size) return NULL;
+  if (tokenizer->label != NULL) {
+    *length = strlen(tokenizer->label[id]);
+    return tokenizer->label[id];
+  }
   if (tokenizer->point != NULL) {
     gpt_utf8_read(tokenizer->text[id], 4, length);
     return tokenizer->text[id];
@@ -159,10 +167,64 @@ static symo_status encode_characters(symo_context *context, const gpt_tokenizer 
   return SYMO_OK;
 }
 
+/* ---- numbers ---- */
+
+enum { MOST_NUMBERS = 1 << 24 };
+
+symo_status gpt_tokenizer_create_numbers(symo_context *context, const char *where, size_t size,
+                                         gpt_tokenizer **out) {
+  if (size == 0 || size > MOST_NUMBERS)
+    return symo_fail(context, SYMO_E_SIZE, "%s: %zu different tokens (1 to %d are possible)", where,
+                     size, MOST_NUMBERS);
+  gpt_tokenizer *made = symo_calloc(1, sizeof *made);
+  char(*label)[12] = symo_malloc(size * sizeof *label);
+  if (made == NULL || label == NULL) {
+    symo_free(made);
+    symo_free(label);
+    return symo_fail_memory(context, where);
+  }
+  for (size_t i = 0; i < size; i++) snprintf(label[i], sizeof *label, "%u ", (unsigned)i);
+  made->size = size, made->label = label;
+  *out = made;
+  return SYMO_OK;
+}
+
+/* Numbers with blanks between them. */
+static symo_status encode_numbers(symo_context *context, const gpt_tokenizer *tokenizer,
+                                  const char *where, const char *text, size_t length,
+                                  uint32_t **out, size_t *count) {
+  uint32_t *ids = symo_malloc((length / 2 + 1) * sizeof *ids);
+  size_t n = 0;
+  if (ids == NULL) return symo_fail_memory(context, where);
+  for (size_t at = 0; at < length;) {
+    if (strchr(" \n\t", text[at]) != NULL) {
+      at++;
+      continue;
+    }
+    size_t digits = 0, value = 0;
+    for (; at + digits < length && text[at + digits] >= '0' && text[at + digits] <= '9'; digits++)
+      if (value < tokenizer->size) value = 10 * value + (size_t)(text[at + digits] - '0');
+    const bool ends = at + digits == length || strchr(" \n\t", text[at + digits]) != NULL;
+    if (digits == 0 || !ends || value >= tokenizer->size) {
+      symo_free(ids);
+      return symo_fail(context, SYMO_E_NAME,
+                       "%s: byte %zu: the tokens of this network are numbers from 0 to %zu, and no "
+                       "text is known for them (give such numbers, or a shard .bin)",
+                       where, at, tokenizer->size - 1);
+    }
+    ids[n++] = (uint32_t)value;
+    at += digits;
+  }
+  *out = ids, *count = n;
+  return SYMO_OK;
+}
+
 symo_status gpt_tokenizer_encode(symo_context *context, const gpt_tokenizer *tokenizer,
                                  const char *where, const char *text, size_t length, uint32_t **out,
                                  size_t *count) {
   size_t characters = 0;
+  if (tokenizer->label != NULL)
+    return encode_numbers(context, tokenizer, where, text, length, out, count);
   if (tokenizer->point == NULL)
     return gpt_bpe_encode(context, &tokenizer->bpe, where, text, length, out, count);
   for (size_t i = 0; i < length; i++) characters += ((unsigned char)text[i] & 0xc0) != 0x80;
@@ -203,7 +265,9 @@ fail:
 symo_status gpt_tokenizer_to_json(symo_context *context, const gpt_tokenizer *tokenizer,
                                   char **json) {
   symo_text text = {0};
-  if (tokenizer->point != NULL) {
+  if (tokenizer->label != NULL) {
+    symo_text_add(&text, "{\"tokens\": \"numbers\", \"size\": %zu}", tokenizer->size);
+  } else if (tokenizer->point != NULL) {
     symo_text_add(&text, "{\"tokens\": \"characters\", \"code_points\": [");
     for (size_t i = 0; i < tokenizer->size; i++)
       symo_text_add(&text, "%s%" PRIu32, i > 0 ? ", " : "", tokenizer->point[i]);
@@ -251,6 +315,19 @@ static symo_status read_points(symo_context *context, const char *where, json_t 
   return symo_fail(context, SYMO_E_FORMAT, "%s: code_points: is empty (name one at least)", where);
 }
 
+static symo_status read_numbers(symo_context *context, const char *where, json_t *object,
+                                gpt_tokenizer **out) {
+  static const char *const keys[] = {"tokens", "size"};
+  const json_t *size = json_object_get(object, "size");
+  symo_status status = symo_json_check_keys(context, where, "", object, 2, keys);
+  if (status != SYMO_OK) return status;
+  const json_int_t value = json_is_integer(size) ? json_integer_value(size) : 0;
+  if (value < 1 || value > MOST_NUMBERS)
+    return symo_fail(context, SYMO_E_FORMAT, "%s: size: must be a number from 1 to %d", where,
+                     MOST_NUMBERS);
+  return gpt_tokenizer_create_numbers(context, where, (size_t)value, out);
+}
+
 static symo_status read_pairs(symo_context *context, const char *where, json_t *object,
                               gpt_tokenizer **out) {
   static const char *const keys[] = {"tokens", "vocab", "merges", "size", "checksum"};
@@ -290,10 +367,12 @@ symo_status gpt_tokenizer_from_json(symo_context *context, const char *where, co
     status = read_points(context, where, object, out);
   else if (kind != NULL && strcmp(kind, "byte-pairs") == 0)
     status = read_pairs(context, where, object, out);
+  else if (kind != NULL && strcmp(kind, "numbers") == 0)
+    status = read_numbers(context, where, object, out);
   else
     status = symo_fail(context, SYMO_E_FORMAT,
-                       "%s: tokens: must be \"characters\" or \"byte-pairs\" (is it a tokenizer of "
-                       "symo?)",
+                       "%s: tokens: must be \"characters\", \"byte-pairs\" or \"numbers\" (is it a "
+                       "tokenizer of symo?)",
                        where);
 fail:
   json_decref(object);

@@ -6,10 +6,11 @@
 #include <stdint.h>
 #include <symo/symo.h>
 
-/* Text as numbers 0 .. size - 1, and back.  Two kinds:
+/* Text as numbers 0 .. size - 1, and back.  Three kinds:
  *   characters   the distinct Unicode code points of a text, ascending
  *   bytes pairs  GPT-2's: words cut as its regular expression does, and in each the pairs that stand
  *                first in a list of merges put together.  Takes any bytes
+ *   numbers      of shards whose text nobody knows: a text of them is "12 0 7"
  * A tokenizer does not change: several threads may use one. */
 typedef struct gpt_tokenizer gpt_tokenizer;
 
@@ -24,7 +25,12 @@ symo_status gpt_tokenizer_create_characters(symo_context *context, const char *w
 symo_status gpt_tokenizer_create_bpe(symo_context *context, const char *vocab, const char *merges,
                                      gpt_tokenizer **out);
 
-/* As kept in checkpoints: {"tokens": "characters", "code_points": [10, 32, ..]}, or
+/* SYMO_E_SIZE above 2^24. */
+symo_status gpt_tokenizer_create_numbers(symo_context *context, const char *where, size_t size,
+                                         gpt_tokenizer **out);
+
+/* As kept in checkpoints: {"tokens": "characters", "code_points": [10, 32, ..]},
+ * {"tokens": "numbers", "size": n}, or
  * {"tokens": "byte-pairs", "vocab": PATH, "merges": PATH, "size": n, "checksum": ".."}, which reads
  * the files again: SYMO_E_IO where they are not there, SYMO_E_FORMAT where they are others.  json
  * (symo_free) is one line. */
@@ -39,7 +45,8 @@ size_t gpt_tokenizer_size(const gpt_tokenizer *tokenizer);
 bool gpt_tokenizer_is_bytes(const gpt_tokenizer *tokenizer); /* byte pairs */
 
 /* *ids (symo_free): [count].  SYMO_E_NAME with the first character that the tokenizer does not have
- * and its place, SYMO_E_FORMAT for what is not UTF-8 (characters only). */
+ * and its place, or what is no number of a token; SYMO_E_FORMAT for what is not UTF-8 (characters
+ * only). */
 symo_status gpt_tokenizer_encode(symo_context *context, const gpt_tokenizer *tokenizer,
                                  const char *where, const char *text, size_t length, uint32_t **ids,
                                  size_t *count);

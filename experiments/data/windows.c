@@ -75,10 +75,9 @@ fail:
 
 /* ---- a text ---- */
 
-static symo_status make_tokenizer(symo_context *context, const char *path, const gpt_text *text,
+static symo_status make_tokenizer(symo_context *context, const gpt_text *text,
                                   const symo_data_options *options, gpt_tokenizer **out) {
-  if (options->tokenizer == NULL)
-    return gpt_tokenizer_create_characters(context, path, text->bytes, text->length, out);
+  if (options->tokenizer == NULL) return gpt_text_tokenizer(context, text, out);
   return gpt_tokenizer_from_json(context, options->tokenizer_from, options->tokenizer, out);
 }
 
@@ -91,9 +90,9 @@ static symo_status read_text(symo_context *context, const char *path,
   size_t count = 0;
   symo_status status = SYMO_OK;
   SYMO_TRY(gpt_text_read(context, 1, &path, options->kept, &text));
-  SYMO_TRY(make_tokenizer(context, path, &text, options, &tokenizer));
+  SYMO_TRY(make_tokenizer(context, &text, options, &tokenizer));
   SYMO_TRY(symo_net_set_vocabulary(context, net, gpt_tokenizer_size(tokenizer)));
-  SYMO_TRY(gpt_tokenizer_encode(context, tokenizer, path, text.bytes, text.length, &ids, &count));
+  SYMO_TRY(gpt_text_encode(context, &text, 0, gpt_text_size(&text), tokenizer, &ids, &count));
   SYMO_TRY(cut(context, count, ids, wanted, out));
 fail:
   symo_free(ids);

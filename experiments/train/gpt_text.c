@@ -53,7 +53,7 @@ static symo_status make_tokens(symo_context *context, const train_spec *spec, co
                      vocab ? "vocab" : "merges");
   if (vocab) return gpt_tokenizer_create_bpe(context, spec->gpt.vocab, spec->gpt.merges, out);
   if (kept != NULL) return gpt_tokenizer_from_json(context, spec->gpt.init_from, kept, out);
-  return gpt_tokenizer_create_characters(context, text->what, text->bytes, text->length, out);
+  return gpt_text_tokenizer(context, text, out);
 }
 
 symo_status train_gpt_text_read(symo_context *context, const train_spec *spec, const char *kept,
@@ -61,15 +61,16 @@ symo_status train_gpt_text_read(symo_context *context, const train_spec *spec, c
   gpt_text text = {0};
   symo_status status = SYMO_OK;
   SYMO_TRY(read_files(context, spec, &text));
-  symo_data_checksum(1, &(symo_data_bytes){text.bytes, text.length}, out->checksum);
+  const symo_data_bytes tokens = {text.ids, text.count * sizeof *text.ids};
+  const symo_data_bytes bytes = {text.bytes, text.length};
+  symo_data_checksum(1, text.ids != NULL ? &tokens : &bytes, out->checksum);
   SYMO_TRY(train_check_data(context, spec->expected, text.what, out->checksum));
   SYMO_TRY(make_tokens(context, spec, kept, &text, &out->tokens));
-  const size_t split = spec->whole ? text.length : gpt_text_split(text.bytes, text.length);
-  SYMO_TRY(gpt_tokenizer_encode(context, out->tokens, text.what, text.bytes, split, &out->ids[0],
-                                &out->count[0]));
+  const size_t size = gpt_text_size(&text), split = spec->whole ? size : gpt_text_held(&text);
+  SYMO_TRY(gpt_text_encode(context, &text, 0, split, out->tokens, &out->ids[0], &out->count[0]));
   if (!spec->whole)
-    SYMO_TRY(gpt_tokenizer_encode(context, out->tokens, text.what, text.bytes + split,
-                                  text.length - split, &out->ids[1], &out->count[1]));
+    SYMO_TRY(
+        gpt_text_encode(context, &text, split, size, out->tokens, &out->ids[1], &out->count[1]));
   snprintf(out->what, sizeof out->what, "%s", text.what);
 fail:
   gpt_text_drop(&text);

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "cli/cli.h"
+
 #include "experiments/train/train.h"
 
 /* metrics.jsonl: one object a line for the parameters before each step, and one for the last ones.
@@ -59,6 +61,11 @@ typedef struct train_curve {
 
 symo_status train_curve_read(symo_context *context, const char *directory, train_curve *out);
 void train_curve_drop(train_curve *curve);
+
+/* Writes DIR/metrics.csv, the lines of DIR/metrics.jsonl: a column for each key in the order in which
+ * they come up, "optimizer_items.roots" for one inside another; numbers with as few digits as read
+ * back to the same bits, nothing where a line has no such key.  Exit code. */
+int train_metrics_csv(cli *c, const char *directory);
 
 /* Medians of figures over the lines that have them, NaN where none has: out [count]. */
 symo_status train_metrics_medians(symo_context *context, const char *directory, size_t count,

@@ -37,7 +37,9 @@ static const train_option general[] = {
          "mnist, fashion-mnist (folders in " SYMO_DATA_PLACES
          "), a folder or file in idx format, digits, a CSV file; default: mnist where it is found, "
          "else digits.  gpt: a text, several one behind the other, or a folder, for its .txt, .md, "
-         ".c and .h files; default: tinyshakespeare.txt in " SYMO_DATA_PLACES
+         ".c and .h files; shards of tokens (.bin) of nanoGPT or llm.c, or a folder of them: those "
+         "with "
+         "val in their names are held back; default: tinyshakespeare.txt in " SYMO_DATA_PLACES
          "; without a byte order mark, CR LF and CR as LF"},
     {.key = "label",
      .arg = "COLUMN",

@@ -14,6 +14,7 @@ typedef struct plot_group {
 } plot_group;
 
 typedef struct plot_runs {
+  bool csv; /* plot_add writes metrics.csv beside every metrics.jsonl */
   size_t count, room;
   train_spec *specs;
   train_curve *curves;

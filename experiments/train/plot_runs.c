@@ -49,7 +49,7 @@ static int add_run(cli *c, plot_runs *runs, const char *directory) {
   status = train_curve_read(cli_context(c), directory, &runs->curves[runs->count]);
   if (status != SYMO_OK) return cli_fail_status(c, status);
   runs->count++;
-  return CLI_DONE;
+  return runs->csv ? train_metrics_csv(c, directory) : CLI_DONE;
 }
 
 static int add_below(cli *c, plot_runs *runs, const char *directory, int depth) {

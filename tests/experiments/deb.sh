@@ -10,6 +10,8 @@ test=deb
 . "$(dirname "$0")/../support/command.sh"
 
 build=$work/build
+printf '#!/bin/sh\nexec %s "$@"\n' "${CC:-cc}" >cc # one word
+chmod +x cc
 if ! env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u SYMO -u WORK MAKEFLAGS=-j2 "${MAKE:-make}" -s -C "$root" BUILD="$build" deb \
   >log 2>&1; then
   echo "make deb: $(grep -iE 'error|missing' log | head -n 5)"
@@ -33,11 +35,11 @@ triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH)
 lib=$work/system/usr/lib/$triplet
 export PKG_CONFIG_PATH=$lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$work/system
 # shellcheck disable=SC2046 # flags
-"${CC:-cc}" -std=c11 system/usr/share/doc/libsymo-dev/examples/quickstart.c $(pkg-config --cflags symo) "-L$lib" -lsymo -o quickstart ||
+./cc -std=c11 system/usr/share/doc/libsymo-dev/examples/quickstart.c $(pkg-config --cflags symo) "-L$lib" -lsymo -o quickstart ||
   fail "quickstart does not build"
 [ "$(LD_LIBRARY_PATH=$lib ./quickstart)" = "Newton step of b: 1.260625 -1.146284 ..." ] || fail "quickstart"
 if command -v cmake >/dev/null; then
-  cmake -S system/usr/share/doc/libsymo-dev/examples -B examples -DCMAKE_PREFIX_PATH="$work/system/usr" -DSTATIC=ON >cmake 2>&1 &&
+  cmake -S system/usr/share/doc/libsymo-dev/examples -B examples -DCMAKE_C_COMPILER="$work/cc" -DCMAKE_PREFIX_PATH="$work/system/usr" -DSTATIC=ON >cmake 2>&1 &&
     cmake --build examples >>cmake 2>&1 && ./examples/quickstart >out || fail "CMake: $(tail -n 3 cmake)"
 fi
 (cd / && "$work/system/usr/bin/symo" doctor >"$work/out" 2>&1)

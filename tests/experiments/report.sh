@@ -93,6 +93,21 @@ numbers sw/report.html points | cmp -s - expected || fail "sweep: $(numbers sw/r
 [ "$(grep -c '<polyline' sw/report.html)" -eq 4 ] || fail "not the best of two optimizers"
 grep -q '<th scope="row">seeds</th><td>1 2</td>' sw/report.html || fail "sweep: no seeds"
 
+# ---- its lines as CSV ----
+"$symo" plot run sw --csv --out curves >/dev/null 2>err || fail "plot --csv: $(cat err)"
+[ "$(wc -l <run/metrics.csv)" -eq 62 ] || fail "metrics.csv has $(wc -l <run/metrics.csv) lines"
+[ "$(awk -F, '{ print NF }' run/metrics.csv | sort -u | wc -l)" -eq 1 ] || fail "lines of metrics.csv differ in length"
+for key in loss val_loss gradient_norm optimizer_items.roots; do
+  name=${key##*.}
+  column=$(head -n 1 run/metrics.csv | tr , '\n' | grep -nx "$key" | cut -d: -f1)
+  [ -n "$column" ] || { fail "metrics.csv has no column $key"; continue; }
+  tail -n +2 run/metrics.csv | cut -d, -f"$column" | awk '{ printf $1 == "" ? "none\n" : "%.17g\n", $1 }' >found
+  sed "s/.*[{ ]\"$name\": \([^,}]*\).*/\1/; t; s/.*/none/" run/metrics.jsonl |
+    awk '{ printf $1 == "none" ? "none\n" : "%.17g\n", $1 }' >expected
+  cmp -s found expected || fail "column $key of metrics.csv: $(diff found expected | head -n 3)"
+done
+[ "$(find sw -name metrics.csv | wc -l)" -eq 8 ] || fail "not every run has its metrics.csv"
+
 # ---- what is read is any object: no figure is dropped ----
 mkdir spectrum
 echo '{"tensors": [{"name": "w<1>", "alpha": 0.1, "k_range": [1, 9], "in": {"p": null}}, {"name": "b", "phi": 3}]}' \
