@@ -148,8 +148,8 @@ symo_status symo_group_create(symo_context *context, const symo_group_spec *spec
                                         : "spec->group, the name,");
   const symo_group *row = symo_group_find(spec->group);
   if (row == NULL)
-    return symo_fail(context, SYMO_E_NAME, "group %.60s: there is none (see `symo groups`)",
-                     spec->group);
+    return symo_fail(context, SYMO_E_NAME, "group %.60s: there is none%s (see `symo groups`)",
+                     spec->group, symo_group_suggestion(context, spec->group).text);
   if (row->create == NULL)
     return refuse(context, row->name, "takes no parameters (use symo_group_find)");
   return row->create(context, row, spec, out);
@@ -263,6 +263,18 @@ const symo_group *symo_context_find_group(const symo_context *context, const cha
   for (size_t i = 0; (group = symo_context_attached(context, i)) != NULL; i++)
     if (strcmp(group->name, name) == 0) return group;
   return NULL;
+}
+
+symo_quote symo_group_suggestion(const symo_context *context, const char *name) {
+  enum { MOST = 128 };
+  const char *known[MOST];
+  const symo_group *group;
+  size_t count = 0;
+  for (size_t i = 0; (group = symo_group_at(i)) != NULL && count < MOST; i++)
+    known[count++] = group->name;
+  for (size_t i = 0; context != NULL && (group = symo_context_attached(context, i)) != NULL; i++)
+    if (count < MOST) known[count++] = group->name;
+  return symo_did_you_mean(name, count, known);
 }
 
 static void release(void *group) { symo_group_destroy(group); }

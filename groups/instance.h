@@ -6,6 +6,7 @@
 
 #include <symo/plan.h>
 
+#include "core/names.h"
 #include "groups/generators.h"
 #include "groups/group.h"
 
@@ -86,5 +87,9 @@ symo_status symo_group_resolve(symo_context *context, const symo_group *group, s
 
 /* How the irreps of a group were found; `numeric` is false for closed forms. */
 symo_space_info symo_group_info(const symo_group *group);
+
+/* `; did you mean "NAME"?` for the name of a group of the registry or of the context (which may be
+ * NULL) that is near, or "". */
+symo_quote symo_group_suggestion(const symo_context *context, const char *name);
 
 #endif

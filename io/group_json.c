@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "core/names.h"
 #include "groups/group.h"
+#include "groups/instance.h"
 
 enum { MOST_GROUPS = 64, MOST_KEYS = 16 };
 
@@ -45,7 +46,7 @@ static symo_status unknown_group(const symo_group_source *source, const char *at
   }
   return symo_fail(source->context, SYMO_E_NAME, "%s: %s: unknown group \"%s\" (known: %s%s)",
                    source->where, at, symo_quoted(name).text, list,
-                   symo_did_you_mean(name, count, known).text);
+                   symo_group_suggestion(source->context, name).text);
 }
 
 symo_status symo_json_whole(const symo_group_source *source, const char *at, const json_t *value,

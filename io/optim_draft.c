@@ -168,6 +168,7 @@ symo_status symo_spec_set_common(symo_context *context, symo_optim_spec *spec, c
     *spec = copy;
     return SYMO_OK;
   }
-  return symo_fail(context, SYMO_E_NAME, "%s: unknown key (dtype, nan, budget_memory, threads)",
-                   symo_quoted(key).text);
+  return symo_fail(context, SYMO_E_NAME, "%s: unknown key%s (dtype, nan, budget_memory, threads)",
+                   symo_quoted(key).text,
+                   symo_did_you_mean(key, SYMO_SPEC_COMMON_KEYS, symo_spec_common_keys).text);
 }

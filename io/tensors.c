@@ -23,6 +23,14 @@ static void name_axes(const symo_layout *layout, size_t tensor, char out[AXES]) 
   if (n < AXES) snprintf(out + n, AXES - n, "]");
 }
 
+static symo_quote suggest_tensor(const symo_layout *layout, const char *name) {
+  symo_suggestion s = {.name = name};
+  for (size_t i = 0; i < symo_layout_num_tensors(layout); ++i)
+    symo_suggestion_offer(&s, symo_layout_tensor_name(layout, i),
+                          strlen(symo_layout_tensor_name(layout, i)));
+  return symo_suggestion_text(&s);
+}
+
 /* The entry that looks like the missing tensor `name`: what it may have been meant as. */
 static symo_status missing(const symo_layout *layout, const char *path,
                            const symo_safetensors *file, const char *name) {
@@ -62,10 +70,11 @@ static symo_status check_entries(const symo_layout *layout, const char *path,
   for (size_t i = 0; i < count && count > symo_layout_num_tensors(layout); ++i) {
     const char *name = symo_safetensors_at(file, i)->name;
     if (!symo_layout_find_tensor(layout, name, &ignored))
-      return symo_fail(layout->context, SYMO_E_NAME,
-                       "%s: entry %s: the layout has no such tensor (add it there, or leave it out "
-                       "of the file)",
-                       path, symo_quoted(name).text);
+      return symo_fail(
+          layout->context, SYMO_E_NAME,
+          "%s: entry %s: the layout has no such tensor%s (add it there, or leave it out "
+          "of the file)",
+          path, symo_quoted(name).text, suggest_tensor(layout, name).text);
   }
   return SYMO_OK;
 }

@@ -12,6 +12,8 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/names.h"
+#include "groups/instance.h"
 #include "net/gpt.h"
 #include "net/layer.h"
 
@@ -25,7 +27,8 @@ static symo_status add_space(symo_context *context, const char *name, size_t dim
     return symo_layout_add_space(layout, name, dim, group);
   if (group == NULL && strchr(text, '(') == NULL)
     return symo_fail(context, SYMO_E_NAME,
-                     "network layout: unknown group '%s' (symo groups lists them)", text);
+                     "network layout: unknown group '%s'%s (symo groups lists them)", text,
+                     symo_group_suggestion(context, text).text);
   symo_layout *alone = NULL;
   size_t room = strlen(text) + 2 * strlen(name) + 40;
   char *whole = symo_malloc(room);
@@ -123,9 +126,12 @@ static symo_status read_part(symo_context *context, const char *from, const char
     if (strlen(kinds[k]) == (size_t)(end - from) &&
         strncmp(kinds[k], from, (size_t)(end - from)) == 0)
       return set_group(context, (space_kind)k, equal + 1, to, out);
+  char word[64];
+  (void)snprintf(word, sizeof word, "%.*s", (int)(end - from < 63 ? end - from : 63), from);
   return symo_fail(context, SYMO_E_NAME,
-                   "network layout: no kind of space '%.*s' (write KIND=GROUP with one of %s)",
-                   (int)(end - from), from, kinds_text);
+                   "network layout: no kind of space '%s'%s (write KIND=GROUP with one of %s)",
+                   symo_quoted(word).text, symo_did_you_mean(word, NUM_KINDS, kinds).text,
+                   kinds_text);
 }
 
 /* A list has '=' outside of brackets. */

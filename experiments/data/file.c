@@ -6,6 +6,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/names.h"
 #include "experiments/data/reader.h"
 #include "io/file.h"
 
@@ -97,14 +98,20 @@ static symo_status keep(symo_context *context, const char *path, const unsigned 
   return SYMO_OK;
 }
 
+/* Names that commands know, and that might have been meant. */
+static symo_status fail_path(symo_context *context, const char *path, int error) {
+  static const char *const names[] = {"digits", "teacher", "mnist", "fashion-mnist"};
+  return symo_fail(context, SYMO_E_IO, "%s: %s%s (give %s)", path, strerror(error),
+                   symo_did_you_mean(path, sizeof names / sizeof *names, names).text,
+                   strcmp(path, "-") == 0 ? "/dev/stdin for standard input"
+                                          : "digits, teacher, or a file");
+}
+
 static symo_status read_path(symo_context *context, const char *path, unsigned char **bytes,
                              size_t *size) {
   struct stat info;
   errno = 0;
-  if (stat(path, &info) != 0)
-    return symo_fail(context, SYMO_E_IO, "%s: %s (give %s)", path, strerror(errno),
-                     strcmp(path, "-") == 0 ? "/dev/stdin for standard input"
-                                            : "digits, teacher, or a file");
+  if (stat(path, &info) != 0) return fail_path(context, path, errno);
   if (S_ISDIR(info.st_mode))
     return symo_fail(context, SYMO_E_IO, "%s: is a directory (give a file)", path);
   gzFile file = gzopen(path, "rb");

@@ -325,8 +325,8 @@ static symo_status read_group(symo_notation *r, const char *owner, int depth, sy
   if (!symo_notation_word(r, false, name)) return symo_notation_expected(r, "the name of a group");
   const symo_group *group = symo_group_lookup(r->context, name);
   if (group == NULL)
-    return symo_fail(r->context, SYMO_E_NAME, "%s: unknown group %s (see `symo groups`)", owner,
-                     name);
+    return symo_fail(r->context, SYMO_E_NAME, "%s: unknown group %s%s (see `symo groups`)", owner,
+                     name, symo_group_suggestion(r->context, name).text);
   if (symo_group_needs_parameters(group)) return read_parameters(r, owner, group, depth, out);
   size_t dim = symo_group_dim(group);
   if (dim == 0 || dim_follows(r)) {

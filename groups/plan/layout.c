@@ -132,6 +132,14 @@ symo_status symo_layout_add_space(symo_layout *layout, const char *name, size_t 
 }
 
 /* Reads one axis "name" or "name*" into axis a of the tensor. */
+static symo_quote suggest_space(const symo_layout *layout, const char *name) {
+  symo_suggestion s = {.name = name};
+  for (size_t i = 0; i < symo_layout_num_spaces(layout); i++)
+    symo_suggestion_offer(&s, symo_layout_space_name(layout, i),
+                          strlen(symo_layout_space_name(layout, i)));
+  return symo_suggestion_text(&s);
+}
+
 static symo_status set_axis(const symo_layout *layout, layout_tensor *t, const char *tensor,
                             size_t a, const char *axis) {
   char name[SYMO_MAX_NAME + 1];
@@ -146,8 +154,8 @@ static symo_status set_axis(const symo_layout *layout, layout_tensor *t, const c
   if (!fits || !symo_layout_find_space(layout, name, &t->space[a]))
     return symo_fail(layout->context, SYMO_E_NAME,
                      "layout: axis %zu of tensor %s names space %.60s, which the layout does not "
-                     "have (add it)",
-                     a, tensor, axis);
+                     "have%s (add it)",
+                     a, tensor, axis, suggest_space(layout, fits ? name : "").text);
   t->dual[a] = dual;
   t->dim[a] = layout->spaces[t->space[a]].dim;
   return SYMO_OK;

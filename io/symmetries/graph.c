@@ -294,6 +294,16 @@ static bool is_choice(const char *text, const char *choices) {
   return false;
 }
 
+static symo_quote suggest_choice(const char *text, const char *choices) {
+  symo_suggestion s = {.name = text};
+  for (const char *p = choices; *p;) {
+    const size_t length = strcspn(p, "|");
+    symo_suggestion_offer(&s, p, length);
+    p += length + (p[length] == '|');
+  }
+  return symo_suggestion_text(&s);
+}
+
 static symo_status read_text(const reader *r, const char *at, const json_t *value,
                              const key_row *row, const char **out) {
   symo_status status = expect(r, at, value, JSON_STRING,
@@ -303,8 +313,9 @@ static symo_status read_text(const reader *r, const char *at, const json_t *valu
   if (status != SYMO_OK) return status;
   const char *text = json_string_value(value);
   if (row->choices != NULL && !is_choice(text, row->choices))
-    return symo_fail(r->g->context, SYMO_E_NAME, "%s: %s: there is no \"%s\" (choose %s)",
-                     r->g->where, at, symo_quoted(text).text, row->choices);
+    return symo_fail(r->g->context, SYMO_E_NAME, "%s: %s: there is no \"%s\"%s (choose %s)",
+                     r->g->where, at, symo_quoted(text).text,
+                     suggest_choice(text, row->choices).text, row->choices);
   if (text[0] == '\0')
     return symo_fail(r->g->context, SYMO_E_NAME, "%s: %s: is empty (give a name)", r->g->where, at);
   *out = graph_keep(r->g, text);

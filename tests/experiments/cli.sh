@@ -86,6 +86,18 @@ fails 2 '--layout is missing' transport --hessian h --out h2
 # ---- bad data ----
 
 fails 3 'sphere' layout --layout "h: sphere 4; w[h]"
+fails 3 'unknown group permutaton; did you mean "permutation"?' layout --layout "h: permutaton 4; w[h]"
+fails 3 'names space hiden, which the layout does not have; did you mean hidden?' layout --layout "hidden: permutation 4; w[hiden]"
+sed 's/signed-permutation/signed-permutaton/' layout.json >bad.json
+fails 3 'did you mean "signed-permutation"?' layout --layout bad.json
+sed 's/"axes": \["h"\]/"axes": ["hh"]/' layout.json >bad.json
+fails 3 'did you mean h?' layout --layout bad.json
+fails 4 'did you mean "digits"?' compare --data digit --net 64-2-10 --out no
+fails 3 'did you mean "embd"?' train gpt --data "$root/README.md" --groups "emb=permutation" --out no
+fails 3 'did you mean "permutation"?' train gpt --data "$root/README.md" --groups "embd=permutaton" --out no
+extra='{"w":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},"b":{"dtype":"F32","shape":[2],"data_offsets":[16,24]},"bb":{"dtype":"F32","shape":[2],"data_offsets":[24,32]}}'
+tensors extra.safetensors "$extra" "$one$two$zero$one$two$one$one$one"
+fails 3 'the layout has no such tensor; did you mean b?' estimate --layout layout.json --grad extra.safetensors --estimator h-g
 fails 3 'k' layout --layout "h: identity 4; w[k]"
 fails 3 'h' layout --layout "h: permutation 4; w[h,h,h,h,h]"
 sed 's/"dim": 2, "group": "identity"/"dim": 2, "size": 3, "group": "identity"/' layout.json >bad.json
