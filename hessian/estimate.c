@@ -32,6 +32,14 @@ typedef struct job {
   const double *loss; /* [num_labels] of precision, by subtracting orbit means; NULL: none */
 } job;
 
+/* What the vectors are called in details. */
+static const char *grads_of(const job *j) {
+  return j->estimator->products ? "product" : "gradient";
+}
+static const char *params_of(const job *j) {
+  return j->estimator->products ? "probe" : "parameters";
+}
+
 static symo_status check_pointers(const job *j, const symo_const_vector *x, const char *what) {
   symo_status status = SYMO_OK;
   for (size_t k = 0; k < j->count && status == SYMO_OK; k++) {
@@ -320,9 +328,9 @@ static symo_status apply_to_blocks(const job *j, size_t index, levels level, con
 /* The largest entries of the tensors of a label. */
 static symo_status survey_label(const job *j, const plan_label *label, double *grad,
                                 double *param) {
-  symo_status status = survey(j, label, j->grads, "gradient", grad);
+  symo_status status = survey(j, label, j->grads, grads_of(j), grad);
   if (status == SYMO_OK && j->with_params)
-    status = survey(j, label, j->params, "parameters", param);
+    status = survey(j, label, j->params, params_of(j), param);
   return status;
 }
 
@@ -436,7 +444,7 @@ static symo_status check_job(const job *j) {
         "estimate: the estimator is NULL (symo_estimator_find gives that for an unknown "
         "name; symo_estimate_spec_default has the default)");
   if (j->count == 0 || j->grads == NULL)
-    return symo_fail(context, SYMO_E_ARGUMENT, "estimate: no gradient (pass at least one)");
+    return symo_fail(context, SYMO_E_ARGUMENT, "estimate: no %s (pass at least one)", grads_of(j));
   symo_status status = symo_check_damping(context, "estimate", j->spec.damping);
   if (status != SYMO_OK) return status;
   char names[256];
@@ -472,8 +480,8 @@ symo_status symo_estimate(const symo_plan *plan, const symo_estimate_spec *spec,
   symo_hessian *h = NULL;
   symo_status status = check_job(&j);
   if (status != SYMO_OK) return status;
-  SYMO_TRY(check_pointers(&j, grads, "gradient"));
-  if (j.with_params) SYMO_TRY(check_pointers(&j, params, "parameters"));
+  SYMO_TRY(check_pointers(&j, grads, grads_of(&j)));
+  if (j.with_params) SYMO_TRY(check_pointers(&j, params, params_of(&j)));
   SYMO_TRY(symo_hessian_create(plan, j.estimator->name, &h));
   SYMO_TRY(allocate_buffers(&j, &b));
   for (size_t i = 0; i < plan->num_labels; i++) {

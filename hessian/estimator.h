@@ -62,6 +62,7 @@ struct symo_estimator {
   symo_coupling coupling;
   bool cross;      /* starts from C_gt + C_gt' instead of C_g */
   bool params;     /* needs C_t */
+  bool products;   /* for details: the gradients are products A v, the parameters the probes v */
   bool can_scale;  /* understands `scale` (then C_t is given too) */
   int grad_power;  /* M scales with the gradient to this power .. */
   int param_power; /* .. and with the parameters to this one */

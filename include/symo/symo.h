@@ -12,6 +12,7 @@
 #include <symo/io.h>
 #include <symo/kfac.h>
 #include <symo/layout.h>
+#include <symo/lowrank.h>
 #include <symo/open.h>
 #include <symo/operator.h>
 #include <symo/optim.h>
