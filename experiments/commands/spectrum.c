@@ -92,6 +92,11 @@ static const cli_option options[] = {
      .max = 1e6,
      .fallback = "200",
      .help = "exponents: resampled fits for the 95 % intervals; 0: none"},
+    {.name = "rules",
+     .arg = "FILE",
+     .kind = CLI_STRING,
+     .help = "exponents: also write an optimizer here, spectral-newton with the measured exponent "
+             "for each matrix, as symo train --optimizer takes it"},
     NETWORK_DTYPE_ROW,
     {.name = "out",
      .kind = CLI_STRING,
@@ -154,6 +159,8 @@ static int report_exponents(cli *c, const inquiry *q, const spectrum_options *o,
   int code = write_answer(c, q, "exponents.json", exponents_answer(c, q, o, e));
   if (code == CLI_DONE && q->plots != NULL) code = spectrum_exponents_plot(c, q->plots, e);
   if (code == CLI_DONE && q->plots != NULL) code = plot_draw(c, q->directory, q->plots, pictures);
+  if (code == CLI_DONE && q->rules != NULL)
+    code = cli_write_json(c, q->rules, spectrum_rules_json(c, e));
   if (code != CLI_DONE) return code;
   cli_progress_end(c);
   if (cli_json(c)) return cli_print_json(c, exponents_answer(c, q, o, e));
@@ -165,6 +172,8 @@ static int report_exponents(cli *c, const inquiry *q, const spectrum_options *o,
   spectrum_exponents_print(e);
   printf("\nwritten to %s: exponents.json%s\n", cli_str(c, "out"),
          q->plots != NULL ? ", alignment and decay as pictures" : "");
+  if (q->rules != NULL)
+    printf("written to %s: an optimizer with these exponents\n", cli_str(c, "rules"));
   return CLI_DONE;
 }
 
@@ -259,7 +268,8 @@ const cli_command cli_command_spectrum = {
         "of k^-s.  (arXiv 2606.02596)",
     .example = "symo spectrum --data digits --net 64-32-10 --train-steps 100\n"
                "symo spectrum --exponents --checkpoint runs/mnist/checkpoint.safetensors \\\n"
-               "  --examples 500 --out exponents",
+               "  --examples 500 --out exponents --rules measured.json\n"
+               "symo train classifier --optimizer measured.json --set 'rules.*.lr=0.008'",
     .options = options,
     .json = true,
     .run = run};

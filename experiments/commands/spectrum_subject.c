@@ -108,14 +108,20 @@ static int open_subject(cli *c, inquiry *q) {
 
 /* ---- folders: before a checkpoint changes the working directory ---- */
 
+/* A path of the command line from the root; NULL where memory is out. */
+static char *absolute(const char *path) {
+  char here[TRAIN_TEXT];
+  train_here(here);
+  return path[0] == '/' ? symo_strdup(path) : cli_join(here, path);
+}
+
 static int open_folder(cli *c, inquiry *q) {
   int code = cli_make_directory(c, cli_str(c, "out"));
   if (code != CLI_DONE) return code;
-  char here[TRAIN_TEXT];
-  train_here(here);
-  const bool relative = cli_str(c, "out")[0] != '/';
-  q->directory = relative ? cli_join(here, cli_str(c, "out")) : symo_strdup(cli_str(c, "out"));
-  if (q->directory == NULL) return cli_fail_memory(c);
+  q->directory = absolute(cli_str(c, "out"));
+  if (cli_given(c, "rules")) q->rules = absolute(cli_str(c, "rules"));
+  if (q->directory == NULL || (cli_given(c, "rules") && q->rules == NULL))
+    return cli_fail_memory(c);
   code = cli_folder_lock(c, q->directory, &q->lock);
   if (code != CLI_DONE || cli_flag(c, "no-plots")) return code;
   q->plots = cli_join(q->directory, "plots");
@@ -132,6 +138,7 @@ void inquiry_close(inquiry *q) {
   symo_free(q->rows);
   symo_free(q->directory);
   symo_free(q->plots);
+  symo_free(q->rules);
 }
 
 int inquiry_open(cli *c, inquiry *q) {

@@ -19,6 +19,7 @@ typedef struct inquiry {
   spectrum_subject subject;
   char net[TRAIN_TEXT], data[TRAIN_TEXT];
   char *directory, *plots; /* plots NULL: no pictures */
+  char *rules;             /* file for an optimizer; NULL: none */
   cli_folder lock;
 } inquiry;
 

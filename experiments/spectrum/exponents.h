@@ -87,6 +87,10 @@ double spectrum_transfer_error(double s, double alpha, double gamma);
 symo_status spectrum_factors(const spectrum_subject *subject, size_t weight, size_t samples,
                              symo_rng *rng, double *a, double *b);
 
+/* The exponent that a rule takes, and an optimizer of such rules, {"rules": [..]} (rules.c). */
+double spectrum_rule_alpha(const spectrum_matrix *m);
+json_t *spectrum_rules_json(cli *c, const spectrum_exponents *e);
+
 /* exponents.json, the table on stdout, the pictures. */
 json_t *spectrum_exponents_json(cli *c, const spectrum_exponents *e);
 void spectrum_exponents_print(const spectrum_exponents *e);

@@ -17,6 +17,7 @@ works() {
 trains() { "$symo" train "$@" >out 2>err </dev/null || fail "symo train $*: $(cat err)"; }
 has() { grep -qF -- "$1" out || fail "no \"$1\" in: $(cat out)"; }
 
+touch file
 net="--data digits --net 64-8-10 --examples 60 --exponents --eigenvalues 4 --resamples 20"
 
 # ---- a network by options ----
@@ -75,6 +76,28 @@ works spectrum --exponents --checkpoint gpt/checkpoint.safetensors --examples 6 
 has 'h.0.attn.q.weight       attention-query'
 has '6 examples; after 2 steps'
 
+# ---- an optimizer of the exponents ----
+works spectrum --exponents --checkpoint run/checkpoint.safetensors --examples 50 --eigenvalues 0 --no-plots --out d \
+  --rules measured.json
+has 'written to measured.json'
+python3 - d/exponents.json measured.json <<'END' || fail "measured.json is not of the exponents"
+import json, sys
+matrices, rules = json.load(open(sys.argv[1]))["matrices"], json.load(open(sys.argv[2]))["rules"]
+assert [r["match"] for r in rules] == [m["name"] for m in matrices] + ["*"]
+assert rules[-1]["preset"] == "adamw"
+for m, r in zip(matrices, rules):
+    alpha = m["alpha_ggn"]["value"]
+    assert r["preset"] == "spectral-newton" and ("alpha" in r) == (alpha is not None)
+    assert alpha is None or abs(r["alpha"] - min(max(alpha, 0.1), 2)) <= 0.0051
+END
+trains classifier --data digits --net conv:8x8x1-c4k3-p2-c6k3-p4-10 --steps 3 --out measured --optimizer measured.json \
+  --set 'rules.*.lr=0.008'
+works spectrum --exponents --checkpoint gpt/checkpoint.safetensors --examples 6 --eigenvalues 0 --no-plots --out e \
+  --rules gpt.json
+grep -q 'wte.weight' gpt.json && fail "a rule for an embedding: $(cat gpt.json)"
+grep -q '"match": "h.0.attn.q.weight"' gpt.json || fail "no rule for a query: $(cat gpt.json)"
+fails 4 'file/x' spectrum $net --no-plots --out c --rules file/x
+
 # ---- the whole spectrum ----
 whole="--data digits --net 64-6-10 --examples 60 --eigenpairs 4 --probes 3 --steps 12"
 works spectrum $whole --out f
@@ -107,7 +130,6 @@ fails 2 'probes' spectrum $whole --probes 1
 fails 2 'the checkpoint says it' spectrum --exponents --checkpoint run/checkpoint.safetensors --net 64-8-10
 fails 2 'range' spectrum $net --range 2
 fails 4 'no.safetensors' spectrum --exponents --checkpoint no.safetensors
-touch file
 fails 4 'file' spectrum $net --out file/x
 
 [ $failures -eq 0 ]
