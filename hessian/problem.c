@@ -42,6 +42,30 @@ symo_status symo_problem_call_product(const problem_call *call, bool ggn, size_t
                  ggn ? "Gauss-Newton product" : "Hessian product");
 }
 
+symo_status symo_problem_call_rows(const problem_call *call, problem_rows what, size_t k,
+                                   const void *in, void *out) {
+  const symo_problem *p = call->problem;
+  const size_t failures = symo_context_failures(call->context);
+  symo_status status = what == PROBLEM_ROW_RESIDUAL ? p->row_residual(p->self, call->theta, out)
+                       : what == PROBLEM_ROW_PRODUCT
+                           ? p->row_product(p->self, call->theta, k, in, out)
+                           : p->row_transposed(p->self, call->theta, k, in, out);
+  return pass_on(call, failures, status, "rows");
+}
+
+symo_status symo_problem_call_sampled(const problem_call *call, uint64_t seed, double *examples,
+                                      void *grad) {
+  const symo_problem *p = call->problem;
+  const size_t failures = symo_context_failures(call->context);
+  return pass_on(call, failures, p->sampled_gradient(p->self, call->theta, seed, examples, grad),
+                 "gradient at sampled targets");
+}
+
+void symo_problem_call_hold(const problem_call *call, bool hold, bool hessian) {
+  const symo_problem *p = call->problem;
+  if (p->hold != NULL) p->hold(p->self, hold ? call->theta : NULL, hessian);
+}
+
 static symo_status call_hessian(const problem_call *call, double *hessian) {
   const size_t failures = symo_context_failures(call->context);
   return pass_on(call, failures, call->problem->hessian(call->problem->self, call->theta, hessian),

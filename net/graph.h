@@ -91,6 +91,15 @@ struct symo_net {
   void *panels; /* workspace of the dense Hessian of plain networks */
   bool touched[SYMO_NET_MAX_NODES];
 
+  /* While a caller holds theta (symo_problem.hold), values of a single chunk that were made there
+   * serve again. */
+  const void *held;  /* NULL: none */
+  bool held_hessian; /* second derivatives will be asked for */
+  int held_order;    /* of the forward pass whose values there are; -1: none */
+  bool held_cot;     /* cotangents too */
+  double held_loss;
+  symo_net_counts counts;
+
   size_t total;         /* examples there are */
   size_t room;          /* examples that x and y have room for */
   void *x, *y;          /* the data, of the dtype, or uint32 where they are tokens; NULL before
@@ -128,6 +137,32 @@ symo_pass symo_net_pass(symo_net *net, const void *theta, size_t first, size_t n
 
 /* The same over n examples for which the caller has set net->value_now and, if wanted, targets. */
 symo_pass symo_net_pass_on(symo_net *net, const void *theta, size_t n);
+
+/* The forward pass, and backward where `cot`, unless what is held serves. */
+void symo_net_values(symo_net *net, symo_pass *pass, int order, bool cot);
+
+/* Those of this process: [*first, *first + the result). */
+size_t symo_net_own_examples(const symo_net *net, size_t *first);
+
+/* Whether all examples are one chunk whose values may be kept. */
+bool symo_net_holds(const symo_net *net, const void *theta);
+
+/* Packs k directions, both forms, into the first two of the packed blocks and clears the others;
+ * gives the first node that any of them touches, num_nodes when all are zero. */
+size_t symo_net_load(symo_net *net, size_t k, const void *v, void *pack[4]);
+
+/* Examples in a chunk of products for k directions; directions in a block of them. */
+size_t symo_net_product_chunk(const symo_net *net, const void *theta, size_t k);
+size_t symo_net_product_block(const symo_net *net, const void *theta);
+
+/* Slots of the problem: rows.c. */
+size_t symo_net_rows(void *self);
+symo_status symo_net_row_residual(void *self, const void *theta, void *w);
+symo_status symo_net_row_product(void *self, const void *theta, size_t k, const void *v, void *sv);
+symo_status symo_net_row_transposed(void *self, const void *theta, size_t k, const void *u,
+                                    void *su);
+symo_status symo_net_sampled_gradient(void *self, const void *theta, uint64_t seed,
+                                      double *examples, void *grad);
 
 void symo_net_forward(symo_net *net, symo_pass *pass, int order, bool loss);
 void symo_net_backward(symo_net *net, symo_pass *pass);

@@ -158,6 +158,7 @@ size_t symo_net_num_parameters(const symo_net *net) { return net->parameters; }
 void symo_net_set_dropout(symo_net *net, bool on, uint64_t seed) {
   net->dropping = on;
   net->seed = seed;
+  net->held = NULL;
 }
 
 void symo_net_set_times(symo_net *net, symo_net_times *times) {
@@ -312,7 +313,7 @@ static void replace(symo_net *net, size_t examples, void *x, void *y) {
 
 static void use_all(symo_net *net, size_t examples) {
   net->total = net->examples = examples;
-  net->chosen = NULL;
+  net->chosen = NULL, net->held = NULL;
 }
 
 /* Targets that are the inputs are kept once. */
@@ -376,6 +377,7 @@ fail:
 }
 
 symo_status symo_net_select(symo_net *net, size_t count, const size_t *rows) {
+  net->held = NULL;
   if (rows == NULL) {
     net->chosen = NULL, net->examples = net->total;
     return SYMO_OK;

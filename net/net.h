@@ -179,7 +179,15 @@ symo_status symo_net_select(symo_net *net, size_t count, const size_t *rows);
  * right; else NaN.  accuracy may be NULL. */
 symo_status symo_net_evaluate(symo_net *net, const void *theta, double *loss, double *accuracy);
 
-/* The network as a problem: all slots filled, but `hessian` only for plain networks.  It borrows
+/* Passes since the network was made, an example being 1 / examples of one, a direction of a
+ * tangent pass one. */
+typedef struct symo_net_counts {
+  double forward, backward, tangent, backward_tangent;
+} symo_net_counts;
+symo_net_counts symo_net_get_counts(const symo_net *net);
+
+/* The network as a problem: all slots filled, but `hessian` only for plain networks, and the rows
+ * not for tokens.  It borrows
  * the network.  Not for several threads. */
 symo_problem symo_net_problem(symo_net *net);
 

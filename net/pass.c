@@ -51,12 +51,51 @@ static void backward_node(symo_net *net, size_t i, symo_pass *pass) {
   if (pass->collect != NULL) symo_net_collect_node(net, i, pass);
 }
 
+/* ---- values that are held ---- */
+
+static void hold(void *self, const void *theta, bool hessian) {
+  symo_net *net = self;
+  net->held = theta;
+  net->held_hessian = hessian;
+  net->held_order = -1, net->held_cot = false;
+}
+
+bool symo_net_holds(const symo_net *net, const void *theta) {
+  return net->held != NULL && net->held == theta && symo_comm_size(net->comm) == 1 &&
+         net->examples <= net->sizes.rows && net->examples <= net->sizes.direction_rows;
+}
+
+void symo_net_values(symo_net *net, symo_pass *pass, int order, bool cot) {
+  const bool holds = symo_net_holds(net, pass->theta);
+  if (!holds || net->held_order < order) {
+    symo_net_forward(net, pass, order, true);
+    if (holds) net->held_order = order, net->held_loss = pass->loss, net->held_cot = false;
+  }
+  pass->loss = holds ? net->held_loss : pass->loss;
+  if (!cot || (holds && net->held_cot && pass->gradient == NULL)) return;
+  symo_net_backward(net, pass);
+  net->held_cot = holds;
+}
+
+symo_net_counts symo_net_get_counts(const symo_net *net) { return net->counts; }
+
+static double share_of(const symo_net *net, const symo_pass *pass) {
+  return (double)pass->n / (double)net->examples;
+}
+
+/* The workspace of all but losses and gradients. */
+static bool is_whole(const symo_net *net, const symo_pass *pass) {
+  return pass->value == net->value_now;
+}
+
 void symo_net_forward(symo_net *net, symo_pass *pass, int order, bool loss) {
+  if (is_whole(net, pass)) net->held_order = -1, net->counts.forward += share_of(net, pass);
   for (size_t i = 0; i < net->num_nodes; i++)
     if (loss || !net->nodes[i].op->is_loss) forward_node(net, i, pass, order);
 }
 
 void symo_net_backward(symo_net *net, symo_pass *pass) {
+  if (is_whole(net, pass)) net->held_cot = false, net->counts.backward += share_of(net, pass);
   for (size_t i = net->num_nodes; i-- > 0;) backward_node(net, i, pass);
 }
 
@@ -80,6 +119,7 @@ void symo_net_backward_all(symo_net *net, symo_pass *pass, bool seeded) {
 }
 
 void symo_net_tangent(symo_net *net, symo_pass *pass, size_t first, bool seeded) {
+  net->counts.tangent += share_of(net, pass) * (double)pass->k;
   memset(net->tan_now, 0, sizeof net->tan_now);
   if (seeded) net->tan_now[net->nodes[first].in[0]] = net->tan[net->nodes[first].in[0]];
   for (size_t i = first; i < net->num_nodes; i++) {
@@ -91,6 +131,7 @@ void symo_net_tangent(symo_net *net, symo_pass *pass, size_t first, bool seeded)
 }
 
 void symo_net_backward_tangent(symo_net *net, symo_pass *pass, size_t last) {
+  net->counts.backward_tangent += share_of(net, pass) * (double)pass->k;
   for (size_t i = net->num_nodes; i-- > last;)
     net->nodes[i].op->backward_tangent(&net->nodes[i], i, pass);
 }
@@ -107,7 +148,7 @@ symo_status symo_net_ready(symo_net *net, const void *theta, const char *where) 
 }
 
 /* How many of the examples are this process's, from *first on. */
-static size_t own_examples(const symo_net *net, size_t *first) {
+size_t symo_net_own_examples(const symo_net *net, size_t *first) {
   size_t end;
   symo_comm_part(net->examples, (size_t)symo_comm_size(net->comm),
                  (size_t)symo_comm_rank(net->comm), first, &end);
@@ -256,10 +297,11 @@ static symo_status run_lanes(symo_net *net, const void *theta, void *gradient, s
   lanes_job j = {
       .net = net, .theta = theta, .gradient = gradient, .score = score, .request = request};
   double sums[2] = {0.0, 0.0};
-  j.examples = own_examples(net, &j.first);
+  j.examples = symo_net_own_examples(net, &j.first);
   j.lanes = net->num_lanes < j.examples ? net->num_lanes : j.examples;
   if (request != NULL) begin_sums(net, request);
   symo_pool_run(net->pool, j.lanes, run_lane, &j);
+  net->counts.forward++, net->counts.backward += gradient != NULL;
   for (size_t l = 0; l < j.lanes; l++) {
     sums[0] += net->lanes[l].loss;
     sums[1] += net->lanes[l].score;
@@ -317,11 +359,28 @@ symo_status symo_net_evaluate(symo_net *net, const void *theta, double *loss, do
 
 /* ---- loss and gradient ---- */
 
+/* The gradient through the workspace of products, which then have its values. */
+static symo_status held_gradient(symo_net *net, const void *theta, double *loss, void *grad) {
+  symo_status status = symo_net_allocate_products(net);
+  if (status != SYMO_OK) return status;
+  const symo_dtype dtype = net->spec.dtype;
+  symo_pass pass = symo_net_pass(net, theta, 0, net->examples);
+  pass.gradient = grad;
+  memset(grad, 0, net->parameters * symo_dtype_size(dtype));
+  symo_net_values(net, &pass, net->held_hessian ? 2 : 1, true);
+  symo_scal(dtype, net->parameters, 1.0 / (double)net->examples, grad);
+  *loss = pass.loss;
+  return SYMO_OK;
+}
+
 static symo_status loss_and_gradient(symo_net *net, const void *theta, double *loss, void *grad,
                                      const symo_factor_request *request) {
   double sum = 0.0;
   symo_status status = symo_net_ready(net, theta, "network loss");
-  if (status == SYMO_OK) status = run_lanes(net, theta, grad, NULL, request, &sum, NULL);
+  if (status == SYMO_OK && grad != NULL && request == NULL && symo_net_holds(net, theta))
+    status = held_gradient(net, theta, &sum, grad);
+  else if (status == SYMO_OK)
+    status = run_lanes(net, theta, grad, NULL, request, &sum, NULL);
   if (status == SYMO_OK && loss != NULL) *loss = sum / (double)net->examples;
   return status;
 }
@@ -342,40 +401,49 @@ static symo_status slot_factors(void *self, const void *theta, double *loss, voi
 
 /* ---- products for blocks of directions ---- */
 
-/* Packs k directions; gives the first node that any of them touches, num_nodes when all are zero.
- */
-static size_t load_directions(symo_net *net, size_t k, const void *v, void *rows, void *columns) {
+size_t symo_net_load(symo_net *net, size_t k, const void *v, void *pack[4]) {
+  const size_t size = k * net->parameters;
   size_t first = net->num_nodes;
+  for (int i = 0; i < 4; i++) pack[i] = symo_at(net->spec.dtype, net->packs, i * (ptrdiff_t)size);
+  memset(pack[2], 0, 2 * size * symo_dtype_size(net->spec.dtype));
   memset(net->touched, 0, sizeof net->touched);
   for (size_t i = net->num_nodes; i-- > 0;) {
     const symo_node *node = &net->nodes[i];
     if (node->op->load == NULL) continue;
-    net->touched[i] = node->op->load(node, net->spec.dtype, k, net->parameters, v, rows, columns);
+    net->touched[i] =
+        node->op->load(node, net->spec.dtype, k, net->parameters, v, pack[0], pack[1]);
     if (net->touched[i]) first = i;
   }
   return first;
 }
 
+size_t symo_net_product_chunk(const symo_net *net, const void *theta, size_t k) {
+  const size_t rows = net->sizes.product_rows / k;
+  if (symo_net_holds(net, theta)) return net->examples;
+  size_t first, own = symo_net_own_examples(net, &first);
+  return symo_net_chunk(own, rows < net->sizes.rows ? rows : net->sizes.rows);
+}
+
+size_t symo_net_product_block(const symo_net *net, const void *theta) {
+  const size_t most = net->sizes.direction_rows / net->examples;
+  return symo_net_holds(net, theta) && most < net->sizes.block ? most : net->sizes.block;
+}
+
 static void product_block(symo_net *net, const void *theta, size_t k, bool gauss_newton,
                           const void *v, void *hv) {
   const symo_dtype dtype = net->spec.dtype;
-  const size_t size = k * net->parameters, bytes = size * symo_dtype_size(dtype);
   void *pack[4];
-  for (int i = 0; i < 4; i++) pack[i] = symo_at(dtype, net->packs, i * (ptrdiff_t)size);
-  size_t first = load_directions(net, k, v, pack[0], pack[1]);
-  memset(pack[2], 0, 2 * bytes);
-  size_t rows = net->sizes.product_rows / k;
-  size_t at, own = own_examples(net, &at);
+  size_t first = symo_net_load(net, k, v, pack);
+  const size_t step = symo_net_product_chunk(net, theta, k);
+  size_t at, own = symo_net_own_examples(net, &at);
   const size_t end = at + own;
-  size_t step = symo_net_chunk(own, rows < net->sizes.rows ? rows : net->sizes.rows);
   for (; at < end && first < net->num_nodes; at += step) {
     size_t n = end - at < step ? end - at : step;
     symo_pass pass = symo_net_pass(net, theta, at, n);
     pass.k = k, pass.gauss_newton = gauss_newton, pass.touched = net->touched;
     pass.v_rows = pack[0], pass.v_columns = pack[1], pass.hv_rows = pack[2];
     pass.hv_columns = pack[3];
-    symo_net_forward(net, &pass, gauss_newton ? 1 : 2, true);
-    if (!gauss_newton) symo_net_backward(net, &pass);
+    symo_net_values(net, &pass, gauss_newton ? 1 : 2, !gauss_newton);
     symo_net_tangent(net, &pass, first, false);
     symo_net_backward_tangent(net, &pass, 0);
   }
@@ -392,8 +460,9 @@ static symo_status products(symo_net *net, const void *theta, size_t k, bool gau
   if (status == SYMO_OK) status = symo_net_allocate_products(net);
   if (status != SYMO_OK) return status;
   const symo_dtype dtype = net->spec.dtype;
-  for (size_t first = 0; first < k; first += net->sizes.block) {
-    size_t block = k - first < net->sizes.block ? k - first : net->sizes.block;
+  const size_t most = symo_net_product_block(net, theta);
+  for (size_t first = 0; first < k; first += most) {
+    size_t block = k - first < most ? k - first : most;
     ptrdiff_t offset = (ptrdiff_t)(first * net->parameters);
     product_block(net, theta, block, gauss_newton, symo_at(dtype, v, offset),
                   symo_at(dtype, hv, offset));
@@ -411,6 +480,7 @@ static symo_status slot_ggn(void *self, const void *theta, size_t k, const void 
 }
 
 symo_problem symo_net_problem(symo_net *net) {
+  const bool rows = net->spec.loss != SYMO_LOSS_TOKENS;
   return (symo_problem){.name = "network",
                         .size = net->parameters,
                         .dtype = net->spec.dtype,
@@ -422,5 +492,11 @@ symo_problem symo_net_problem(symo_net *net) {
                         .hessian = net->plain ? symo_net_dense_hessian : NULL,
                         .num_sites = net->num_sites,
                         .sites = net->sites,
-                        .factors = slot_factors};
+                        .factors = slot_factors,
+                        .rows = rows ? symo_net_rows : NULL,
+                        .row_residual = rows ? symo_net_row_residual : NULL,
+                        .row_product = rows ? symo_net_row_product : NULL,
+                        .row_transposed = rows ? symo_net_row_transposed : NULL,
+                        .sampled_gradient = symo_net_sampled_gradient,
+                        .hold = hold};
 }

@@ -176,8 +176,14 @@ static symo_status add_block(symo_text *out, const symo_optim *optim, const opti
                 symo_plural(b->layout->parameters, "parameter", "parameters"));
   add_settings(out, m);
   if (b->curvature == NULL) {
-    symo_text_add(out, "    products of the problem by %s, at most %.0f a step\n", m->solver->name,
-                  (double)symo_solver_steps(m));
+    const symo_solver *solver = symo_solver_of_systems(m);
+    const char *space = m->space == SYMO_SPACE_ROWS ? " in the space of rows" : "";
+    if (solver->most > 0)
+      symo_text_add(out, "    products of the problem with all unit vectors%s, then %s\n", space,
+                    solver->name);
+    else
+      symo_text_add(out, "    products of the problem by %s%s, at most %.0f a step\n",
+                    m->solver->name, space, (double)symo_solver_steps(m));
     return b->precondition != NULL ? add_preconditioner(out, b) : SYMO_OK;
   }
   plan_item items[PLAN_ITEMS];

@@ -51,6 +51,8 @@ static const option_row rows[] = {
     MODULE(solver, MODULE_SOLVER, SYMO_SOLVER_LIST(WORD), "how roots are taken, or systems solved"),
     MODULE(damping, MODULE_DAMPING, SYMO_DAMPING_LIST(WORD), "how eps is added"),
     MODULE(precondition, MODULE_PRECONDITION, SYMO_PRECONDITION_LIST(WORD), "of cg"),
+    NAME(space, "parameters rows",
+         "ggn: systems as large as the parameters, or as examples times outputs"),
     NAME(basis, "none adam column",
          "second moments in the eigenbasis of the curvature: of entries, or, orbit, of columns"),
     NAME(graft, "none sgd adam", "whose norm the direction takes, tensor by tensor"),
@@ -188,6 +190,7 @@ static symo_status check_groups(symo_context *context, const char *where, const 
 
 _Static_assert(sizeof(symo_source) == sizeof(unsigned) && sizeof(symo_basis) == sizeof(unsigned) &&
                    sizeof(symo_step_estimator) == sizeof(unsigned) &&
+                   sizeof(symo_space) == sizeof(unsigned) &&
                    sizeof(symo_graft) == sizeof(unsigned) &&
                    sizeof(symo_scale) == sizeof(unsigned) &&
                    sizeof(symo_decay) == sizeof(unsigned) &&

@@ -59,6 +59,8 @@ struct symo_optim_state {
   void *clock_self;
   double mark;    /* when the clock was last looked at */
   void *gradient; /* [parameters] of symo_optim_problem_step, taken by the first one */
+  void *row_work; /* of steps in the space of rows, [row_bytes], which follow the examples */
+  size_t row_bytes;
 };
 
 /* For use while a plan is made.  The first adds an entry to the state, with number num_entries - 1.

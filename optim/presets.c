@@ -16,6 +16,9 @@
  *                    decay comes behind the step
  *   adam, adamw      arXiv 1412.6980, 1711.05101, as in PyTorch
  *   adagrad-full     Duchi, Hazan, Singer 2011, the full matrix
+ *   ..-direct        Newton's method and Gauss-Newton as in textbooks, with that damping
+ *   egn, egn-cg      Korbit et al., arXiv 2405.14402, with that damping for their line search
+ *   sgn              Gargiani et al., arXiv 2006.02409
  *   ..-cg, lm        truncated Newton (Nocedal, Wright, algorithm 7.1), with damping for the line
  *                    search that it has there; Levenberg and Marquardt with Martens' rule for the
  *                    damping */
@@ -121,6 +124,23 @@ static const preset_row table[] = {
     {"ggn-cg", "the same with the Gauss-Newton matrix",
      "curvature=ggn; solver=cg; damping=levenberg-marquardt; lr=1; alpha=2; eps=0.1; "
      "solver_steps=50; solver_tolerance=1e-4",
+     NULL},
+    {"newton-direct", "Newton's step by a Cholesky factor, in a trust region: small problems",
+     "curvature=hessian; solver=cholesky; damping=levenberg-marquardt; lr=1; alpha=2; eps=0.1",
+     NULL},
+    {"ggn-direct", "the same with the Gauss-Newton matrix",
+     "curvature=ggn; solver=cholesky; damping=levenberg-marquardt; lr=1; alpha=2; eps=0.1", NULL},
+    {"egn", "Gauss-Newton in the space of examples and outputs, by a Cholesky factor",
+     "curvature=ggn; space=rows; solver=cholesky; damping=levenberg-marquardt; lr=1; alpha=2; "
+     "eps=1",
+     NULL},
+    {"egn-cg", "the same by conjugate gradients",
+     "curvature=ggn; space=rows; solver=cg; damping=levenberg-marquardt; lr=1; alpha=2; eps=1; "
+     "solver_steps=50; solver_tolerance=1e-4",
+     NULL},
+    {"sgn", "Gauss-Newton on batches by a few conjugate gradients, with constant damping",
+     "curvature=ggn; solver=cg; damping=constant; lr=0.3; alpha=2; eps=0.1; solver_steps=10; "
+     "solver_tolerance=1e-4; warm_start=true",
      NULL},
     {"lm", "Gauss-Newton with a damping that follows the ratio of actual to predicted reduction",
      "curvature=ggn; solver=cg; damping=levenberg-marquardt; lr=1; alpha=2; eps=1; "

@@ -66,7 +66,9 @@ const char *symo_method_refuse(const symo_method *m) {
   if (m->curvature->products) return refuse_cut(m);
   if (m->damping->needs_ratio)
     return "levenberg-marquardt needs the decrease that a model predicts: curvature hessian or ggn";
-  if (m->solver->solve != NULL) return "cg solves with products: curvature hessian or ggn";
+  if (m->solver->solve != NULL && m->solver->root == NULL)
+    return "cg solves with products: curvature hessian or ggn";
+  if (m->space != SYMO_SPACE_PARAMETERS) return "space rows is of curvature ggn";
   if (m->precondition->curvature != NULL) return "precondition is of cg: curvature hessian or ggn";
   if (m->warm_start) return "warm_start is of cg: curvature hessian or ggn";
   reason = refuse_cut(m);

@@ -1,6 +1,9 @@
-/* Truncated Newton steps: (A + damping I) d = g by conjugate gradients, theta <- theta - lr d, with
- * A the Hessian (newton-cg: Nocedal and Wright, Numerical Optimization, algorithm 7.1, without its
- * line search) or the Gauss-Newton matrix (ggn-cg; Martens 2010), once a step.
+/* Newton steps: (A + damping I) d = g, theta <- theta - lr d, once a step, with A the Hessian
+ * (newton-cg: Nocedal and Wright, Numerical Optimization, algorithm 7.1, without its line search)
+ * or the Gauss-Newton matrix (ggn-cg; Martens 2010), by conjugate gradients or, where A is small
+ * enough to be formed, by its factor; of the Gauss-Newton matrix also in the space of its rows
+ * (row_space.c).  The problem is told that theta stays until the trial, so that it may make one
+ * forward pass serve the gradient and all products.
  *
  * Weight decay w is L2: the objective is f = L + w/2 |theta|^2 throughout, so g = dL + w theta and
  * A = H + w I.
@@ -16,6 +19,7 @@
 #include "hessian/problem.h"
 #include "optim/block.h"
 #include "optim/precondition/precondition.h"
+#include "optim/row_space.h"
 #include "optim/state.h"
 
 /* ---- what is refused ---- */
@@ -32,9 +36,27 @@ static const char *refuse_unused(const symo_method *m) {
   return NULL;
 }
 
+/* What goes with iterations on vectors of the parameters only. */
+static const char *refuse_lane(const symo_method *m) {
+  const bool dense = symo_solver_of_systems(m)->most > 0, rows = m->space == SYMO_SPACE_ROWS;
+  if (rows && !m->curvature->gauss_newton)
+    return "the Hessian has no rows: space parameters, or curvature ggn";
+  if (rows && m->precondition->curvature != NULL)
+    return "preconditioners are of the parameters: precondition none, or space parameters";
+  if (rows && m->warm_start)
+    return "rows are of other examples in the next step: warm_start false, or space parameters";
+  if (dense && m->precondition->curvature != NULL)
+    return "a factorisation needs no preconditioner: precondition none, or solver cg";
+  if (dense && m->warm_start)
+    return "a factorisation starts nowhere: warm_start false, or solver cg";
+  if (dense && m->solver_steps > 0) return "a factorisation has no iterations: solver_steps 0";
+  return NULL;
+}
+
 const char *symo_second_order_refuse(const symo_method *m) {
   if (symo_solver_of_systems(m)->solve == NULL)
-    return "systems with products are solved by cg: solver cg";
+    return "systems with products are solved by cg or cholesky: solver cg";
+  if (refuse_lane(m) != NULL) return refuse_lane(m);
   if (m->damping->relative)
     return "the trace is not known where there are only products: damping constant or "
            "levenberg-marquardt";
@@ -72,7 +94,8 @@ static size_t take(size_t *bytes, size_t more) {
 static second_order_work work_of(const symo_optim *optim) {
   const optim_block *b = &optim->blocks[0];
   size_t n = b->layout->parameters, vector = n * symo_dtype_size(optim->dtype);
-  size_t solver = symo_solver_of_systems(&b->method)->solve_work(optim->dtype, n),
+  const bool rows = b->method.space == SYMO_SPACE_ROWS; /* have work space of their own */
+  size_t solver = rows ? 0 : symo_solver_of_systems(&b->method)->solve_work(optim->dtype, n),
          trial = 2 * symo_padded(vector);
   second_order_work w = {.bytes = 0};
   w.pointers_at = take(&w.bytes, 3 * b->num_tensors * sizeof(void *));
@@ -119,7 +142,13 @@ fail:
 symo_status symo_second_order_size(symo_optim *optim) {
   optim_block *b = &optim->blocks[0];
   const char *reason = symo_preconditioner_refuse(&b->method, b->layout);
+  const size_t most = symo_solver_of_systems(&b->method)->most, n = b->layout->parameters;
   symo_status status;
+  if (most > 0 && n > most && b->method.space == SYMO_SPACE_PARAMETERS)
+    return symo_fail(optim->context, SYMO_E_SIZE,
+                     "optim: rule %zu: solver %s forms a matrix of the parameters, %zu, and takes "
+                     "at most %zu (take cg, or space rows)",
+                     b->rule, b->method.solver->name, n, most);
   if (reason != NULL)
     return symo_fail(optim->context, SYMO_E_UNSUPPORTED, "optim: rule %zu: precondition %s: %s",
                      b->rule, b->method.precondition->name, reason);
@@ -175,13 +204,17 @@ static problem_call call_at(const newton *s) {
   return (problem_call){s->state->optim->context, "optim", s->problem, s->theta};
 }
 
-/* av := (A + w I) v; self: a newton. */
-static symo_status multiply(void *self, const void *v, void *av) {
+/* av := (A + w I) v for k directions; self: a newton. */
+static symo_status multiply_block(void *self, size_t k, const void *v, void *av) {
   const newton *s = self;
   const problem_call call = call_at(s);
-  symo_status status = symo_problem_call_product(&call, s->ggn, 1, v, av);
-  if (status == SYMO_OK && s->decay != 0) symo_axpy(s->dtype, s->n, s->decay, v, av);
+  symo_status status = symo_problem_call_product(&call, s->ggn, k, v, av);
+  if (status == SYMO_OK && s->decay != 0) symo_axpy(s->dtype, k * s->n, s->decay, v, av);
   return status;
+}
+
+static symo_status multiply(void *self, const void *v, void *av) {
+  return multiply_block(self, 1, v, av);
 }
 
 /* ---- the trial ---- */
@@ -221,11 +254,12 @@ static double ratio_of(const newton *s, double actual, double predicted) {
 static symo_status try_step(newton *s, const double *predicted, bool *accept) {
   symo_status status = SYMO_OK;
   double after = NAN;
+  const problem_call call = call_at(s);
+  symo_problem_call_hold(&call, false, false);
   memcpy(s->solver, s->theta, vector_bytes(s));
   symo_update_apply(s->rate, 0, 1, flat(s, s->d), flat(s, s->theta));
   *accept = true;
   if (predicted == NULL) return SYMO_OK;
-  const problem_call call = call_at(s);
   status = symo_problem_call_loss(&call, &after);
   if (status == SYMO_E_NONFINITE) status = SYMO_OK, after = NAN;
   if (status == SYMO_OK) {
@@ -309,6 +343,7 @@ static symo_status solve_from(newton *s, bool preconditioned) {
       .max_iterations = symo_solver_steps(m),
       .self = s,
       .multiply = multiply,
+      .multiply_block = multiply_block,
       .precondition = preconditioned ? apply_preconditioner : NULL,
   };
   solver_system_report report = {0};
@@ -317,10 +352,25 @@ static symo_status solve_from(newton *s, bool preconditioned) {
   return status;
 }
 
+static symo_status solve_rows(newton *s) {
+  const row_task task = {.call = call_at(s),
+                         .state = s->state,
+                         .method = &s->b->method,
+                         .dtype = s->dtype,
+                         .n = s->n,
+                         .damping = s->report->damping,
+                         .decay = s->decay};
+  solver_system_report report = {0};
+  symo_status status = symo_row_space_solve(&task, s->d, &report);
+  s->report->cg_iterations += (uint64_t)report.iterations;
+  return status;
+}
+
 /* d with g'd > 0.  A preconditioner that is not positive definite in the numbers there are is given
  * up, and so is a start that did not lead downhill. */
 static symo_status solve(newton *s) {
   bool warm = s->b->method.warm_start;
+  if (s->b->method.space == SYMO_SPACE_ROWS) return solve_rows(s);
   if (warm)
     move_solution(s, false);
   else
@@ -355,15 +405,39 @@ static symo_status advance(newton *s) {
   return SYMO_OK;
 }
 
+/* A matrix that has no factor: with a damping that follows, a step that does not stand. */
+static symo_status refuse_factor(newton *s, symo_status factor) {
+  const symo_damping *damping = s->b->damping;
+  const char *what = factor == SYMO_SINGULAR ? "singular in the numbers there are" : "indefinite";
+  bool accept;
+  if (damping->update == NULL)
+    return symo_fail(s->state->optim->context, factor,
+                     "optim: the curvature plus eps is %s (raise eps, or take damping "
+                     "levenberg-marquardt or solver cg)",
+                     what);
+  put_state_back(s);
+  s->state->damping = damping->update(s->report->damping, (double)NAN, &accept);
+  s->state->steps++;
+  s->state->rejected++;
+  s->report->accepted = false;
+  s->report->update_norm = 0;
+  return SYMO_OK;
+}
+
 /* ---- the step ---- */
+
+static const char *lacks(const newton *s) {
+  if ((s->ggn ? s->problem->ggn : s->problem->hvp) == NULL) return s->ggn ? "ggn" : "hvp";
+  return s->b->method.space == SYMO_SPACE_ROWS ? symo_row_space_lacks(s->problem) : NULL;
+}
 
 static symo_status check(const newton *s) {
   symo_context *context = s->state->optim->context;
   const char *name = s->problem->name != NULL ? s->problem->name : "";
-  if ((s->ggn ? s->problem->ggn : s->problem->hvp) == NULL)
+  if (lacks(s) != NULL)
     return symo_fail(context, SYMO_E_UNSUPPORTED,
                      "optim: curvature %s: the problem %s has no such products (fill %s)",
-                     s->b->method.curvature->name, name, s->ggn ? "ggn" : "hvp");
+                     s->b->method.curvature->name, name, lacks(s));
   if (s->b->damping->needs_ratio && s->problem->loss == NULL)
     return symo_fail(context, SYMO_E_UNSUPPORTED,
                      "optim: damping %s: the problem %s has no loss to see what steps do (fill "
@@ -412,6 +486,7 @@ static symo_status run(newton *s, double *loss) {
   symo_state_lap(s->state, &seconds->roots);
   if (status == SYMO_OK) status = solve(s);
   symo_state_lap(s->state, &seconds->solve);
+  if (status == SYMO_INDEFINITE || status == SYMO_SINGULAR) return refuse_factor(s, status);
   if (status == SYMO_OK) status = advance(s);
   symo_state_lap(s->state, &seconds->trial);
   if (status == SYMO_OK) return SYMO_OK;
@@ -440,7 +515,11 @@ symo_status symo_second_order_step(symo_optim_state *state, const symo_problem *
   bool follows = b->damping->update != NULL && state->damping >= 0 && isfinite(state->damping);
   report->damping = follows ? state->damping : m->eps;
   symo_status status = check(&s);
-  if (status == SYMO_OK) status = run(&s, loss);
+  const problem_call call = call_at(&s);
+  if (status != SYMO_OK) return status;
+  symo_problem_call_hold(&call, true, !s.ggn);
+  status = run(&s, loss);
+  symo_problem_call_hold(&call, false, false);
   if (status != SYMO_OK) return status;
   report->step = state->steps;
   report->refused_steps = state->refused;

@@ -58,6 +58,7 @@ void symo_optim_state_destroy(symo_optim_state *state) {
   symo_free(state->data);
   symo_free(state->work);
   symo_free(state->gradient);
+  symo_free(state->row_work);
   symo_free(state->lr);
   symo_free(state->log_norms);
   symo_optim_destroy(state->optim);

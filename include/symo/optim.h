@@ -75,6 +75,7 @@ typedef enum symo_step_estimator {
   SYMO_STEP_H_PD,
   SYMO_STEP_H_STAR
 } symo_step_estimator;
+typedef enum symo_space { SYMO_SPACE_PARAMETERS, SYMO_SPACE_ROWS } symo_space;
 typedef enum symo_basis { SYMO_BASIS_NONE, SYMO_BASIS_ADAM, SYMO_BASIS_COLUMN } symo_basis;
 typedef enum symo_graft { SYMO_GRAFT_NONE, SYMO_GRAFT_SGD, SYMO_GRAFT_ADAM } symo_graft;
 typedef enum symo_scale {
@@ -110,6 +111,9 @@ typedef struct symo_method {
   const symo_solver *solver;
   const symo_damping *damping;
   const symo_precondition *precondition; /* of cg */
+  /* Curvature ggn: where its system is solved.  parameters: as large as the parameters.  rows: as
+   * large as examples times outputs, for problems that have rows (symo/problem.h). */
+  symo_space space;
   /* Second moments in the eigenbasis of the curvature.  Every step updates them; they correct the
    * eigenvalues between refreshes.  none.  adam: of every entry of the gradient (per-axis: SOAP;
    * orbit: of the coordinates of a label, with eps added to the root; with eps 0, moments that are

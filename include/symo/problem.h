@@ -1,6 +1,8 @@
 #ifndef SYMO_PROBLEM_H
 #define SYMO_PROBLEM_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <symo/factors.h>
 #include <symo/layout.h>
 
@@ -23,7 +25,21 @@ extern "C" {
  *             the lower triangle is ignored.  For models that have a faster way than hvp on unit
  *             vectors
  *   factors   gradient, and the statistics that `request` asks for of the sites of the model
- *             (symo/factors.h), which it adds to.  grad NULL: the statistics alone */
+ *             (symo/factors.h), which it adds to.  grad NULL: the statistics alone
+ *
+ * The rows of the Gauss-Newton matrix, for models that can write it as S'S with a gradient S'w,
+ * where S [R, size] has a row for every output of every example: all four or none.
+ *   rows            R at present; it may change with the examples
+ *   row_residual    w, [R]
+ *   row_product     S V for k directions: V [k, size], SV [k, R]
+ *   row_transposed  S'U for k vectors: U [k, R], SU [k, size]
+ *
+ * For estimates of the diagonal and for speed:
+ *   sampled_gradient  the gradient of the mean loss at targets that are drawn from the model's own
+ *                     distribution by the seed; *examples: how many the mean is over
+ *   hold              until the next call, functions are called at this theta, which stays as it is;
+ *                     `hessian`: hvp among them.  What they share may be kept.  theta NULL: no
+ *                     longer */
 typedef struct symo_problem {
   const char *name;
   size_t size;
@@ -38,6 +54,13 @@ typedef struct symo_problem {
   const symo_factor_site *sites;
   symo_status (*factors)(void *self, const void *theta, double *loss, void *grad,
                          const symo_factor_request *request);
+  size_t (*rows)(void *self);
+  symo_status (*row_residual)(void *self, const void *theta, void *w);
+  symo_status (*row_product)(void *self, const void *theta, size_t k, const void *v, void *sv);
+  symo_status (*row_transposed)(void *self, const void *theta, size_t k, const void *u, void *su);
+  symo_status (*sampled_gradient)(void *self, const void *theta, uint64_t seed, double *examples,
+                                  void *grad);
+  void (*hold)(void *self, const void *theta, bool hessian);
 } symo_problem;
 
 /* The exact Hessian at theta, dense, float64, [size, size] row-major, exactly symmetric.  It is

@@ -61,9 +61,71 @@ static double polar_flops(size_t rows, size_t cols, int steps) {
   return symo_polar_by_root_flops(&symo_solver_cholesky, rows, cols, steps);
 }
 
+/* ---- systems: the matrix is formed in float64, whatever the type of products ---- */
+
+enum { MOST = 4096, BLOCK = 16 };
+
+typedef struct dense_pieces {
+  double *a, *right;
+  void *v, *av, *factor;
+} dense_pieces;
+
+static size_t solve_work(symo_dtype dtype, size_t n) {
+  return symo_piece_bytes(SYMO_F64, n * n) + symo_piece_bytes(SYMO_F64, n) +
+         2 * symo_piece_bytes(dtype, BLOCK * n) + root_work(SYMO_F64, n);
+}
+
+static dense_pieces pieces_of(symo_dtype dtype, size_t n, void *work) {
+  dense_pieces p;
+  p.a = symo_piece_take(&work, symo_piece_bytes(SYMO_F64, n * n));
+  p.right = symo_piece_take(&work, symo_piece_bytes(SYMO_F64, n));
+  p.v = symo_piece_take(&work, symo_piece_bytes(dtype, BLOCK * n));
+  p.av = symo_piece_take(&work, symo_piece_bytes(dtype, BLOCK * n));
+  p.factor = work;
+  return p;
+}
+
+/* a := A by products with unit vectors; what is not finite is told by the largest entry. */
+static symo_status form(const solver_system *t, const dense_pieces *p) {
+  const size_t n = t->n;
+  for (size_t first = 0; first < n; first += BLOCK) {
+    const size_t k = n - first < BLOCK ? n - first : BLOCK;
+    memset(p->v, 0, k * n * symo_dtype_size(t->dtype));
+    for (size_t i = 0; i < k; i++) symo_put(t->dtype, p->v, i * n + first + i, 1);
+    symo_status status = t->multiply_block(t->self, k, p->v, p->av);
+    if (status != SYMO_OK) return status;
+    for (size_t i = 0; i < k * n; i++) p->a[first * n + i] = symo_get(t->dtype, p->av, i);
+  }
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j < i; j++) p->a[i * n + j] = 0.5 * (p->a[i * n + j] + p->a[j * n + i]);
+  for (size_t i = 0; i < n; i++) p->a[i * n + i] += t->damping;
+  return SYMO_OK;
+}
+
+static symo_status solve(const solver_system *t, const void *b, void *x,
+                         solver_system_report *report, void *work) {
+  const size_t n = t->n;
+  const dense_pieces p = pieces_of(t->dtype, n, work);
+  double rcond = 0;
+  *report = (solver_system_report){0};
+  symo_status status = form(t, &p);
+  if (status != SYMO_OK) return status;
+  if (!isfinite(symo_lower_max_abs(SYMO_F64, n, p.a))) return SYMO_E_NONFINITE;
+  status = symo_cholesky(SYMO_F64, n, p.a, &rcond, p.factor);
+  if (status != SYMO_OK) return status == SYMO_E_NUMERIC ? SYMO_NO_CONVERGENCE : status;
+  if (!(rcond > 10 * symo_epsilon(SYMO_F64))) return SYMO_SINGULAR;
+  for (size_t i = 0; i < n; i++) p.right[i] = symo_get(t->dtype, b, i);
+  symo_trsm(SYMO_F64, n, p.a, false, symo_mat_dense(p.right, n, 1));
+  symo_trsm(SYMO_F64, n, p.a, true, symo_mat_dense(p.right, n, 1));
+  for (size_t i = 0; i < n; i++) symo_put(t->dtype, x, i, p.right[i]);
+  report->converged = true;
+  return SYMO_OK;
+}
+
 const symo_solver symo_solver_cholesky = {
     .name = "cholesky",
-    .summary = "power -1, by Cholesky factorisation; not for singular C without eps",
+    .summary = "power -1, by Cholesky factorisation; not for singular C without eps; of products "
+               "up to 4096 numbers",
     .refuse = refuse,
     .root_work = root_work,
     .root = root,
@@ -71,4 +133,7 @@ const symo_solver symo_solver_cholesky = {
     .polar = polar,
     .root_flops = root_flops,
     .polar_flops = polar_flops,
+    .most = MOST,
+    .solve_work = solve_work,
+    .solve = solve,
 };

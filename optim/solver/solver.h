@@ -36,7 +36,8 @@ typedef struct solver_system {
   int max_iterations;
   void *self;
   symo_status (*multiply)(void *self, const void *v, void *av);
-  symo_status (*precondition)(void *self, const void *r, void *z); /* NULL: none */
+  symo_status (*multiply_block)(void *self, size_t k, const void *v, void *av); /* [k, n] */
+  symo_status (*precondition)(void *self, const void *r, void *z);              /* NULL: none */
 } solver_system;
 typedef struct solver_system_report {
   int iterations;
@@ -79,7 +80,10 @@ struct symo_solver {
   double (*root_flops)(size_t m, int steps);
   double (*polar_flops)(size_t rows, size_t cols, int steps);
 
-  /* x := (A + damping I)^-1 b, ended by negative curvature.  work: solve_work bytes. */
+  /* x := (A + damping I)^-1 b.  Iterations start at x and end at negative curvature; `most`, if not
+   * 0: the matrix is formed, by multiply_block, and n may be no larger; SYMO_INDEFINITE,
+   * SYMO_SINGULAR.  work: solve_work bytes. */
+  size_t most;
   size_t (*solve_work)(symo_dtype dtype, size_t n);
   symo_status (*solve)(const solver_system *task, const void *b, void *x,
                        solver_system_report *report, void *work);

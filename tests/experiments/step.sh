@@ -114,7 +114,7 @@ fails 2 'must be a number from 0' "${step[@]}" --optimizer sgd --set lr=-1
 fails 2 'write KEY=VALUE' "${step[@]}" --optimizer sgd --set lr
 fails 2 'only 1 rule ' "${step[@]}" --optimizer sgd --set rules.1.lr=1
 fails 2 'there is no "mun"; did you mean "muon"?' optimizers mun
-for optimizer in newton-cg ggn-cg lm; do
+for optimizer in newton-cg ggn-cg lm newton-direct ggn-direct egn egn-cg sgn; do
   "$symo" "${step[@]}" --optimizer $optimizer >out 2>err && fail "$optimizer from a gradient alone"
   grep -q "^symo: error: --optimizer.*$optimizer" err || fail "$optimizer: $(cat err)"
 done

@@ -4,7 +4,9 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "core/hash.h"
 #include "core/linalg.h"
 #include "tests/support/solvers.h"
 #include "tests/support/stepping.h"
@@ -53,9 +55,7 @@ static symo_status take_gradient(void *self, const void *theta, double *loss, vo
   return SYMO_OK;
 }
 
-static symo_status take_product(void *self, const void *theta, size_t k, const void *v, void *out) {
-  symo_test_problem *p = self;
-  cr_assert_eq(k, 1);
+static void take_one(symo_test_problem *p, const void *theta, const void *v, void *out) {
   p->products++;
   symo_test_unpack(p->dtype, theta, p->x, p->n);
   double x1 = p->x[0];
@@ -71,6 +71,99 @@ static symo_status take_product(void *self, const void *theta, size_t k, const v
   }
   if (p->nan_product) p->y[0] = NAN;
   symo_test_pack(p->dtype, p->y, out, p->n);
+}
+
+static symo_status take_product(void *self, const void *theta, size_t k, const void *v, void *out) {
+  symo_test_problem *p = self;
+  for (size_t s = 0; s < k; s++) {
+    const size_t at = s * p->n * symo_dtype_size(p->dtype);
+    take_one(p, theta, (const char *)v + at, (char *)out + at);
+  }
+  return SYMO_OK;
+}
+
+/* ---- rows: those of J in the valley, else of the Cholesky factor L' of A = L L', w = L^-1 g ---- */
+
+static size_t count_rows(void *self) { return ((symo_test_problem *)self)->n; }
+
+/* S, [n, n]; the caller's (free). */
+static double *factor(symo_test_problem *p, const void *theta) {
+  const size_t n = p->n;
+  double *s = malloc(n * n * sizeof *s);
+  void *work = malloc(symo_eigh_work(SYMO_F64, n));
+  cr_assert(s != NULL && work != NULL);
+  symo_test_unpack(p->dtype, theta, p->x, n);
+  memcpy(s, p->a, n * n * sizeof *s);
+  if (p->valley)
+    s[0] = -20 * p->x[0], s[1] = 10, s[2] = -1, s[3] = 0;
+  else
+    cr_assert(symo_cholesky(SYMO_F64, n, s, NULL, work) == SYMO_OK, "no rows: A is indefinite");
+  for (size_t i = 0; i < n && !p->valley; i++)
+    for (size_t j = 0; j < i; j++) s[j * n + i] = s[i * n + j], s[i * n + j] = 0;
+  free(work);
+  return s;
+}
+
+/* out := S in, or S'in, for k vectors. */
+static symo_status take_rows(symo_test_problem *p, const void *theta, size_t k, bool back,
+                             const void *in, void *out) {
+  const size_t n = p->n;
+  double *s = factor(p, theta);
+  p->products += k;
+  for (size_t d = 0; d < k; d++) {
+    const size_t at = d * n * symo_dtype_size(p->dtype);
+    symo_test_unpack(p->dtype, (const char *)in + at, p->x, n);
+    for (size_t i = 0; i < n; i++) p->y[i] = 0;
+    for (size_t i = 0; i < n; i++)
+      for (size_t j = 0; j < n; j++) p->y[back ? j : i] += s[i * n + j] * p->x[back ? i : j];
+    if (p->nan_product) p->y[0] = NAN;
+    symo_test_pack(p->dtype, p->y, (char *)out + at, n);
+  }
+  free(s);
+  return SYMO_OK;
+}
+
+static symo_status take_row_product(void *self, const void *theta, size_t k, const void *v,
+                                    void *sv) {
+  return take_rows(self, theta, k, false, v, sv);
+}
+
+static symo_status take_row_transposed(void *self, const void *theta, size_t k, const void *u,
+                                       void *su) {
+  return take_rows(self, theta, k, true, u, su);
+}
+
+static symo_status take_row_residual(void *self, const void *theta, void *w) {
+  symo_test_problem *p = self;
+  const size_t n = p->n;
+  double *s = factor(p, theta);
+  for (size_t i = 0; i < n && !p->valley; i++) { /* g, then L^-1 g with L = S' */
+    p->y[i] = -p->b[i];
+    for (size_t j = 0; j < n; j++) p->y[i] += p->a[i * n + j] * p->x[j];
+  }
+  for (size_t i = 0; i < n && !p->valley; i++) {
+    for (size_t j = 0; j < i; j++) p->y[i] -= s[j * n + i] * p->y[j];
+    p->y[i] /= s[i * n + i];
+  }
+  if (p->valley) p->y[0] = 10 * (p->x[1] - p->x[0] * p->x[0]), p->y[1] = 1 - p->x[0];
+  symo_test_pack(p->dtype, p->y, w, n);
+  free(s);
+  return SYMO_OK;
+}
+
+/* S'z with random signs z: one example, and the mean of g g' is A. */
+static symo_status take_sampled(void *self, const void *theta, uint64_t seed, double *examples,
+                                void *grad) {
+  symo_test_problem *p = self;
+  double *s = factor(p, theta);
+  for (size_t i = 0; i < p->n; i++) p->y[i] = 0;
+  for (size_t i = 0; i < p->n; i++)
+    for (size_t j = 0; j < p->n; j++)
+      p->y[j] += (symo_hash_join(seed, i) & 1 ? 1 : -1) * s[i * p->n + j];
+  p->sampled++;
+  *examples = 1;
+  symo_test_pack(p->dtype, p->y, grad, p->n);
+  free(s);
   return SYMO_OK;
 }
 
@@ -88,7 +181,12 @@ static void fill(symo_test_problem *p, symo_dtype dtype, size_t n) {
                               .loss = take_loss,
                               .gradient = take_gradient,
                               .hvp = take_product,
-                              .ggn = take_product};
+                              .ggn = take_product,
+                              .rows = count_rows,
+                              .row_residual = take_row_residual,
+                              .row_product = take_row_product,
+                              .row_transposed = take_row_transposed,
+                              .sampled_gradient = take_sampled};
 }
 
 void symo_test_quadratic(symo_test_problem *p, symo_rng *rng, symo_dtype dtype, size_t n,

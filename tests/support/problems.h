@@ -5,7 +5,8 @@
 
 #include "tests/support/world.h"
 
-/* f(x) = c + x'A x / 2 - b'x, of which A is given; ggn is A too.  What is told to fail gives NaN.
+/* f(x) = c + x'A x / 2 - b'x, of which A is given; ggn is A too, and has rows where A is definite.
+ *  What is told to fail gives NaN.
  * With `valley` instead Rosenbrock's function of the first two numbers as residuals,
  *     f = (r1^2 + r2^2) / 2,  r1 = 10 (x2 - x1^2),  r2 = 1 - x1,
  * whose Gauss-Newton matrix is J'J. */
@@ -15,7 +16,7 @@ typedef struct symo_test_problem {
   double *a, *b, c;
   bool valley, nan_loss, nan_gradient, nan_product;
   double *x, *y; /* [n], for conversions */
-  size_t losses, gradients, products;
+  size_t losses, gradients, products, sampled;
   symo_problem problem;
 } symo_test_problem;
 
