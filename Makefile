@@ -152,7 +152,7 @@ else
 endif
 SHARED := $(BUILD)/$(SHARED_FULL)
 
-.PHONY: all lib test check test-kernels test-mpi test-kill asan valgrind coverage format format-check tidy bench results examples \
+.PHONY: all lib test check test-kernels test-mpi test-kill asan valgrind coverage format format-check tidy bench peers results examples \
   install uninstall clean help FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -312,6 +312,10 @@ $(TIDY): tidy/%: %
 bench: all
 	$(SYMO) bench
 
+# Beside PyTorch, JAX and others, from the package index in an environment outside the tree.
+peers: all
+	experiments/peers/run.sh --symo $(SYMO) --library $(BUILD)/libsymo.so
+
 # Ten minutes: all that docs/results shows.
 results: all
 	SYMO=$(SYMO) experiments/results/run.sh
@@ -417,6 +421,7 @@ help:
 	@echo 'make format    clang-format on all sources; format-check only looks'
 	@echo 'make tidy      clang-tidy on the library and the command'
 	@echo 'make bench     speed against limits and peers'
+	@echo 'make peers     the same work by PyTorch, JAX, curvlinops and heavyball, in one run'
 	@echo 'make results   makes docs/results again'
 	@echo 'make examples  the programs of experiments/examples'
 	@echo 'make install | uninstall   under PREFIX ($(PREFIX)), with DESTDIR'
