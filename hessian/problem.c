@@ -90,16 +90,17 @@ static void average_triangles(size_t n, double *a) {
 /* The lower triangle becomes the upper one; false if anything is NaN or infinite, in the same
  * pass. */
 static bool mirror_upper(size_t n, double *a) {
-  double zero = 0; /* the sum of x * 0: NaN once an x is not finite */
+  double zero[TILE] = {0}, sum = 0; /* sums of x * 0: NaN once an x is not finite */
   for (size_t bi = 0; bi < n; bi += TILE)
     for (size_t bj = bi; bj < n; bj += TILE)
-      for (size_t j = bj; j < n && j < bj + TILE; j++)
-        for (size_t i = bi; i <= j && i < bi + TILE; i++) {
+      for (size_t i = bi; i < n && i < bi + TILE; i++)
+        for (size_t j = bj > i ? bj : i; j < n && j < bj + TILE; j++) {
           double x = a[i * n + j];
-          zero += x * 0;
+          zero[j - bj] += x * 0;
           a[j * n + i] = x;
         }
-  return zero == 0;
+  for (size_t l = 0; l < TILE; l++) sum += zero[l];
+  return sum == 0;
 }
 
 static symo_status by_products(symo_context *context, const symo_problem *problem,

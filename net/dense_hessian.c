@@ -16,7 +16,10 @@
  *   q next to p   with pointwise operations between, T_q is diagonal: one product of the matrices
  *                 C_q[i,i'] and a_p[j] a_q[j'], and a small one
  *   q later       the bracket is formed and multiplied by A_p'
- * The latter two take 2 n P_p P_q flops.  Everything lands in the upper triangle. */
+ * The latter two take 2 n P_p P_q flops.  Everything lands in the upper triangle.
+ *
+ * Each of these products is cut by its columns into panels, and a panel with what it adds to the
+ * matrix is a task of the network's pool: no two write the same entries. */
 #include <string.h>
 
 #include "core/linalg.h"
@@ -103,8 +106,9 @@ typedef struct hessian_job {
   size_t seed, k;     /* of these, seeds [seed, seed + k) are in the tangent buffers */
   double *hessian;
   /* Workspace.  pairs [n, pairs of the batch]: C_p; next [n, batch out_q] and slope [n, batch]: C_q
-   * and the diagonal of T_q for the layer that follows; input_p, input_q [n, in + 1]; panel and
-   * product. */
+   * and the diagonal of T_q for the layer that follows; input_p, input_q [n, in + 1]; of each
+   * worker, `apart` numbers behind those of the one before, panel and product. */
+  size_t apart;
   void *pairs, *next, *slope, *input_p, *input_q, *panel, *product;
 } hessian_job;
 
@@ -133,6 +137,30 @@ static void add_run(const hessian_job *j, const symo_node *node, size_t row, siz
   panel_add(j->dtype, weights, from, j->first, entry(j, row, place_of(node, unit, j0)));
   if (node->has_bias)
     panel_add(j->dtype, 1, shift(j, from, weights), j->first, entry(j, row, node->bias + unit));
+}
+
+/* The panels of one product, for p and, where there is one, q. */
+typedef struct panel_job {
+  const hessian_job *j;
+  const symo_node *p, *q;
+  size_t step; /* what `size` is cut into */
+} panel_job;
+
+static hessian_job of_worker(const hessian_job *j, int worker) {
+  hessian_job own = *j;
+  own.panel = shift(j, j->panel, (size_t)worker * j->apart);
+  own.product = shift(j, j->product, (size_t)worker * j->apart);
+  return own;
+}
+
+/* `size` in steps of at most `most`, as even as can be, and as many as workers at least. */
+static void run_panels(const hessian_job *j, const symo_node *p, const symo_node *q, size_t size,
+                       size_t most, symo_pool_task task) {
+  const size_t workers = (size_t)symo_pool_threads(j->net->pool), least = size / workers;
+  panel_job job = {.j = j, .p = p, .q = q};
+  if (most > least) most = least;
+  job.step = symo_net_chunk(size, most > 0 ? most : 1);
+  symo_pool_run(j->net->pool, (size + job.step - 1) / job.step, task, &job);
 }
 
 /* product = left' right / N, left being columns [first, first + rows) of [n, stride]. */
@@ -198,76 +226,84 @@ static size_t inputs_for(size_t width, size_t j0, size_t goal, size_t *columns) 
   return j1;
 }
 
+static void own_panel(void *arg, size_t index, int worker) {
+  const panel_job *job = arg;
+  const hessian_job j = of_worker(job->j, worker);
+  const size_t width = width_of(job->p), pairs = pairs_of(job->p, j.base, j.batch);
+  const size_t step = symo_net_chunk(pairs, j.net->sizes.panel_rows);
+  size_t j0 = 0, columns, j1 = inputs_for(width, 0, job->step, &columns);
+  for (; index > 0; index--) j0 = j1, j1 = inputs_for(width, j0, job->step, &columns);
+  if (j0 == j1) return; /* panels end with whole inputs, so that the last may be left over */
+  panel_pairs(j.dtype, j.n, width, j0, j1, j.input_p, j.panel);
+  pair_run run = {.i = j.base, .output = j.base, .count = 0};
+  for (size_t at = 0, rows; at < pairs; at += rows) {
+    rows = pairs - at < step ? pairs - at : step;
+    multiply(&j, j.pairs, pairs, at, rows, j.panel, columns);
+    run = add_pairs(&j, job->p, rows, run, j0, j1, columns);
+  }
+}
+
 static void add_own_block(const hessian_job *j, const symo_node *p) {
   const size_t width = width_of(p);
-  const size_t pairs = pairs_of(p, j->base, j->batch);
-  const size_t step = symo_net_chunk(pairs, j->net->sizes.panel_rows);
-  const size_t goal = symo_net_chunk(width * (width + 1) / 2, j->net->sizes.panel_columns);
-  for (size_t j0 = 0, j1, columns; j0 < width; j0 = j1) {
-    j1 = inputs_for(width, j0, goal, &columns);
-    panel_pairs(j->dtype, j->n, width, j0, j1, j->input_p, j->panel);
-    pair_run run = {.i = j->base, .output = j->base, .count = 0};
-    for (size_t at = 0, rows; at < pairs; at += rows) {
-      rows = pairs - at < step ? pairs - at : step;
-      multiply(j, j->pairs, pairs, at, rows, j->panel, columns);
-      run = add_pairs(j, p, rows, run, j0, j1, columns);
-    }
-  }
+  run_panels(j, p, NULL, width * (width + 1) / 2, j->net->sizes.panel_columns, own_panel);
 }
 
 /* ---- the layer after p ---- */
 
 /* sum_n C_q[i,i'] a_p[j] a_q[j']: rows for units (seed, i'), columns for (j, j'). */
-static void adjoin_curve(const hessian_job *j, const symo_node *p, const symo_node *q) {
-  const size_t width = width_of(q), units = j->batch * q->out_width;
-  const size_t step = symo_net_chunk(units, j->net->sizes.panel_rows);
-  const size_t inputs = symo_net_chunk(width_of(p), j->net->sizes.panel_columns / width);
-  for (size_t j0 = 0, j1; j0 < width_of(p); j0 = j1) {
-    j1 = j0 + inputs < width_of(p) ? j0 + inputs : width_of(p);
-    size_t columns = (j1 - j0) * width;
-    panel_outer(j->dtype, j->n, width_of(p), j0, j1, j->input_p, width, j->input_q, j->panel);
-    for (size_t u = 0, rows; u < units; u += rows) {
-      rows = units - u < step ? units - u : step;
-      multiply(j, j->next, units, u, rows, j->panel, columns);
-      for (size_t r = 0; r < rows; r++)
-        for (size_t in = j0; in < j1; in++)
-          add_run(j, q, place_of(p, j->base + (u + r) / q->out_width, in), (u + r) % q->out_width,
-                  0, shift(j, j->product, r * columns + (in - j0) * width));
-    }
+static void curve_panel(void *arg, size_t index, int worker) {
+  const panel_job *job = arg;
+  const symo_node *p = job->p, *q = job->q;
+  const hessian_job j = of_worker(job->j, worker);
+  const size_t width = width_of(q), units = j.batch * q->out_width;
+  const size_t step = symo_net_chunk(units, j.net->sizes.panel_rows);
+  const size_t j0 = index * job->step, left = width_of(p) - j0;
+  const size_t j1 = j0 + (left < job->step ? left : job->step), columns = (j1 - j0) * width;
+  panel_outer(j.dtype, j.n, width_of(p), j0, j1, j.input_p, width, j.input_q, j.panel);
+  for (size_t u = 0, rows; u < units; u += rows) {
+    rows = units - u < step ? units - u : step;
+    multiply(&j, j.next, units, u, rows, j.panel, columns);
+    for (size_t r = 0; r < rows; r++)
+      for (size_t in = j0; in < j1; in++)
+        add_run(&j, q, place_of(p, j.base + (u + r) / q->out_width, in), (u + r) % q->out_width, 0,
+                shift(&j, j.product, r * columns + (in - j0) * width));
   }
 }
 
 /* sum_n a_p[j] d_q[i'] T_q[i,i]: rows for j, columns for units (seed i, i'), at j' = i. */
-static void adjoin_slope(const hessian_job *j, const symo_node *p, const symo_node *q) {
+static void slope_panel(void *arg, size_t index, int worker) {
+  const panel_job *job = arg;
+  const symo_node *p = job->p, *q = job->q;
+  const hessian_job j = of_worker(job->j, worker);
   const size_t out = q->out_width, width = width_of(p);
-  const size_t group = j->net->sizes.panel_columns / out;
-  const size_t step = symo_net_chunk(j->batch, group > 0 ? group : 1);
-  const void *delta = j->net->cot[q->out[0]];
-  for (size_t s0 = 0, seeds; s0 < j->batch; s0 += seeds) {
-    seeds = j->batch - s0 < step ? j->batch - s0 : step;
-    panel_outer(j->dtype, j->n, j->batch, s0, s0 + seeds, j->slope, out, delta, j->panel);
-    multiply(j, j->input_p, width, 0, width, j->panel, seeds * out);
-    for (size_t in = 0; in < width; in++)
-      for (size_t u = 0; u < seeds * out; u++) {
-        size_t i = j->base + s0 + u / out;
-        *entry(j, place_of(p, i, in), place_of(q, u % out, i)) +=
-            symo_get(j->dtype, j->product, in * seeds * out + u);
-      }
-  }
+  const size_t s0 = index * job->step, left = j.batch - s0;
+  const size_t seeds = left < job->step ? left : job->step;
+  panel_outer(j.dtype, j.n, j.batch, s0, s0 + seeds, j.slope, out, j.net->cot[q->out[0]], j.panel);
+  multiply(&j, j.input_p, width, 0, width, j.panel, seeds * out);
+  for (size_t in = 0; in < width; in++)
+    for (size_t u = 0; u < seeds * out; u++) {
+      size_t i = j.base + s0 + u / out;
+      *entry(&j, place_of(p, i, in), place_of(q, u % out, i)) +=
+          symo_get(j.dtype, j.product, in * seeds * out + u);
+    }
 }
 
 static void add_next_block(const hessian_job *j, const symo_node *p, const symo_node *q) {
-  adjoin_curve(j, p, q);
-  adjoin_slope(j, p, q);
+  const size_t columns = j->net->sizes.panel_columns;
+  run_panels(j, p, q, width_of(p), columns / width_of(q), curve_panel);
+  run_panels(j, p, q, j->batch, columns / q->out_width, slope_panel);
 }
 
 /* ---- any later layer ---- */
 
-static void add_later_block(const hessian_job *j, const symo_node *p, const symo_node *q) {
-  const symo_net *net = j->net;
-  const size_t width = width_of(q), units = j->k * q->out_width;
-  const size_t step = symo_net_chunk(units, net->sizes.panel_columns / width);
-  const panel_units form = {.k = j->k,
+static void later_panel(void *arg, size_t index, int worker) {
+  const panel_job *job = arg;
+  const symo_node *p = job->p, *q = job->q;
+  const hessian_job j = of_worker(job->j, worker);
+  const symo_net *net = j.net;
+  const size_t width = width_of(q), u0 = index * job->step, left = j.k * q->out_width - u0;
+  const size_t count = left < job->step ? left : job->step;
+  const panel_units form = {.k = j.k,
                             .in = q->in_width,
                             .out = q->out_width,
                             .bias = q->has_bias,
@@ -275,15 +311,16 @@ static void add_later_block(const hessian_job *j, const symo_node *p, const symo
                             .moved = net->tan[q->in[0]],
                             .input = net->value[q->in[0]],
                             .delta = net->cot[q->out[0]]};
-  for (size_t u0 = 0, count; u0 < units; u0 += count) {
-    count = units - u0 < step ? units - u0 : step;
-    panel_form(j->dtype, j->n, &form, u0, u0 + count, j->panel);
-    multiply(j, j->input_p, width_of(p), 0, width_of(p), j->panel, count * width);
-    for (size_t u = u0; u < u0 + count; u++)
-      for (size_t in = 0; in < width_of(p); in++)
-        add_run(j, q, place_of(p, j->seed + u / q->out_width, in), u % q->out_width, 0,
-                shift(j, j->product, (in * count + u - u0) * width));
-  }
+  panel_form(j.dtype, j.n, &form, u0, u0 + count, j.panel);
+  multiply(&j, j.input_p, width_of(p), 0, width_of(p), j.panel, count * width);
+  for (size_t u = u0; u < u0 + count; u++)
+    for (size_t in = 0; in < width_of(p); in++)
+      add_run(&j, q, place_of(p, j.seed + u / q->out_width, in), u % q->out_width, 0,
+              shift(&j, j.product, (in * count + u - u0) * width));
+}
+
+static void add_later_block(const hessian_job *j, const symo_node *p, const symo_node *q) {
+  run_panels(j, p, q, j->k * q->out_width, j->net->sizes.panel_columns / width_of(q), later_panel);
 }
 
 /* ---- all of it ---- */
@@ -295,33 +332,40 @@ static size_t widest_input(const symo_net *net) {
   return width;
 }
 
-/* The parts of the workspace in the order of the job: per example, and the product. */
-static size_t parts(const symo_net *net, size_t numbers[7]) {
+/* The parts of the workspace in the order of the job, per example, and the product; the last two
+ * are those of one worker. */
+enum { PARTS = 7, SHARED_PARTS = 5 };
+
+static size_t parts(const symo_net *net, size_t numbers[PARTS]) {
   const symo_net_sizes *s = &net->sizes;
   const size_t in = widest_input(net) + 1;
   const size_t columns = s->panel_columns + in; /* a panel of pairs ends with a whole input */
   const size_t per_example[] = {s->batch_numbers, s->batch_numbers, s->batch_numbers, in, in,
                                 columns};
-  size_t total = numbers[6] = s->panel_rows * columns;
-  for (size_t i = 0; i < 6; i++) total += numbers[i] = s->hessian_rows * per_example[i];
-  return total;
+  size_t shared = 0;
+  for (size_t i = 0; i < PARTS - 1; i++) numbers[i] = s->hessian_rows * per_example[i];
+  numbers[PARTS - 1] = s->panel_rows * columns;
+  for (size_t i = 0; i < SHARED_PARTS; i++) shared += numbers[i];
+  const size_t apart = numbers[PARTS - 2] + numbers[PARTS - 1];
+  return shared + apart * (size_t)symo_pool_threads(net->pool);
 }
 
 size_t symo_net_panel_numbers(const symo_net *net) {
-  size_t numbers[7];
+  size_t numbers[PARTS];
   return parts(net, numbers);
 }
 
 static void share_workspace(hessian_job *j) {
-  size_t numbers[7];
+  size_t numbers[PARTS];
   void **places[] = {&j->pairs,   &j->next,  &j->slope,  &j->input_p,
                      &j->input_q, &j->panel, &j->product};
   char *at = j->net->panels;
   (void)parts(j->net, numbers);
-  for (size_t i = 0; i < 7; i++) {
+  for (size_t i = 0; i < PARTS; i++) {
     *places[i] = at;
     at += numbers[i] * symo_dtype_size(j->dtype);
   }
+  j->apart = numbers[PARTS - 2] + numbers[PARTS - 1];
 }
 
 /* One-hot tangents at the output of p. */
@@ -376,18 +420,21 @@ static void layer(hessian_job *j, symo_pass *pass, size_t l) {
   }
 }
 
-/* The entries of a diagonal block that follow from j <= j', for i < i'. */
-static void fill_block(const symo_node *p, size_t size, double *hessian) {
-  const size_t in = p->in_width;
-  for (size_t i = 0; i < p->out_width; i++)
-    for (size_t o = i + 1; o < p->out_width; o++) {
-      double *block = hessian + (p->weight + i * in) * size + p->weight + o * in;
-      for (size_t a = 1; a < in; a++)
-        for (size_t b = 0; b < a; b++) block[a * size + b] = block[b * size + a];
-      for (size_t a = 0; p->has_bias && a < in; a++)
-        hessian[(p->weight + o * in + a) * size + p->bias + i] =
-            hessian[(p->weight + i * in + a) * size + p->bias + o];
-    }
+/* The entries of a diagonal block that follow from j <= j', for output i and i < i'. */
+static void fill_rows(void *arg, size_t i, int worker) {
+  const panel_job *job = arg;
+  const symo_node *p = job->p;
+  const size_t in = p->in_width, size = job->j->net->parameters;
+  double *hessian = job->j->hessian;
+  (void)worker;
+  for (size_t o = i + 1; o < p->out_width; o++) {
+    double *block = hessian + (p->weight + i * in) * size + p->weight + o * in;
+    for (size_t a = 1; a < in; a++)
+      for (size_t b = 0; b < a; b++) block[a * size + b] = block[b * size + a];
+    for (size_t a = 0; p->has_bias && a < in; a++)
+      hessian[(p->weight + o * in + a) * size + p->bias + i] =
+          hessian[(p->weight + i * in + a) * size + p->bias + o];
+  }
 }
 
 symo_status symo_net_dense_hessian(void *self, const void *theta, double *hessian) {
@@ -405,8 +452,10 @@ symo_status symo_net_dense_hessian(void *self, const void *theta, double *hessia
     symo_net_backward(net, &pass);
     for (size_t l = 0; l < net->num_weights; l++) layer(&j, &pass, l);
   }
-  for (size_t l = 0; l < net->num_weights; l++)
-    fill_block(&net->nodes[net->weights[l]], net->parameters, hessian);
+  for (size_t l = 0; l < net->num_weights; l++) {
+    panel_job job = {.j = &j, .p = &net->nodes[net->weights[l]]};
+    symo_pool_run(net->pool, job.p->out_width, fill_rows, &job);
+  }
   return SYMO_OK;
 }
 

@@ -197,8 +197,9 @@ symo_problem symo_net_problem(symo_net *net);
  * threads, one BLAS thread each: a lane has a part of the examples, fixed by their number, and a
  * workspace of its own.  For one number of lanes and one size of chunks results are always the same
  * bits, and for any other the same up to rounding.  The first call allocates the workspace (it may
- * give SYMO_E_MEMORY); later ones allocate nothing.  All else runs in one lane, with as many BLAS
- * threads as there are, and takes what it needs in the same way. */
+ * give SYMO_E_MEMORY); later ones allocate nothing.  Dense
+ * Hessians of plain networks cut their products into panels that the threads take.  All else runs
+ * in one lane, with as many BLAS threads as there are, and takes what it needs in the same way. */
 
 /* The network borrows the pool; NULL: one lane, BLAS threads as they are. */
 void symo_net_set_pool(symo_net *net, symo_pool *pool);

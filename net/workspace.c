@@ -413,6 +413,8 @@ void symo_net_free_lanes(symo_net *net) {
 void symo_net_set_pool(symo_net *net, symo_pool *pool) {
   net->pool = pool;
   symo_net_free_lanes(net);
+  symo_free(net->panels); /* as many as there were threads */
+  net->panels = NULL;
 }
 
 void symo_net_set_comm(symo_net *net, const symo_comm *comm) { net->comm = comm; }

@@ -18,11 +18,13 @@ enum { STREAM_WEIGHTS = 0x77, STREAM_ELEMENTS = 0x73 };
 
 void network_point_release(network_point *s) {
   symo_net_destroy(s->net);
+  symo_pool_destroy(s->pool);
   symo_free(s->x);
   symo_free(s->y);
   symo_free(s->theta);
   symo_free(s->star);
   s->net = NULL;
+  s->pool = NULL;
   s->x = s->y = NULL;
   s->theta = s->star = NULL;
 }
@@ -175,6 +177,11 @@ static int make_network(cli *c, network_point *s, int (*fits)(cli *c, const netw
   if (code != CLI_DONE) return code;
   symo_status status = symo_net_create(cli_context(c), &s->spec.net, &s->net);
   if (status != SYMO_OK) return cli_fail_status(c, status);
+  if (symo_get_threads() > 1) {
+    status = symo_pool_create(cli_context(c), symo_get_threads(), &s->pool);
+    if (status != SYMO_OK) return cli_fail_status(c, status);
+    symo_net_set_pool(s->net, s->pool);
+  }
   s->parameters = symo_net_num_parameters(s->net);
   s->problem = symo_net_problem(s->net);
   status = symo_net_set_data(s->net, s->examples, s->x, s->y);

@@ -8,6 +8,7 @@
 typedef struct network_point {
   network_spec spec;
   symo_net *net;
+  symo_pool *pool; /* of the network: as many threads as BLAS has */
   symo_problem problem;
   symo_layout *layout;
   symo_plan *exact_plan; /* float64, coupled, not centred: of the exact matrices */

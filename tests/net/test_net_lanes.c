@@ -84,6 +84,32 @@ Test(net_lanes, any_number_gives_the_same) {
   }
 }
 
+/* Panels of the products taken by threads; more threads than there are columns. */
+Test(net_lanes, dense_hessians) {
+  static const char *const plain[] = {"7-12-9-4", "2-3-1"};
+  for (size_t i = 0; i < 2; i++) {
+    lanes_case l = create(plain[i], i);
+    const size_t n = l.c.size;
+    double *alone = net_vector(n * n), *h = net_vector(n * n);
+    cr_ok(l.c.context, symo_problem_hessian(l.c.context, &l.c.problem, l.c.theta, alone));
+    for (int threads = 2; threads <= 7; threads += 5) {
+      symo_pool *pool = NULL;
+      cr_ok(l.c.context, symo_pool_create(l.c.context, threads, &pool));
+      symo_net_set_pool(l.c.net, pool);
+      for (int again = 0; again < 2; again++) {
+        cr_ok(l.c.context, symo_problem_hessian(l.c.context, &l.c.problem, l.c.theta, h));
+        cr_assert(symo_test_rel(h, alone, n * n) <= 1e-13, "%s, %d threads", plain[i], threads);
+      }
+      symo_net_set_pool(l.c.net, NULL);
+      symo_pool_destroy(pool);
+    }
+    cr_ok(l.c.context, symo_problem_hessian(l.c.context, &l.c.problem, l.c.theta, h));
+    cr_assert(same_bits(h, alone, n * n), "%s", plain[i]);
+    symo_free(alone), symo_free(h);
+    drop(&l);
+  }
+}
+
 Test(net_lanes, recomputation_gives_the_same_bits) {
   for (size_t i = 0; i < NUM_NETS; i++) {
     lanes_case l = create(nets[i], 4 + i % 8);
