@@ -250,22 +250,21 @@ const cli_command cli_command_spectrum = {
     .name = "spectrum",
     .summary = "how the curvature of a network is spread over directions",
     .description =
-        "Leading eigenpairs of the Hessian (or Gauss-Newton matrix) by Lanczos iterations,\n"
-        "and of what tensors they are; from random probes the trace of every tensor's\n"
-        "block and, by quadrature, the density of all eigenvalues and their participation\n"
-        "ratio, (sum |lambda|)^2 / sum lambda^2.  Errors are those of the mean over probes.\n"
-        "Writes spectrum.json and pictures.\n"
+        "Leading eigenpairs of the Hessian (or Gauss-Newton matrix) by Lanczos\n"
+        "iterations, and of what tensors they are; from random probes the trace of every\n"
+        "tensor's block and, by quadrature, the density of all eigenvalues and their\n"
+        "participation ratio, (sum |lambda|)^2 / sum lambda^2.  Errors are those of the\n"
+        "mean over probes.  Writes spectrum.json and pictures.\n"
         "\n"
         "With --exponents: writes the gradient of every matrix (a convolution as outputs\n"
         "x inputs and kernel) as sum_k sigma_k u_k v_k' and takes the curvature h_k\n"
         "along u_k v_k', by products with the Hessian and with the Gauss-Newton matrix.\n"
         "Fits h_k ~ sigma_k^alpha, sigma_k ~ k^-gamma and h sorted ~ k^-s by robust\n"
-        "regression on logarithms, with 95 % intervals from resampled points; says how\n"
-        "far s is from alpha gamma, and alpha from 2 + slope, slope that of Phi_k =\n"
-        "(u'Bu)(v'Av) / sigma_k^2 against sigma_k with the Kronecker factors A, B of the\n"
-        "layer; and from s eig, the decay of the eigenvalues of the matrix's own block of\n"
-        "the Hessian, how far that is from alpha gamma.  PR: (sum h)^2 / sum h^2; zeta: the same "
-        "of k^-s.  (arXiv 2606.02596)",
+        "regression on logarithms, with 95 % intervals from resampled points.  Says how\n"
+        "far s is from alpha gamma; how far the decay of the eigenvalues of the matrix's\n"
+        "own block of the Hessian (s eig) is; and how far alpha is from 2 + slope, the\n"
+        "slope of Phi_k = (u'Bu)(v'Av) / sigma_k^2 with the Kronecker factors A, B of the\n"
+        "layer.  PR: (sum h)^2 / sum h^2; zeta: the same of k^-s.  (arXiv 2606.02596)",
     .example = "symo spectrum --data digits --net 64-32-10 --train-steps 100\n"
                "symo spectrum --exponents --checkpoint runs/mnist/checkpoint.safetensors \\\n"
                "  --examples 500 --out exponents --rules measured.json\n"
