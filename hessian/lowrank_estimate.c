@@ -40,7 +40,7 @@ symo_status symo_lowrank_plan(const symo_plan *plan, const symo_lowrank_spec *sp
   if (c.probes == 0) c.probes = enough < quarter ? enough : quarter;
   c.iteration = s.products > c.probes ? s.products - c.probes : 0;
   c.rank = s.rank;
-  if (c.rank == 0) c.rank = c.iteration / 4 > 0 ? c.iteration / 4 : 1;
+  if (c.rank == 0) c.rank = s.products / 6 > 0 ? s.products / 6 : 1;
   if (c.rank > p) c.rank = p;
   if (c.iteration < c.rank)
     return symo_fail(plan->context, SYMO_E_ARGUMENT,

@@ -48,6 +48,28 @@ static const cli_option options[] = {
      .max = 1e6,
      .fallback = "1",
      .help = "Label draws per example for K-FAC"},
+    {.name = "products",
+     .kind = CLI_INT,
+     .arg = "N",
+     .min = 2,
+     .max = 1e6,
+     .fallback = "60",
+     .help = "Products with the Hessian that h-lr may take"},
+    {.name = "rank",
+     .kind = CLI_INT,
+     .arg = "K",
+     .min = 0,
+     .max = 1e6,
+     .fallback = "0",
+     .help = "Eigenpairs of h-lr; 0: a sixth of the products"},
+    {.name = "probes",
+     .kind = CLI_INT,
+     .arg = "P",
+     .min = 0,
+     .max = 1e6,
+     .fallback = "0",
+     .help = "Random vectors among the products of h-lr; 0: twice what the structure needs, but at "
+             "most a quarter"},
     {.name = "ggn",
      .kind = CLI_FLAG,
      .help = "Add the exact Gauss-Newton matrix (one more dense eigendecomposition)"},
@@ -83,6 +105,15 @@ static int read_spec(cli *c, compare_spec *spec) {
                                              : COMPARE_CENTER_AUTO;
   spec->samples = (size_t)cli_int(c, "samples");
   spec->ggn = cli_flag(c, "ggn");
+  spec->products = (size_t)cli_int(c, "products");
+  spec->rank = (size_t)cli_int(c, "rank");
+  spec->probes = (size_t)cli_int(c, "probes");
+  const size_t least = (spec->rank > 0 ? spec->rank : 1) + (spec->probes > 0 ? spec->probes : 1);
+  if (code == CLI_DONE && least > spec->products)
+    return cli_fail(c, CLI_USAGE,
+                    "--products: %zu do not suffice for %zu of --rank and %zu of --probes (give at "
+                    "least %zu)",
+                    spec->products, spec->rank, spec->probes, least);
   return code;
 }
 
@@ -239,9 +270,10 @@ const cli_command cli_command_compare = {
     .summary = "approximations of the Hessian against the exact one, on a network",
     .description =
         "Computes the exact Hessian of a network at its parameters theta and at the\n"
-        "orbit mean theta*, every structured estimate from ONE gradient, and what\n"
-        "others use (Shampoo, K-FAC, Fisher diagonal, identity); says how near each\n"
-        "comes to |H|, the Hessian with absolute eigenvalues.  Writes results.json,\n"
+        "orbit mean theta*, every structured estimate from ONE gradient, those from\n"
+        "products with the Hessian (h-lr: low rank plus symmetry), and what others\n"
+        "use (Shampoo, K-FAC, Fisher diagonal, identity); says how near each comes\n"
+        "to |H|, the Hessian with absolute eigenvalues.  Writes results.json,\n"
         "arrays and pictures.\n"
         "\n"
         "K-FAC treats the positions of a convolution, or the steps of a recurrent layer,\n"

@@ -91,6 +91,7 @@ symo_status compare_measure(compare_bench *b, compare_approx *a, compare_row *ro
   SYMO_TRY(a->form->dense(a, b->dense));
   compare_metrics_dense(&b->ref, b->dense, b->scratch, &row->metrics);
   SYMO_TRY(compare_spectrum(b, a, row));
+  SYMO_TRY(compare_metrics_damped(&b->ref, a, b->values, &row->metrics));
   double decrease = 0;
   if (b->ref.decrease > 0) {
     SYMO_TRY(compare_best_decrease(&b->ref, a, row->metrics.spectrum_top, &decrease,

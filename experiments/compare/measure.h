@@ -3,7 +3,7 @@
 
 #include "experiments/compare/run.h"
 
-/* The inside of a run: shared by run.c and measure.c only. */
+/* The inside of a run: shared by run.c, measure.c and the files of rows. */
 
 /* The workspace of one run. */
 typedef struct compare_bench {
@@ -14,6 +14,9 @@ typedef struct compare_bench {
   double *v, *abs_v, *scratch; /* [COMPARE_DIRECTIONS, P] */
   double *abs, *dense;         /* [P, P] */
   double *values;              /* [P] */
+  double *solved;              /* [COMPARE_SOLVES, P]: (|H| + lambda I)^-1 v */
+  double *lead_values;         /* of the leading eigenpairs of H, as many as h-lr has */
+  double *lead_vectors;
 } compare_bench;
 
 enum { COMPARE_DIRECTIONS = 32 };

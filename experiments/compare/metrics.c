@@ -9,7 +9,7 @@
 #include "core/linalg.h"
 
 compare_metrics compare_metrics_none(void) {
-  return (compare_metrics){NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+  return (compare_metrics){NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
 }
 
 typedef struct products {
@@ -81,6 +81,31 @@ void compare_metrics_dense(const compare_reference *ref, const double *b, double
                   symo_dot(SYMO_F64, n, av, av));
   }
   m->hvp_cosine = ref->directions > 0 ? sum / (double)ref->directions : NAN;
+}
+
+symo_status compare_metrics_damped(const compare_reference *ref, compare_approx *a,
+                                   const double *values, compare_metrics *m) {
+  const size_t n = ref->size;
+  const double s = m->scale;
+  if (!(s > 0) || !(ref->lambda > 0)) return SYMO_OK;
+  double logdet = 0, sum = 0, *d = symo_malloc(n * sizeof *d);
+  symo_status status = d == NULL ? symo_fail_memory(ref->context, "compare") : SYMO_OK;
+  for (size_t i = 0; i < n; i++) logdet += log(s * values[i] + ref->lambda);
+  for (size_t k = 0; k < COMPARE_SOLVES && status == SYMO_OK; k++) {
+    const double *exact = ref->solved + k * n;
+    status = a->form->step(a, ref->lambda / s, ref->v + k * n, d);
+    double apart = 0;
+    for (size_t i = 0; status == SYMO_OK && i < n; i++) {
+      double x = -d[i] / s - exact[i];
+      apart += x * x;
+    }
+    sum += sqrt(apart) / symo_nrm2(SYMO_F64, n, exact) / COMPARE_SOLVES;
+  }
+  symo_free(d);
+  if (status != SYMO_OK) return status;
+  m->solve_error = sum;
+  m->logdet_error = fabs(logdet - ref->logdet) / (double)n;
+  return SYMO_OK;
 }
 
 /* ---- the damped step ---- */

@@ -16,6 +16,9 @@ typedef struct compare_metrics {
   double hvp_cosine;            /* mean over random v of the cosine between B v and |H| v */
   double newton_decrease; /* best decrease of the loss by B's damped step over that by |H|'s */
   double best_damping;    /* damping of that step, as a fraction of the largest eigenvalue */
+  double solve_error;     /* mean over random v of |(s|B| + lambda I)^-1 v - (|H| + lambda I)^-1 v|
+                             over the norm of the latter; s as above */
+  double logdet_error;    /* |log det(s|B| + lambda I) - log det(|H| + lambda I)| / P */
   double spectrum_top;    /* largest absolute eigenvalue of B */
 } compare_metrics;
 
@@ -29,15 +32,27 @@ typedef struct compare_reference {
   size_t directions;       /* K */
   const double *v, *abs_v; /* [K, size]: v and |H| v */
   const symo_problem *problem;
-  const void *theta;  /* where the steps start */
-  const double *grad; /* [size] */
-  double loss;        /* there */
-  double decrease;    /* of the exact step; <= 0: undefined */
+  const void *theta;    /* where the steps start */
+  const double *grad;   /* [size] */
+  double loss;          /* there */
+  double decrease;      /* of the exact step; <= 0: undefined */
+  double lambda;        /* damping of solutions and determinants: COMPARE_DAMPING of the largest
+                         eigenvalue of |H| */
+  const double *solved; /* [COMPARE_SOLVES, size]: (|H| + lambda I)^-1 v for the first v */
+  double logdet;        /* log det(|H| + lambda I) */
 } compare_reference;
 
 /* The figures that need the entries of B.  [K, size] numbers of scratch. */
 void compare_metrics_dense(const compare_reference *ref, const double *b, double *scratch,
                            compare_metrics *m);
+
+#define COMPARE_DAMPING 1e-3
+enum { COMPARE_SOLVES = 8 };
+
+/* The figures of a damped matrix, with metrics.scale taken from compare_metrics_dense; values: [size]
+ * absolute eigenvalues of B.  NaN unless the scale is positive.  Memory: size numbers. */
+symo_status compare_metrics_damped(const compare_reference *ref, compare_approx *a,
+                                   const double *values, compare_metrics *m);
 
 enum { COMPARE_HALVINGS = 8 };
 

@@ -18,6 +18,8 @@ const compare_figure compare_figures[COMPARE_FIGURES] = {
     FIGURE(rel_error_abs_hessian, "err |H|", "relative error against |H| after the best multiple"),
     FIGURE(hvp_cosine, "cos |H|v", "mean cosine between B v and |H| v"),
     FIGURE(newton_decrease, "newton", "loss decrease of the best damped step over |H|'s"),
+    FIGURE(solve_error, "solve", "relative error of (B + lambda)^-1 v, lambda 0.001 of |H|"),
+    FIGURE(logdet_error, "logdet", "error of log det(B + lambda) for each parameter"),
     FIGURE(cosine_hessian, "cos H", "cosine with H(theta)"),
     FIGURE(cosine_hessian_star, "cos H*", "cosine with H(theta*)")};
 
@@ -153,6 +155,12 @@ void compare_print_header(const compare_run *run, size_t seeds) {
          run->grad_norm, run->h_norm, run->negative, s->parameters,
          symo_plural(s->parameters, "eigenvalue", "eigenvalues"));
   print_centering(run, seeds);
+  const symo_lowrank_cost *lr = &run->lowrank;
+  printf("h-lr     %zu %s with H: %zu of a Lanczos iteration for %zu %s, %zu for the rest; %.0f "
+         "numbers\n",
+         lr->products, symo_plural(lr->products, "product", "products"), lr->iteration, lr->rank,
+         symo_plural(lr->rank, "eigenpair", "eigenpairs"), lr->products - lr->iteration,
+         lr->stored_numbers);
   printf("\n");
 }
 
@@ -182,6 +190,7 @@ static const char *heading(compare_kind kind) {
   case COMPARE_EXACT: return "exact second derivatives";
   case COMPARE_FLOOR: return "the most the structure allows (orbit averages of exact matrices)";
   case COMPARE_FAMILY: return "symmetry, from one gradient";
+  case COMPARE_PRODUCTS: return "symmetry, from products with H";
   default: return "others";
   }
 }

@@ -12,7 +12,7 @@ typedef struct compare_figure {
 } compare_figure;
 
 extern const compare_figure compare_figures[];
-enum { COMPARE_FIGURES = 6 };
+enum { COMPARE_FIGURES = 8 };
 
 const compare_figure *compare_figure_find(const char *key); /* NULL: there is none */
 double compare_figure_of(const compare_figure *figure, const compare_row *row);

@@ -18,9 +18,9 @@ static json_t *row_json(cli *c, const compare_row *row) {
   cli_set(c, out, "seconds", cli_number(row->seconds));
   cli_set(c, out, "stored_numbers",
           row->done ? json_integer((json_int_t)row->stored) : json_null());
-  static const char *const order[COMPARE_FIGURES] = {"cosine_abs_hessian",  "cosine_hessian",
-                                                     "cosine_hessian_star", "rel_error_abs_hessian",
-                                                     "hvp_cosine",          "newton_decrease"};
+  static const char *const order[COMPARE_FIGURES] = {
+      "cosine_abs_hessian", "cosine_hessian",  "cosine_hessian_star", "rel_error_abs_hessian",
+      "hvp_cosine",         "newton_decrease", "solve_error",         "logdet_error"};
   for (size_t k = 0; k < COMPARE_FIGURES; k++)
     for (size_t f = 0; f < COMPARE_FIGURES; f++)
       if (strcmp(compare_figures[f].key, order[k]) == 0)
@@ -92,6 +92,9 @@ static json_t *run_json(cli *c, const compare_run *run) {
   cli_set(c, out, "hessian_star_norm", cli_number(run->star_norm));
   cli_set(c, out, "negative_eigenvalues", json_integer((json_int_t)run->negative));
   cli_set(c, out, "star_commutation_defect", cli_number(run->defect));
+  cli_set(c, out, "products", json_integer((json_int_t)run->lowrank.products));
+  cli_set(c, out, "rank", json_integer((json_int_t)run->lowrank.rank));
+  cli_set(c, out, "probes", json_integer((json_int_t)run->lowrank.probes));
   cli_set(c, out, "plan", timed(c, s->plan_seconds));
   cli_set(c, out, "hessian", timed(c, run->hessian_seconds));
   cli_set(c, out, "eigendecomposition", timed(c, run->eigen_seconds));

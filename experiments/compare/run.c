@@ -9,6 +9,7 @@
 #include "core/linalg.h"
 #include "core/text.h"
 #include "experiments/compare/competitor.h"
+#include "experiments/compare/lowrank.h"
 #include "experiments/compare/measure.h"
 #include "hessian/estimator.h"
 
@@ -238,7 +239,7 @@ static symo_status competitor_rows(compare_bench *b) {
 }
 
 const char *compare_kind_name(compare_kind kind) {
-  static const char *const names[] = {"exact", "floor", "symmetry", "competitor"};
+  static const char *const names[] = {"exact", "floor", "symmetry", "products", "competitor"};
   return names[kind];
 }
 
@@ -249,6 +250,9 @@ static void bench_free(compare_bench *b) {
   symo_free(b->abs);
   symo_free(b->dense);
   symo_free(b->values);
+  symo_free(b->solved);
+  symo_free(b->lead_values);
+  symo_free(b->lead_vectors);
 }
 
 /* ---- the exact matrices ---- */
@@ -276,10 +280,13 @@ static symo_status exact_reference(compare_bench *b) {
   }
   symo_free(work);
   work = NULL;
+  SYMO_TRY(compare_lead(b, v, w));
   double top = fmax(fabs(w[0]), fabs(w[n - 1]));
+  b->ref.lambda = COMPARE_DAMPING * top;
   for (size_t i = 0; i < n; i++) {
     if (w[i] < -1e-12 * top) run->negative++;
     w[i] = fabs(w[i]);
+    b->ref.logdet += log(w[i] + b->ref.lambda);
   }
   status = compare_approx_dense(context, n, v, w, &a);
   v = w = NULL;
@@ -290,6 +297,10 @@ static symo_status exact_reference(compare_bench *b) {
   b->ref.abs = b->abs;
   symo_gemm(SYMO_F64, 1, symo_mat_dense(b->v, COMPARE_DIRECTIONS, n), symo_mat_dense(b->abs, n, n),
             0, symo_mat_dense(b->abs_v, COMPARE_DIRECTIONS, n));
+  for (size_t k = 0; k < COMPARE_SOLVES && top > 0; k++) {
+    SYMO_TRY(a->form->step(a, b->ref.lambda, b->v + k * n, b->solved + k * n));
+    symo_scal(SYMO_F64, n, -1, b->solved + k * n);
+  }
   SYMO_TRY(
       compare_best_decrease(&b->ref, a, top, &b->ref.decrease, &run->abs.metrics.best_damping));
   SYMO_TRY(compare_picture(b, b->abs, 1, &run->abs));
@@ -348,8 +359,9 @@ static symo_status prepare(compare_bench *b) {
   b->abs_v = symo_malloc(COMPARE_DIRECTIONS * n * sizeof *b->v);
   b->scratch = symo_malloc(COMPARE_DIRECTIONS * n * sizeof *b->v);
   b->values = symo_malloc(n * sizeof *b->values);
+  b->solved = symo_malloc(COMPARE_SOLVES * n * sizeof *b->solved);
   if (!run->grad || !run->h || !run->star || !b->abs || !b->dense || !b->v || !b->abs_v ||
-      !b->scratch || !b->values)
+      !b->scratch || !b->values || !b->solved)
     return symo_fail_memory(b->ref.context, "compare");
   symo_rng *rng = NULL;
   symo_status status = symo_rng_create(b->ref.context, run->setup.spec.seed + 0x68767020, &rng);
@@ -359,12 +371,21 @@ static symo_status prepare(compare_bench *b) {
   return SYMO_OK;
 }
 
+static symo_status operator_rows(compare_bench *b) {
+  const network_point *s = &b->run->setup;
+  const symo_problem_point point = {&s->problem, s->theta, false};
+  symo_operator a;
+  symo_status status = symo_operator_of_problem(b->ref.context, &point, &a);
+  return status == SYMO_OK ? compare_products_rows(b, &a) : status;
+}
+
 static symo_status compute(compare_bench *b) {
   compare_run *run = b->run;
   network_point *s = &run->setup;
   size_t n = s->parameters;
   symo_status status = SYMO_OK;
   SYMO_TRY(prepare(b));
+  SYMO_TRY(compare_plan_products(b));
   SYMO_TRY(point(run));
   SYMO_TRY(choose_centering(b->c, run));
   cli_progress(b->c, "seed %llu: exact Hessian of %zu %s", (unsigned long long)s->spec.seed, n,
@@ -387,13 +408,16 @@ static symo_status compute(compare_bench *b) {
   b->ref.theta = s->theta;
   b->ref.grad = run->grad;
   b->ref.loss = run->loss;
+  b->ref.solved = b->solved;
   cli_progress(b->c, "seed %llu: eigendecomposition of %zu x %zu", (unsigned long long)s->spec.seed,
                n, n);
   SYMO_TRY(exact_reference(b));
   SYMO_TRY(star_row(b, star_seconds));
   SYMO_TRY(average_row(b, &reynolds, run->h, run->hessian_seconds));
   SYMO_TRY(average_row(b, &reynolds_abs, b->abs, run->hessian_seconds + run->eigen_seconds));
+  SYMO_TRY(compare_lowrank_ceiling(b));
   SYMO_TRY(family_rows(b));
+  SYMO_TRY(operator_rows(b));
   SYMO_TRY(competitor_rows(b));
 fail:
   return status;

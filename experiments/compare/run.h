@@ -10,9 +10,10 @@
 
 /* What a row is, for the order and the colours of tables and pictures. */
 typedef enum compare_kind {
-  COMPARE_EXACT,  /* needs the true Hessian: h-star-exact, ggn, and |H| itself */
-  COMPARE_FLOOR,  /* Reynolds averages: the best that the structure allows */
-  COMPARE_FAMILY, /* the library's estimates from one gradient */
+  COMPARE_EXACT,    /* needs the true Hessian: h-star-exact, ggn, and |H| itself */
+  COMPARE_FLOOR,    /* Reynolds averages: the best that the structure allows */
+  COMPARE_FAMILY,   /* the library's estimates from one gradient */
+  COMPARE_PRODUCTS, /* .. and those from products with H */
   COMPARE_COMPETITOR
 } compare_kind;
 
@@ -62,6 +63,7 @@ typedef struct compare_spec {
   size_t samples;        /* label draws of K-FAC */
   compare_center center; /* whether estimates leave out what the group does not move, label 0 */
   bool ggn;              /* the exact Gauss-Newton matrix as a row */
+  size_t products, rank, probes; /* of h-lr, as in symo_lowrank_spec */
 } compare_spec;
 
 enum { COMPARE_MAX_ROWS = 40, COMPARE_IMAGE = 300 };
@@ -71,12 +73,13 @@ typedef struct compare_run {
   network_point setup;
   double loss, grad_norm, h_norm, star_norm;
   double hessian_seconds, eigen_seconds;
-  size_t negative;   /* eigenvalues of H below -1e-12 of the largest */
-  double defect;     /* |H* - average of H*| / |H*|: 0 where the group is exact */
-  cli_trivial fixed; /* label 0 in the gradient */
-  bool centered;     /* the estimates */
-  double *grad;      /* [P] */
-  double *h, *star;  /* [P, P]; given back by compare_run_trim */
+  size_t negative;           /* eigenvalues of H below -1e-12 of the largest */
+  double defect;             /* |H* - average of H*| / |H*|: 0 where the group is exact */
+  cli_trivial fixed;         /* label 0 in the gradient */
+  bool centered;             /* the estimates */
+  symo_lowrank_cost lowrank; /* of h-lr */
+  double *grad;              /* [P] */
+  double *h, *star;          /* [P, P]; given back by compare_run_trim */
   compare_row rows[COMPARE_MAX_ROWS];
   size_t count;
   compare_row abs;    /* |H| itself: its spectrum and image */

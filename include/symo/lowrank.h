@@ -53,7 +53,7 @@ symo_status symo_lowrank_create(const symo_hessian *rest, size_t k, const double
 
 typedef struct symo_lowrank_spec {
   size_t products; /* of A in all: the budget; default 60 */
-  size_t rank;     /* eigenpairs; 0: a quarter of the products that are left to the iteration */
+  size_t rank;     /* eigenpairs; 0: a sixth of the products */
   size_t probes;   /* random vectors for the rest; 0: twice what determines every label, but at
                        most a quarter of the products */
   bool absolute;   /* take |S| and |values|; default true */

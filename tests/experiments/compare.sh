@@ -33,17 +33,28 @@ for key in '"net": "2-4-1"' '"loss": ' '"parameters": 17' '"seed": 1' '"estimato
   '"label": "exact"' '"h1": "signed-permutation"'; do
   grep -q -- "$key" a/results.json || fail "no $key in results.json"
 done
-for row in h-star-exact reynolds h-star h-pd h-g h-g-bd covariance shampoo kfac identity diagonal ggn; do
+for row in h-star-exact reynolds h-lr-exact h-lr h-probes h-star h-pd h-g h-g-bd covariance shampoo kfac identity diagonal ggn; do
   grep -q "\"name\": \"$row\"" a/results.json || fail "no row $row in results.json"
   grep -q "^  $row " out || fail "no row $row in the table"
 done
 rows=$(grep -c '"name": ' a/results.json)
 for key in seconds stored_numbers cosine_abs_hessian cosine_hessian cosine_hessian_star \
-  rel_error_abs_hessian hvp_cosine newton_decrease; do
+  rel_error_abs_hessian hvp_cosine newton_decrease solve_error logdet_error; do
   [ "$(grep -c "^      \"$key\": " a/results.json)" -eq "$rows" ] || fail "$key is not in every row"
 done
 grep -qiE '(^|[^a-z])-?(nan|inf)' a/results.json && fail "NaN in results.json"
 [ "$(head -c 6 a/hessian.npy | tail -c 5)" = NUMPY ] || fail "hessian.npy is no npy file"
+
+# products, rank and probes of h-lr: as asked for, or as the budget says.
+grep -q '^h-lr     17 products with H' out || fail "no line of the cost of h-lr: $(grep '^h-lr' out)"
+# shellcheck disable=SC2086
+works --data teacher --net 6-12-3 --examples 20 --no-plots --out lr --products 20 --rank 3 --probes 5
+for key in '"products": 20' '"rank": 3' '"probes": 5'; do
+  grep -q -- "$key" lr/results.json || fail "no $key in results.json"
+done
+# shellcheck disable=SC2086
+refused 2 "give at least 25" --data teacher --net 6-12-3 --no-plots --out lr --products 20 \
+  --rank 20 --probes 5
 
 # stdout with --json is the object that is written, but for nothing.
 # shellcheck disable=SC2086
@@ -176,7 +187,7 @@ works --data set.csv --net 2-3-2 --no-plots
 [ -s symo-results/set/results.json ] || fail "the default directory is not symo-results/set"
 
 # ---- other networks ----
-required="h-star-exact reynolds h-star h-pd h-g h-g-bd covariance shampoo kfac identity diagonal"
+required="h-star-exact reynolds h-lr-exact h-lr h-probes h-star h-pd h-g h-g-bd covariance shampoo kfac identity diagonal"
 
 # figure FILE ROW KEY: what the first run has there.
 figure() {

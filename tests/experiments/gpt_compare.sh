@@ -23,7 +23,7 @@ for key in '"net": "gpt:v8-t4-c4-h2-l1-f5"' '"activation": "gelu"' '"loss_functi
   '"parameters": 201' '"qk0": "wreath(2, orthogonal 2)"' '"mlp0": "permutation"'; do
   grep -q -- "$key" a/results.json || fail "no $key in results.json"
 done
-for row in h-star-exact reynolds h-star h-pd h-g h-g-bd covariance shampoo kfac identity diagonal \
+for row in h-star-exact reynolds h-lr-exact h-lr h-probes h-star h-pd h-g h-g-bd covariance shampoo kfac identity diagonal \
   ggn; do
   grep -q "^  $row " out || fail "no row $row in the table"
 done

@@ -1,9 +1,11 @@
 /* The figures of `symo compare` on matrices whose answers are known, and the forms of an estimate
  * against the dense matrices that they stand for. */
+#include "tests/support/dense.h"
 #include "tests/support/testing.h"
 
 #include <float.h>
 #include <math.h>
+#include <stdlib.h>
 
 #include "core/linalg.h"
 #include "experiments/compare/metrics.h"
@@ -121,6 +123,69 @@ Test(compare_metrics, matrix_against_itself_and_a_multiple) {
     cr_assert(fabs(m.hvp_cosine - 1) <= rounding);
     teardown(&f);
   }
+}
+
+/* Solutions and determinants of multiples of the matrix itself are exact; those of the identity are
+ * what the formulas say. */
+Test(compare_metrics, solutions_and_determinants) {
+  static const double scales[] = {1, 7, 1e-30, 1e30};
+  fixture f;
+  setup(&f);
+  double shifted[N * N], w[N], vectors[N * N], solved[COMPARE_SOLVES * N],
+      directions[COMPARE_SOLVES * N];
+  memcpy(shifted, f.bowl.a, sizeof shifted);
+  symo_dense_eigen(N, f.bowl.a, w, vectors);
+  f.ref.lambda = 0.01 * w[N - 1];
+  for (size_t i = 0; i < N; i++) {
+    shifted[i * N + i] += f.ref.lambda;
+    f.ref.logdet += log(w[i] + f.ref.lambda);
+  }
+  double *inverse = symo_dense_power(N, shifted, -1, 0), apart = 0;
+  symo_test_randn(f.rng, directions, COMPARE_SOLVES * N);
+  for (size_t k = 0; k < COMPARE_SOLVES; k++)
+    symo_dense_matvec(N, inverse, directions + k * N, solved + k * N);
+  f.ref.v = directions;
+  f.ref.solved = solved;
+  for (size_t s = 0; s < 4; s++) {
+    double b[N * N], values[N];
+    for (size_t i = 0; i < N * N; i++) b[i] = scales[s] * f.bowl.a[i];
+    compare_approx *a = dense_of(&f, b, N);
+    compare_metrics m = compare_metrics_none();
+    m.scale = 1 / scales[s];
+    cr_ok(f.context, a->form->eigenvalues(a, values));
+    cr_ok(f.context, compare_metrics_damped(&f.ref, a, values, &m));
+    cr_assert(m.solve_error <= 1e4 * rounding && m.logdet_error <= 100 * rounding, "%g, %g",
+              m.solve_error, m.logdet_error);
+    m.scale = -1;
+    m.solve_error = m.logdet_error = NAN;
+    cr_ok(f.context, compare_metrics_damped(&f.ref, a, values, &m));
+    cr_assert(isnan(m.solve_error) && isnan(m.logdet_error), "a negative multiple");
+    compare_approx_destroy(a);
+  }
+  double one[N], logdet = 0;
+  for (size_t i = 0; i < N; i++) logdet += log(2 + f.ref.lambda) / N - log(w[i] + f.ref.lambda) / N;
+  for (size_t i = 0; i < N; i++) one[i] = 1;
+  double *diagonal = symo_malloc(sizeof one);
+  memcpy(diagonal, one, sizeof one);
+  compare_approx *identity = NULL;
+  compare_metrics m = compare_metrics_none();
+  m.scale = 2;
+  cr_ok(f.context, compare_approx_diagonal(f.context, N, diagonal, 1, &identity));
+  cr_ok(f.context, compare_metrics_damped(&f.ref, identity, one, &m));
+  for (size_t k = 0; k < COMPARE_SOLVES; k++) {
+    double difference = 0, norm = 0;
+    for (size_t i = 0; i < N; i++) {
+      double exact = solved[k * N + i];
+      difference = hypot(difference, directions[k * N + i] / (2 + f.ref.lambda) - exact);
+      norm = hypot(norm, exact);
+    }
+    apart += difference / norm / COMPARE_SOLVES;
+  }
+  cr_assert(fabs(m.solve_error - apart) <= 1e3 * rounding, "%g for %g", m.solve_error, apart);
+  cr_assert(fabs(m.logdet_error - fabs(logdet)) <= 100 * rounding);
+  compare_approx_destroy(identity);
+  free(inverse);
+  teardown(&f);
 }
 
 /* Orthogonal in the Frobenius inner product, and opposite. */
