@@ -371,6 +371,19 @@ uninstall:
 	rmdir $(addprefix $(DESTDIR),$(INCLUDEDIR)/symo $(DATADIR) $(dir $(DATADIR)) $(CMAKEDIR) \
 	  $(EXAMPLEDIR) $(dir $(EXAMPLEDIR))) || true
 
+# The manual and the interface as a site.  Undocumented functions and types are errors; members of a
+# structure may be told by its own comment.
+.PHONY: docs
+docs:
+	@command -v doxygen >/dev/null || { echo 'make docs: doxygen is missing (apt-get install doxygen)'; exit 1; }
+	@mkdir -p $(BUILD)/docs
+	@{ cat packaging/Doxyfile; echo 'OUTPUT_DIRECTORY = $(BUILD)/docs'; \
+	  echo 'PROJECT_NUMBER = $(VERSION)'; } | doxygen - 2>$(BUILD)/docs/warnings
+	@! grep -vE 'Member .*\(variable\) of struct' $(BUILD)/docs/warnings
+	@mkdir -p $(BUILD)/docs/html/results
+	@(cd docs/results && find . -name '*.png' -exec tar cf - {} +) | tar xf - -C $(BUILD)/docs/html/results
+	@echo '  DOCS  $(BUILD)/docs/html/index.html'
+
 # What the shared library exports, each with the version that it came with.
 SYMBOLS := packaging/debian/libsymo0.symbols
 .PHONY: symbols
@@ -425,6 +438,7 @@ help:
 	@echo 'make results   makes docs/results again'
 	@echo 'make examples  the programs of experiments/examples'
 	@echo 'make install | uninstall   under PREFIX ($(PREFIX)), with DESTDIR'
+	@echo 'make docs      the manual and the interface as a site, by Doxygen'
 	@echo 'make deb       Debian packages in $(BUILD)/deb, where debhelper is installed; test-deb looks at them'
 	@echo 'make symbols   the list of what the library exports, after the interface has grown'
 	@echo 'make clean     removes $(BUILD)'

@@ -63,6 +63,7 @@ typedef struct symo_generators {
  *   custom       generators */
 typedef struct symo_group_spec symo_group_spec;
 
+/* A factor or a part of a group made of others, and the dimension that it acts on. */
 typedef struct symo_group_part {
   const symo_group *group;
   size_t dim;
@@ -83,6 +84,7 @@ struct symo_group_spec {
   size_t sizes[4]; /* the same for whole numbers */
 };
 
+/* The parameters of a group, none of them given. */
 symo_group_spec symo_group_spec_default(const char *group);
 
 /* Makes a group from its parameters.  Arrays of the spec are copied; groups are retained.
@@ -118,6 +120,7 @@ symo_status symo_group_order(symo_context *context, const symo_group *group, siz
 
 /* ---- groups in the caller's own code ---- */
 
+/* What commutes with an irrep over the reals: numbers of that many parts. */
 typedef enum symo_group_type {
   SYMO_REAL = 1,
   SYMO_COMPLEX = 2,

@@ -24,20 +24,24 @@ const char *symo_hessian_detail(const symo_hessian *hessian);
 /* An estimator turns orbit averages into a Hessian (docs/mathematics.md, section 5). */
 typedef struct symo_estimator symo_estimator;
 
+/* The registry of estimators, in the order of the documentation; constant, for any thread. */
 size_t symo_estimator_count(void);
 const symo_estimator *symo_estimator_at(size_t index);       /* NULL past the end */
 const symo_estimator *symo_estimator_find(const char *name); /* NULL if there is none */
+/* Texts and properties of an estimator; constant.  "" or false for NULL. */
 const char *symo_estimator_name(const symo_estimator *estimator);
 const char *symo_estimator_summary(const symo_estimator *estimator);
 bool symo_estimator_needs_parameters(const symo_estimator *estimator);
 symo_coupling symo_estimator_coupling(const symo_estimator *estimator); /* required of the plan */
 
+/* How an estimate is made. */
 typedef struct symo_estimate_spec {
   const symo_estimator *estimator; /* default h-g; NULL (as from a failed lookup) is refused */
   double damping; /* added to the averaged parameter covariance C_t; >= 0, default 0 */
   bool scale;     /* h-g, h-g-bd: divide by sqrt(tr C_t / m); needs params; default false */
 } symo_estimate_spec;
 
+/* h-g, without damping and scale. */
 symo_estimate_spec symo_estimate_spec_default(void);
 
 /* Estimates a Hessian from `count` >= 1 gradients.  Orbit averages of the gradients are summed,
@@ -103,6 +107,7 @@ const void *symo_hessian_blocks(const symo_hessian *hessian, size_t label);
 symo_status symo_hessian_eigenvalues(const symo_hessian *hessian, size_t *count, double **values,
                                      size_t **multiplicities);
 
+/* Sums over the eigenvalues with their multiplicities; NaN for NULL. */
 double symo_hessian_trace(const symo_hessian *hessian);
 double symo_hessian_frobenius(const symo_hessian *hessian); /* norm; squares do not overflow */
 

@@ -28,6 +28,7 @@ symo_status symo_kfac_create(symo_context *context, size_t parameters, size_t nu
                              const symo_factor_site *sites, symo_kfac **out);
 void symo_kfac_destroy(symo_kfac *kfac); /* NULL is accepted */
 
+/* Which statistics of the layers are taken. */
 typedef struct symo_kfac_spec {
   symo_fisher fisher;
   symo_sharing sharing;
@@ -60,6 +61,7 @@ symo_status symo_kfac_set_diagonal(symo_kfac *kfac, const double *diagonal);
  * (1: all).  SYMO_E_UNSUPPORTED for EKFAC, whose moments are of whole bases. */
 symo_status symo_kfac_truncate(symo_kfac *kfac, double rank, double share);
 
+/* Its side, what it takes to store, and its trace without damping; 0 or NaN for NULL. */
 size_t symo_kfac_size(const symo_kfac *kfac);
 double symo_kfac_stored(const symo_kfac *kfac); /* numbers: triangles, or vectors and values */
 double symo_kfac_trace(const symo_kfac *kfac);

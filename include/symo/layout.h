@@ -16,6 +16,7 @@ extern "C" {
  * and have at most SYMO_MAX_NAME characters. */
 typedef struct symo_layout symo_layout;
 
+/* An empty layout, which the caller destroys.  One thread at a time may add to it. */
 symo_status symo_layout_create(symo_context *context, symo_layout **out);
 
 /* NULL is accepted.  Objects made from a layout keep it alive, and the layout keeps its context
@@ -73,6 +74,7 @@ symo_status symo_layout_add_tensor(symo_layout *layout, const char *name, size_t
  * SYMO_E_UNSUPPORTED if the layout is frozen. */
 symo_status symo_layout_set_dtype(symo_layout *layout, symo_dtype dtype);
 
+/* What the layout has; SYMO_ANY and 0 for NULL. */
 symo_dtype symo_layout_dtype(const symo_layout *layout);
 size_t symo_layout_num_spaces(const symo_layout *layout);
 size_t symo_layout_num_tensors(const symo_layout *layout);

@@ -34,6 +34,7 @@ symo_status symo_operator_of_problem(symo_context *context, const symo_problem_p
 
 /* ---- leading eigenpairs ---- */
 
+/* What is asked of an iteration, and how exactly. */
 typedef struct symo_lanczos_spec {
   size_t count;     /* eigenpairs that are wanted; at least 1, at most the size */
   size_t basis;     /* vectors that are kept; 0: 2 count + 20, at most the size */

@@ -185,6 +185,7 @@ typedef struct symo_option {
   const char *help;
 } symo_option;
 
+/* How many options there are; the row of each, constant. */
 size_t symo_method_num_options(void);
 const symo_option *symo_method_option(size_t index); /* NULL past the end */
 
@@ -207,8 +208,10 @@ typedef struct symo_rule {
   symo_method method;
 } symo_rule;
 
+/* What a step does with a gradient that is not finite. */
 typedef enum symo_nan_policy { SYMO_NAN_SKIP, SYMO_NAN_STOP } symo_nan_policy;
 
+/* Rules, and what holds for all of them. */
 typedef struct symo_optim_spec {
   size_t num_rules;
   const symo_rule *rules;
@@ -224,6 +227,7 @@ typedef struct symo_optim_spec {
   int threads;
 } symo_optim_spec;
 
+/* No rules, the type of the layout, refused steps that go on, no limit, one thread. */
 symo_optim_spec symo_optim_spec_default(void);
 
 /* The rules that go with a method.  A method for matrices (curvature per-axis, or groups alternate)
@@ -236,6 +240,7 @@ symo_status symo_optim_preset_rules(symo_context *context, const symo_method *me
 
 /* ---- the plan ---- */
 
+/* An optimizer: which tensor gets what, planned.  Immutable; threads may share it. */
 typedef struct symo_optim symo_optim;
 
 /* Gives each tensor its method, pairs the modules, and sizes state and work space.  Freezes the
@@ -253,11 +258,13 @@ size_t symo_optim_rule_of(const symo_optim *optim, size_t tensor);
  * bytes, the solver chosen for every root.  *out is the caller's (symo_free). */
 symo_status symo_optim_describe(const symo_optim *optim, char **out);
 
+/* What the plan adds up to. */
 typedef struct symo_optim_cost {
   double state_bytes, work_bytes;
   double flops_per_step; /* amortised over the cadences; cg at its most iterations, without the
                             products of the problem */
 } symo_optim_cost;
+/* For one state and its steps. */
 symo_optim_cost symo_optim_cost_of(const symo_optim *optim);
 
 /* True if steps need a symo_problem (curvature hessian or ggn, damping levenberg-marquardt). */
@@ -265,7 +272,9 @@ bool symo_optim_needs_problem(const symo_optim *optim);
 
 /* ---- state and steps ---- */
 
+/* What one run remembers.  One thread at a time may use it; it keeps its optimizer alive. */
 typedef struct symo_optim_state symo_optim_state;
+/* Moments at zero; allocates all that steps need. */
 symo_status symo_optim_state_create(symo_optim *optim, symo_optim_state **out);
 void symo_optim_state_destroy(symo_optim_state *state); /* NULL is accepted */
 
@@ -357,9 +366,11 @@ symo_state_entry symo_optim_state_entry(symo_optim_state *state, size_t index);
 
 /* ---- the modules there are ---- */
 
+/* A module as help lists it; constant texts. */
 typedef struct symo_module {
   const char *kind, *name, *summary; /* kind: curvature solver damping precondition update */
 } symo_module;
+/* How many modules there are, and each of them. */
 size_t symo_module_count(void);
 symo_module symo_module_at(size_t index); /* all NULL past the end */
 

@@ -13,6 +13,7 @@ typedef enum symo_coupling {
   SYMO_BLOCKED = 1  /* every tensor has its own labels: the matrix is block-diagonal */
 } symo_coupling;
 
+/* What kind of matrix a plan is for. */
 typedef struct symo_plan_spec {
   symo_dtype dtype;       /* SYMO_ANY, the default: that of the layout, or float64 if it has none */
   symo_coupling coupling; /* default SYMO_COUPLED */
@@ -21,6 +22,7 @@ typedef struct symo_plan_spec {
   bool centered;
 } symo_plan_spec;
 
+/* The type of the layout, coupled, not centred. */
 symo_plan_spec symo_plan_spec_default(void);
 
 /* The isotypic decomposition of the parameter space of a layout.  A label is an irrep, or `count`
@@ -70,6 +72,7 @@ typedef struct symo_label_info {
   bool dropped;
 } symo_label_info;
 
+/* The labels in their order; zeros past the end.  Names belong to the plan. */
 size_t symo_plan_num_labels(const symo_plan *plan);
 symo_label_info symo_plan_label(const symo_plan *plan, size_t label);
 
@@ -89,6 +92,7 @@ typedef struct symo_space_info {
   const char *recognised;
 } symo_space_info;
 
+/* Of a space of the layout; zeros past the end.  Texts belong to the plan. */
 symo_space_info symo_plan_space(const symo_plan *plan, size_t space);
 
 /* Piece number `piece` (< num_tensors) of a label: columns [column, column + width) of X_l belong
@@ -97,6 +101,7 @@ typedef struct symo_piece_info {
   size_t tensor, column, width;
 } symo_piece_info;
 
+/* The pieces of a label, in the order of their columns; tensor SYMO_NONE past the end. */
 symo_piece_info symo_plan_piece(const symo_plan *plan, size_t label, size_t piece);
 
 /* Cost, in numbers of the plan's dtype and in floating-point operations. */
@@ -110,6 +115,7 @@ typedef struct symo_plan_cost {
   double root_flops;      /* eigendecompositions and square roots, at 12 m^3 */
 } symo_plan_cost;
 
+/* What the plan adds up to. */
 symo_plan_cost symo_plan_cost_of(const symo_plan *plan);
 
 /* A table of the labels and the cost, as text.  The caller frees *out with symo_free. */

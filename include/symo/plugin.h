@@ -21,6 +21,7 @@ extern "C" {
  * experiments/examples/plugin_hadamard.c is a complete example. */
 typedef size_t (*symo_plugin_entry)(const symo_group_ops **ops);
 
+/* The name of that function in the object. */
 #define SYMO_PLUGIN_ENTRY "symo_plugin_groups"
 
 /* Declared for the shared object to define.  The parentheses keep the name out of the list of

@@ -39,6 +39,7 @@ extern "C" {
   X(SYMO_E_IO, -10, "input or output failed")                                                      \
   X(SYMO_E_NUMERIC, -11, "a numerical routine failed")
 
+/* The statuses above. */
 typedef enum symo_status {
 #define SYMO_STATUS_ENUM(name, value, text) name = (value),
   SYMO_STATUS_LIST(SYMO_STATUS_ENUM)

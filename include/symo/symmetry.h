@@ -43,6 +43,7 @@ typedef enum symo_symmetry_verdict {
 /* "exact", "approximate", "cannot tell", "wrong". */
 const char *symo_symmetry_verdict_name(symo_symmetry_verdict verdict);
 
+/* How a claimed symmetry is measured. */
 typedef struct symo_symmetry_spec {
   size_t samples; /* elements other than the neutral one, for each row of the report; default 8 */
   double exact;   /* bound for an exact symmetry; 0, the default, means 1e-9 (f64) or 1e-4 (f32) */
@@ -51,6 +52,7 @@ typedef struct symo_symmetry_spec {
   double approximate;
 } symo_symmetry_spec;
 
+/* The defaults above. */
 symo_symmetry_spec symo_symmetry_spec_default(void);
 
 enum { SYMO_SYMMETRY_MAX_SAMPLES = 1000000 };
@@ -75,6 +77,7 @@ typedef struct symo_symmetry_row {
   size_t tensor; /* the tensor with the largest contribution to the largest gradient defect */
 } symo_symmetry_row;
 
+/* What was measured. */
 typedef struct symo_symmetry_report {
   symo_symmetry_verdict verdict; /* the worst of the rows; exact if there are no rows */
   /* One row for each space whose group is not the identity, in layout order, and one for all of

@@ -2,7 +2,19 @@
 #define SYMO_SYMO_H
 
 /* libsymo: curvature for neural networks from weight-space symmetry.  Includes every public header.
- */
+ *
+ * Unless a function says otherwise:
+ *
+ * Ownership.  What a function returns through `**out` is the caller's: handles have a destroy of
+ * their own, texts and arrays go to symo_free.  What a function returns as its value, texts above
+ * all, belongs to the object it was asked of, or is constant.  Handles keep alive what they were
+ * made from.  Arrays of the caller's are read or written during the call and not kept.
+ *
+ * Threads.  Different handles may be used by different threads at the same time.  Groups, frozen
+ * layouts, plans, Hessians and optimizers do not change, and threads may share them; contexts are
+ * locked.  A layout that is being built, a state of an optimizer, a generator and a problem belong
+ * to one thread at a time.  The one thing that holds for the whole process is the number of threads
+ * of the linear algebra (symo_set_threads). */
 #include <symo/context.h>
 #include <symo/element.h>
 #include <symo/factors.h>

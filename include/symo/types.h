@@ -48,6 +48,7 @@ typedef struct symo_vector {
   const ptrdiff_t *const *strides;
 } symo_vector;
 
+/* The same for vectors that are only read. */
 typedef struct symo_const_vector {
   symo_dtype dtype;
   const void *const *data;
@@ -75,6 +76,7 @@ static inline symo_const_vector symo_vector_const(symo_vector x) {
  * machine.  Only one thread at a time may use a generator.  It keeps no pointer to the context. */
 typedef struct symo_rng symo_rng;
 
+/* A generator of its own, which the caller destroys. */
 symo_status symo_rng_create(symo_context *context, uint64_t seed, symo_rng **out);
 void symo_rng_destroy(symo_rng *rng); /* NULL is accepted */
 

@@ -1,6 +1,7 @@
 #ifndef SYMO_VERSION_H
 #define SYMO_VERSION_H
 
+/* The version of these headers. */
 #define SYMO_VERSION_MAJOR 0
 #define SYMO_VERSION_MINOR 1
 #define SYMO_VERSION_PATCH 0

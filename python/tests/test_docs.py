@@ -1,4 +1,4 @@
-"""The programs of README.md and docs/python.md run as they stand."""
+"""The programs of README.md, docs/python.md and docs/manual run as they stand."""
 
 import pathlib
 import re
@@ -6,9 +6,10 @@ import re
 import pytest
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
+CHAPTERS = sorted(str(p.relative_to(TREE)) for p in TREE.glob("docs/manual/*.md"))
 PROGRAMS = [
     (name, program)
-    for name in ("README.md", "docs/python.md")
+    for name in ("README.md", "docs/python.md", *CHAPTERS)
     for program in re.findall(
         r"^```python\n(.*?)^```", (TREE / name).read_text(encoding="utf-8"), re.M | re.S
     )
