@@ -33,6 +33,10 @@ continues { print; continues = $0 ~ /\\$/; next }
   sub(/\/\*.*/, "", code)
   if (line ~ /\/\*/) {
     line = whole(line)
+    if (depth == 0 && !started && doc == "") {
+      doc = line
+      sub(/^.*\/\*/, "/**", doc)
+    }
     sub(/\/\*/, "/**<", line)
   }
   print line

@@ -51,6 +51,7 @@ const char *symo_lowrank_detail(const symo_lowrank *h);
 symo_status symo_lowrank_create(const symo_hessian *rest, size_t k, const double *values,
                                 const void *vectors, symo_lowrank **out);
 
+/* How much an estimate may ask, and what it takes. */
 typedef struct symo_lowrank_spec {
   size_t products; /* of A in all: the budget; default 60 */
   size_t rank;     /* eigenpairs; 0: a sixth of the products */
@@ -59,6 +60,7 @@ typedef struct symo_lowrank_spec {
   bool absolute;   /* take |S| and |values|; default true */
 } symo_lowrank_spec;
 
+/* The defaults above. */
 symo_lowrank_spec symo_lowrank_spec_default(void);
 
 /* What an estimate will take, or took. */
@@ -104,6 +106,7 @@ double symo_lowrank_frobenius(const symo_lowrank *h);
  * determinants of blocks, that of S + damping I times det(U (S + damping I)^-1 U'). */
 symo_status symo_lowrank_logdet(const symo_lowrank *h, double damping, double *out);
 
+/* The diagonal, and the whole matrix. */
 symo_status symo_lowrank_diagonal(const symo_lowrank *h, symo_vector out);
 symo_status symo_lowrank_dense(const symo_lowrank *h, double *out); /* [P, P], float64 */
 
