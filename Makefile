@@ -376,7 +376,7 @@ uninstall:
 .PHONY: docs
 docs:
 	@command -v doxygen >/dev/null || { echo 'make docs: doxygen is missing (apt-get install doxygen)'; exit 1; }
-	@mkdir -p $(BUILD)/docs
+	@rm -rf $(BUILD)/docs && mkdir -p $(BUILD)/docs
 	@{ cat packaging/Doxyfile; echo 'OUTPUT_DIRECTORY = $(BUILD)/docs'; \
 	  echo 'PROJECT_NUMBER = $(VERSION)'; } | doxygen - 2>$(BUILD)/docs/warnings
 	@! grep -vE 'Member .*\(variable\) of struct' $(BUILD)/docs/warnings
