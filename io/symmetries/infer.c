@@ -59,7 +59,8 @@ static void link_limits(builder *b) {
   sym_state *s = b->s;
   for (size_t i = 0; i < s->num_atoms; i++) b->first[i] = SIZE_MAX;
   for (size_t i = s->num_limits; i-- > 0;) { /* so that the lists are in order */
-    size_t root = b->owner[sym_class(s, s->limits[i].atom)];
+    size_t root = sym_class(s, s->limits[i].atom);
+    while (b->owner[root] != root) root = b->owner[root];
     b->next[i] = b->first[root];
     b->first[root] = i;
   }

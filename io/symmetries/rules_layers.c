@@ -313,7 +313,9 @@ symo_status sym_rule_conv(sym_state *s, const graph_node *n, sym_value *out) {
     sym_meet_axes(s, x, from, &one, 0);
     sym_limit_atom(s, channels, SYM_PERMUTATION, false,
                    "each channel has a kernel of its own, and signs and scales would multiply");
-    sym_axes_add(&weight, sym_atom_new(s, 1, ".one"), false);
+    size_t single = sym_atom_new(s, 1, ".one");
+    sym_limit_atom(s, single, SYM_PERMUTATION, false, "an axis of one place, without another end");
+    sym_axes_add(&weight, single, false);
   } else {
     sym_axes_add_axis(&weight, x, from, true);
   }

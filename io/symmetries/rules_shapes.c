@@ -81,6 +81,9 @@ symo_status sym_rule_reduce(sym_state *s, const graph_node *n, sym_value *out) {
 
 /* ---- reshape ---- */
 
+/* A sign on an axis of one place would be lost with the axis, or come from nowhere. */
+static const char *const one_place = "an axis of one place is put in or left out";
+
 /* Atoms of the input that the axes of the output take one after the other. */
 typedef struct supply {
   size_t count, at, atoms[SYM_MAX_ATOMS];
@@ -100,6 +103,8 @@ static bool take_axis(sym_state *s, supply *from, size_t dim, size_t *count, siz
       return true;
     } else if (d > 1) {
       return false;
+    } else {
+      sym_limit_atom(s, atom, SYM_PERMUTATION, false, "%s", one_place);
     }
     from->at++;
   }
@@ -108,7 +113,11 @@ static bool take_axis(sym_state *s, supply *from, size_t dim, size_t *count, siz
 
 static symo_status push_atoms(sym_state *s, size_t count, const size_t *atoms, sym_value *out) {
   sym_value one = {.order = 1, .start = {0, count}};
-  if (count == 0) return sym_value_push(s, out, sym_atom_new(s, 1, ".one"));
+  if (count == 0) {
+    one.atoms[0] = sym_atom_new(s, 1, ".one");
+    sym_limit_atom(s, one.atoms[0], SYM_PERMUTATION, false, "%s", one_place);
+    return sym_value_push(s, out, one.atoms[0]);
+  }
   memcpy(one.atoms, atoms, count * sizeof *atoms);
   sym_join_axis(s, &one, 0);
   return sym_value_push_axis(s, out, &one, 0);
@@ -142,6 +151,8 @@ symo_status sym_rule_reshape(sym_state *s, const graph_node *n, sym_value *out) 
       sym_limit_atom(s, from.atoms[from.at], SYM_IDENTITY, false, "%s", why);
     status = push_still(s, n->sizes[a], why, out);
   }
+  for (; from.at < from.count; from.at++)
+    sym_limit_atom(s, from.atoms[from.at], SYM_PERMUTATION, false, "%s", one_place);
   return status;
 }
 
@@ -173,9 +184,10 @@ symo_status sym_rule_repeat(sym_state *s, const graph_node *n, sym_value *out) {
       status = sym_value_push_axis(s, out, x, a);
       continue;
     }
+    static const char *const why = "the same numbers are repeated along this axis";
     size_t atom = sym_atom_new(s, n->out, ".repeat");
-    sym_limit_atom(s, atom, SYM_PERMUTATION, false,
-                   "the same numbers are repeated along this axis");
+    sym_limit_atom(s, atom, SYM_PERMUTATION, false, "%s", why);
+    sym_limit_axis(s, x, a, SYM_PERMUTATION, false, why);
     status = sym_value_push(s, out, atom);
   }
   return status;

@@ -31,6 +31,7 @@ void sym_split_atom(sym_state *s, size_t atom, size_t outer, size_t *out_outer, 
   sym_split split = {.whole = atom, .node = s->here};
   split.outer = sym_atom_new(s, outer, ".parts");
   split.inner = sym_atom_new(s, sym_dim(s, atom) / outer, ".part");
+  s->atoms[split.outer].base = s->atoms[split.inner].base = s->atoms[atom].base;
   s->splits[s->num_splits++] = split;
   *out_outer = split.outer, *out_inner = split.inner;
 }
@@ -235,6 +236,14 @@ static symo_status expand(resolver *r, sym_parameter *p, const bool *wreath) {
   return SYMO_OK;
 }
 
+/* Whether some tensor has the axis. */
+static bool has_axis(const sym_state *s, size_t atom) {
+  for (size_t t = 0; t < s->num_parameters; t++)
+    for (size_t a = 0; a < s->parameters[t].order; a++)
+      if (same(s, s->parameters[t].atom[a], atom)) return true;
+  return false;
+}
+
 symo_status sym_resolve_splits(sym_state *s, sym_level *level, bool *scales, size_t *owner) {
   resolver r = {s, level};
   bool *wreath = s->wreath;
@@ -253,5 +262,11 @@ symo_status sym_resolve_splits(sym_state *s, sym_level *level, bool *scales, siz
   symo_status status = SYMO_OK;
   for (size_t t = 0; t < s->num_parameters && status == SYMO_OK; t++)
     status = expand(&r, &s->parameters[t], wreath);
+  for (size_t i = 0; i < s->num_splits; i++) {
+    const size_t whole = sym_class(s, s->splits[i].whole);
+    const size_t parts[] = {s->splits[i].outer, s->splits[i].inner};
+    for (size_t k = 0; k < 2 && level[whole] == SYM_IDENTITY; k++)
+      if (!has_axis(s, parts[k])) owner[sym_class(s, parts[k])] = whole;
+  }
   return status;
 }

@@ -9,6 +9,7 @@ from ._library import Error, build_info, get_threads, set_threads, version
 from .hessian import Hessian, estimate, estimators
 from .layout import Layout
 from .optim import Optimizer, Report, presets
+from .verify import Verification, verify
 
 __version__ = version()
 __all__ = [
@@ -17,11 +18,13 @@ __all__ = [
     "Layout",
     "Optimizer",
     "Report",
+    "Verification",
     "build_info",
     "estimate",
     "estimators",
     "get_threads",
     "presets",
     "set_threads",
+    "verify",
     "version",
 ]

@@ -3,16 +3,22 @@
 Importing this module imports torch.
 """
 
+import copy
 import ctypes
-import re
+import inspect
 import warnings
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
+from torch.utils import _pytree
 
 from . import _library as c
+from ._inference import InferredLayout, hidden_group, infer, is_pointwise
+from ._trace import clean, numel
 from .layout import Layout
 from .optim import Optimizer, setting_text
+from .verify import verify as measure
 
 try:
     from torch.autograd.graph import increment_version as _written
@@ -22,53 +28,152 @@ except ImportError:  # torch before 2.1
         pass
 
 
-# What acts on every unit by itself.  Odd ones also keep the loss when the signs of a unit flip.
-_ODD = (nn.Tanh, nn.Hardtanh, nn.Softsign, nn.Tanhshrink, nn.Softshrink, nn.Hardshrink, nn.Identity)
-_EVEN_HANDED = (
-    nn.ReLU,
-    nn.ReLU6,
-    nn.LeakyReLU,
-    nn.ELU,
-    nn.SELU,
-    nn.CELU,
-    nn.GELU,
-    nn.SiLU,
-    nn.Mish,
-    nn.Sigmoid,
-    nn.LogSigmoid,
-    nn.Hardsigmoid,
-    nn.Hardswish,
-    nn.Softplus,
-    nn.Dropout,
-    nn.AlphaDropout,
-)
 _RESERVED = ("params", "param_names", "preset", "lr")
 
 
 # ---- layouts of models ---------------------------------------------------------------------------
 
 
-def infer_layout(model):
-    """The layout that :class:`Symo` takes for a model if it gets none.
+def infer_layout(model, example_input=None, *, groups=None, scaling=0.0):
+    """The layout of a model: which axes of its parameters move together, and under which group.
 
-    Between two ``nn.Linear`` of one ``nn.Sequential`` with nothing but activations of single units
-    and dropout between them there is a hidden space.  Its group is signed-permutation if all of
-    these are odd functions (tanh, hardtanh, softsign, the shrinks, identity), and else permutation.
-    A layer that occurs twice in the model, or has a parameter that does, takes no part.  Every
-    other parameter of two axes and more stands by itself: its first axis has the group orthogonal,
-    the others the identity.  Parameters of an embedding, and those of fewer axes, have the
-    identity.
+    With an example the model is run on it, and the library infers spaces and groups from the
+    operations that it does, as ``symo symmetries`` does for a graph (docs/graphs.md): what is found
+    is a symmetry of any loss of what the model returns, for all data.  An operation that is not
+    understood passes nothing: the axes that it meets keep the identity, and the reason names it.
+    The model is as it was afterwards; sizes should be those of training, as axes of size one are
+    told from others.
+
+    Without an example nothing is run.  Hidden units between two ``nn.Linear`` of one
+    ``nn.Sequential``, with nothing but activations of single units and dropout between them, have
+    the group that the same inference gives.  A layer that occurs twice in the model, or has a
+    parameter that does, takes no part.  Every other parameter of two axes and more stands by
+    itself: its first axis has the group orthogonal, the others the identity, as Muon takes them.
+    Parameters of an embedding, and those of fewer axes, have the identity.
 
     Parameters
     ----------
     model : torch.nn.Module
+    example_input : tensor, tuple of arguments or dict of keyword arguments, optional
+    groups : dict of str to str or dict, optional
+        Groups for spaces whose names match a pattern (``*``, ``?``), or those of ``TENSOR[AXIS]``:
+        ``{"h.*": "identity", "wte.weight[1]": "orthogonal"}``.  They are taken as they are;
+        :func:`verify` measures them.
+    scaling : float
+        Above 0: where units may be rescaled, the group scaling with this window and permutations.
 
     Returns
     -------
-    dict
-        What a layout file holds; :class:`symo.Layout` and :class:`Symo` take it, changed or not.
+    InferredLayout
+        A dict: what a layout file holds.  :class:`symo.Layout` and :class:`Symo` take it, changed or
+        not.  ``print`` shows spaces, groups and reasons.  A tensor may have more axes than the
+        parameter, in the same memory, where an axis is read as several, such as heads.
+
+    Examples
+    --------
+    >>> import torch, symo.torch
+    >>> model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
+    >>> layout = symo.torch.infer_layout(model, torch.randn(5, 4))
+    >>> layout["spaces"]["0"]
+    {'dim': 8, 'group': 'permutation'}
     """
-    return _Draft.of_model(model).layout([name for name, _ in model.named_parameters()])
+    if example_input is not None:
+        return infer(model, example_input, groups, scaling)
+    if groups or scaling:
+        c.refuse("SYMO_E_ARGUMENT", "infer_layout: groups and scaling need an example_input")
+    draft = _Draft.of_model(model)
+    return draft.layout([name for name, _ in model.named_parameters()])
+
+
+def verify(model, layout, loss, *data, samples=4, seed=0):
+    """Measures every claim of a layout on a model, in float64.
+
+    For random elements of the group of each space, and of all together, the loss has to stay and
+    its gradient to move along (:func:`symo.verify`).  It is measured on a copy of the model in
+    float64 and training mode, so that BatchNorm takes its statistics from the data, without
+    dropout, which keeps a symmetry on average only.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    layout : InferredLayout, Layout, str or dict
+    loss : callable
+        ``loss(model, *data)`` returns the loss, a tensor of one number.
+    *data
+        Tensors for `loss`, also within tuples, lists and dicts; float32 ones become float64.
+    samples : int
+        Elements for each space.
+    seed : int
+
+    Returns
+    -------
+    Verification
+        It is true where every claim is exact; ``print`` shows a row for each space.
+
+    Examples
+    --------
+    >>> import torch, symo.torch
+    >>> _ = torch.manual_seed(0)
+    >>> model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Tanh(), torch.nn.Linear(8, 2))
+    >>> x = torch.randn(16, 4)
+    >>> layout = symo.torch.infer_layout(model, x)
+    >>> loss = lambda model, x: (model(x) - x[:, :2]).square().mean()
+    >>> symo.torch.verify(model, layout, loss, x).verdict
+    'exact'
+    """
+    twin = copy.deepcopy(model).double().cpu().train().requires_grad_(True)
+    named = {clean(name): p for name, p in twin.named_parameters()}
+    data = _pytree.tree_map(_widened, data)
+    made = Layout(dict(layout)) if isinstance(layout, dict) else layout
+    made = made if isinstance(made, Layout) else Layout(made)
+    if set(named) != set(made.tensors):
+        wrong = ", ".join(sorted(set(named) ^ set(made.tensors)))
+        c.refuse("SYMO_E_NAME", f"verify: parameters and tensors of the layout differ: {wrong}")
+
+    def gradient(arrays):
+        with torch.random.fork_rng(devices=[]), torch.enable_grad(), _NoDropout():
+            torch.manual_seed(seed)
+            twin.zero_grad()
+            for name, p in named.items():
+                p.data.copy_(torch.from_numpy(arrays[name]).reshape(p.shape))
+            value = loss(twin, *data)
+            value.backward()
+        grads = {}
+        for name, shape in made.tensors.items():
+            p = named[name]
+            grads[name] = (torch.zeros_like(p) if p.grad is None else p.grad).reshape(shape).numpy()
+        return value.item(), grads
+
+    params = {n: named[n].detach().clone().reshape(s).numpy() for n, s in made.tensors.items()}
+    given = layout if isinstance(layout, dict) else made
+    return measure(given, gradient, params, samples=samples, seed=seed)
+
+
+def _widened(x):
+    is_float = isinstance(x, torch.Tensor) and x.is_floating_point()
+    return x.detach().cpu().double() if is_float else x
+
+
+class _NoDropout(TorchFunctionMode):
+    """Calls of torch functions, with nothing dropped."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        name, kwargs = getattr(func, "__name__", ""), dict(kwargs or {})
+        if "dropout" in name and name != "dropout_p":
+            return args[0] if args else kwargs["input"]
+        if name in ("scaled_dot_product_attention", "multi_head_attention_forward"):
+            signature = inspect.signature(func) if name[0] == "m" else None
+            if signature:
+                bound = signature.bind(*args, **kwargs)
+                bound.arguments["dropout_p"] = 0.0
+                args, kwargs = bound.args, bound.kwargs
+            else:
+                args, kwargs = args[:4] + (0.0,) * (len(args) > 4) + args[5:], kwargs
+                kwargs.update(() if len(args) > 4 else [("dropout_p", 0.0)])
+        if name in ("lstm", "gru", "rnn_tanh", "rnn_relu") and len(args) == 9:
+            at = 5 if isinstance(args[3], bool) else 6
+            args = args[:at] + (0.0,) + args[at + 1 :]
+        return func(*args, **kwargs)
 
 
 class _Draft:
@@ -103,13 +208,13 @@ class _Draft:
                 if before is not None and before.out_features == module.in_features:
                     self._hidden(before, module, between, names)
                 before, between = module, []
-            elif type(module) in _ODD or type(module) in _EVEN_HANDED:
+            elif is_pointwise(module):
                 between.append(module)
             else:
                 before = None
 
     def _linear(self, module, names):
-        weight = _clean(names[id(module.weight)])
+        weight = clean(names[id(module.weight)])
         if weight in self.axes:
             return
         self._space(f"{weight}.0", module.out_features, "orthogonal")
@@ -117,14 +222,14 @@ class _Draft:
         self.axes[weight] = [f"{weight}.0", f"{weight}.1"]
         self.reasons[weight] = "a matrix by itself: orthogonal on its first axis"
         if module.bias is not None:
-            bias = _clean(names[id(module.bias)])
+            bias = clean(names[id(module.bias)])
             self._space(f"{bias}.0", module.out_features, "identity")
             self.axes[bias] = [f"{bias}.0"]
             self.reasons[bias] = "one axis: identity"
 
     def _hidden(self, before, after, between, names):
-        group = "signed-permutation" if all(type(m) in _ODD for m in between) else "permutation"
-        first, second = _clean(names[id(before.weight)]), _clean(names[id(after.weight)])
+        group = hidden_group(before, between, after)
+        first, second = clean(names[id(before.weight)]), clean(names[id(after.weight)])
         space = f"{first}.0"
         self.spaces[space] = {"dim": before.out_features, "group": group}
         self.axes[second][1] = space
@@ -137,7 +242,7 @@ class _Draft:
         if self.axes[first][1] == f"{first}.1":
             self.spaces[f"{first}.1"] = {"dim": before.in_features, "group": "identity"}
         if before.bias is not None:
-            bias = _clean(names[id(before.bias)])
+            bias = clean(names[id(before.bias)])
             self.axes[bias], self.reasons[bias] = [space], reason
 
     def _joined(self, name, reason):
@@ -146,7 +251,7 @@ class _Draft:
 
     def alone(self, name, p, table=False):
         """A parameter that no chain has taken."""
-        name = _clean(name)
+        name = clean(name)
         if name in self.axes:
             return
         group = "identity" if table or p.dim() < 2 else "orthogonal"
@@ -169,16 +274,11 @@ class _Draft:
         self.spaces.setdefault(name, {"dim": dim, "group": group})
 
     def layout(self, names):
-        names = [_clean(name) for name in names]
+        names = [clean(name) for name in names]
         return _part(
             {"spaces": self.spaces, "tensors": [{"name": n, "axes": self.axes[n]} for n in names]},
             names,
         )
-
-
-def _clean(name):
-    """A name that layouts take: letters, digits and _ . - /"""
-    return re.sub(r"[^A-Za-z0-9_./-]", "_", name)
 
 
 def _steps(sequential):
@@ -254,13 +354,15 @@ class _Stack:
         layout = Layout(_part(self.layout, [self.names[i] for i in self.active]))
         for i in self.active:
             shape = tuple(group["params"][i].shape)
-            if layout.tensors[self.names[i]] != shape:
+            if numel(layout.tensors[self.names[i]]) != numel(shape):
                 c.refuse(
                     "SYMO_E_SHAPE",
                     f"symo: parameter {self.names[i]} has shape {shape}, the layout says "
                     f"{layout.tensors[self.names[i]]}",
                 )
         self.shapes = [group["params"][i].shape for i in self.active]
+        # Where an axis is read as several, the layout has the same numbers in other axes.
+        self.read = [layout.tensors[self.names[i]] for i in self.active]
         self.dtype = dtypes.pop()
         self.code = c.F32 if self.dtype is torch.float32 else c.F64
         self.pointers = ctypes.c_void_p * len(self.active)
@@ -349,15 +451,30 @@ class _Stack:
             data = self.pointers(*[x.data_ptr() for x in tensors])
             return c.Vector(self.code, ctypes.addressof(data), None), data
         views = []
-        for i, x, shape in zip(self.active, tensors, self.shapes):
+        for i, x, shape, read in zip(self.active, tensors, self.shapes, self.read):
+            now = x.shape
+            if now == shape and x.layout is torch.strided:
+                x = self.as_read(x, read, f"{what} {self.names[i]}")
             views.append(c.view(x, f"{what} {self.names[i]}"))
-            if x.shape != shape or x.dtype is not self.dtype:
+            if now != shape or x.dtype is not self.dtype:
                 c.refuse(
-                    "SYMO_E_SHAPE" if x.shape != shape else "SYMO_E_DTYPE",
-                    f"{what} {self.names[i]}: is {tuple(x.shape)} of {x.dtype}, and was "
+                    "SYMO_E_SHAPE" if now != shape else "SYMO_E_DTYPE",
+                    f"{what} {self.names[i]}: is {tuple(now)} of {x.dtype}, and was "
                     f"{tuple(shape)} of {self.dtype} when the optimizer was made",
                 )
         return c.vector(views)
+
+    @staticmethod
+    def as_read(x, shape, what):
+        """The same memory in the axes of the layout."""
+        try:
+            return x.detach().view(shape)
+        except RuntimeError:
+            c.refuse(
+                "SYMO_E_SHAPE",
+                f"{what}: lies in memory so that {tuple(x.shape)} cannot be read as {tuple(shape)}, "
+                "as the layout has it (make it contiguous)",
+            )
 
     def saved(self):
         data = b"" if self.optimizer is None else self.optimizer.to_bytes()
@@ -456,6 +573,7 @@ class Symo(torch.optim.Optimizer):
             if key in _RESERVED or key == "dtype":
                 c.refuse("SYMO_E_ARGUMENT", f"symo: {key} is no setting here")
         self._draft, self._given, self._ready, self._stacks = _Draft(), None, False, []
+        self._why = {}
         if isinstance(model_or_params, nn.Module):
             self._draft = _Draft.of_model(model_or_params)
             params = list(model_or_params.named_parameters())
@@ -467,6 +585,8 @@ class Symo(torch.optim.Optimizer):
             )
         groups = params if params and isinstance(params[0], dict) else [{"params": params}]
         groups = [_named(group) for group in groups]
+        if isinstance(layout, InferredLayout):
+            self._why = {t["name"]: layout.why(t["name"]) for t in layout["tensors"]}
         if layout is not None:
             self._give(layout if isinstance(layout, Layout) else Layout(layout), groups)
         super().__init__(groups, dict(preset=preset, lr=lr, **settings))
@@ -488,7 +608,7 @@ class Symo(torch.optim.Optimizer):
             for group in groups:
                 group["param_names"] = [next(rest) for _ in group["params"]]
         else:
-            wrong = sorted({_clean(name) for name in names} ^ set(tensors))
+            wrong = sorted({clean(name) for name in names} ^ set(tensors))
             if wrong:
                 c.refuse(
                     "SYMO_E_NAME",
@@ -522,7 +642,7 @@ class Symo(torch.optim.Optimizer):
         known = {t["name"] for t in self._given["tensors"]} if self._given else set()
         layout = self._given
         for name, p in zip(group["param_names"], group["params"]):
-            name = _clean(name)
+            name = clean(name)
             if not p.requires_grad or p.numel() == 0:
                 names.append(None)
                 reasons.append("frozen: left out" if p.numel() else "empty: left out")
@@ -530,7 +650,8 @@ class Symo(torch.optim.Optimizer):
             if name not in known:
                 self._draft.alone(name, p)
             names.append(name)
-            reasons.append("as the layout says" if name in known else self._draft.reasons[name])
+            given = self._why.get(name, "as the layout says")
+            reasons.append(given if name in known else self._draft.reasons[name])
         if not all(n is None or n in known for n in names):
             layout = self._draft.layout([n for n in names if n is not None])
         keys = [key for key in group if key not in _RESERVED]
@@ -596,6 +717,7 @@ class Symo(torch.optim.Optimizer):
             **super().__getstate__(),
             "_draft": self._draft,
             "_given": self._given,
+            "_why": self._why,
             "_stacks": kept,
         }
 

@@ -384,7 +384,7 @@ def test_hidden_spaces_of_chains_and_nothing_else():
     chain = spaces(
         nn.Sequential(
             nn.Linear(4, 8),
-            nn.Tanh(),
+            nn.GELU(),
             nn.Dropout(0.1),
             nn.Linear(8, 6),
             nn.Tanh(),

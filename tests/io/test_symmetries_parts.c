@@ -58,8 +58,8 @@ static const struct {
                                                                 "k") "," HEADS("v",
                                                                                "v") "," SCORES("",
                                                                                                "c"),
-     "x.2: identity 5; g.parts: identity 3; g.part: wreath(2, orthogonal 4); y: identity 3; "
-     "wf[g.parts,g.part,x.2] bf[g.parts,g.part] wy[y,g.part]"},
+     "x.2: identity 5; f.parts: identity 3; f.part: wreath(2, orthogonal 4); y: identity 3; "
+     "wf[f.parts,f.part,x.2] bf[f.parts,f.part] wy[y,f.part]"},
     /* read as five axes at once. */
     {"[2, 3, 5]",
      DENSE("f", "x", 24, "") "," SHAPE("g", "f", "[2, 3, 3, 2, 4]") "," TURN(
@@ -67,25 +67,25 @@ static const struct {
                                                                     0) "," ONE("vh", "h",
                                                                                0) "," SCORES("",
                                                                                              "c"),
-     "x.2: identity 5; g.parts: identity 3; g.part: wreath(2, orthogonal 4); y: identity 3; "
-     "wf[g.parts,g.part,x.2] wy[y,g.part]"},
+     "x.2: identity 5; f.parts: identity 3; f.part: wreath(2, orthogonal 4); y: identity 3; "
+     "wf[f.parts,f.part,x.2] wy[y,f.part]"},
     /* A tensor for each head bounds what heads do, but each place of a head stays apart. */
     {"[2, 3, 5]",
      QKV "," HEADS("q", "q") "," HEADS("k", "k") "," HEADS("v", "v") "," SCORES(
          PARAMETER("r", "[2, 1, 1]") "," ADD("d", "c", "r") ",", "d"),
-     "x.2: identity 5; qs.parts: permutation 2; qs.part: orthogonal 4; vs.part: orthogonal 4; "
-     "r.1: permutation 1; r.2: permutation 1; y: identity 3; wq[qs.parts,qs.part,x.2] "
-     "wk[qs.parts,qs.part,x.2] wv[qs.parts,vs.part,x.2] bv[qs.parts,vs.part] "
-     "wr[qs.parts,r.1,r.2] wy[y,qs.parts,vs.part]"},
+     "x.2: identity 5; q.parts: permutation 2; q.part: orthogonal 4; v.part: orthogonal 4; "
+     "r.1: permutation 1; r.2: permutation 1; y: identity 3; wq[q.parts,q.part,x.2] "
+     "wk[q.parts,q.part,x.2] wv[q.parts,v.part,x.2] bv[q.parts,v.part] "
+     "wr[q.parts,r.1,r.2] wy[y,q.parts,v.part]"},
     /* A gain that all heads share leaves them the same change of places. */
     {"[2, 3, 5]",
      QKV "," HEADS("q", "q") "," HEADS("k", "k") "," HEADS(
          "v", "v") ",{'op': 'rmsnorm', 'name': 'n', 'from': 'qh', 'gain': "
                    "'wn'}," MATMUL("c", "n", "kh", ", 'transposed': true") "," SOFTMAX(
                        "p", "c") "," MATMUL("t", "p", "vh", "") "," BACK("t"),
-     "x.2: identity 5; qs.parts: permutation 2; qs.part: permutation 4; vs.part: orthogonal 4; "
-     "y: identity 3; wq[qs.parts,qs.part,x.2] wk[qs.parts,qs.part,x.2] wv[qs.parts,vs.part,x.2] "
-     "bv[qs.parts,vs.part] wn[qs.part] wy[y,qs.parts,vs.part]"},
+     "x.2: identity 5; q.parts: permutation 2; q.part: permutation 4; v.part: orthogonal 4; "
+     "y: identity 3; wq[q.parts,q.part,x.2] wk[q.parts,q.part,x.2] wv[q.parts,v.part,x.2] "
+     "bv[q.parts,v.part] wn[q.part] wy[y,q.parts,v.part]"},
     /* Without a gain each head keeps a rotation of its own. */
     {"[2, 3, 5]",
      QKV "," HEADS("q", "q") "," HEADS("k", "k") "," HEADS(
@@ -99,43 +99,43 @@ static const struct {
     {"[2, 3, 5]",
      QKV "," ACT("a", "q", "gelu") "," HEADS("q", "a") "," HEADS("k", "k") "," HEADS(
          "v", "v") "," SCORES("", "c"),
-     "x.2: identity 5; qs.parts: permutation 2; qs.part: permutation 4; vs.part: orthogonal 4; "
-     "y: identity 3; wq[qs.parts,qs.part,x.2] wk[qs.parts,qs.part,x.2] wv[qs.parts,vs.part,x.2] "
-     "bv[qs.parts,vs.part] wy[y,qs.parts,vs.part]"},
+     "x.2: identity 5; q.parts: permutation 2; q.part: permutation 4; v.part: orthogonal 4; "
+     "y: identity 3; wq[q.parts,q.part,x.2] wk[q.parts,q.part,x.2] wv[q.parts,v.part,x.2] "
+     "bv[q.parts,v.part] wy[y,q.parts,v.part]"},
     /* Heads that are added up, */
     {"[3, 5]",
      DENSE("q", "x", 8,
            "") "," SHAPE("s", "q", "[3, 2, 4]") ",{'op': 'reduce', 'name': 'm', 'from': 's', "
                                                 "'axis': 1, 'kind': 'sum'}," DENSE("y", "m", 3, ""),
-     "x.1: identity 5; s.parts: permutation 2; s.part: orthogonal 4; y: identity 3; "
-     "wq[s.parts,s.part,x.1] wy[y,s.part]"},
+     "x.1: identity 5; q.parts: permutation 2; q.part: orthogonal 4; y: identity 3; "
+     "wq[q.parts,q.part,x.1] wy[y,q.part]"},
     /* scaled each by a number of its own, */
     {"[3, 5]",
      DENSE("q", "x", 8, "") "," SHAPE("s", "q", "[3, 2, 4]") "," PARAMETER(
          "r", "[2, 1]") "," MULTIPLY("m", "s", "r") "," SHAPE("j", "m",
                                                               "[3, 8]") "," DENSE("y", "j", 3, ""),
-     "x.1: identity 5; s.parts: permutation 2; s.part: permutation 4; r.1: permutation 1; "
-     "y: identity 3; wq[s.parts,s.part,x.1] wr[s.parts,r.1] wy[y,s.parts,s.part]"},
+     "x.1: identity 5; q.parts: permutation 2; q.part: permutation 4; r.1: permutation 1; "
+     "y: identity 3; wq[q.parts,q.part,x.1] wr[q.parts,r.1] wy[y,q.parts,q.part]"},
     /* moved by the same numbers, */
     {"[3, 5]",
      DENSE("q", "x", 8, "") "," SHAPE("s", "q", "[3, 2, 4]") "," PARAMETER("r", "[4]") "," ADD(
          "m", "s", "r") "," SHAPE("j", "m", "[3, 8]") "," DENSE("y", "j", 3, ""),
-     "x.1: identity 5; s.parts: permutation 2; s.part: orthogonal 4; y: identity 3; "
-     "wq[s.parts,s.part,x.1] wr[s.part] wy[y,s.parts,s.part]"},
+     "x.1: identity 5; q.parts: permutation 2; q.part: orthogonal 4; y: identity 3; "
+     "wq[q.parts,q.part,x.1] wr[q.part] wy[y,q.parts,q.part]"},
     /* multiplied across heads, */
     {"[3, 5]",
      DENSE("q", "x", 8, "") "," SHAPE("s", "q", "[3, 2, 4]") "," TURN(
          "r", "s", "[0, 2, 1]") "," MATMUL("m", "r", "s",
                                            "") "," SHAPE("j", "m", "[3, 16]") "," DENSE("y", "j", 3,
                                                                                         ""),
-     "x.1: identity 5; s.parts: orthogonal 2; s.part: orthogonal 4; y: identity 3; "
-     "wq[s.parts,s.part,x.1] wy[y,s.part,s.part]"},
+     "x.1: identity 5; q.parts: orthogonal 2; q.part: orthogonal 4; y: identity 3; "
+     "wq[q.parts,q.part,x.1] wy[y,q.part,q.part]"},
     /* and put together in another order. */
     {"[3, 5]",
      DENSE("q", "x", 8, "") "," SHAPE("s", "q", "[3, 2, 4]") "," TURN(
          "r", "s", "[0, 2, 1]") "," SHAPE("j", "r", "[3, 8]") "," DENSE("y", "j", 3, ""),
-     "x.1: identity 5; s.parts: orthogonal 2; s.part: orthogonal 4; y: identity 3; "
-     "wq[s.parts,s.part,x.1] wy[y,s.part,s.parts]"},
+     "x.1: identity 5; q.parts: orthogonal 2; q.part: orthogonal 4; y: identity 3; "
+     "wq[q.parts,q.part,x.1] wy[y,q.part,q.parts]"},
     /* Two ways to read one axis; and no way. */
     {"[3, 5]",
      DENSE("q", "x", 8, "") "," SHAPE("s", "q", "[3, 2, 4]") "," SHAPE(
@@ -212,7 +212,7 @@ static const struct {
                  "'axis': 3, 'kind': 'sum'},"
                  "{'op': 'reduce', 'name': 's', 'from': 'r', 'axis': 2, 'kind': 'sum'}," DENSE(
                      "y", "s", 3, ""),
-     "x.1: identity 3; h: permutation 4; h.ky: identity 3; h.kx: identity 3; d.one: orthogonal 1; "
+     "x.1: identity 3; h: permutation 4; h.ky: identity 3; h.kx: identity 3; d.one: permutation 1; "
      "d.ky: identity 3; d.kx: identity 3; y: identity 3; wh[h,x.1,h.ky,h.kx] "
      "wd[h,d.one,d.ky,d.kx] bd[h] wy[y,h]"},
     {"[2, 3, 5]",
@@ -285,6 +285,29 @@ Test(symmetries, parts_of_axes) {
     sym_proposal_destroy(p);
     graph_destroy(g);
   }
+  symo_context_destroy(context);
+  cr_no_leaks();
+}
+
+/* An axis that stays because the two that it is read as stay says what keeps those. */
+Test(symmetries, parts_tell_why) {
+  symo_context *context = symo_test_context();
+  char text[1024];
+  sym_proposal *p = NULL;
+  bool found = false;
+  sym_test_wrap(text, sizeof text, "[3, 5]",
+                DENSE("h", "x", 8, "") "," SHAPE(
+                    "s", "h", "[3, 2, 4]") ",{'op': 'opaque', 'name': 'o',"
+                                           "'from': 's', 'shape': [4], 'function': 'fft'}," DENSE(
+                                               "y", "o", 3, ""));
+  graph *g = sym_test_parse(context, text);
+  cr_ok(context, sym_infer(g, 0, &p));
+  for (size_t i = 0; i < p->num_notes; i++)
+    found = found || (strcmp(p->spaces[p->notes[i].space].name, "h") == 0 &&
+                      strstr(p->notes[i].text, "fft is not understood") != NULL);
+  cr_assert(found);
+  sym_proposal_destroy(p);
+  graph_destroy(g);
   symo_context_destroy(context);
   cr_no_leaks();
 }

@@ -4,6 +4,9 @@
 #include <math.h>
 #include <stdio.h>
 
+/* Elements for each space: signs that are drawn must not be + all the time. */
+enum { SAMPLES = 8 };
+
 symo_layout *sym_test_propose(symo_context *context, const graph *g, double window) {
   sym_proposal *p = NULL;
   symo_layout *layout = NULL;
@@ -46,7 +49,8 @@ void sym_test_invariant(symo_context *context, symo_layout *layout, const char *
   symo_layout_split_const(layout, SYMO_F64, x, from);
   cr_ok(context, symo_element_create(layout, &element));
   double before = loss(self, layout, x);
-  for (size_t s = 0; s < symo_layout_num_spaces(layout); s++) {
+  for (size_t i = 0; i < SAMPLES * symo_layout_num_spaces(layout); i++) {
+    size_t s = i / SAMPLES;
     symo_element_reset(element);
     cr_ok(context, symo_element_sample_space(element, s, rng));
     cr_ok(context, symo_element_act(element, symo_const_vector_of(SYMO_F64, from),
