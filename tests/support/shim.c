@@ -74,7 +74,7 @@ static bool fails(shim_kind kind) {
   }
 
 static mode_t mode_of(int flags, va_list list) {
-  return (flags & (O_CREAT | __O_TMPFILE)) != 0 ? va_arg(list, mode_t) : 0;
+  return (flags & O_CREAT) != 0 ? va_arg(list, mode_t) : 0;
 }
 
 int open(const char *path, int flags, ...) {
