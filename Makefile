@@ -291,6 +291,24 @@ valgrind-test: $(TESTS)
 test-kill: all
 	@SYMO='$(abspath $(SYMO))' tests/kill.sh
 
+# libFuzzer with the sanitizers: each of FUZZ_TARGETS for FUZZ_SECONDS, from the seeds of tests/fuzz
+# and what was found before (build/fuzz/corpus).
+FUZZ_CC ?= clang
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= $(shell sed -n 's/^  X(\([a-z_]*\)).*/\1/p' tests/fuzz/targets.h)
+fuzz:
+	+@$(SELF) BUILD=$(BUILD)/fuzz WERROR=0 CC='$(FUZZ_CC)' OPT='-O1 -g -fno-omit-frame-pointer -Wno-pass-failed' \
+	  SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined' \
+	  fuzzers
+	@BUILD='$(BUILD)/fuzz' FUZZ_SECONDS='$(FUZZ_SECONDS)' tests/fuzz/run.sh $(FUZZ_TARGETS)
+.PHONY: fuzz fuzzers
+fuzzers: $(FUZZ_TARGETS:%=$(BUILD)/fuzz-%)
+FUZZ_OBJ := $(OBJ)/tests/fuzz/targets.o $(OBJ)/tests/fuzz/targets_data.o
+$(BUILD)/fuzz-%: tests/fuzz/driver.c $(FUZZ_OBJ) $(KIT) $(STATIC)
+	$(call say,LINK)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -fsanitize=fuzzer -DFUZZ_TARGET=fuzz_$* -o $@ $< \
+	  $(FUZZ_OBJ) $(KIT) $(STATIC) $(ALL_LDFLAGS) $(EXE_LIBS)
+
 coverage:
 	@mkdir -p $(BUILD)/coverage && find $(BUILD)/coverage -name '*.gcda' -exec rm -f {} +
 	+@$(SELF) BUILD=$(BUILD)/coverage OPT='-O0 -g' SANITIZE=--coverage test; status=$$?; \
@@ -430,6 +448,7 @@ help:
 	@echo 'make test-kill  kill -9 at random moments of training: KILLS=100'
 	@echo 'make asan      the same under AddressSanitizer, LeakSanitizer and UBSan'
 	@echo 'make valgrind  some suites under valgrind: VALGRIND_FILTER=SUITE/TEST'
+	@echo 'make fuzz      libFuzzer on all that is read: FUZZ_SECONDS=60 for each of FUZZ_TARGETS'
 	@echo 'make coverage  the tests with gcov, and what they reach'
 	@echo 'make format    clang-format on all sources; format-check only looks'
 	@echo 'make tidy      clang-tidy on the library and the command'

@@ -114,8 +114,24 @@ static size_t place(const symo_factor_site *s, size_t i, size_t j) {
   return j < s->inputs ? s->weight + i * s->inputs + j : s->bias + i;
 }
 
-static symo_status apply_site(const symo_kfac *kfac, const kfac_site *site, pair_function f,
-                              const double *x, double *y) {
+/* Work space for the largest site, taken before anything is written; NULL: no memory. */
+static char *take_room(const symo_kfac *kfac) {
+  size_t most = 1;
+  for (size_t s = 0; s < kfac->num_sites; s++) {
+    const kfac_site *site = &kfac->sites[s];
+    const factor_pair p = symo_kfac_pair(site);
+    const size_t n = site->where.outputs * symo_kfac_width(site);
+    if (!symo_kfac_is_set(site)) continue;
+    const size_t bytes = 2 * symo_padded(n * sizeof(double)) + symo_pair_work(&p);
+    most = bytes > most ? bytes : most;
+  }
+  char *room = symo_malloc(most);
+  if (room == NULL) (void)symo_fail_memory(kfac->context, "kfac");
+  return room;
+}
+
+static void apply_site(const kfac_site *site, pair_function f, char *room, const double *x,
+                       double *y) {
   const factor_pair p = symo_kfac_pair(site);
   const size_t rows = site->where.outputs, columns = symo_kfac_width(site), n = rows * columns;
   if (!symo_kfac_is_set(site)) { /* zero, damped */
@@ -124,17 +140,13 @@ static symo_status apply_site(const symo_kfac *kfac, const kfac_site *site, pair
       const size_t at = place(&site->where, e / columns, e % columns);
       y[at] = value * x[at];
     }
-    return SYMO_OK;
+    return;
   }
   const size_t vector = symo_padded(n * sizeof(double));
-  char *room = symo_malloc(2 * vector + symo_pair_work(&p));
-  if (room == NULL) return symo_fail_memory(kfac->context, "kfac");
   double *from = (double *)(void *)room, *to = (double *)(void *)(room + vector);
   for (size_t e = 0; e < n; e++) from[e] = x[place(&site->where, e / columns, e % columns)];
   symo_pair_apply(&p, f, from, to, room + 2 * vector);
   for (size_t e = 0; e < n; e++) y[place(&site->where, e / columns, e % columns)] = to[e];
-  symo_free(room);
-  return SYMO_OK;
 }
 
 static symo_status apply(const symo_kfac *kfac, const char *where, pair_function f, const double *x,
@@ -145,14 +157,16 @@ static symo_status apply(const symo_kfac *kfac, const char *where, pair_function
   if (status != SYMO_OK) return status;
   if (!symo_all_finite(SYMO_F64, kfac->parameters, x))
     return symo_fail(kfac->context, SYMO_E_NONFINITE, "%s: x holds NaN or infinity", where);
+  char *room = take_room(kfac);
+  if (room == NULL) return SYMO_E_MEMORY;
   for (size_t i = 0; i < kfac->parameters; i++) {
     if (kfac->held[i]) continue;
     const double value = kfac->diagonal[i] + f.lambda;
     y[i] = x[i] * (value > 0 ? pow(value, f.power) : f.power == 0 ? 1 : 0);
   }
-  for (size_t s = 0; s < kfac->num_sites && status == SYMO_OK; s++)
-    status = apply_site(kfac, &kfac->sites[s], f, x, y);
-  return status;
+  for (size_t s = 0; s < kfac->num_sites; s++) apply_site(&kfac->sites[s], f, room, x, y);
+  symo_free(room);
+  return SYMO_OK;
 }
 
 symo_status symo_kfac_matvec(const symo_kfac *kfac, const double *x, double *y) {
@@ -192,22 +206,27 @@ symo_status symo_kfac_dense(const symo_kfac *kfac, double power, symo_kfac_dampi
   const size_t size = kfac->parameters;
   if (status != SYMO_OK) return status;
   double *unit = symo_calloc(size, sizeof *unit);
-  if (unit == NULL) return symo_fail_memory(kfac->context, "kfac");
+  char *room = unit != NULL ? take_room(kfac) : NULL;
+  if (room == NULL) {
+    symo_free(unit);
+    return symo_fail_memory(kfac->context, "kfac");
+  }
   memset(out, 0, size * size * sizeof *out);
   for (size_t i = 0; i < size; i++) {
     const double value = kfac->diagonal[i] + lambda;
     if (!kfac->held[i]) out[i * size + i] = value > 0 ? pow(value, power) : power == 0 ? 1 : 0;
   }
-  for (size_t s = 0; s < kfac->num_sites && status == SYMO_OK; s++) {
+  for (size_t s = 0; s < kfac->num_sites; s++) {
     const kfac_site *site = &kfac->sites[s];
     const size_t columns = symo_kfac_width(site), n = site->where.outputs * columns;
-    for (size_t e = 0; e < n && status == SYMO_OK; e++) {
+    for (size_t e = 0; e < n; e++) {
       const size_t at = place(&site->where, e / columns, e % columns);
       unit[at] = 1;
-      status = apply_site(kfac, site, f, unit, out + at * size);
+      apply_site(site, f, room, unit, out + at * size);
       unit[at] = 0;
     }
   }
   symo_free(unit);
-  return status;
+  symo_free(room);
+  return SYMO_OK;
 }

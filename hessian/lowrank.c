@@ -230,7 +230,12 @@ symo_status symo_lowrank_logdet(const symo_lowrank *h, double damping, double *o
   }
   if (k > 0) {
     SYMO_TRY(symo_lowrank_gram(h, where, w, gram, NULL));
-    SYMO_TRY(symo_eigvalsh(SYMO_F64, k, gram, values, work));
+    status = symo_eigvalsh(SYMO_F64, k, gram, values, work);
+    if (status != SYMO_OK)
+      SYMO_TRY(symo_fail(h->context, status,
+                         "%s: the eigenvalues of the low-rank part were not found (look for "
+                         "enormous values)",
+                         where));
     for (size_t i = 0; i < k; i++) {
       if (!(values[i] > 0)) SYMO_TRY(not_definite(h, damping));
       sum += log(values[i]);

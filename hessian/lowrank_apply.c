@@ -123,7 +123,12 @@ static symo_status solve_small(const frame *f, double *gram, double *b) {
   void *work = symo_malloc(symo_eigh_work(SYMO_F64, k));
   symo_status status = SYMO_OK;
   if (values == NULL || work == NULL) SYMO_TRY(symo_fail_memory(f->h->context, f->where));
-  SYMO_TRY(symo_eigh(SYMO_F64, k, gram, values, work));
+  status = symo_eigh(SYMO_F64, k, gram, values, work);
+  if (status != SYMO_OK)
+    SYMO_TRY(symo_fail(f->h->context, status,
+                       "%s: the eigendecomposition of the low-rank part failed (look for enormous "
+                       "values)",
+                       f->where));
   double most = fmax(fabs(values[0]), fabs(values[k - 1]));
   symo_gemv(SYMO_F64, 1, symo_mat_dense(gram, k, k), b, 0, c);
   for (size_t i = 0; i < k; i++) {
@@ -445,12 +450,12 @@ symo_status symo_lowrank_diagonal(const symo_lowrank *h, symo_vector out) {
   const size_t p = layout->parameters;
   double *block = NULL, *u, *c;
   void *flat = NULL, **data = NULL;
-  symo_status status = symo_hessian_diagonal(h->rest, out);
-  if (status != SYMO_OK) return status;
+  symo_status status;
   SYMO_TRY(correct(h, "lowrank_diagonal", &block, &u, &c));
   flat = symo_malloc(p * symo_dtype_size(t));
   data = symo_malloc((layout->num_tensors + 1) * sizeof *data);
   if (flat == NULL || data == NULL) SYMO_TRY(symo_fail_memory(h->context, "lowrank_diagonal"));
+  SYMO_TRY(symo_hessian_diagonal(h->rest, out)); /* the last that can fail */
   symo_layout_split(layout, t, flat, data);
   for (size_t j = 0; j < p; j++) {
     double sum = 0;

@@ -25,7 +25,7 @@ check_files() {
     cmp -s "$file" "before/$name" || cmp -s "$file" "after/$name" && continue
     case $name in
     *metrics.jsonl | *summary.json | *results.json | *.symo-*) continue ;; # hold times
-    *run.json) [ "$(tail -c 2 "$file")" = "}" ] && continue ;; # says what the run was taken up from
+    *run.json | *command.json) [ "$(tail -c 2 "$file")" = "}" ] && continue ;; # says what the run was taken up from
     *.safetensors) "$symo" eval --checkpoint "$file" >/dev/null 2>&1 && continue ;;
     esac
     fail "$what: $name is neither as it was nor whole"

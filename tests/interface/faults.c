@@ -14,17 +14,21 @@ static const struct {
   shim_kind kind;
   int error;
   bool always, harmless; /* harmless: the call must succeed all the same */
-} rows[] = {{SHIM_MEMORY, ENOMEM, true, false}, {SHIM_OPEN, EACCES, false, false},
-            {SHIM_OPEN, EMFILE, true, false},   {SHIM_STAT, EIO, false, false},
-            {SHIM_READ, EIO, false, false},     {SHIM_READ, EINTR, false, true},
-            {SHIM_READ, 0, true, true},         {SHIM_WRITE, ENOSPC, true, false},
-            {SHIM_WRITE, EIO, false, false},    {SHIM_WRITE, EINTR, false, true},
-            {SHIM_WRITE, 0, true, true},        {SHIM_SYNC, EIO, false, false},
-            {SHIM_SYNC, EINVAL, false, true},   {SHIM_CLOSE, EIO, false, false},
-            {SHIM_CLOSE, EINTR, false, true},   {SHIM_RENAME, EXDEV, false, false},
-            {SHIM_RENAME, EACCES, true, false}, {SHIM_UNLINK, EROFS, true, true},
-            {SHIM_MAKE, ENOLCK, true, true}};
+} rows[] = {{SHIM_MEMORY, ENOMEM, true, false}, {SHIM_EIGH, 1, false, false},
+            {SHIM_EIGH, 1, true, false},        {SHIM_SVD, 1, true, false},
+            {SHIM_CHOLESKY, 1, true, false},    {SHIM_INVERT, 1, true, false},
+            {SHIM_OPEN, EACCES, false, false},  {SHIM_OPEN, EMFILE, true, false},
+            {SHIM_STAT, EIO, false, false},     {SHIM_READ, EIO, false, false},
+            {SHIM_READ, EINTR, false, true},    {SHIM_READ, 0, true, true},
+            {SHIM_WRITE, ENOSPC, true, false},  {SHIM_WRITE, EIO, false, false},
+            {SHIM_WRITE, EINTR, false, true},   {SHIM_WRITE, 0, true, true},
+            {SHIM_SYNC, EIO, false, false},     {SHIM_SYNC, EINVAL, false, true},
+            {SHIM_CLOSE, EIO, false, false},    {SHIM_CLOSE, EINTR, false, true},
+            {SHIM_RENAME, EXDEV, false, false}, {SHIM_RENAME, EACCES, true, false},
+            {SHIM_UNLINK, EROFS, true, true},   {SHIM_MAKE, ENOLCK, true, true}};
 enum { ROWS = sizeof rows / sizeof *rows, MOST = 100000 };
+
+static bool is_lapack(shim_kind kind) { return kind >= SHIM_EIGH; }
 
 const char *fault_path(void) { return symo_test_path("faulty"); }
 
@@ -59,6 +63,8 @@ void fault_arm(fault_run *run) {
   stage_prepare(run->s);
   if (rows[run->row].kind == SHIM_MEMORY)
     symo_alloc_fail_after(run->after);
+  else if (is_lapack(rows[run->row].kind))
+    shim_arm_lapack(rows[run->row].kind, run->after, rows[run->row].always);
   else
     shim_arm(rows[run->row].kind, run->after, rows[run->row].error, rows[run->row].always);
 }
@@ -79,9 +85,11 @@ static void check_failure(const fault_run *run) {
   const char *detail = symo_context_detail(run->s->context);
   size_t size;
   unsigned char *now = symo_test_slurp(fault_path(), &size);
-  const bool expected = kind == SHIM_MEMORY
-                            ? run->status == SYMO_E_MEMORY || blames_text(run->status, detail)
-                            : run->status == SYMO_E_IO || run->status == SYMO_E_FORMAT;
+  const bool expected =
+      kind == SHIM_MEMORY ? run->status == SYMO_E_MEMORY || blames_text(run->status, detail)
+      : is_lapack(kind)   ? run->status == SYMO_NO_CONVERGENCE || run->status == SYMO_E_NUMERIC ||
+                              run->status == SYMO_SINGULAR || run->status == SYMO_INDEFINITE
+                        : run->status == SYMO_E_IO || run->status == SYMO_E_FORMAT;
   cr_assert(expected && !rows[run->row].harmless, "%s, %s %d after %ld: %s: %s", run->function,
             shim_names[kind], rows[run->row].error, run->after, symo_status_name(run->status),
             detail);
@@ -104,7 +112,7 @@ bool fault_disarm(fault_run *run, symo_status status) {
   /* Of memory it is not known whether it ran out; success means that the row is done. */
   if (kind == SHIM_MEMORY) run->fired = status != SYMO_OK;
   fault_total += run->fired;
-  if (kind != SHIM_MEMORY && run->fired) run->files_used = true;
+  if (kind != SHIM_MEMORY && !is_lapack(kind) && run->fired) run->files_used = true;
   cr_assert(run->fired || status == SYMO_OK, "%s: %s: %s", run->function, symo_status_name(status),
             symo_context_detail(run->s->context));
   if (status != SYMO_OK) check_failure(run);

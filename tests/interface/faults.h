@@ -5,8 +5,9 @@
 #include "tests/support/shim.h"
 
 /* A sound call, again and again: with 0, 1, 2, .. allocations before memory runs out, and with each
- * call of the file system failing in turn, until it succeeds undisturbed.  What it is to do when
- * something fails: an error (SYMO_E_MEMORY; SYMO_E_IO and SYMO_E_FORMAT for files) with a detail of
+ * call of the file system, and of LAPACK, failing in turn, until it succeeds undisturbed.  What it
+ * is to do when something fails: an error (SYMO_E_MEMORY; SYMO_E_IO and SYMO_E_FORMAT for files;
+ * SYMO_NO_CONVERGENCE, SYMO_E_NUMERIC and their like for LAPACK) with a detail of
  * its own, nothing leaked, outputs and files as they were, no scratch file; or, where the failure
  * does not matter, success. */
 typedef struct fault_run {

@@ -28,6 +28,11 @@ Test(faults, optimizers) {
   for (size_t p = 0; p < symo_method_num_presets(); p++) {
     symo_optim_spec spec = s.spec;
     cr_ok(s.context, symo_method_preset(s.context, symo_method_preset_name(p), &s.method));
+    /* The fit of a filter takes a tenth of a second; test_filter.c has its memory run out. */
+    char solver[128];
+    cr_ok(s.context, symo_method_get(s.context, &s.method, "solver", solver));
+    if (strcmp(solver, "shaped") == 0)
+      cr_ok(s.context, symo_method_set(s.context, &s.method, "solver", "eigh"));
     cr_ok(s.context, symo_optim_preset_rules(s.context, &s.method, &spec.num_rules, s.rules));
     cr_ok(s.context, symo_optim_create(s.layout, &spec, &optim));
     FAULTY(symo_optim_create, symo_optim_destroy(s.out.optim), s.layout, &spec, &s.out.optim);
@@ -46,7 +51,7 @@ Test(faults, optimizers) {
   }
   FAULTY(symo_optim_describe, symo_free(s.out.text), s.optim, &s.out.text);
   FAULTY(symo_optim_open, symo_optim_state_destroy(s.out.state),
-         "i: identity 2; h: cyclic 3; w[h,i] b[h]", "symo lr=0.1", SYMO_F64, &s.out.state, NULL);
+         "i: identity 2; h: cyclic 3; w[h,i] b[h]", "shampoo lr=0.1", SYMO_F64, &s.out.state, NULL);
   FAULTY(symo_optim_state_set_lr, (void)0, s.state, 0, 0.1);
   QUIET(symo_optim_rule_of, s.optim, 0);
   QUIET(symo_optim_cost_of, s.optim);

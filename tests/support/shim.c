@@ -22,8 +22,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-const char *const shim_names[SHIM_KINDS] = {"none",  "open",   "stat", "read",   "write", "sync",
-                                            "close", "rename", "link", "unlink", "make",  "memory"};
+const char *const shim_names[SHIM_KINDS] = {
+    "none", "open",   "stat", "read",   "write", "sync", "close",    "rename",
+    "link", "unlink", "make", "memory", "eigh",  "svd",  "cholesky", "invert"};
 
 static atomic_int armed = SHIM_NONE;
 static atomic_long left;
@@ -51,7 +52,7 @@ static void mark(void) {
 }
 
 /* Whether this call of a kind is to fail, or to be short. */
-static bool now(shim_kind kind) {
+bool shim_now(shim_kind kind) {
   if (atomic_load(&armed) != (int)kind) return false;
   long before = atomic_fetch_sub(&left, 1);
   if (before > 0 || (before < 0 && !lasting)) return false;
@@ -60,7 +61,7 @@ static bool now(shim_kind kind) {
 }
 
 static bool fails(shim_kind kind) {
-  if (!now(kind)) return false;
+  if (!shim_now(kind)) return false;
   errno = with;
   return true;
 }
@@ -122,7 +123,7 @@ int fchmod(int fd, mode_t mode) {
 
 /* How many bytes a call takes; 0 bytes of some: it fails. */
 static size_t taken(shim_kind kind, size_t bytes) {
-  if (!now(kind)) return bytes;
+  if (!shim_now(kind)) return bytes;
   errno = with;
   return with != 0 ? 0 : bytes > 1 ? bytes / 2 : bytes;
 }

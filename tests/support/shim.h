@@ -20,6 +20,11 @@ typedef enum shim_kind {
   SHIM_UNLINK, /* unlink, unlinkat */
   SHIM_MAKE,   /* mkdir, ftruncate, flock */
   SHIM_MEMORY, /* aligned_alloc, which is all memory of ours, and memory of JSON values */
+  /* Of LAPACK (shim_lapack.c): no convergence, or a pivot that is not positive. */
+  SHIM_EIGH,     /* xSYEVD */
+  SHIM_SVD,      /* xGESDD */
+  SHIM_CHOLESKY, /* xPOTRF */
+  SHIM_INVERT,   /* xPOTRI */
   SHIM_KINDS
 } shim_kind;
 
@@ -28,6 +33,12 @@ extern const char *const shim_names[SHIM_KINDS];
 /* The call of a kind after `after` others fails with `error`, and with always those that follow.
  * error 0: reads and writes take half of the bytes that they could, at least one. */
 void shim_arm(shim_kind kind, long after, int error, bool always);
+
+void shim_arm_lapack(shim_kind kind, long after, bool always);
+
+/* Whether the call of a kind that is made now is to fail: for the functions that are defined again.
+ */
+bool shim_now(shim_kind kind);
 
 /* Nothing fails any more.  Whether something did. */
 bool shim_disarm(void);

@@ -1,0 +1,50 @@
+#ifndef SYMO_TESTS_FUZZ_TARGETS_H
+#define SYMO_TESTS_FUZZ_TARGETS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Readers of what others wrote, one target each: any bytes are read, or refused with a status, and
+ * what was read is written and read again to the same.  A target ends the process (abort) where
+ * that does not hold, or where memory of ours is left.  `make fuzz` runs them under libFuzzer;
+ * test_fuzz.c runs the seeds of corpus/NAME, and neighbours of theirs, in `make test`. */
+#define FUZZ_TARGETS(X)                                                                            \
+  X(layout_json)                                                                                   \
+  X(layout_text)                                                                                   \
+  X(optim_json)                                                                                    \
+  X(optim_settings)                                                                                \
+  X(safetensors)                                                                                   \
+  X(hessian_file)                                                                                  \
+  X(optim_state)                                                                                   \
+  X(npy)                                                                                           \
+  X(csv)                                                                                           \
+  X(idx)                                                                                           \
+  X(byte_pairs)                                                                                    \
+  X(tokenizer)                                                                                     \
+  X(graph)                                                                                         \
+  X(network)                                                                                       \
+  X(run_json)                                                                                      \
+  X(command)
+
+#define FUZZ_DECLARE(name) void fuzz_##name(const uint8_t *data, size_t size);
+FUZZ_TARGETS(FUZZ_DECLARE)
+#undef FUZZ_DECLARE
+
+/* ---- for the targets (targets.c) ---- */
+
+#define FUZZ_CHECK(condition)                                                                      \
+  do {                                                                                             \
+    if (!(condition)) fuzz_fail(__FILE__, __LINE__, #condition);                                   \
+  } while (0)
+void fuzz_fail(const char *file, int line, const char *condition);
+
+/* The bytes with a NUL behind (free). */
+char *fuzz_text(const uint8_t *data, size_t size);
+
+/* A file of this process with these bytes: its path.  name: one of a few. */
+const char *fuzz_file(const char *name, const uint8_t *data, size_t size);
+
+/* Nothing of ours is held. */
+void fuzz_end(void);
+
+#endif
