@@ -11,6 +11,7 @@
 #include "optim/block.h"
 #include "optim/method.h"
 #include "optim/precondition/precondition.h"
+#include "optim/share.h"
 #include "optim/update/rows.h"
 
 symo_optim_spec symo_optim_spec_default(void) {
@@ -130,18 +131,46 @@ static symo_status pair_second_order(symo_optim *optim, const optim_block *b) {
 }
 
 static symo_status pair_block(symo_optim *optim, optim_block *b) {
+  const bool share = optim->share != NULL; /* the whole was not refused */
   const char *reason = symo_method_refuse(&b->method);
   if (reason != NULL) return refuse(optim, b->rule, reason);
   b->damping = b->method.damping;
   if (has_products(&b->method)) return pair_second_order(optim, b);
   b->curvature = b->method.curvature;
-  reason = b->curvature->refuse(&b->method, b->layout);
+  reason = share ? NULL : b->curvature->refuse(&b->method, b->layout);
   if (reason != NULL) return refuse(optim, b->rule, reason);
-  curvature_task task = {optim->context, b->layout, optim->dtype, &b->method, optim->spec.threads};
+  curvature_task task = {optim->context, b->layout,           optim->dtype,
+                         &b->method,     optim->spec.threads, share};
   symo_status status = b->curvature->create(&task, &b->self);
+  if (status == SYMO_OK && share) status = symo_share_number_roots(optim->share, optim->context, b);
   if (status != SYMO_OK) return status;
   status = add_block_entries(optim, b);
   symo_optim_need_work(optim, symo_block_work(b, optim->dtype, optim->spec.threads).bytes);
+  return status;
+}
+
+/* Whether a tensor is one of the plan's, under that rule. */
+static bool is_ours(const symo_optim *optim, size_t rule, size_t tensor) {
+  const optim_share *share = optim->share;
+  return optim->rule_of[tensor] == rule &&
+         (share == NULL || share->owner[tensor] == share->comm->rank);
+}
+
+/* The layout of a share is a part of that of the rule. */
+static symo_status make_layout(const symo_optim *optim, optim_block *b) {
+  if (optim->share == NULL)
+    return symo_block_layout(optim->layout, b->num_tensors, b->tensors, &b->method, optim->dtype,
+                             &b->layout);
+  const optim_block *all = symo_share_block(optim->share->whole, b->rule);
+  size_t *places = symo_calloc(b->num_tensors, sizeof *places), at = 0;
+  if (places == NULL) return symo_fail_memory(optim->context, "optim");
+  for (size_t i = 0; i < b->num_tensors; i++) {
+    while (all->tensors[at] != b->tensors[i]) at++;
+    places[i] = at;
+  }
+  symo_status status =
+      symo_block_extract(all->layout, b->num_tensors, places, optim->dtype, &b->layout);
+  symo_free(places);
   return status;
 }
 
@@ -156,13 +185,12 @@ static symo_status make_block(symo_optim *optim, size_t rule, size_t count) {
   b->chunk_at = symo_calloc(count + 1, sizeof *b->chunk_at);
   if (b->tensors == NULL || b->chunk_at == NULL) return symo_fail_memory(optim->context, "optim");
   for (size_t i = 0; i < optim->layout->num_tensors; i++) {
-    if (optim->rule_of[i] != rule) continue;
+    if (!is_ours(optim, rule, i)) continue;
     b->tensors[b->num_tensors++] = i;
     chunks += (optim->layout->tensors[i].size + UPDATE_CHUNK - 1) / UPDATE_CHUNK;
     b->chunk_at[b->num_tensors] = chunks;
   }
-  SYMO_TRY(
-      symo_block_layout(optim->layout, count, b->tensors, &b->method, optim->dtype, &b->layout));
+  SYMO_TRY(make_layout(optim, b));
   SYMO_TRY(pair_block(optim, b));
 fail:
   return status;
@@ -171,7 +199,7 @@ fail:
 static symo_status make_blocks(symo_optim *optim) {
   for (size_t r = 0; r < optim->spec.num_rules; r++) {
     size_t count = 0;
-    for (size_t i = 0; i < optim->layout->num_tensors; i++) count += optim->rule_of[i] == r;
+    for (size_t i = 0; i < optim->layout->num_tensors; i++) count += is_ours(optim, r, i);
     if (count == 0) continue;
     symo_status status = make_block(optim, r, count);
     if (status != SYMO_OK) return status;
@@ -257,6 +285,11 @@ symo_status symo_optim_create(symo_layout *layout, const symo_optim_spec *spec, 
   if (layout == NULL) return SYMO_E_ARGUMENT;
   if (spec == NULL || out == NULL)
     return symo_fail_null(layout->context, "optim_create", spec == NULL ? "spec" : "out");
+  return symo_optim_create_part(layout, spec, NULL, out);
+}
+
+static symo_status create(symo_layout *layout, const symo_optim_spec *spec, optim_share *share,
+                          symo_optim **out) {
   symo_status status = check_spec(layout->context, spec);
   if (status != SYMO_OK) return status;
   if (layout->num_tensors == 0)
@@ -265,6 +298,7 @@ symo_status symo_optim_create(symo_layout *layout, const symo_optim_spec *spec, 
   symo_optim *optim = symo_calloc(1, sizeof *optim);
   if (optim == NULL) return symo_fail_memory(layout->context, "optim");
   optim->context = layout->context;
+  optim->share = share;
   optim->layout = symo_layout_retain(layout);
   atomic_init(&optim->references, 1);
   optim->spec = *spec;
@@ -280,7 +314,15 @@ symo_status symo_optim_create(symo_layout *layout, const symo_optim_spec *spec, 
   *out = optim;
   return SYMO_OK;
 fail:
+  optim->share = NULL; /* still the caller's */
   symo_optim_destroy(optim);
+  return status;
+}
+
+symo_status symo_optim_create_part(symo_layout *layout, const symo_optim_spec *spec,
+                                   optim_share *share, symo_optim **out) {
+  symo_status status = create(layout, spec, share, out);
+  if (status != SYMO_OK) symo_share_destroy(share);
   return status;
 }
 
@@ -293,7 +335,9 @@ void symo_optim_destroy(symo_optim *optim) {
     symo_layout_destroy(b->layout);
     symo_free(b->tensors);
     symo_free(b->chunk_at);
+    symo_free(b->root_at);
   }
+  symo_share_destroy(optim->share);
   symo_free(optim->blocks);
   symo_free(optim->rules);
   symo_free(optim->rule_of);

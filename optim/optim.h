@@ -3,6 +3,7 @@
 
 #include <stdatomic.h>
 
+#include "core/comm.h"
 #include "core/pool.h"
 #include "optim/curvature/curvature.h"
 #include "optim/damping/damping.h"
@@ -20,6 +21,8 @@ typedef struct optim_block {
   struct cg_preconditioner *precondition; /* of hessian and ggn; NULL: none */
   size_t first_entry, num_entries;        /* of its state, in the list of all: momentum first */
   size_t *chunk_at; /* [num_tensors + 1]: the first chunk of each tensor (UPDATE_CHUNK numbers) */
+  size_t all_roots, *root_at; /* of a share: roots of the rule, and which of them are ours; root_at
+                                 NULL: all */
 } optim_block;
 
 struct symo_optim {
@@ -35,6 +38,7 @@ struct symo_optim {
   size_t num_entries, state_bytes, work_bytes;
   symo_state_entry *entries; /* data NULL */
   size_t *entry_offset;      /* in the state's one allocation */
+  struct optim_share *share; /* NULL: the blocks have all tensors (share.h) */
 };
 
 struct symo_optim_state {
@@ -61,6 +65,8 @@ struct symo_optim_state {
   void *gradient; /* [parameters] of symo_optim_problem_step, taken by the first one */
   void *row_work; /* of steps in the space of rows, [row_bytes], which follow the examples */
   size_t row_bytes;
+  double *numbers, *changes; /* of a share: what is exchanged, and norms of changes [tensors] */
+  symo_comm_piece *pieces;   /* [tensors] */
 };
 
 /* For use while a plan is made.  The first adds an entry to the state, with number num_entries - 1.

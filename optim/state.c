@@ -5,6 +5,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "optim/share.h"
 
 static size_t most_chunks(const symo_optim *optim) {
   size_t most = 1;
@@ -13,6 +14,19 @@ static size_t most_chunks(const symo_optim *optim) {
     if (b->chunk_at[b->num_tensors] > most) most = b->chunk_at[b->num_tensors];
   }
   return most;
+}
+
+/* What processes with shares exchange. */
+static symo_status take_share(symo_optim_state *state) {
+  const symo_optim *optim = state->optim;
+  const size_t tensors = optim->layout->num_tensors;
+  if (optim->share == NULL) return SYMO_OK;
+  state->numbers = symo_calloc(symo_share_numbers(optim->share), sizeof *state->numbers);
+  state->changes = symo_calloc(tensors, sizeof *state->changes);
+  state->pieces = symo_calloc(tensors, sizeof *state->pieces);
+  return state->numbers != NULL && state->changes != NULL && state->pieces != NULL
+             ? SYMO_OK
+             : symo_fail_memory(optim->context, "optim");
 }
 
 symo_status symo_optim_state_create(symo_optim *optim, symo_optim_state **out) {
@@ -33,11 +47,16 @@ symo_status symo_optim_state_create(symo_optim *optim, symo_optim_state **out) {
     symo_optim_state_destroy(state);
     return symo_fail_memory(optim->context, "optim");
   }
+  symo_status status = take_share(state);
+  if (status != SYMO_OK) {
+    symo_optim_state_destroy(state);
+    return status;
+  }
   for (size_t i = 0; i < optim->spec.num_rules; i++) state->lr[i] = optim->rules[i].method.lr;
   state->bounds = state->log_norms + tensors;
   state->partial = state->bounds + tensors;
   if (optim->spec.threads > 1) {
-    symo_status status = symo_pool_create(optim->context, optim->spec.threads, &state->pool);
+    status = symo_pool_create(optim->context, optim->spec.threads, &state->pool);
     if (status != SYMO_OK) {
       symo_optim_state_destroy(state);
       return status;
@@ -45,7 +64,8 @@ symo_status symo_optim_state_create(symo_optim *optim, symo_optim_state **out) {
   }
   for (size_t i = 0; i < optim->num_entries; i++)
     state->data[i] = state->store + optim->entry_offset[i];
-  if (optim->num_blocks == 1) state->damping = optim->blocks[0].method.eps;
+  const symo_optim *whole = symo_optim_whole(optim);
+  if (whole->num_blocks == 1) state->damping = whole->blocks[0].method.eps;
   symo_state_save(state);
   *out = state;
   return SYMO_OK;
@@ -61,6 +81,9 @@ void symo_optim_state_destroy(symo_optim_state *state) {
   symo_free(state->row_work);
   symo_free(state->lr);
   symo_free(state->log_norms);
+  symo_free(state->numbers);
+  symo_free(state->changes);
+  symo_free(state->pieces);
   symo_optim_destroy(state->optim);
   symo_free(state);
 }

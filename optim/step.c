@@ -15,6 +15,7 @@
 
 #include "core/error.h"
 #include "core/linalg.h"
+#include "optim/share.h"
 #include "optim/step.h"
 #include "optim/update/moments.h"
 #include "optim/update/rows.h"
@@ -55,8 +56,17 @@ static void lay_out(block_step *s, symo_const_vector grad, symo_vector params) {
 
 /* ---- curvature ---- */
 
-static curvature_step curvature_now(const block_step *s) {
-  return (curvature_step){.t = s->t,
+static void combine(void *self, curvature_common *common) {
+  block_step *s = self;
+  symo_share_combine(s->state, common);
+  s->combined = true;
+}
+
+static curvature_step curvature_now(block_step *s) {
+  const bool share = s->state->optim->share != NULL;
+  return (curvature_step){.combine = share ? combine : NULL,
+                          .combine_self = s,
+                          .t = s->t,
                           .updates = (uint64_t)s->counters[0],
                           .damping = s->b->method.eps,
                           .pool = s->state->pool,
@@ -88,7 +98,9 @@ static size_t find_due(const block_step *s, block_root *due) {
   size_t roots = symo_block_num_roots(b), count = 0;
   bool sorted = s->state->pool != NULL && b->curvature->refresh_flops != NULL;
   for (size_t r = 0; r < roots; r++) {
-    if (!symo_curvature_is_due(&b->method, s->t, r, roots) && s->counters[1 + r] > 0) continue;
+    const size_t number = b->root_at != NULL ? b->root_at[r] : r;
+    const size_t all = b->root_at != NULL ? b->all_roots : roots;
+    if (!symo_curvature_is_due(&b->method, s->t, number, all) && s->counters[1 + r] > 0) continue;
     block_root root = {.root = r, .report = {.condition = NAN, .effective_rank = NAN}};
     root.flops = sorted ? b->curvature->refresh_flops(b->self, r) : 0;
     size_t at = count++;
@@ -156,26 +168,47 @@ static void take_graft(void *arg, size_t i, int worker) {
   s->graft[i] = s->shift[i] + exponent;
 }
 
-/* Moves on from u to the direction of the curvature if there is one. */
-static symo_status precondition(block_step *s) {
+/* Whether processes that have shares of a rule wait for each other in a step.  What takes every
+ * entry by itself has nothing to say, and may be one pass over memory in some of them. */
+static bool is_joint(const symo_optim *optim, const symo_method *method, uint64_t t) {
+  const symo_curvature *c = method->curvature;
+  return optim->share != NULL && !c->elementwise && !c->identity &&
+         t >= symo_curvature_start(method);
+}
+
+/* The direction of the curvature, of which all roots have been found. */
+static symo_status curve(block_step *s, bool joint) {
   const optim_block *b = s->b;
-  bool found;
-  if (s->t >= symo_curvature_start(&b->method)) {
-    symo_status status = refresh(s, &found);
-    symo_state_lap(s->state, &s->report->seconds.roots);
-    if (status != SYMO_OK) return status;
-    if (found) {
-      curvature_step now = curvature_now(s);
-      now.out = s->shift;
-      for (size_t i = 0; i < b->num_tensors; i++) s->shift[i] = 0;
-      status = b->curvature->apply(b->self, curvature_state(s), &now, s->g, s->u, s->out,
-                                   s->curvature_work);
-      if (status < 0) return status;
-      s->curved = status == SYMO_OK;
-      if (!s->curved) s->report->failed_roots++;
-      for (size_t i = 0; i < b->num_tensors && !s->curved; i++) s->shift[i] = s->u_stored[i];
-    }
+  curvature_step now = curvature_now(s);
+  now.out = s->shift;
+  for (size_t i = 0; i < b->num_tensors; i++) s->shift[i] = 0;
+  symo_status status =
+      b->curvature->apply(b->self, curvature_state(s), &now, s->g, s->u, s->out, s->curvature_work);
+  if (joint && !s->combined) {
+    curvature_common common = {.failed = status != SYMO_OK};
+    symo_share_combine(s->state, &common);
+    if (status == SYMO_OK && common.failed > 0) status = SYMO_NO_CONVERGENCE;
   }
+  if (status < 0) return status;
+  s->curved = status == SYMO_OK;
+  if (!s->curved && (!joint || s->state->optim->share->comm->rank == 0)) s->report->failed_roots++;
+  for (size_t i = 0; i < b->num_tensors && !s->curved; i++) s->shift[i] = s->u_stored[i];
+  return SYMO_OK;
+}
+
+/* Moves on from u to the direction of the curvature if there is one.  status: of what came before,
+ * which others have to know of. */
+static symo_status precondition(block_step *s, symo_status status) {
+  const optim_block *b = s->b;
+  const bool joint = is_joint(s->state->optim, &b->method, s->t);
+  bool found = false;
+  if (s->t >= symo_curvature_start(&b->method)) {
+    if (status == SYMO_OK) status = refresh(s, &found);
+    if (joint) status = symo_share_agree(s->state, status, &found);
+    symo_state_lap(s->state, &s->report->seconds.roots);
+    if (status == SYMO_OK && found) status = curve(s, joint);
+  }
+  if (status != SYMO_OK) return status;
   /* Without, out still holds the direction of Adam where that is the graft. */
   if (s->curved || symo_block_grafts_adam(b)) s->u = symo_vector_const(s->out);
   return SYMO_OK;
@@ -190,6 +223,7 @@ static void advance_one(void *arg, size_t i, int worker) {
 /* What the tensors have come to, in order. */
 static symo_status add_changes(block_step *s) {
   for (size_t i = 0; i < s->b->num_tensors; i++) {
+    if (s->state->changes != NULL) s->state->changes[s->b->tensors[i]] = fmax(s->norms[i], 0);
     if (s->norms[i] == STEP_OUT_OF_RANGE)
       return symo_fail(s->state->optim->context, SYMO_E_NUMERIC,
                        "optim: step %llu: the step of tensor %s overflows %s (lower the learning "
@@ -242,6 +276,34 @@ static double norm_of_chunks(const symo_optim_state *state, const optim_block *b
   return most * sqrt((double)b->layout->tensors[i].size);
 }
 
+/* The norm of tensor i over 2^exponent, from what its chunks said. */
+static double near_norm(const symo_optim_state *state, symo_const_vector grad, size_t i,
+                        int *exponent) {
+  const symo_optim *optim = state->optim;
+  const double own = state->log_norms[i];
+  if (state->light || symo_update_near(own)) return own;
+  return symo_update_far_norm(symo_layout_view(optim->layout, optim->dtype, grad, i), exponent);
+}
+
+/* The same of all tensors, each from the process that has it. */
+static void join_norms(const symo_optim_state *state, symo_const_vector grad) {
+  const symo_optim *optim = state->optim;
+  const size_t tensors = optim->layout->num_tensors;
+  memset(state->numbers, 0, 2 * tensors * sizeof *state->numbers);
+  for (size_t i = 0; i < tensors; i++) {
+    int exponent = 0;
+    if (optim->share->owner[i] != optim->share->comm->rank) continue;
+    state->numbers[2 * i] = near_norm(state, grad, i, &exponent);
+    state->numbers[2 * i + 1] = exponent;
+  }
+  symo_share_join(state, 2, state->numbers);
+}
+
+static double joined_norm(const symo_optim_state *state, size_t i, int *exponent) {
+  *exponent = (int)state->numbers[2 * i + 1];
+  return state->numbers[2 * i];
+}
+
 /* The norm of the gradient, and those of its tensors as logarithms; NaN where an entry is not
  * finite: *tensor is the first where. */
 static double survey(symo_optim_state *state, symo_const_vector grad, size_t *tensor) {
@@ -254,11 +316,11 @@ static double survey(symo_optim_state *state, symo_const_vector grad, size_t *te
     for (size_t i = 0; i < b->num_tensors; i++) norms[b->tensors[i]] = norm_of_chunks(state, b, i);
   }
   state->far_norm = 0;
+  if (optim->share != NULL) join_norms(state, grad);
   for (size_t i = 0; i < optim->layout->num_tensors; i++) {
     int exponent = 0;
-    double own = norms[i];
-    if (!state->light && !symo_update_near(own))
-      own = symo_update_far_norm(symo_layout_view(optim->layout, optim->dtype, grad, i), &exponent);
+    const double own = optim->share != NULL ? joined_norm(state, i, &exponent)
+                                            : near_norm(state, grad, i, &exponent);
     norms[i] = log2(own) + exponent;
     if (!isfinite(own)) {
       *tensor = i;
@@ -278,7 +340,7 @@ static double survey_norms(symo_optim_state *state, symo_const_vector grad, size
 
 /* Whether a step needs no norms: all that it does is one pass over memory, and nobody asks. */
 static bool needs_no_norms(const symo_optim_state *state) {
-  bool all = !state->measured;
+  bool all = !state->measured && state->optim->share == NULL;
   for (size_t i = 0; i < state->optim->num_blocks && all; i++) {
     const optim_block *b = &state->optim->blocks[i];
     all = symo_step_may_be_entries(b, state->steps + 1) && b->method.clip_norm == 0;
@@ -296,7 +358,6 @@ static symo_status step_block(symo_optim_state *state, const optim_block *b, dou
   size_t tensor;
   s.w = symo_block_work(b, state->optim->dtype, state->optim->spec.threads);
   s.rate = symo_state_rate(state, b, s.t);
-  if (b == state->optim->blocks) report->lr = s.rate;
   s.due = (s.t - 1) % b->method.statistics_every == 0;
   lay_out(&s, grad, params);
   if (symo_step_is_entries(&s)) {
@@ -309,17 +370,53 @@ static symo_status step_block(symo_optim_state *state, const optim_block *b, dou
   symo_step_gradient(&s);
   symo_step_momentum(&s);
   symo_state_lap(state, &report->seconds.update);
-  SYMO_TRY(accumulate(&s));
+  status = accumulate(&s);
   symo_state_lap(state, &report->seconds.statistics);
   if (symo_block_grafts(b)) symo_pool_run(state->pool, b->num_tensors, take_graft, &s);
   symo_state_lap(state, &report->seconds.update);
-  SYMO_TRY(precondition(&s));
+  SYMO_TRY(precondition(&s, status));
   symo_state_lap(state, &report->seconds.direction);
   symo_pool_run(state->pool, b->num_tensors, advance_one, &s);
   SYMO_TRY(add_changes(&s));
   symo_state_lap(state, &report->seconds.update);
 fail:
   return status;
+}
+
+/* What a process without a tensor of a rule does in its step. */
+static symo_status step_beside(const symo_optim_state *state, const symo_method *method) {
+  bool found = true;
+  curvature_common common = {.failed = 0};
+  if (!is_joint(state->optim, method, state->steps)) return SYMO_OK;
+  symo_status status = symo_share_agree(state, SYMO_OK, &found);
+  if (status == SYMO_OK && found) symo_share_combine(state, &common);
+  return status;
+}
+
+static symo_status step_blocks(symo_optim_state *state, double norm, symo_const_vector grad,
+                               symo_vector params, symo_step_report *report) {
+  const symo_optim *whole = symo_optim_whole(state->optim);
+  symo_status status = SYMO_OK;
+  report->lr = symo_state_rate(state, &whole->blocks[0], state->steps);
+  for (size_t i = 0; i < whole->num_blocks && status == SYMO_OK; i++) {
+    const optim_block *all = &whole->blocks[i];
+    const optim_block *own =
+        whole == state->optim ? all : symo_share_block(state->optim, all->rule);
+    status = own != NULL ? step_block(state, own, norm, grad, params, report)
+                         : step_beside(state, &all->method);
+  }
+  return status;
+}
+
+/* Whether this gradient can be taken; *tensor: where not. */
+static bool in_range(const symo_optim_state *state, symo_const_vector grad, double norm,
+                     size_t *tensor) {
+  const optim_share *share = state->optim->share;
+  const bool own = symo_state_in_range(state, grad, norm, tensor);
+  if (share == NULL) return own;
+  const int first = symo_comm_first(share->comm, !own);
+  if (first >= 0) symo_comm_share(share->comm, first, sizeof *tensor, tensor);
+  return first < 0;
 }
 
 /* ---- the step ---- */
@@ -378,14 +475,15 @@ static symo_status take_step(symo_optim_state *state, symo_const_vector grad, sy
   if (isnan(norm))
     return symo_state_refuse(state, "the gradient of tensor ", optim->layout->tensors[tensor].name,
                              report);
-  if (!symo_state_in_range(state, grad, norm, &tensor))
+  if (!in_range(state, grad, norm, &tensor))
     return symo_state_refuse_large(state, optim->layout->tensors[tensor].name, report);
   report->step = ++state->steps;
   report->update_norm = 0;
-  for (size_t i = 0; i < optim->num_blocks; i++) {
-    symo_status status = step_block(state, &optim->blocks[i], norm, grad, params, report);
-    if (status != SYMO_OK) return status;
-  }
+  if (optim->share != NULL)
+    memset(state->changes, 0, optim->layout->num_tensors * sizeof *state->changes);
+  symo_status status = step_blocks(state, norm, grad, params, report);
+  if (optim->share != NULL) status = symo_share_finish(state, status, params, report);
+  if (status != SYMO_OK) return status;
   report->accepted = true;
   report->refused_steps = state->refused;
   report->rejected_steps = state->rejected;
@@ -410,6 +508,9 @@ symo_status symo_optim_step(symo_optim_state *state, symo_const_vector grad, sym
   if (status == SYMO_OK)
     status = symo_layout_check_arrays(optim->layout, optim->dtype, symo_vector_const(params),
                                       "optim: parameters");
+  if (status == SYMO_OK && optim->share != NULL && params.strides != NULL)
+    status = symo_fail(optim->context, SYMO_E_UNSUPPORTED,
+                       "optim: parameters with strides go with one process (pass dense ones)");
   if (status == SYMO_OK)
     status = symo_layout_check_apart(optim->layout, "optim", grad, "gradient", params, "parameters",
                                      state->work);

@@ -25,6 +25,7 @@ typedef struct block_step {
   int *g_level, *u_level, *u_stored; /* of g and of momentum: see curvature_scale */
   bool due;                          /* second moments take this gradient in */
   bool curved;                       /* the direction is that of the curvature */
+  bool combined;                     /* with what it is in other processes */
   void *curvature_work;
   double *counters;
   symo_step_report *report;

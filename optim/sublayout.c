@@ -27,6 +27,7 @@
 #include "core/error.h"
 #include "optim/block.h"
 #include "optim/method.h"
+#include "optim/share.h"
 
 typedef enum colour { UNSEEN, KEPT, FIXED } colour;
 
@@ -155,11 +156,44 @@ fail:
   return status;
 }
 
+static void drop(sublayout *s) {
+  symo_layout_destroy(s->out);
+  symo_free(s->colours);
+  symo_free(s->queue);
+  symo_free(s->added);
+}
+
+/* Colours, where the groups alternate, and the layout itself. */
+static symo_status make(sublayout *s, symo_dtype dtype, symo_layout **out) {
+  symo_context *context = s->layout->context;
+  const size_t n = s->layout->num_spaces + 1;
+  symo_status status = SYMO_OK;
+  s->colours = symo_calloc(n, sizeof *s->colours);
+  s->queue = symo_calloc(n, sizeof *s->queue);
+  s->added = symo_calloc(n, 2 * sizeof *s->added);
+  if (s->colours == NULL || s->queue == NULL || s->added == NULL)
+    SYMO_TRY(symo_fail_memory(context, "optim"));
+  SYMO_TRY(symo_layout_create(context, &s->out));
+  SYMO_TRY(symo_layout_set_dtype(s->out, dtype));
+  if (s->alternates) colour_spaces(s);
+  SYMO_TRY(fill(s));
+  *out = s->out;
+  s->out = NULL;
+fail:
+  drop(s);
+  return status;
+}
+
+symo_status symo_block_extract(const symo_layout *layout, size_t num_tensors, const size_t *tensors,
+                               symo_dtype dtype, symo_layout **out) {
+  sublayout s = {.layout = layout, .num_tensors = num_tensors, .tensors = tensors};
+  return make(&s, dtype, out);
+}
+
 symo_status symo_block_layout(const symo_layout *layout, size_t num_tensors, const size_t *tensors,
                               const symo_method *method, symo_dtype dtype, symo_layout **out) {
   sublayout s = {.layout = layout, .num_tensors = num_tensors, .tensors = tensors};
   const char *name = symo_method_group(method);
-  symo_status status;
   s.alternates = symo_method_alternates(method);
   s.blocked = !method->curvature->couples;
   if (name != NULL) {
@@ -167,24 +201,5 @@ symo_status symo_block_layout(const symo_layout *layout, size_t num_tensors, con
     if (s.named == NULL) s.named = symo_group_find(name);
     assert(s.named != NULL);
   }
-  size_t n = layout->num_spaces + 1;
-  s.colours = symo_calloc(n, sizeof *s.colours);
-  s.queue = symo_calloc(n, sizeof *s.queue);
-  s.added = symo_calloc(n, 2 * sizeof *s.added);
-  if (s.colours == NULL || s.queue == NULL || s.added == NULL) {
-    status = symo_fail_memory(layout->context, "optim");
-    goto fail;
-  }
-  SYMO_TRY(symo_layout_create(layout->context, &s.out));
-  SYMO_TRY(symo_layout_set_dtype(s.out, dtype));
-  if (s.alternates) colour_spaces(&s);
-  SYMO_TRY(fill(&s));
-  *out = s.out;
-  s.out = NULL;
-fail:
-  symo_layout_destroy(s.out);
-  symo_free(s.colours);
-  symo_free(s.queue);
-  symo_free(s.added);
-  return status;
+  return make(&s, dtype, out);
 }

@@ -133,9 +133,9 @@ int train_print_plan(cli *c, const train_spec *spec, const char *layout) {
   symo_status status = train_check_files(cli_context(c), spec, false);
   if (status == SYMO_OK) status = spec->task->create(cli_context(c), spec, &model);
   if (status == SYMO_OK && layout != NULL) status = symo_layout_write_json(model.layout, layout);
-  int code = status == SYMO_OK
-                 ? train_make_optimizer(c, spec, &model, spec->threads, changes, &made, &optim)
-                 : cli_fail_status(c, status);
+  int code = status == SYMO_OK ? train_make_optimizer(c, spec, &model, spec->threads, NULL, changes,
+                                                      &made, &optim)
+                               : cli_fail_status(c, status);
   if (code == CLI_DONE && optim != NULL)
     code = cli_json(c) ? print_json(c, spec, &model, optim, changes)
                        : print_text(c, spec, optim, changes);

@@ -11,6 +11,7 @@
 #include "experiments/train/runner.h"
 #include "io/atomic.h"
 #include "io/optim_state.h"
+#include "optim/share.h"
 
 #include <symo/io.h>
 
@@ -135,22 +136,33 @@ symo_status train_save_best(train_runner *r) {
   return status;
 }
 
+/* The state of all tensors: that of the run, or, in the first of several processes, one made of all
+ * shares. */
+static symo_status whole_state(train_runner *r, symo_optim_state **made) {
+  symo_status status = SYMO_OK;
+  if (r->optim->share == NULL) return SYMO_OK;
+  if (train_is_first(r)) status = symo_optim_state_create(r->optim->share->whole, made);
+  return status == SYMO_OK ? symo_share_collect(r->state, *made) : status;
+}
+
 /* The checkpoint says what is best, so its file comes first.  What is found damaged never becomes
  * the previous one, which is all there is then. */
 symo_status train_save(train_runner *r) {
   symo_atomic *kept = NULL;
-  symo_status status = SYMO_OK;
-  if (!train_is_first(r)) return SYMO_OK;
+  symo_optim_state *whole = NULL;
+  symo_status status = whole_state(r, &whole);
+  if (!train_is_first(r) || status != SYMO_OK) goto fail;
   SYMO_TRY(train_metrics_sync(&r->metrics));
   SYMO_TRY(train_save_best(r));
   if (r->from != r->previous && is_there(r->checkpoint))
     SYMO_TRY(symo_atomic_keep(r->context, r->checkpoint, r->previous, &kept));
-  SYMO_TRY(train_checkpoint_write(r->spec, r->checkpoint, r->step, &r->best, &r->model, r->state,
-                                  r->theta));
+  SYMO_TRY(train_checkpoint_write(r->spec, r->checkpoint, r->step, &r->best, &r->model,
+                                  whole != NULL ? whole : r->state, r->theta));
   if (kept != NULL) SYMO_TRY(symo_atomic_commit(kept));
   r->from = r->checkpoint;
   r->result->checkpoint = r->step;
 fail:
   symo_atomic_destroy(kept);
+  symo_optim_state_destroy(whole);
   return status;
 }

@@ -51,9 +51,11 @@ static inline bool train_is_first(const train_runner *r) { return symo_comm_rank
 int train_runner_start(train_runner *r, train_start how);
 void train_runner_drop(train_runner *r);
 
-/* The optimizer for a model.  changes: as for train_optimizer_spec. */
+/* The optimizer for a model, or this process's share of it.  changes: as for
+ * train_optimizer_spec. */
 int train_make_optimizer(cli *c, const train_spec *spec, const train_model *model, int threads,
-                         json_t *changes, symo_optim_spec **made, symo_optim **out);
+                         const symo_comm *comm, json_t *changes, symo_optim_spec **made,
+                         symo_optim **out);
 
 /* ---- run_folder.c ---- */
 

@@ -12,6 +12,7 @@
 #include "core/text.h"
 #include "experiments/inputs/tensors.h"
 #include "experiments/train/option.h"
+#include "optim/share.h"
 
 #include <symo/io.h>
 
@@ -78,11 +79,12 @@ static symo_status make_model(train_runner *r) {
 }
 
 int train_make_optimizer(cli *c, const train_spec *spec, const train_model *model, int threads,
-                         json_t *changes, symo_optim_spec **made, symo_optim **out) {
+                         const symo_comm *comm, json_t *changes, symo_optim_spec **made,
+                         symo_optim **out) {
   symo_status status = train_optimizer_spec(cli_context(c), spec, changes, made);
   if (status != SYMO_OK) return cli_fail_flag(c, status, "optimizer");
   if (threads > 0) (*made)->threads = threads;
-  status = symo_optim_create(model->layout, *made, out);
+  status = symo_optim_create_share(model->layout, *made, comm, out);
   return status == SYMO_OK ? CLI_DONE : cli_fail_flag(c, status, "optimizer");
 }
 
@@ -133,16 +135,64 @@ static double clock_of(void *self) {
   return cli_seconds();
 }
 
+/* Before processes wait for each other: what stops one stops all, with the line of the first. */
+static int agree(const train_runner *r, int code) {
+  const int first = symo_comm_first(r->comm, code != CLI_DONE);
+  if (first >= 0) symo_comm_share(r->comm, first, sizeof code, &code);
+  return code;
+}
+
+static symo_status agree_status(const train_runner *r, symo_status status) {
+  const int first = symo_comm_first(r->comm, status != SYMO_OK);
+  if (first < 0 || status != SYMO_OK) return status;
+  return symo_fail(r->context, SYMO_E_IO, "training: process %d could not begin", first);
+}
+
+static symo_status read_checkpoint(train_runner *r, symo_optim_state **state,
+                                   symo_optim_spec **was) {
+  return train_checkpoint_read(r->context, r->from, &r->model, symo_optim_whole(r->optim), state,
+                               r->theta, &r->step, &r->best, was);
+}
+
+/* The same in several processes with shares: the first reads. */
+static symo_status take_up(train_runner *r, symo_optim_spec **was) {
+  symo_optim_state *whole = NULL;
+  symo_status status = symo_optim_state_create(r->optim, &r->state);
+  if (status == SYMO_OK && train_is_first(r)) status = read_checkpoint(r, &whole, was);
+  status = agree_status(r, status);
+  if (status == SYMO_OK) {
+    symo_comm_share(r->comm, 0, sizeof r->step, &r->step);
+    symo_comm_share(r->comm, 0, r->model.problem.size * symo_dtype_size(r->model.problem.dtype),
+                    r->theta);
+    status = symo_share_distribute(whole, r->state);
+  }
+  symo_optim_state_destroy(whole);
+  return status;
+}
+
 /* Parameters and state: of the checkpoint, or those at the start.  *was: NULL for the latter. */
 static symo_status begin(train_runner *r, symo_optim_spec **was) {
   const bool resume = r->from != NULL;
-  symo_status status = resume ? train_checkpoint_read(r->context, r->from, &r->model, r->optim,
-                                                      &r->state, r->theta, &r->step, &r->best, was)
-                              : init(r);
+  symo_status status = !resume                   ? init(r)
+                       : r->optim->share != NULL ? take_up(r, was)
+                                                 : read_checkpoint(r, &r->state, was);
   if (status != SYMO_OK) return status;
   symo_optim_state_set_clock(r->state, clock_of, NULL);
   if (access(r->best_path, F_OK) != 0 || !resume) r->best.loss = NAN; /* it is gone */
   return train_check_data(r->context, r->record.data, r->model.data, r->model.checksum);
+}
+
+/* Which checkpoint a run goes on from: the first process looks. */
+static int choose_checkpoint(train_runner *r, train_start how, int code) {
+  enum { NONE, LAST, PREVIOUS } which = NONE;
+  if (code == CLI_DONE && how == TRAIN_RESUME && train_is_first(r))
+    code = train_choose_checkpoint(r);
+  code = agree(r, code);
+  if (code != CLI_DONE) return code;
+  if (r->from != NULL) which = r->from == r->previous ? PREVIOUS : LAST;
+  symo_comm_share(r->comm, 0, sizeof which, &which);
+  r->from = which == NONE ? NULL : which == LAST ? r->checkpoint : r->previous;
+  return CLI_DONE;
 }
 
 /* What the run is, and was: for one that goes on, what run.json says. */
@@ -166,8 +216,8 @@ static int make_all(train_runner *r, train_start how, symo_optim_spec **optim) {
   if (status != SYMO_OK) return cli_fail_status(r->c, status);
   json_decref(r->record.by_task);
   r->record.by_task = json_object();
-  return train_make_optimizer(r->c, r->spec, &r->model, r->threads, r->record.by_task, optim,
-                              &r->optim);
+  return train_make_optimizer(r->c, r->spec, &r->model, r->threads, r->comm, r->record.by_task,
+                              optim, &r->optim);
 }
 
 static int write_files(train_runner *r, const train_spec *old, const symo_optim_spec *was,
@@ -192,13 +242,6 @@ static int open_files(train_runner *r, const train_spec *old, const symo_optim_s
   return code;
 }
 
-/* Before processes wait for each other: what stops one stops all, with the line of the first. */
-static int agree(const train_runner *r, int code) {
-  const int first = symo_comm_first(r->comm, code != CLI_DONE);
-  if (first >= 0) symo_comm_share(r->comm, first, sizeof code, &code);
-  return code;
-}
-
 int train_runner_start(train_runner *r, train_start how) {
   symo_optim_spec *optim = NULL;
   train_spec old;
@@ -210,7 +253,7 @@ int train_runner_start(train_runner *r, train_start how) {
     return cli_fail_status(r->c, symo_fail_memory(r->context, "training"));
   int code = train_take_folder(r, how);
   if (code == CLI_DONE) code = read_record(r, how, &old);
-  if (code == CLI_DONE && how == TRAIN_RESUME) code = train_choose_checkpoint(r);
+  code = choose_checkpoint(r, how, code);
   if (code == CLI_DONE) code = make_all(r, how, &optim);
   if (code == CLI_DONE && train_is_first(r)) code = cli_make_directory(r->c, r->directory);
   if (code == CLI_DONE) code = train_take_folder(r, how);
@@ -218,6 +261,7 @@ int train_runner_start(train_runner *r, train_start how) {
     status = take(r);
     code = status == SYMO_OK ? CLI_DONE : cli_fail_status(r->c, status);
   }
+  code = agree(r, code);
   if (code == CLI_DONE) code = open_files(r, &old, optim);
   code = agree(r, code);
   r->result->checkpoint = r->step;

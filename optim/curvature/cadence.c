@@ -8,6 +8,11 @@ uint64_t symo_curvature_start(const symo_method *method) {
   return method->start_step > 1 ? method->start_step : 1;
 }
 
+size_t symo_curvature_each(const symo_layout *layout, size_t *part) {
+  for (size_t t = 0; t < layout->num_tensors; t++) part[t] = t;
+  return layout->num_tensors;
+}
+
 /* Root r of R falls on step r T / R of every T: no step has more than ceil(R / T) of them. */
 uint64_t symo_curvature_phase(const symo_method *method, size_t root, size_t num_roots) {
   const uint64_t every = method->refresh_every;

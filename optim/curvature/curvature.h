@@ -20,7 +20,14 @@ typedef struct curvature_task {
   symo_dtype dtype;
   const symo_method *method;
   int threads;
+  bool share; /* other processes have more tensors of the rule */
 } curvature_task;
+
+/* What the parts of a rule in several processes have in common: how many had no root, and the sum
+ * and number of eigenvalues, those of sum over 4^level. */
+typedef struct curvature_common {
+  double failed, sum, number, level;
+} curvature_common;
 
 /* A vector whose tensors are stored with powers of two: tensor t is x_t 2^stored[t].  Its norm is
  * near 2^level[t]; the level is 0 where squares of the norm stay in range, and CURVATURE_ZERO where
@@ -53,7 +60,14 @@ typedef struct curvature_step {
       g;       /* of the vector of accumulate and the direction of apply; of its gradient */
   double *out; /* of apply, all 0 before: tensor t of its result is to be taken times
                            2^out[t]; NULL: there is no such factor */
+  void (*combine)(void *self, curvature_common *common); /* NULL: one process */
+  void *combine_self;
 } curvature_step;
+
+/* common := that of all processes.  Of apply, which calls it once or never: the others wait. */
+static inline void curvature_combine(const curvature_step *step, curvature_common *common) {
+  if (step->combine != NULL) step->combine(step->combine_self, common);
+}
 
 static inline void *curvature_work(const curvature_step *step, void *work, int worker) {
   return (char *)work + (size_t)worker * step->stride;
@@ -63,6 +77,8 @@ typedef struct curvature_report {
   double condition, effective_rank; /* of the root just taken; NaN unknown */
   bool kept;                        /* good enough as it was: skipped */
 } curvature_report;
+
+enum { CURVATURE_KEY = 4 * SYMO_MAX_NAME };
 
 struct symo_curvature {
   const char *name, *summary;
@@ -106,6 +122,14 @@ struct symo_curvature {
   symo_status (*refresh)(const void *self, void *const *state, const curvature_step *step,
                          size_t root, curvature_report *report, void *work);
 
+  /* For rules in several processes.  parts: how many parts its tensors fall into that do not need
+   * each other but by curvature_combine, and which each is in: part [tensors].  key: what number
+   * `index` of an entry that is of the whole rule belongs to, "" for all, or, of entry SYMO_NONE,
+   * root `index`; a text that does not depend on which tensors are there.  false: the entry is of one
+   * part.  parts NULL: the tensors stay together, and key is not asked. */
+  size_t (*parts)(const void *self, size_t *part);
+  bool (*key)(const void *self, size_t entry, size_t index, char key[CURVATURE_KEY]);
+
   /* out := u C^{-alpha/2}, all tensors written; u and out do not overlap.  g: the gradient of this
    * step, for what updates second moments in a basis. */
   symo_status (*apply)(const void *self, void *const *state, const curvature_step *step,
@@ -118,6 +142,9 @@ struct symo_curvature {
   double (*refresh_flops)(const void *self, size_t root);
   double (*apply_flops)(const void *self);
 };
+
+/* parts of what takes every tensor by itself. */
+size_t symo_curvature_each(const symo_layout *layout, size_t *part);
 
 /* The first step that uses the curvature of a method. */
 uint64_t symo_curvature_start(const symo_method *method);

@@ -20,6 +20,14 @@ void symo_elementwise_destroy(void *self) { symo_free(self); }
 size_t symo_elementwise_work(const void *self) { return 0; }
 size_t symo_elementwise_roots(const void *self) { return 0; }
 
+size_t symo_elementwise_parts(const void *self, size_t *part) {
+  return symo_curvature_each(((const elementwise *)self)->task.layout, part);
+}
+
+bool symo_elementwise_key(const void *self, size_t entry, size_t index, char key[CURVATURE_KEY]) {
+  return false;
+}
+
 symo_status symo_elementwise_describe(const void *self, char **text) {
   const elementwise *e = self;
   symo_text out = {0};

@@ -14,6 +14,8 @@ symo_status symo_elementwise_create(const curvature_task *task, const char *what
 void symo_elementwise_destroy(void *self);
 size_t symo_elementwise_work(const void *self);
 size_t symo_elementwise_roots(const void *self);
+size_t symo_elementwise_parts(const void *self, size_t *part);
+bool symo_elementwise_key(const void *self, size_t entry, size_t index, char key[CURVATURE_KEY]);
 symo_status symo_elementwise_describe(const void *self, char **text);
 
 /* Reasons for refusing what no curvature without matrices can do; NULL: none. */

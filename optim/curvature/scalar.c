@@ -37,6 +37,12 @@ static symo_state_entry entry(const void *self, size_t index) {
   return out;
 }
 
+static bool key(const void *self, size_t entry, size_t index, char key[CURVATURE_KEY]) {
+  const symo_layout *layout = ((const elementwise *)self)->task.layout;
+  if (entry == layout->num_tensors) snprintf(key, CURVATURE_KEY, "%s", layout->tensors[index].name);
+  return entry == layout->num_tensors;
+}
+
 /* Exponents between which a number and its squares are harmless. */
 enum { NEAR = 300 };
 
@@ -121,6 +127,8 @@ const symo_curvature symo_curvature_scalar = {
     .work_bytes = symo_elementwise_work,
     .accumulate = accumulate,
     .num_roots = symo_elementwise_roots,
+    .parts = symo_elementwise_parts,
+    .key = key,
     .apply = apply,
     .describe = symo_elementwise_describe,
     .accumulate_flops = accumulate_flops,

@@ -360,8 +360,20 @@ static void apply_part(void *arg, size_t part, int worker) {
   }
 }
 
+/* The mean over the labels of all processes, in a unit that all of them have. */
+static symo_status combine(apply_job *j, symo_status status, spectrum_mean *mean) {
+  const symo_layout *layout = j->o->plan->layout;
+  curvature_common common = {status != SYMO_OK, mean->sum, mean->number, j->mean_to};
+  curvature_combine(j->step, &common);
+  *mean = (spectrum_mean){common.sum, common.number};
+  j->mean_to = common.level;
+  for (size_t t = 0; t < layout->num_tensors && j->step->out != NULL && j->o->num_labels > 0; t++)
+    j->step->out[t] = left_of(j, t);
+  return status == SYMO_OK && common.failed > 0 ? SYMO_NO_CONVERGENCE : status;
+}
+
 /* Labels that need what the others say of the mean. */
-static symo_status apply_rest(const apply_job *j) {
+static symo_status apply_rest(apply_job *j) {
   const orbit *o = j->o;
   const label_result *results = results_of(j);
   symo_status status = SYMO_OK;
@@ -371,6 +383,7 @@ static symo_status apply_rest(const apply_job *j) {
     mean.sum += results[i].mean.sum;
     mean.number += results[i].mean.number;
   }
+  if (j->step->combine != NULL && status >= 0) status = combine(j, status, &mean);
   for (size_t i = 0; i < o->num_labels && status == SYMO_OK; i++)
     if (o->labels[i].way == ORBIT_DROPPED)
       status = apply_label(j, &o->labels[i], &mean, j->work + o->head);

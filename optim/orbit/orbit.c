@@ -236,7 +236,7 @@ static symo_status make_parts(orbit *o) {
   return status;
 }
 
-static symo_status set_labels(orbit *o) {
+static symo_status set_labels(orbit *o, bool share) {
   symo_status status = SYMO_OK;
   bool any = false;
   o->labels = symo_calloc(o->plan->num_labels, sizeof *o->labels);
@@ -262,7 +262,7 @@ static symo_status set_labels(orbit *o) {
   o->head = symo_orbit_apply_head(o);
   o->work += o->head;
   SYMO_TRY(make_parts(o));
-  if (!any)
+  if (!any && !share)
     status = symo_fail(o->context, SYMO_E_UNSUPPORTED,
                        "orbit: no group moves any of the tensors, and centred covariances are zero "
                        "(set centered to false)");
@@ -323,7 +323,7 @@ static symo_status create(const curvature_task *task, symo_coupling coupling, vo
   /* Steps have room for all coordinates of a label anyway. */
   SYMO_TRY(symo_plan_create_panel(task->layout, &spec, SIZE_MAX, &plan));
   o->plan = plan;
-  if (o->method.alpha > 0) SYMO_TRY(set_labels(o));
+  if (o->method.alpha > 0) SYMO_TRY(set_labels(o, task->share));
   *self = o;
   return SYMO_OK;
 fail:
@@ -373,6 +373,45 @@ static symo_state_entry entry(const void *self, size_t index) {
     break;
   }
   return e;
+}
+
+/* Labels with names too long for an entry are known by their number. */
+static bool is_named(const orbit_label *l) {
+  return strlen(l->label->name) + 12 <= sizeof((symo_state_entry *)NULL)->name;
+}
+
+static size_t parts(const void *self, size_t *part) {
+  const orbit *o = self;
+  const size_t tensors = o->plan->layout->num_tensors;
+  size_t count = 0;
+  bool together = o->estimated;
+  for (size_t i = 0; i < o->num_labels; i++) together = together || !is_named(&o->labels[i]);
+  for (size_t t = 0; t < tensors; t++) part[t] = together ? 0 : SYMO_NONE;
+  for (size_t k = 0; k < o->num_parts && !together; k++) {
+    const size_t own = count;
+    for (size_t i = k > 0 ? o->part_end[k - 1] : 0; i < o->part_end[k]; i++) {
+      const plan_label *l = o->labels[o->part_label[i]].label;
+      for (size_t p = 0; p < l->num_pieces; p++) {
+        if (part[l->pieces[p].tensor] == SYMO_NONE) count = own + 1;
+        part[l->pieces[p].tensor] = own;
+      }
+    }
+  }
+  for (size_t t = 0; t < tensors; t++)
+    if (part[t] == SYMO_NONE) part[t] = count++; /* in no label */
+  return together ? 1 : count;
+}
+
+static const orbit_label *label_of_root(const orbit *o, size_t root);
+
+static bool key(const void *self, size_t entry, size_t index, char key[CURVATURE_KEY]) {
+  const orbit *o = self;
+  const bool units = o->units >= 0 && entry == (size_t)o->units;
+  const bool root_units = o->root_units >= 0 && entry == (size_t)o->root_units;
+  if (!units && !root_units && entry != SYMO_NONE) return false;
+  const orbit_label *l = entry == SYMO_NONE ? label_of_root(o, index) : &o->labels[index];
+  snprintf(key, CURVATURE_KEY, "%s", l->label->name);
+  return true;
 }
 
 static double accumulate_flops(const void *self) {
@@ -464,9 +503,9 @@ static bool keeps_roots(const symo_method *method) { return method->beta2 > 0; }
 #define ORBIT_ROW                                                                                  \
   .takes_cut = true, .takes_estimator = true, .keeps_roots = keeps_roots, .refuse = refuse,        \
   .destroy = destroy, .num_entries = num_entries, .entry = entry, .work_bytes = work_bytes,        \
-  .accumulate = symo_orbit_accumulate, .num_roots = num_roots, .refresh = symo_orbit_refresh,      \
-  .apply = symo_orbit_apply, .describe = describe, .accumulate_flops = accumulate_flops,           \
-  .refresh_flops = refresh_flops, .apply_flops = apply_flops
+  .accumulate = symo_orbit_accumulate, .num_roots = num_roots, .parts = parts, .key = key,         \
+  .refresh = symo_orbit_refresh, .apply = symo_orbit_apply, .describe = describe,                  \
+  .accumulate_flops = accumulate_flops, .refresh_flops = refresh_flops, .apply_flops = apply_flops
 
 const symo_curvature symo_curvature_orbit = {
     ORBIT_ROW,

@@ -277,6 +277,26 @@ static symo_state_entry entry(const void *self, size_t index) {
   return e;
 }
 
+static size_t parts(const void *self, size_t *part) {
+  return symo_curvature_each(((const per_axis *)self)->layout, part);
+}
+
+static bool key(const void *self, size_t entry, size_t index, char key[CURVATURE_KEY]) {
+  const per_axis *p = self;
+  const bool of_tensors = p->units >= 0 && entry == (size_t)p->units;
+  const bool progress = p->basis && entry == (size_t)p->progress;
+  const bool of_axes = p->root_units >= 0 && entry == (size_t)p->root_units;
+  if (!of_tensors && !progress && !of_axes && entry != SYMO_NONE) return false;
+  key[0] = '\0';
+  if (of_tensors) {
+    snprintf(key, CURVATURE_KEY, "%s", p->layout->tensors[index].name);
+  } else if (!progress || index > 0) {
+    const axis_factor *a = &p->axes[index - (progress ? 1 : 0)];
+    snprintf(key, CURVATURE_KEY, "%s/axis-%d", p->layout->tensors[a->tensor].name, a->axis);
+  }
+  return true;
+}
+
 /* What accumulate and apply do with all tensors, each by itself. */
 typedef struct axis_job {
   const per_axis *p;
@@ -473,6 +493,8 @@ const symo_curvature symo_curvature_per_axis = {
     .work_bytes = work_bytes,
     .accumulate = accumulate,
     .num_roots = num_roots,
+    .parts = parts,
+    .key = key,
     .refresh = refresh,
     .apply = apply,
     .describe = describe,

@@ -436,7 +436,7 @@ Test(curvature_kit, plans_say_what_they_do_and_cost) { curvatures_for_each_case(
 static symo_status make(void *self) {
   curvature_case *k = self;
   void *curvature = NULL;
-  const curvature_task task = {k->s.w.context, k->s.w.layout, k->dtype, &k->method, 1};
+  const curvature_task task = {k->s.w.context, k->s.w.layout, k->dtype, &k->method, 1, false};
   const symo_status status = k->row->create(&task, &curvature);
   cr_assert((curvature != NULL) == (status == SYMO_OK), "%s", k->text);
   if (curvature != NULL) k->row->destroy(curvature);
