@@ -1,4 +1,4 @@
-"""Tables of spectral-newton.sh: python3 spectral-newton.py FOLDER best|tables"""
+"""Tables of spectral-newton.sh: python3 spectral-newton.py FOLDER best|tables|rules RATES SETTING..."""
 
 import json
 import pathlib
@@ -31,9 +31,35 @@ def rows(folder):
     tune, alphas, measured = (points(folder / name) for name in ("tune", "alphas", "measured"))
     out = [(o, o, best(tune, o)[1]) for o in ("adamw", "muon", "symo", "spectral-newton")]
     out.append(("sweep", "spectral-newton", best(alphas)[1]))
-    out.append(("two", "spectral-newton", best(alphas, part="alpha=2")[1]))
-    out.append(("measured", "measured.json", best(measured)[1]))
+    if any("alpha=2" in k[1].split(",") for k in alphas):
+        out.append(("two", "spectral-newton", best(alphas, part="alpha=2")[1]))
+    out.append(("measured", f"{best(measured)[0]}.json", ""))
     return out
+
+
+def value(text):
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def write_rules(folder, rates, settings):
+    """measured-RATE.json: measured.json at each rate, with settings of all rules, adamw.KEY of adamw's alone."""
+    for rate in rates.split(","):
+        rules = json.load(open(folder / "measured.json"))["rules"]
+        for rule in rules:
+            own = {"lr": float(rate)}
+            for key, text in (setting.split("=") for setting in settings):
+                if key.startswith("adamw."):
+                    if rule["preset"] == "adamw":
+                        own[key[6:]] = value(text)
+                else:
+                    own[key] = value(text)
+            if own.get("min_lr") == "lr/10":
+                own["min_lr"] = own["lr"] / 10
+            rule.update(own)
+        json.dump({"rules": rules}, open(folder / f"measured-{rate}.json", "w"), indent=1)
 
 
 def table(lines):
@@ -43,21 +69,27 @@ def table(lines):
     print()
 
 
-def main(folder, what):
+def main(folder, what, *rest):
     folder = pathlib.Path(folder)
+    if what == "rules":
+        write_rules(folder, rest[0], rest[1:])
+        return
     if what == "best":
         for name, optimizer, settings in rows(folder):
             print(name, optimizer, settings.replace(",", " "))
         return
-    titles = {"spectral-newton": "spectral-newton, best of its eight points", "sweep": "spectral-newton, best alpha of the sweep",
-              "two": "spectral-newton, alpha 2", "measured": "spectral-newton, exponents as measured"}
+    titles = {"spectral-newton": "spectral-newton, as many points",
+              "sweep": "spectral-newton, best alpha of the sweep", "two": "spectral-newton, alpha 2",
+              "measured": "spectral-newton, alpha as measured"}
     lines = [["held back, seeds 101 to 103", "settings", "loss", "accuracy %", "training loss, last tenth"]]
-    for name, _, settings in rows(folder):
+    for name, optimizer, settings in rows(folder):
         runs = next(iter(points(folder / f"final-{name}").values()))
         spread = [r["val_loss"] for r in runs]
-        lines.append([titles.get(name, name), settings.replace("rules...", ""),
+        settings = settings or "lr=" + optimizer[9:-5]
+        accuracy = [r["val_accuracy"] for r in runs]
+        lines.append([titles.get(name, name), settings,
                       f"{statistics.mean(spread):.4f} ({min(spread):.4f} to {max(spread):.4f})",
-                      f"{100 * statistics.mean(r['val_accuracy'] for r in runs):.1f}",
+                      f"{100 * statistics.mean(accuracy):.1f}" if None not in accuracy else "-",
                       f"{statistics.mean(r['smooth_loss'] for r in runs):.4f}"])
     table(lines)
 
@@ -76,10 +108,11 @@ def main(folder, what):
     lines = [["exponent, seed 1", *rates]]
     for exponent in exponents:
         lines.append([exponent, *(f"{by_key[(exponent, rate)]:.4f}" for rate in rates)])
-    lines.append(["as measured", *(f"{loss(v):.4f}" for v in points(folder / "measured").values())])
+    by_rate = {k[0][9:]: loss(v) for k, v in points(folder / "measured").items()}
+    lines.append(["as measured", *(f"{by_rate[rate[3:]]:.4f}" for rate in rates)])
     table(lines)
     rules = json.load(open(folder / "measured.json"))["rules"]
-    print("measured after 50 steps: " + ", ".join(f"{r['match']} {r.get('alpha', '-')}" for r in rules[:-1]))
+    print("measured early: " + ", ".join(f"{r['match']} {r.get('alpha', '-')}" for r in rules[:-1]))
 
 
 if __name__ == "__main__":
