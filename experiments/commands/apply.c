@@ -98,12 +98,53 @@ static int compute(cli *c, const symo_hessian *h, const cli_vector *v, const cli
   return status == SYMO_OK ? CLI_DONE : cli_fail_status(c, status);
 }
 
+/* The same of low rank plus symmetry, which has no part that is dropped without damping. */
+static symo_status apply_lowrank(const symo_lowrank *h, const struct row *row, double damping,
+                                 double p, const cli_vector *v, const cli_vector *u) {
+  symo_const_vector x = cli_const_vector(v);
+  symo_vector y = cli_mutable_vector(u);
+  if (row->run == solve) return symo_lowrank_solve(h, damping, x, y);
+  if (row->run == power) return symo_lowrank_power(h, p, damping, x, y);
+  symo_status status = symo_lowrank_matvec(h, x, y);
+  const symo_layout *layout = symo_plan_layout(symo_hessian_plan(symo_lowrank_rest(h)));
+  if (status == SYMO_OK)
+    symo_axpy(v->dtype, symo_layout_num_parameters(layout), damping, v->flat, u->flat);
+  return status;
+}
+
+static int run_lowrank(cli *c) {
+  symo_lowrank *h = NULL;
+  cli_vector v = {0}, u = {0};
+  symo_status status = symo_lowrank_read(cli_context(c), cli_str(c, "hessian"), &h);
+  if (status != SYMO_OK) return cli_fail_status(c, status);
+  const symo_plan *plan = symo_hessian_plan(symo_lowrank_rest(h));
+  const symo_layout *layout = symo_plan_layout(plan);
+  const struct row *row = find_row(cli_str(c, "op"));
+  const double p = row->p != 0 || row->run != power ? row->p : cli_double(c, "power");
+  int code = cli_read_vector(c, layout, cli_str(c, "in"), symo_plan_dtype(plan), &v);
+  if (code == CLI_DONE) code = cli_new_vector(c, layout, v.dtype, &u);
+  if (code == CLI_DONE) {
+    status = apply_lowrank(h, row, cli_double(c, "damping"), p, &v, &u);
+    if (status == SYMO_OK) status = symo_tensors_write(layout, cli_str(c, "out"), u.dtype, u.flat);
+    if (status != SYMO_OK) code = cli_fail_status(c, status);
+  }
+  cli_drop_vector(&v);
+  cli_drop_vector(&u);
+  symo_lowrank_destroy(h);
+  return code;
+}
+
 static int run(cli *c) {
   bool is_power = strcmp(cli_str(c, "op"), "power") == 0;
   if (is_power != cli_given(c, "power"))
     return cli_fail(c, CLI_USAGE,
                     is_power ? "--power: is missing (give the exponent for --op power)"
                              : "--power: means nothing here (it is for --op power)");
+  bool lowrank = false;
+  symo_status status =
+      symo_hessian_file_is_lowrank(cli_context(c), cli_str(c, "hessian"), &lowrank);
+  if (status != SYMO_OK) return cli_fail_status(c, status);
+  if (lowrank) return run_lowrank(c);
   symo_hessian *h = NULL;
   cli_vector v = {0}, u = {0};
   int code = cli_read_hessian(c, &h);

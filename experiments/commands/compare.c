@@ -89,7 +89,7 @@ static const cli_option options[] = {
      .help = "Folder for all output; default: symo-results/NAME, where NAME comes from the data"},
     {.name = "save-all",
      .kind = CLI_FLAG,
-     .help = "Also write every estimate as a dense matrix, <name>.npy"},
+     .help = "Also write every estimate as a dense matrix, <name>.npy, and h-lr.safetensors"},
     {.name = "no-plots", .kind = CLI_FLAG, .help = "Draw no pictures"},
     {.name = NULL}};
 

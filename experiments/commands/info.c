@@ -178,7 +178,76 @@ static int print_text(cli *c, const symo_hessian *h, const facts *f) {
   return CLI_DONE;
 }
 
+/* ---- low rank plus symmetry ---- */
+
+static symo_status lowrank_logdet(const symo_lowrank *h, double damping, double *out, bool *has) {
+  symo_status status = symo_lowrank_logdet(h, damping, out);
+  *has = status == SYMO_OK;
+  return status == SYMO_SINGULAR ? SYMO_OK : status;
+}
+
+static int lowrank_json(cli *c, const symo_lowrank *h, const facts *f) {
+  const symo_plan *plan = symo_hessian_plan(symo_lowrank_rest(h));
+  json_t *o = json_object(), *values = json_array();
+  for (size_t i = 0; i < symo_lowrank_rank(h); i++)
+    cli_push(c, values, cli_number(symo_lowrank_values(h)[i]));
+  cli_set(c, o, "name", json_string("h-lr"));
+  cli_set(c, o, "dtype", json_string(symo_dtype_name(symo_plan_dtype(plan))));
+  cli_set(c, o, "parameters", cli_count(f->parameters));
+  cli_set(c, o, "rank", cli_count((double)symo_lowrank_rank(h)));
+  cli_set(c, o, "leading_eigenvalues", values);
+  cli_set(c, o, "labels", cli_labels_json(c, plan));
+  cli_set(c, o, "trace", cli_number(symo_lowrank_trace(h)));
+  cli_set(c, o, "frobenius", cli_number(symo_lowrank_frobenius(h)));
+  cli_set(c, o, "logdet", f->has_logdet ? cli_number(f->logdet) : json_null());
+  if (cli_given(c, "damping")) {
+    cli_set(c, o, "damping", cli_number(cli_double(c, "damping")));
+    cli_set(c, o, "logdet_damped", f->has_damped ? cli_number(f->damped) : json_null());
+  }
+  return cli_print_json(c, o);
+}
+
+static int lowrank_text(cli *c, const symo_lowrank *h, const facts *f) {
+  const size_t k = symo_lowrank_rank(h);
+  printf("h-lr: low rank plus symmetry, %.0f %s\n", f->parameters,
+         symo_plural(f->parameters, "parameter", "parameters"));
+  printf("trace             %.9g\n", symo_lowrank_trace(h));
+  printf("Frobenius norm    %.9g\n", symo_lowrank_frobenius(h));
+  print_logdet("log det           ", f->has_logdet, f->logdet);
+  if (cli_given(c, "damping")) print_logdet("log det, damped   ", f->has_damped, f->damped);
+  printf("leading eigenvalues (%zu; --json prints all)\n", k);
+  for (size_t i = 0; i < k && i < TOP; i++) printf("  %+.9e\n", symo_lowrank_values(h)[i]);
+  printf("on the rest:\n");
+  facts rest = {0};
+  symo_status status = gather(c, symo_lowrank_rest(h), &rest);
+  int code =
+      status == SYMO_OK ? print_text(c, symo_lowrank_rest(h), &rest) : cli_fail_status(c, status);
+  drop(&rest);
+  return code;
+}
+
+static int run_lowrank(cli *c) {
+  symo_lowrank *h = NULL;
+  facts f = {0};
+  symo_status status = symo_lowrank_read(cli_context(c), cli_str(c, "hessian"), &h);
+  if (status != SYMO_OK) return cli_fail_status(c, status);
+  const symo_plan *plan = symo_hessian_plan(symo_lowrank_rest(h));
+  f.parameters = (double)symo_layout_num_parameters(symo_plan_layout(plan));
+  status = lowrank_logdet(h, 0, &f.logdet, &f.has_logdet);
+  if (status == SYMO_OK && cli_given(c, "damping"))
+    status = lowrank_logdet(h, cli_double(c, "damping"), &f.damped, &f.has_damped);
+  int code = status != SYMO_OK ? cli_fail_status(c, status)
+             : cli_json(c)     ? lowrank_json(c, h, &f)
+                               : lowrank_text(c, h, &f);
+  symo_lowrank_destroy(h);
+  return code;
+}
+
 static int run(cli *c) {
+  bool lowrank = false;
+  symo_status found = symo_hessian_file_is_lowrank(cli_context(c), cli_str(c, "hessian"), &lowrank);
+  if (found != SYMO_OK) return cli_fail_status(c, found);
+  if (lowrank) return run_lowrank(c);
   symo_hessian *h = NULL;
   int code = cli_read_hessian(c, &h);
   if (code != CLI_DONE) return code;
@@ -209,7 +278,9 @@ const cli_command cli_command_info = {
         "Prints the eigenvalues of each label (with --json all of them, with multiplicities),\n"
         "trace, log determinant, Frobenius norm, rank and condition number.  For the rank, an\n"
         "eigenvalue counts as zero if it is at most 10 m eps times the largest of its label.\n"
-        "A matrix without full rank has an infinite condition number (null in JSON).",
+        "A matrix without full rank has an infinite condition number (null in JSON).\n"
+        "Of low rank plus symmetry (h-lr) it prints the leading eigenvalues, trace, norm,\n"
+        "log determinant, and the same of the structured matrix on the rest.",
     .example = "symo info --hessian hessian.safetensors --damping 1e-4 --json",
     .options = options,
     .json = true,

@@ -13,8 +13,8 @@ symo_status compare_lead(compare_bench *b, const double *v, const double *w);
 /* The plan of h-lr, for the rank and the budget of the run's spec. */
 symo_status compare_plan_products(compare_bench *b);
 
-/* The ceiling: exact eigenpairs, and the Reynolds average of the rest. */
-symo_status compare_lowrank_ceiling(compare_bench *b);
+/* Exact eigenpairs, and the Reynolds average of the rest. */
+symo_status compare_lowrank_exact(compare_bench *b);
 
 /* The rows from products with H: h-lr, and the structured estimate from as many probes alone. */
 symo_status compare_products_rows(compare_bench *b, const symo_operator *a);

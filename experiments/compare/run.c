@@ -415,7 +415,7 @@ static symo_status compute(compare_bench *b) {
   SYMO_TRY(star_row(b, star_seconds));
   SYMO_TRY(average_row(b, &reynolds, run->h, run->hessian_seconds));
   SYMO_TRY(average_row(b, &reynolds_abs, b->abs, run->hessian_seconds + run->eigen_seconds));
-  SYMO_TRY(compare_lowrank_ceiling(b));
+  SYMO_TRY(compare_lowrank_exact(b));
   SYMO_TRY(family_rows(b));
   SYMO_TRY(operator_rows(b));
   SYMO_TRY(competitor_rows(b));

@@ -3,6 +3,7 @@
 
 #include <symo/hessian.h>
 #include <symo/kfac.h>
+#include <symo/lowrank.h>
 #include <symo/optim.h>
 
 #ifdef __cplusplus
@@ -72,6 +73,12 @@ symo_status symo_tensors_write(const symo_layout *layout, const char *path, symo
  * bits. */
 symo_status symo_hessian_write(const symo_hessian *hessian, const char *path);
 symo_status symo_hessian_read(symo_context *context, const char *path, symo_hessian **out);
+
+/* Low rank plus symmetry in the same way, with the entries "#values" [k] (F64) and "#vectors" [k,
+ * parameters] besides; "format" of the metadata tells the two apart. */
+symo_status symo_lowrank_write(const symo_lowrank *h, const char *path);
+symo_status symo_lowrank_read(symo_context *context, const char *path, symo_lowrank **out);
+symo_status symo_hessian_file_is_lowrank(symo_context *context, const char *path, bool *out);
 
 /* The same for K-FAC operators (symo/kfac.h); no other program reads these files. */
 symo_status symo_kfac_write(const symo_kfac *kfac, const char *path);

@@ -49,6 +49,42 @@ grep -qiE '(^|[^a-z])-?(nan|inf)' a/results.json && fail "NaN in results.json"
 grep -q '^h-lr     17 products with H' out || fail "no line of the cost of h-lr: $(grep '^h-lr' out)"
 # shellcheck disable=SC2086
 works --data teacher --net 6-12-3 --examples 20 --no-plots --out lr --products 20 --rank 3 --probes 5
+# Its file: symo apply and symo info take it; a solution times the matrix is the vector.
+works --data teacher --net 6-12-3 --examples 20 --no-plots --out lr --products 20 --rank 3 \
+  --probes 5 --save-all
+[ -s lr/h-lr.npy ] || fail "no lr/h-lr.npy"
+apply() { "$symo" apply --hessian "$1" --op "$2" --damping 0.01 --in "$3" --out "$4" "${@:5}" 2>err ||
+  fail "apply $2: $(cat err)"; }
+apply lr/h-lr.safetensors solve lr/grad.safetensors solved.safetensors
+apply lr/h-lr.safetensors matvec solved.safetensors back.safetensors
+apply lr/h-lr.safetensors invsqrt lr/grad.safetensors half.safetensors
+apply lr/h-lr.safetensors power half.safetensors whole.safetensors --power=-0.5
+"$symo" info --hessian lr/h-lr.safetensors --damping 0.01 --json >info 2>err || fail "info: $(cat err)"
+for key in '"name": "h-lr"' '"rank": 3' '"trace": ' '"frobenius": ' '"logdet_damped": -'; do
+  grep -q -- "$key" info || fail "no $key in the answer of symo info"
+done
+"$symo" info --hessian lr/h-lr.safetensors >info 2>err || fail "info: $(cat err)"
+grep -q '^leading eigenvalues (3;' info || fail "no leading eigenvalues: $(cat info)"
+fails 3 "not a structured Hessian" transport --hessian lr/h-lr.safetensors --layout lr/layout.json --out t
+if command -v python3 >/dev/null; then
+  python3 - <<'END' || fail "solve, matvec and roots do not agree"
+import json, struct
+def read(path):
+    raw = open(path, "rb").read()
+    n = struct.unpack("<Q", raw[:8])[0]
+    head = json.loads(raw[8:8 + n])
+    out = []
+    for name in sorted(k for k in head if k != "__metadata__"):
+        a, b = head[name]["data_offsets"]
+        out += struct.unpack("<%dd" % ((b - a) // 8), raw[8 + n + a:8 + n + b])
+    return out
+def near(a, b):
+    top = max(map(abs, b))
+    assert len(a) == len(b) and max(abs(x - y) for x, y in zip(a, b)) <= 1e-8 * top, (a[:3], b[:3])
+near(read("back.safetensors"), read("lr/grad.safetensors"))
+near(read("whole.safetensors"), read("solved.safetensors"))
+END
+fi
 for key in '"products": 20' '"rank": 3' '"probes": 5'; do
   grep -q -- "$key" lr/results.json || fail "no $key in results.json"
 done

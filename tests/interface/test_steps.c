@@ -223,6 +223,20 @@ Test(interface, files_of_layouts_and_matrices) {
           &s.out.hessian);
   REFUSED(symo_hessian_read, SYMO_E_ARGUMENT, "hessian_read: ", "out is NULL", c, path, NULL);
   REFUSED(symo_hessian_read, SYMO_E_IO, "", "missing.json", c, missing, &s.out.hessian);
+  symo_lowrank *lowrank = NULL;
+  bool is_lowrank = false;
+  SILENT(symo_lowrank_write, NULL, path);
+  cr_assert(symo_lowrank_create(s.h, 0, NULL, NULL, &lowrank) == SYMO_OK);
+  REFUSED(symo_lowrank_write, SYMO_E_ARGUMENT, "lowrank_write: ", "path is NULL", lowrank, NULL);
+  symo_lowrank_destroy(lowrank);
+  REFUSED(symo_lowrank_read, SYMO_E_ARGUMENT, "lowrank_read: ", "path is NULL", c, NULL, &lowrank);
+  REFUSED(symo_lowrank_read, SYMO_E_ARGUMENT, "lowrank_read: ", "out is NULL", c, path, NULL);
+  REFUSED(symo_lowrank_read, SYMO_E_IO, "", "missing.json", c, missing, &lowrank);
+  REFUSED(symo_hessian_file_is_lowrank, SYMO_E_ARGUMENT,
+          "hessian_file_is_lowrank: ", "path is NULL", c, NULL, &is_lowrank);
+  REFUSED(symo_hessian_file_is_lowrank, SYMO_E_ARGUMENT, "hessian_file_is_lowrank: ", "out is NULL",
+          c, path, NULL);
+  REFUSED(symo_hessian_file_is_lowrank, SYMO_E_IO, "", "missing.json", c, missing, &is_lowrank);
   REFUSED(symo_npy_write, SYMO_E_ARGUMENT, "npy_write: ", "path is NULL", c, NULL, s.x, 1, 9);
   REFUSED(symo_npy_write, SYMO_E_ARGUMENT, "npy_write: ", "data is NULL", c, path, NULL, 1, 9);
   REFUSED(symo_npy_write, SYMO_E_SIZE, "", "too large", c, path, s.x, (size_t)-1, 9);
