@@ -123,8 +123,8 @@ Test(optim_rules, presets_bring_theirs) {
     m.schedule = SYMO_SCHEDULE_COSINE;
     m.total_steps = 77;
     cr_ok(context, symo_optim_preset_rules(context, &m, &num, rules));
-    bool matrices = strncmp(name, "muon", 4) == 0 || strcmp(name, "shampoo") == 0 ||
-                    strcmp(name, "soap") == 0 ||
+    bool matrices = strncmp(name, "muon", 4) == 0 || strncmp(name, "spectral", 8) == 0 ||
+                    strcmp(name, "shampoo") == 0 || strcmp(name, "soap") == 0 ||
                     (strncmp(name, "symo", 4) == 0 && strcmp(name, "symo-published") != 0 &&
                      strcmp(name, "symo-pd") != 0);
     cr_assert(num == (matrices ? 2 : 1), "%s", name);
