@@ -321,11 +321,15 @@ static symo_status find_targets(const symo_safetensors *file, symo_optim_state *
   return SYMO_OK;
 }
 
-/* Entries of nobody: those that begin like ours, and all others where there must be none. */
-static symo_status check_rest(const symo_safetensors *file, void *const *targets, bool others) {
+/* Entries of nobody: those that begin like ours, and all others where there must be none, but for
+ * the parameters, which checkpoints hold beside the state under the names of the layout. */
+static symo_status check_rest(const symo_safetensors *file, const symo_layout *layout,
+                              void *const *targets, bool others) {
   for (size_t i = 0; i < file->count; ++i) {
     bool ours = strncmp(file->entries[i].name, prefix, sizeof prefix - 1) == 0;
+    size_t tensor;
     if (targets[i] != NULL || file->entries[i].count == 0 || (!ours && others)) continue;
+    if (!ours && symo_layout_find_tensor(layout, file->entries[i].name, &tensor)) continue;
     return symo_fail(file->context, SYMO_E_FORMAT,
                      "%s: entry %s: the optimizer has no such thing (use the one that the file was "
                      "made with)",
@@ -340,7 +344,7 @@ static symo_status read_entries(const symo_safetensors *file, bool others,
   if (targets == NULL) return symo_fail_memory(file->context, file->path);
   symo_status status;
   SYMO_TRY(find_targets(file, state, targets));
-  SYMO_TRY(check_rest(file, targets, others));
+  SYMO_TRY(check_rest(file, state->optim->layout, targets, others));
   status = read_checked(file, targets);
   symo_state_forget_bounds(state);
 fail:

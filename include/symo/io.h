@@ -127,6 +127,8 @@ symo_status symo_optim_spec_open(symo_context *context, const char *name_or_path
  * for each entry of symo_optim_state_entry.  Its metadata holds "spec" and "layout" as JSON, and a
  * checksum of everything.  A state that is written and read has the same bits.
  *
+ * The checkpoint of `symo train`, which holds the parameters beside the state, is read as well.
+ *
  * Reading compares the file with `optim`.  threads, budget and NaN policy may differ, and so may
  * the options named in may_differ, [num_may_differ], unless they change the meaning of an entry.
  * The detail of a refusal says what differs:

@@ -6,13 +6,15 @@ optimizer of PyTorch (``import symo.torch``).
 """
 
 from ._library import Error, build_info, get_threads, set_threads, version
-from .hessian import Hessian, estimate, estimators
-from .layout import Layout
+from ._compare import Comparison, compare
+from .hessian import Hessian, estimate, estimators, load
+from .layout import Layout, group
 from .optim import Optimizer, Report, presets
-from .verify import Verification, verify
+from ._verify import Verification, verify
 
 __version__ = version()
 __all__ = [
+    "Comparison",
     "Error",
     "Hessian",
     "Layout",
@@ -20,9 +22,12 @@ __all__ = [
     "Report",
     "Verification",
     "build_info",
+    "compare",
     "estimate",
     "estimators",
     "get_threads",
+    "group",
+    "load",
     "presets",
     "set_threads",
     "verify",

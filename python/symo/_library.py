@@ -172,6 +172,7 @@ _FUNCTIONS = {
     "symo_hessian_sqrt": (_I, [_P, _D, _P]),
     "symo_hessian_invsqrt": (_I, [_P, _D, _P]),
     "symo_hessian_abs": (_I, [_P, _P]),
+    "symo_hessian_transport": (_I, [_P, _P, _P]),
     "symo_hessian_sample": (_I, [_P, _D, _P, Vector]),
     "symo_hessian_write": (_I, [_P, _S]),
     "symo_hessian_read": (_I, [_P, _S, _P]),

@@ -138,7 +138,12 @@ class Hessian(LinearOperator or object):
             lib.symo_free(counts)
         return np.frombuffer(raw[0], "f8").copy(), np.frombuffer(raw[1], np.uintp).astype(int)
 
+    def eigvals(self):
+        """All eigenvalues, ndarray of float64 [num_parameters], ascending."""
+        return np.repeat(*self.eigenvalues())
+
     def trace(self):
+        """The sum of the eigenvalues."""
         return lib.symo_hessian_trace(self._pointer)
 
     def frobenius(self):
@@ -181,7 +186,20 @@ class Hessian(LinearOperator or object):
         return out
 
     def sample(self, seed, damping=0.0):
-        """A sample of N(0, (A + damping I)^-1), a flat array; equal seeds give equal samples."""
+        """A sample of N(0, (A + damping I)^-1).
+
+        Parameters
+        ----------
+        seed : int or numpy.random.Generator
+            Equal seeds give equal samples; a generator gives the seed.
+        damping : float
+
+        Returns
+        -------
+        ndarray [num_parameters]
+        """
+        if isinstance(seed, np.random.Generator):
+            seed = int(seed.integers(2**63))
         flat = np.empty(self.shape[0], self.dtype)
         rng = c.make(
             lib.symo_rng_create,
@@ -196,6 +214,39 @@ class Hessian(LinearOperator or object):
         )
         del alive
         return flat
+
+    def transport(self, layout):
+        """The same matrices over a layout with other dimensions, a Hessian.
+
+        Parameters
+        ----------
+        layout : Layout, str, os.PathLike or dict
+            With the spaces and tensors of this one; dimensions of spaces may differ where the labels
+            of the group are the same for all of them, as for permutation and orthogonal.
+
+        Returns
+        -------
+        Hessian
+            Its inverse, powers and distinct eigenvalues are those of this one, moved alike.
+
+        Examples
+        --------
+        >>> import numpy as np, symo
+        >>> small = "in: identity 2; h: signed-permutation 8; w[h,in]"
+        >>> h = symo.estimate(small, np.arange(16.0))
+        >>> wide = h.transport("in: identity 2; h: signed-permutation 512; w[h,in]")
+        >>> wide.shape, bool(np.allclose(wide.eigenvalues()[0], h.eigenvalues()[0]))
+        ((1024, 1024), True)
+        """
+        other = as_layout(layout)
+        handle = c.make(
+            lib.symo_hessian_transport,
+            lib.symo_hessian_destroy,
+            self._context,
+            self._pointer,
+            other._pointer,
+        )
+        return Hessian(handle, other)
 
     # ---- files and texts ----
 
@@ -240,6 +291,11 @@ class Hessian(LinearOperator or object):
 
 def _from_bytes(data):
     return c.from_bytes(data, Hessian.load)
+
+
+def load(path):
+    """Reads a Hessian that :meth:`Hessian.save` or the command `symo` wrote."""
+    return Hessian.load(path)
 
 
 def estimators():

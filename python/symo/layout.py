@@ -194,6 +194,65 @@ class Layout:
             return f"symo.Layout({self.to_dict()!r})"
 
 
+def group(*, permutations=(), generators=(), lie_generators=(), dim=None):
+    """A group of your own for a space of a layout, from arrays or from a function of the dimension.
+
+    The group is the closure of what all of these generate together.  The library finds its irreps,
+    so nothing else has to be known of it.
+
+    Parameters
+    ----------
+    permutations : sequence of [d] integers, or callable
+        Images: ``y[image[i]] = x[i]``.
+    generators : sequence of [d, d] arrays, or callable
+        Orthogonal matrices.
+    lie_generators : sequence of [d, d] arrays, or callable
+        Antisymmetric matrices A: all ``exp(t A)``.
+    dim : int, optional
+        Needed where one of these is a callable, which gets it.
+
+    Returns
+    -------
+    dict
+        For ``"spaces"`` of the dict that :class:`Layout` takes.
+
+    Examples
+    --------
+    >>> import numpy as np, symo
+    >>> def shift(d):  # cyclic shifts
+    ...     return [np.roll(np.arange(d), -1)]
+    >>> layout = symo.Layout({
+    ...     "spaces": {"x": symo.group(permutations=shift, dim=6)},
+    ...     "tensors": [{"name": "w", "axes": ["x", "x"]}]})
+    >>> h = symo.estimate(layout, np.random.default_rng(0).normal(size=36))
+    >>> a = h.to_dense().reshape(6, 6, 6, 6)
+    >>> bool(np.allclose(a, np.roll(a, 1, (0, 1, 2, 3))))  # it commutes with the shifts
+    True
+    """
+
+    def made(given, order):
+        if callable(given):
+            if dim is None:
+                c.refuse("SYMO_E_ARGUMENT", "group: dim is missing (a function of it is given)")
+            given = given(dim)
+        arrays = [np.asarray(x) for x in given]
+        for x in arrays:
+            if x.ndim != order or len(set(x.shape)) > 1:
+                c.refuse("SYMO_E_SHAPE", f"group: a generator has shape {x.shape}")
+        return [x.astype(int if order == 1 else float).tolist() for x in arrays]
+
+    out = {"group": "custom"}
+    finite = made(permutations, 1) + made(generators, 2)
+    lie = made(lie_generators, 2)
+    if finite:
+        out["generators"] = finite
+    if lie:
+        out["lie_generators"] = lie
+    if dim is not None:
+        out["dim"] = int(dim)
+    return out
+
+
 def _row_major(shape, step):
     strides = []
     for d in reversed(shape):

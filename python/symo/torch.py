@@ -6,6 +6,7 @@ Importing this module imports torch.
 import copy
 import ctypes
 import inspect
+import os
 import warnings
 
 import torch
@@ -13,12 +14,13 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree
 
+from . import _curvature
 from . import _library as c
 from ._inference import InferredLayout, hidden_group, infer, is_pointwise
 from ._trace import clean, numel
 from .layout import Layout
 from .optim import Optimizer, setting_text
-from .verify import verify as measure
+from ._verify import verify as measure
 
 try:
     from torch.autograd.graph import increment_version as _written
@@ -28,7 +30,7 @@ except ImportError:  # torch before 2.1
         pass
 
 
-_RESERVED = ("params", "param_names", "preset", "lr")
+_RESERVED = ("params", "param_names", "preset", "lr", "device")
 
 
 # ---- layouts of models ---------------------------------------------------------------------------
@@ -147,6 +149,78 @@ def verify(model, layout, loss, *data, samples=4, seed=0):
     params = {n: named[n].detach().clone().reshape(s).numpy() for n, s in made.tensors.items()}
     given = layout if isinstance(layout, dict) else made
     return measure(given, gradient, params, samples=samples, seed=seed)
+
+
+def curvature(model, loss, data, layout=None, kind="hessian"):
+    """The exact Hessian of a loss, or its Gauss-Newton matrix, by products of ``torch.func``.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    loss : callable
+        ``loss(model, *batch)`` returns a tensor of one number.
+    data : tuple, or iterable of tuples
+        One batch, or several, over which the loss is averaged.
+    layout : InferredLayout, Layout, str or dict, optional
+        The order of flat vectors; the default is that of the model.
+    kind : {"hessian", "ggn"}
+        The Gauss-Newton matrix J' L'' J, of a loss that calls the model once.
+
+    Returns
+    -------
+    Curvature
+        A ``scipy.sparse.linalg.LinearOperator`` [P, P], where scipy is installed, with ``matvec``,
+        ``gradient`` and ``to_dense``.
+
+    Examples
+    --------
+    >>> import torch, symo.torch
+    >>> model = torch.nn.Linear(3, 1).double()
+    >>> x = torch.randn(50, 3, dtype=torch.float64)
+    >>> h = symo.torch.curvature(model, lambda m, x: m(x).square().mean() / 2, (x,))
+    >>> bool(abs(h.to_dense()[:3, :3] - x.numpy().T @ x.numpy() / 50).max() < 1e-12)
+    True
+    """
+    return _curvature.curvature(model, loss, data, layout or infer_layout(model), kind)
+
+
+def hessian_estimate(model, loss, data, estimator="h-g", layout=None, **options):
+    """Estimates the Hessian of a loss from the gradient of each batch.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    loss : callable
+        ``loss(model, *batch)`` returns a tensor of one number.
+    data : tuple, or iterable of tuples
+        One batch, or several; each gives a gradient, and the library averages over them.
+    estimator : str
+        One of :func:`symo.estimators`.
+    layout : InferredLayout, Layout, str or dict, optional
+        The default is what is inferred with the first element of the first batch as example.
+    **options
+        Of :func:`symo.estimate`: ``damping``, ``scale``, ``centered``.
+
+    Returns
+    -------
+    symo.Hessian
+
+    Examples
+    --------
+    >>> import torch, symo, symo.torch
+    >>> _ = torch.manual_seed(0)
+    >>> model = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.Tanh(), torch.nn.Linear(6, 2))
+    >>> x = torch.randn(64, 4)
+    >>> loss = lambda m, x: (m(x) - x[:, :2].sin()).square().mean()
+    >>> batches = [(part,) for part in x.split(16)]
+    >>> h = symo.torch.hessian_estimate(model, loss, batches)
+    >>> exact = symo.torch.curvature(model, loss, (x,), h.layout)
+    >>> symo.compare(exact.to_dense(), {"h-g": h})["h-g"]["cosine_abs_hessian"] > 0.3
+    True
+    """
+    data = _curvature.batches_of(data)
+    layout = layout or infer_layout(model, data[0][0])
+    return _curvature.hessian_estimate(model, loss, data, estimator, layout, options)
 
 
 def _widened(x):
@@ -325,6 +399,7 @@ class _Stack:
         self.names, self.layout, self.reasons, self.keys = names, layout, reasons, keys
         # Numbers of the parameters that take part; the others are frozen, or empty.
         self.active = [i for i, p in enumerate(group["params"]) if names[i] is not None]
+        self.copies = {}  # device="copy": what the library works on
         self.report = self.optimizer = None
         self.build(group, group["lr"])
 
@@ -342,7 +417,7 @@ class _Stack:
             return
         dtypes = {group["params"][i].dtype for i in self.active}
         for i in self.active:
-            c.view(group["params"][i], f"parameter {self.names[i]}")
+            self.local(group, group["params"][i], i, "parameter")
         if len(dtypes) > 1:
             c.refuse(
                 "SYMO_E_DTYPE",
@@ -431,12 +506,38 @@ class _Stack:
         values = list(params)
         for i in missing:  # the value stays, and the statistics see zero
             values[i], grads[i] = params[i].detach().clone(), torch.zeros_like(params[i])
-        (g, alive), (p, also) = self.vector(grads, "gradient of"), self.vector(values, "parameter")
+        local = [
+            [self.local(group, x, i, what) for i, x in zip(self.active, tensors)]
+            for tensors, what in ((grads, "gradient of"), (values, "parameter"))
+        ]
+        (g, alive), (p, also) = self.vector(local[0], "gradient of"), self.vector(local[1], "parameter")
         self.report = self.optimizer._call(g, p)
         del alive, also
-        for p, value in zip(params, values):
-            if p is value:
+        for p, value, worked in zip(params, values, local[1]):
+            if p is value and worked is not p:
+                p.copy_(worked)
+            elif p is value:
                 _written(p)
+
+    def local(self, group, x, i, what):
+        """The tensor, or, with device="copy", its numbers in the memory of the CPU."""
+        if group.get("device") != "copy":
+            if x.device.type != "cpu":
+                c.refuse(
+                    "SYMO_E_UNSUPPORTED",
+                    f"{what} {self.names[i]}: lies on {x.device}; the library works in the memory of "
+                    'the CPU (move it with .cpu(), or give device="copy" to have gradients and '
+                    "parameters copied at every step)",
+                )
+            c.view(x, f"{what} {self.names[i]}")
+            return x
+        if x.layout is not torch.strided:
+            c.refuse("SYMO_E_UNSUPPORTED", f"{what} {self.names[i]}: is stored as {x.layout}")
+        kept = self.copies.get((i, what))
+        if kept is None or kept.shape != x.shape or kept.dtype != x.dtype:
+            kept = self.copies[i, what] = torch.empty(x.shape, dtype=x.dtype)
+        kept.copy_(x.detach())
+        return kept
 
     def vector(self, tensors, what):
         """The C vector over tensors of the shapes of the layout, and what has to stay alive."""
@@ -498,7 +599,7 @@ class _Stack:
             )
         other = _Stack.__new__(_Stack)
         other.__dict__.update(self.__dict__)
-        other.keys, other.report = list(saved["keys"]), None
+        other.keys, other.report, other.copies = list(saved["keys"]), None, {}
         other.build(group, saved["base_lr"])
         if (other.optimizer is None) != (saved["state"].numel() == 0):
             c.refuse("SYMO_E_SHAPE", "symo: the state has other parameter groups")
@@ -568,7 +669,9 @@ class Symo(torch.optim.Optimizer):
     True
     """
 
-    def __init__(self, model_or_params, preset="symo", lr=None, layout=None, **settings):
+    def __init__(
+        self, model_or_params, preset="symo", lr=None, layout=None, device=None, **settings
+    ):
         for key in settings:
             if key in _RESERVED or key == "dtype":
                 c.refuse("SYMO_E_ARGUMENT", f"symo: {key} is no setting here")
@@ -589,7 +692,9 @@ class Symo(torch.optim.Optimizer):
             self._why = {t["name"]: layout.why(t["name"]) for t in layout["tensors"]}
         if layout is not None:
             self._give(layout if isinstance(layout, Layout) else Layout(layout), groups)
-        super().__init__(groups, dict(preset=preset, lr=lr, **settings))
+        if device not in (None, "copy"):
+            c.refuse("SYMO_E_ARGUMENT", f'symo: device is {device!r} (None or "copy")')
+        super().__init__(groups, dict(preset=preset, lr=lr, device=device, **settings))
         self._ready = True
         for group in self.param_groups:
             self._stacks.append(self._stack(group))
@@ -691,7 +796,20 @@ class Symo(torch.optim.Optimizer):
         return {**super().state_dict(), "symo": [stack.saved() for stack in self._stacks]}
 
     def load_state_dict(self, state_dict):
-        """Goes on from a state_dict to the same bits; if it does not fit, nothing changes."""
+        """Goes on from a state_dict to the same bits; if it does not fit, nothing changes.
+
+        Parameters
+        ----------
+        state_dict : dict, str or os.PathLike
+            What :meth:`state_dict` gave, or the path of a checkpoint that ``symo train``, ``symo
+            step`` or :meth:`symo.Optimizer.save` wrote: the layout has the names of its tensors, and
+            there is one parameter group with the same method and settings.
+        """
+        if isinstance(state_dict, (str, os.PathLike)):
+            if len(self._stacks) != 1:
+                c.refuse("SYMO_E_ARGUMENT", "symo: a checkpoint goes with one parameter group")
+            self._stacks[0].optimizer.load(state_dict)
+            return
         state_dict = dict(state_dict)
         saved = state_dict.pop("symo", None)
         groups = state_dict.get("param_groups", [])
@@ -736,6 +854,7 @@ class Symo(torch.optim.Optimizer):
                 reasons=one["reasons"],
                 keys=one["keys"],
                 active=[i for i, name in enumerate(one["names"]) if name is not None],
+                copies={},
             )
             self._stacks.append(stack.restored(group, one))
 

@@ -448,6 +448,75 @@ def test_threads_work_beside_each_other():
 
 def test_version_and_doctests():
     assert symo.__version__ == symo.version() and symo.build_info() and symo.get_threads() >= 1
-    for module in (symo.layout, symo.hessian, symo.optim):
+    for module in (symo.layout, symo.hessian, symo.optim, symo._verify, symo._compare):
         failed, tried = doctest.testmod(module)
         assert failed == 0 and tried > 0
+
+
+# ---- what the contract names beside ----
+
+
+def test_hessians_have_all_eigenvalues_moves_and_samples_by_generators(tmp_path):
+    layout = "in: identity 2; h: signed-permutation 8; w[h,in] b[h]"
+    g = np.random.default_rng(0).normal(size=24)
+    h = symo.estimate(layout, g)
+    assert np.allclose(h.eigvals(), np.linalg.eigvalsh(h.to_dense()), atol=1e-12 * h.trace())
+    first = h.sample(np.random.default_rng(3), 0.1)
+    assert (first == h.sample(np.random.default_rng(3), 0.1)).all()
+    assert (first != h.sample(np.random.default_rng(4), 0.1)).any()
+    h.save(tmp_path / "h.safetensors")
+    assert (symo.load(tmp_path / "h.safetensors").to_dense() == h.to_dense()).all()
+    wide = h.transport("in: identity 2; h: signed-permutation 64; w[h,in] b[h]")
+    assert wide.shape == (192, 192) and np.allclose(wide.eigenvalues()[0], h.eigenvalues()[0])
+    assert (h.transport(layout).to_dense() == h.to_dense()).all()
+    root = h.sqrt().transport("in: identity 2; h: signed-permutation 64; w[h,in] b[h]")
+    assert np.allclose(root.to_dense(), wide.sqrt().to_dense(), atol=1e-12)
+    with pytest.raises(symo.Error, match="in"):
+        h.transport("in: identity 3; h: signed-permutation 8; w[h,in] b[h]")
+
+
+def test_groups_from_arrays_and_from_functions():
+    d = 5
+
+    def shift(n):
+        return [np.roll(np.arange(n), -1)]
+
+    cyclic = {"spaces": {"x": symo.group(permutations=shift, dim=d)},
+              "tensors": [{"name": "w", "axes": ["x", "x"]}]}  # fmt: skip
+    known = {**cyclic, "spaces": {"x": {"group": "cyclic", "dim": d}}}
+    g = np.random.default_rng(0).normal(size=d * d)
+    one, other = (symo.estimate(x, g, centered=True).to_dense() for x in (cyclic, known))
+    assert np.abs(one - other).max() <= 1e-12 * np.abs(other).max()
+    turn = np.array([[0.0, -1.0], [1.0, 0.0]])
+    plane = {"spaces": {"x": symo.group(lie_generators=[turn], generators=[np.diag([1.0, -1.0])])},
+             "tensors": [{"name": "b", "axes": ["x"]}]}  # fmt: skip
+    h = symo.estimate(plane, np.array([3.0, 4.0])).to_dense()
+    assert np.allclose(h, np.eye(2) * h[0, 0])  # irreducible: a multiple of the identity
+    for call, word in (
+        (lambda: symo.group(permutations=shift), "dim"),
+        (lambda: symo.group(generators=[np.eye(3)[:2]]), "shape"),
+        (lambda: symo.Layout({**plane, "spaces": {"x": symo.group(generators=[2 * turn])}}), "not orthogonal"),
+    ):
+        with pytest.raises(symo.Error, match=word):
+            call()
+
+
+def test_verify_passes_errors_on_and_sees_float32():
+    layout = "in: identity 3; h: orthogonal 4; w[h,in]"
+    w = np.random.default_rng(0).normal(size=(4, 3))
+
+    def gradient(p):
+        y = p[0] @ np.arange(3, dtype=p[0].dtype)
+        return y @ y, [2 * np.outer(y, np.arange(3, dtype=p[0].dtype))]
+
+    assert symo.verify(layout, gradient, [w]) and symo.verify(layout, gradient, [w.astype("f4")])
+
+    def broken(p):
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        symo.verify(layout, broken, [w])
+    with pytest.raises(symo.Error, match="f64|float64|f32"):
+        symo.verify(layout, lambda p: (1.0, [p[0].astype("f4")]), [w])
+    with pytest.raises(symo.Error, match="samples"):
+        symo.verify(layout, gradient, [w], samples=0)

@@ -455,6 +455,22 @@ Test(io_optim_state, checkpoints_hold_more) {
   finish(&w);
 }
 
+/* Parameters under the names of the layout, as checkpoints of training have them, are left aside. */
+Test(io_optim_state, checkpoints_are_states_with_parameters) {
+  world w;
+  symo_optim_state *back = NULL;
+  const char *path = symo_test_path("c"), *name = NULL;
+  start(&w, "muon", SYMO_F64, 6);
+  steps(&w, 2);
+  name = symo_layout_tensor_name(w.layout, 0);
+  const symo_safetensors_item item = {name, SYMO_SCALAR_F64, 1, {PARAMETERS}, w.params};
+  cr_ok(context, symo_checkpoint_write(w.state, path, 0, NULL, 1, &item));
+  cr_ok(context, symo_optim_state_read(w.optim, path, 0, NULL, &back));
+  expect_equal(w.state, back);
+  symo_optim_state_destroy(back);
+  finish(&w);
+}
+
 Test(io_optim_state, names_of_the_state_are_taken) {
   world w;
   symo_optim_state *back = NULL;

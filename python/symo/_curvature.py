@@ -1,0 +1,175 @@
+"""Exact curvature of torch models by products, and estimates from their gradients."""
+
+import numpy as np
+import torch
+from torch.func import functional_call, grad, jvp, vjp
+
+from . import _library as c
+from ._trace import clean
+from .hessian import LinearOperator, estimate
+from .layout import Layout
+
+_NUMPY = {torch.float32: np.dtype("f4"), torch.float64: np.dtype("f8")}
+
+
+class Curvature(LinearOperator or object):
+    """The exact Hessian of a loss, or its Gauss-Newton matrix, as a linear operator.
+
+    Products are those of ``torch.func``, forward over reverse, added over the batches.
+
+    Attributes
+    ----------
+    layout : Layout
+        Flat vectors have its order, as those of :class:`symo.Hessian`.
+    shape, dtype
+    """
+
+    def __init__(self, model, loss, data, layout, kind):
+        self.layout, self.kind, self._loss, self._data = layout, kind, loss, data
+        self._model = model
+        named = {clean(n): (n, p) for n, p in model.named_parameters()}
+        wrong = set(named) ^ set(layout.tensors)
+        if wrong:
+            c.refuse(
+                "SYMO_E_NAME",
+                f"curvature: parameters and tensors of the layout differ: {', '.join(sorted(wrong))}",
+            )
+        self._params = {named[n][0]: named[n][1].detach() for n in layout.tensors}
+        dtypes = {p.dtype for p in self._params.values()}
+        if len(dtypes) != 1 or not dtypes <= set(_NUMPY):
+            c.refuse("SYMO_E_DTYPE", "curvature: parameters are not all float32, or all float64")
+        self._torch_dtype = dtypes.pop()
+        dtype, shape = _NUMPY[self._torch_dtype], (layout.num_parameters,) * 2
+        if LinearOperator is not None:
+            super().__init__(dtype, shape)
+        else:
+            self.dtype, self.shape = dtype, shape
+
+    def __new__(cls, *arguments):
+        return object.__new__(cls)
+
+    def _split(self, x):
+        flat = torch.from_numpy(np.ascontiguousarray(x, self.dtype))
+        parts = self.layout._slices
+        return {n: flat[s].reshape(p.shape) for (n, p), s in zip(self._params.items(), parts)}
+
+    def _flat(self, tensors):
+        return torch.cat([tensors[n].reshape(-1) for n in self._params]).detach().numpy()
+
+    def _losses(self):
+        """Each batch as a loss of the parameters, with its weight."""
+        for batch in self._data:
+
+            def loss(params, batch=batch):
+                return self._loss(_Called(self._model, params), *batch)
+
+            yield loss
+
+    def _one(self, loss, batch, v):
+        if self.kind == "hessian":
+            return jvp(grad(loss), (self._params,), (v,))[1]
+        outputs = {}
+
+        def model(params):  # what the model returns, and the loss of it
+            called = _Called(self._model, params)
+            value = self._loss(called, *batch)
+            outputs["value"] = value
+            if len(called.returned) != 1:
+                c.refuse(
+                    "SYMO_E_ARGUMENT", "curvature: ggn needs a loss that calls the model once"
+                )
+            return called.returned[0]
+
+        def of_output(y):
+            return self._loss(_Given(y), *batch)
+
+        y, jv = jvp(model, (self._params,), (v,))
+        hjv = jvp(grad(of_output), (y,), (jv,))[1]
+        return vjp(model, self._params)[1](hjv)[0]
+
+    def matvec(self, x):
+        """The product with a flat vector [num_parameters]."""
+        x = np.asarray(x)
+        v, total = self._split(x.reshape(-1)), None
+        count = 0
+        for loss, batch in zip(self._losses(), self._data):
+            y = self._one(loss, batch, v)
+            total = y if total is None else {n: total[n] + y[n] for n in y}
+            count += 1
+        return (self._flat(total) / count).reshape(x.shape)
+
+    _matvec = matvec
+
+    def _adjoint(self):
+        return self
+
+    _transpose = _adjoint
+
+    def gradient(self):
+        """The gradient of the loss, a flat array [num_parameters]."""
+        total = None
+        for loss in self._losses():
+            g = grad(loss)(self._params)
+            total = g if total is None else {n: total[n] + g[n] for n in g}
+        return self._flat(total) / len(self._data)
+
+    def to_dense(self):
+        """The matrix, [P, P] float64, by P products."""
+        unit = np.eye(self.shape[0], dtype=self.dtype)
+        out = np.stack([self.matvec(e) for e in unit], 1).astype("f8")
+        return (out + out.T) / 2
+
+
+class _Called:
+    """The model at other parameters; remembers what it returned."""
+
+    def __init__(self, model, params):
+        self._model, self._params, self.returned = model, params, []
+
+    def __call__(self, *args, **kwargs):
+        out = functional_call(self._model, self._params, args, kwargs)
+        self.returned.append(out)
+        return out
+
+    def __getattr__(self, name):
+        return getattr(self._model, name)
+
+
+class _Given:
+    """In place of the model: what it returned."""
+
+    def __init__(self, out):
+        self._out = out
+
+    def __call__(self, *args, **kwargs):
+        return self._out
+
+
+def batches_of(data):
+    """A list of tuples of arguments: data is one tuple, or an iterable of them (a DataLoader)."""
+    if isinstance(data, tuple) or isinstance(data, torch.Tensor):
+        data = [data]
+    batches = [b if isinstance(b, (tuple, list)) else (b,) for b in data]
+    if not batches:
+        c.refuse("SYMO_E_ARGUMENT", "data: there is no batch")
+    return batches
+
+
+def curvature(model, loss, data, layout, kind):
+    if kind not in ("hessian", "ggn"):
+        c.refuse("SYMO_E_NAME", f"curvature: there is no {kind!r} (there are hessian, ggn)")
+    layout = layout if isinstance(layout, Layout) else Layout(layout)
+    return Curvature(model, loss, batches_of(data), layout, kind)
+
+
+def gradients(model, loss, data, layout):
+    """A row of the gradient for each batch, [count, P], and the parameters, as many rows."""
+    products = curvature(model, loss, data, layout, "hessian")
+    rows = [products._flat(grad(one)(products._params)) for one in products._losses()]
+    point = products._flat(products._params)
+    return np.stack(rows), np.stack([point] * len(rows)), products.layout
+
+
+def hessian_estimate(model, loss, data, estimator, layout, options):
+    rows, points, layout = gradients(model, loss, data, layout)
+    return estimate(layout, rows, points, estimator, **options)
