@@ -74,6 +74,7 @@ static symo_status finish(symo_lowrank *h) {
   }
   for (size_t i = 0; i < h->k; i++) {
     spectral_weigh(&h->s, h->s.w, 1, symo_lowrank_coordinates(h, i), false, row);
+    h->image[i] = symo_nrm2(t, h->s.numbers, row);
     for (size_t j = 0; j <= i; j++)
       h->inner[i * h->k + j] = h->inner[j * h->k + i] =
           symo_dot(t, h->s.numbers, row, symo_lowrank_coordinates(h, j));
@@ -106,7 +107,8 @@ symo_status symo_lowrank_create(const symo_hessian *rest, size_t k, const double
   SYMO_TRY(spectral_create(rest, "lowrank_create", &h->s));
   h->values = symo_malloc(k * sizeof *values + 1);
   h->vectors = symo_malloc(k * p * item + 1);
-  h->inner = symo_calloc(k * k + 1, sizeof *h->inner);
+  h->inner = symo_calloc(k * k + k + 1, sizeof *h->inner);
+  h->image = h->inner == NULL ? NULL : h->inner + k * k;
   if (symo_mul_size(k * item, h->s.numbers, &bytes)) h->coordinates = symo_malloc(bytes + 1);
   if (h->values == NULL || h->vectors == NULL || h->inner == NULL || h->coordinates == NULL)
     SYMO_TRY(symo_fail_memory(h->context, "lowrank_create"));
@@ -148,21 +150,15 @@ double symo_lowrank_frobenius(const symo_lowrank *h) {
   double top = symo_hessian_frobenius(h->rest), scale = top;
   for (size_t i = 0; i < h->k; i++) scale = fmax(scale, fabs(h->values[i]));
   if (!(scale > 0) || !isfinite(scale)) return scale;
-  double *dots = symo_malloc(h->s.groups * sizeof *dots + 1);
-  if (dots == NULL) return (double)NAN;
   double sum = (top / scale) * (top / scale);
   for (size_t i = 0; i < h->k; i++) {
-    const void *u = symo_lowrank_coordinates(h, i);
-    spectral_dots(&h->s, u, u, dots, 1);
-    for (size_t g = 0; g < h->s.groups; g++)
-      sum -= 2 * dots[g] * (h->s.w[g] / scale) * (h->s.w[g] / scale);
+    sum -= 2 * (h->image[i] / scale) * (h->image[i] / scale);
     for (size_t j = 0; j < h->k; j++) {
       double x = h->inner[i * h->k + j] / scale;
       sum += x * x;
     }
     sum += (h->values[i] / scale) * (h->values[i] / scale);
   }
-  symo_free(dots);
   return scale * sqrt(fmax(sum, 0));
 }
 

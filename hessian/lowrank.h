@@ -14,6 +14,7 @@ struct symo_lowrank {
   spectral s;        /* of the rest */
   void *coordinates; /* [k, s.numbers], of the vectors */
   double *inner;     /* [k, k]: U S U' */
+  double *image;     /* [k]: |S u| */
 };
 
 static inline void *symo_lowrank_coordinates(const symo_lowrank *h, size_t i) {

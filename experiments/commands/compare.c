@@ -1,5 +1,6 @@
 /* symo compare: the command. */
 #include "cli/folder.h"
+#include "experiments/compare/given.h"
 #include "experiments/compare/sweep.h"
 #include "experiments/models/network_data.h"
 #include "experiments/models/network_options.h"
@@ -13,6 +14,23 @@
 
 static const cli_option options[] = {
     NETWORK_ROWS,
+    {.name = "hessian",
+     .kind = CLI_STRING,
+     .arg = "FILE",
+     .help = "Compare with this Hessian (.npy, over all parameters in layout order), computed "
+             "elsewhere, instead of a network's; needs --grad and --layout"},
+    {.name = "grad",
+     .kind = CLI_STRING,
+     .arg = "FILE",
+     .help = "With --hessian: the gradient at the same weights (safetensors)"},
+    {.name = "layout",
+     .kind = CLI_STRING,
+     .arg = "FILE|TEXT",
+     .help = "With --hessian: spaces, groups and tensors, a JSON file or the short notation"},
+    {.name = "param",
+     .kind = CLI_STRING,
+     .arg = "FILE",
+     .help = "With --hessian: the weights themselves, for h-pd and h-star (safetensors)"},
     {.name = "seed",
      .kind = CLI_INT,
      .arg = "S",
@@ -95,25 +113,31 @@ static const cli_option options[] = {
 
 /* ---- reading the options ---- */
 
-static int read_spec(cli *c, compare_spec *spec) {
-  int code = network_spec_read(c, &spec->network);
+/* What the estimates are to be, whatever they are compared with. */
+static int read_estimates(cli *c, compare_spec *spec) {
   spec->damping = cli_double(c, "damping");
   if (cli_flag(c, "centered") && cli_flag(c, "uncentered"))
     return cli_fail(c, CLI_USAGE, "--uncentered: means nothing with --centered (leave one out)");
   spec->center = cli_flag(c, "centered")     ? COMPARE_CENTER_YES
                  : cli_flag(c, "uncentered") ? COMPARE_CENTER_NO
                                              : COMPARE_CENTER_AUTO;
-  spec->samples = (size_t)cli_int(c, "samples");
-  spec->ggn = cli_flag(c, "ggn");
   spec->products = (size_t)cli_int(c, "products");
   spec->rank = (size_t)cli_int(c, "rank");
   spec->probes = (size_t)cli_int(c, "probes");
   const size_t least = (spec->rank > 0 ? spec->rank : 1) + (spec->probes > 0 ? spec->probes : 1);
-  if (code == CLI_DONE && least > spec->products)
+  if (least > spec->products)
     return cli_fail(c, CLI_USAGE,
                     "--products: %zu do not suffice for %zu of --rank and %zu of --probes (give at "
                     "least %zu)",
                     spec->products, spec->rank, spec->probes, least);
+  return CLI_DONE;
+}
+
+static int read_spec(cli *c, compare_spec *spec) {
+  int code = network_spec_read(c, &spec->network);
+  if (code == CLI_DONE) code = read_estimates(c, spec);
+  spec->samples = (size_t)cli_int(c, "samples");
+  spec->ggn = cli_flag(c, "ggn");
   return code;
 }
 
@@ -242,7 +266,68 @@ static int report(cli *c, job *j) {
   return CLI_DONE;
 }
 
+/* ---- a Hessian from elsewhere ---- */
+
+/* Options that ask a network for something. */
+static int check_given(cli *c) {
+  static const char *const needed[] = {"grad", "layout"};
+  static const char *const network[] = {
+      "net",          "act",         "loss",     "no-bias",     "data",     "label",
+      "header",       "task",        "weights",  "standardize", "examples", "groups",
+      "target-scale", "init-scale",  "dtype",    "seeds",       "sweep",    "samples",
+      "ggn",          "train-steps", "train-lr", "sweep-values"};
+  const bool given = cli_str(c, "hessian") != NULL;
+  for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
+    if (given && cli_str(c, needed[i]) == NULL)
+      return cli_fail(c, CLI_USAGE, "--%s: is missing (give the file that goes with --hessian)",
+                      needed[i]);
+    if (!given && cli_given(c, needed[i]))
+      return cli_fail(c, CLI_USAGE, "--%s: means nothing without --hessian (give that too)",
+                      needed[i]);
+  }
+  if (!given && cli_given(c, "param"))
+    return cli_fail(c, CLI_USAGE, "--param: means nothing without --hessian (give that too)");
+  for (size_t i = 0; given && i < sizeof network / sizeof *network; i++)
+    if (cli_given(c, network[i]))
+      return cli_fail(c, CLI_USAGE, "--%s: means nothing with --hessian (leave one out)",
+                      network[i]);
+  return CLI_DONE;
+}
+
+static int run_given(cli *c) {
+  compare_spec spec = {.network = {.seed = (uint64_t)cli_int(c, "seed")}};
+  const char *out = cli_str(c, "out");
+  cli_folder lock = {0};
+  compare_run made = {0};
+  char *directory = out != NULL ? symo_strdup(out) : default_directory(cli_str(c, "hessian"));
+  if (directory == NULL) return cli_fail_memory(c);
+  int code = read_estimates(c, &spec);
+  if (code == CLI_DONE) code = cli_make_directory(c, directory);
+  if (code == CLI_DONE) code = cli_folder_lock(c, directory, &lock);
+  const compare_want want = {.save = cli_flag(c, "save-all") ? directory : NULL};
+  if (code == CLI_DONE) code = compare_given_make(c, &spec, &want, &made);
+  char *path = code == CLI_DONE ? cli_join(directory, "results.json") : NULL;
+  if (code == CLI_DONE && path == NULL) code = cli_fail_memory(c);
+  if (code == CLI_DONE) code = cli_write_json(c, path, compare_given_json(c, &made));
+  cli_progress_end(c);
+  if (code == CLI_DONE && cli_json(c)) {
+    code = cli_print_json(c, compare_given_json(c, &made));
+  } else if (code == CLI_DONE) {
+    compare_given_print_header(c, &made);
+    compare_print_table(&made, 1);
+    printf("\nwritten to %s: results.json\n", directory);
+  }
+  symo_free(path);
+  compare_run_destroy(&made);
+  cli_folder_unlock(&lock);
+  symo_free(directory);
+  return code;
+}
+
 static int run(cli *c) {
+  int checked = check_given(c);
+  if (checked != CLI_DONE) return checked;
+  if (cli_str(c, "hessian") != NULL) return run_given(c);
   job j = {0};
   int code = prepare(c, &j);
   if (code == CLI_DONE) code = compute(c, &j);
@@ -280,10 +365,15 @@ const cli_command cli_command_compare = {
         "as independent (expand form); for norms it takes the diagonal of the Fisher.\n"
         "Shampoo has one factor for each axis of a tensor of order k, to the power 1/k\n"
         "(root: 1/(2k)); weights of dense layers count as matrices.  A sweep over groups\n"
-        "also shows the cost of each estimate: numbers to keep, and seconds.",
+        "also shows the cost of each estimate: numbers to keep, and seconds.\n"
+        "\n"
+        "With --hessian, --grad and --layout it judges the estimates against a Hessian\n"
+        "computed elsewhere; rows and figures that need a network are left out, and no\n"
+        "pictures are drawn.",
     .example = "symo compare --data digits --net 64-32-10 --act tanh --seeds 3\n"
                "symo compare --data teacher --net 3-64-2 --sweep scale --seeds 3 --out out\n"
                "symo compare --data digits --net rnn:8-16-10 --examples 300\n"
+               "symo compare --hessian H.npy --grad g.safetensors --layout net.json\n"
                "symo compare --data teacher --net 10-16-5 --act relu --sweep groups \\\n"
                "  --sweep-values 'permutation,scaling(1, permute),wreath(4, permutation 4)'",
     .list = list,

@@ -21,6 +21,17 @@ typedef struct compare_bench {
 
 enum { COMPARE_DIRECTIONS = 32 };
 
+/* Parts of a run, in their order (run.c).  prepare: memory and directions; exact_reference: |H| and
+ * what is compared with, of run->h; rows: averages of exact matrices, estimates from one gradient,
+ * the identity. */
+symo_status compare_prepare(compare_bench *b);
+symo_status compare_choose_centering(cli *c, compare_run *run);
+symo_status compare_exact_reference(compare_bench *b);
+symo_status compare_average_rows(compare_bench *b);
+symo_status compare_family_rows(compare_bench *b);
+symo_status compare_identity_row(compare_bench *b);
+void compare_bench_free(compare_bench *b);
+
 /* A new row like the one given, at the end of the run's, and a progress line with its name. */
 compare_row *compare_row_add(compare_bench *b, const compare_row *like);
 

@@ -20,15 +20,18 @@ static products inner_products(const compare_reference *ref, const double *b) {
   products p = {0};
   for (size_t i = 0; i < ref->size; i++) {
     const double *x = b + i * ref->size, *a = ref->abs + i * ref->size;
-    const double *h = ref->h + i * ref->size, *s = ref->star + i * ref->size;
+    const double *h = ref->h + i * ref->size;
+    const double *s = ref->star == NULL ? NULL : ref->star + i * ref->size;
     products r = {0};
     for (size_t j = 0; j < ref->size; j++) {
       r.bb += x[j] * x[j];
       r.ba += x[j] * a[j];
       r.bh += x[j] * h[j];
-      r.bs += x[j] * s[j];
       r.aa += a[j] * a[j];
       r.hh += h[j] * h[j];
+    }
+    for (size_t j = 0; s != NULL && j < ref->size; j++) {
+      r.bs += x[j] * s[j];
       r.ss += s[j] * s[j];
     }
     p.bb += r.bb;
@@ -152,7 +155,7 @@ symo_status compare_best_decrease(const compare_reference *ref, compare_approx *
   symo_status status = SYMO_OK;
   *decrease = 0;
   *damping = NAN;
-  if (!(top > 0)) return SYMO_OK;
+  if (!(top > 0) || ref->problem == NULL) return SYMO_OK;
   double *d = symo_malloc(DAMPINGS * n * sizeof *d), *hd = symo_malloc(DAMPINGS * n * sizeof *hd);
   void *trial = symo_malloc(n * symo_dtype_size(ref->problem->dtype));
   if (d == NULL || hd == NULL || trial == NULL) {

@@ -28,14 +28,14 @@ compare_metrics compare_metrics_none(void); /* all NaN */
 typedef struct compare_reference {
   symo_context *context;
   size_t size;
-  const double *abs, *h, *star;
-  size_t directions;       /* K */
-  const double *v, *abs_v; /* [K, size]: v and |H| v */
-  const symo_problem *problem;
-  const void *theta;    /* where the steps start */
-  const double *grad;   /* [size] */
-  double loss;          /* there */
-  double decrease;      /* of the exact step; <= 0: undefined */
+  const double *abs, *h, *star; /* star: NULL where it is not known */
+  size_t directions;            /* K */
+  const double *v, *abs_v;      /* [K, size]: v and |H| v */
+  const symo_problem *problem;  /* NULL: there is no loss, and no decrease of a step */
+  const void *theta;            /* where the steps start */
+  const double *grad;           /* [size] */
+  double loss;                  /* there */
+  double decrease;              /* of the exact step; <= 0: undefined */
   double lambda;        /* damping of solutions and determinants: COMPARE_DAMPING of the largest
                          eigenvalue of |H| */
   const double *solved; /* [COMPARE_SOLVES, size]: (|H| + lambda I)^-1 v for the first v */

@@ -80,7 +80,7 @@ double compare_row_seconds(const compare_row *row) { return row->seconds; }
 
 /* ---- header ---- */
 
-static void print_groups(const network_point *s) {
+void compare_print_groups(const network_point *s) {
   printf("groups   ");
   for (size_t i = 0; i < symo_layout_num_spaces(s->layout); i++) {
     const symo_group *group = symo_layout_space_group(s->layout, i);
@@ -90,6 +90,9 @@ static void print_groups(const network_point *s) {
     printf("%s %s%s(%zu), ", symo_layout_space_name(s->layout, i), text,
            strchr(text, '(') != NULL ? " " : "", symo_layout_space_dim(s->layout, i));
   }
+}
+
+static void print_choice(const network_point *s) {
   if (s->auto_groups)
     printf("chosen for %s: ", symo_activation_name(s->spec.net.activation));
   else
@@ -139,7 +142,8 @@ void compare_print_header(const compare_run *run, size_t seeds) {
          symo_plural(s->parameters, "parameter", "parameters"), symo_dtype_name(s->spec.net.dtype));
   printf("data     %s, %zu %s\n", s->data_name, s->examples,
          symo_plural(s->examples, "example", "examples"));
-  print_groups(s);
+  compare_print_groups(s);
+  print_choice(s);
   if (s->spec.weights != NULL)
     printf("point    weights of %s, ", s->spec.weights);
   else
@@ -154,6 +158,10 @@ void compare_print_header(const compare_run *run, size_t seeds) {
   printf(": loss %.6g, |gradient| %.3g, |H| %.3g, %zu of %zu %s negative\n", run->loss,
          run->grad_norm, run->h_norm, run->negative, s->parameters,
          symo_plural(s->parameters, "eigenvalue", "eigenvalues"));
+  compare_print_estimates(run, seeds);
+}
+
+void compare_print_estimates(const compare_run *run, size_t seeds) {
   print_centering(run, seeds);
   const symo_lowrank_cost *lr = &run->lowrank;
   printf("h-lr     %zu %s with H: %zu of a Lanczos iteration for %zu %s, %zu for the rest; %.0f "

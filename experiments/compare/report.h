@@ -39,11 +39,19 @@ double compare_row_seconds(const compare_row *row);
 /* "exact (largest defect 2.2e-16)", in the words of symo verify. */
 void compare_print_verdict(const network_point *setup);
 
+/* Parts of the header: "groups   h signed-permutation(64), "; what the estimates leave out and what
+ * h-lr takes. */
+void compare_print_groups(const network_point *setup);
+void compare_print_estimates(const compare_run *run, size_t seeds);
+
 void compare_print_header(const compare_run *run, size_t seeds);
 void compare_print_table(const compare_run *runs, size_t count);
 
 /* The keys of one run; with several, the first run's and `runs`, `summary` as well. */
 json_t *compare_json(cli *c, const compare_run *runs, size_t count);
+
+/* The part of it that needs no network: centring, norms, h-lr, seconds, and all rows. */
+void compare_set_estimates(cli *c, json_t *out, const compare_run *run);
 
 /* theta, gradient, layout, Hessians and data of a run that is not trimmed.  Exit code. */
 int compare_write_arrays(cli *c, const char *directory, const compare_run *run);

@@ -74,14 +74,8 @@ static void set_network(cli *c, json_t *out, const compare_run *run) {
   cli_set(c, out, "damping", cli_number(run->spec.damping));
 }
 
-static json_t *run_json(cli *c, const compare_run *run) {
-  const network_point *s = &run->setup;
-  json_t *out = json_object(), *estimators = json_array();
-  set_network(c, out, run);
-  cli_set(c, out, "loss", cli_number(run->loss));
-  cli_set(c, out, "parameters", json_integer((json_int_t)s->parameters));
-  cli_set(c, out, "seed", json_integer((json_int_t)s->spec.seed));
-  cli_set(c, out, "groups", groups_json(c, s));
+void compare_set_estimates(cli *c, json_t *out, const compare_run *run) {
+  json_t *estimators = json_array();
   cli_set(c, out, "centered", json_boolean(run->centered));
   cli_set(c, out, "centering",
           json_string(run->spec.center == COMPARE_CENTER_AUTO ? "auto" : "given"));
@@ -89,17 +83,28 @@ static json_t *run_json(cli *c, const compare_run *run) {
   cli_set(c, out, "label0_parameter_share", cli_number(run->fixed.parameters));
   cli_set(c, out, "gradient_norm", cli_number(run->grad_norm));
   cli_set(c, out, "hessian_norm", cli_number(run->h_norm));
-  cli_set(c, out, "hessian_star_norm", cli_number(run->star_norm));
+  if (run->star_norm > 0) cli_set(c, out, "hessian_star_norm", cli_number(run->star_norm));
   cli_set(c, out, "negative_eigenvalues", json_integer((json_int_t)run->negative));
-  cli_set(c, out, "star_commutation_defect", cli_number(run->defect));
+  if (run->star_norm > 0) cli_set(c, out, "star_commutation_defect", cli_number(run->defect));
   cli_set(c, out, "products", json_integer((json_int_t)run->lowrank.products));
   cli_set(c, out, "rank", json_integer((json_int_t)run->lowrank.rank));
   cli_set(c, out, "probes", json_integer((json_int_t)run->lowrank.probes));
-  cli_set(c, out, "plan", timed(c, s->plan_seconds));
+  cli_set(c, out, "plan", timed(c, run->setup.plan_seconds));
   cli_set(c, out, "hessian", timed(c, run->hessian_seconds));
   cli_set(c, out, "eigendecomposition", timed(c, run->eigen_seconds));
   for (size_t i = 0; i < run->count; i++) cli_push(c, estimators, row_json(c, &run->rows[i]));
   cli_set(c, out, "estimators", estimators);
+}
+
+static json_t *run_json(cli *c, const compare_run *run) {
+  const network_point *s = &run->setup;
+  json_t *out = json_object();
+  set_network(c, out, run);
+  cli_set(c, out, "loss", cli_number(run->loss));
+  cli_set(c, out, "parameters", json_integer((json_int_t)s->parameters));
+  cli_set(c, out, "seed", json_integer((json_int_t)s->spec.seed));
+  cli_set(c, out, "groups", groups_json(c, s));
+  compare_set_estimates(c, out, run);
   return out;
 }
 

@@ -100,6 +100,14 @@ fail:
   return status;
 }
 
+symo_status compare_average_rows(compare_bench *b) {
+  const compare_run *run = b->run;
+  symo_status status = average_row(b, &reynolds, run->h, run->hessian_seconds);
+  if (status == SYMO_OK)
+    status = average_row(b, &reynolds_abs, b->abs, run->hessian_seconds + run->eigen_seconds);
+  return status == SYMO_OK ? compare_lowrank_exact(b) : status;
+}
+
 /* ---- rows: the library's estimates, and what others use ---- */
 
 /* Short times are noisy: what takes less than this is done some times, and the least counts. */
@@ -126,6 +134,10 @@ static symo_status family_row(compare_bench *b, const symo_estimator *estimator,
   network_point *s = &b->run->setup;
   const compare_row like = row_of(estimator);
   compare_row *row = compare_row_add(b, &like);
+  if (s->theta == NULL && symo_estimator_needs_parameters(estimator)) {
+    (void)snprintf(row->note, sizeof row->note, "needs the parameters (--param)");
+    return SYMO_OK;
+  }
   size_t tensors = symo_layout_num_tensors(s->layout);
   symo_dtype dtype = s->spec.net.dtype;
   const void **data = symo_calloc(2 * tensors, sizeof *data);
@@ -139,7 +151,7 @@ static symo_status family_row(compare_bench *b, const symo_estimator *estimator,
   }
   for (size_t i = 0; i < s->parameters; i++) symo_put(dtype, grad, i, b->run->grad[i]);
   symo_layout_split_const(s->layout, dtype, grad, data);
-  symo_layout_split_const(s->layout, dtype, s->theta, data + tensors);
+  if (s->theta != NULL) symo_layout_split_const(s->layout, dtype, s->theta, data + tensors);
   symo_const_vector g = symo_const_vector_of(dtype, data),
                     t = symo_const_vector_of(dtype, data + tensors);
   symo_estimate_spec spec = symo_estimate_spec_default();
@@ -166,7 +178,7 @@ fail:
   return status;
 }
 
-static symo_status family_rows(compare_bench *b) {
+symo_status compare_family_rows(compare_bench *b) {
   symo_plan *plans[2] = {NULL, NULL};
   symo_status status = SYMO_OK;
   symo_plan_spec spec = symo_plan_spec_default();
@@ -209,6 +221,25 @@ static symo_status competitor_build(const compare_competitor *row, compare_input
   return status;
 }
 
+symo_status compare_identity_row(compare_bench *b) {
+  const compare_competitor *row = compare_competitor_find("identity");
+  const size_t n = b->run->setup.parameters;
+  const compare_row like = {.name = row->name,
+                            .summary = row->summary,
+                            .kind = COMPARE_COMPETITOR,
+                            .style = row->style,
+                            .competitor = true,
+                            .swept = true,
+                            .cost = row->cost};
+  compare_row *r = compare_row_add(b, &like);
+  compare_approx *a = NULL;
+  double *one = symo_malloc(n * sizeof *one);
+  if (one == NULL) return symo_fail_memory(b->ref.context, "compare");
+  for (size_t i = 0; i < n; i++) one[i] = 1;
+  symo_status status = compare_approx_diagonal(b->ref.context, n, one, 1, &a);
+  return status == SYMO_OK ? compare_measure(b, a, r) : status;
+}
+
 static symo_status competitor_rows(compare_bench *b) {
   network_point *s = &b->run->setup;
   compare_input input = {.context = b->ref.context,
@@ -243,7 +274,7 @@ const char *compare_kind_name(compare_kind kind) {
   return names[kind];
 }
 
-static void bench_free(compare_bench *b) {
+void compare_bench_free(compare_bench *b) {
   symo_free(b->v);
   symo_free(b->abs_v);
   symo_free(b->scratch);
@@ -258,7 +289,7 @@ static void bench_free(compare_bench *b) {
 /* ---- the exact matrices ---- */
 
 /* |H| and the decrease of its own step. */
-static symo_status exact_reference(compare_bench *b) {
+symo_status compare_exact_reference(compare_bench *b) {
   compare_run *run = b->run;
   size_t n = run->setup.parameters, bytes = n * n * sizeof(double);
   symo_context *context = b->ref.context;
@@ -305,7 +336,7 @@ static symo_status exact_reference(compare_bench *b) {
       compare_best_decrease(&b->ref, a, top, &b->ref.decrease, &run->abs.metrics.best_damping));
   SYMO_TRY(compare_picture(b, b->abs, 1, &run->abs));
   SYMO_TRY(compare_picture(b, run->h, 1, &run->raw[0]));
-  SYMO_TRY(compare_picture(b, run->star, 1, &run->raw[1]));
+  if (run->star != NULL) SYMO_TRY(compare_picture(b, run->star, 1, &run->raw[1]));
   SYMO_TRY(compare_save(b, "abs-hessian", b->abs));
 fail:
   symo_free(v);
@@ -333,7 +364,7 @@ static symo_status point(compare_run *run) {
 /* Label 0 of an estimate from one gradient has rank one, and its share of the squared norm is that
  * of label 0 in the gradient.  A large share hides the other labels.  Where label 0 holds most of
  * the parameters it is kept, because nothing else would be left. */
-static symo_status choose_centering(cli *c, compare_run *run) {
+symo_status compare_choose_centering(cli *c, compare_run *run) {
   network_point *s = &run->setup;
   const void **data = symo_calloc(symo_layout_num_tensors(s->layout) + 1, sizeof *data);
   if (data == NULL) return symo_fail_memory(cli_context(c), "compare");
@@ -346,13 +377,11 @@ static symo_status choose_centering(cli *c, compare_run *run) {
   return status;
 }
 
-static symo_status prepare(compare_bench *b) {
+symo_status compare_prepare(compare_bench *b) {
   compare_run *run = b->run;
   size_t n = run->setup.parameters, bytes = n * n * sizeof(double);
   run->side = n < COMPARE_IMAGE ? n : COMPARE_IMAGE;
   run->grad = symo_calloc(n, sizeof *run->grad);
-  run->h = symo_malloc(bytes);
-  run->star = symo_malloc(bytes);
   b->abs = symo_malloc(bytes);
   b->dense = symo_malloc(bytes);
   b->v = symo_malloc(COMPARE_DIRECTIONS * n * sizeof *b->v);
@@ -360,15 +389,20 @@ static symo_status prepare(compare_bench *b) {
   b->scratch = symo_malloc(COMPARE_DIRECTIONS * n * sizeof *b->v);
   b->values = symo_malloc(n * sizeof *b->values);
   b->solved = symo_malloc(COMPARE_SOLVES * n * sizeof *b->solved);
-  if (!run->grad || !run->h || !run->star || !b->abs || !b->dense || !b->v || !b->abs_v ||
-      !b->scratch || !b->values || !b->solved)
+  if (!run->grad || !b->abs || !b->dense || !b->v || !b->abs_v || !b->scratch || !b->values ||
+      !b->solved)
     return symo_fail_memory(b->ref.context, "compare");
   symo_rng *rng = NULL;
   symo_status status = symo_rng_create(b->ref.context, run->setup.spec.seed + 0x68767020, &rng);
   if (status != SYMO_OK) return status;
   for (size_t i = 0; i < COMPARE_DIRECTIONS * n; i++) b->v[i] = symo_rng_normal(rng);
   symo_rng_destroy(rng);
-  return SYMO_OK;
+  b->ref.size = n;
+  b->ref.directions = COMPARE_DIRECTIONS;
+  b->ref.v = b->v;
+  b->ref.abs_v = b->abs_v;
+  b->ref.solved = b->solved;
+  return compare_plan_products(b);
 }
 
 static symo_status operator_rows(compare_bench *b) {
@@ -384,10 +418,12 @@ static symo_status compute(compare_bench *b) {
   network_point *s = &run->setup;
   size_t n = s->parameters;
   symo_status status = SYMO_OK;
-  SYMO_TRY(prepare(b));
-  SYMO_TRY(compare_plan_products(b));
+  SYMO_TRY(compare_prepare(b));
+  run->h = symo_malloc(n * n * sizeof *run->h);
+  run->star = symo_malloc(n * n * sizeof *run->star);
+  if (run->h == NULL || run->star == NULL) SYMO_TRY(symo_fail_memory(b->ref.context, "compare"));
   SYMO_TRY(point(run));
-  SYMO_TRY(choose_centering(b->c, run));
+  SYMO_TRY(compare_choose_centering(b->c, run));
   cli_progress(b->c, "seed %llu: exact Hessian of %zu %s", (unsigned long long)s->spec.seed, n,
                symo_plural(n, "parameter", "parameters"));
   double start = cli_seconds();
@@ -398,25 +434,18 @@ static symo_status compute(compare_bench *b) {
   double star_seconds = cli_seconds() - start;
   run->h_norm = symo_nrm2(SYMO_F64, n * n, run->h);
   run->star_norm = symo_nrm2(SYMO_F64, n * n, run->star);
-  b->ref.size = n;
   b->ref.h = run->h;
   b->ref.star = run->star;
-  b->ref.directions = COMPARE_DIRECTIONS;
-  b->ref.v = b->v;
-  b->ref.abs_v = b->abs_v;
   b->ref.problem = &s->problem;
   b->ref.theta = s->theta;
   b->ref.grad = run->grad;
   b->ref.loss = run->loss;
-  b->ref.solved = b->solved;
   cli_progress(b->c, "seed %llu: eigendecomposition of %zu x %zu", (unsigned long long)s->spec.seed,
                n, n);
-  SYMO_TRY(exact_reference(b));
+  SYMO_TRY(compare_exact_reference(b));
   SYMO_TRY(star_row(b, star_seconds));
-  SYMO_TRY(average_row(b, &reynolds, run->h, run->hessian_seconds));
-  SYMO_TRY(average_row(b, &reynolds_abs, b->abs, run->hessian_seconds + run->eigen_seconds));
-  SYMO_TRY(compare_lowrank_exact(b));
-  SYMO_TRY(family_rows(b));
+  SYMO_TRY(compare_average_rows(b));
+  SYMO_TRY(compare_family_rows(b));
   SYMO_TRY(operator_rows(b));
   SYMO_TRY(competitor_rows(b));
 fail:
@@ -430,7 +459,7 @@ int compare_run_make(cli *c, const compare_spec *spec, const compare_want *want,
   if (code != CLI_DONE) return code;
   compare_bench b = {.c = c, .want = want, .run = run, .ref = {.context = cli_context(c)}};
   symo_status status = compute(&b);
-  bench_free(&b);
+  compare_bench_free(&b);
   return status == SYMO_OK ? CLI_DONE : cli_fail_status(c, status);
 }
 
