@@ -15,6 +15,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "groups/instance.h"
 #include "optim/cost.h"
 #include "optim/state.h"
 
@@ -88,20 +89,65 @@ fail:
   return status;
 }
 
+/* The first axis of the tensors that has the space of axis a of tensor i, as a number. */
+static size_t first_use(const symo_layout *layout, const size_t *tensors, size_t i, size_t a) {
+  const size_t space = layout->tensors[tensors[i]].space[a];
+  for (size_t k = 0; k <= i; k++)
+    for (size_t b = 0; b < layout->tensors[tensors[k]].order; b++)
+      if (layout->tensors[tensors[k]].space[b] == space) return k * SYMO_MAX_ORDER + b;
+  return SYMO_NONE;
+}
+
+/* Whether tensors x and y [n] differ by names alone: blocks of a network repeat. */
+static bool are_alike(const symo_layout *layout, size_t n, const size_t *x, const size_t *y) {
+  for (size_t i = 0; i < n; i++) {
+    const layout_tensor *s = &layout->tensors[x[i]], *t = &layout->tensors[y[i]];
+    if (s->order != t->order) return false;
+    for (size_t a = 0; a < s->order; a++)
+      if (s->dim[a] != t->dim[a] || s->dual[a] != t->dual[a] ||
+          !symo_group_equal(layout->spaces[s->space[a]].group, layout->spaces[t->space[a]].group) ||
+          first_use(layout, x, i, a) != first_use(layout, y, i, a))
+        return false;
+  }
+  return true;
+}
+
+/* The load of part p of a block, whose tensors are places [begin[p], begin[p + 1]). */
+static symo_status weigh_part(assignment *a, const optim_block *b, size_t p, const size_t *places,
+                              const size_t *begin) {
+  part *out = &a->parts[a->num_parts], *first = out - p;
+  const size_t n = begin[p + 1] - begin[p];
+  *out = (part){.b = b, .number = p};
+  a->num_parts++;
+  for (size_t q = 0; q < p; q++) {
+    if (begin[q + 1] - begin[q] != n ||
+        !are_alike(b->layout, n, places + begin[q], places + begin[p]))
+      continue;
+    out->load = first[q].load;
+    return SYMO_OK;
+  }
+  return weigh(a->whole, b, n, places + begin[p], &out->load);
+}
+
 static symo_status weigh_parts(assignment *a, const optim_block *b, const size_t *to,
                                size_t count) {
-  size_t *places = symo_calloc(b->num_tensors, sizeof *places);
-  symo_status status = places != NULL ? SYMO_OK : symo_fail_memory(a->whole->context, "optim");
-  for (size_t p = 0; p < count && status == SYMO_OK; p++) {
-    part *out = &a->parts[a->num_parts++];
-    size_t n = 0;
-    *out = (part){.b = b, .number = p};
+  size_t *places = symo_calloc(b->num_tensors, sizeof *places), n = 0;
+  size_t *begin = symo_calloc(count + 1, sizeof *begin);
+  symo_status status = SYMO_OK;
+  if (places == NULL || begin == NULL) SYMO_TRY(symo_fail_memory(a->whole->context, "optim"));
+  for (size_t p = 0; p < count; p++) {
     for (size_t i = 0; i < b->num_tensors; i++)
       if (to[i] == p) places[n++] = i;
-    status = weigh(a->whole, b, n, places, &out->load);
-    a->all.flops += out->load.flops, a->all.bytes += out->load.bytes;
+    begin[p + 1] = n;
   }
+  for (size_t p = 0; p < count; p++) {
+    SYMO_TRY(weigh_part(a, b, p, places, begin));
+    const share_load *load = &a->parts[a->num_parts - 1].load;
+    a->all.flops += load->flops, a->all.bytes += load->bytes;
+  }
+fail:
   symo_free(places);
+  symo_free(begin);
   return status;
 }
 

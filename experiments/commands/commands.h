@@ -25,6 +25,7 @@
   X(report)                                                                                        \
   X(optimizers)                                                                                    \
   X(step)                                                                                          \
+  X(plan)                                                                                          \
   X(bench)                                                                                         \
   X(doctor)
 
