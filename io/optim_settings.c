@@ -11,6 +11,7 @@
 #include "core/names.h"
 #include "core/text.h"
 #include "io/optim_spec.h"
+#include "optim/method.h"
 
 #include <symo/io.h>
 
@@ -80,6 +81,32 @@ static symo_status set_in_rules(spec_draft *draft, const char *key, const char *
   return status;
 }
 
+/* Which rules a setting is for: [*first, *last).  set_in_rules has found it sound. */
+static const char *rules_of(const spec_draft *draft, const char *key, size_t *first, size_t *last) {
+  *first = 0, *last = is_for_rules(key) ? draft->num_rules : 1;
+  if (!is_for_rules(key)) return key;
+  const char *number = key + sizeof rules_dot - 1, *dot = strchr(number, '.');
+  uint64_t rule = 0;
+  if (symo_whole_read(number, &number, 999999, &rule)) *first = (size_t)rule, *last = *first + 1;
+  return dot + 1;
+}
+
+/* A setting that none of its rules looks at is refused: better than silence. */
+static symo_status check_read(const spec_draft *draft, const char *setting) {
+  char key[KEY];
+  const char *value = NULL, *of = NULL;
+  size_t first, last;
+  symo_status status = split(draft->context, setting, key, &value);
+  if (status != SYMO_OK || symo_spec_is_common(key)) return status;
+  const char *option = rules_of(draft, key, &first, &last);
+  if (strcmp(option, "betas") == 0) return SYMO_OK;
+  for (size_t i = first; i < last; ++i)
+    if ((of = symo_method_unread(&draft->rules[i].method, option)) == NULL) return SYMO_OK;
+  return symo_fail(draft->context, SYMO_E_ARGUMENT,
+                   "%s: nothing looks at %s here, which is of %s (leave it out)",
+                   symo_quoted(setting).text, option, of);
+}
+
 symo_status symo_spec_draft_settings(spec_draft *draft, size_t count, const char *const *settings,
                                      bool for_rules) {
   for (size_t i = 0; i < count; ++i) {
@@ -96,6 +123,12 @@ symo_status symo_spec_draft_settings(spec_draft *draft, size_t count, const char
       status = set_option(draft->context, &draft->rules[0].method, key, value);
     if (status != SYMO_OK)
       return symo_spec_pass_on(draft->context, status, symo_quoted(settings[i]).text, "");
+  }
+  /* Together they may make what one alone would not: schedule=wsd and stable_fraction=0.5. */
+  for (size_t i = 0; i < count; ++i) {
+    symo_status status =
+        is_for_rules(settings[i]) == for_rules ? check_read(draft, settings[i]) : SYMO_OK;
+    if (status != SYMO_OK) return status;
   }
   return SYMO_OK;
 }

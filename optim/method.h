@@ -22,4 +22,8 @@ symo_status symo_method_companion(symo_context *context, const symo_method *meth
 bool symo_method_alternates(const symo_method *method);
 const char *symo_method_group(const symo_method *method);
 
+/* What the option is of, where the method does not look at it ("schedule exponential"); NULL where it
+ * does. */
+const char *symo_method_unread(const symo_method *method, const char *key);
+
 #endif

@@ -17,7 +17,9 @@
   {                                                                                                \
     .name = "set", .arg = "KEY=VALUE", .kind = CLI_LIST,                                           \
     .help = "An option of the optimizer (symo optimizers NAME shows all with their values); "      \
-            "rules.1.KEY=VALUE for rule 1, rules.*.KEY=VALUE for all rules"                        \
+            "rules.1.KEY=VALUE for rule 1, rules.*.KEY=VALUE for all rules; one that nothing "     \
+            "looks at is "                                                                         \
+            "refused"                                                                              \
   }
 
 /* The spec of --optimizer, with `extra` settings "key=value" (from other flags, [num_extra]) and

@@ -111,7 +111,7 @@ static const train_option general[] = {
      TRAIN_FIELD(settings),
      .spellings = {{"set", NULL,
                     "An option of the optimizer; rules.1.KEY=VALUE for its rule 1, "
-                    "rules.*.KEY=VALUE for all its rules"}}},
+                    "rules.*.KEY=VALUE for all its rules; one that nothing looks at is refused"}}},
     {.key = "dtype",
      .arg = "TYPE",
      .kind = TRAIN_STRING,

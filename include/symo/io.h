@@ -117,8 +117,9 @@ symo_status symo_optim_spec_to_json(symo_context *context, const symo_optim_spec
  * option of the method of the preset, or of the first rule of a file with rules; "rules.1.lr" is
  * the option of rule 1 and "rules.*.lr" that of all rules, counted after the rules of a preset were
  * made; or "dtype", "nan", "budget_memory" or "threads".
- * SYMO_E_NAME if there is no such preset, file or key; SYMO_E_ARGUMENT if a value is not valid; for
- * files also the statuses of symo_optim_spec_read_json. */
+ * SYMO_E_NAME if there is no such preset, file or key; SYMO_E_ARGUMENT if a value is not valid, or
+ * if no rule that a setting is for looks at its option ("rate=0.9" where the schedule is not
+ * exponential); for files also the statuses of symo_optim_spec_read_json. */
 symo_status symo_optim_spec_open(symo_context *context, const char *name_or_path,
                                  size_t num_settings, const char *const *settings,
                                  symo_optim_spec **out);

@@ -25,7 +25,7 @@ extern "C" {
  * method: the name of a preset (`symo optimizers`) or the path of a file with rules, followed by
  * settings KEY=VALUE, separated by spaces or ';':
  *     "symo lr=0.01"      "adamw betas=0.9,0.95 weight_decay=0.1"      "symo threads=4"
- *     "shampoo; groups=alternate orthogonal; lr=0.02"
+ *     "symo-coupled; groups=alternate orthogonal; lr=0.02"
  * Keys are the options of a method (symo_method_option) and those of symo_optim_spec_open.  A word
  * without '=' is a part of the value before it.
  *

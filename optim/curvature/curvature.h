@@ -93,6 +93,7 @@ struct symo_curvature {
   /* Whether the method's roots are kept from step to step.  NULL: there are none. */
   bool takes_cut;       /* looks at cut and cut_order */
   bool takes_estimator; /* looks at estimator */
+  bool takes_max_dim;   /* looks at max_dim */
   bool (*keeps_roots)(const symo_method *method);
 
   /* NULL if it can do what the method asks for these tensors, else the reason (a static

@@ -483,6 +483,7 @@ const symo_curvature symo_curvature_per_axis = {
     .name = "per-axis",
     .for_matrices = true,
     .own_momentum = true,
+    .takes_max_dim = true,
     .keeps_roots = keeps_roots,
     .summary = "one covariance for each axis of each tensor (Shampoo, SOAP)",
     .refuse = refuse,

@@ -111,6 +111,8 @@ fails 2 'is the file of --out-param too' "${step[@]}" --optimizer sgd --out-stat
 fails 2 'did you mean "adamw"?' "${step[@]}" --optimizer adamww
 fails 2 'did you mean lr?' "${step[@]}" --optimizer sgd --set lrr=1
 fails 2 'must be a number from 0' "${step[@]}" --optimizer sgd --set lr=-1
+fails 2 'nothing looks at rate here, which is of schedule exponential' "${step[@]}" --optimizer sgd --set rate=0.9
+fails 2 'which is of curvature per-axis' "${step[@]}" --optimizer sgd --set rules.0.max_dim=9
 fails 2 'write KEY=VALUE' "${step[@]}" --optimizer sgd --set lr
 fails 2 'only 1 rule ' "${step[@]}" --optimizer sgd --set rules.1.lr=1
 fails 2 'there is no "mun"; did you mean "muon"?' optimizers mun

@@ -191,6 +191,7 @@ sort -g -c finals || fail "the legend is not in the order of the last losses: $(
 fails 2 "there is no \"nothing\"" train nothing
 fails 2 "no preset" train classifier --optimizer nothing --data digits
 fails 2 "no option" train classifier --set nothing=1 --data digits
+fails 2 "nothing looks at rate" train classifier --set rate=0.9 --data digits
 fails 4 "nothing" train classifier --data nothing
 fails 2 "has seed" train classifier --resume whole --seed 2
 fails 2 "is of classifier" train autoencoder --resume whole
