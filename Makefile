@@ -265,10 +265,12 @@ test-kernels: all examples $(TESTS)
 	  $(TESTS)
 
 # The command in several processes, in a build of its own.
-test-mpi:
+test-mpi: all
 	+@$(SELF) MPI=1 BUILD=$(BUILD)-mpi all
-	@SOURCE='$(CURDIR)' BUILD='$(BUILD)' MPI_SYMO='$(BUILD)-mpi/symo' SYMO='$(SYMO)' CC='$(CC)' \
-	  WORK="$$(mktemp -d)" bash -c '. tests/experiments/mpi.sh; echo passed: test-mpi' && rm -rf "$$WORK"
+	@work=$$(mktemp -d); SOURCE='$(CURDIR)' BUILD='$(abspath $(BUILD))' CC='$(CC)' WORK=$$work \
+	  MPI_SYMO='$(abspath $(BUILD)-mpi/symo)' SYMO='$(abspath $(SYMO))' \
+	  bash tests/experiments/mpi.sh; status=$$?; rm -rf "$$work"; \
+	  [ $$status -ne 0 ] || echo 'passed: test-mpi'; exit $$status
 
 # Instrumented code draws false warnings from gcc, so they are no errors here.
 asan:

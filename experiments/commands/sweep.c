@@ -106,6 +106,12 @@ static int find_run(cli *c, const char *directory, const train_spec *spec, bool 
   return code;
 }
 
+/* Which of several processes makes the run at hand. */
+static bool is_ours(const sweep *s) {
+  const symo_comm *comm = cli_ranks(s->c);
+  return (int)(s->done % (size_t)symo_comm_size(comm)) == symo_comm_rank(comm);
+}
+
 static int run_one(sweep *s, const train_spec *spec, sweep_row *row, size_t seed) {
   cli *c = s->c;
   bool there = false, ended = false;
@@ -122,7 +128,6 @@ static int run_one(sweep *s, const train_spec *spec, sweep_row *row, size_t seed
         train_run(c, spec, directory, there ? TRAIN_RESUME : TRAIN_NEW, label, &s->cache, result);
     if (code == CLI_NUMERIC && result->diverged) code = CLI_DONE;
   }
-  s->done++;
   symo_free(directory);
   return code;
 }
@@ -177,7 +182,10 @@ static int do_point(sweep *s, const char *optimizer, size_t point, sweep_row *ro
   int code = check_only ? train_check_used(s->c, &spec) : CLI_DONE;
   if (code != CLI_DONE) return code;
   spec.seed = s->base.seed + seed;
-  return check_only ? CLI_DONE : run_one(s, &spec, row, seed);
+  if (check_only) return CLI_DONE;
+  code = is_ours(s) ? run_one(s, &spec, row, seed) : CLI_DONE;
+  s->done++;
+  return code;
 }
 
 static int do_points(sweep *s, size_t seed, bool check_only) {
@@ -193,17 +201,38 @@ static int do_points(sweep *s, size_t seed, bool check_only) {
   return CLI_DONE;
 }
 
+/* What stops one process stops all. */
+static int agree(const sweep *s, int code) {
+  const symo_comm *comm = cli_ranks(s->c);
+  const int first = symo_comm_first(comm, code != CLI_DONE);
+  if (first >= 0) symo_comm_share(comm, first, sizeof code, &code);
+  return code;
+}
+
+/* The results of all runs, each from the process that made it; in the order of the runs. */
+static void share_results(const sweep *s) {
+  const symo_comm *comm = cli_ranks(s->c);
+  size_t run = 0;
+  for (size_t seed = 0; seed < s->seeds; seed++)
+    for (size_t i = 0; i < s->count; i++, run++)
+      symo_comm_share(comm, (int)(run % (size_t)symo_comm_size(comm)),
+                      sizeof s->rows[i].results[seed], &s->rows[i].results[seed]);
+}
+
 /* The loop over seeds is the outer one, because all points of a seed share a model. */
 static int run_all(sweep *s) {
   int code = CLI_DONE;
   for (size_t seed = 0; seed < s->seeds && code == CLI_DONE; seed++)
     code = do_points(s, seed, false);
   train_cache_drop(&s->cache);
+  code = agree(s, code);
+  if (code == CLI_DONE) share_results(s);
   for (size_t i = 0; i < s->count; i++) sweep_row_judge(&s->rows[i], s->by);
   return code;
 }
 
 static int finish(sweep *s) {
+  if (symo_comm_rank(cli_ranks(s->c)) > 0) return CLI_DONE;
   char *path = cli_join(s->directory, "sweep.json");
   if (path == NULL) return cli_fail_status(s->c, symo_fail_memory(cli_context(s->c), "sweep"));
   int code = cli_write_json(s->c, path, sweep_json(s->c, &s->base, s->rows, s->count, s->by));
@@ -236,9 +265,12 @@ static int run(cli *c) {
   s.directory = cli_given(c, "out") ? cli_str(c, "out") : out;
   symo_status status = take(&s);
   code = status == SYMO_OK ? do_points(&s, 0, true) : cli_fail_flag(c, status, "grid");
-  if (code == CLI_DONE) code = cli_make_directory(c, s.directory);
-  if (code == CLI_DONE) code = cli_folder_lock(c, s.directory, &lock);
-  if (code == CLI_DONE) code = cli_record(c, s.directory, false);
+  if (symo_comm_rank(cli_ranks(c)) == 0) {
+    if (code == CLI_DONE) code = cli_make_directory(c, s.directory);
+    if (code == CLI_DONE) code = cli_folder_lock(c, s.directory, &lock);
+    if (code == CLI_DONE) code = cli_record(c, s.directory, false);
+  }
+  code = agree(&s, code);
   if (code == CLI_DONE) code = run_all(&s);
   if (code == CLI_DONE) code = finish(&s);
   cli_folder_unlock(&lock);
@@ -256,7 +288,9 @@ const cli_command cli_command_sweep = {
         "standard deviation over the seeds.  To continue an interrupted sweep, give the\n"
         "same command again: finished runs are kept, and a run that was interrupted\n"
         "continues where it stopped.  A run whose loss becomes infinite or NaN counts as\n"
-        "infinitely bad.",
+        "infinitely bad.\n"
+        "\n"
+        "Built with make MPI=1, mpirun -n N symo sweep .. makes N runs at the same time.",
     .example = "symo sweep autoencoder --grid optimizer=adamw,muon,symo --grid lr=1e-4:1 \\\n"
                "  --random 20 --seeds 3 --steps 500 --by smooth_loss --out sweeps/ae\n"
                "symo sweep teacher-student --grid optimizer=sgd,symo --grid sgd:lr=0.4,0.8 \\\n"
@@ -264,4 +298,5 @@ const cli_command cli_command_sweep = {
                "symo plot sweeps/ae --best",
     .option_at = option_at,
     .json = true,
+    .ranks = true,
     .run = run};

@@ -279,7 +279,7 @@ static int stopped(cli *c, const train_spec *spec, const char *directory,
 int train_run(cli *c, const train_spec *spec, const char *directory, train_start how,
               const char *label, train_cache *cache, train_result *result) {
   train_runner r = {.c = c, .context = cli_context(c), .spec = spec, .directory = directory};
-  r.comm = cli_ranks(c);
+  r.comm = cache == NULL ? cli_ranks(c) : NULL;
   r.label = label, r.cache = cache, r.result = result, r.blas_threads = symo_get_threads();
   r.best.loss = NAN;
   r.times = (train_times){.forward = NAN, .gradient = NAN, .step = NAN};

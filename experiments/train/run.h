@@ -44,7 +44,7 @@ typedef struct train_cache {
 
 void train_cache_drop(train_cache *cache); /* {0} is accepted */
 
-/* Runs it.  label: before the progress line, or NULL; cache: NULL, or {0} before the first run.  An
+/* Runs it, in all processes that there are; with a cache, in this one alone.  label: before the progress line, or NULL; cache: NULL, or {0} before the first run.  An
  * exit code after its error line; CLI_NUMERIC and result->diverged, without a line, when the loss
  * was no longer finite: the last checkpoint is kept.  SIGINT, SIGTERM and SIGHUP end the run with a
  * checkpoint, and 128 and their number as exit code. */

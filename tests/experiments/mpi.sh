@@ -69,6 +69,16 @@ first() { losses "$1" | tail -n 1 | sed 's/.*"loss": \([0-9.e-]*\).*/\1/'; }
 awk -v a="$(first elastic)" -v b="$(first ranks-2)" \
   'BEGIN { d = a - b; exit !(d * d <= 1e-8 * b * b) }' || complain "an elastic run ends elsewhere"
 
+# ---- a sweep: as many runs at the same time, the same figures ----
+
+sweep=(classifier --grid optimizer=sgd,symo --grid lr=0.01,0.02 --seeds 2 --steps 3 --batch 50 --threads 1)
+run 3 sweep "${sweep[@]}" --out sweep-3
+must "a sweep in 3 processes"
+"$MPI_SYMO" sweep "${sweep[@]}" --out sweep-1 >/dev/null 2>&1 || complain "a sweep in one process"
+figures() { grep -v seconds "$1/sweep.json"; }
+[ "$(figures sweep-1)" = "$(figures sweep-3)" ] || complain "a sweep has other figures in 3 processes"
+[ "$(find sweep-3 -name summary.json | wc -l)" -eq 8 ] || complain "a sweep lacks runs"
+
 # ---- errors: one line, the right code, all processes end ----
 
 train 2 "${small[@]}" --out ranks-2
