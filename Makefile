@@ -152,7 +152,7 @@ else
 endif
 SHARED := $(BUILD)/$(SHARED_FULL)
 
-.PHONY: all lib test check test-kernels test-mpi test-kill asan valgrind coverage format format-check tidy bench peers results examples \
+.PHONY: all lib test check test-torch test-kernels test-mpi test-kill asan valgrind coverage format format-check tidy bench peers results examples \
   install uninstall clean help FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -260,6 +260,10 @@ test check: all examples $(TESTS)
 
 # FAMILY:THREADS of BLAS; what the machine does not have is left out.
 KERNELS ?= Prescott:1 Haswell:2 SkylakeX:1
+# The Python package with torch, and a wheel with a BLAS of its own, in a virtual environment outside.
+test-torch: all
+	@BUILD='$(BUILD)' tests/torch.sh
+
 test-kernels: all examples $(TESTS)
 	@KERNELS='$(KERNELS)' BUILD='$(BUILD)' CC='$(CC)' TEST_FLAGS='$(SANITIZE)' tests/kernels.sh \
 	  $(TESTS)
@@ -445,6 +449,7 @@ help:
 	@echo 'make test      the whole test suite (check is the same); WERROR=1 as in CI'
 	@echo 'make test-kernels  the same with each kernel family of OpenBLAS that the machine has, and'
 	@echo '               with one and two BLAS threads: KERNELS=FAMILY:THREADS ($(KERNELS))'
+	@echo 'make test-torch  the Python tests with torch, in a virtual environment outside the tree (2 to 3 GB)'
 	@echo 'make MPI=1     the command for several processes in build-mpi: mpirun -n N build-mpi/symo train ..'
 	@echo 'make test-mpi  builds that in $(BUILD)-mpi, and tests what it does in several processes'
 	@echo 'make test-kill  kill -9 at random moments of training: KILLS=100'

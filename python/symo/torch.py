@@ -23,11 +23,20 @@ from .optim import Optimizer, setting_text
 from ._verify import verify as measure
 
 try:
-    from torch.autograd.graph import increment_version as _written
+    from torch.autograd.graph import increment_version
 except ImportError:  # torch before 2.1
+    increment_version = None
 
-    def _written(tensor):
-        pass
+
+def _written(tensors):
+    """Tells autograd that the numbers of these are others."""
+    if increment_version is None:
+        return
+    try:
+        increment_version(tensors)
+    except (AttributeError, TypeError):  # torch before 2.6: one at a time
+        for tensor in tensors:
+            increment_version(tensor)
 
 
 _RESERVED = ("params", "param_names", "preset", "lr", "device")
@@ -506,18 +515,20 @@ class _Stack:
         values = list(params)
         for i in missing:  # the value stays, and the statistics see zero
             values[i], grads[i] = params[i].detach().clone(), torch.zeros_like(params[i])
-        local = [
-            [self.local(group, x, i, what) for i, x in zip(self.active, tensors)]
-            for tensors, what in ((grads, "gradient of"), (values, "parameter"))
-        ]
-        (g, alive), (p, also) = self.vector(local[0], "gradient of"), self.vector(local[1], "parameter")
+        worked = values
+        if group.get("device") == "copy":
+            grads = [self.local(group, x, i, "gradient of") for i, x in zip(self.active, grads)]
+            worked = [self.local(group, x, i, "parameter") for i, x in zip(self.active, values)]
+        (g, alive), (p, also) = self.vector(grads, "gradient of"), self.vector(worked, "parameter")
         self.report = self.optimizer._call(g, p)
         del alive, also
-        for p, value, worked in zip(params, values, local[1]):
-            if p is value and worked is not p:
-                p.copy_(worked)
-            elif p is value:
-                _written(p)
+        changed = [p for p, value in zip(params, values) if p is value]
+        if worked is values:
+            _written(changed)
+            return
+        for p, value, new in zip(params, values, worked):
+            if p is value:
+                p.copy_(new)
 
     def local(self, group, x, i, what):
         """The tensor, or, with device="copy", its numbers in the memory of the CPU."""
@@ -554,6 +565,7 @@ class _Stack:
         views = []
         for i, x, shape, read in zip(self.active, tensors, self.shapes, self.read):
             now = x.shape
+            self.local({}, x, i, what)
             if now == shape and x.layout is torch.strided:
                 x = self.as_read(x, read, f"{what} {self.names[i]}")
             views.append(c.view(x, f"{what} {self.names[i]}"))
