@@ -7,6 +7,8 @@
 #include "core/text.h"
 #include "hessian/estimator.h"
 
+#include <symo/lowrank.h>
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,18 +19,20 @@ typedef struct job {
   symo_hessian *hessian;
   symo_estimate_spec spec;
   size_t count, num_params;
-  cli_vector *vectors;       /* [count + num_params]: gradients, then parameters */
-  symo_const_vector *grads;  /* [count] */
-  symo_const_vector *params; /* [count] or NULL */
+  size_t num_probes;         /* pairs of --probe and --product */
+  cli_vector *vectors;       /* [vectors_of]: gradients, parameters, probes, products */
+  symo_const_vector *grads;  /* [count + num_probes]: gradients, then products */
+  symo_const_vector *params; /* [count + num_probes] or NULL: parameters, then probes */
   double seconds;
 } job;
+
+static size_t vectors_of(const job *j) { return j->count + j->num_params + 2 * j->num_probes; }
 
 static void drop(job *j) {
   symo_hessian_destroy(j->hessian);
   symo_plan_destroy(j->plan);
   symo_layout_destroy(j->layout);
-  for (size_t i = 0; j->vectors && i < j->count + j->num_params; i++)
-    cli_drop_vector(&j->vectors[i]);
+  for (size_t i = 0; j->vectors && i < vectors_of(j); i++) cli_drop_vector(&j->vectors[i]);
   symo_free(j->vectors);
   symo_free(j->grads);
   symo_free(j->params);
@@ -36,8 +40,39 @@ static void drop(job *j) {
 
 /* ---- what was asked ---- */
 
-static int check_flags(cli *c, job *j) {
+/* Pairs (v, A v): least squares, with gradients beside them or not, or the mean. */
+static int check_probes(cli *c, job *j) {
+  size_t products;
   const char *name = cli_str(c, "estimator");
+  (void)cli_list(c, "probe", &j->num_probes);
+  (void)cli_list(c, "product", &products);
+  (void)cli_list(c, "grad", &j->count);
+  if (products != j->num_probes)
+    return cli_fail(c, CLI_USAGE,
+                    "--product: given %zu times for %zu of --probe (give one for each)", products,
+                    j->num_probes);
+  if (j->count == 0 && j->num_probes == 0)
+    return cli_fail(
+        c, CLI_USAGE,
+        "estimate: --grad is missing (give a gradient, or pairs of --probe and --product)");
+  if (name == NULL && j->num_probes == 0)
+    return cli_fail(c, CLI_USAGE,
+                    "estimate: --estimator is missing (symo estimate --help shows the usage)");
+  if (j->num_probes > 0 && name != NULL && strcmp(name, "h-star") != 0)
+    return cli_fail(c, CLI_USAGE, "--probe: means nothing for %s (it is for h-star)", name);
+  if (cli_flag(c, "average") && (j->num_probes == 0 || j->count > 0))
+    return cli_fail(c, CLI_USAGE,
+                    "--average: is for pairs of --probe and --product alone (leave it out)");
+  if (cli_double(c, "damping") > 0 && j->num_probes > 0 && j->count == 0)
+    return cli_fail(c, CLI_USAGE,
+                    "--damping: means nothing for probes alone (give it to symo apply)");
+  return CLI_DONE;
+}
+
+static int check_flags(cli *c, job *j) {
+  int code = check_probes(c, j);
+  if (code != CLI_DONE) return code;
+  const char *name = cli_str(c, "estimator") != NULL ? cli_str(c, "estimator") : "h-star";
   j->spec = symo_estimate_spec_default();
   j->spec.estimator = symo_estimator_find(name);
   if (!j->spec.estimator) /* the choices of the row are the registry of the library */
@@ -49,9 +84,10 @@ static int check_flags(cli *c, job *j) {
   symo_estimator_list(symo_estimator_can_scale, ", ", " and ", scalable, sizeof scalable);
   if (j->spec.scale && !symo_estimator_can_scale(j->spec.estimator))
     return cli_fail(c, CLI_USAGE, "--scale: means nothing for %s (it is for %s)", name, scalable);
-  (void)cli_list(c, "grad", &j->count);
   (void)cli_list(c, "param", &j->num_params);
-  if (j->num_params == 0 && (needs || j->spec.scale))
+  if (j->num_params > 0 && j->count == 0)
+    return cli_fail(c, CLI_USAGE, "--param: means nothing without --grad (leave it out)");
+  if (j->num_params == 0 && j->count > 0 && (needs || j->spec.scale))
     return cli_fail(c, CLI_USAGE,
                     "--param: is missing, and %s%s needs the parameters (give the file "
                     "of the parameters at which the gradient was taken)",
@@ -90,17 +126,23 @@ static int check_dense(cli *c, const job *j) {
 
 static const char *path_of(const cli *c, const job *j, size_t i) {
   size_t n = 0;
-  return i < j->count ? cli_list(c, "grad", &n)[i] : cli_list(c, "param", &n)[i - j->count];
+  if (i < j->count) return cli_list(c, "grad", &n)[i];
+  i -= j->count;
+  if (i < j->num_params) return cli_list(c, "param", &n)[i];
+  i -= j->num_params;
+  return i < j->num_probes ? cli_list(c, "probe", &n)[i]
+                           : cli_list(c, "product", &n)[i - j->num_probes];
 }
 
 /* The layout says which number type, else the data: float64 if any of it is. */
 static int read_vectors(cli *c, job *j) {
-  size_t total = j->count + j->num_params;
+  const size_t total = vectors_of(j), pairs = j->count + j->num_probes;
+  const bool with_params = j->num_params > 0 || j->num_probes > 0;
   symo_dtype wanted = symo_layout_dtype(j->layout), widest = SYMO_F32;
   j->vectors = symo_calloc(total, sizeof *j->vectors);
-  j->grads = symo_calloc(j->count, sizeof *j->grads);
-  if (j->num_params) j->params = symo_calloc(j->count, sizeof *j->params);
-  if (!j->vectors || !j->grads || (j->num_params && !j->params))
+  j->grads = symo_calloc(pairs, sizeof *j->grads);
+  if (with_params) j->params = symo_calloc(pairs, sizeof *j->params);
+  if (!j->vectors || !j->grads || (with_params && !j->params))
     return cli_fail_status(c, symo_fail_memory(cli_context(c), "estimate"));
   int code = CLI_DONE;
   for (size_t i = 0; i < total && code == CLI_DONE; i++) {
@@ -117,6 +159,11 @@ static int read_vectors(cli *c, job *j) {
     if (!j->params) continue;
     j->params[i] = cli_const_vector(&j->vectors[j->count + (j->num_params > 1 ? i : 0)]);
   }
+  const cli_vector *probes = j->vectors + j->count + j->num_params;
+  for (size_t i = 0; i < j->num_probes && code == CLI_DONE; i++) {
+    j->params[j->count + i] = cli_const_vector(&probes[i]);
+    j->grads[j->count + i] = cli_const_vector(&probes[j->num_probes + i]);
+  }
   return code;
 }
 
@@ -125,7 +172,7 @@ static int read_vectors(cli *c, job *j) {
 /* Nothing changes by itself: what --centered means is part of the contract. */
 static symo_status advise(cli *c, const job *j) {
   cli_trivial part = {0};
-  if (symo_plan_centered(j->plan)) return SYMO_OK;
+  if (symo_plan_centered(j->plan) || j->count == 0) return SYMO_OK;
   symo_status status = cli_trivial_part(c, j->plan, j->count, j->grads, &part);
   if (status == SYMO_OK && cli_trivial_dominates(part))
     cli_note(
@@ -144,7 +191,13 @@ static symo_status compute(cli *c, job *j) {
   spec.centered = cli_flag(c, "centered");
   SYMO_TRY(symo_plan_create(j->layout, &spec, &j->plan));
   double start = cli_seconds();
-  SYMO_TRY(symo_estimate(j->plan, &j->spec, j->count, j->grads, j->params, &j->hessian));
+  if (j->count == 0)
+    SYMO_TRY(symo_estimate_probes(j->plan,
+                                  cli_flag(c, "average") ? SYMO_AVERAGE : SYMO_LEAST_SQUARES,
+                                  j->num_probes, j->params, j->grads, &j->hessian));
+  else
+    SYMO_TRY(symo_estimate(j->plan, &j->spec, j->count + j->num_probes, j->grads, j->params,
+                           &j->hessian));
   j->seconds = cli_seconds() - start;
   status = advise(c, j);
 fail:
@@ -175,12 +228,13 @@ static int write_files(cli *c, const job *j) {
 static int answer_json(cli *c, const job *j) {
   symo_plan_cost cost = symo_plan_cost_of(j->plan);
   json_t *o = json_object();
-  cli_set(c, o, "estimator", json_string(symo_estimator_name(j->spec.estimator)));
+  cli_set(c, o, "estimator", json_string(symo_hessian_name(j->hessian)));
   cli_set(c, o, "dtype", json_string(symo_dtype_name(symo_plan_dtype(j->plan))));
   cli_set(c, o, "centered", json_boolean(symo_plan_centered(j->plan)));
   cli_set(c, o, "scale", json_boolean(j->spec.scale));
   cli_set(c, o, "damping", cli_number(j->spec.damping));
   cli_set(c, o, "gradients", cli_count((double)j->count));
+  if (j->num_probes > 0) cli_set(c, o, "probes", cli_count((double)j->num_probes));
   cli_set(c, o, "parameters", cli_count(cost.parameters));
   cli_set(c, o, "labels", cli_labels_json(c, j->plan));
   cli_set(c, o, "stored_numbers", cli_count(cost.stored_numbers));
@@ -193,11 +247,14 @@ static int answer_json(cli *c, const job *j) {
 
 static int answer_text(const job *j) {
   symo_plan_cost cost = symo_plan_cost_of(j->plan);
-  printf("%s from %zu gradient%s, %.0f %s, %s%s\n", symo_estimator_name(j->spec.estimator),
-         j->count, j->count == 1 ? "" : "s", cost.parameters,
-         symo_plural(cost.parameters, "parameter", "parameters"),
-         symo_dtype_name(symo_plan_dtype(j->plan)),
-         symo_plan_centered(j->plan) ? ", centered" : "");
+  printf("%s from ", symo_hessian_name(j->hessian));
+  if (j->count > 0) printf("%zu %s", j->count, symo_plural(j->count, "gradient", "gradients"));
+  if (j->count > 0 && j->num_probes > 0) printf(" and ");
+  if (j->num_probes > 0)
+    printf("%zu %s", j->num_probes, symo_plural(j->num_probes, "pair", "pairs"));
+  printf(
+      ", %.0f %s, %s%s\n", cost.parameters, symo_plural(cost.parameters, "parameter", "parameters"),
+      symo_dtype_name(symo_plan_dtype(j->plan)), symo_plan_centered(j->plan) ? ", centered" : "");
   printf("labels  %zu\n", symo_plan_num_labels(j->plan));
   for (size_t l = 0; l < symo_plan_num_labels(j->plan); l++) {
     symo_label_info info = symo_plan_label(j->plan, l);
@@ -251,7 +308,6 @@ static const cli_option options[] = {
     {.name = "grad",
      .arg = "FILE",
      .kind = CLI_LIST,
-     .required = true,
      .help = "Gradient: one safetensors entry for each tensor of the layout. The averages of "
              "several gradients are added"},
     {.name = "param",
@@ -263,8 +319,20 @@ static const cli_option options[] = {
      .arg = "NAME",
      .kind = CLI_CHOICE,
      .choices = "{choices}",
-     .required = true,
-     .help = "The estimate to compute"},
+     .help = "The estimate to compute; needed with --grad"},
+    {.name = "probe",
+     .arg = "FILE",
+     .kind = CLI_LIST,
+     .help = "A vector V, in the same form, whose product with a symmetric matrix A is known: a "
+             "structured estimate of A by least squares from all pairs, instead of gradients or, "
+             "with h-star, beside them"},
+    {.name = "product",
+     .arg = "FILE",
+     .kind = CLI_LIST,
+     .help = "A V, one for each --probe, in their order"},
+    {.name = "average",
+     .kind = CLI_FLAG,
+     .help = "The mean of A V V' instead of least squares (for normal probes; more noise)"},
     {.name = "centered",
      .kind = CLI_FLAG,
      .help = "Subtract the orbit means: leave out the part of the gradient that the group does not "
@@ -291,7 +359,9 @@ const cli_command cli_command_estimate = {
     .description =
         "Averages the gradient (and parameters) over the group of the layout in closed form\n"
         "and makes from the averages an estimate of the Hessian:\n"
-        "{rows}The number type is that of the layout or, if it names none, that of the data.",
+        "{rows}Pairs of a vector and its product with a matrix (--probe, --product) give a\n"
+        "structured estimate of that matrix.  The number type is that of the layout or, if\n"
+        "it names none, that of the data.",
     .example =
         "symo estimate --layout net.json --grad grad.safetensors --param theta.safetensors \\\n"
         "     --estimator h-pd --damping 1e-6 --out hessian.safetensors",
