@@ -123,6 +123,7 @@ static int open_folder(cli *c, inquiry *q) {
   if (q->directory == NULL || (cli_given(c, "rules") && q->rules == NULL))
     return cli_fail_memory(c);
   code = cli_folder_lock(c, q->directory, &q->lock);
+  if (code == CLI_DONE) code = cli_record(c, q->directory, false);
   if (code != CLI_DONE || cli_flag(c, "no-plots")) return code;
   q->plots = cli_join(q->directory, "plots");
   if (q->plots == NULL) return cli_fail_memory(c);

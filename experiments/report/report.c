@@ -23,6 +23,7 @@ static const report_kind kinds[] = {
     {"compare", "results.json", {"results.json"}, false, false},
     {"sweep", "sweep.json", {"sweep.json"}, true, false},
     {"spectrum", "spectrum.json", {"spectrum.json", "exponents.json"}, false, false},
+    {"spectrum", "exponents.json", {"exponents.json"}, false, false},
     {"train", "run.json", {"run.json", "summary.json"}, true, true},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
@@ -50,7 +51,8 @@ static int find_kind(cli *c, const char *directory, const report_kind **out) {
       return CLI_DONE;
     }
   return cli_fail(c, CLI_IO,
-                  "%s: no results.json, sweep.json, spectrum.json or run.json in it (give a folder "
+                  "%s: no results.json, sweep.json, spectrum.json, exponents.json or run.json in "
+                  "it (give a folder "
                   "that symo compare, sweep, spectrum or train wrote)",
                   directory);
 }

@@ -120,6 +120,16 @@ done
 "$symo" report spectrum --json >out 2>err || fail "--json: $(cat err)"
 grep -q '"report": "spectrum/report.html"' out || fail "--json: $(cat out)"
 
+# ---- symo spectrum ----
+for flag in '' --exponents; do
+  # shellcheck disable=SC2086 # a flag or none
+  "$symo" spectrum --net 6-4-3 --data teacher --examples 50 $flag --no-plots --out "s$flag" >/dev/null 2>err ||
+    fail "spectrum: $(cat err)"
+  report "./s$flag"
+  grep -q '<pre>symo spectrum --net 6-4-3' "s$flag/report.html" || fail "spectrum $flag: no command"
+  [ "$(grep -c '<table>' "s$flag/report.html")" -ge 3 ] || fail "spectrum $flag: $(grep -c '<table>' "s$flag/report.html") tables"
+done
+
 # ---- as a browser sees it, where there is one ----
 browser=$(command -v chromium || command -v chromium-browser || true)
 if [ -n "$browser" ]; then
