@@ -110,7 +110,7 @@ CMD_SRC  := $(filter-out $(EXAMPLE_SRC) $(filter-out $(RANKS),cli/ranks_one.c cl
 # TEST_DIRS='core groups' builds the tests of these folders only.
 TEST_DIRS ?= *
 SUPPORT_SRC := $(sort $(wildcard tests/support/*.c))
-TEST_SRC := $(filter-out $(SUPPORT_SRC),$(sort $(foreach d,$(TEST_DIRS),$(wildcard tests/$(d)/*.c) \
+TEST_SRC := $(filter-out $(SUPPORT_SRC) $(wildcard tests/programs/*.c),$(sort $(foreach d,$(TEST_DIRS),$(wildcard tests/$(d)/*.c) \
   $(wildcard tests/$(d)/*/*.c))))
 HEADERS  := $(sort $(wildcard include/symo/*.h))
 DATA     := $(sort $(wildcard experiments/data/files/*))
@@ -123,6 +123,7 @@ LIB_OBJ  := $(LIB_SRC:%.c=$(OBJ)/%.o)
 CMD_OBJ  := $(CMD_SRC:%.c=$(OBJ)/%.o)
 TEST_OBJ := $(TEST_SRC:%.c=$(OBJ)/%.o) $(OBJ)/tests/support/testing.o
 SUPPORT_OBJ := $(SUPPORT_SRC:%.c=$(OBJ)/%.o)
+PROGRAMS := $(patsubst tests/programs/%.c,$(BUILD)/tests/%,$(wildcard tests/programs/*.c))
 EXAMPLES := $(EXAMPLE_SRC:experiments/examples/%.c=$(BUILD)/examples/%)
 
 STATIC := $(BUILD)/libsymo.a
@@ -245,17 +246,17 @@ $(BUILD)/examples/%: $(OBJ)/experiments/examples/%.o $(STATIC) $(BUILD)/link
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) -o $@ $< $(STATIC) $(ALL_LDFLAGS) $(LIBS)
-.SECONDARY: $(EXAMPLE_SRC:%.c=$(OBJ)/%.o)
+.SECONDARY: $(EXAMPLE_SRC:%.c=$(OBJ)/%.o) $(patsubst %,$(OBJ)/tests/programs/%.o,$(notdir $(PROGRAMS)))
 
 -include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(SUPPORT_OBJ:.o=.d) \
-  $(EXAMPLE_SRC:%.c=$(OBJ)/%.d)
+  $(EXAMPLE_SRC:%.c=$(OBJ)/%.d) $(patsubst %,$(OBJ)/tests/programs/%.d,$(notdir $(PROGRAMS)))
 
 # ---- checking -----------------------------------------------------------------------------------
 
 RUN = BUILD='$(BUILD)' CC='$(CC)' TEST_FLAGS='$(SANITIZE)' tests/run.sh
 SELF = $(MAKE) --no-print-directory
 
-test check: all examples $(TESTS)
+test check: all examples $(TESTS) $(PROGRAMS)
 	@$(RUN) $(TESTS)
 
 # FAMILY:THREADS of BLAS; what the machine does not have is left out.
@@ -264,7 +265,7 @@ KERNELS ?= Prescott:1 Haswell:2 SkylakeX:1
 test-torch: all
 	@BUILD='$(BUILD)' tests/torch.sh
 
-test-kernels: all examples $(TESTS)
+test-kernels: all examples $(TESTS) $(PROGRAMS)
 	@KERNELS='$(KERNELS)' BUILD='$(BUILD)' CC='$(CC)' TEST_FLAGS='$(SANITIZE)' tests/kernels.sh \
 	  $(TESTS)
 
@@ -281,7 +282,7 @@ asan:
 	+@$(SELF) BUILD=$(BUILD)/asan WERROR=0 OPT='-O1 -g -fno-omit-frame-pointer' \
 	  SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' sanitized-test
 .PHONY: sanitized-test
-sanitized-test: all examples $(TESTS)
+sanitized-test: all examples $(TESTS) $(PROGRAMS)
 	@SANITIZED=1 $(RUN) $(TESTS)
 
 # Slow: about a second a test and more, so only some suites (a Criterion filter SUITE/TEST).
@@ -297,6 +298,22 @@ valgrind-test: $(TESTS)
 test-kill: all
 	@SYMO='$(abspath $(SYMO))' tests/kill.sh
 
+# Programs of their own (tests/programs): several threads under ThreadSanitizer, whose BLAS has one; a
+# million steps.  LONG_STEPS, TSAN_ROUNDS.
+$(BUILD)/tests/%: $(OBJ)/tests/programs/%.o $(STATIC) $(BUILD)/link
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) -o $@ $< $(STATIC) $(ALL_LDFLAGS) $(LIBS)
+TSAN_ROUNDS ?= 20
+LONG_STEPS ?= 1000000
+test-tsan:
+	+@$(SELF) BUILD=$(BUILD)/tsan WERROR=0 OPT='-O1 -g' SANITIZE='-fsanitize=thread' \
+	  $(BUILD)/tsan/tests/threads
+	TSAN_OPTIONS='suppressions=tests/programs/tsan.supp halt_on_error=1' OPENBLAS_NUM_THREADS=1 \
+	  $(BUILD)/tsan/tests/threads $(TSAN_ROUNDS)
+test-long: $(BUILD)/tests/long_run
+	OPENBLAS_NUM_THREADS=1 $< $(LONG_STEPS)
+.PHONY: test-tsan test-long
 # libFuzzer with the sanitizers: each of FUZZ_TARGETS for FUZZ_SECONDS, from the seeds of tests/fuzz
 # and what was found before (build/fuzz/corpus).
 FUZZ_CC ?= clang
@@ -455,6 +472,8 @@ help:
 	@echo 'make test-kill  kill -9 at random moments of training: KILLS=100'
 	@echo 'make asan      the same under AddressSanitizer, LeakSanitizer and UBSan'
 	@echo 'make valgrind  some suites under valgrind: VALGRIND_FILTER=SUITE/TEST'
+	@echo 'make test-tsan  optimizers and estimates in several threads under ThreadSanitizer'
+	@echo 'make test-long  a million steps of small models: LONG_STEPS'
 	@echo 'make fuzz      libFuzzer on all that is read: FUZZ_SECONDS=60 for each of FUZZ_TARGETS'
 	@echo 'make coverage  the tests with gcov, and what they reach'
 	@echo 'make format    clang-format on all sources; format-check only looks'
