@@ -350,6 +350,21 @@ $(TIDY): tidy/%: %
 	@$(CLANG_TIDY) --quiet --warnings-as-errors='*' $< -- $(ALL_CPPFLAGS) $(TIDY_FLAGS) \
 	  -std=c11 2>&1 | { ! grep -v ' warnings* generated\.$$'; }
 
+# cppcheck on everything, and gcc's analyzer on what reads, writes and holds memory.
+LINT_DIRS := $(LIB_DIRS) $(CMD_DIRS) tests/support tests/programs
+ANALYZED := $(wildcard core/*.c io/*.c io/*/*.c cli/*.c)
+.PHONY: lint cppcheck $(ANALYZED:%=analyze/%)
+lint: cppcheck $(ANALYZED:%=analyze/%)
+cppcheck:
+	cppcheck -q --std=c11 --enable=warning,performance,portability -Iinclude -I. \
+	  -D_POSIX_C_SOURCE=200809L --include=tests/lint.h --suppressions-list=tests/lint.supp \
+	  --suppress=missingIncludeSystem --error-exitcode=1 $(LINT_DIRS)
+analyze/core/context.c: TIDY_FLAGS := -DSYMO_ERROR_DEFINES
+$(ANALYZED:%=analyze/%): analyze/%: %
+	@echo '  LINT  $<'
+	@$(CC) $(ALL_CPPFLAGS) $(TIDY_FLAGS) -D__clang_analyzer__ -std=c11 -O1 -fanalyzer -Werror -c $< \
+	  -o /dev/null
+
 bench: all
 	$(SYMO) bench
 
@@ -477,6 +492,7 @@ help:
 	@echo 'make fuzz      libFuzzer on all that is read: FUZZ_SECONDS=60 for each of FUZZ_TARGETS'
 	@echo 'make coverage  the tests with gcov, and what they reach'
 	@echo 'make format    clang-format on all sources; format-check only looks'
+	@echo 'make lint      cppcheck, and gcc -fanalyzer on what reads, writes and holds memory'
 	@echo 'make tidy      clang-tidy on the library and the command'
 	@echo 'make bench     speed against limits and peers'
 	@echo 'make peers     the same work by PyTorch, JAX, curvlinops and heavyball, in one run'

@@ -119,10 +119,11 @@ static symo_status singular(const frame *f) {
 /* b [k] := K^-1 b, by the eigenvectors of K; SYMO_SINGULAR. */
 static symo_status solve_small(const frame *f, double *gram, double *b) {
   const size_t k = f->k;
-  double *values = symo_malloc(2 * k * sizeof *values + 1), *c = values + k;
+  double *values = symo_malloc(2 * k * sizeof *values + 1), *c;
   void *work = symo_malloc(symo_eigh_work(SYMO_F64, k));
   symo_status status = SYMO_OK;
   if (values == NULL || work == NULL) SYMO_TRY(symo_fail_memory(f->h->context, f->where));
+  c = values + k;
   status = symo_eigh(SYMO_F64, k, gram, values, work);
   if (status != SYMO_OK)
     SYMO_TRY(symo_fail(f->h->context, status,
@@ -147,10 +148,11 @@ static symo_status divide(frame *f) {
   const size_t k = f->k, item = symo_dtype_size(f->t);
   symo_status status = SYMO_OK;
   void *scaled = symo_malloc(k * f->n * item + 1);
-  double *gram = symo_malloc((k * k + k) * sizeof *gram + 1), *b = gram + k * k;
+  double *gram = symo_malloc((k * k + k) * sizeof *gram + 1), *b;
   double *inverse = symo_malloc(f->h->s.groups * sizeof *inverse + 1);
   if (scaled == NULL || gram == NULL || inverse == NULL)
     SYMO_TRY(symo_fail_memory(f->h->context, f->where));
+  b = gram + k * k;
   for (size_t g = 0; g < f->h->s.groups; g++) inverse[g] = 1 / f->w[g];
   spectral_weigh(&f->h->s, inverse, 1, f->x, false, f->scratch);
   if (k > 0) {

@@ -55,9 +55,10 @@ static symo_status add_rest(const compare_input *in, size_t draws, const double 
   for (size_t k = 0; k < p.num_sites; k++)
     held += p.sites[k].outputs * (p.sites[k].inputs + (p.sites[k].bias != SYMO_NONE ? 1 : 0));
   if (held == p.size) return SYMO_OK;
-  double *sum = symo_calloc(2 * p.size, sizeof *sum), *squares = sum + p.size;
+  double *sum = symo_calloc(2 * p.size, sizeof *sum);
   symo_status status = SYMO_OK;
   if (sum == NULL) return symo_fail_memory(in->context, "compare: kfac");
+  double *squares = sum + p.size;
   for (size_t s = 0; s < draws; s++) {
     SYMO_TRY(compare_squares(in, labels[s], squares));
     symo_axpy(SYMO_F64, p.size, 1.0 / (double)draws, squares, sum);
