@@ -89,6 +89,23 @@ symo_status symo_lanczos_quadrature(symo_context *context, const symo_operator *
                                     const void *start, symo_rng *rng, size_t *count, double *nodes,
                                     double *weights);
 
+/* ---- traces and diagonals ---- */
+
+/* The trace of A by `probes` >= 1 random vectors z of signs: *trace is the mean of z'A z, which is
+ * unbiased (Hutchinson 1989), *error its standard error (NaN for one probe).  diagonal, [size] in
+ * the operator's dtype: the mean of z times A z, entry by entry, unbiased as well (Bekas, Kokiopoulou
+ * and Saad 2007).  Both are exact for diagonal matrices.  error and diagonal may be NULL.  One
+ * product for each probe; four vectors.  Statuses of symo_lanczos; SYMO_E_ARGUMENT for no probes. */
+symo_status symo_hutchinson(symo_context *context, const symo_operator *a, size_t probes,
+                            symo_rng *rng, double *trace, double *error, void *diagonal);
+
+/* The trace by Hutch++ (Meyer, Musco, Musco and Woodruff 2021): exact on the span of A times a third
+ * of the products' random vectors, by Hutchinson's estimate on what is orthogonal to it.  Unbiased;
+ * for positive semi-definite A its error falls as 1 / products instead of the root.  Exact where the
+ * rank of A is below a third of the products.  products >= 6; products / 3 + 3 vectors. */
+symo_status symo_hutchpp(symo_context *context, const symo_operator *a, size_t products,
+                         symo_rng *rng, double *trace, double *error);
+
 #ifdef __cplusplus
 }
 #endif

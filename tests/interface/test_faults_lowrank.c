@@ -24,6 +24,8 @@ Test(faults, operators) {
   FAULTY(symo_lanczos_quadrature, (void)0, s.context, &known, 4, s.theta, s.rng, &s.out.count,
          s.out.vector, s.out.matrix);
   QUIET(symo_eigenpairs_free, &pairs);
+  FAULTY(symo_hutchinson, (void)0, s.context, &known, 4, s.rng, &s.out.number, NULL, s.out.vector);
+  FAULTY(symo_hutchpp, (void)0, s.context, &known, 9, s.rng, &s.out.number, NULL);
   FAULTY(symo_estimate_probes, symo_hessian_destroy(s.out.hessian), s.plan, SYMO_LEAST_SQUARES, 1,
          &s.in, &s.in, &s.out.hessian);
   FAULTY(symo_estimate_probes, symo_hessian_destroy(s.out.hessian), s.plan, SYMO_AVERAGE, 1, &s.in,

@@ -384,6 +384,27 @@ Test(interface, operators) {
   QUADRATURE(SYMO_E_ARGUMENT, "weights is NULL", &a, 3, NULL, s.rng, count, nodes, NULL);
   QUADRATURE(SYMO_E_ARGUMENT, "norm of the start is nan", &a, 3, s.nan, s.rng, count, nodes,
              weights);
+  double *number = &s.out.number;
+  bad = a;
+  bad.product = NULL;
+  REFUSED(symo_hutchinson, SYMO_E_ARGUMENT, "hutchinson: ", "operator is NULL", s.context, NULL, 3,
+          s.rng, number, NULL, NULL);
+  REFUSED(symo_hutchinson, SYMO_E_ARGUMENT, "hutchinson: ", "no product", s.context, &bad, 3, s.rng,
+          number, NULL, NULL);
+  REFUSED(symo_hutchinson, SYMO_E_ARGUMENT, "hutchinson: ", "no probes", s.context, &a, 0, s.rng,
+          number, NULL, NULL);
+  REFUSED(symo_hutchinson, SYMO_E_ARGUMENT, "hutchinson: ", "rng is NULL", s.context, &a, 3, NULL,
+          number, NULL, NULL);
+  REFUSED(symo_hutchinson, SYMO_E_ARGUMENT, "hutchinson: ", "trace is NULL", s.context, &a, 3,
+          s.rng, NULL, NULL, NULL);
+  REFUSED(symo_hutchpp, SYMO_E_ARGUMENT, "hutchpp: ", "operator is NULL", s.context, NULL, 9, s.rng,
+          number, NULL);
+  REFUSED(symo_hutchpp, SYMO_E_ARGUMENT, "hutchpp: ", "5 products", s.context, &a, 5, s.rng, number,
+          NULL);
+  REFUSED(symo_hutchpp, SYMO_E_ARGUMENT, "hutchpp: ", "rng is NULL", s.context, &a, 9, NULL, number,
+          NULL);
+  REFUSED(symo_hutchpp, SYMO_E_ARGUMENT, "hutchpp: ", "trace is NULL", s.context, &a, 9, s.rng,
+          NULL, NULL);
   NOTHING_FAILS(symo_lanczos_spec_default);
   NOTHING_FAILS(symo_eigenpairs_free);
   stage_close(&s);
