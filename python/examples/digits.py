@@ -1,4 +1,4 @@
-"""Ten lines: a network on digits, trained with Symo and with AdamW, each at the best of four rates."""
+"""Ten lines: a network on digits by Symo and by AdamW, each at the best of four rates."""
 
 import pathlib
 

@@ -1,6 +1,6 @@
 """What symo.torch.Symo adds to a step of the library on the same tensors: medians in milliseconds.
 
-    python overhead.py [PRESET]
+python overhead.py [PRESET]
 """
 
 import statistics

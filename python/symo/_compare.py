@@ -1,5 +1,9 @@
 """How near estimates of a Hessian are to the matrix itself."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from . import _library as c
@@ -19,14 +23,14 @@ class Comparison(dict):
         return "\n".join(lines)
 
 
-def compare(hessian, estimates, *, probes=16, seed=0):
+def compare(hessian: Any, estimates: Any, *, probes: int = 16, seed: int = 0) -> Comparison:
     """Compares estimates of a Hessian with the matrix itself.
 
     Parameters
     ----------
     hessian : ndarray [P, P], or an object with ``matvec`` and ``shape``
         The exact matrix, as :func:`symo.torch.curvature` gives it; a :class:`Hessian` too.
-        With a dense array |H| is known; with products the cosine of products with H is all there is.
+        With a dense array |H| is known; otherwise the cosine of products with H is all there is.
     estimates : dict of str to Hessian, ndarray [P, P] or LinearOperator; or one of these
     probes : int
         Random directions for the cosine of products.

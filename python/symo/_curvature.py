@@ -1,5 +1,7 @@
 """Exact curvature of torch models by products, and estimates from their gradients."""
 
+from __future__ import annotations
+
 import numpy as np
 import torch
 from torch.func import functional_call, grad, jvp, vjp
@@ -32,7 +34,8 @@ class Curvature(LinearOperator or object):
         if wrong:
             c.refuse(
                 "SYMO_E_NAME",
-                f"curvature: parameters and tensors of the layout differ: {', '.join(sorted(wrong))}",
+                "curvature: parameters and tensors of the layout differ: "
+                + ", ".join(sorted(wrong)),
             )
         self._params = {named[n][0]: named[n][1].detach() for n in layout.tensors}
         dtypes = {p.dtype for p in self._params.values()}
@@ -75,9 +78,7 @@ class Curvature(LinearOperator or object):
             value = self._loss(called, *batch)
             outputs["value"] = value
             if len(called.returned) != 1:
-                c.refuse(
-                    "SYMO_E_ARGUMENT", "curvature: ggn needs a loss that calls the model once"
-                )
+                c.refuse("SYMO_E_ARGUMENT", "curvature: ggn needs a loss that calls the model once")
             return called.returned[0]
 
         def of_output(y):
@@ -87,7 +88,7 @@ class Curvature(LinearOperator or object):
         hjv = jvp(grad(of_output), (y,), (jv,))[1]
         return vjp(model, self._params)[1](hjv)[0]
 
-    def matvec(self, x):
+    def matvec(self, x: np.ndarray) -> np.ndarray:
         """The product with a flat vector [num_parameters]."""
         x = np.asarray(x)
         v, total = self._split(x.reshape(-1)), None
@@ -105,7 +106,7 @@ class Curvature(LinearOperator or object):
 
     _transpose = _adjoint
 
-    def gradient(self):
+    def gradient(self) -> np.ndarray:
         """The gradient of the loss, a flat array [num_parameters]."""
         total = None
         for loss in self._losses():
@@ -113,7 +114,7 @@ class Curvature(LinearOperator or object):
             total = g if total is None else {n: total[n] + g[n] for n in g}
         return self._flat(total) / len(self._data)
 
-    def to_dense(self):
+    def to_dense(self) -> np.ndarray:
         """The matrix, [P, P] float64, by P products."""
         unit = np.eye(self.shape[0], dtype=self.dtype)
         out = np.stack([self.matvec(e) for e in unit], 1).astype("f8")

@@ -1,11 +1,14 @@
 """Layouts of torch models: what the library infers from the operations of a model."""
 
+from __future__ import annotations
+
 import ctypes
 import difflib
 import fnmatch
 import json
 import re
-from ctypes import byref, c_double, c_void_p
+from ctypes import byref, c_void_p
+from typing import Any
 
 import torch
 from torch import nn
@@ -31,7 +34,7 @@ class InferredLayout(dict):
         super().__init__(layout)
         self.found = found
 
-    def why(self, tensor):
+    def why(self, tensor: str) -> str:
         """One line on the spaces of a tensor and the first reason of each."""
         spaces = {s["name"]: s for s in self.found}
         axes = next(t["axes"] for t in self["tensors"] if t["name"] == tensor)
@@ -56,7 +59,9 @@ def _group_text(space):
     return space["group"] if isinstance(space, dict) else str(space)
 
 
-def layout_of_graph(graph, scaling=0.0):
+def layout_of_graph(
+    graph: dict[str, Any] | str, scaling: float = 0.0
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """A layout and the findings, from a graph as docs/graphs.md describes it.
 
     Parameters

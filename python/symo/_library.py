@@ -1,5 +1,7 @@
 """The shared library: its structs and functions, errors, and vectors over arrays."""
 
+from __future__ import annotations
+
 import collections
 import ctypes
 import os
@@ -18,8 +20,14 @@ from ctypes import (
     c_uint64,
     c_void_p,
 )
+from typing import Any, Dict, Mapping, Sequence, Union
 
 import numpy as np
+
+# Vectors over the tensors of a layout: flat, by name, or in order; numpy arrays or torch tensors.
+Arrays = Union[np.ndarray, Mapping[str, Any], Sequence[Any]]
+LayoutLike = Union["Layout", str, "os.PathLike[str]", Dict[str, Any]]  # noqa: F821
+Path = Union[str, "os.PathLike[str]"]
 
 
 class Error(Exception):
@@ -236,22 +244,22 @@ def new_context():
     return make(lib.symo_context_create, lib.symo_context_destroy, None)
 
 
-def set_threads(n):
+def set_threads(n: int) -> None:
     """Sets how many threads the linear algebra of the library may use, in the whole process."""
     check(lib.symo_set_threads(int(n)), None)
 
 
-def get_threads():
+def get_threads() -> int:
     """How many threads the linear algebra of the library may use."""
     return lib.symo_get_threads()
 
 
-def version():
+def version() -> str:
     """The version of the library that is loaded."""
     return lib.symo_version().decode()
 
 
-def build_info():
+def build_info() -> str:
     """One line about the build of the library: compiler, BLAS and its configuration."""
     return lib.symo_build_info().decode()
 

@@ -426,7 +426,8 @@ def _sum_alone(g, v, letters, others):
     return v, letters
 
 
-@rule("embedding", 
+@rule(
+    "embedding",
     "input, weight, padding_idx=None, max_norm=None, norm_type=2, scale_grad_by_freq=False, "
     "sparse=False",
 )
@@ -439,14 +440,18 @@ def _embedding(tracer, a, out):
     v = tracer.some(a["input"])
     if v.order == 0:
         v = tracer.graph.reshape(v, [1])
-    v = tracer.graph.add("embedding", [v], v.shape + (width,), rows=int(rows), out=int(width), **keys)
+    v = tracer.graph.add(
+        "embedding", [v], v.shape + (width,), rows=int(rows), out=int(width), **keys
+    )
     return [tracer.graph.reshape(v, out.shape)]
 
 
 @rule("conv1d conv2d", None)
 def _conv(tracer, name, args, kwargs, out):
     a = t.arguments(
-        signature_of("input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1"), args, kwargs
+        signature_of("input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1"),
+        args,
+        kwargs,
     )
     weight, bias, groups = a["weight"], a["bias"], a["groups"]
     axes = int(name[4])
@@ -495,12 +500,17 @@ def _pool(tracer, name, args, kwargs, out):
 # ---- norms, softmax, dropout ----
 
 
-@rule("layer_norm rms_norm native_layer_norm", "input, normalized_shape, weight=None, bias=None, eps=None")
+@rule(
+    "layer_norm rms_norm native_layer_norm",
+    "input, normalized_shape, weight=None, bias=None, eps=None",
+)
 def _norm(tracer, a, out, op="layernorm"):
     g, v = tracer.graph, tracer.get(a["input"])
     weight, bias = a["weight"], a["bias"]
-    if not _is_param(tracer, weight) or not _is_param(tracer, bias) or not isinstance(
-        out, torch.Tensor
+    if (
+        not _is_param(tracer, weight)
+        or not _is_param(tracer, bias)
+        or not isinstance(out, torch.Tensor)
     ):
         return NotImplemented
     last = t.numel(a["normalized_shape"])
@@ -514,7 +524,8 @@ def _rms_norm(tracer, a, out):
     return _norm(tracer, {**a, "bias": None}, out, "rmsnorm")
 
 
-@rule("batch_norm", 
+@rule(
+    "batch_norm",
     "input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, "
     "eps=1e-5",
 )
@@ -525,7 +536,8 @@ def _batch_norm(tracer, a, out):
     return [tracer.graph.add("batchnorm", [tracer.get(a["input"])], out.shape, axis=1, **keys)]
 
 
-@rule("instance_norm", 
+@rule(
+    "instance_norm",
     "input, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True, "
     "momentum=0.1, eps=1e-5",
 )
@@ -566,7 +578,10 @@ def _softmax(tracer, name, args, kwargs, out):
     return [tracer.graph.softmax(tracer.get(args[0]))]
 
 
-@rule("dropout dropout1d dropout2d dropout3d alpha_dropout feature_dropout feature_alpha_dropout", None)
+@rule(
+    "dropout dropout1d dropout2d dropout3d alpha_dropout feature_dropout feature_alpha_dropout",
+    None,
+)
 def _dropout(tracer, name, args, kwargs, out):
     p = kwargs.get("p", args[1] if len(args) > 1 else 0.5)
     return [tracer.graph.dropout(tracer.get(args[0]), p)]
@@ -597,7 +612,8 @@ def _attend(tracer, q, k, v, mask, causal, p):
 
 @rule(
     "scaled_dot_product_attention",
-    "query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False",
+    "query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, "
+    "enable_gqa=False",
 )
 def _sdpa(tracer, a, out):
     q, k, v = (tracer.some(a[x]) for x in ("query", "key", "value"))
@@ -670,7 +686,12 @@ def _same(tensors):
 
 # ---- recurrence ----
 
-_CELLS = {"lstm": ("lstm", 4), "gru": ("gru", 3), "rnn_tanh": ("elman", 1), "rnn_relu": ("elman", 1)}
+_CELLS = {
+    "lstm": ("lstm", 4),
+    "gru": ("gru", 3),
+    "rnn_tanh": ("elman", 1),
+    "rnn_relu": ("elman", 1),
+}
 
 
 @rule("lstm gru rnn_tanh rnn_relu", None)
@@ -727,7 +748,11 @@ def _gates(tracer, v, weight, bias, gates, zero):
     else:
         y = _linear(tracer, v, weight, bias)
     y = g.reshape(y, y.shape[:-1] + (gates, y.shape[-1] // gates))
-    return [g.take(y, -2, i) for i in range(gates)] if gates > 1 else [g.reshape(y, y.shape[:-2] + y.shape[-1:])]
+    return (
+        [g.take(y, -2, i) for i in range(gates)]
+        if gates > 1
+        else [g.reshape(y, y.shape[:-2] + y.shape[-1:])]
+    )
 
 
 def _cell_sides(tracer, a, h, gates):

@@ -213,25 +213,21 @@ ALIAS = set(
     alias __deepcopy__ data real lift_fresh identity native_dropout_ pin_memory as_subclass
     _to_copy retain_grad""".split()
 )
-SHAPED = set(
-    """view reshape flatten unflatten squeeze unsqueeze view_as ravel reshape_as atleast_1d
-    atleast_2d atleast_3d""".split()
-)
+SHAPED = set("""view reshape flatten unflatten squeeze unsqueeze view_as ravel reshape_as atleast_1d
+    atleast_2d atleast_3d""".split())
 REDUCED = set(
     """mean sum amax amin prod logsumexp var std norm any all nansum nanmean vector_norm""".split()
 )
-LOSSES = set(
-    """cross_entropy nll_loss mse_loss l1_loss smooth_l1_loss huber_loss kl_div
+LOSSES = set("""cross_entropy nll_loss mse_loss l1_loss smooth_l1_loss huber_loss kl_div
     binary_cross_entropy binary_cross_entropy_with_logits poisson_nll_loss gaussian_nll_loss
     hinge_embedding_loss cosine_embedding_loss margin_ranking_loss ctc_loss triplet_margin_loss
-    soft_margin_loss multi_margin_loss multilabel_margin_loss nll_loss_nd""".split()
-)
+    soft_margin_loss multi_margin_loss multilabel_margin_loss nll_loss_nd""".split())
 # What says something about a tensor, and not about its numbers.
 ABOUT = set(
-    """shape size dim ndim ndimension dtype device layout numel nelement stride requires_grad grad_fn
-    names data_ptr storage_offset element_size get_device is_contiguous is_floating_point is_complex
-    is_sparse is_quantized is_meta is_cuda is_cpu is_leaf is_nested itemsize nbytes __len__ __hash__
-    __repr__ __format__ __str__ untyped_storage _version output_nr is_same_size is_tensor grad
+    """shape size dim ndim ndimension dtype device layout numel nelement stride requires_grad
+    grad_fn names data_ptr storage_offset element_size get_device is_contiguous
+    is_floating_point is_complex is_sparse is_quantized is_meta is_cuda is_cpu
+    is_leaf is_nested itemsize nbytes __len__ __hash__ __repr__ __format__ __str__ untyped_storage _version output_nr is_same_size is_tensor grad
     _backward_hooks is_signed is_inference is_pinned __dir__ is_conj is_neg has_names __class__
     sparse_dim dense_dim __setstate__ _is_view _base name volatile is_mkldnn is_xla is_shared
     register_hook is_distributed _typed_storage storage isinstance is_grad_enabled""".split()

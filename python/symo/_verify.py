@@ -1,8 +1,11 @@
 """Whether the group of a layout is a symmetry of a loss, measured."""
 
+from __future__ import annotations
+
 import ctypes
 import operator
 from ctypes import POINTER, byref, c_bool, c_double, c_int, c_size_t, c_void_p
+from typing import Callable
 
 import numpy as np
 
@@ -106,7 +109,16 @@ class Verification:
     __repr__ = __str__
 
 
-def verify(layout, gradient, params, *, samples=8, seed=0, exact=0.0, approximate=0.3):
+def verify(
+    layout: c.LayoutLike,
+    gradient: Callable[[c.Arrays], tuple[float, c.Arrays]],
+    params: c.Arrays,
+    *,
+    samples: int = 8,
+    seed: int = 0,
+    exact: float = 0.0,
+    approximate: float = 0.3,
+) -> Verification:
     """Measures whether the group of a layout is a symmetry of a loss.
 
     Random elements of the group of each space, and of all spaces together, move the parameters; the
@@ -216,9 +228,7 @@ class _Callback:
 
 def _measure(layout, callback, theta, seed, options):
     context = layout._context.pointer
-    rng = c.make(
-        lib.symo_rng_create, lib.symo_rng_destroy, context, context, operator.index(seed)
-    )
+    rng = c.make(lib.symo_rng_create, lib.symo_rng_destroy, context, context, operator.index(seed))
     problem, alive = callback.problem(theta.dtype)
     spec = _Spec(options["samples"], options["exact"], options["approximate"])
     out = c_void_p()

@@ -1,5 +1,7 @@
 """Structured Hessians and their estimates from gradients."""
 
+from __future__ import annotations
+
 import ctypes
 import operator
 import os
@@ -50,7 +52,8 @@ class Hessian(LinearOperator or object):
         return object.__new__(cls)
 
     @property
-    def name(self):
+    def name(self) -> str:
+        """The estimator or the operation that made it."""
         return lib.symo_hessian_name(self._pointer).decode()
 
     def _new(self, create, *arguments):
@@ -67,7 +70,7 @@ class Hessian(LinearOperator or object):
 
     # ---- products ----
 
-    def matvec(self, x):
+    def matvec(self, x: c.Arrays) -> c.Arrays:
         """A x."""
         if isinstance(x, np.ndarray) and x.shape == (self.shape[0], 1):
             return self._apply(lib.symo_hessian_matvec, x[:, 0])[:, None]
@@ -93,29 +96,29 @@ class Hessian(LinearOperator or object):
         def __matmul__(self, x):
             return self.matvec(x) if getattr(x, "ndim", 1) < 2 else self.matmat(x)
 
-    def solve(self, x, damping=0.0):
+    def solve(self, x: c.Arrays, damping: float = 0.0) -> c.Arrays:
         """(A + damping I)^-1 x; on a singular matrix, the pseudo-inverse."""
         return self._apply(lib.symo_hessian_solve, x, float(damping))
 
     # ---- functions of the matrix ----
 
-    def power(self, p, damping=0.0):
+    def power(self, p: float, damping: float = 0.0) -> Hessian:
         """(A + damping I)^p, a Hessian, for any real p; zero eigenvalues stay zero."""
         return self._new(lib.symo_hessian_power, float(p), float(damping))
 
-    def sqrt(self, damping=0.0):
+    def sqrt(self, damping: float = 0.0) -> Hessian:
         """(A + damping I)^(1/2), a Hessian."""
         return self._new(lib.symo_hessian_sqrt, float(damping))
 
-    def invsqrt(self, damping=0.0):
+    def invsqrt(self, damping: float = 0.0) -> Hessian:
         """(A + damping I)^(-1/2), a Hessian."""
         return self._new(lib.symo_hessian_invsqrt, float(damping))
 
-    def abs(self):
+    def abs(self) -> Hessian:
         """|A|, a Hessian with the same eigenvectors and the absolute eigenvalues."""
         return self._new(lib.symo_hessian_abs)
 
-    def eigenvalues(self):
+    def eigenvalues(self) -> tuple[np.ndarray, np.ndarray]:
         """All different eigenvalues, and how often each occurs.
 
         Returns
@@ -138,25 +141,25 @@ class Hessian(LinearOperator or object):
             lib.symo_free(counts)
         return np.frombuffer(raw[0], "f8").copy(), np.frombuffer(raw[1], np.uintp).astype(int)
 
-    def eigvals(self):
+    def eigvals(self) -> np.ndarray:
         """All eigenvalues, ndarray of float64 [num_parameters], ascending."""
         return np.repeat(*self.eigenvalues())
 
-    def trace(self):
+    def trace(self) -> float:
         """The sum of the eigenvalues."""
         return lib.symo_hessian_trace(self._pointer)
 
-    def frobenius(self):
+    def frobenius(self) -> float:
         """The Frobenius norm."""
         return lib.symo_hessian_frobenius(self._pointer)
 
-    def logdet(self, damping=0.0):
+    def logdet(self, damping: float = 0.0) -> float:
         """log det (A + damping I); an Error, SYMO_SINGULAR, unless it is positive definite."""
         out = c_double()
         c.check(lib.symo_hessian_logdet(self._pointer, float(damping), byref(out)), self._context)
         return out.value
 
-    def diagonal(self):
+    def diagonal(self) -> np.ndarray:
         """The diagonal, a flat array [num_parameters]."""
         flat = np.empty(self.shape[0], self.dtype)
         v, alive = c.vector(self.layout._views(flat, "diagonal"))
@@ -164,7 +167,7 @@ class Hessian(LinearOperator or object):
         del alive
         return flat
 
-    def block(self, row, column):
+    def block(self, row: str | int, column: str | int) -> np.ndarray:
         """The block between two tensors, by name or number: [rows, columns], float64."""
         names = list(self.layout.tensors)
         index = []
@@ -179,13 +182,13 @@ class Hessian(LinearOperator or object):
         c.check(lib.symo_hessian_block(self._pointer, *index, out.ctypes.data), self._context)
         return out
 
-    def to_dense(self):
+    def to_dense(self) -> np.ndarray:
         """The whole matrix, [P, P] float64."""
         out = np.empty(self.shape)
         c.check(lib.symo_hessian_dense(self._pointer, out.ctypes.data), self._context)
         return out
 
-    def sample(self, seed, damping=0.0):
+    def sample(self, seed: int | np.random.Generator, damping: float = 0.0) -> np.ndarray:
         """A sample of N(0, (A + damping I)^-1).
 
         Parameters
@@ -215,14 +218,14 @@ class Hessian(LinearOperator or object):
         del alive
         return flat
 
-    def transport(self, layout):
+    def transport(self, layout: c.LayoutLike) -> Hessian:
         """The same matrices over a layout with other dimensions, a Hessian.
 
         Parameters
         ----------
         layout : Layout, str, os.PathLike or dict
-            With the spaces and tensors of this one; dimensions of spaces may differ where the labels
-            of the group are the same for all of them, as for permutation and orthogonal.
+            With the spaces and tensors of this one; dimensions of spaces may differ where the
+            labels of the group are the same for all of them, as for permutation and orthogonal.
 
         Returns
         -------
@@ -250,12 +253,12 @@ class Hessian(LinearOperator or object):
 
     # ---- files and texts ----
 
-    def save(self, path):
+    def save(self, path: c.Path) -> None:
         """Writes a safetensors file; :meth:`load` and the command `symo` read the same bits."""
         c.check(lib.symo_hessian_write(self._pointer, os.fsencode(path)), self._context)
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: c.Path) -> Hessian:
         """Reads a file that :meth:`save` or the command `symo` wrote."""
         context = c.new_context()
         handle = c.make(
@@ -270,7 +273,7 @@ class Hessian(LinearOperator or object):
         borrowed.pointer, borrowed.owner = lib.symo_plan_layout(plan), handle
         return cls(handle, Layout._of_handle(borrowed, context))
 
-    def describe(self):
+    def describe(self) -> str:
         """A summary of a few lines."""
         return c.text(lib.symo_hessian_describe, self._context, self._pointer)
 
@@ -293,12 +296,12 @@ def _from_bytes(data):
     return c.from_bytes(data, Hessian.load)
 
 
-def load(path):
+def load(path: c.Path) -> Hessian:
     """Reads a Hessian that :meth:`Hessian.save` or the command `symo` wrote."""
     return Hessian.load(path)
 
 
-def estimators():
+def estimators() -> list[str]:
     """The names of the estimators."""
     return [
         lib.symo_estimator_name(lib.symo_estimator_at(i)).decode()
@@ -307,8 +310,15 @@ def estimators():
 
 
 def estimate(
-    layout, grad, params=None, estimator="h-g", *, damping=0.0, scale=False, centered=False
-):
+    layout: c.LayoutLike,
+    grad: c.Arrays,
+    params: c.Arrays | None = None,
+    estimator: str = "h-g",
+    *,
+    damping: float = 0.0,
+    scale: bool = False,
+    centered: bool = False,
+) -> Hessian:
     """Estimates a Hessian from one gradient, or from several.
 
     Parameters

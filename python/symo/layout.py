@@ -1,7 +1,10 @@
 """Layouts: which tensors there are, and which groups act on their axes."""
 
+from __future__ import annotations
+
 import json
 import os
+from typing import Any, Callable, Sequence, Union
 
 import numpy as np
 
@@ -37,7 +40,7 @@ class Layout:
     12
     """
 
-    def __init__(self, layout):
+    def __init__(self, layout: c.LayoutLike) -> None:
         self._context = c.new_context()
         context = self._context.pointer
         if isinstance(layout, dict):
@@ -78,28 +81,28 @@ class Layout:
         self.num_parameters = lib.symo_layout_num_parameters(at)
 
     @property
-    def dtype(self):
+    def dtype(self) -> np.dtype | None:
         """The number type that the layout names, or None."""
         return c.DTYPES.get(lib.symo_layout_dtype(self._pointer))
 
-    def to_json(self):
+    def to_json(self) -> str:
         """The layout as the text of a layout file."""
         return c.text(lib.symo_layout_to_json, self._context.pointer, self._pointer)
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """The layout as what a layout file holds; ``Layout`` reads it back."""
         return json.loads(self.to_json())
 
-    def to_text(self):
+    def to_text(self) -> str:
         """The layout in the short notation; an Error if a group has none."""
         return c.text(lib.symo_layout_to_text, self._context.pointer, self._pointer)
 
-    def save(self, path):
+    def save(self, path: c.Path) -> None:
         """Writes a layout file."""
         with open(path, "w", encoding="utf-8") as file:
             file.write(self.to_json())
 
-    def split(self, flat):
+    def split(self, flat: np.ndarray) -> dict[str, np.ndarray]:
         """The tensors in a flat array [num_parameters], as views, by name."""
         return {
             name: flat[part].reshape(shape)
@@ -194,7 +197,16 @@ class Layout:
             return f"symo.Layout({self.to_dict()!r})"
 
 
-def group(*, permutations=(), generators=(), lie_generators=(), dim=None):
+Generators = Union[Sequence[Any], Callable[[int], Sequence[Any]]]
+
+
+def group(
+    *,
+    permutations: Generators = (),
+    generators: Generators = (),
+    lie_generators: Generators = (),
+    dim: int | None = None,
+) -> dict[str, Any]:
     """A group of your own for a space of a layout, from arrays or from a function of the dimension.
 
     The group is the closure of what all of these generate together.  The library finds its irreps,

@@ -1,9 +1,12 @@
 """Optimizers on arrays that the caller owns."""
 
+from __future__ import annotations
+
 import collections
 import json
 import os
 from ctypes import byref, c_char_p
+from typing import Any, Sequence
 
 import numpy as np
 
@@ -24,7 +27,7 @@ class Report(collections.namedtuple("Report", _FIELDS)):
     __slots__ = ()
 
 
-def presets():
+def presets() -> list[str]:
     """The names of the presets."""
     return [lib.symo_method_preset_name(i).decode() for i in range(lib.symo_method_num_presets())]
 
@@ -74,7 +77,9 @@ class Optimizer:
     (3, True)
     """
 
-    def __init__(self, layout, preset="symo", *, dtype=None, **settings):
+    def __init__(
+        self, layout: c.LayoutLike, preset: str = "symo", *, dtype: Any = None, **settings: Any
+    ) -> None:
         self.layout = as_layout(layout)
         if dtype is not None:
             settings["dtype"] = dtype if dtype in c.NAMES.values() else _dtype_name(dtype)
@@ -112,16 +117,16 @@ class Optimizer:
         return c.make(create, lib.symo_optim_state_destroy, self._context, *arguments)
 
     @property
-    def lr(self):
+    def lr(self) -> float:
         """The learning rate of the first rule, as the method has it or as it was set."""
         return self._rates[0]
 
-    def set_lr(self, lr, rule=0):
+    def set_lr(self, lr: float, rule: int = 0) -> None:
         """Sets the learning rate of a rule, from the next step on."""
         c.check(lib.symo_optim_state_set_lr(self._state.pointer, rule, float(lr)), self._context)
         self._rates[rule] = float(lr)
 
-    def step(self, grad, params):
+    def step(self, grad: c.Arrays, params: c.Arrays) -> Report:
         """Takes a step: writes new parameters into `params`.
 
         Parameters
@@ -159,21 +164,21 @@ class Optimizer:
             c.check(status, self._context)
         return Report._make([getattr(report, field) for field in _FIELDS])
 
-    def rule_of(self, tensor):
+    def rule_of(self, tensor: int) -> int:
         """The rule of a tensor, by its number in the layout: ``spec["rules"]`` lists them."""
         return lib.symo_optim_rule_of(self._optim.pointer, tensor)
 
-    def describe(self):
+    def describe(self) -> str:
         """The plan: which tensor has which method and why, what is computed when, and its cost."""
         return c.text(lib.symo_optim_describe, self._context, self._optim.pointer)
 
     # ---- checkpoints ----
 
-    def save(self, path):
+    def save(self, path: c.Path) -> None:
         """Writes the state, with spec, layout and a checksum, as `symo step` does."""
         c.check(lib.symo_optim_state_write(self._state.pointer, os.fsencode(path)), self._context)
 
-    def load(self, path, may_differ=()):
+    def load(self, path: c.Path, may_differ: Sequence[str] = ()) -> None:
         """Reads a state that :meth:`save` or `symo step` wrote; steps then have the same bits.
 
         Rates that :meth:`set_lr` has set stay.  `may_differ` names options that the file may have
@@ -190,11 +195,11 @@ class Optimizer:
             c.check(lib.symo_optim_state_set_lr(state.pointer, rule, lr), self._context)
         self._state = state
 
-    def to_bytes(self):
+    def to_bytes(self) -> bytes:
         """What :meth:`save` writes."""
         return c.to_bytes(lib.symo_optim_state_write, self._context, self._state.pointer)
 
-    def from_bytes(self, data, may_differ=()):
+    def from_bytes(self, data: bytes, may_differ: Sequence[str] = ()) -> None:
         """As :meth:`load`, from what :meth:`to_bytes` gave."""
         c.from_bytes(data, lambda path: self._read(path, may_differ))
 

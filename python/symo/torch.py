@@ -3,11 +3,14 @@
 Importing this module imports torch.
 """
 
+from __future__ import annotations
+
 import copy
 import ctypes
 import inspect
 import os
 import warnings
+from typing import Any, Callable
 
 import torch
 from torch import nn
@@ -18,8 +21,10 @@ from . import _curvature
 from . import _library as c
 from ._inference import InferredLayout, hidden_group, infer, is_pointwise
 from ._trace import clean, numel
+from .hessian import Hessian
 from .layout import Layout
-from .optim import Optimizer, setting_text
+from .optim import Optimizer, Report, setting_text
+from ._verify import Verification
 from ._verify import verify as measure
 
 try:
@@ -45,7 +50,13 @@ _RESERVED = ("params", "param_names", "preset", "lr", "device")
 # ---- layouts of models ---------------------------------------------------------------------------
 
 
-def infer_layout(model, example_input=None, *, groups=None, scaling=0.0):
+def infer_layout(
+    model: nn.Module,
+    example_input: Any = None,
+    *,
+    groups: dict[str, Any] | None = None,
+    scaling: float = 0.0,
+) -> dict[str, Any]:
     """The layout of a model: which axes of its parameters move together, and under which group.
 
     With an example the model is run on it, and the library infers spaces and groups from the
@@ -76,8 +87,8 @@ def infer_layout(model, example_input=None, *, groups=None, scaling=0.0):
     Returns
     -------
     InferredLayout
-        A dict: what a layout file holds.  :class:`symo.Layout` and :class:`Symo` take it, changed or
-        not.  ``print`` shows spaces, groups and reasons.  A tensor may have more axes than the
+        A dict: what a layout file holds.  :class:`symo.Layout` and :class:`Symo` take it, changed
+        or not.  ``print`` shows spaces, groups and reasons.  A tensor may have more axes than the
         parameter, in the same memory, where an axis is read as several, such as heads.
 
     Examples
@@ -96,7 +107,14 @@ def infer_layout(model, example_input=None, *, groups=None, scaling=0.0):
     return draft.layout([name for name, _ in model.named_parameters()])
 
 
-def verify(model, layout, loss, *data, samples=4, seed=0):
+def verify(
+    model: nn.Module,
+    layout: c.LayoutLike,
+    loss: Callable[..., torch.Tensor],
+    *data: Any,
+    samples: int = 4,
+    seed: int = 0,
+) -> Verification:
     """Measures every claim of a layout on a model, in float64.
 
     For random elements of the group of each space, and of all together, the loss has to stay and
@@ -160,7 +178,13 @@ def verify(model, layout, loss, *data, samples=4, seed=0):
     return measure(given, gradient, params, samples=samples, seed=seed)
 
 
-def curvature(model, loss, data, layout=None, kind="hessian"):
+def curvature(
+    model: nn.Module,
+    loss: Callable[..., torch.Tensor],
+    data: Any,
+    layout: c.LayoutLike | None = None,
+    kind: str = "hessian",
+) -> _curvature.Curvature:
     """The exact Hessian of a loss, or its Gauss-Newton matrix, by products of ``torch.func``.
 
     Parameters
@@ -193,7 +217,14 @@ def curvature(model, loss, data, layout=None, kind="hessian"):
     return _curvature.curvature(model, loss, data, layout or infer_layout(model), kind)
 
 
-def hessian_estimate(model, loss, data, estimator="h-g", layout=None, **options):
+def hessian_estimate(
+    model: nn.Module,
+    loss: Callable[..., torch.Tensor],
+    data: Any,
+    estimator: str = "h-g",
+    layout: c.LayoutLike | None = None,
+    **options: Any,
+) -> Hessian:
     """Estimates the Hessian of a loss from the gradient of each batch.
 
     Parameters
@@ -536,8 +567,8 @@ class _Stack:
             if x.device.type != "cpu":
                 c.refuse(
                     "SYMO_E_UNSUPPORTED",
-                    f"{what} {self.names[i]}: lies on {x.device}; the library works in the memory of "
-                    'the CPU (move it with .cpu(), or give device="copy" to have gradients and '
+                    f"{what} {self.names[i]}: lies on {x.device}; the library works in the memory "
+                    'of the CPU (move it with .cpu(), or give device="copy" to have gradients and '
                     "parameters copied at every step)",
                 )
             c.view(x, f"{what} {self.names[i]}")
@@ -585,8 +616,8 @@ class _Stack:
         except RuntimeError:
             c.refuse(
                 "SYMO_E_SHAPE",
-                f"{what}: lies in memory so that {tuple(x.shape)} cannot be read as {tuple(shape)}, "
-                "as the layout has it (make it contiguous)",
+                f"{what}: lies in memory so that {tuple(x.shape)} cannot be read as "
+                f"{tuple(shape)}, as the layout has it (make it contiguous)",
             )
 
     def saved(self):
@@ -654,6 +685,9 @@ class Symo(torch.optim.Optimizer):
         Which groups act on the axes of the parameters.  Its tensors have the names of the
         parameters, or, for parameters without names, their order.  Without it: for a module what
         :func:`infer_layout` says; otherwise every tensor of two axes and more stands by itself.
+    device : {None, "copy"}
+        What to do with tensors elsewhere than on the CPU: refuse them, or copy gradients and
+        parameters to the CPU and parameters back at every step.
     **settings
         Options of the method, as ``weight_decay=0.1`` and ``threads=2``; ``symo optimizers`` lists
         them.  They may be changed in ``param_groups`` as far as a state can go on with them.
@@ -682,8 +716,14 @@ class Symo(torch.optim.Optimizer):
     """
 
     def __init__(
-        self, model_or_params, preset="symo", lr=None, layout=None, device=None, **settings
-    ):
+        self,
+        model_or_params: Any,
+        preset: str = "symo",
+        lr: float | None = None,
+        layout: c.LayoutLike | None = None,
+        device: str | None = None,
+        **settings: Any,
+    ) -> None:
         for key in settings:
             if key in _RESERVED or key == "dtype":
                 c.refuse("SYMO_E_ARGUMENT", f"symo: {key} is no setting here")
@@ -733,7 +773,7 @@ class Symo(torch.optim.Optimizer):
                 )
         self._given = layout.to_dict()
 
-    def add_param_group(self, param_group):
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Adds a parameter group; its parameters stand each by itself, or as the layout says."""
         group = param_group if "param_names" in param_group else _named(param_group)
         if self._ready:
@@ -774,7 +814,7 @@ class Symo(torch.optim.Optimizer):
         keys = [key for key in group if key not in _RESERVED]
         return _Stack(group, names, layout, reasons, keys)
 
-    def step(self, closure=None):
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Takes a step.
 
         Parameters
@@ -796,26 +836,26 @@ class Symo(torch.optim.Optimizer):
         return loss
 
     @property
-    def reports(self):
+    def reports(self) -> list[Report | None]:
         """A :class:`symo.Report` of the last step for each parameter group; None where no parameter
         had a gradient.  ``accepted`` is False where the gradient was not finite."""
         return [stack.report for stack in self._stacks]
 
     # ---- checkpoints and copies ----
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """As of every optimizer of torch; the state of the library is in ``"symo"``, as bytes."""
         return {**super().state_dict(), "symo": [stack.saved() for stack in self._stacks]}
 
-    def load_state_dict(self, state_dict):
+    def load_state_dict(self, state_dict: dict[str, Any] | c.Path) -> None:
         """Goes on from a state_dict to the same bits; if it does not fit, nothing changes.
 
         Parameters
         ----------
         state_dict : dict, str or os.PathLike
             What :meth:`state_dict` gave, or the path of a checkpoint that ``symo train``, ``symo
-            step`` or :meth:`symo.Optimizer.save` wrote: the layout has the names of its tensors, and
-            there is one parameter group with the same method and settings.
+            step`` or :meth:`symo.Optimizer.save` wrote: the layout has the names of its tensors,
+            and there is one parameter group with the same method and settings.
         """
         if isinstance(state_dict, (str, os.PathLike)):
             if len(self._stacks) != 1:

@@ -45,14 +45,12 @@ class Block(nn.Module):
 
 
 class GPT(nn.Module):
-    """Embeddings of tokens and places, blocks before which norms stand, a head tied to the tokens."""
+    """Embeddings of tokens and places, blocks with norms before them, a head tied to the tokens."""
 
     def __init__(self, symbols=11, width=12, heads=3, layers=2, length=16, fused=True, bias=True):
         super().__init__()
         self.wte, self.wpe = nn.Embedding(symbols, width), nn.Embedding(length, width)
-        self.h = nn.ModuleList(
-            [Block(width, heads, length, fused, bias) for _ in range(layers)]
-        )
+        self.h = nn.ModuleList([Block(width, heads, length, fused, bias) for _ in range(layers)])
         self.ln_f, self.drop = nn.LayerNorm(width, bias=bias), nn.Dropout(0.1)
         self.lm_head = nn.Linear(width, symbols, bias=False)
         self.wte.weight = self.lm_head.weight
@@ -161,7 +159,8 @@ class Llama(nn.Module):
         b, t, c = x.shape
         y = self.n1(x)
         q, k, v = (
-            layer(y).view(b, t, self.heads, -1).transpose(1, 2) for layer in (self.q, self.k, self.v)
+            layer(y).view(b, t, self.heads, -1).transpose(1, 2)
+            for layer in (self.q, self.k, self.v)
         )
         if self.qn is not None:
             q = self.qn(q)
@@ -264,7 +263,9 @@ CASES = {
     "mlp": (mlp, ((16, 6),), {"0": "permutation", "4": "signed-permutation"}),
     "rnn": (lambda: Recurrent("RNN"), (SEQUENCE,), {"r": "signed-permutation"}),
     "rnn relu": (
-        lambda: Recurrent("RNN", nonlinearity="relu"), (SEQUENCE,), {"r": "permutation"},
+        lambda: Recurrent("RNN", nonlinearity="relu"),
+        (SEQUENCE,),
+        {"r": "permutation"},
     ),
     "lstm": (
         lambda: Recurrent("LSTM", batch_first=True, num_layers=2),
@@ -279,7 +280,12 @@ CASES = {
     "llama": (
         Llama,
         (TOKENS,),
-        {"e": "permutation", "q": "wreath orthogonal", "v": "wreath orthogonal", "g": "permutation"},
+        {
+            "e": "permutation",
+            "q": "wreath orthogonal",
+            "v": "wreath orthogonal",
+            "g": "permutation",
+        },
     ),
     "rotary": (
         lambda: Llama(rotary=True),

@@ -35,9 +35,7 @@ def dense(net, x, y):
         return loss(lambda z: torch.func.functional_call(net, p, (z,)), x, y)
 
     blocks = torch.func.hessian(whole)(params)
-    rows = [
-        torch.cat([blocks[a][b].reshape(sizes[a], sizes[b]) for b in names], 1) for a in names
-    ]
+    rows = [torch.cat([blocks[a][b].reshape(sizes[a], sizes[b]) for b in names], 1) for a in names]
     jacobian = torch.func.jacrev(lambda p: torch.func.functional_call(net, p, (x,)))(params)
     j = torch.cat([jacobian[n].reshape(len(x) * 4, -1) for n in names], 1)
     out = net(x).detach()
@@ -57,7 +55,9 @@ def test_products_are_those_of_the_dense_matrices():
         v = np.random.default_rng(0).normal(size=h.shape[0])
         assert np.abs(h @ v - exact @ v).max() <= bound * np.linalg.norm(v)
         assert np.abs(h.matvec(v[:, None])[:, 0] - h @ v).max() == 0
-        parts = symo.torch.curvature(net, loss, [(x[:8], y[:8]), (x[8:16], y[8:16]), (x[16:], y[16:])], kind=kind)
+        parts = symo.torch.curvature(
+            net, loss, [(x[:8], y[:8]), (x[8:16], y[8:16]), (x[16:], y[16:])], kind=kind
+        )
         assert np.abs(parts @ v - exact @ v).max() <= bound * np.linalg.norm(v)
     net.zero_grad()
     loss(net, x, y).backward()
@@ -103,7 +103,9 @@ def test_comparisons():
     values, vectors = np.linalg.eigh(full)
     absolute = (vectors * abs(values)) @ vectors.T
     made = symo.compare(full, {"h-g": h, "absolute": absolute, "minus": -full})
-    cosine = np.sum(h.to_dense() * absolute) / np.linalg.norm(h.to_dense()) / np.linalg.norm(absolute)
+    cosine = (
+        np.sum(h.to_dense() * absolute) / np.linalg.norm(h.to_dense()) / np.linalg.norm(absolute)
+    )
     assert abs(made["h-g"]["cosine_abs_hessian"] - cosine) <= 1e-12
     best = cosine * np.linalg.norm(absolute) / np.linalg.norm(h.to_dense())
     relative = np.linalg.norm(best * h.to_dense() - absolute) / np.linalg.norm(absolute)

@@ -495,7 +495,10 @@ def test_groups_from_arrays_and_from_functions():
     for call, word in (
         (lambda: symo.group(permutations=shift), "dim"),
         (lambda: symo.group(generators=[np.eye(3)[:2]]), "shape"),
-        (lambda: symo.Layout({**plane, "spaces": {"x": symo.group(generators=[2 * turn])}}), "not orthogonal"),
+        (
+            lambda: symo.Layout({**plane, "spaces": {"x": symo.group(generators=[2 * turn])}}),
+            "not orthogonal",
+        ),
     ):
         with pytest.raises(symo.Error, match=word):
             call()

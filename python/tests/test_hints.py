@@ -1,0 +1,52 @@
+"""Every public function says what it takes and gives."""
+
+import inspect
+
+import pytest
+
+import symo
+
+
+def public(module):
+    for name in getattr(module, "__all__", None) or dir(module):
+        thing = getattr(module, name)
+        if name.startswith("_") or not getattr(thing, "__module__", "").startswith("symo"):
+            continue
+        if inspect.isclass(thing) and not issubclass(thing, (tuple, Exception)):
+            for key, value in vars(thing).items():
+                if isinstance(value, property):
+                    value = value.fget
+                value = getattr(value, "__func__", value)
+                if inspect.isfunction(value) and not key.startswith("_"):
+                    yield f"{name}.{key}", value
+        elif inspect.isfunction(thing):
+            yield name, thing
+
+
+def check(module):
+    seen = 0
+    for name, function in public(module):
+        signature = inspect.signature(function)
+        hinted = signature.return_annotation is not inspect.Signature.empty
+        for key, parameter in signature.parameters.items():
+            hinted = hinted and (
+                key in ("self", "cls") or parameter.annotation is not parameter.empty
+            )
+        assert hinted, name
+        assert inspect.getdoc(function), f"{name} has no docstring"
+        seen += 1
+    return seen
+
+
+def test_hints_and_docstrings_are_complete():
+    assert check(symo) >= 40
+
+
+def test_hints_and_docstrings_of_torch_are_complete():
+    pytest.importorskip("torch")
+    import symo.torch
+
+    symo.torch.__all__ = [
+        "Symo", "curvature", "hessian_estimate", "infer_layout", "verify", "InferredLayout",
+    ]  # fmt: skip
+    assert check(symo.torch) >= 10
