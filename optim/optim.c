@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/text.h"
 #include "optim/block.h"
+#include "optim/diagonal_estimate.h"
 #include "optim/method.h"
 #include "optim/precondition/precondition.h"
 #include "optim/share.h"
@@ -204,7 +205,7 @@ static symo_status make_blocks(symo_optim *optim) {
     symo_status status = make_block(optim, r, count);
     if (status != SYMO_OK) return status;
   }
-  return symo_optim_needs_problem(optim) ? symo_second_order_size(optim) : SYMO_OK;
+  return symo_optim_has_products(optim) ? symo_second_order_size(optim) : SYMO_OK;
 }
 
 /* ---- checks ---- */
@@ -355,8 +356,14 @@ size_t symo_optim_rule_of(const symo_optim *optim, size_t tensor) {
   return SYMO_NONE;
 }
 
-bool symo_optim_needs_problem(const symo_optim *optim) {
-  for (size_t i = 0; optim != NULL && i < optim->num_blocks; i++)
+bool symo_optim_has_products(const symo_optim *optim) {
+  for (size_t i = 0; i < optim->num_blocks; i++)
     if (has_products(&optim->blocks[i].method)) return true;
   return false;
+}
+
+bool symo_optim_needs_problem(const symo_optim *optim) {
+  for (size_t i = 0; optim != NULL && i < optim->num_blocks; i++)
+    if (symo_block_estimates(&optim->blocks[i])) return true;
+  return optim != NULL && symo_optim_has_products(optim);
 }

@@ -67,6 +67,8 @@ struct symo_optim_state {
   size_t row_bytes;
   double *numbers, *changes; /* of a share: what is exchanged, and norms of changes [tensors] */
   symo_comm_piece *pieces;   /* [tensors] */
+  void *estimates;           /* of diagonals, taken by the first step that has some */
+  bool estimated;            /* those of the step at hand are made */
 };
 
 /* For use while a plan is made.  The first adds an entry to the state, with number num_entries - 1.
@@ -74,6 +76,9 @@ struct symo_optim_state {
  * that any asks for. */
 symo_status symo_optim_add_entry(symo_optim *optim, const symo_state_entry *entry);
 void symo_optim_need_work(symo_optim *optim, size_t bytes);
+
+/* Curvature hessian or ggn. */
+bool symo_optim_has_products(const symo_optim *optim);
 
 /* Entry 0 of every state, "counters", [4]: steps, refused, rejected, damping.  Between steps the
  * entry is what counts: a step reads the fields of the state from it, and writes them back at its

@@ -15,6 +15,8 @@
  *   soap             arXiv 2409.11321 and the authors' code: the first step only makes the basis,
  *                    decay comes behind the step
  *   adam, adamw      arXiv 1412.6980, 1711.05101, as in PyTorch
+ *   adahessian       Yao et al., arXiv 2006.00719: kernels averaged, Hessian power 1
+ *   sophia-g, -h     Liu et al., arXiv 2305.14342
  *   adagrad-full     Duchi, Hazan, Singer 2011, the full matrix
  *   ..-direct        Newton's method and Gauss-Newton as in textbooks, with that damping
  *   egn, egn-cg      Korbit et al., arXiv 2405.14402, with that damping for their line search
@@ -49,6 +51,7 @@ static const symo_method base = {
     .refresh_every = 1,
     .stagger = true,
     .solver_tolerance = 1e-6,
+    .probes = 1,
     .max_dim = 8192,
 };
 
@@ -110,6 +113,18 @@ static const preset_row table[] = {
     {"adamw", "Adam with decay of the parameters themselves",
      "curvature=diagonal; lr=0.001; momentum=0.9; momentum_correction=true; beta2=0.999; "
      "correction=true; eps=1e-8; weight_decay=0.01",
+     NULL},
+    {"adahessian", "Adam with the diagonal of the Hessian, by products with random signs",
+     "curvature=diagonal; source=hutchinson; lr=0.15; momentum=0.9; momentum_correction=true; "
+     "beta2=0.999; correction=true; eps=1e-4; spatial_average=true",
+     NULL},
+    {"sophia-g", "momentum over the diagonal of the Gauss-Newton matrix, clipped",
+     "curvature=clipped; source=bartlett; lr=0.01; momentum=0.96; beta2=0.99; gamma=0.05; "
+     "eps=1e-12; statistics_every=10; weight_decay=0.1",
+     NULL},
+    {"sophia-h", "the same with the diagonal of the Hessian, by products with random signs",
+     "curvature=clipped; source=hutchinson; lr=0.01; momentum=0.96; beta2=0.99; gamma=0.01; "
+     "eps=1e-12; statistics_every=10; weight_decay=0.1",
      NULL},
     {"normalized-sgd", "the gradient of every tensor over its norm",
      "curvature=scalar; lr=0.01; beta2=0; mean=false", NULL},

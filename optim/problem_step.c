@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/text.h"
 #include "hessian/problem.h"
+#include "optim/diagonal_estimate.h"
 #include "optim/state.h"
 
 static symo_status check_problem(const symo_optim *optim, const symo_problem *problem) {
@@ -35,17 +36,26 @@ static symo_status gradient_step(symo_optim_state *state, const symo_problem *pr
   const symo_optim *optim = state->optim;
   const problem_call call = {optim->context, "optim", problem, theta};
   symo_status status;
-  double value = NAN, spent = 0;
+  double value = NAN, spent = 0, probed = 0;
   SYMO_TRY(take_room(state));
   symo_state_lap(state, NULL);
-  SYMO_TRY(symo_problem_call_gradient(&call, &value, state->gradient));
+  symo_state_load(state);
+  *report = symo_state_report(state);
+  const uint64_t t = state->steps + 1;
+  bool hessian, good = true;
+  state->estimated = symo_diagonal_is_due(optim, t, &hessian);
+  if (state->estimated) symo_problem_call_hold(&call, true, hessian);
+  status = symo_problem_call_gradient(&call, &value, state->gradient);
   symo_state_lap(state, &spent);
+  if (status == SYMO_OK && isfinite(value) && state->estimated)
+    status = symo_diagonal_estimate(state, &call, t, &good);
+  symo_state_lap(state, &probed);
+  if (state->estimated) symo_problem_call_hold(&call, false, false);
+  if (status != SYMO_OK) goto fail;
   if (loss != NULL) *loss = value;
-  if (!isfinite(value)) {
-    symo_state_load(state);
-    *report = symo_state_report(state);
-    return symo_state_refuse(state, "the loss", "", report);
-  }
+  if (!isfinite(value)) return symo_state_refuse(state, "the loss", "", report);
+  if (!good) return symo_state_refuse(state, "the estimate of the diagonal", "", report);
+  state->estimated = true; /* what the step needs is there */
   size_t numbers = symo_padded(optim->layout->parameters * symo_dtype_size(optim->dtype));
   void **pointers = (void **)((char *)state->gradient + numbers);
   void **params = pointers + optim->layout->num_tensors;
@@ -54,7 +64,9 @@ static symo_status gradient_step(symo_optim_state *state, const symo_problem *pr
   symo_const_vector grad = symo_const_vector_of(optim->dtype, (const void *const *)pointers);
   status = symo_optim_step(state, grad, symo_vector_of(optim->dtype, params), report);
   report->seconds.gradient = spent;
+  report->seconds.statistics += probed;
 fail:
+  state->estimated = false;
   return status;
 }
 
@@ -68,7 +80,7 @@ symo_status symo_optim_problem_step(symo_optim_state *state, const symo_problem 
   if (report == NULL) report = &unused;
   symo_status status = check_problem(state->optim, problem);
   if (status != SYMO_OK) return status;
-  if (!symo_optim_needs_problem(state->optim))
+  if (!symo_optim_has_products(state->optim))
     return gradient_step(state, problem, theta, loss, report);
   symo_state_load(state);
   *report = symo_state_report(state);

@@ -58,8 +58,23 @@ static const char *refuse_estimator(const symo_method *m) {
   return NULL;
 }
 
+static const char *refuse_source(const symo_method *m) {
+  const bool estimates = m->source >= SYMO_SOURCE_HUTCHINSON;
+  if (estimates && !m->curvature->takes_estimates)
+    return "sources hutchinson and bartlett are of curvature diagonal and clipped";
+  if (!estimates && m->curvature->needs_estimates)
+    return "it keeps estimates of a diagonal: source hutchinson or bartlett";
+  if (m->probes > 1 && m->source != SYMO_SOURCE_HUTCHINSON) return "probes is of source hutchinson";
+  if (m->probe_seed > 0 && !estimates) return "probe_seed is of sources hutchinson and bartlett";
+  if (m->spatial_average && !estimates)
+    return "spatial_average is of sources hutchinson and bartlett";
+  if (m->gamma > 0 && !m->curvature->needs_estimates) return "gamma is of curvature clipped";
+  return NULL;
+}
+
 const char *symo_method_refuse(const symo_method *m) {
   const char *reason = refuse_momentum(m);
+  if (reason == NULL) reason = refuse_source(m);
   if (reason == NULL) reason = refuse_estimator(m);
   if (reason == NULL) reason = refuse_schedule(m);
   if (reason != NULL) return reason;

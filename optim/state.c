@@ -79,6 +79,7 @@ void symo_optim_state_destroy(symo_optim_state *state) {
   symo_free(state->work);
   symo_free(state->gradient);
   symo_free(state->row_work);
+  symo_free(state->estimates);
   symo_free(state->lr);
   symo_free(state->log_norms);
   symo_free(state->numbers);

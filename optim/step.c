@@ -15,6 +15,7 @@
 
 #include "core/error.h"
 #include "core/linalg.h"
+#include "optim/diagonal_estimate.h"
 #include "optim/share.h"
 #include "optim/step.h"
 #include "optim/update/moments.h"
@@ -86,6 +87,11 @@ static symo_status accumulate(block_step *s) {
   s->counters[0]++;
   curvature_step now = curvature_now(s);
   bool momentum = b->method.source == SYMO_SOURCE_MOMENTUM;
+  if (symo_block_estimates(b)) {
+    now.x = (curvature_scale){0};
+    return b->curvature->accumulate(b->self, curvature_state(s), &now,
+                                    symo_diagonal_of_block(s->state, b), s->curvature_work);
+  }
   if (!momentum) now.x = now.g;
   return b->curvature->accumulate(b->self, curvature_state(s), &now, momentum ? s->u : s->g,
                                   s->curvature_work);
@@ -498,9 +504,9 @@ symo_status symo_optim_step(symo_optim_state *state, symo_const_vector grad, sym
   symo_step_report unused;
   state->measured = report != NULL;
   if (report == NULL) report = &unused;
-  if (symo_optim_needs_problem(optim))
+  if (symo_optim_needs_problem(optim) && !state->estimated)
     return symo_fail(optim->context, SYMO_E_UNSUPPORTED,
-                     "optim: curvature %s asks the problem for products (call "
+                     "optim: curvature %s asks the problem for products or samples (call "
                      "symo_optim_problem_step)",
                      optim->blocks[0].method.curvature->name);
   symo_status status =

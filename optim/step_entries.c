@@ -11,6 +11,7 @@
 #include <math.h>
 
 #include "core/linalg.h"
+#include "optim/diagonal_estimate.h"
 #include "optim/step.h"
 #include "optim/update/moments.h"
 #include "optim/update/strips.h"
@@ -172,7 +173,8 @@ static void find_norms(const block_step *s) {
 
 bool symo_step_may_be_entries(const optim_block *b, uint64_t t) {
   return (b->curvature->elementwise || b->curvature->identity) && !symo_block_grafts(b) &&
-         t >= symo_curvature_start(&b->method) && b->method.scale != SYMO_SCALE_UNIT_RMS;
+         !symo_block_estimates(b) && t >= symo_curvature_start(&b->method) &&
+         b->method.scale != SYMO_SCALE_UNIT_RMS;
 }
 
 bool symo_step_is_entries(block_step *s) {

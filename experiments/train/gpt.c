@@ -285,7 +285,8 @@ static void set_adam(const train_spec *spec, symo_method *m) {
 
 static symo_status method_of(symo_context *context, const train_spec *spec, symo_method *method) {
   if (is_newton(method)) return SYMO_OK;
-  if (method->curvature == &symo_curvature_diagonal) set_adam(spec, method);
+  if (method->curvature == &symo_curvature_diagonal && method->source == SYMO_SOURCE_GRADIENT)
+    set_adam(spec, method);
   if (method->decay == SYMO_DECAY_DECOUPLED) method->weight_decay = spec->gpt.weight_decay;
   return set_schedule(context, spec, method);
 }

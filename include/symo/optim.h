@@ -29,6 +29,7 @@ typedef struct symo_precondition symo_precondition; /* of cg */
   X(orbit_blocked, "orbit-blocked")                                                                \
   X(per_axis, "per-axis")                                                                          \
   X(diagonal, "diagonal")                                                                          \
+  X(clipped, "clipped")                                                                            \
   X(scalar, "scalar")                                                                              \
   X(none, "none")                                                                                  \
   X(hessian, "hessian")                                                                            \
@@ -69,7 +70,12 @@ SYMO_PRECONDITION_LIST(SYMO_PRECONDITION_EXTERN)
 #undef SYMO_PRECONDITION_EXTERN
 
 /* Choices, in the order in which symo_option.values names them. */
-typedef enum symo_source { SYMO_SOURCE_GRADIENT, SYMO_SOURCE_MOMENTUM } symo_source;
+typedef enum symo_source {
+  SYMO_SOURCE_GRADIENT,
+  SYMO_SOURCE_MOMENTUM,
+  SYMO_SOURCE_HUTCHINSON,
+  SYMO_SOURCE_BARTLETT
+} symo_source;
 typedef enum symo_step_estimator {
   SYMO_STEP_H_G,
   SYMO_STEP_H_PD,
@@ -102,7 +108,12 @@ typedef struct symo_method {
    * acted on from one side.  alternate GROUP: the same with GROUP on all spaces.  A group
    * ("sign-flip", "orthogonal", "identity"): that one on every space. */
   char groups[128];
-  symo_source source; /* what covariances are made of */
+  /* What covariances are made of.  hutchinson, bartlett: of estimates of a diagonal that the problem
+   * makes (symo_optim_problem_step): of the Hessian, by products with random signs, and of the
+   * Gauss-Newton matrix, by gradients at targets drawn from the model.  For curvature diagonal
+   * (the average is that of their squares, as in AdaHessian) and clipped (of themselves, as in
+   * Sophia). */
+  symo_source source;
   /* Orbit curvature: the estimate H of the Hessian of which the step is lr H^{-1} u.  h-g:
    * C^{alpha / 2}.  h-pd: from the centred orbit covariance of the parameters now and that of past
    * vectors, equation 10 of the paper; h-star: the absolute value of the symmetric least squares
@@ -138,6 +149,7 @@ typedef struct symo_method {
    * the root is taken of, eps included.  0: no cut, the plain power.  Solvers eigh (exact) and
    * shaped. */
   double cut, cut_order;
+  double gamma; /* clipped: the direction is u / max(gamma h, eps), entries clipped to 1 */
   double weight_decay;
   double clip_norm, clip_value; /* of the gradient; 0: not */
   double skip_tolerance; /* a basis is kept while it diagonalises C so well: |off| <= tol |C|, and
@@ -153,7 +165,9 @@ typedef struct symo_method {
                                                             spread over refresh_every steps */
   uint64_t solver_steps; /* iterations of newton-schulz, polar-express; products of shaped; most of
                             others; 0: its own */
-  uint64_t max_dim;      /* per-axis: longer axes are left alone */
+  uint64_t probes, probe_seed; /* hutchinson: products in an estimate; of the signs, and of the
+                                  targets of bartlett */
+  uint64_t max_dim;            /* per-axis: longer axes are left alone */
 
   bool momentum_ema;        /* m <- b m + (1 - b) g; else m <- b m + g */
   bool momentum_correction; /* divided by 1 - b^t */
@@ -162,7 +176,9 @@ typedef struct symo_method {
   bool mean;       /* C = X'X / n; false: X'X */
   bool centered;   /* label 0 is left out of the covariance */
   bool stagger;
-  bool warm_start; /* cg starts at the last solution */
+  bool warm_start;      /* cg starts at the last solution */
+  bool spatial_average; /* hutchinson, bartlett: absolute values averaged over all axes of a tensor
+                           but the first two */
 } symo_method;
 
 /* "adamw", "muon", "symo", ..; SYMO_E_NAME with a suggestion otherwise. */
@@ -267,7 +283,8 @@ typedef struct symo_optim_cost {
 /* For one state and its steps. */
 symo_optim_cost symo_optim_cost_of(const symo_optim *optim);
 
-/* True if steps need a symo_problem (curvature hessian or ggn, damping levenberg-marquardt). */
+/* True if steps need a symo_problem (curvature hessian or ggn, damping levenberg-marquardt, source
+ * hutchinson or bartlett). */
 bool symo_optim_needs_problem(const symo_optim *optim);
 
 /* ---- state and steps ---- */

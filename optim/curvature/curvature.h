@@ -94,6 +94,8 @@ struct symo_curvature {
   bool takes_cut;       /* looks at cut and cut_order */
   bool takes_estimator; /* looks at estimator */
   bool takes_max_dim;   /* looks at max_dim */
+  bool takes_estimates; /* accumulate may be given estimates of a diagonal */
+  bool needs_estimates; /* .. and must be */
   bool (*keeps_roots)(const symo_method *method);
 
   /* NULL if it can do what the method asks for these tensors, else the reason (a static

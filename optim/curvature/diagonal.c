@@ -75,6 +75,7 @@ static double accumulate_flops(const void *self) {
 const symo_curvature symo_curvature_diagonal = {
     .name = "diagonal",
     .elementwise = true,
+    .takes_estimates = true,
     .summary = "second moments of every coordinate, as in Adam",
     .refuse = refuse,
     .create = create,

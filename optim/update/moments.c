@@ -6,6 +6,10 @@
 #include "core/vector.h"
 #include "optim/update/rows.h"
 
+typedef struct update_clipped {
+  double gamma, eps;
+} update_clipped;
+
 #define SYMO_KERNELS "optim/update/moments.inc"
 #include "core/real.h"
 
@@ -18,6 +22,18 @@ void symo_update_squares(double b, symo_nd g, symo_nd v) {
   symo_nd x[2] = {g, v};
   symo_loop(2, x, g.dtype == SYMO_F32 ? symo_update_average_row_f32 : symo_update_average_row_f64,
             &o);
+}
+
+void symo_update_mean(double b, symo_nd x, symo_nd v) {
+  update_average o = symo_update_average(b);
+  symo_nd both[2] = {x, v};
+  symo_loop(2, both, x.dtype == SYMO_F32 ? mean_row_f32 : mean_row_f64, &o);
+}
+
+void symo_update_clipped(double gamma, double eps, symo_nd u, symo_nd v, symo_nd out) {
+  update_clipped o = {gamma, eps};
+  symo_nd x[3] = {u, v, out};
+  symo_loop(3, x, u.dtype == SYMO_F32 ? clipped_row_f32 : clipped_row_f64, &o);
 }
 
 bool symo_update_is_second(symo_nd v) {

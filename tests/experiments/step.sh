@@ -116,7 +116,7 @@ fails 2 'which is of curvature per-axis' "${step[@]}" --optimizer sgd --set rule
 fails 2 'write KEY=VALUE' "${step[@]}" --optimizer sgd --set lr
 fails 2 'only 1 rule ' "${step[@]}" --optimizer sgd --set rules.1.lr=1
 fails 2 'there is no "mun"; did you mean "muon"?' optimizers mun
-for optimizer in newton-cg ggn-cg lm newton-direct ggn-direct egn egn-cg sgn; do
+for optimizer in newton-cg ggn-cg lm newton-direct ggn-direct egn egn-cg sgn adahessian sophia-g sophia-h; do
   "$symo" "${step[@]}" --optimizer $optimizer >out 2>err && fail "$optimizer from a gradient alone"
   grep -q "^symo: error: --optimizer.*$optimizer" err || fail "$optimizer: $(cat err)"
 done

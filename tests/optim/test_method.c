@@ -248,6 +248,10 @@ Test(optim_method, choices_are_in_the_order_of_their_words) {
     unsigned value;
   } rows[] = {{"source", "gradient", SYMO_SOURCE_GRADIENT},
               {"source", "momentum", SYMO_SOURCE_MOMENTUM},
+              {"source", "hutchinson", SYMO_SOURCE_HUTCHINSON},
+              {"source", "bartlett", SYMO_SOURCE_BARTLETT},
+              {"space", "parameters", SYMO_SPACE_PARAMETERS},
+              {"space", "rows", SYMO_SPACE_ROWS},
               {"estimator", "h-g", SYMO_STEP_H_G},
               {"estimator", "h-pd", SYMO_STEP_H_PD},
               {"estimator", "h-star", SYMO_STEP_H_STAR},
@@ -275,11 +279,11 @@ Test(optim_method, choices_are_in_the_order_of_their_words) {
       if (strcmp(rows[k].key, o->key) != 0) continue;
       symo_method m = preset(NULL, "symo");
       cr_ok(NULL, symo_method_set(NULL, &m, o->key, rows[k].word));
-      const unsigned now[] = {m.source, m.estimator, m.basis,   m.graft,
-                              m.scale,  m.decay,     m.schedule};
-      const char *const keys[] = {"source", "estimator", "basis",   "graft",
-                                  "scale",  "decay",     "schedule"};
-      for (size_t c = 0; c < 7; c++)
+      const unsigned now[] = {m.source, m.estimator, m.basis,    m.graft,
+                              m.scale,  m.decay,     m.schedule, m.space};
+      const char *const keys[] = {"source", "estimator", "basis",    "graft",
+                                  "scale",  "decay",     "schedule", "space"};
+      for (size_t c = 0; c < sizeof now / sizeof *now; c++)
         cr_assert(strcmp(keys[c], o->key) != 0 || now[c] == rows[k].value, "%s", rows[k].word);
       known++;
       if (k > 0 && strcmp(rows[k - 1].key, o->key) == 0) continue;

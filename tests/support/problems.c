@@ -97,7 +97,9 @@ static double *factor(symo_test_problem *p, const void *theta) {
   if (p->valley)
     s[0] = -20 * p->x[0], s[1] = 10, s[2] = -1, s[3] = 0;
   else
-    cr_assert(symo_cholesky(SYMO_F64, n, s, NULL, work) == SYMO_OK, "no rows: A is indefinite");
+    cr_assert(symo_cholesky(SYMO_F64, n, s, NULL, work) == SYMO_OK ||
+                  symo_test_max(p->a, n * n) == 0,
+              "no rows: A is indefinite");
   for (size_t i = 0; i < n && !p->valley; i++)
     for (size_t j = 0; j < i; j++) s[j * n + i] = s[i * n + j], s[i * n + j] = 0;
   free(work);
@@ -143,7 +145,7 @@ static symo_status take_row_residual(void *self, const void *theta, void *w) {
   }
   for (size_t i = 0; i < n && !p->valley; i++) {
     for (size_t j = 0; j < i; j++) p->y[i] -= s[j * n + i] * p->y[j];
-    p->y[i] /= s[i * n + i];
+    p->y[i] = s[i * n + i] != 0 ? p->y[i] / s[i * n + i] : 0;
   }
   if (p->valley) p->y[0] = 10 * (p->x[1] - p->x[0] * p->x[0]), p->y[1] = 1 - p->x[0];
   symo_test_pack(p->dtype, p->y, w, n);

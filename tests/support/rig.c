@@ -12,6 +12,7 @@ symo_method symo_rig_method(void) {
   return (symo_method){.curvature = &symo_curvature_orbit_blocked,
                        .groups = "layout",
                        .source = SYMO_SOURCE_GRADIENT,
+                       .probes = 1,
                        .solver = &symo_solver_eigh,
                        .damping = &symo_damping_constant,
                        .precondition = &symo_precondition_none,
