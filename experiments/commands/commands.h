@@ -16,6 +16,7 @@
   X(verify)                                                                                        \
   X(compare)                                                                                       \
   X(spectrum)                                                                                      \
+  X(landscape)                                                                                     \
   X(train)                                                                                         \
   X(eval)                                                                                          \
   X(sample)                                                                                        \

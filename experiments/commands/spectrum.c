@@ -238,7 +238,7 @@ static int run(cli *c) {
   if (code != CLI_DONE) return code;
   inquiry *q = symo_calloc(1, sizeof *q);
   if (q == NULL) return cli_fail_memory(c);
-  code = inquiry_open(c, q);
+  code = inquiry_open(c, q, true);
   if (code == CLI_DONE)
     code = cli_flag(c, "exponents") ? measure_exponents(c, q) : measure_density(c, q);
   inquiry_close(q);

@@ -115,13 +115,13 @@ static char *absolute(const char *path) {
   return path[0] == '/' ? symo_strdup(path) : cli_join(here, path);
 }
 
-static int open_folder(cli *c, inquiry *q) {
+static int open_folder(cli *c, inquiry *q, bool rules) {
   int code = cli_make_directory(c, cli_str(c, "out"));
   if (code != CLI_DONE) return code;
   q->directory = absolute(cli_str(c, "out"));
-  if (cli_given(c, "rules")) q->rules = absolute(cli_str(c, "rules"));
-  if (q->directory == NULL || (cli_given(c, "rules") && q->rules == NULL))
-    return cli_fail_memory(c);
+  rules = rules && cli_given(c, "rules");
+  if (rules) q->rules = absolute(cli_str(c, "rules"));
+  if (q->directory == NULL || (rules && q->rules == NULL)) return cli_fail_memory(c);
   code = cli_folder_lock(c, q->directory, &q->lock);
   if (code == CLI_DONE) code = cli_record(c, q->directory, false);
   if (code != CLI_DONE || cli_flag(c, "no-plots")) return code;
@@ -142,10 +142,10 @@ void inquiry_close(inquiry *q) {
   symo_free(q->rules);
 }
 
-int inquiry_open(cli *c, inquiry *q) {
+int inquiry_open(cli *c, inquiry *q, bool rules) {
   *q = (inquiry){.path = NULL};
   int code = check_checkpoint(c);
-  if (code == CLI_DONE) code = open_folder(c, q);
+  if (code == CLI_DONE) code = open_folder(c, q, rules);
   return code == CLI_DONE ? open_subject(c, q) : code;
 }
 

@@ -23,9 +23,10 @@ typedef struct inquiry {
   cli_folder lock;
 } inquiry;
 
-/* Folders, network, data and point, from the options of the command line.  Exit code, after the error
+/* Folders, network, data and point, from the options of the command line; `rules`: there is the option
+ * --rules.  Exit code, after the error
  * line; inquiry_close in any case. */
-int inquiry_open(cli *c, inquiry *q);
+int inquiry_open(cli *c, inquiry *q, bool rules);
 void inquiry_close(inquiry *q);
 
 /* Which network, on which data. */
