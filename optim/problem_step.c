@@ -53,8 +53,10 @@ static symo_status gradient_step(symo_optim_state *state, const symo_problem *pr
   if (state->estimated) symo_problem_call_hold(&call, false, false);
   if (status != SYMO_OK) goto fail;
   if (loss != NULL) *loss = value;
-  if (!isfinite(value)) return symo_state_refuse(state, "the loss", "", report);
-  if (!good) return symo_state_refuse(state, "the estimate of the diagonal", "", report);
+  if (!isfinite(value) || !good) {
+    state->estimated = false;
+    return symo_state_refuse(state, good ? "the loss" : "the estimate of the diagonal", "", report);
+  }
   state->estimated = true; /* what the step needs is there */
   size_t numbers = symo_padded(optim->layout->parameters * symo_dtype_size(optim->dtype));
   void **pointers = (void **)((char *)state->gradient + numbers);
