@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import ctypes
 import difflib
 import fnmatch
 import json
 import re
+from collections import OrderedDict
 from ctypes import byref, c_void_p
 from typing import Any
 
@@ -197,9 +199,17 @@ def is_pointwise(module):
     return type(module) in _POINTWISE
 
 
-def hidden_group(before, between, after):
-    """The group of the units between two Linear layers, as the library infers it."""
-    chain = nn.Sequential(before, *between, after)
-    weight = before.weight
-    example = torch.zeros(1, before.in_features, dtype=weight.dtype, device=weight.device)
-    return infer(chain, example)["spaces"]["0"]["group"]
+def hidden_group(between):
+    """The group of the units between two Linear layers, as the library infers it.
+
+    It depends on what stands between them only, so small layers take their place, and copies
+    without the hooks of the caller that of the modules between.
+    """
+    twins = []
+    for module in between:
+        twin = copy.copy(module)
+        twin._forward_hooks, twin._forward_pre_hooks = OrderedDict(), OrderedDict()
+        twins.append(twin)
+    with torch.random.fork_rng(devices=[]):
+        chain = nn.Sequential(nn.Linear(2, 3), *twins, nn.Linear(3, 2))
+    return infer(chain, torch.zeros(1, 2, dtype=chain[0].weight.dtype))["spaces"]["0"]["group"]

@@ -226,11 +226,12 @@ LOSSES = set("""cross_entropy nll_loss mse_loss l1_loss smooth_l1_loss huber_los
 ABOUT = set(
     """shape size dim ndim ndimension dtype device layout numel nelement stride requires_grad
     grad_fn names data_ptr storage_offset element_size get_device is_contiguous
-    is_floating_point is_complex is_sparse is_quantized is_meta is_cuda is_cpu
-    is_leaf is_nested itemsize nbytes __len__ __hash__ __repr__ __format__ __str__ untyped_storage _version output_nr is_same_size is_tensor grad
-    _backward_hooks is_signed is_inference is_pinned __dir__ is_conj is_neg has_names __class__
-    sparse_dim dense_dim __setstate__ _is_view _base name volatile is_mkldnn is_xla is_shared
-    register_hook is_distributed _typed_storage storage isinstance is_grad_enabled""".split()
+    is_floating_point is_complex is_sparse is_quantized is_meta is_cuda is_cpu is_leaf
+    is_nested itemsize nbytes __len__ __hash__ __repr__ __format__ __str__ untyped_storage
+    _version output_nr is_same_size is_tensor grad _backward_hooks is_signed is_inference
+    is_pinned __dir__ is_conj is_neg has_names __class__ sparse_dim dense_dim __setstate__
+    _is_view _base name volatile is_mkldnn is_xla is_shared register_hook is_distributed
+    _typed_storage storage isinstance is_grad_enabled""".split()
 )
 _OPERATORS = {
     "__add__": "add", "__radd__": "add", "__iadd__": "add", "__sub__": "sub", "__rsub__": "rsub",

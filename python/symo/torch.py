@@ -342,7 +342,7 @@ class _Draft:
             self.reasons[bias] = "one axis: identity"
 
     def _hidden(self, before, after, between, names):
-        group = hidden_group(before, between, after)
+        group = hidden_group(between)
         first, second = clean(names[id(before.weight)]), clean(names[id(after.weight)])
         space = f"{first}.0"
         self.spaces[space] = {"dim": before.out_features, "group": group}

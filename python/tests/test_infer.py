@@ -35,7 +35,9 @@ def text(space):
 def test_every_claim_is_exact_and_nothing_less_is_claimed(name):
     model, args, groups = case(name)
     before = copy.deepcopy(model.state_dict())
+    random = torch.get_rng_state()
     layout = infer_layout(model, args)
+    assert torch.equal(random, torch.get_rng_state())
     for key, value in model.state_dict().items():
         assert torch.equal(value, before[key]), "tracing leaves the model as it was"
     found = {

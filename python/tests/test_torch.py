@@ -422,6 +422,17 @@ def test_hidden_spaces_of_chains_and_nothing_else():
     assert other["c.weight.1"] == ("identity", 3) and other["n.weight.0"] == ("identity", 4)
 
 
+def test_hooks_of_the_caller_see_nothing_of_it():
+    model, calls = net(), []
+    for module in model:
+        module.register_forward_hook(lambda *_: calls.append(1))
+        module.register_forward_pre_hook(lambda *_: calls.append(1))
+    before = torch.get_rng_state()
+    infer_layout(model)
+    Symo(model, lr=0.01)
+    assert not calls and torch.equal(before, torch.get_rng_state())
+
+
 def test_the_hidden_spaces_are_symmetries():
     model = net()
     layout = symo.Layout(infer_layout(model))
