@@ -57,7 +57,10 @@ static const symo_method base = {
 
 #define STATELESS                                                                                  \
   "groups=alternate; source=momentum; beta2=0; mean=false; lr=0.003; nesterov=true; "              \
-  "scale=unit-rms; stale_floor=0.1; centered=true"
+  "scale=unit-rms; stale_floor=0.1"
+/* Across tensors label 0 would be one root over all of them: it is left out.  Within a tensor it is
+ * one row, and a convolution of few channels needs it whitened like the others. */
+#define COUPLED "curvature=orbit; centered=true; "
 #define SYMO STATELESS "; momentum=0.9; alpha=1.6; cut=0.012; solver=shaped"
 
 #define MUON                                                                                       \
@@ -79,9 +82,9 @@ static const preset_row table[] = {
     {"symo-bd", "another name of symo: block-diagonal, every tensor by itself",
      "curvature=orbit-blocked; " SYMO, NULL},
     {"symo-coupled", "the same with the tensors of a hidden space in one covariance",
-     "curvature=orbit; " SYMO, NULL},
+     COUPLED SYMO, NULL},
     {"symo-stateless", "symo with exponent 1 and momentum 0.95, as on the autoencoder",
-     "curvature=orbit; " STATELESS "; momentum=0.95", NULL},
+     COUPLED STATELESS "; momentum=0.95", NULL},
     {"symo-published", "root of a running orbit covariance, as published: for a hundred steps",
      "curvature=orbit; lr=0.09; schedule=exponential; rate=0.91; beta2=0.95; correction=true; "
      "stale_floor=0.1",
