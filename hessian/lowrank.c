@@ -233,8 +233,8 @@ symo_status symo_lowrank_logdet(const symo_lowrank *h, double damping, double *o
                          "enormous values)",
                          where));
     for (size_t i = 0; i < k; i++) {
-      if (!(values[i] > 0)) SYMO_TRY(not_definite(h, damping));
-      sum += log(values[i]);
+      /* Positive, but for rounding: S + damping I is. */
+      sum += log(fmax(values[i], symo_epsilon(h->rest->plan->dtype) * values[k - 1]));
     }
   }
   *out = sum;

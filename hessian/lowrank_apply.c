@@ -133,8 +133,11 @@ static symo_status solve_small(const frame *f, double *gram, double *b) {
   double most = fmax(fabs(values[0]), fabs(values[k - 1]));
   symo_gemv(SYMO_F64, 1, symo_mat_dense(gram, k, k), b, 0, c);
   for (size_t i = 0; i < k; i++) {
-    if (!(fabs(values[i]) > symo_rank_tolerance(f->t, k) * most)) SYMO_TRY(singular(f));
-    c[i] /= values[i];
+    /* K of a positive definite matrix is one, whatever rounding makes of its least eigenvalues. */
+    const double least = symo_rank_tolerance(f->t, k) * most;
+    const bool definite = !f->signs.zero && !f->signs.below;
+    if (!definite && !(fabs(values[i]) > least)) SYMO_TRY(singular(f));
+    c[i] /= definite ? fmax(values[i], least) : values[i];
   }
   symo_gemv(SYMO_F64, 1, symo_mat_t(symo_mat_dense(gram, k, k)), c, 0, b);
 fail:

@@ -179,13 +179,15 @@ void spectral_shift(const spectral *s, double damping, double *w, spectral_signs
       const piece p = member_of(s, i, c);
       const size_t n = p.one ? 1 : p.m;
       double *v = w + p.group;
-      for (size_t j = 0; j < n; j++) v[j] = s->w[p.group + j] + damping;
-      const double most = symo_spectrum_largest(n, v);
-      const double zero = symo_rank_tolerance(plan->dtype, n) * most;
+      const double most = symo_spectrum_largest(n, s->w + p.group);
+      const double tolerance = symo_rank_tolerance(plan->dtype, n), zero = tolerance * most;
       for (size_t j = 0; j < n; j++) {
+        double x = s->w[p.group + j];
+        if (fabs(x) <= zero) x = 0;
+        v[j] = x + damping;
+        if (fabs(v[j]) <= tolerance * fabs(x)) v[j] = 0; /* the two cancel */
         signs->negative = signs->negative || v[j] < -sqrt(symo_epsilon(plan->dtype)) * most;
-        signs->below = signs->below || v[j] < -zero;
-        if (fabs(v[j]) <= zero) v[j] = 0;
+        signs->below = signs->below || v[j] < 0;
         signs->zero = signs->zero || v[j] == 0;
       }
     }

@@ -31,8 +31,9 @@ void spectral_weigh(const spectral *s, const double *factor, size_t stride, cons
 /* out[group] := the sum of x y over the coordinates of the group; entries `stride` apart. */
 void spectral_dots(const spectral *s, const void *x, const void *y, double *out, size_t stride);
 
-/* w [groups] := the eigenvalues of S + damping I.  What is at most 10 m eps times the largest of its
- * M becomes 0. */
+/* w [groups] := the eigenvalues of S, of which those at most 10 m eps times the largest of their M
+ * count as 0, plus the damping; so with a positive one they are positive wherever those of S are not
+ * negative. */
 typedef struct spectral_signs {
   bool zero;     /* an eigenvalue is 0 */
   bool below;    /* one is negative */

@@ -273,6 +273,47 @@ Test(lowrank, refusals) {
   symo_world_close(&w);
 }
 
+/* A large block of float32 without full rank: 10 m eps of its largest eigenvalue is more than the
+ * damping, which is what makes the matrix regular. */
+Test(lowrank, small_damping_of_a_singular_rest) {
+  symo_world w;
+  symo_world_open(&w, 69);
+  symo_world_parse(&w, "i: identity 300; w[i]");
+  enum { M = 300 };
+  symo_plan *plan = symo_world_plan(&w, SYMO_F32, SYMO_COUPLED, false);
+  float *m = calloc(M * M, sizeof *m), u[M] = {0}, x[M], y[M], back[M];
+  const void *blocks[1] = {m}, *in[1] = {x};
+  void *out[1] = {y}, *again[1] = {back};
+  const double value = 5, damping = 1e-5;
+  double logdet = 0, exact = log(5 + damping) + log(1 + damping) + (M - 2) * log(damping);
+  symo_hessian *rest;
+  symo_lowrank *h;
+  m[0] = 1;
+  u[7] = 1;
+  for (size_t i = 0; i < M; i++) x[i] = (float)symo_rng_normal(w.rng);
+  cr_ok(w.context, symo_hessian_from_blocks(plan, blocks, &rest));
+  cr_ok(w.context, symo_lowrank_create(rest, 1, &value, u, &h));
+  cr_ok(w.context, symo_lowrank_solve(h, damping, symo_const_vector_of(SYMO_F32, in),
+                                      symo_vector_of(SYMO_F32, out)));
+  cr_ok(w.context, symo_lowrank_matvec(h, symo_const_vector_of(SYMO_F32, (const void *const *)out),
+                                       symo_vector_of(SYMO_F32, again)));
+  for (size_t i = 0; i < M; i++) {
+    double residual = (double)back[i] + damping * (double)y[i] - (double)x[i];
+    cr_assert(fabs(residual) <= 1e-4, "%zu: %g", i, residual);
+  }
+  cr_ok(w.context, symo_lowrank_power(h, -0.5, damping, symo_const_vector_of(SYMO_F32, in),
+                                      symo_vector_of(SYMO_F32, out)));
+  cr_assert(fabs((double)y[9] * sqrt(damping) - (double)x[9]) <= 1e-4);
+  cr_ok(w.context, symo_lowrank_logdet(h, damping, &logdet));
+  cr_assert(fabs(logdet - exact) <= 1e-3, "%g for %g", logdet, exact);
+  cr_fails(w.context, SYMO_SINGULAR, "add damping", symo_lowrank_logdet(h, 0, &logdet));
+  free(m);
+  symo_lowrank_destroy(h);
+  symo_hessian_destroy(rest);
+  symo_plan_destroy(plan);
+  symo_world_close(&w);
+}
+
 /* ---- estimates ---- */
 
 static void random_matrix(symo_rng *rng, size_t n, double *a) {
