@@ -443,9 +443,10 @@ static void match_keys(const symo_optim *share, const entry_pair *p, size_t *pla
 static symo_status collect_keyed(symo_optim_state *share, const entry_pair *p, double *whole) {
   const symo_comm *comm = share->optim->share->comm;
   size_t *places = symo_calloc(p->count, sizeof *places);
-  double *x = symo_calloc(2 * p->count, sizeof *x), *holders = x + p->count;
+  double *x = symo_calloc(2 * p->count, sizeof *x), *holders;
   symo_status status = SYMO_OK;
   if (places == NULL || x == NULL) SYMO_TRY(symo_fail_memory(share->optim->context, "optim"));
+  holders = x + p->count;
   match_keys(share->optim, p, places);
   for (size_t i = 0; i < p->count; i++) {
     if (places[i] == SYMO_NONE) continue;
