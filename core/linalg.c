@@ -456,6 +456,29 @@ symo_status symo_orthonormal_rows(symo_dtype dtype, size_t n, void *a, void *wor
   return info == 0 ? SYMO_OK : SYMO_E_NUMERIC;
 }
 
+enum { PANEL_COLUMNS = 64 }; /* that reflections are applied together */
+
+size_t symo_orthonormal_panel_work(symo_dtype dtype, size_t k) {
+  return k * (1 + PANEL_COLUMNS) * symo_dtype_size(dtype);
+}
+
+symo_status symo_orthonormal_panel(symo_dtype dtype, size_t k, size_t n, void *a, void *work) {
+  if (k > n || n > SYMO_EIGH_MAX) return SYMO_E_SIZE;
+  lapack_int m = (lapack_int)n, columns = (lapack_int)k, info;
+  const lapack_int lwork = (lapack_int)(k * PANEL_COLUMNS);
+  void *rest = symo_at(dtype, work, (ptrdiff_t)k);
+  if (dtype == SYMO_F32) {
+    info = LAPACKE_sgeqrf_work(LAPACK_COL_MAJOR, m, columns, a, m, work, rest, lwork);
+    if (info == 0)
+      info = LAPACKE_sorgqr_work(LAPACK_COL_MAJOR, m, columns, columns, a, m, work, rest, lwork);
+  } else {
+    info = LAPACKE_dgeqrf_work(LAPACK_COL_MAJOR, m, columns, a, m, work, rest, lwork);
+    if (info == 0)
+      info = LAPACKE_dorgqr_work(LAPACK_COL_MAJOR, m, columns, columns, a, m, work, rest, lwork);
+  }
+  return info == 0 ? SYMO_OK : SYMO_E_NUMERIC;
+}
+
 int symo_get_threads(void) { return openblas_get_num_threads(); }
 
 symo_status symo_set_threads(int n) {

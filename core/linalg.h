@@ -123,6 +123,10 @@ symo_status symo_haar_orthogonal(size_t n, double *a, double *tau, void *work, s
 symo_status symo_orthonormal_rows(symo_dtype dtype, size_t n, void *a, void *work);
 
 /* The configuration of BLAS, and the kernels that it chose for this processor ("Zen"). */
+/* The same of a row-major [k, n], k <= n; work: symo_orthonormal_panel_work bytes. */
+size_t symo_orthonormal_panel_work(symo_dtype dtype, size_t k);
+symo_status symo_orthonormal_panel(symo_dtype dtype, size_t k, size_t n, void *a, void *work);
+
 const char *symo_linalg_info(void);
 const char *symo_linalg_kernels(void);
 

@@ -102,11 +102,10 @@ static void add_rows(symo_dtype dtype, size_t n, size_t width, const void *rows,
   symo_nd_axpy(1, from, symo_nd_stretch(symo_nd_dense(dtype, to, 2, one), 0, n));
 }
 
-/* out [n, columns] = [x 1] B, B [m, columns]; transpose: B [columns, m] by its transpose. */
-static void multiply(const row_block *x, const void *b, size_t columns, bool transpose, void *out) {
+/* out [n, columns] = [x 1] B', B [columns, m]. */
+static void multiply(const row_block *x, const void *b, size_t columns, void *out) {
   const size_t m = x->width + (x->ones ? 1 : 0);
-  const symo_mat whole = transpose ? symo_mat_t(symo_mat_dense((void *)(uintptr_t)b, columns, m))
-                                   : symo_mat_dense((void *)(uintptr_t)b, m, columns);
+  const symo_mat whole = symo_mat_t(symo_mat_dense((void *)(uintptr_t)b, columns, m));
   symo_mat to = symo_mat_dense(out, x->n, columns);
   symo_gemm(x->dtype, 1, matrix_of(x), symo_mat_rows(x->dtype, whole, 0, x->width), 0, to);
   if (!x->ones) return;
@@ -134,18 +133,23 @@ static void add_products(const row_block *x, void *sum) {
   symo_put(x->dtype, last, x->width, symo_get(x->dtype, last, x->width) + (double)x->n);
 }
 
-/* sum [m, columns] += x' (x W); room: [BLOCK_ROWS, columns]. */
+/* sum [columns, m] += (W x') x, W [columns, m]; room: [BLOCK_ROWS, columns]. */
 static void add_tested(const row_block *x, const void *tests, size_t columns, void *sum,
                        void *room) {
+  const size_t m = x->width + (x->ones ? 1 : 0);
   for (size_t first = 0; first < x->n; first += BLOCK_ROWS) {
     const row_block part = part_of(x, first, BLOCK_ROWS);
-    symo_mat t = symo_mat_dense(room, part.n, columns);
-    multiply(&part, tests, columns, false, room);
-    symo_gemm(x->dtype, 1, symo_mat_t(matrix_of(&part)), t, 1,
-              symo_mat_dense(sum, x->width, columns));
-    if (x->ones)
-      add_rows(x->dtype, part.n, columns, room,
-               symo_at(x->dtype, sum, (ptrdiff_t)(x->width * columns)));
+    const size_t shape[] = {part.n, columns};
+    multiply(&part, tests, columns, room);
+    symo_gemm(x->dtype, 1, symo_mat_t(symo_mat_dense(room, part.n, columns)), matrix_of(&part), 1,
+              (symo_mat){sum, columns, x->width, (ptrdiff_t)m, 1});
+    if (!x->ones) continue;
+    symo_nd last = {symo_at(x->dtype, sum, (ptrdiff_t)x->width),
+                    x->dtype,
+                    2,
+                    {part.n, columns},
+                    {0, (ptrdiff_t)m}};
+    symo_nd_axpy(1, symo_nd_dense(x->dtype, room, 2, shape), last);
   }
 }
 
@@ -239,8 +243,8 @@ static symo_status add_moments(symo_context *context, const symo_factor_site *si
       symo_calloc(n * out + (pairs ? n * m : 0) + (rows->repeats > 1 ? out * m : 0), bytes);
   if (room == NULL) return symo_fail_memory(context, "factors");
   void *da = room + n * out * bytes, *product = room + n * (out + m) * bytes;
-  multiply(&d, s->output_basis, out, true, room);
-  if (pairs) multiply(&a, s->input_basis, m, true, da);
+  multiply(&d, s->output_basis, out, room);
+  if (pairs) multiply(&a, s->input_basis, m, da);
   if (!pairs)
     add_table_moments(rows, s->dtype, out, m, room, s->moments);
   else if (rows->repeats == 1)

@@ -2,9 +2,10 @@
  * 1503.05671; shared weights: Grosse, Martens 2016, arXiv 1602.01407, and Eschenhagen et al. 2023,
  * arXiv 2311.00636; second moments: George et al. 2018, arXiv 1806.03884).
  *
- * For a deep linear network and squared error G (x) A is the block of the Gauss-Newton matrix: d does
- * not depend on a.  So it is for a single example. */
+ * For a deep linear network and squared error G (x) A is the block of the Gauss-Newton matrix: d
+ * does not depend on a.  So it is for a single example. */
 #include "hessian/kfac.h"
+#include "hessian/problem.h"
 
 #include <math.h>
 #include <string.h>
@@ -366,12 +367,13 @@ static symo_status gather(symo_kfac *kfac, const symo_problem *problem, const vo
   symo_factor_request request = {
       .fisher = spec->fisher, .seed = spec->seed, .num_sites = kfac->num_sites, .sums = sums};
   const size_t draws = draws_of(spec);
+  const problem_call call = {kfac->context, "kfac", problem, theta};
   if (sums == NULL) SYMO_TRY(symo_fail_memory(kfac->context, "kfac"));
   SYMO_TRY(take_sums(kfac, problem->dtype, spec->sharing, moments, sums));
   for (size_t d = 0; d < draws; d++, request.seed++) {
     request.known = d > 0;
     if (spec->labels != NULL) request.labels = spec->labels[d];
-    SYMO_TRY(problem->factors(problem->self, theta, &loss, NULL, &request));
+    SYMO_TRY(symo_problem_call_factors(&call, &loss, NULL, &request));
   }
   for (size_t s = 0; s < kfac->num_sites; s++)
     SYMO_TRY(moments ? symo_kfac_set_moments(kfac, s, &sums[s]) : symo_kfac_set(kfac, s, &sums[s]));

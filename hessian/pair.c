@@ -7,7 +7,8 @@
  * With the first k only, X has parts inside and outside of the span on either side, and f is one
  * number where both are outside (t: the tail).  R = V_g X, P = X V_a', Q = V_g X V_a':
  *
- *     Y = f_tt X + V_g' [(f_it - f_tt) R + (f_ij - f_it - f_tj + f_tt) Q V_a] + P (f_tj - f_tt) V_a,
+ *     Y = f_tt X + V_g' [(f_it - f_tt) R + (f_ij - f_it - f_tj + f_tt) Q V_a] + P (f_tj - f_tt)
+ * V_a,
  *
  * which for f the inverse of one damped factor is Woodbury's formula.  Damping by lambda:
  *   exact     f(g a) = g a + lambda
@@ -16,7 +17,8 @@
  *   plain     the same with pi = 1
  * Moments (George et al. 2018, arXiv 1806.03884) take the place of g_i a_j.
  *
- * Check value: G = (2), A = (3), lambda 1: exact 7, plain 12, factored 3 + (sqrt 2 + sqrt 3)^2 - 2. */
+ * Check value: G = (2), A = (3), lambda 1: exact 7, plain 12, factored 3 + (sqrt 2 + sqrt 3)^2 - 2.
+ * */
 #include "hessian/pair.h"
 
 #include <math.h>

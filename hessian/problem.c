@@ -34,6 +34,14 @@ symo_status symo_problem_call_gradient(const problem_call *call, double *loss, v
                  call->problem->gradient(call->problem->self, call->theta, loss, grad), "gradient");
 }
 
+symo_status symo_problem_call_factors(const problem_call *call, double *loss, void *grad,
+                                      const symo_factor_request *request) {
+  const size_t failures = symo_context_failures(call->context);
+  return pass_on(call, failures,
+                 call->problem->factors(call->problem->self, call->theta, loss, grad, request),
+                 "layer statistics");
+}
+
 symo_status symo_problem_call_product(const problem_call *call, bool ggn, size_t k, const void *v,
                                       void *out) {
   const symo_problem *p = call->problem;

@@ -16,6 +16,9 @@ typedef struct problem_call {
 symo_status symo_problem_call_loss(const problem_call *call, double *loss);
 symo_status symo_problem_call_gradient(const problem_call *call, double *loss, void *grad);
 
+symo_status symo_problem_call_factors(const problem_call *call, double *loss, void *grad,
+                                      const symo_factor_request *request);
+
 /* With the Hessian, or with the Gauss-Newton matrix. */
 /* Of rows: w (k and in are not looked at), S in or S'in for k directions. */
 typedef enum problem_rows {

@@ -92,8 +92,9 @@ fail:
 /* ---- specs ---- */
 
 /* What the entries of a state are: these must agree in any case. */
-static const char *const fixed[] = {"curvature", "groups",   "source",       "basis",  "graft",
-                                    "mean",      "centered", "momentum_ema", "max_dim"};
+static const char *const fixed[] = {"curvature", "groups",  "source",   "basis",
+                                    "graft",     "mean",    "centered", "momentum_ema",
+                                    "max_dim",   "sharing", "rank"};
 
 static bool contains(size_t count, const char *const *list, const char *word) {
   for (size_t i = 0; i < count; ++i)
@@ -105,13 +106,15 @@ static symo_status match_rule(symo_context *context, const char *path, size_t in
                               const symo_rule *there, const symo_rule *here, size_t num_may_differ,
                               const char *const *may_differ) {
   if (strcmp(there->pattern, here->pattern) != 0 || there->min_order != here->min_order ||
-      there->max_order != here->max_order || there->needs_group != here->needs_group)
+      there->max_order != here->max_order || there->needs_group != here->needs_group ||
+      there->needs_site != here->needs_site)
     return symo_fail(
         context, SYMO_E_ARGUMENT,
-        "%s: rule %zu is for other tensors there: match \"%s\", orders %d to %d%s (use "
+        "%s: rule %zu is for other tensors there: match \"%s\", orders %d to %d%s%s (use "
         "the optimizer it was made with)",
         path, index, symo_quoted(there->pattern).text, there->min_order, there->max_order,
-        there->needs_group ? ", moved by a group" : "");
+        there->needs_group ? ", moved by a group" : "",
+        there->needs_site ? ", of sites of layer statistics" : "");
   for (size_t i = 0; i < symo_method_num_options(); ++i) {
     const char *key = symo_method_option(i)->key;
     char a[128], b[128];

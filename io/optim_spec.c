@@ -40,6 +40,7 @@ static symo_status add_rule(symo_text *text, symo_context *context, const symo_r
   symo_text_add(text, "{\"match\": ");
   symo_json_add_string(text, rule->pattern);
   symo_text_add(text, ", \"min_order\": %d, \"max_order\": %d", rule->min_order, rule->max_order);
+  if (rule->needs_site) symo_text_add(text, ", \"needs_site\": true");
   if (rule->needs_group) symo_text_add(text, ", \"needs_group\": true");
   if (is_preset(rule->method.preset))
     symo_text_add(text, ", \"preset\": \"%s\"", rule->method.preset);
@@ -273,9 +274,10 @@ static symo_status read_match(const reader *r, const char *at, json_t *object, s
 }
 
 static symo_status read_rule(const reader *r, size_t index, json_t *value, symo_rule *rule) {
-  static const char *const more[] = {"match",       "min_order", "max_order",
-                                     "needs_group", "preset",    "betas"};
+  static const char *const more[] = {"match",      "min_order", "max_order", "needs_group",
+                                     "needs_site", "preset",    "betas"};
   const json_t *needs_group = json_object_get(value, "needs_group");
+  const json_t *needs_site = json_object_get(value, "needs_site");
   char at[32];
   symo_status status;
   snprintf(at, sizeof at, "rules[%zu]", index);
@@ -292,6 +294,10 @@ static symo_status read_rule(const reader *r, size_t index, json_t *value, symo_
   if (needs_group != NULL && !json_is_boolean(needs_group))
     return wrong_type(r, join(at, "needs_group").text, "true or false", needs_group,
                       "true: only tensors with a group on some axis");
+  if (needs_site != NULL && !json_is_boolean(needs_site))
+    return wrong_type(r, join(at, "needs_site").text, "true or false", needs_site,
+                      "true: only tensors with layer statistics");
+  rule->needs_site = json_is_true(needs_site);
   rule->needs_group = json_is_true(needs_group);
   return read_method(r, at, value, &rule->method);
 fail:

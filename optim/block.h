@@ -4,10 +4,10 @@
 #include "optim/optim.h"
 
 /* Rules (optim/rules.c): the first that fits a tensor, or num_rules.  moved: some axis of the
- * tensor has a group. */
-bool symo_rule_fits(const symo_rule *rule, const char *name, size_t order, bool moved);
+ * tensor has a group.  site: it is part of one. */
+bool symo_rule_fits(const symo_rule *rule, const char *name, size_t order, bool moved, bool site);
 size_t symo_rule_find(size_t num_rules, const symo_rule *rules, const char *name, size_t order,
-                      bool moved);
+                      bool moved, bool site);
 
 /* The layout of some tensors of a layout alone, with the groups that the method says
  * (optim/sublayout.c). */

@@ -86,6 +86,8 @@ static void add_settings(symo_text *out, const symo_method *m) {
                 m->damping->name);
   if (m->cut > 0) symo_text_add(out, "; cut %g", m->cut);
   if (m->cut_order > 0) symo_text_add(out, " of order %g", m->cut_order);
+  if (m->curvature->sites) symo_text_add(out, "; %s labels", word_of(m, "fisher").text);
+  if (m->kl_clip > 0) symo_text_add(out, "; kl_clip %g", m->kl_clip);
   if (m->weight_decay > 0)
     symo_text_add(out, "; decay %g %s", m->weight_decay, word_of(m, "decay").text);
   if (m->graft != SYMO_GRAFT_NONE) symo_text_add(out, "; graft %s", word_of(m, "graft").text);

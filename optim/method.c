@@ -54,8 +54,13 @@ static const option_row rows[] = {
     MODULE(precondition, MODULE_PRECONDITION, SYMO_PRECONDITION_LIST(WORD), "of cg"),
     NAME(space, "parameters rows",
          "ggn: systems as large as the parameters, or as examples times outputs"),
-    NAME(basis, "none adam column",
-         "second moments in the eigenbasis of the curvature: of entries, or, orbit, of columns"),
+    NAME(basis, "none adam column example",
+         "second moments in the eigenbasis of the curvature: of entries; orbit: of columns; kfac: "
+         "of "
+         "single examples"),
+    NAME(fisher, "empirical sampled exact",
+         "kfac: at the labels of the data, drawn from the model, or in expectation over it"),
+    NAME(sharing, "expand reduce", "kfac: positions of a shared weight as examples, or summed up"),
     NAME(graft, "none sgd adam", "whose norm the direction takes, tensor by tensor"),
     NAME(scale, "none shape match-rms unit-rms",
          "factor of a tensor: sqrt(max(1, rows/columns)), 0.2 sqrt(max(rows, columns)), rms 1"),
@@ -86,6 +91,10 @@ static const option_row rows[] = {
     WHOLE(probes, 1, 1e6, "hutchinson: products in an estimate"),
     WHOLE(probe_seed, 0, 9e15, "of hutchinson's signs and bartlett's targets"),
     FLAG(spatial_average, "hutchinson, bartlett: averaged over kernels"),
+    NUMBER(rank, 0, 2147483647,
+           "kfac: eigenpairs kept of each factor; below 1: the share of its dimension; 0: all"),
+    NUMBER(rank_share, 0, 1, "kfac: no more than make up this share of the trace; 0: rank of them"),
+    NUMBER(kl_clip, 0, 1e30, "kfac: largest lr^2 d'Fd of the direction d of all sites; 0: any"),
     NUMBER(weight_decay, 0, 1e6, "pull towards zero"),
     NUMBER(clip_norm, 0, 1e30, "largest norm of the gradient over all tensors; 0: any"),
     NUMBER(clip_value, 0, 1e30, "largest entry of the gradient, after that; 0: any"),
@@ -193,14 +202,13 @@ static symo_status check_groups(symo_context *context, const char *where, const 
 
 /* ---- modules and choices ---- */
 
-_Static_assert(sizeof(symo_source) == sizeof(unsigned) && sizeof(symo_basis) == sizeof(unsigned) &&
-                   sizeof(symo_step_estimator) == sizeof(unsigned) &&
-                   sizeof(symo_space) == sizeof(unsigned) &&
-                   sizeof(symo_graft) == sizeof(unsigned) &&
-                   sizeof(symo_scale) == sizeof(unsigned) &&
-                   sizeof(symo_decay) == sizeof(unsigned) &&
-                   sizeof(symo_schedule) == sizeof(unsigned),
-               "choices are read and written as unsigned");
+_Static_assert(
+    sizeof(symo_source) == sizeof(unsigned) && sizeof(symo_basis) == sizeof(unsigned) &&
+        sizeof(symo_step_estimator) == sizeof(unsigned) && sizeof(symo_space) == sizeof(unsigned) &&
+        sizeof(symo_graft) == sizeof(unsigned) && sizeof(symo_fisher) == sizeof(unsigned) &&
+        sizeof(symo_sharing) == sizeof(unsigned) && sizeof(symo_scale) == sizeof(unsigned) &&
+        sizeof(symo_decay) == sizeof(unsigned) && sizeof(symo_schedule) == sizeof(unsigned),
+    "choices are read and written as unsigned");
 
 /* The word that a field holds, not terminated at *length; NULL if it holds none of the row's. */
 static const char *word_of(const option_row *row, const void *field, size_t *length) {

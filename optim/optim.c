@@ -131,6 +131,16 @@ static symo_status pair_second_order(symo_optim *optim, const optim_block *b) {
   return reason == NULL ? SYMO_OK : refuse(optim, b->rule, reason);
 }
 
+/* A rule for tensors of sites that none got, for want of sites, would be left out without a word.
+ * */
+static symo_status check_sites(const symo_optim *optim, size_t rule) {
+  if (!optim->rules[rule].method.curvature->sites || optim->spec.num_sites > 0) return SYMO_OK;
+  return refuse(
+      optim, rule,
+      "the spec names no sites of layer statistics (set num_sites and sites, those of the "
+      "problem)");
+}
+
 static symo_status pair_block(symo_optim *optim, optim_block *b) {
   const bool share = optim->share != NULL; /* the whole was not refused */
   const char *reason = symo_method_refuse(&b->method);
@@ -140,11 +150,22 @@ static symo_status pair_block(symo_optim *optim, optim_block *b) {
   b->curvature = b->method.curvature;
   reason = share ? NULL : b->curvature->refuse(&b->method, b->layout);
   if (reason != NULL) return refuse(optim, b->rule, reason);
-  curvature_task task = {optim->context, b->layout,           optim->dtype,
-                         &b->method,     optim->spec.threads, share};
-  symo_status status = b->curvature->create(&task, &b->self);
+  symo_status status = check_sites(optim, b->rule);
+  if (status != SYMO_OK) return status;
+  curvature_task task = {.context = optim->context,
+                         .layout = b->layout,
+                         .dtype = optim->dtype,
+                         .method = &b->method,
+                         .threads = optim->spec.threads,
+                         .share = share,
+                         .whole = optim->layout,
+                         .tensors = b->tensors,
+                         .num_sites = optim->spec.num_sites,
+                         .sites = optim->sites};
+  status = b->curvature->create(&task, &b->self);
   if (status == SYMO_OK && share) status = symo_share_number_roots(optim->share, optim->context, b);
   if (status != SYMO_OK) return status;
+  if (b->curvature->sites) optim->sums_bytes += symo_padded(b->curvature->sums_bytes(b->self));
   status = add_block_entries(optim, b);
   symo_optim_need_work(optim, symo_block_work(b, optim->dtype, optim->spec.threads).bytes);
   return status;
@@ -197,14 +218,28 @@ fail:
   return status;
 }
 
+/* One pass of a problem takes the statistics of all rules. */
+static symo_status check_labels(const symo_optim *optim) {
+  const optim_block *first = NULL;
+  for (size_t i = 0; i < optim->num_blocks; i++) {
+    const optim_block *b = &optim->blocks[i];
+    if (!b->method.curvature->sites) continue;
+    if (first != NULL && first->method.fisher != b->method.fisher)
+      return refuse(optim, b->rule, "fisher must be the same in all rules");
+    first = b;
+  }
+  return SYMO_OK;
+}
+
 static symo_status make_blocks(symo_optim *optim) {
   for (size_t r = 0; r < optim->spec.num_rules; r++) {
     size_t count = 0;
     for (size_t i = 0; i < optim->layout->num_tensors; i++) count += is_ours(optim, r, i);
-    if (count == 0) continue;
-    symo_status status = make_block(optim, r, count);
+    symo_status status = count == 0 ? check_sites(optim, r) : make_block(optim, r, count);
     if (status != SYMO_OK) return status;
   }
+  symo_status status = check_labels(optim);
+  if (status != SYMO_OK) return status;
   return symo_optim_has_products(optim) ? symo_second_order_size(optim) : SYMO_OK;
 }
 
@@ -222,6 +257,8 @@ static symo_status check_spec(symo_context *context, const symo_optim_spec *spec
   if (!(spec->budget_bytes >= 0))
     return symo_fail(context, SYMO_E_ARGUMENT, "optim: budget of %g bytes (must be >= 0)",
                      spec->budget_bytes);
+  if (spec->num_sites > 0 && spec->sites == NULL)
+    return symo_fail_null(context, "optim", "spec->sites");
   if (spec->threads < 1)
     return symo_fail(context, SYMO_E_ARGUMENT, "optim: %d %s (must be >= 1)", spec->threads,
                      symo_plural(spec->threads, "thread", "threads"));
@@ -247,8 +284,9 @@ static symo_status check_spec(symo_context *context, const symo_optim_spec *spec
 static symo_status find_rules(symo_optim *optim) {
   for (size_t i = 0; i < optim->layout->num_tensors; i++) {
     const layout_tensor *t = &optim->layout->tensors[i];
-    bool moved = symo_layout_moves(optim->layout, i);
-    size_t rule = symo_rule_find(optim->spec.num_rules, optim->rules, t->name, t->order, moved);
+    bool moved = symo_layout_moves(optim->layout, i), site = symo_optim_has_site(optim, i);
+    size_t rule =
+        symo_rule_find(optim->spec.num_rules, optim->rules, t->name, t->order, moved, site);
     if (rule == optim->spec.num_rules)
       return symo_fail(optim->context, SYMO_E_ARGUMENT,
                        "optim: no rule is for tensor %s of %zu %s%s (add one; \"*\" is any name)",
@@ -279,6 +317,11 @@ static symo_status take_arrays(symo_optim *optim, const symo_optim_spec *spec) {
     return symo_fail_memory(optim->context, "optim");
   memcpy(optim->rules, spec->rules, spec->num_rules * sizeof *optim->rules);
   optim->spec.rules = optim->rules;
+  if (spec->num_sites == 0) return SYMO_OK;
+  optim->sites = symo_calloc(spec->num_sites, sizeof *optim->sites);
+  if (optim->sites == NULL) return symo_fail_memory(optim->context, "optim");
+  memcpy(optim->sites, spec->sites, spec->num_sites * sizeof *optim->sites);
+  optim->spec.sites = optim->sites;
   return SYMO_OK;
 }
 
@@ -342,6 +385,7 @@ void symo_optim_destroy(symo_optim *optim) {
   symo_free(optim->blocks);
   symo_free(optim->rules);
   symo_free(optim->rule_of);
+  symo_free(optim->sites);
   symo_free(optim->entries);
   symo_free(optim->entry_offset);
   symo_layout_destroy(optim->layout);
@@ -357,13 +401,17 @@ size_t symo_optim_rule_of(const symo_optim *optim, size_t tensor) {
 }
 
 bool symo_optim_has_products(const symo_optim *optim) {
-  for (size_t i = 0; i < optim->num_blocks; i++)
+  for (size_t i = 0; optim != NULL && i < optim->num_blocks; i++)
     if (has_products(&optim->blocks[i].method)) return true;
   return false;
 }
 
-bool symo_optim_needs_problem(const symo_optim *optim) {
+bool symo_optim_asks(const symo_optim *optim) {
   for (size_t i = 0; optim != NULL && i < optim->num_blocks; i++)
     if (symo_block_estimates(&optim->blocks[i])) return true;
-  return optim != NULL && symo_optim_has_products(optim);
+  return symo_optim_has_products(optim);
+}
+
+bool symo_optim_needs_problem(const symo_optim *optim) {
+  return symo_optim_asks(optim) || (optim != NULL && optim->sums_bytes > 0);
 }

@@ -34,7 +34,9 @@ struct symo_optim {
   symo_dtype dtype;
   size_t num_blocks;
   optim_block *blocks;
-  size_t *rule_of; /* [num_tensors] */
+  size_t *rule_of;         /* [num_tensors] */
+  symo_factor_site *sites; /* [spec.num_sites], copied */
+  size_t sums_bytes;       /* of layer statistics, all blocks */
   size_t num_entries, state_bytes, work_bytes;
   symo_state_entry *entries; /* data NULL */
   size_t *entry_offset;      /* in the state's one allocation */
@@ -69,6 +71,9 @@ struct symo_optim_state {
   symo_comm_piece *pieces;   /* [tensors] */
   void *estimates;           /* of diagonals, taken by the first step that has some */
   bool estimated;            /* those of the step at hand are made */
+  symo_factor_sums *sums;    /* [num_sites] of layer statistics; NULL: none */
+  void *sums_memory;
+  symo_factor_request request;
 };
 
 /* For use while a plan is made.  The first adds an entry to the state, with number num_entries - 1.
@@ -79,6 +84,16 @@ void symo_optim_need_work(symo_optim *optim, size_t bytes);
 
 /* Curvature hessian or ggn. */
 bool symo_optim_has_products(const symo_optim *optim);
+/* That, or estimates of diagonals; whether a tensor is part of a site. */
+bool symo_optim_asks(const symo_optim *optim);
+bool symo_optim_has_site(const symo_optim *optim, size_t tensor);
+
+/* Layer statistics (optim/factors.c): room for those of all sites in a state; whether the coming
+ * step takes them; what it wants, cleared; SYMO_OK if the step has what it wants. */
+symo_status symo_state_take_sums(symo_optim_state *state);
+symo_status symo_state_take_gradient(symo_optim_state *state); /* room for that of a problem */
+bool symo_state_wants_factors(const symo_optim_state *state);
+symo_status symo_state_check_factors(const symo_optim_state *state);
 
 /* Entry 0 of every state, "counters", [4]: steps, refused, rejected, damping.  Between steps the
  * entry is what counts: a step reads the fields of the state from it, and writes them back at its

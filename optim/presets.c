@@ -7,7 +7,8 @@
  *                    rate falls by 9 % a step, so nothing moves any more after some 200
  *   symo-pd          arXiv 2606.00442, equation 10, with the settings of the library of its authors
  *   muon             K. Jordan, github.com/KellerJordan/Muon
- *   spectral-newton  arXiv 2606.02596: curvature along the singular directions of a matrix goes with
+ *   spectral-newton  arXiv 2606.02596: curvature along the singular directions of a matrix goes
+ * with
  *                    a power alpha of their singular values, so the step by its inverse is
  *                    s / (s^alpha + damping).  alpha and damping are those that did best on the
  *                    trainings of docs/results; damping is relative, cut^alpha
@@ -21,6 +22,9 @@
  *   ..-direct        Newton's method and Gauss-Newton as in textbooks, with that damping
  *   egn, egn-cg      Korbit et al., arXiv 2405.14402, with that damping for their line search
  *   sgn              Gargiani et al., arXiv 2006.02409
+ *   kfac, ..         Martens, Grosse 2015 (arXiv 1503.05671), with sampled labels, averages of
+ *                    statistics taken every ten steps, and steps bounded by kl_clip (Ba, Grosse,
+ *                    Martens 2017) in place of its search for a rate; ekfac: George et al. 2018
  *   ..-cg, lm        truncated Newton (Nocedal, Wright, algorithm 7.1), with damping for the line
  *                    search that it has there; Levenberg and Marquardt with Martens' rule for the
  *                    damping */
@@ -74,6 +78,13 @@ static const symo_method base = {
 
 /* What Muon's authors train the other tensors with. */
 #define BESIDE_MUON "lr=3e-4; momentum=0.9; beta2=0.95; eps=1e-10"
+
+/* The rate of steps in directions that the bound on lr^2 d'Fd does not shorten; the other tensors
+ * have adamw's own. */
+#define KFAC                                                                                       \
+  "curvature=kfac; fisher=sampled; damping=factored; alpha=2; lr=0.1; momentum=0.9; beta2=0.95; "  \
+  "correction=true; eps=0.01; kl_clip=0.001; statistics_every=10; refresh_every=10"
+#define BESIDE_KFAC "lr=1e-3"
 
 static const preset_row table[] = {
     {"symo",
@@ -135,6 +146,13 @@ static const preset_row table[] = {
      "curvature=orbit; groups=identity; lr=0.01; beta2=1; mean=false; eps=1e-10", NULL},
     {"sgd", "the gradient, with momentum if that is set",
      "curvature=none; lr=0.001; alpha=0; momentum_ema=false; decay=l2", NULL},
+    {"kfac", "K-FAC: layer statistics every ten steps, a Kronecker product for every weight", KFAC,
+     BESIDE_KFAC},
+    {"ekfac", "the same with second moments of single examples in its eigenbasis",
+     KFAC "; basis=example; damping=constant; refresh_every=50", BESIDE_KFAC},
+    {"kfac-lowrank",
+     "the same of rank 15 %, or what has 99 % of the trace, updated without a square",
+     KFAC "; refresh_every=1; rank=0.15; rank_share=0.99; skip_tolerance=0.05", BESIDE_KFAC},
     {"newton-cg", "Newton's step by truncated conjugate gradients, in a trust region",
      "curvature=hessian; solver=cg; damping=levenberg-marquardt; lr=1; alpha=2; eps=0.1; "
      "solver_steps=100; solver_tolerance=1e-4",

@@ -22,8 +22,24 @@ static symo_status check_problem(const symo_optim *optim, const symo_problem *pr
   return SYMO_OK;
 }
 
+/* The sites of the plan are those of the problem. */
+static symo_status check_sites(const symo_optim *optim, const symo_problem *problem) {
+  if (optim->sums_bytes == 0) return SYMO_OK;
+  bool same = problem->factors != NULL && problem->num_sites == optim->spec.num_sites;
+  for (size_t s = 0; same && s < problem->num_sites; s++) {
+    const symo_factor_site *a = &problem->sites[s], *b = &optim->sites[s];
+    same = a->weight == b->weight && a->bias == b->bias && a->outputs == b->outputs &&
+           a->inputs == b->inputs && a->table == b->table;
+  }
+  if (same) return SYMO_OK;
+  return symo_fail(optim->context, SYMO_E_UNSUPPORTED,
+                   "optim: curvature kfac: the problem %s has not the layer statistics of the plan "
+                   "(make the plan with its sites, and fill factors)",
+                   problem->name != NULL ? problem->name : "");
+}
+
 /* The gradient, and pointers to its tensors and to those of theta behind it. */
-static symo_status take_room(symo_optim_state *state) {
+symo_status symo_state_take_gradient(symo_optim_state *state) {
   const symo_optim *optim = state->optim;
   if (state->gradient != NULL) return SYMO_OK;
   size_t numbers = symo_padded(optim->layout->parameters * symo_dtype_size(optim->dtype));
@@ -37,15 +53,18 @@ static symo_status gradient_step(symo_optim_state *state, const symo_problem *pr
   const problem_call call = {optim->context, "optim", problem, theta};
   symo_status status;
   double value = NAN, spent = 0, probed = 0;
-  SYMO_TRY(take_room(state));
+  SYMO_TRY(symo_state_take_gradient(state));
   symo_state_lap(state, NULL);
+  const symo_factor_request *request = symo_optim_state_factors(state);
+  SYMO_TRY(check_sites(optim, problem));
   symo_state_load(state);
   *report = symo_state_report(state);
   const uint64_t t = state->steps + 1;
   bool hessian, good = true;
   state->estimated = symo_diagonal_is_due(optim, t, &hessian);
   if (state->estimated) symo_problem_call_hold(&call, true, hessian);
-  status = symo_problem_call_gradient(&call, &value, state->gradient);
+  status = request != NULL ? symo_problem_call_factors(&call, &value, state->gradient, request)
+                           : symo_problem_call_gradient(&call, &value, state->gradient);
   symo_state_lap(state, &spent);
   if (status == SYMO_OK && isfinite(value) && state->estimated)
     status = symo_diagonal_estimate(state, &call, t, &good);

@@ -32,7 +32,7 @@ static const char *refuse_schedule(const symo_method *m) {
 static const char *refuse_cadence(const symo_method *m) {
   bool kept = m->curvature->keeps_roots != NULL && m->curvature->keeps_roots(m);
   if (m->refresh_every > 1 && !kept)
-    return "refresh_every is of roots that are kept: curvature per-axis, or orbit and "
+    return "refresh_every is of roots that are kept: curvature per-axis and kfac, or orbit and "
            "orbit-blocked with beta2 above 0";
   return NULL;
 }
@@ -72,9 +72,24 @@ static const char *refuse_source(const symo_method *m) {
   return NULL;
 }
 
+/* Options of layer statistics. */
+static const char *refuse_factors(const symo_method *m) {
+  const bool set = m->fisher != SYMO_FISHER_EMPIRICAL || m->sharing != SYMO_SHARING_EXPAND ||
+                   m->rank > 0 || m->rank_share > 0 || m->kl_clip > 0 ||
+                   m->basis == SYMO_BASIS_EXAMPLE || m->damping->factored;
+  if (set && !m->curvature->sites)
+    return "fisher, sharing, rank, rank_share, kl_clip, basis example and damping factored are of "
+           "curvature kfac";
+  if (m->kl_clip > 0 && m->alpha != 2) return "kl_clip is of the inverse: alpha 2";
+  if (m->damping->factored && m->basis == SYMO_BASIS_EXAMPLE)
+    return "moments of examples are no product of factors: damping constant or trace";
+  return NULL;
+}
+
 const char *symo_method_refuse(const symo_method *m) {
   const char *reason = refuse_momentum(m);
   if (reason == NULL) reason = refuse_source(m);
+  if (reason == NULL) reason = refuse_factors(m);
   if (reason == NULL) reason = refuse_estimator(m);
   if (reason == NULL) reason = refuse_schedule(m);
   if (reason != NULL) return reason;

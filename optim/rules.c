@@ -27,15 +27,16 @@ static bool matches(const char *pattern, const char *name) {
   return *pattern == 0;
 }
 
-bool symo_rule_fits(const symo_rule *rule, const char *name, size_t order, bool moved) {
+bool symo_rule_fits(const symo_rule *rule, const char *name, size_t order, bool moved, bool site) {
   return (int)order >= rule->min_order && (int)order <= rule->max_order &&
-         (moved || !rule->needs_group) && matches(rule->pattern, name);
+         (moved || !rule->needs_group) && (site || !rule->needs_site) &&
+         matches(rule->pattern, name);
 }
 
 size_t symo_rule_find(size_t num_rules, const symo_rule *rules, const char *name, size_t order,
-                      bool moved) {
+                      bool moved, bool site) {
   size_t i = 0;
-  while (i < num_rules && !symo_rule_fits(&rules[i], name, order, moved)) i++;
+  while (i < num_rules && !symo_rule_fits(&rules[i], name, order, moved, site)) i++;
   return i;
 }
 
@@ -52,7 +53,7 @@ symo_status symo_optim_preset_rules(symo_context *context, const symo_method *me
                           method == NULL ? "method"
                           : num == NULL  ? "num"
                                          : "rules");
-  if (!symo_method_is_for_matrices(method)) {
+  if (!symo_method_is_for_matrices(method) && !method->curvature->sites) {
     rules[0] = all_tensors(method, 0, SYMO_MAX_ORDER);
     *num = 1;
     return SYMO_OK;
@@ -60,6 +61,13 @@ symo_status symo_optim_preset_rules(symo_context *context, const symo_method *me
   symo_method rest;
   symo_status status = symo_method_companion(context, method, &rest);
   if (status != SYMO_OK) return status;
+  if (method->curvature->sites) {
+    rules[0] = all_tensors(method, 0, SYMO_MAX_ORDER);
+    rules[0].needs_site = true;
+    rules[1] = all_tensors(&rest, 0, SYMO_MAX_ORDER);
+    *num = 2;
+    return SYMO_OK;
+  }
   rules[0] = all_tensors(method, 2, SYMO_MAX_ORDER);
   rules[0].needs_group = symo_method_alternates(method) && symo_method_group(method) == NULL;
   rules[1] = all_tensors(&rest, 0, rules[0].needs_group ? SYMO_MAX_ORDER : 1);

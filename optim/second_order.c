@@ -152,8 +152,11 @@ symo_status symo_second_order_size(symo_optim *optim) {
   if (reason != NULL)
     return symo_fail(optim->context, SYMO_E_UNSUPPORTED, "optim: rule %zu: precondition %s: %s",
                      b->rule, b->method.precondition->name, reason);
-  curvature_task task = {optim->context, b->layout,           optim->dtype,
-                         &b->method,     optim->spec.threads, false};
+  curvature_task task = {.context = optim->context,
+                         .layout = b->layout,
+                         .dtype = optim->dtype,
+                         .method = &b->method,
+                         .threads = optim->spec.threads};
   SYMO_TRY(symo_preconditioner_create(&task, &b->precondition));
   SYMO_TRY(add_entries(optim, b));
   symo_optim_need_work(optim, work_of(optim).bytes);

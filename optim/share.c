@@ -70,8 +70,12 @@ static symo_status weigh(const symo_optim *whole, const optim_block *of, size_t 
   optim_block b = {.method = of->method, .num_tensors = count, .curvature = of->curvature};
   symo_status status = SYMO_OK;
   SYMO_TRY(symo_block_extract(of->layout, count, places, whole->dtype, &b.layout));
-  curvature_task task = {whole->context,      b.layout, whole->dtype, &b.method,
-                         whole->spec.threads, true};
+  curvature_task task = {.context = whole->context,
+                         .layout = b.layout,
+                         .dtype = whole->dtype,
+                         .method = &b.method,
+                         .threads = whole->spec.threads,
+                         .share = true};
   SYMO_TRY(b.curvature->create(&task, &b.self));
   const double vector = (double)(b.layout->parameters * symo_dtype_size(whole->dtype));
   load->flops = symo_block_update_flops(&b) + symo_block_apply_flops(&b) +

@@ -73,6 +73,8 @@ static curvature_step curvature_now(block_step *s) {
                           .pool = s->state->pool,
                           .stride = s->w.stride,
                           .theta = symo_vector_const(s->p),
+                          .rate = s->rate,
+                          .sums = s->state->sums,
                           .x = {s->u_stored, s->u_level},
                           .g = {NULL, s->g_level}};
 }
@@ -504,7 +506,7 @@ symo_status symo_optim_step(symo_optim_state *state, symo_const_vector grad, sym
   symo_step_report unused;
   state->measured = report != NULL;
   if (report == NULL) report = &unused;
-  if (symo_optim_needs_problem(optim) && !state->estimated)
+  if (symo_optim_asks(optim) && !state->estimated)
     return symo_fail(optim->context, SYMO_E_UNSUPPORTED,
                      "optim: curvature %s asks the problem for products or samples (call "
                      "symo_optim_problem_step)",
@@ -523,5 +525,9 @@ symo_status symo_optim_step(symo_optim_state *state, symo_const_vector grad, sym
   if (status != SYMO_OK) return status;
   symo_state_load(state);
   *report = symo_state_report(state);
-  return take_step(state, grad, params, report);
+  status = symo_state_check_factors(state);
+  if (status != SYMO_OK) return status;
+  status = take_step(state, grad, params, report);
+  state->request.sums = NULL; /* used once */
+  return status;
 }

@@ -8,17 +8,22 @@
 
 /* The optimizer with its state.  One that cannot be is reported where it is made. */
 static symo_status optimizer_bytes(symo_context *context, const train_spec *spec,
-                                   symo_layout *layout, double *bytes) {
+                                   const symo_net_spec *net, symo_layout *layout, double *bytes) {
   symo_optim_spec *made = NULL;
   symo_optim *optim = NULL;
+  symo_net *sites = NULL; /* where the network multiplies; nothing of it is allocated */
   symo_status status = SYMO_OK;
   *bytes = 0;
   SYMO_TRY(train_optimizer_spec(context, spec, NULL, &made));
   if (spec->threads > 0) made->threads = spec->threads;
+  SYMO_TRY(symo_net_create(context, net, &sites));
+  const symo_problem problem = symo_net_problem(sites);
+  made->num_sites = problem.num_sites, made->sites = problem.sites;
   SYMO_TRY(symo_optim_create(layout, made, &optim));
   const symo_optim_cost cost = symo_optim_cost_of(optim);
   *bytes = cost.state_bytes + cost.work_bytes;
 fail:
+  symo_net_destroy(sites);
   symo_optim_destroy(optim);
   symo_optim_spec_destroy(made);
   return status == SYMO_E_MEMORY ? status : SYMO_OK;
@@ -29,7 +34,7 @@ symo_status train_bytes(symo_context *context, const train_spec *spec, const sym
   const int threads = spec->threads > 0 ? spec->threads : 1;
   const double number = (double)symo_dtype_size(net->dtype);
   double rest;
-  symo_status status = optimizer_bytes(context, spec, layout, &rest);
+  symo_status status = optimizer_bytes(context, spec, net, layout, &rest);
   if (status != SYMO_OK) return status;
   /* Parameters, the best of them, and gradient too. */
   rest += data + 3 * number * (double)symo_layout_num_parameters(layout);

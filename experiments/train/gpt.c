@@ -253,7 +253,7 @@ static symo_status create(symo_context *context, const train_spec *spec, train_m
  * grad-clip over all tensors; parameters decay where they have two axes. */
 static bool is_for_matrices(const symo_method *m) {
   return m->curvature == &symo_curvature_orbit || m->curvature == &symo_curvature_orbit_blocked ||
-         m->curvature == &symo_curvature_per_axis;
+         m->curvature == &symo_curvature_per_axis || m->curvature == &symo_curvature_kfac;
 }
 
 /* They model the whole loss: no clipping, no schedule. */

@@ -84,6 +84,7 @@ int train_make_optimizer(cli *c, const train_spec *spec, const train_model *mode
   symo_status status = train_optimizer_spec(cli_context(c), spec, changes, made);
   if (status != SYMO_OK) return cli_fail_flag(c, status, "optimizer");
   if (threads > 0) (*made)->threads = threads;
+  (*made)->num_sites = model->problem.num_sites, (*made)->sites = model->problem.sites;
   status = symo_optim_create_share(model->layout, *made, comm, out);
   return status == SYMO_OK ? CLI_DONE : cli_fail_flag(c, status, "optimizer");
 }

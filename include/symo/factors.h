@@ -41,21 +41,22 @@ typedef enum symo_sharing { SYMO_SHARING_EXPAND, SYMO_SHARING_REDUCE } symo_shar
 /* The sums of one site; the arrays hold numbers of `dtype` and are the caller's, who clears them.
  * With m = inputs + 1 where `bias` says that a 1 stands behind the inputs, else m = inputs:
  *
- *   inputs    sum of a a', [m, m], the lower triangle; or, where there is a test matrix W [m,
- *             input_columns], the sum of a (a' W), [m, input_columns].  Of a table the diagonal,
- *             [inputs], without tests
- *   outputs   the same of d, [outputs, outputs] or [outputs, output_columns]
+ *   inputs    sum of a a', [m, m], the lower triangle; or, where there are test vectors, in the
+ * rows
+ *             of W [input_columns, m], the sum of (W a) a', [input_columns, m].  Of a table the
+ *             diagonal, [inputs], without tests
+ *   outputs   the same of d, [outputs, outputs] or [output_columns, outputs]
  *   moments   the sum over examples of the squared entries of V_g D V_a', D [outputs, m] the
  *             gradient of the example and V_a, V_g bases with their vectors in rows; NULL: not
  *             wanted. [outputs, m].  Of a table V_a is the identity
  *
  * A NULL array is not wanted.  Sums are to be divided by their counts; traces are the sums of |a|^2
- * and |d|^2 where there are test matrices. */
+ * and |d|^2 where there are test vectors. */
 typedef struct symo_factor_sums {
   symo_dtype dtype;
   symo_sharing sharing;
   bool bias;
-  size_t input_columns, output_columns; /* 0: the whole matrix */
+  size_t input_columns, output_columns; /* test vectors; 0: the whole matrix */
   const void *input_tests, *output_tests;
   const void *input_basis, *output_basis; /* of moments: [m, m], [outputs, outputs] */
   void *inputs, *outputs, *moments;
@@ -92,7 +93,7 @@ size_t symo_factor_width(const symo_factor_site *site, const symo_factor_sums *s
 void symo_factor_sums_clear(const symo_factor_site *site, symo_factor_sums *sums);
 
 /* sums += those of the rows.  For a network of the caller's own: called for every site and part of
- * a batch.  Test matrices, moments and `reduce` take work space of a few hundred rows, which is
+ * a batch.  Test vectors, moments and `reduce` take work space of a few hundred rows, which is
  * allocated and freed here.  SYMO_E_MEMORY; SYMO_E_ARGUMENT for what is missing. */
 symo_status symo_factor_sums_add(symo_context *context, const symo_factor_site *site,
                                  symo_factor_sums *sums, const symo_factor_rows *rows);

@@ -94,9 +94,9 @@ symo_status symo_kfac_read(symo_context *context, const char *path, symo_kfac **
  *              {"max_order": 1, "preset": "adamw"}]}
  * Options are those of symo_method_option; "betas": [b1, b2] sets momentum and beta2.  In a rule,
  * "match" may be omitted (default "*"), as may "min_order" (0), "max_order" (SYMO_MAX_ORDER) and
- * "needs_group" (false); "preset" may be omitted only if all options are given.  Both forms may
- * have "dtype" ("f32", "f64"), "nan" ("skip", "stop"), "budget_memory" (bytes, or "2GiB", "500 MB")
- * and "threads".
+ * "needs_group" and "needs_site" (false); "preset" may be omitted only if all options are given. 
+ * Both forms may have "dtype" ("f32", "f64"), "nan" ("skip", "stop"), "budget_memory" (bytes, or
+ * "2GiB", "500 MB") and "threads".
  *
  * Any error in the text is SYMO_E_FORMAT; the detail gives the path inside the text and, for an
  * unknown key, a suggestion.  A spec is one block of memory, which the caller frees with

@@ -33,7 +33,8 @@ typedef struct symo_precondition symo_precondition; /* of cg */
   X(scalar, "scalar")                                                                              \
   X(none, "none")                                                                                  \
   X(hessian, "hessian")                                                                            \
-  X(ggn, "ggn")
+  X(ggn, "ggn")                                                                                    \
+  X(kfac, "kfac")
 
 #define SYMO_SOLVER_LIST(X)                                                                        \
   X(auto, "auto")                                                                                  \
@@ -48,6 +49,7 @@ typedef struct symo_precondition symo_precondition; /* of cg */
 #define SYMO_DAMPING_LIST(X)                                                                       \
   X(constant, "constant")                                                                          \
   X(trace, "trace")                                                                                \
+  X(factored, "factored")                                                                          \
   X(largest, "largest")                                                                            \
   X(levenberg_marquardt, "levenberg-marquardt")
 
@@ -82,7 +84,12 @@ typedef enum symo_step_estimator {
   SYMO_STEP_H_STAR
 } symo_step_estimator;
 typedef enum symo_space { SYMO_SPACE_PARAMETERS, SYMO_SPACE_ROWS } symo_space;
-typedef enum symo_basis { SYMO_BASIS_NONE, SYMO_BASIS_ADAM, SYMO_BASIS_COLUMN } symo_basis;
+typedef enum symo_basis {
+  SYMO_BASIS_NONE,
+  SYMO_BASIS_ADAM,
+  SYMO_BASIS_COLUMN,
+  SYMO_BASIS_EXAMPLE
+} symo_basis;
 typedef enum symo_graft { SYMO_GRAFT_NONE, SYMO_GRAFT_SGD, SYMO_GRAFT_ADAM } symo_graft;
 typedef enum symo_scale {
   SYMO_SCALE_NONE,
@@ -130,8 +137,11 @@ typedef struct symo_method {
    * orbit: of the coordinates of a label, with eps added to the root; with eps 0, moments that are
    * nothing beside the largest count as zero).  column (orbit): one number
    * for each eigenvector, of what `source` names; steps stay equivariant, and with refresh_every 1
-   * they are those of the plain root. */
+   * they are those of the plain root.  example (kfac): of the gradients of
+   * single examples, with the statistics, in place of the eigenvalues (EKFAC). */
   symo_basis basis;
+  symo_fisher fisher;   /* kfac: at which labels */
+  symo_sharing sharing; /* kfac: of weights at several positions */
   symo_graft graft; /* each tensor of the direction is scaled to the norm that this method gives */
   symo_scale scale;
   symo_decay decay;
@@ -150,6 +160,10 @@ typedef struct symo_method {
    * shaped. */
   double cut, cut_order;
   double gamma; /* clipped: the direction is u / max(gamma h, eps), entries clipped to 1 */
+  /* kfac: eigenpairs kept of each factor, a whole number or, below 1, a share of its dimension; 0:
+   * all.  rank_share: and no more than make up this share of its trace; 0: rank of them. */
+  double rank, rank_share;
+  double kl_clip; /* kfac: largest lr^2 d'Fd of the direction d of all sites; 0: any */
   double weight_decay;
   double clip_norm, clip_value; /* of the gradient; 0: not */
   double skip_tolerance; /* a basis is kept while it diagonalises C so well: |off| <= tol |C|, and
@@ -220,6 +234,7 @@ symo_status symo_method_get(symo_context *context, const symo_method *method, co
 typedef struct symo_rule {
   char pattern[SYMO_MAX_NAME + 1]; /* "*" */
   int min_order, max_order;
+  bool needs_site;  /* only tensors of a site of the spec */
   bool needs_group; /* only tensors with an axis whose group in the layout is not identity */
   symo_method method;
 } symo_rule;
@@ -241,6 +256,10 @@ typedef struct symo_optim_spec {
   /* At least 1.  Independent roots, tensors and labels run in parallel; each thread has its own
    * work space and one BLAS thread.  The bits are those of one thread with one BLAS thread. */
   int threads;
+  /* For curvature kfac: where the model multiplies (symo/factors.h), num_sites and sites of the
+   * problem that steps will be taken on; copied.  No part of files. */
+  size_t num_sites;
+  const symo_factor_site *sites;
 } symo_optim_spec;
 
 /* No rules, the type of the layout, refused steps that go on, no limit, one thread. */
@@ -250,7 +269,8 @@ symo_optim_spec symo_optim_spec_default(void);
  * takes the tensors of two axes and more, and adamw takes the others.  adamw has the rate,
  * schedule, decay and clipping of the method; beside muon, the settings of Muon's authors.
  * `alternate` without a group means the groups of the layout, so adamw then also takes the tensors
- * that these do not move.  Any other method takes all tensors.  rules: room for 4; *num is set. */
+ * that these do not move.  Curvature kfac takes the tensors of sites, adamw with its own rate the
+ * others.  Any other method takes all tensors.  rules: room for 4; *num is set. */
 symo_status symo_optim_preset_rules(symo_context *context, const symo_method *method, size_t *num,
                                     symo_rule rules[4]);
 
@@ -284,7 +304,8 @@ typedef struct symo_optim_cost {
 symo_optim_cost symo_optim_cost_of(const symo_optim *optim);
 
 /* True if steps need a symo_problem (curvature hessian or ggn, damping levenberg-marquardt, source
- * hutchinson or bartlett). */
+ * hutchinson or bartlett; with curvature kfac, for statistics that do not come by
+ * symo_optim_state_factors). */
 bool symo_optim_needs_problem(const symo_optim *optim);
 
 /* ---- state and steps ---- */
@@ -366,6 +387,12 @@ symo_status symo_optim_step(symo_optim_state *state, symo_const_vector grad, sym
  * SYMO_E_UNSUPPORTED: a slot that the method needs is NULL. */
 symo_status symo_optim_problem_step(symo_optim_state *state, const symo_problem *problem,
                                     void *theta, double *loss, symo_step_report *report);
+
+/* For curvature kfac and gradients of the caller's own: what the coming step wants to know of its
+ * batch, cleared; the caller adds to it (symo_factor_sums_add, at the parameters before the step)
+ * and then calls symo_optim_step.  Valid until then.  NULL where the step wants nothing: between
+ * statistics, and always with other curvatures.  symo_optim_problem_step does all this itself. */
+const symo_factor_request *symo_optim_state_factors(symo_optim_state *state);
 
 /* The state as named arrays, for checkpoints: entry names hold tensor or label names and stay the
  * same between versions of a run.  Entry data may be read and written between steps. */

@@ -21,6 +21,12 @@ typedef struct curvature_task {
   const symo_method *method;
   int threads;
   bool share; /* other processes have more tensors of the rule */
+  /* For layer statistics: the user's layout, the indices in it of the rule's tensors, and sites, by
+   * offsets in it. */
+  const symo_layout *whole;
+  const size_t *tensors;
+  size_t num_sites;
+  const symo_factor_site *sites;
 } curvature_task;
 
 /* What the parts of a rule in several processes have in common: how many had no root, and the sum
@@ -58,6 +64,8 @@ typedef struct curvature_step {
   symo_const_vector theta; /* the parameters before the step; of any size, not only tame */
   curvature_scale x,
       g;       /* of the vector of accumulate and the direction of apply; of its gradient */
+  double rate; /* the learning rate of the step */
+  const symo_factor_sums *sums; /* of accumulate: of every site of the plan; NULL without sites */
   double *out; /* of apply, all 0 before: tensor t of its result is to be taken times
                            2^out[t]; NULL: there is no such factor */
   void (*combine)(void *self, curvature_common *common); /* NULL: one process */
@@ -84,6 +92,7 @@ struct symo_curvature {
   const char *name, *summary;
   bool products;     /* of the problem (hessian, ggn): no slot below is set */
   bool gauss_newton; /* of those: with the Gauss-Newton matrix */
+  bool sites;        /* of layer statistics, which sums and accumulate are about */
   bool couples;      /* axes of tensors that name one space are coupled */
   bool for_matrices; /* made for tensors of two axes and more */
   bool elementwise;  /* second moments of every entry, one array of them a tensor */
@@ -108,6 +117,12 @@ struct symo_curvature {
   size_t (*num_entries)(const void *self);
   symo_state_entry (*entry)(const void *self, size_t index); /* data NULL; names within the rule */
   size_t (*work_bytes)(const void *self); /* of one worker; `work` is that of all */
+
+  /* With sites: the bytes of all sums; and sets in sums (those of the sites of the plan, of which
+   * only dtype is set) what is wanted at a step, with arrays in memory, not cleared. */
+  size_t (*sums_bytes)(const void *self);
+  void (*sums)(const void *self, void *const *state, uint64_t step, void *memory,
+               symo_factor_sums *sums);
 
   /* Adds a vector to the covariances: the gradient or the momentum, as the method's source says.
    * NULL: there are none. */

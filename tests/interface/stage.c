@@ -25,6 +25,18 @@ static symo_status product_of(void *self, const void *theta, size_t k, const voi
   return SYMO_OK;
 }
 
+/* w and b, as if x = (1, -2) had come in. */
+static const symo_factor_site site = {.weight = 0, .bias = 6, .outputs = 3, .inputs = 2};
+
+static symo_status factors_of(void *self, const void *theta, double *loss, void *grad,
+                              const symo_factor_request *request) {
+  static const double in[] = {1, -2}, out[] = {1, 0.5, -1};
+  const symo_factor_rows rows = {.examples = 1, .repeats = 1, .inputs = in, .outputs = out};
+  symo_status status = symo_factor_sums_add(NULL, &site, &request->sums[0], &rows);
+  if (status != SYMO_OK) return status;
+  return grad != NULL ? gradient_of(self, theta, loss, grad) : loss_of(self, theta, loss);
+}
+
 /* ---- the objects ---- */
 
 static void make_optim(stage *s, const char *preset, symo_optim **optim, symo_optim_state **state) {
@@ -99,7 +111,12 @@ void stage_open(stage *s) {
                               .loss = loss_of,
                               .gradient = gradient_of,
                               .hvp = product_of,
-                              .ggn = product_of};
+                              .ggn = product_of,
+                              .num_sites = 1,
+                              .sites = &site,
+                              .factors = factors_of};
+  s->spec.num_sites = 1;
+  s->spec.sites = &site;
   cr_ok(s->context, symo_layout_split_const(s->layout, SYMO_F64, s->x, s->x_data));
   cr_ok(s->context, symo_layout_split_const(s->layout, SYMO_F64, s->nan, s->nan_data));
   cr_ok(s->context, symo_layout_split(s->layout, SYMO_F64, s->out.vector, s->y_data));

@@ -34,6 +34,8 @@ Test(interface, statistics) {
           &rows);
   GIVES(symo_factor_width, NULL, NULL, == 0, NULL, &sums);
   GIVES(symo_factor_width, NULL, NULL, == 0, &site, NULL);
+  GIVES(symo_optim_state_factors, NULL, NULL, == NULL, NULL);
+  GIVES(symo_optim_state_factors, NULL, NULL, == NULL, s.state); /* sgd wants none */
   symo_factor_sums_clear(NULL, NULL);
   symo_factor_sums_join(&site, &sums, NULL);
   NOTHING_FAILS(symo_factor_sums_clear);
@@ -64,6 +66,8 @@ Test(interface, kfac_being_made) {
   stage_open(&s);
   open_kfac(&s, &k);
   symo_kfac *out = NULL;
+  symo_problem without = s.problem;
+  without.factors = NULL;
   symo_factor_site wrong = site;
   symo_kfac_spec spec = symo_kfac_spec_default();
   const double *basis = NULL;
@@ -98,7 +102,7 @@ Test(interface, kfac_being_made) {
   REFUSED(symo_kfac_of_problem, SYMO_E_ARGUMENT, "kfac_of_problem: ", "out is NULL", s.context,
           &s.problem, s.x, &spec, NULL);
   REFUSED(symo_kfac_of_problem, SYMO_E_UNSUPPORTED, "kfac: ", "no layer statistics", s.context,
-          &s.problem, s.x, &spec, &out);
+          &without, s.x, &spec, &out);
   cr_assert(out == NULL && basis == NULL);
   NOTHING_FAILS(symo_kfac_spec_default);
   NOTHING_FAILS(symo_kfac_destroy);

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "io/optim_state.h"
 #include "tests/support/files.h"
+#include "tests/support/stepping.h"
 #include "tests/support/testing.h"
 
 #include <symo/io.h>
@@ -99,12 +100,6 @@ static void expect_equal(symo_optim_state *a, symo_optim_state *b) {
   }
 }
 
-static bool takes_gradients(const char *name) {
-  symo_method method;
-  cr_ok(context, symo_method_preset(context, name, &method));
-  return method.curvature != &symo_curvature_hessian && method.curvature != &symo_curvature_ggn;
-}
-
 /* ---- there and back ---- */
 
 Test(io_optim_state, every_preset_goes_on_as_if_nothing_had_been) {
@@ -113,7 +108,7 @@ Test(io_optim_state, every_preset_goes_on_as_if_nothing_had_been) {
     symo_optim_state *back = NULL;
     double params[PARAMETERS], g[PARAMETERS];
     world w;
-    if (!takes_gradients(name)) continue;
+    if (symo_test_preset_asks(name)) continue;
     start(&w, name, i % 2 ? SYMO_F32 : SYMO_F64, i);
     steps(&w, 3);
     cr_ok(context, symo_optim_state_write(w.state, path));

@@ -258,6 +258,7 @@ Test(optim_method, choices_are_in_the_order_of_their_words) {
               {"basis", "none", SYMO_BASIS_NONE},
               {"basis", "adam", SYMO_BASIS_ADAM},
               {"basis", "column", SYMO_BASIS_COLUMN},
+              {"basis", "example", SYMO_BASIS_EXAMPLE},
               {"graft", "none", SYMO_GRAFT_NONE},
               {"graft", "sgd", SYMO_GRAFT_SGD},
               {"graft", "adam", SYMO_GRAFT_ADAM},
@@ -265,6 +266,11 @@ Test(optim_method, choices_are_in_the_order_of_their_words) {
               {"scale", "shape", SYMO_SCALE_SHAPE},
               {"scale", "match-rms", SYMO_SCALE_MATCH_RMS},
               {"scale", "unit-rms", SYMO_SCALE_UNIT_RMS},
+              {"fisher", "empirical", SYMO_FISHER_EMPIRICAL},
+              {"fisher", "sampled", SYMO_FISHER_SAMPLED},
+              {"fisher", "exact", SYMO_FISHER_EXACT},
+              {"sharing", "expand", SYMO_SHARING_EXPAND},
+              {"sharing", "reduce", SYMO_SHARING_REDUCE},
               {"decay", "decoupled", SYMO_DECAY_DECOUPLED},
               {"decay", "l2", SYMO_DECAY_L2},
               {"schedule", "constant", SYMO_SCHEDULE_CONSTANT},
@@ -279,10 +285,10 @@ Test(optim_method, choices_are_in_the_order_of_their_words) {
       if (strcmp(rows[k].key, o->key) != 0) continue;
       symo_method m = preset(NULL, "symo");
       cr_ok(NULL, symo_method_set(NULL, &m, o->key, rows[k].word));
-      const unsigned now[] = {m.source, m.estimator, m.basis,    m.graft,
-                              m.scale,  m.decay,     m.schedule, m.space};
-      const char *const keys[] = {"source", "estimator", "basis",    "graft",
-                                  "scale",  "decay",     "schedule", "space"};
+      const unsigned now[] = {m.source, m.estimator, m.basis, m.graft,  m.scale,
+                              m.decay,  m.schedule,  m.space, m.fisher, m.sharing};
+      const char *const keys[] = {"source", "estimator", "basis", "graft",  "scale",
+                                  "decay",  "schedule",  "space", "fisher", "sharing"};
       for (size_t c = 0; c < sizeof now / sizeof *now; c++)
         cr_assert(strcmp(keys[c], o->key) != 0 || now[c] == rows[k].value, "%s", rows[k].word);
       known++;

@@ -266,7 +266,12 @@ Test(orbit_basis_runs, failed_allocations_leave_nothing) {
   symo_world_open(&w, 74);
   symo_world_parse(&w, two_layers);
   symo_method method = with_memory("adam", 0.9, 0);
-  making m = {&symo_curvature_orbit, {w.context, w.layout, SYMO_F64, &method, 1, false}};
+  making m = {&symo_curvature_orbit,
+              {.context = w.context,
+               .layout = w.layout,
+               .dtype = SYMO_F64,
+               .method = &method,
+               .threads = 1}};
   cr_assert(symo_test_allocations(make_and_destroy, &m) >= 3);
   symo_world_close(&w);
 }

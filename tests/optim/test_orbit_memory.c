@@ -344,7 +344,12 @@ Test(orbit_memory, failed_allocations_leave_nothing) {
   symo_world_parse(&w, two_layers);
   symo_method method = symo_rig_method();
   method.beta2 = 0.9;
-  making m = {&symo_curvature_orbit, {w.context, w.layout, SYMO_F64, &method, 1, false}};
+  making m = {&symo_curvature_orbit,
+              {.context = w.context,
+               .layout = w.layout,
+               .dtype = SYMO_F64,
+               .method = &method,
+               .threads = 1}};
   cr_assert(symo_test_allocations(make_and_destroy, &m) >= 3);
   char *text;
   symo_rig rig = symo_rig_make(&w, &symo_curvature_orbit, &method, SYMO_F64);

@@ -342,7 +342,8 @@ Test(per_axis, failed_allocations_leave_nothing) {
   symo_world_open(&w, 58);
   symo_world_parse(&w, "a: identity 5; b: identity 7; w[a,b] v[a]");
   symo_method m = shampoo();
-  making task = {{w.context, w.layout, SYMO_F64, &m, 1, false}};
+  making task = {
+      {.context = w.context, .layout = w.layout, .dtype = SYMO_F64, .method = &m, .threads = 1}};
   cr_assert(symo_test_allocations(make_and_destroy, &task) == 5);
   symo_rig rig = symo_rig_make(&w, &symo_curvature_per_axis, &m, SYMO_F64);
   char *text;

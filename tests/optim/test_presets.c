@@ -52,6 +52,7 @@ static trainee trainee_open(const char *net, symo_loss loss, size_t examples, co
   if (lr > 0) method.lr = lr;
   cr_ok(context, symo_optim_preset_rules(context, &method, &optim_spec.num_rules, rules));
   optim_spec.rules = rules;
+  optim_spec.num_sites = t.c.problem.num_sites, optim_spec.sites = t.c.problem.sites;
   cr_ok(context, symo_optim_create(t.layout, &optim_spec, &t.optim));
   cr_ok(context, symo_optim_state_create(t.optim, &t.state));
   t.theta = net_vector(t.c.size);

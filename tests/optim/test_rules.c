@@ -29,9 +29,9 @@ Test(optim_rules, patterns) {
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     symo_rule rule = {.max_order = 1};
     strcpy(rule.pattern, rows[i].pattern);
-    cr_assert(symo_rule_fits(&rule, rows[i].name, 1, true) == rows[i].fits, "%s %s",
+    cr_assert(symo_rule_fits(&rule, rows[i].name, 1, true, true) == rows[i].fits, "%s %s",
               rows[i].pattern, rows[i].name);
-    cr_assert(!symo_rule_fits(&rule, rows[i].name, 2, true));
+    cr_assert(!symo_rule_fits(&rule, rows[i].name, 2, true, true));
   }
 }
 
@@ -127,14 +127,20 @@ Test(optim_rules, presets_bring_theirs) {
                     strcmp(name, "shampoo") == 0 || strcmp(name, "soap") == 0 ||
                     (strncmp(name, "symo", 4) == 0 && strcmp(name, "symo-published") != 0 &&
                      strcmp(name, "symo-pd") != 0);
-    cr_assert(num == (matrices ? 2 : 1), "%s", name);
+    const bool sites = m.curvature == &symo_curvature_kfac;
+    cr_assert(num == (matrices || sites ? 2 : 1), "%s", name);
     cr_assert(strcmp(rules[0].method.preset, name) == 0);
     for (size_t order = 0; order <= SYMO_MAX_ORDER; order++) {
-      cr_assert(symo_rule_find(num, rules, "x", order, true) == (matrices && order < 2 ? 1 : 0));
-      cr_assert(symo_rule_find(num, rules, "x", order, false) ==
+      cr_assert(symo_rule_find(num, rules, "x", order, true, true) ==
+                (matrices && order < 2 ? 1 : 0));
+      cr_assert(symo_rule_find(num, rules, "x", order, false, true) ==
                 (matrices && (order < 2 || rules[0].needs_group) ? 1 : 0));
     }
-    if (!matrices) continue;
+    if (sites) { /* what is part of no site is adamw's, at its own rate */
+      cr_assert(symo_rule_find(num, rules, "x", 1, true, false) == 1 && rules[1].method.lr == 1e-3);
+      cr_assert(rules[0].needs_site && !rules[1].needs_site);
+    }
+    if (!matrices && !sites) continue;
     cr_assert_str_eq(rules[1].method.preset, "adamw");
     cr_assert_eq(rules[1].method.schedule, SYMO_SCHEDULE_COSINE);
     cr_assert(rules[1].method.total_steps == 77);

@@ -62,11 +62,9 @@ symo_method curvatures_method(symo_context *context, const symo_curvature *row, 
 }
 
 /* Products and estimates come from a problem: test_second_order.c, test_diagonal_estimates.c. */
-static bool asks_problem(const symo_curvature *c) { return c->products || c->needs_estimates; }
-
 void curvatures_for_each_case(void (*check)(curvature_case *k)) {
   for (size_t r = 0; r < curvatures_count(); r++)
-    for (size_t l = 0; l < CURVATURES_LAYOUTS && !asks_problem(curvatures_at(r)); l++) {
+    for (size_t l = 0; l < CURVATURES_LAYOUTS && !symo_test_asks(curvatures_at(r)); l++) {
       size_t accepted = 0;
       for (size_t i = 0; i < 2 * CURVATURES_SETTINGS; i++) {
         curvature_case k = {.row = curvatures_at(r),

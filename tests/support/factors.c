@@ -92,17 +92,17 @@ static double compare(const symo_factor_sums *s, size_t m, size_t columns, const
                       bool diagonal, const double *want, double scale, double count,
                       const void *got) {
   const size_t width = diagonal ? 1 : columns > 0 ? columns : m;
+  const bool tested = columns > 0 && !diagonal;
   double off = 0, all = 0;
   for (size_t i = 0; i < m; i++)
     for (size_t j = 0; j < width; j++) {
       double x = want[i * m + (diagonal ? i : j)] * scale;
       if (columns > 0 && !diagonal) {
         x = 0;
-        for (size_t k = 0; k < m; k++)
-          x += want[i * m + k] * scale * number(s, tests, k * columns + j);
+        for (size_t k = 0; k < m; k++) x += want[i * m + k] * scale * number(s, tests, j * m + k);
       }
       if (columns == 0 && !diagonal && j > i) continue; /* lower triangles */
-      const double y = number(s, got, i * width + j) / count;
+      const double y = number(s, got, tested ? j * m + i : i * width + j) / count;
       off += (x - y) * (x - y), all += x * x;
     }
   return off == 0 ? 0 : sqrt(off / all);

@@ -1,6 +1,8 @@
 /* Plans and steps for tests; see stepping.h. */
 #include "tests/support/stepping.h"
 
+#include "optim/curvature/curvature.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -123,4 +125,14 @@ symo_state_entry symo_stepper_entry(symo_test_stepper *s, const char *name) {
   }
   cr_assert_fail("no entry %s", name);
   return (symo_state_entry){.dtype = SYMO_ANY};
+}
+
+bool symo_test_asks(const symo_curvature *curvature) {
+  return curvature->products || curvature->sites || curvature->needs_estimates;
+}
+
+bool symo_test_preset_asks(const char *preset) {
+  symo_method m;
+  cr_assert(symo_method_preset(NULL, preset, &m) == SYMO_OK);
+  return symo_test_asks(m.curvature) || m.source >= SYMO_SOURCE_HUTCHINSON;
 }

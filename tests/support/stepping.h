@@ -44,4 +44,8 @@ void symo_stepper_set(symo_test_stepper *s, const double *theta);
 /* The array of the state with this name; fails the test if there is none. */
 symo_state_entry symo_stepper_entry(symo_test_stepper *s, const char *name);
 
+/* Whether steps ask a problem for products or layer statistics; the same of a preset. */
+bool symo_test_asks(const symo_curvature *curvature);
+bool symo_test_preset_asks(const char *preset);
+
 #endif
