@@ -6,6 +6,7 @@
 
 #include "core/linalg.h"
 #include "groups/plan/layout.h"
+#include "optim/curvature/curvature.h"
 #include "tests/support/problems.h"
 #include "tests/support/shim.h"
 #include "tests/support/stepping.h"
@@ -64,13 +65,14 @@ static void plan_preset(symo_test_stepper *s, const char *preset) {
   symo_stepper_plan(s, num, rules);
 }
 
-static bool needs_problem(const char *preset) {
-  symo_test_stepper s;
-  symo_stepper_open(&s, net, SYMO_F64, 96, false);
-  plan_preset(&s, preset);
-  const bool needs = symo_optim_needs_problem(s.optim);
-  symo_stepper_close(&s);
-  return needs;
+/* By presets: with a gradient alone, with a problem, or with a network's layer statistics (K-FAC). */
+typedef enum wants { GRADIENT, PROBLEM, STATISTICS } wants;
+
+static wants wants_of(const char *preset) {
+  symo_method m;
+  cr_assert(symo_method_preset(NULL, preset, &m) == SYMO_OK);
+  if (m.curvature->sites) return STATISTICS;
+  return symo_test_preset_asks(preset) ? PROBLEM : GRADIENT;
 }
 
 /* A step, which is finite, or else has left the parameters alone and says why. */
@@ -127,11 +129,12 @@ static void try_gradients(symo_test_stepper *s, const char *preset, hostile kind
 Test(hostile, gradients_under_every_preset) {
   for (size_t p = 0; p < symo_method_num_presets(); p++)
     for (symo_dtype dtype = SYMO_F32; dtype <= SYMO_F64; dtype++) {
+      if (wants_of(symo_method_preset_name(p)) != GRADIENT) continue;
       symo_test_stepper s;
       symo_stepper_open(&s, net, dtype, 90, false);
       plan_preset(&s, symo_method_preset_name(p));
       cr_assert(s.w.n <= N);
-      for (int kind = 0; kind < HOSTILE && !symo_optim_needs_problem(s.optim); kind++)
+      for (int kind = 0; kind < HOSTILE; kind++)
         try_gradients(&s, symo_method_preset_name(p), (hostile)kind);
       symo_stepper_close(&s);
     }
@@ -187,7 +190,7 @@ static void try_problem(const char *preset, symo_dtype dtype, int spectrum, int 
 
 Test(hostile, curvatures_of_problems) {
   for (size_t p = 0; p < symo_method_num_presets(); p++)
-    for (int spectrum = 0; spectrum < SPECTRA && needs_problem(symo_method_preset_name(p));
+    for (int spectrum = 0; spectrum < SPECTRA && wants_of(symo_method_preset_name(p)) == PROBLEM;
          spectrum++)
       for (int fault = 0; fault < 4; fault++)
         for (symo_dtype dtype = SYMO_F32; dtype <= SYMO_F64; dtype++)
@@ -299,10 +302,11 @@ Test(hostile, lapack_does_not_converge) {
   size_t happened = 0;
   for (size_t p = 0; p < symo_method_num_presets(); p++)
     for (symo_dtype dtype = SYMO_F32; dtype <= SYMO_F64; dtype++) {
+      if (wants_of(symo_method_preset_name(p)) != GRADIENT) continue;
       symo_test_stepper s;
       symo_stepper_open(&s, net, dtype, 94, false);
       plan_preset(&s, symo_method_preset_name(p));
-      for (size_t k = 0; k < 4 && !symo_optim_needs_problem(s.optim); k++)
+      for (size_t k = 0; k < 4; k++)
         for (int always = 0; always < 2; always++)
           happened += try_lapack(&s, symo_method_preset_name(p), kinds[k], always != 0);
       symo_stepper_close(&s);

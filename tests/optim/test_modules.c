@@ -47,7 +47,7 @@ static bool is_of_products(const choice *c) {
   const bool rows = c->space == SYMO_SPACE_ROWS, own = c->precondition->curvature != NULL;
   const bool dense = c->solver->most > 0;
   return (c->solver->chooses || c->solver->solve != NULL) && !c->damping->relative &&
-         !c->damping->largest && c->source == SYMO_SOURCE_GRADIENT &&
+         !c->damping->largest && !c->damping->factored && c->source == SYMO_SOURCE_GRADIENT &&
          !(rows && (own || !c->curvature->gauss_newton)) && !(dense && own);
 }
 
