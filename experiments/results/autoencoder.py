@@ -58,11 +58,11 @@ script = """set terminal pngcairo size 1000,420 font ',10'
 set output '%s/curves.png'
 set multiplot layout 1,2 title 'Autoencoder %s on MNIST, three seeds'
 set logscale y
-set yrange [:400]
+set yrange [%g:400]
 set ytics (50, 60, 70, 80, 100, 120, 150, 200, 250, 300, 400)
 set grid
 set ylabel 'training loss'
-""" % (folder, net)
+""" % (folder, net, 0.95 * min(min(e) for e in ends.values()))
 for column, label in ((1, "step"), (2, "seconds (one thread)")):
     script += "set xlabel '%s'\nplot %s\n" % (label, ", ".join(
         "'%s/%s.dat' using %d:3 with lines lw 2 dt %d lc rgb '%s' title '%s'" %
