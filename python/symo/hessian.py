@@ -90,7 +90,8 @@ class Hessian(LinearOperator or object):
 
     if LinearOperator is None:
 
-        def matmat(self, x):
+        def matmat(self, x: np.ndarray) -> np.ndarray:
+            """The product with the columns of `x`, [num_parameters, k]; the result is alike."""
             return self._matmat(x)
 
         def __matmul__(self, x):

@@ -113,7 +113,7 @@ cosines() { # COLUMN -> "K-FAC against h-g-bd"
     docs/results/training/output.txt
 }
 for steps in 10 100; do
-  sed -n '/^\*\*Where K-FAC/,/^$/p' README.md | grep -qF "$(cosines $steps)" ||
+  sed -n '/^\*\*When a network/,/^$/p' README.md | grep -qF "$(cosines $steps)" ||
     complain "does not say $(cosines $steps), the cosines of K-FAC and h-g-bd after $steps steps"
 done
 
