@@ -153,10 +153,14 @@ static hessian_job of_worker(const hessian_job *j, int worker) {
   return own;
 }
 
-/* `size` in steps of at most `most`, as even as can be, and as many as workers at least. */
+/* `size` in steps of at most `most`, as even as can be, and, where there are several workers, EACH
+ * for each of them, so that none waits long for the last. */
+enum { EACH = 4 };
+
 static void run_panels(const hessian_job *j, const symo_node *p, const symo_node *q, size_t size,
                        size_t most, symo_pool_task task) {
-  const size_t workers = (size_t)symo_pool_threads(j->net->pool), least = size / workers;
+  const size_t workers = (size_t)symo_pool_threads(j->net->pool);
+  const size_t least = workers > 1 ? size / (EACH * workers) : size;
   panel_job job = {.j = j, .p = p, .q = q};
   if (most > least) most = least;
   job.step = symo_net_chunk(size, most > 0 ? most : 1);
@@ -444,6 +448,9 @@ symo_status symo_net_dense_hessian(void *self, const void *theta, double *hessia
   if (status != SYMO_OK) return status;
   hessian_job j = {.net = net, .dtype = net->spec.dtype, .hessian = hessian, .first = true};
   share_workspace(&j);
+  /* BLAS's own threads would spin for a while after each small product, in the way of the pool's. */
+  const int blas = symo_get_threads();
+  if (symo_pool_threads(net->pool) > 1 && blas > 1) (void)symo_set_threads(1);
   const size_t step = symo_net_chunk(net->examples, net->sizes.hessian_rows);
   for (size_t first = 0; first < net->examples; first += step, j.first = false) {
     j.n = net->examples - first < step ? net->examples - first : step;
@@ -456,6 +463,7 @@ symo_status symo_net_dense_hessian(void *self, const void *theta, double *hessia
     panel_job job = {.j = &j, .p = &net->nodes[net->weights[l]]};
     symo_pool_run(net->pool, job.p->out_width, fill_rows, &job);
   }
+  if (symo_get_threads() != blas) (void)symo_set_threads(blas);
   return SYMO_OK;
 }
 

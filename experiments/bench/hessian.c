@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/alloc.h"
 #include "experiments/models/network_point.h"
@@ -18,6 +19,8 @@ static symo_status repeat(bench_report *report, const network_point *s, const be
     double here[3];
     for (int k = 0; k < 3; k++) here[k] = bench_gemm_rate(gemm);
     rates[r] = symo_median(3, here);
+    (void)nanosleep(&(struct timespec){.tv_nsec = 300000000},
+                    NULL); /* BLAS's threads stop to spin */
     double start = cli_seconds();
     symo_status status = symo_problem_hessian(cli_context(report->c), &s->problem, s->theta, dense);
     seconds[r] = cli_seconds() - start;
