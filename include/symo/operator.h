@@ -51,7 +51,8 @@ typedef struct symo_eigenpairs {
   size_t count, size;
   symo_dtype dtype;
   double *values;    /* [count] */
-  double *residuals; /* [count]: |A u - value u|, but for rounding */
+  double *residuals; /* [count]: |A u - value u|, but for rounding; with `repeated` plus at most
+                        those of the pairs that were held fixed */
   void *vectors;     /* [count, size] in dtype, orthonormal rows */
   size_t products;   /* that were taken */
   size_t converged;  /* of the pairs, how many have residuals within the tolerance */
