@@ -49,7 +49,7 @@ static void spread(void *self, size_t count, const symo_comm_piece *pieces) {
   const rank *r = self;
   for (size_t i = 0; i < count; i++) {
     show(r, pieces[i].data);
-    if (pieces[i].owner != r->comm.rank)
+    if (pieces[i].owner != r->comm.rank && pieces[i].bytes > 0)
       memcpy(pieces[i].data, r->town->shown[pieces[i].owner], pieces[i].bytes);
     wait(r);
   }
@@ -59,7 +59,7 @@ static void spread(void *self, size_t count, const symo_comm_piece *pieces) {
 static void move(void *self, int from, int to, size_t bytes, const void *source, void *target) {
   const rank *r = self;
   show(r, source);
-  if (r->comm.rank == to) memcpy(target, r->town->shown[from], bytes);
+  if (r->comm.rank == to && bytes > 0) memcpy(target, r->town->shown[from], bytes);
   wait(r);
 }
 
