@@ -5,8 +5,8 @@
 
 #include "core/comm.h"
 
-/* Processes that a launcher (mpirun) started together.  `make MPI=1` compiles ranks_mpi.c, all other
- * builds ranks_one.c, which only knows of a launcher.  For cli.c alone. */
+/* Processes that a launcher (mpirun) started together.  `make MPI=1` compiles ranks_mpi.c, any
+ * other build ranks_one.c, which only knows of a launcher.  For cli.c alone. */
 
 /* Before anything else.  NULL: this process is by itself. */
 const symo_comm *cli_ranks_begin(void);

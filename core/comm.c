@@ -1,4 +1,4 @@
-/* Sums over processes.  A short vector goes to all of them, and each adds for itself.  A long one is
+/* Sums over processes.  A short vector goes to all of them, and each of them adds.  A long one is
  * cut into as many blocks as there are processes: each adds one block and gives the sum to the
  * others, so that every number goes out twice however many processes there are. */
 #include "core/comm.h"

@@ -5,8 +5,6 @@
  *
  * b = 1: h <- h + D.  Where h is not positive the direction is the sign of u. */
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "optim/curvature/elementwise.h"
 #include "optim/damping/damping.h"
@@ -23,17 +21,8 @@ static symo_status create(const curvature_task *task, void **self) {
   return symo_elementwise_create(task, "estimates of the diagonal", self);
 }
 
-static size_t num_entries(const void *self) {
-  return ((const elementwise *)self)->task.layout->num_tensors;
-}
-
 static symo_state_entry entry(const void *self, size_t index) {
-  const elementwise *e = self;
-  const layout_tensor *t = &e->task.layout->tensors[index];
-  symo_state_entry out = {.dtype = e->task.dtype, .order = t->order};
-  snprintf(out.name, sizeof out.name, "%s.diagonal", t->name);
-  memcpy(out.shape, t->dim, sizeof out.shape);
-  return out;
+  return symo_elementwise_entry(self, index, "diagonal");
 }
 
 static symo_status accumulate(const void *self, void *const *state, const curvature_step *step,
@@ -71,7 +60,7 @@ const symo_curvature symo_curvature_clipped = {
     .refuse = refuse,
     .create = create,
     .destroy = symo_elementwise_destroy,
-    .num_entries = num_entries,
+    .num_entries = symo_elementwise_num_entries,
     .entry = entry,
     .work_bytes = symo_elementwise_work,
     .accumulate = accumulate,

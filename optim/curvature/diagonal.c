@@ -9,8 +9,6 @@
 #include "optim/curvature/elementwise.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "optim/damping/damping.h"
 #include "optim/update/moments.h"
@@ -25,17 +23,8 @@ static symo_status create(const curvature_task *task, void **self) {
   return symo_elementwise_create(task, "second moments", self);
 }
 
-static size_t num_entries(const void *self) {
-  return ((const elementwise *)self)->task.layout->num_tensors;
-}
-
 static symo_state_entry entry(const void *self, size_t index) {
-  const elementwise *e = self;
-  const layout_tensor *t = &e->task.layout->tensors[index];
-  symo_state_entry out = {.dtype = e->task.dtype, .order = t->order};
-  snprintf(out.name, sizeof out.name, "%s.second", t->name);
-  memcpy(out.shape, t->dim, sizeof out.shape);
-  return out;
+  return symo_elementwise_entry(self, index, "second");
 }
 
 static symo_status accumulate(const void *self, void *const *state, const curvature_step *step,
@@ -80,7 +69,7 @@ const symo_curvature symo_curvature_diagonal = {
     .refuse = refuse,
     .create = create,
     .destroy = symo_elementwise_destroy,
-    .num_entries = num_entries,
+    .num_entries = symo_elementwise_num_entries,
     .entry = entry,
     .work_bytes = symo_elementwise_work,
     .accumulate = accumulate,

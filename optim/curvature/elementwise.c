@@ -1,6 +1,7 @@
 /* Common to curvatures without matrices. */
 #include "optim/curvature/elementwise.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/alloc.h"
@@ -19,6 +20,19 @@ symo_status symo_elementwise_create(const curvature_task *task, const char *what
 void symo_elementwise_destroy(void *self) { symo_free(self); }
 size_t symo_elementwise_work(const void *self) { return 0; }
 size_t symo_elementwise_roots(const void *self) { return 0; }
+
+size_t symo_elementwise_num_entries(const void *self) {
+  return ((const elementwise *)self)->task.layout->num_tensors;
+}
+
+symo_state_entry symo_elementwise_entry(const void *self, size_t tensor, const char *name) {
+  const elementwise *e = self;
+  const layout_tensor *t = &e->task.layout->tensors[tensor];
+  symo_state_entry out = {.dtype = e->task.dtype, .order = t->order};
+  (void)snprintf(out.name, sizeof out.name, "%s.%s", t->name, name);
+  memcpy(out.shape, t->dim, sizeof out.shape);
+  return out;
+}
 
 size_t symo_elementwise_parts(const void *self, size_t *part) {
   return symo_curvature_each(((const elementwise *)self)->task.layout, part);

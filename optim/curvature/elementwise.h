@@ -7,10 +7,15 @@
  * space. */
 typedef struct elementwise {
   curvature_task task;
-  const char *what; /* "Adam's second moments" */
+  const char *what; /* "second moments" */
 } elementwise;
 
 symo_status symo_elementwise_create(const curvature_task *task, const char *what, void **self);
+
+/* State of one array for each tensor, of its shape: how many, and the entry TENSOR.name. */
+size_t symo_elementwise_num_entries(const void *self);
+symo_state_entry symo_elementwise_entry(const void *self, size_t tensor, const char *name);
+
 void symo_elementwise_destroy(void *self);
 size_t symo_elementwise_work(const void *self);
 size_t symo_elementwise_roots(const void *self);
