@@ -1,10 +1,8 @@
 /* How curvature follows the singular values of a layer's gradient (arXiv 2606.02596).
  *
  * h_k = <u_k v_k', H u_k v_k'> comes from products with H, and with the Gauss-Newton matrix, along
- * the singular directions of each matrix's gradient, several at once; nothing else is assumed of
- * H.  Directions count up to the last k with sigma_k >= range sigma_1.  Where these are more than
- * `directions`, so many are measured, as even in log k as whole numbers are: all of the first, then
- * fewer and fewer.
+ * the singular directions of each matrix's gradient (hessian/directions.h says which); nothing else
+ * is assumed of H.
  *
  * Which of the relations between exponents are facts of arithmetic: with h_k exactly sigma_k^alpha
  * and sigma_k exactly k^-gamma, h_k is k^-(alpha gamma) and already sorted, so s of the sorted h is
@@ -26,8 +24,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
-
-enum { BLOCK = 8 }; /* directions in a product */
+#include "hessian/directions.h"
 
 spectrum_options spectrum_options_default(void) {
   return (spectrum_options){.range = 1e-3,
@@ -57,83 +54,20 @@ void spectrum_exponents_drop(spectrum_exponents *e) {
   *e = (spectrum_exponents){0};
 }
 
-/* Numbers from 1 to range, as even in their logarithms as they can be: at [range]; how many. */
-static size_t choose(size_t range, size_t most, double *at) {
-  size_t count = 0;
-  if (most == 0 || range <= most) {
-    for (; count < range; count++) at[count] = (double)count + 1;
-    return count;
-  }
-  double last = 0;
-  for (size_t i = 0; i < most; i++) {
-    double left = log((double)range / fmax(last, 1)) / (double)(most - i);
-    double next = last < 1 ? 1 : floor(last * exp(left) + 0.5);
-    last = fmax(next, last + 1);
-    at[count++] = last;
-  }
-  at[count - 1] = (double)range;
-  return count;
-}
-
-/* Arrays of a matrix whose singular values are known, and which directions are measured. */
-static symo_status lay_out(symo_context *context, const spectrum_options *o,
-                           const spectrum_svd *svd, spectrum_matrix *m) {
+/* Arrays of a matrix whose directions are known. */
+static symo_status lay_out(symo_context *context, const symo_directions *d, spectrum_matrix *m) {
   enum { ARRAYS = 8 };
-  m->rank = svd->n;
-  m->sigma = symo_calloc(svd->n, sizeof *m->sigma);
-  m->at = symo_calloc(svd->n * ARRAYS, sizeof *m->at);
+  m->rank = d->rank, m->range = d->range, m->count = d->count;
+  m->sigma = symo_calloc(d->rank, sizeof *m->sigma);
+  m->at = symo_calloc(d->rank * ARRAYS, sizeof *m->at);
   if (m->sigma == NULL || m->at == NULL) return symo_fail_memory(context, "spectrum");
-  memcpy(m->sigma, svd->sigma, svd->n * sizeof *m->sigma);
-  while (m->range < m->rank && m->sigma[m->range] > 0 &&
-         m->sigma[m->range] >= o->range * m->sigma[0])
-    m->range++;
-  m->count = choose(m->range, o->directions, m->at);
   double **const arrays[] = {&m->measured, &m->hessian, &m->ggn,       &m->kfac,
                              &m->phi,      &m->sorted,  &m->sorted_ggn};
-  for (size_t i = 0; i < ARRAYS - 1; i++) *arrays[i] = m->at + (i + 1) * svd->n;
-  for (size_t i = 0; i < m->count; i++) m->measured[i] = m->sigma[(size_t)m->at[i] - 1];
+  for (size_t i = 0; i < ARRAYS - 1; i++) *arrays[i] = m->at + (i + 1) * d->rank;
+  memcpy(m->sigma, d->sigma, d->rank * sizeof *m->sigma);
+  memcpy(m->at, d->at, d->count * sizeof *m->at);
+  memcpy(m->measured, d->chosen, d->count * sizeof *m->measured);
   return SYMO_OK;
-}
-
-/* ---- products ---- */
-
-typedef symo_status product(void *self, const void *theta, size_t k, const void *v, void *hv);
-
-typedef struct bench {
-  const spectrum_subject *subject;
-  symo_problem problem;
-  void *v, *hv; /* [BLOCK, P]; v is zero but for the matrix at hand */
-} bench;
-
-static void *entry(const bench *b, void *block, size_t k, size_t offset) {
-  return symo_at(b->problem.dtype, block, (ptrdiff_t)(k * b->problem.size + offset));
-}
-
-/* v_k := u v' for direction number k of the matrix. */
-static void put_direction(const bench *b, const spectrum_svd *svd, size_t k, size_t offset,
-                          void *v) {
-  const double *left = svd->u + k * svd->rows, *right = svd->v + k * svd->cols;
-  for (size_t i = 0; i < svd->rows; i++)
-    for (size_t j = 0; j < svd->cols; j++)
-      symo_put(b->problem.dtype, v, offset + i * svd->cols + j, left[i] * right[j]);
-}
-
-static symo_status along(const bench *b, product *times, const spectrum_svd *svd,
-                         const spectrum_matrix *m, double *h) {
-  const size_t size = svd->rows * svd->cols, offset = m->place.offset;
-  const symo_dtype dtype = b->problem.dtype;
-  symo_status status = SYMO_OK;
-  for (size_t first = 0; first < m->count && status == SYMO_OK; first += BLOCK) {
-    const size_t n = m->count - first < BLOCK ? m->count - first : BLOCK;
-    for (size_t i = 0; i < n; i++)
-      put_direction(b, svd, (size_t)m->at[first + i] - 1, offset, entry(b, b->v, i, 0));
-    status = times(b->problem.self, b->subject->theta, n, b->v, b->hv);
-    for (size_t i = 0; i < n; i++)
-      h[first + i] = symo_dot(dtype, size, entry(b, b->v, i, offset), entry(b, b->hv, i, offset));
-  }
-  for (size_t i = 0; i < BLOCK; i++)
-    memset(entry(b, b->v, i, offset), 0, size * symo_dtype_size(dtype));
-  return status;
 }
 
 /* ---- factors ---- */
@@ -164,7 +98,7 @@ static symo_status hold(const spectrum_subject *s, const spectrum_options *o, si
 }
 
 static symo_status align(const spectrum_subject *s, const spectrum_options *o,
-                         const spectrum_svd *svd, symo_rng *rng, held_factors *f,
+                         const symo_directions *d, symo_rng *rng, held_factors *f,
                          spectrum_matrix *m) {
   const spectrum_place *p = &m->place;
   for (size_t i = 0; i < m->count; i++) m->kfac[i] = m->phi[i] = NAN;
@@ -173,9 +107,8 @@ static symo_status align(const spectrum_subject *s, const spectrum_options *o,
   if (status != SYMO_OK) return status;
   const size_t outputs = symo_net_get_weight(s->net, p->weight).outputs;
   for (size_t i = 0; i < m->count; i++) {
-    const size_t k = (size_t)m->at[i] - 1;
-    m->kfac[i] = form(p->rows, outputs, f->b + p->first * (outputs + 1), svd->u + k * p->rows) *
-                 form(p->cols, p->cols, f->a, svd->v + k * p->cols);
+    m->kfac[i] = form(p->rows, outputs, f->b + p->first * (outputs + 1), d->u + i * p->rows) *
+                 form(p->cols, p->cols, f->a, d->v + i * p->cols);
     m->phi[i] = m->kfac[i] / (m->measured[i] * m->measured[i]);
   }
   return SYMO_OK;
@@ -193,8 +126,8 @@ static void sort_descending(size_t n, const double *h, double *out) {
 
 /* The exponent of a decay: y ~ x^-value. */
 static symo_status fit_decay(symo_context *context, symo_rng *rng, size_t resamples, size_t n,
-                             const double *x, const double *y, spectrum_power *out) {
-  symo_status status = spectrum_power_fit(context, rng, resamples, n, x, y, out);
+                             const double *x, const double *y, symo_power *out) {
+  symo_status status = symo_power_fit(context, rng, resamples, n, x, y, out);
   if (status != SYMO_OK) return status;
   const double low = out->low;
   out->value = -out->value, out->low = -out->high, out->high = -low;
@@ -241,48 +174,50 @@ symo_status spectrum_matrix_fit(symo_context *context, symo_rng *rng, size_t res
   SYMO_TRY(fit_decay(context, rng, resamples, n, m->at, x, &m->gamma));
   SYMO_TRY(fit_decay(context, rng, resamples, n, m->at, m->sorted, &m->s));
   SYMO_TRY(fit_decay(context, rng, resamples, n, m->at, m->sorted_ggn, &m->s_ggn));
-  SYMO_TRY(spectrum_power_fit(context, rng, resamples, n, x, m->hessian, &m->alpha));
-  SYMO_TRY(spectrum_power_fit(context, rng, resamples, n, x, m->ggn, &m->alpha_ggn));
-  SYMO_TRY(spectrum_power_fit(context, rng, resamples, n, x, m->kfac, &m->alpha_kfac));
-  SYMO_TRY(spectrum_power_fit(context, rng, resamples, n, x, m->phi, &m->alignment));
+  SYMO_TRY(symo_power_fit(context, rng, resamples, n, x, m->hessian, &m->alpha));
+  SYMO_TRY(symo_power_fit(context, rng, resamples, n, x, m->ggn, &m->alpha_ggn));
+  SYMO_TRY(symo_power_fit(context, rng, resamples, n, x, m->kfac, &m->alpha_kfac));
+  SYMO_TRY(symo_power_fit(context, rng, resamples, n, x, m->phi, &m->alignment));
   SYMO_TRY(fit_eigenvalues(context, rng, resamples, m));
   m->participation = participation(m);
-  m->participation_power = spectrum_participation_of_power(m->s_ggn.value, m->range);
-  m->participation_limit = spectrum_participation_of_power(m->s_ggn.value, 0);
+  m->participation_power = symo_participation_of_power(m->s_ggn.value, m->range);
+  m->participation_limit = symo_participation_of_power(m->s_ggn.value, 0);
 fail:
   return status;
 }
 
 /* ---- all matrices ---- */
 
-static symo_status measure_matrix(const bench *b, const spectrum_options *o, const void *gradient,
-                                  symo_rng *rng, held_factors *f, spectrum_matrix *m) {
-  const spectrum_subject *s = b->subject;
+static symo_status measure_matrix(const problem_call *call, const spectrum_subject *s,
+                                  const spectrum_options *o, const void *gradient, symo_rng *rng,
+                                  held_factors *f, spectrum_matrix *m) {
   const spectrum_place *p = &m->place;
-  spectrum_svd svd = {0};
+  const symo_dtype dtype = call->problem->dtype;
+  symo_directions d = {0};
   symo_status status;
-  SYMO_TRY(spectrum_svd_make(s->context, b->problem.dtype, p->rows, p->cols,
-                             symo_at(b->problem.dtype, gradient, (ptrdiff_t)p->offset), &svd));
-  SYMO_TRY(lay_out(s->context, o, &svd, m));
-  SYMO_TRY(along(b, b->problem.hvp, &svd, m, m->hessian));
-  SYMO_TRY(along(b, b->problem.ggn, &svd, m, m->ggn));
-  SYMO_TRY(align(s, o, &svd, rng, f, m));
+  SYMO_TRY(symo_directions_make(s->context, dtype, p->rows, p->cols,
+                                symo_at(dtype, gradient, (ptrdiff_t)p->offset), o->range,
+                                o->directions, &d));
+  SYMO_TRY(lay_out(s->context, &d, m));
+  SYMO_TRY(symo_curvature_along(call, false, 1, &(symo_along){&d, p->offset, m->hessian}));
+  SYMO_TRY(symo_curvature_along(call, true, 1, &(symo_along){&d, p->offset, m->ggn}));
+  SYMO_TRY(align(s, o, &d, rng, f, m));
   SYMO_TRY(spectrum_eigenvalues(s, o, rng, m));
   SYMO_TRY(spectrum_matrix_fit(s->context, rng, o->resamples, m));
 fail:
-  spectrum_svd_drop(&svd);
+  symo_directions_drop(&d);
   return status;
 }
 
-static symo_status measure_all(const bench *b, const spectrum_options *o, const void *gradient,
-                               symo_rng *rng, spectrum_exponents *e) {
+static symo_status measure_all(const problem_call *call, const spectrum_subject *s,
+                               const spectrum_options *o, const void *gradient, symo_rng *rng,
+                               spectrum_exponents *e) {
   held_factors f = {.a = NULL};
   symo_status status = SYMO_OK;
   for (size_t i = 0; i < e->count && status == SYMO_OK; i++) {
     spectrum_matrix *m = &e->matrices[i];
-    if (b->subject->c != NULL)
-      cli_progress(b->subject->c, "matrix %zu of %zu: %s", i + 1, e->count, m->place.name);
-    status = measure_matrix(b, o, gradient, rng, &f, m);
+    if (s->c != NULL) cli_progress(s->c, "matrix %zu of %zu: %s", i + 1, e->count, m->place.name);
+    status = measure_matrix(call, s, o, gradient, rng, &f, m);
     e->products += 2 * m->count + m->eigen_products;
   }
   symo_free(f.a);
@@ -306,35 +241,33 @@ static symo_status list_matrices(const spectrum_subject *s, spectrum_exponents *
 
 symo_status spectrum_exponents_measure(const spectrum_subject *s, const spectrum_options *o,
                                        spectrum_exponents *out) {
-  bench b = {.subject = s, .problem = symo_net_problem(s->net)};
-  const size_t bytes = symo_dtype_size(b.problem.dtype), size = b.problem.size;
+  const symo_problem problem = symo_net_problem(s->net);
+  const problem_call call = {s->context, "spectrum", &problem, s->theta};
+  const size_t size = problem.size;
   spectrum_exponents e = {.parameters = size};
   symo_rng *rng = NULL;
   symo_status status = SYMO_OK;
-  void *gradient = symo_calloc(size, bytes);
-  b.v = symo_calloc(BLOCK * size, bytes), b.hv = symo_calloc(BLOCK * size, bytes);
-  if (gradient == NULL || b.v == NULL || b.hv == NULL) {
+  void *gradient = symo_calloc(size, symo_dtype_size(problem.dtype));
+  if (gradient == NULL) {
     status = symo_fail_memory(s->context, "spectrum");
     goto fail;
   }
   SYMO_TRY(symo_rng_create(s->context, o->seed, &rng));
   SYMO_TRY(symo_net_select(s->net, s->examples, s->rows));
-  SYMO_TRY(b.problem.gradient(b.problem.self, s->theta, &e.loss, gradient));
-  if (!symo_all_finite(b.problem.dtype, size, gradient)) {
+  SYMO_TRY(problem.gradient(problem.self, s->theta, &e.loss, gradient));
+  if (!symo_all_finite(problem.dtype, size, gradient)) {
     status = symo_fail(s->context, SYMO_E_NONFINITE,
                        "spectrum: the gradient is not finite (take other weights)");
     goto fail;
   }
-  e.gradient = symo_nrm2(b.problem.dtype, size, gradient);
+  e.gradient = symo_nrm2(problem.dtype, size, gradient);
   SYMO_TRY(list_matrices(s, &e));
-  SYMO_TRY(measure_all(&b, o, gradient, rng, &e));
+  SYMO_TRY(measure_all(&call, s, o, gradient, rng, &e));
   *out = e;
   e = (spectrum_exponents){0};
 fail:
   spectrum_exponents_drop(&e);
   symo_rng_destroy(rng);
   symo_free(gradient);
-  symo_free(b.v);
-  symo_free(b.hv);
   return status;
 }

@@ -3,7 +3,8 @@
 
 #include "cli/cli.h"
 #include "experiments/spectrum/matrix.h"
-#include "experiments/spectrum/power_law.h"
+#include "hessian/directions.h"
+#include "hessian/power_law.h"
 
 /* Spectral exponents (arXiv 2606.02596; docs/mathematics.md, section 6a).  For the gradient of a
  * layer, G = sum_k sigma_k u_k v_k', and curvature h_k = <u_k v_k', H u_k v_k'> along its singular
@@ -45,15 +46,15 @@ typedef struct spectrum_matrix {
   double *kfac;                        /* [count]: (u'Bu)(v'Av); NaN where there are no factors */
   double *phi;                         /* [count]: kfac / sigma^2 */
   double *sorted, *sorted_ggn;         /* [count]: h descending; below 0: at the end */
-  spectrum_power gamma;                /* of sigma against k, with the sign turned */
-  spectrum_power alpha, alpha_ggn, alpha_kfac; /* of h, and of kfac, against sigma */
-  spectrum_power alignment;                    /* of Phi against sigma */
+  symo_power gamma;                    /* of sigma against k, with the sign turned */
+  symo_power alpha, alpha_ggn, alpha_kfac; /* of h, and of kfac, against sigma */
+  symo_power alignment;                    /* of Phi against sigma */
   size_t num_eigenvalues, eigen_products;
-  double *eigenvalues;     /* [num_eigenvalues], of the matrix's block of H, largest |.| first */
-  spectrum_power s_eigen;  /* of their absolute values against their number, sign turned */
-  double captured;         /* the largest h of H over the largest |eigenvalue| */
-  spectrum_power s, s_ggn; /* of h sorted against k, with the sign turned */
-  double participation;    /* of h of Gauss-Newton over the range */
+  double *eigenvalues;  /* [num_eigenvalues], of the matrix's block of H, largest |.| first */
+  symo_power s_eigen;   /* of their absolute values against their number, sign turned */
+  double captured;      /* the largest h of H over the largest |eigenvalue| */
+  symo_power s, s_ggn;  /* of h sorted against k, with the sign turned */
+  double participation; /* of h of Gauss-Newton over the range */
   double participation_power, participation_limit; /* of k^-s_ggn over the range, and without end */
 } spectrum_matrix;
 
@@ -80,10 +81,10 @@ symo_status spectrum_matrix_fit(symo_context *context, symo_rng *rng, size_t res
 /* |s - alpha gamma| / |s|, NaN where there is none. */
 double spectrum_transfer_error(double s, double alpha, double gamma);
 
-/* The Kronecker factors of a weight: a [inputs, inputs], the mean over examples and positions of
- * what enters; b [outputs, outputs], the sum over positions of the mean over examples of d d', d the
- * derivative of the example's loss by what leaves, at labels drawn from the model, times the number of
- * tokens where these are the targets. */
+/* The Kronecker factors of a weight, by the problem's `factors`: a [inputs, inputs], the mean over
+ * examples and positions of what enters; b [outputs, outputs], the sum over positions of the mean over
+ * examples of d d', d the derivative of the example's loss by what leaves, at labels drawn from the
+ * model `samples` times, times the number of tokens where these are the targets. */
 symo_status spectrum_factors(const spectrum_subject *subject, size_t weight, size_t samples,
                              symo_rng *rng, double *a, double *b);
 

@@ -1,4 +1,4 @@
-/* Which matrices a network has, and their singular vectors. */
+/* Which matrices a network has. */
 #include "experiments/spectrum/matrix.h"
 
 #include <stdio.h>
@@ -6,7 +6,6 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
-#include "core/linalg.h"
 
 /* ---- kinds ---- */
 
@@ -82,53 +81,5 @@ symo_status spectrum_places(symo_context *context, const symo_net *net, size_t *
   if (status == SYMO_OK) status = fill(net, layout, count, places);
   symo_layout_destroy(layout);
   *out = places;
-  return status;
-}
-
-/* ---- singular vectors ---- */
-
-void spectrum_svd_drop(spectrum_svd *svd) {
-  symo_free(svd->sigma);
-  *svd = (spectrum_svd){0};
-}
-
-/* a: the large factor as symo_svd leaves it, `small` the other one. */
-static void put_vectors(const spectrum_svd *s, const double *a, const double *small) {
-  const bool wide = s->rows <= s->cols;
-  for (size_t k = 0; k < s->n; k++) {
-    for (size_t i = 0; i < s->rows; i++)
-      s->u[k * s->rows + i] = wide ? small[i * s->n + k] : a[i * s->n + k];
-    for (size_t j = 0; j < s->cols; j++)
-      s->v[k * s->cols + j] = wide ? a[k * s->cols + j] : small[k * s->n + j];
-  }
-}
-
-symo_status spectrum_svd_make(symo_context *context, symo_dtype dtype, size_t rows, size_t cols,
-                              const void *g, spectrum_svd *out) {
-  spectrum_svd s = {.rows = rows, .cols = cols, .n = rows < cols ? rows : cols};
-  const size_t size = rows * cols;
-  s.sigma = symo_calloc(s.n * (1 + rows + cols), sizeof *s.sigma);
-  double *a = symo_calloc(size + s.n * s.n, sizeof *a);
-  void *work = symo_malloc(symo_svd_work(rows, cols));
-  symo_status status = SYMO_OK;
-  if (s.sigma == NULL || a == NULL || work == NULL) {
-    status = symo_fail_memory(context, "spectrum");
-    goto fail;
-  }
-  s.u = s.sigma + s.n, s.v = s.u + s.n * rows;
-  for (size_t i = 0; i < size; i++) a[i] = symo_get(dtype, g, i);
-  status = symo_svd(rows, cols, a, s.sigma, a + size, work);
-  if (status != SYMO_OK) {
-    status = symo_fail(context, status, "spectrum: no singular values of a %zu x %zu matrix", rows,
-                       cols);
-    goto fail;
-  }
-  put_vectors(&s, a, a + size);
-  *out = s;
-  s = (spectrum_svd){0};
-fail:
-  spectrum_svd_drop(&s);
-  symo_free(a);
-  symo_free(work);
   return status;
 }

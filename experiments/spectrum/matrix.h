@@ -17,14 +17,4 @@ typedef struct spectrum_place {
 symo_status spectrum_places(symo_context *context, const symo_net *net, size_t *count,
                             spectrum_place **out);
 
-/* A matrix G [rows, cols] of the number type as sum_k sigma_k u_k v_k': sigma [n] descending, n =
- * min(rows, cols), u [n, rows] and v [n, cols], each vector a row. */
-typedef struct spectrum_svd {
-  size_t rows, cols, n;
-  double *sigma, *u, *v;
-} spectrum_svd;
-symo_status spectrum_svd_make(symo_context *context, symo_dtype dtype, size_t rows, size_t cols,
-                              const void *g, spectrum_svd *out);
-void spectrum_svd_drop(spectrum_svd *svd); /* {0} is accepted */
-
 #endif

@@ -64,7 +64,7 @@ static int end(plot_text *text, const char *plots, const char *file) {
 }
 
 /* The line of a fit over the range of its points. */
-static void add_line(FILE *out, const spectrum_power *p, double sign, double low, double high,
+static void add_line(FILE *out, const symo_power *p, double sign, double low, double high,
                      size_t colour) {
   if (!isfinite(p->value) || !(low > 0) || !(high > low)) return;
   fprintf(out, ", \\\n  [%.6e:%.6e] %.6e*x**(%.6f) with lines lc rgb \"%s\" lw 1.5 notitle", low,

@@ -86,7 +86,7 @@ static json_t *array_json(cli *c, size_t n, const double *x) {
   return array;
 }
 
-static json_t *power_json(cli *c, const spectrum_power *p) {
+static json_t *power_json(cli *c, const symo_power *p) {
   json_t *o = json_object();
   cli_set(c, o, "value", cli_number(p->value));
   cli_set(c, o, "low", cli_number(p->low));
@@ -106,7 +106,7 @@ static json_t *indices_json(cli *c, size_t n, const double *at) {
 static json_t *matrix_json(cli *c, const spectrum_matrix *m) {
   const struct {
     const char *key;
-    const spectrum_power *power;
+    const symo_power *power;
   } fits[] = {
       {"alpha", &m->alpha},         {"alpha_ggn", &m->alpha_ggn}, {"alpha_kfac", &m->alpha_kfac},
       {"alignment", &m->alignment}, {"gamma", &m->gamma},         {"s", &m->s},
@@ -165,7 +165,7 @@ json_t *spectrum_exponents_json(cli *c, const spectrum_exponents *e) {
 /* ---- text ---- */
 
 /* "1.93 [1.80, 2.04]" in 19 columns, "-" where there is none. */
-static void print_power(const spectrum_power *p) {
+static void print_power(const symo_power *p) {
   char text[48] = "-";
   if (isfinite(p->value) && isfinite(p->low))
     (void)snprintf(text, sizeof text, "%.2f [%.2f, %.2f]", p->value, p->low, p->high);

@@ -9,7 +9,7 @@
 #include "io/file.h"
 #include "io/json.h"
 
-enum { COLUMNS = 96, KEY = 96 };
+enum { COLUMNS = 1024, KEY = 96 };
 
 typedef struct table {
   cli *c;

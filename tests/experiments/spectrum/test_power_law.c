@@ -1,70 +1,19 @@
-/* Fits of power laws on data with planted exponents, and participation ratios. */
-#include "experiments/spectrum/power_law.h"
-
+/* Fits of power laws on matrices with planted exponents. */
 #include <math.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "experiments/spectrum/exponents.h"
 #include "tests/support/dense.h"
 #include "tests/support/solvers.h"
 #include "tests/support/testing.h"
 
-#include <stdlib.h>
+enum { RESAMPLES = 200 };
 
-enum { POINTS = 48, RESAMPLES = 200 };
-
-Test(spectrum_power, an_exact_law_is_found_to_rounding) {
-  double x[POINTS], y[POINTS];
-  spectrum_power p;
-  symo_context *context = symo_test_context();
-  symo_rng *rng = symo_test_rng(context, 1);
-  for (int i = 0; i < POINTS; i++) x[i] = i + 1, y[i] = 3 * pow(x[i], -2);
-  cr_ok(context, spectrum_power_fit(context, rng, 50, POINTS, x, y, &p));
-  cr_assert(p.points == POINTS && fabs(p.value + 2) <= 1e-12 && fabs(p.factor - 3) <= 1e-11);
-  cr_assert(fabs(p.low + 2) <= 1e-11 && fabs(p.high + 2) <= 1e-11);
-  symo_rng_destroy(rng);
-  symo_context_destroy(context);
-}
-
-Test(spectrum_power, what_is_not_positive_is_left_out) {
-  double x[] = {1, 2, 3, 4, 5, 6, 7}, y[] = {1, 4, -9, 16, 25, 36, NAN};
-  spectrum_power p;
-  symo_context *context = symo_test_context();
-  cr_ok(context, spectrum_power_fit(context, NULL, 0, 7, x, y, &p));
-  cr_assert(p.points == 5 && fabs(p.value - 2) <= 1e-12 && isnan(p.low) && isnan(p.high));
-  cr_ok(context, spectrum_power_fit(context, NULL, 0, 6, x, y, &p));
-  cr_assert(p.points == 5 && fabs(p.value - 2) <= 1e-12);
-  cr_ok(context, spectrum_power_fit(context, NULL, 0, 5, x, y, &p)); /* four points */
-  cr_assert(p.points == 4 && isnan(p.value) && isnan(p.factor));
-  cr_ok(context, spectrum_power_fit(context, NULL, 0, 0, x, y, &p));
-  cr_assert(p.points == 0 && isnan(p.value));
-  for (int i = 0; i < 7; i++) x[i] = 2;
-  cr_ok(context, spectrum_power_fit(context, NULL, 0, 6, x, y, &p));
-  cr_assert(isnan(p.value));
-  symo_context_destroy(context);
-  cr_no_leaks();
-}
-
-Test(spectrum_power, participation) {
-  const double equal[] = {2, 2, 2, 2}, one[] = {0, 5, 0}, zero[] = {0, 0};
-  double power[100];
-  cr_assert_eq(spectrum_participation(4, equal), 4);
-  cr_assert_eq(spectrum_participation(3, one), 1);
-  cr_assert(isnan(spectrum_participation(2, zero)));
-  for (int k = 0; k < 100; k++) power[k] = pow(k + 1, -1.3);
-  cr_assert(fabs(spectrum_participation_of_power(1.3, 100) - spectrum_participation(100, power)) <=
-            1e-12);
-  cr_assert(fabs(spectrum_participation_of_power(2, 0) - 2.5) <= 1e-13);
-  cr_assert(isinf(spectrum_participation_of_power(1, 0)));
-  /* The tail of sum k^-2 beyond n is 1 / n. */
-  cr_assert(fabs(spectrum_participation_of_power(2, 100000) - 2.5) <= 5e-5);
-}
-
-/* ---- planted exponents: a matrix made of its singular values, curvature along them ---- */
+/* A matrix made of its singular values, curvature along them. */
 
 enum { ROWS = 40, COLS = 56 };
 
-static void planted(symo_rng *rng, double alpha, double gamma, spectrum_svd *svd,
+static void planted(symo_rng *rng, double alpha, double gamma, symo_directions *svd,
                     spectrum_matrix *m) {
   double *u = symo_dense_new(ROWS, ROWS), *v = symo_dense_new(COLS, COLS);
   double *g = symo_dense_new(ROWS, COLS);
@@ -75,7 +24,7 @@ static void planted(symo_rng *rng, double alpha, double gamma, spectrum_svd *svd
     for (int i = 0; i < ROWS; i++)
       for (int j = 0; j < COLS; j++) g[i * COLS + j] += sigma * u[k * ROWS + i] * v[k * COLS + j];
   }
-  cr_ok(NULL, spectrum_svd_make(NULL, SYMO_F64, ROWS, COLS, g, svd));
+  cr_ok(NULL, symo_directions_make(NULL, SYMO_F64, ROWS, COLS, g, 1e-12, 0, svd));
   m->rank = m->range = m->count = ROWS;
   for (int k = 0; k < ROWS; k++) {
     const double h = pow(svd->sigma[k], alpha), a = exp(0.2 * symo_rng_normal(rng));
@@ -91,7 +40,7 @@ static void planted(symo_rng *rng, double alpha, double gamma, spectrum_svd *svd
   free(g);
 }
 
-static bool holds(const spectrum_power *p, double value) {
+static bool holds(const symo_power *p, double value) {
   return p->low <= value && p->high >= value && p->high - p->low < 0.7;
 }
 
@@ -114,7 +63,7 @@ Test(spectrum_power, planted_exponents_lie_in_their_intervals) {
                            .phi = room[5],
                            .sorted = room[6],
                            .sorted_ggn = room[7]};
-      spectrum_svd svd = {0};
+      symo_directions svd = {0};
       planted(rng, alphas[c], gammas[c], &svd, &m);
       cr_ok(context, spectrum_matrix_fit(context, rng, RESAMPLES, &m));
       alpha += holds(&m.alpha, alphas[c]);
@@ -128,9 +77,9 @@ Test(spectrum_power, planted_exponents_lie_in_their_intervals) {
       cr_assert(transfer <= 0.25, "%g", transfer); /* slopes of .4 to 2 with scatter .2 */
       cr_assert(fabs(m.alpha_kfac.value - 2 - m.alignment.value) <= 0.02);
       cr_assert(m.negative == 1 && m.alpha.points == ROWS - 1 && m.sorted[ROWS - 1] < 0);
-      const double zeta = spectrum_participation_of_power(alphas[c] * gammas[c], ROWS);
+      const double zeta = symo_participation_of_power(alphas[c] * gammas[c], ROWS);
       cr_assert(fabs(log(m.participation / zeta)) <= 0.8 && isnan(m.s_eigen.value));
-      spectrum_svd_drop(&svd);
+      symo_directions_drop(&svd);
     }
     cr_assert(alpha >= LEAST && ggn >= LEAST && kfac >= LEAST && slope >= LEAST,
               "alpha %g, gamma %g: %d %d %d %d of %d", alphas[c], gammas[c], alpha, ggn, kfac,

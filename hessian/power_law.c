@@ -2,7 +2,7 @@
  *
  * Check values: y = 3 x^-2 has the value -2 and the factor 3; the participation ratio of k^-2 is
  * zeta(2)^2 / zeta(4) = 5/2. */
-#include "experiments/spectrum/power_law.h"
+#include "hessian/power_law.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -49,7 +49,7 @@ static void draw(const sample *s, symo_rng *rng) {
 
 /* Slopes of resampled points, sorted.  Draws without a line are drawn again, MOST_FAILURES at most:
  * then there is no interval. */
-static symo_status resample(const sample *s, symo_rng *rng, size_t resamples, spectrum_power *out) {
+static symo_status resample(const sample *s, symo_rng *rng, size_t resamples, symo_power *out) {
   size_t failures = 0;
   for (size_t r = 0; r < resamples && failures <= MOST_FAILURES;) {
     symo_line line;
@@ -68,17 +68,17 @@ static symo_status resample(const sample *s, symo_rng *rng, size_t resamples, sp
   return SYMO_OK;
 }
 
-static symo_status fit(symo_rng *rng, size_t resamples, const sample *s, spectrum_power *out) {
+static symo_status fit(symo_rng *rng, size_t resamples, const sample *s, symo_power *out) {
   symo_line line;
-  if (s->points < SPECTRUM_LEAST_POINTS || too_few(s->points, s->x)) return SYMO_OK;
+  if (s->points < SYMO_POWER_POINTS || too_few(s->points, s->x)) return SYMO_OK;
   symo_status status = symo_line_fit(s->points, s->x, s->y, &line);
   if (status != SYMO_OK) return status == SYMO_E_MEMORY ? status : SYMO_OK;
   out->value = line.slope, out->factor = exp(line.intercept), out->scatter = line.scatter;
   return resample(s, rng, resamples, out);
 }
 
-symo_status spectrum_power_fit(symo_context *context, symo_rng *rng, size_t resamples, size_t n,
-                               const double *x, const double *y, spectrum_power *out) {
+symo_status symo_power_fit(symo_context *context, symo_rng *rng, size_t resamples, size_t n,
+                           const double *x, const double *y, symo_power *out) {
   double *room = symo_calloc(4 * n + resamples + 1, sizeof *room);
   if (room == NULL) return symo_fail_memory(context, "power law");
   sample s = {.x = room,
@@ -88,7 +88,7 @@ symo_status spectrum_power_fit(symo_context *context, symo_rng *rng, size_t resa
               .slopes = room + 4 * n};
   symo_status status = SYMO_OK;
   s.points = take_logs(n, x, y, room, room + n);
-  spectrum_power found = {NAN, NAN, NAN, NAN, NAN, s.points};
+  symo_power found = {NAN, NAN, NAN, NAN, NAN, s.points};
   status = fit(rng, resamples, &s, &found);
   if (status == SYMO_OK)
     *out = found;
@@ -98,13 +98,13 @@ symo_status spectrum_power_fit(symo_context *context, symo_rng *rng, size_t resa
   return status;
 }
 
-double spectrum_participation(size_t n, const double *h) {
+double symo_participation(size_t n, const double *h) {
   double sum = 0, squares = 0;
   for (size_t i = 0; i < n; i++) sum += h[i], squares += h[i] * h[i];
   return squares > 0 ? sum * (sum / squares) : NAN;
 }
 
-double spectrum_participation_of_power(double s, size_t n) {
+double symo_participation_of_power(double s, size_t n) {
   double sum = 0, squares = 0;
   if (n == 0) return s > 1 ? symo_zeta(s) * symo_zeta(s) / symo_zeta(2 * s) : INFINITY;
   for (size_t k = n; k > 0; k--) sum += pow((double)k, -s), squares += pow((double)k, -2 * s);
