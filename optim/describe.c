@@ -85,6 +85,8 @@ static void add_settings(symo_text *out, const symo_method *m) {
   symo_text_add(out, "; beta2 %g; alpha %g; eps %g %s", m->beta2, m->alpha, m->eps,
                 m->damping->name);
   if (m->cut > 0) symo_text_add(out, "; cut %g", m->cut);
+  if (m->cut > 0 && m->cut_reference != SYMO_CUT_LARGEST)
+    symo_text_add(out, " of the %s", word_of(m, "cut_reference").text);
   if (m->cut_order > 0) symo_text_add(out, " of order %g", m->cut_order);
   if (m->curvature->sites) symo_text_add(out, "; %s labels", word_of(m, "fisher").text);
   if (m->kl_clip > 0) symo_text_add(out, "; kl_clip %g", m->kl_clip);

@@ -83,9 +83,12 @@ static const option_row rows[] = {
     FLAG(centered, "the part that the group does not move is left out of C"),
     NUMBER(eps, 0, 1e6, "added as `damping` says; diagonal: to the root"),
     NUMBER(
-        cut, 0, 0.5,
-        "orbit, by eigh or shaped: singular values below cut times their 4-norm are not raised; 0: "
-        "all are"),
+        cut, 0, 1000,
+        "orbit, by eigh or shaped: singular values below cut times cut_reference are not raised; "
+        "0: all are"),
+    NAME(
+        cut_reference, "largest median noise",
+        "what cut is in units of: their 4-norm, their median, or the largest that noise alone has"),
     NUMBER(cut_order, 0, 64, "how sharply the power bends at the cut; 0: as alpha, 2: as damping"),
     NUMBER(gamma, 0, 1e6, "clipped: directions over max(gamma h, eps), h the diagonal"),
     WHOLE(probes, 1, 1e6, "hutchinson: products in an estimate"),
@@ -204,7 +207,8 @@ static symo_status check_groups(symo_context *context, const char *where, const 
 
 _Static_assert(
     sizeof(symo_source) == sizeof(unsigned) && sizeof(symo_basis) == sizeof(unsigned) &&
-        sizeof(symo_step_estimator) == sizeof(unsigned) && sizeof(symo_space) == sizeof(unsigned) &&
+        sizeof(symo_step_estimator) == sizeof(unsigned) &&
+        sizeof(symo_cut_reference) == sizeof(unsigned) && sizeof(symo_space) == sizeof(unsigned) &&
         sizeof(symo_graft) == sizeof(unsigned) && sizeof(symo_fisher) == sizeof(unsigned) &&
         sizeof(symo_sharing) == sizeof(unsigned) && sizeof(symo_scale) == sizeof(unsigned) &&
         sizeof(symo_decay) == sizeof(unsigned) && sizeof(symo_schedule) == sizeof(unsigned),

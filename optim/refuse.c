@@ -45,6 +45,15 @@ static const char *refuse_cut(const symo_method *m) {
     return "with a cut the solver must be eigh, shaped or auto";
   if (m->cut > 0 && !(m->alpha > 0)) return "cut needs alpha above 0";
   if (m->cut_order > 0 && !(m->cut > 0)) return "cut_order is of a cut: set cut";
+  if (m->cut_reference != SYMO_CUT_LARGEST && !(m->cut > 0))
+    return "cut_reference is of a cut: set cut";
+  if (m->cut_reference == SYMO_CUT_LARGEST && m->cut > 0.5)
+    return "a cut of more than half of the largest leaves nothing to raise (set cut to 0.5 at "
+           "most, "
+           "or another cut_reference)";
+  if (m->cut_reference == SYMO_CUT_NOISE &&
+      !(m->beta2 == 0 && m->momentum > 0 && m->source == SYMO_SOURCE_MOMENTUM))
+    return "cut_reference noise is of the momentum of a step: beta2 0, source momentum";
   return NULL;
 }
 

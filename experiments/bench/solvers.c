@@ -57,7 +57,12 @@ static void release(memory *m) {
 
 /* Seconds of one call; covariances are made anew outside the clock. */
 static symo_status once(const solver_case *k, const memory *m, double *seconds) {
-  solver_options o = {k->dtype, k->eps, k->power, k->steps, 1e-6, k->filter};
+  const solver_options o = {.dtype = k->dtype,
+                            .eps = k->eps,
+                            .power = k->power,
+                            .steps = k->steps,
+                            .tolerance = 1e-6,
+                            .filter = k->filter};
   solver_report report;
   if (!k->polar)
     symo_syrk(k->dtype, 0.5 / (double)k->cols, symo_mat_dense(m->x, 2 * k->cols, k->cols), 0,

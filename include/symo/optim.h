@@ -97,6 +97,11 @@ typedef enum symo_scale {
   SYMO_SCALE_MATCH_RMS,
   SYMO_SCALE_UNIT_RMS
 } symo_scale;
+typedef enum symo_cut_reference {
+  SYMO_CUT_LARGEST,
+  SYMO_CUT_MEDIAN,
+  SYMO_CUT_NOISE
+} symo_cut_reference;
 typedef enum symo_decay { SYMO_DECAY_DECOUPLED, SYMO_DECAY_L2 } symo_decay;
 typedef enum symo_schedule {
   SYMO_SCHEDULE_CONSTANT,
@@ -155,10 +160,18 @@ typedef struct symo_method {
   double alpha;           /* the step is u C^{-alpha/2}, in [0, 2] */
   double eps;             /* added as `damping` says; diagonal: to the root */
   /* Orbit curvature: singular values s go to s (s^q + c^q)^{-alpha / q}, q = cut_order (0: alpha,
-   * the filter of Spectral Newton) and c = cut times the Schatten 4-norm (sum s^4)^{1/4} of what
-   * the root is taken of, eps included.  0: no cut, the plain power.  Solvers eigh (exact) and
-   * shaped. */
+   * the filter of Spectral Newton) and c = cut times what cut_reference says.  0: no cut, the plain
+   * power.  Solvers eigh (exact) and shaped. */
   double cut, cut_order;
+  /* Of what the root is taken of, eps included:
+   *   largest  the Schatten 4-norm (sum s^4)^{1/4}, the largest but for a factor of at most
+   *            (number of s)^{1/4}; cut is at most 0.5
+   *   median   the median of s if log s were normal, from sum s^2 and sum s^4
+   *   noise    the largest singular value that noise in the direction alone would have: its
+   *            standard deviation times sqrt(rows) + sqrt(columns), estimated from how gradients
+   *            stray from their average.  Without memory, with momentum.
+   * With the last two c is never taken below 0.006 of the 4-norm. */
+  symo_cut_reference cut_reference;
   double gamma; /* clipped: the direction is u / max(gamma h, eps), entries clipped to 1 */
   /* kfac: eigenpairs kept of each factor, a whole number or, below 1, a share of its dimension; 0:
    * all.  rank_share: and no more than make up this share of its trace; 0: rank of them. */

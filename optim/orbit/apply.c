@@ -29,8 +29,14 @@ static double power_of(const orbit *o, double value) {
   return o->method.alpha == 2 ? 1 / value : pow(value, o->power);
 }
 
-/* The same by the solver of the method. */
-static double factor_of(const orbit *o, double value) { return o->number * power_of(o, value); }
+/* The same by the solver of the method.  edge: of noise, in the unit of the root of value. */
+static double factor_of(const orbit *o, double value, double edge) {
+  if (o->method.cut_reference != SYMO_CUT_NOISE || !(value > 0))
+    return o->number * power_of(o, value);
+  const symo_solver *solver = o->method.solver->chooses ? &symo_solver_eigh : o->method.solver;
+  const solver_options options = symo_orbit_options(o, 0, edge);
+  return solver->number(&options, value) * power_of(o, value);
+}
 
 /* ---- dense coordinates ---- */
 
@@ -75,22 +81,22 @@ static void multiply(const orbit *o, size_t n, double factor, void *x) {
 /* Members that are single numbers, as with sign flips on all coordinates: x by c (or its square, c
  * NULL), corrected or over the divisor.  Returns the sum of all C. */
 static double scale_f64(const orbit *o, const curvature_step *step, size_t n, double scale,
-                        double back, const double *c, double *x) {
+                        double back, double edge, const double *c, double *x) {
   double sum = 0;
   for (size_t i = 0; i < n; i++) {
     double trace = scale * (c != NULL ? c[i] : x[i] * x[i]);
-    x[i] *= back * factor_of(o, trace + symo_orbit_damping(o, step, trace, 1));
+    x[i] *= back * factor_of(o, trace + symo_orbit_damping(o, step, trace, 1), edge);
     sum += trace;
   }
   return sum;
 }
 
 static double scale_f32(const orbit *o, const curvature_step *step, size_t n, double scale,
-                        double back, const float *c, float *x) {
+                        double back, double edge, const float *c, float *x) {
   double sum = 0;
   for (size_t i = 0; i < n; i++) {
     double old = (double)x[i], trace = scale * (c != NULL ? (double)c[i] : old * old);
-    x[i] = (float)(old * back * factor_of(o, trace + symo_orbit_damping(o, step, trace, 1)));
+    x[i] = (float)(old * back * factor_of(o, trace + symo_orbit_damping(o, step, trace, 1), edge));
     sum += trace;
   }
   return sum;
@@ -105,6 +111,7 @@ typedef struct apply_job {
   symo_vector out;
   double to, mean_to; /* the mean of C is in units of 2^(2 mean_to) */
   void **spare;
+  const orbit_noise *noise;
   char *work;
 } apply_job;
 
@@ -128,6 +135,7 @@ static void apply_numbers(const apply_job *j, const orbit_label *l, spectrum_mea
   double in = covariance != NULL ? alpha * level + j->to : level;
   double back = covariance != NULL ? 1 : exp2((1 - alpha) * level - j->to);
   double squares = exp2(2 * (level - j->mean_to));
+  double edge = symo_orbit_edge(o, label, j->noise, level) / sqrt(orbit_divisor(o, label));
   const curvature_step now = symo_orbit_in_units(o, j->step, exp2(level)), *step = &now;
   size_t size = orbit_member_size(label), n = label->count;
   char *rest = work + x_bytes(o, label);
@@ -135,8 +143,8 @@ static void apply_numbers(const apply_job *j, const orbit_label *l, spectrum_mea
   symo_orbit_gather(o, label, symo_orbit_in(o, label, j->u, &j->step->x, in, j->spare), work, rest);
   if (size == 1) {
     void *x = work;
-    double sum = o->dtype == SYMO_F32 ? scale_f32(o, step, n, scale, back, covariance, x)
-                                      : scale_f64(o, step, n, scale, back, covariance, x);
+    double sum = o->dtype == SYMO_F32 ? scale_f32(o, step, n, scale, back, edge, covariance, x)
+                                      : scale_f64(o, step, n, scale, back, edge, covariance, x);
     mean->sum += (double)label->dim * sum * squares;
     mean->number += (double)label->dim * (double)n;
   }
@@ -145,7 +153,8 @@ static void apply_numbers(const apply_job *j, const orbit_label *l, spectrum_mea
     /* A covariance of one row X has the one eigenvalue that counts, its trace. */
     double trace =
         scale * (covariance != NULL ? symo_get(o->dtype, covariance, i) : square_norm(o, size, x));
-    multiply(o, size, back * factor_of(o, trace + symo_orbit_damping(o, step, trace, label->m)), x);
+    double damped = trace + symo_orbit_damping(o, step, trace, label->m);
+    multiply(o, size, back * factor_of(o, damped, edge), x);
     add_trace(mean, label, trace * squares);
   }
   symo_orbit_scatter(o, label, work, j->out, rest);
@@ -210,6 +219,7 @@ static symo_status apply_polar(const apply_job *j, const orbit_label *l, spectru
   size_t size = orbit_member_size(label), bytes = x_bytes(o, label);
   const double alpha = o->method.alpha, divisor = orbit_divisor(o, label);
   const double level = own_level(j, l), squares = exp2(2 * (level - j->mean_to));
+  const double edge = symo_orbit_edge(o, label, j->noise, level);
   const double back = pow(divisor, alpha / 2) * exp2((1 - alpha) * level - j->to);
   const curvature_step now = symo_orbit_in_units(o, j->step, exp2(level));
   symo_const_vector u = symo_orbit_in(o, label, j->u, &j->step->x, level, j->spare);
@@ -219,7 +229,7 @@ static symo_status apply_polar(const apply_job *j, const orbit_label *l, spectru
   solver_report report;
   bool norms = o->relative || o->plan->centered;
   if (!norms && as_matrices(o, l, u, j->out, &x, &to)) {
-    solver_options options = symo_orbit_options(o, now.damping * divisor);
+    solver_options options = symo_orbit_options(o, now.damping * divisor, edge);
     symo_status status = polar_of(l->solver, &options, x, to, &report, rest);
     if (status == SYMO_OK && back != 1) symo_scal(t, size, back, to);
     return status;
@@ -229,7 +239,7 @@ static symo_status apply_polar(const apply_job *j, const orbit_label *l, spectru
     ptrdiff_t at = (ptrdiff_t)(i * size);
     double square = norms ? square_norm(o, size, symo_at(t, work, at)) : 0;
     double eps = symo_orbit_damping(o, &now, square / divisor, label->m) * divisor;
-    solver_options options = symo_orbit_options(o, eps);
+    solver_options options = symo_orbit_options(o, eps, edge);
     x = symo_mat_dense(symo_at(t, work, at), label->ambient, label->m);
     add_trace(mean, label, square / divisor * squares);
     symo_status status = polar_of(l->solver, &options, x, symo_at(t, y, at), &report, rest);
@@ -335,9 +345,12 @@ typedef struct label_result {
   spectrum_mean mean;
 } label_result;
 
-/* In front of the work space: one vector to bring others near 1, and results. */
+/* In front of the work space: one vector to bring others near 1, results, and noise. */
+static size_t results_bytes(const orbit *o) {
+  return symo_padded(o->num_labels * sizeof(label_result));
+}
 size_t symo_orbit_apply_head(const orbit *o) {
-  return symo_orbit_spare_bytes(o) + symo_padded(o->num_labels * sizeof(label_result));
+  return symo_orbit_spare_bytes(o) + results_bytes(o) + symo_orbit_noise_bytes(o);
 }
 
 static label_result *results_of(const apply_job *j) {
@@ -397,7 +410,12 @@ symo_status symo_orbit_apply(const void *self, void *const *state, const curvatu
   const symo_layout *layout = o->plan->layout;
   const bool scaled = step->out != NULL;
   apply_job j = {.o = o, .state = state, .step = step, .g = g, .u = u, .out = out, .work = work};
-  if (o->num_labels > 0) j.spare = symo_orbit_spare(o, work);
+  if (o->num_labels > 0) {
+    j.spare = symo_orbit_spare(o, work);
+    orbit_noise *noise = (void *)((char *)work + symo_orbit_spare_bytes(o) + results_bytes(o));
+    symo_orbit_noise(o, step, g, u, noise);
+    j.noise = noise;
+  }
   if (scaled) j.to = (1 - o->method.alpha) * symo_orbit_level_of_all(o, &step->x);
   j.mean_to = mean_level(o, state, step);
   for (size_t t = 0; t < layout->num_tensors; t++) {

@@ -41,13 +41,14 @@ double symo_orbit_correction(const orbit *o, const curvature_step *step) {
   return 1 / (1 - pow(beta, (double)step->updates));
 }
 
-solver_options symo_orbit_options(const orbit *o, double eps) {
+solver_options symo_orbit_options(const orbit *o, double eps, double edge) {
   return (solver_options){.dtype = o->dtype,
                           .eps = eps,
                           .power = o->power,
                           .steps = symo_solver_steps(&o->method),
                           .tolerance = o->method.solver_tolerance,
-                          .filter = o->method.cut > 0 ? &o->filter : NULL};
+                          .filter = o->method.cut > 0 ? o->filter : NULL,
+                          .bend = {o->method.cut_reference, o->method.cut, edge}};
 }
 
 /* ---- what is refused ---- */
@@ -285,21 +286,23 @@ static symo_status set_filter(orbit *o) {
   symo_method *m = &o->method;
   const symo_solver *solver = m->solver->chooses ? &symo_solver_eigh : m->solver;
   o->number = 1;
-  if (m->cut > 0) {
-    o->filter.shape =
-        (symo_filter_shape){m->alpha, m->cut, m->cut_order > 0 ? m->cut_order : m->alpha};
-    if (solver->fits) {
-      symo_status status = symo_filter_fit(&o->filter.shape, symo_solver_steps(m), 0, &o->filter);
-      if (status != SYMO_OK)
-        return symo_fail(
-            o->context, status,
-            "orbit: no filter fitted for alpha %g, cut %g with %d products (at most %d)", m->alpha,
-            m->cut, symo_solver_steps(m), SYMO_FILTER_MOST);
-    }
+  const bool fixed = m->cut_reference == SYMO_CUT_LARGEST;
+  const int count = m->cut > 0 ? (fixed ? 1 : SYMO_FILTER_RUNGS) : 0;
+  for (int i = 0; i < count; i++) {
+    symo_filter *f = &o->filter[i];
+    f->shape = (symo_filter_shape){m->alpha, fixed ? m->cut : symo_filter_rung_cut(i),
+                                   m->cut_order > 0 ? m->cut_order : m->alpha};
+    if (!solver->fits) continue;
+    symo_status status = symo_filter_fit(&f->shape, symo_solver_steps(m), 0, f);
+    if (status != SYMO_OK)
+      return symo_fail(o->context, status,
+                       "orbit: no filter fitted for alpha %g, cut %g with %d products (at most %d)",
+                       m->alpha, f->shape.cut, symo_solver_steps(m), SYMO_FILTER_MOST);
+    o->rungs++;
   }
-  const solver_options options = symo_orbit_options(o, 0);
+  const solver_options options = symo_orbit_options(o, 0, 0);
   if (solver->number != NULL && (m->cut > 0 || !m->solver->chooses))
-    o->number = solver->number(&options);
+    o->number = solver->number(&options, 1);
   return SYMO_OK;
 }
 
@@ -447,6 +450,23 @@ static double apply_flops(const void *self) {
   return flops;
 }
 
+static void describe_filter(const orbit *o, symo_text *out) {
+  static const char *const of[] = {"", " of the median", " of the edge of noise"};
+  const symo_filter *f = o->filter;
+  if (!(o->method.cut > 0) || (o->rungs == 0 && o->method.cut_reference == SYMO_CUT_LARGEST))
+    return;
+  symo_text_add(out, "cut %g%s", o->method.cut, of[o->method.cut_reference]);
+  if (o->rungs == 1)
+    symo_text_add(out, " by a polynomial of %d products, error %.2g", f->products, f->error);
+  if (o->rungs > 1)
+    symo_text_add(out,
+                  " by %d polynomials of %d products for cuts from %g to %g of the 4-norm, errors "
+                  "%.2g to %.2g",
+                  o->rungs, f->products, f->shape.cut, f[o->rungs - 1].shape.cut, f->error,
+                  f[o->rungs - 1].error);
+  symo_text_add(out, "\n");
+}
+
 static symo_status describe(const void *self, char **text) {
   const orbit *o = self;
   const char *how = o->method.solver->chooses ? " (auto)" : "";
@@ -456,9 +476,7 @@ static symo_status describe(const void *self, char **text) {
   if (o->estimated)
     symo_text_add(&out, "the estimate %s, of all labels together\n",
                   o->method.estimator == SYMO_STEP_H_PD ? "h-pd" : "h-star");
-  if (o->filter.products > 0)
-    symo_text_add(&out, "cut %g by a polynomial of %d products, error %.2g\n", o->method.cut,
-                  o->filter.products, o->filter.error);
+  describe_filter(o, &out);
   for (size_t i = 0; i < o->num_labels; i++) {
     const orbit_label *l = &o->labels[i];
     size_t count = l->label->count, rows = l->label->ambient, m = l->label->m;

@@ -39,12 +39,14 @@ typedef struct orbit {
   symo_dtype dtype;
   int threads;
   orbit_basis moments;
-  bool estimated;     /* estimator h-pd or h-star: estimated.c */
-  int fixed;          /* entry of the factor of the dropped label, or ORBIT_NO_ENTRY */
-  bool relative;      /* damping in units of C: tr C / m, or estimated.c */
-  double power;       /* -alpha / 2 */
-  double number;      /* what the solver makes of 1: see symo_solver.number */
-  symo_filter filter; /* where cut is above 0 */
+  bool estimated; /* estimator h-pd or h-star: estimated.c */
+  int fixed;      /* entry of the factor of the dropped label, or ORBIT_NO_ENTRY */
+  bool relative;  /* damping in units of C: tr C / m, or estimated.c */
+  double power;   /* -alpha / 2 */
+  double number;  /* what the solver makes of 1: see symo_solver.number; not for cuts by noise */
+  symo_filter filter[SYMO_FILTER_RUNGS]; /* where cut is above 0: one for each rung, or the first
+                                            alone */
+  int rungs;                             /* of them that were fitted */
   size_t num_labels, num_entries, num_roots, work;
   int units, root_units; /* entries, or ORBIT_NO_ENTRY without memory */
   orbit_label *labels;   /* [num_labels]; none for alpha 0 */
@@ -97,7 +99,21 @@ double symo_orbit_unseen(const orbit *o, const orbit_label *l, const curvature_s
 /* 1 / (1 - beta2^updates), or 1. */
 double symo_orbit_correction(const orbit *o, const curvature_step *step);
 
-solver_options symo_orbit_options(const orbit *o, double eps);
+/* edge: of noise, symo_orbit_edge, in the unit of what the solver is given. */
+solver_options symo_orbit_options(const orbit *o, double eps, double edge);
+
+/* noise.c: with cut_reference noise, the variance of the noise in an entry of each tensor of the
+ * direction, in units of 2^(2 level). */
+typedef struct orbit_noise {
+  double square;
+  int level;
+} orbit_noise;
+size_t symo_orbit_noise_bytes(const orbit *o);
+void symo_orbit_noise(const orbit *o, const curvature_step *step, symo_const_vector g,
+                      symo_const_vector u, orbit_noise *noise);
+/* The largest singular value of noise alone in a member of the label, in the unit 2^level; 0 with
+ * another cut_reference. */
+double symo_orbit_edge(const orbit *o, const plan_label *l, const orbit_noise *noise, double level);
 
 /* root.c */
 symo_status symo_orbit_accumulate(const void *self, void *const *state, const curvature_step *step,

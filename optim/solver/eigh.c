@@ -28,7 +28,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/spectrum.h"
 #include "optim/solver/scaled.h"
 
 enum { PANEL = 256 };
@@ -47,17 +46,11 @@ static symo_status eigen_status(symo_status status) {
   return status == SYMO_E_NUMERIC ? SYMO_NO_CONVERGENCE : status;
 }
 
-/* What the options ask of a spectrum, eps and the rule for zero apart. */
-static symo_spectrum asked(const solver_options *o) {
-  symo_spectrum s = {.power = o->power};
-  if (o->filter == NULL) return s;
-  s.cut = o->filter->shape.cut;
-  s.order = o->filter->shape.order;
-  return s;
-}
-
-static double number(const solver_options *o) {
-  return o->filter != NULL ? symo_filter_value(&o->filter->shape, 1) : 1;
+static double number(const solver_options *o, double value) {
+  if (o->filter == NULL) return 1;
+  symo_filter_shape shape = o->filter->shape;
+  shape.cut = symo_filter_cut(&shape, &o->bend, 1, value, value);
+  return symo_filter_value(&shape, 1);
 }
 
 /* ---- roots ---- */
@@ -75,10 +68,10 @@ static symo_status root(const solver_options *o, size_t m, void *c, void *out,
   symo_lower_scale(o->dtype, m, unit, 0, c);
   symo_status status = symo_eigh(o->dtype, m, c, w, work);
   if (status != SYMO_OK) return eigen_status(status);
-  symo_spectrum s = asked(o);
-  s.eps = o->eps * unit;
+  symo_spectrum s = {.power = o->power, .eps = o->eps * unit};
   s.tolerance = symo_rank_tolerance(o->dtype, m);
   s.floor = symo_epsilon(o->dtype);
+  if (o->filter != NULL) symo_spectrum_cut(o, m, w, sqrt(unit), &s);
   spectrum_power(&s, m, w, report);
   double back = pow(unit, -o->power);
   for (size_t i = 0; i < m; i++) w[i] *= back;
@@ -216,6 +209,18 @@ static symo_status polar_svd(const polar_task *p, void *work) {
   return SYMO_OK;
 }
 
+/* Before there are eigenvalues. */
+static void bend_of_gram(const solver_options *o, symo_mat gram, double unit, symo_spectrum *s) {
+  const size_t n = gram.rows;
+  const double trace = symo_trace(o->dtype, n, gram.p), norm = symo_lower_norm(o->dtype, n, gram.p);
+  const double more = (double)n * s->eps;
+  symo_filter_bend bend = o->bend;
+  bend.edge *= unit;
+  s->order = o->filter->shape.order;
+  s->cut = symo_filter_cut(&o->filter->shape, &bend, n, trace + more,
+                           sqrt(norm * norm + (2 * trace + more) * s->eps));
+}
+
 static symo_status polar(const solver_options *o, symo_mat x, void *y, solver_report *report,
                          void *work) {
   symo_dtype t = o->dtype;
@@ -239,7 +244,7 @@ static symo_status polar(const solver_options *o, symo_mat x, void *y, solver_re
                   .y = x.rows <= x.cols ? out : symo_mat_t(out),
                   .w = symo_piece_take(&work, symo_piece_bytes(SYMO_F64, n)),
                   .factor = pow(unit, -1 - 2 * o->power),
-                  .s = asked(o),
+                  .s = {.power = o->power},
                   .report = report};
   p.s.eps = o->eps * unit * unit;
   p.s.tolerance = tolerance * tolerance;
@@ -247,6 +252,7 @@ static symo_status polar(const solver_options *o, symo_mat x, void *y, solver_re
   symo_mat gram = symo_mat_dense(work, n, n);
   void *rest = (char *)work + symo_piece_bytes(t, n * n);
   symo_syrk(t, 1, symo_mat_t(p.wide), 0, gram);
+  if (o->filter != NULL) bend_of_gram(o, gram, unit, &p.s);
   if (well_conditioned(&p, gram, rest)) return polar_own(&p, gram, rest);
   if (o->eps == 0 && o->filter == NULL && n > 1 && has_mean_zero(t, p.wide)) {
     double rank = symo_lower_effective_rank(t, n, gram.p);

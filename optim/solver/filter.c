@@ -285,8 +285,8 @@ static void fit_products(fit *q, symo_filter *out, void *work) {
   normalise(q, x[best], out);
 }
 
-symo_status symo_filter_fit(const symo_filter_shape *shape, int products, double tolerance,
-                            symo_filter *out) {
+symo_status symo_filter_compute(const symo_filter_shape *shape, int products, double tolerance,
+                                symo_filter *out) {
   if (!(shape->alpha > 0 && shape->alpha <= 2 && shape->cut > 0 && shape->cut < 1 &&
         shape->order > 0 && products >= 0 && products <= SYMO_FILTER_MOST))
     return SYMO_E_ARGUMENT;

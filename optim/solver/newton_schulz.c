@@ -6,7 +6,7 @@
 
 static const quintic coefficients = {.later = {3.4445, -4.7750, 2.0315}, .safety = 1};
 
-static double number(const solver_options *o) {
+static double number(const solver_options *o, double value) {
   return symo_quintic_number(&coefficients, o->steps);
 }
 

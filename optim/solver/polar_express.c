@@ -19,7 +19,7 @@ static const quintic coefficients = {
     .safety = 1.02,
 };
 
-static double number(const solver_options *o) {
+static double number(const solver_options *o, double value) {
   return symo_quintic_number(&coefficients, o->steps);
 }
 

@@ -99,6 +99,22 @@ void symo_mat_zero(symo_dtype dtype, size_t count, void *y) {
   memset(y, 0, count * symo_dtype_size(dtype)); /* the bits of 0 in both types */
 }
 
+void symo_spectrum_cut(const solver_options *o, size_t n, const double *w, double unit,
+                       symo_spectrum *s) {
+  const double top = symo_spectrum_largest(n, w) + s->eps;
+  double trace = 0, squares = 0;
+  symo_filter_bend bend = o->bend;
+  for (size_t i = 0; i < n && top > 0; i++) {
+    const double value = (w[i] + s->eps) / top;
+    trace += value;
+    squares += value * value;
+  }
+  bend.edge *= unit / sqrt(top);
+  s->order = o->filter->shape.order;
+  s->cut = squares > 0 ? symo_filter_cut(&o->filter->shape, &bend, n, trace, sqrt(squares))
+                       : o->filter->shape.cut;
+}
+
 size_t symo_polar_by_root_work(const symo_solver *solver, symo_dtype dtype, size_t rows,
                                size_t cols) {
   size_t n = rows < cols ? rows : cols;

@@ -1,6 +1,7 @@
 #ifndef SYMO_OPTIM_SOLVER_SCALED_H
 #define SYMO_OPTIM_SOLVER_SCALED_H
 
+#include "core/spectrum.h"
 #include "optim/solver/solver.h"
 
 /* What the solvers share: work space cut in pieces, and matrices brought to size 1 by a power of
@@ -34,6 +35,11 @@ void symo_mat_load(symo_dtype dtype, double scale, symo_mat x, void *z);
 /* to := from, one of them float32, the other float64, of the same shape and order of entries. */
 void symo_mat_convert(symo_dtype from_dtype, symo_mat from, symo_mat to);
 void symo_mat_zero(symo_dtype dtype, size_t count, void *y);
+
+/* Where a spectrum bends as the options ask: of C with eigenvalues w [n], s->eps to be added; unit:
+ * of its singular values, in which the edge of noise is taken. */
+void symo_spectrum_cut(const solver_options *o, size_t n, const double *w, double unit,
+                       symo_spectrum *s);
 
 /* Polar factors by way of the root of the smaller Gram matrix, for solvers that have only roots. */
 size_t symo_polar_by_root_work(const symo_solver *solver, symo_dtype dtype, size_t rows,

@@ -9,6 +9,9 @@
  * that is iterated, not an estimate: no z can lie above it by more than rounding, where |P| is 1
  * and rises by less than 4^products times what z is above 1.
  *
+ * Where the bend is not at a fixed share of the norm (symo_filter_bend), A is taken in a larger unit,
+ * so that the bend comes to lie where that of one of a few polynomials is.  z is then below 1.
+ *
  * Rounding of a product, u beside |P| <= 1, comes to g(z) ~ 1 at z = 1 with a factor of |c_j|, of
  * some cut^-alpha, 1,200 for the presets: 1e-4 in float32.
  *
@@ -22,7 +25,22 @@ enum { PRODUCTS = 8 }; /* where the method asks for none */
 
 static const char *refuse(double power) { return power < 0 ? NULL : "shaped takes powers below 0"; }
 
-static double number(const solver_options *o) { return symo_filter_polynomial(o->filter, 1); }
+/* The filter for a matrix of n singular values; *norm becomes the unit, squared, that it is taken
+ * in. */
+static const symo_filter *filter_for(const solver_options *o, size_t n, double trace,
+                                     double *norm) {
+  if (o->bend.reference == SYMO_CUT_LARGEST) return o->filter;
+  const double cut = symo_filter_cut(&o->filter->shape, &o->bend, n, trace, *norm);
+  const symo_filter *f = &o->filter[symo_filter_rung_of(cut)];
+  *norm *= cut / f->shape.cut * (cut / f->shape.cut);
+  return f;
+}
+
+static double number(const solver_options *o, double value) {
+  double unit = value;
+  const symo_filter *f = filter_for(o, 1, value, &unit);
+  return symo_filter_polynomial(f, value / unit) * pow(unit / value, o->power);
+}
 
 static double flops(size_t m, int steps) {
   double n = (double)m;
@@ -69,9 +87,12 @@ static symo_status root(const solver_options *o, size_t m, void *c, void *out,
   double norm = symo_lower_norm(t, m, c), trace = symo_trace(t, m, c);
   *report = (solver_report){NAN, trace / norm * (trace / norm), o->filter->products};
   if (!(norm > 0) || !(trace > 0)) return SYMO_INDEFINITE;
+  solver_options scaled = *o;
+  scaled.bend.edge *= sqrt(unit);
+  const symo_filter *f = filter_for(&scaled, m, trace, &norm);
   symo_mat p = square_take(t, m, &work), q = square_take(t, m, &work);
   memcpy(p.p, c, m * m * symo_dtype_size(t));
-  polynomial(o->filter, t, norm, p, q, symo_mat_dense(out, m, m));
+  polynomial(f, t, norm, p, q, symo_mat_dense(out, m, m));
   symo_scal(t, m * m, pow(norm / unit, o->power), out);
   return SYMO_OK;
 }
@@ -117,7 +138,10 @@ static symo_status polar(const solver_options *o, symo_mat x, void *y, solver_re
   }
   double trace = symo_trace(t, n, a.p);
   report->effective_rank = trace / norm * (trace / norm);
-  polynomial(o->filter, t, norm, a, q, g);
+  solver_options scaled = *o;
+  scaled.bend.edge *= unit;
+  const symo_filter *f = filter_for(&scaled, n, trace, &norm);
+  polynomial(f, t, norm, a, q, g);
   double scale = pow(norm, o->power) * pow(unit, -1 - 2 * o->power);
   symo_gemm(t, scale, g, symo_mat_wide(x), 0, x.rows <= x.cols ? out : symo_mat_t(out));
   return SYMO_OK;

@@ -19,6 +19,9 @@ typedef struct solver_options {
   /* NULL: the power alone.  Else the power bends at a cut (optim/solver/filter.h; alpha there is -2
    * power), of which `exact` solvers look at the shape, and `fits` at the polynomial. */
   const symo_filter *filter;
+  /* Where it bends.  With another reference than `largest` there are SYMO_FILTER_RUNGS of them,
+   * from filter on, for solvers that fit. */
+  symo_filter_bend bend;
 } solver_options;
 
 typedef struct solver_report {
@@ -71,8 +74,8 @@ struct symo_solver {
 
   /* What is made of a singular value of a matrix that has no other, in units of itself: 1 by a
    * method that is exact, NULL; else the value of its polynomials.  (c + eps)^power of one number c
-   * is that times this. */
-  double (*number)(const solver_options *o);
+   * is that times this.  value: c + eps above 0, which bends at the edge of noise look at. */
+  double (*number)(const solver_options *o, double value);
 
   bool takes_cut; /* looks at options.filter */
   bool fits;      /* needs its polynomial: symo_filter_fit with `steps` products */

@@ -31,6 +31,14 @@ static double sum_squares(symo_nd x, double a) {
 
 double symo_update_sum_squares(symo_nd x) { return sum_squares(x, 1); }
 
+double symo_update_sum_of_two(double a, symo_nd x, double b, symo_nd y) {
+  const symo_nd both[2] = {x, y};
+  update_squares q = {.a = a, .b = b, .two = true};
+  symo_loop(2, both, x.dtype == SYMO_F32 ? symo_update_square_row_f32 : symo_update_square_row_f64,
+            &q);
+  return symo_update_sum_of(&q);
+}
+
 double symo_update_sum_dense(symo_dtype dtype, size_t n, const void *x) {
   update_squares q = {.a = 1};
   void *const p = symo_at(dtype, x, 0);

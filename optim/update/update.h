@@ -34,6 +34,8 @@ void symo_update_apply(double rate, double decay, double factor, symo_nd d, symo
  * between 1e-140 and 1e140. */
 double symo_update_sum_squares(symo_nd x);
 double symo_update_sum_dense(symo_dtype dtype, size_t n, const void *x);
+/* The same of a x + b y. */
+double symo_update_sum_of_two(double a, symo_nd x, double b, symo_nd y);
 bool symo_update_near(double norm);
 
 /* Norm of a tensor in float64, without overflow on the way. */

@@ -117,7 +117,7 @@ Test(solver_kit, rows_are_named_and_whole) {
  * its polynomials, which two numbers in float64 show. */
 static double value_at(const input *in, double share) {
   if (in->s->number == NULL || (in->o.filter == NULL && in->s->takes_cut)) return 1;
-  if (share > 1 - 1e-12) return in->s->number(&in->o);
+  if (share > 1 - 1e-12) return in->s->number(&in->o, 1);
   input two = *in;
   two.polar = true, two.rows = two.cols = 2, two.view = 0, two.o.eps = 0, two.o.dtype = SYMO_F64;
   const double a[] = {sqrt(share), 0, 0, sqrt(1 - share)};

@@ -28,11 +28,6 @@ Test(faults, optimizers) {
   for (size_t p = 0; p < symo_method_num_presets(); p++) {
     symo_optim_spec spec = s.spec;
     cr_ok(s.context, symo_method_preset(s.context, symo_method_preset_name(p), &s.method));
-    /* The fit of a filter takes a tenth of a second; test_filter.c has its memory run out. */
-    char solver[128];
-    cr_ok(s.context, symo_method_get(s.context, &s.method, "solver", solver));
-    if (strcmp(solver, "shaped") == 0)
-      cr_ok(s.context, symo_method_set(s.context, &s.method, "solver", "eigh"));
     cr_ok(s.context, symo_optim_preset_rules(s.context, &s.method, &spec.num_rules, s.rules));
     cr_ok(s.context, symo_optim_create(s.layout, &spec, &optim));
     FAULTY(symo_optim_create, symo_optim_destroy(s.out.optim), s.layout, &spec, &s.out.optim);

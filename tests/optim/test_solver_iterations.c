@@ -81,7 +81,7 @@ Test(solver_iterations, quintic_as_on_numbers) {
   world *k = begin(1);
   for (size_t i = 0; i < 2 * 2 * SHAPES * 9; i++) {
     const symo_solver *s = quintics[i / 2 % 2];
-    solver_options o = {dtypes[i % 2], 0, -0.5, steps[i / 32], 0, NULL};
+    solver_options o = {.dtype = dtypes[i % 2], .power = -0.5, .steps = steps[i / 32]};
     size_t rows = shapes[i / 4 % SHAPES][0], cols = shapes[i / 4 % SHAPES][1];
     size_t n = rows < cols ? rows : cols;
     double norm = 0, cond = 100;
@@ -130,7 +130,7 @@ static void published(size_t rows, size_t cols, const double *x, double *out) {
 Test(solver_iterations, muon_as_published) {
   world *k = begin(2);
   for (size_t i = 0; i < 2 * SHAPES; i++) {
-    solver_options o = {dtypes[i % 2], 0, -0.5, 5, 0, NULL};
+    solver_options o = {.dtype = dtypes[i % 2], .power = -0.5, .steps = 5};
     size_t rows = shapes[i / 2][0], cols = shapes[i / 2][1];
     for (size_t j = 0; j < rows * cols; j++) k->a[j] = 1e4 * symo_rng_normal(k->rng);
     published(rows, cols, k->a, k->wanted);
@@ -149,7 +149,7 @@ Test(solver_iterations, bands) {
   world *k = begin(3);
   for (size_t i = 0; i < 4 * SHAPES; i++) {
     const symo_solver *s = quintics[i / 2 % 2];
-    solver_options o = {dtypes[i % 2], 0, -0.5, 5, 0, NULL};
+    solver_options o = {.dtype = dtypes[i % 2], .power = -0.5, .steps = 5};
     size_t rows = shapes[i / 4][0], cols = shapes[i / 4][1], n = rows < cols ? rows : cols;
     make(k, rows, cols, n > 1 ? 0.5 / bands[i / 2 % 2].least / sqrt((double)n) : 1, 1e-3);
     cr_ok(k->context, solvers_polar(s, &o, rows, cols, 0, k->a, k->out, &k->report));
@@ -174,7 +174,7 @@ Test(solver_iterations, quintic_roots) {
   world *k = begin(4);
   for (size_t i = 0; i < 4 * 3 * SHAPES; i++) {
     const symo_solver *s = quintics[i / 2 % 2];
-    solver_options o = {dtypes[i % 2], eps[i / 4 % 3], -0.5, 0, 0, NULL};
+    solver_options o = {.dtype = dtypes[i % 2], .eps = eps[i / 4 % 3], .power = -0.5};
     size_t rows = shapes[i / 12][0], cols = shapes[i / 12][1], n = rows < cols ? rows : cols;
     double least = 5;
     for (size_t l = 0; l < n; l++) k->w[l] = 1 + 20 * symo_rng_uniform(k->rng);
@@ -208,7 +208,7 @@ Test(solver_iterations, coupled_newton) {
   static const size_t sizes[] = {1, 2, 7, 48};
   world *k = begin(5);
   for (size_t i = 0; i < 2 * 5 * 5 * 4; i++) {
-    solver_options o = {dtypes[i % 2], 0, -1 / roots[i / 2 % 5], 0, 1e-6, NULL};
+    solver_options o = {.dtype = dtypes[i % 2], .power = -1 / roots[i / 2 % 5], .tolerance = 1e-6};
     size_t n = sizes[i / 50];
     double cond = conds[i / 10 % 5], u = symo_epsilon(o.dtype);
     solvers_log_spaced(n, cond, k->w);
@@ -236,7 +236,7 @@ Test(solver_iterations, coupled_newton) {
 Test(solver_iterations, coupled_newton_not_found) {
   world *k = begin(6);
   for (size_t i = 0; i < 2; i++) {
-    solver_options o = {dtypes[i], 0, -0.5, 0, 0, NULL};
+    solver_options o = {.dtype = dtypes[i], .power = -0.5};
     const symo_solver *s = &symo_solver_coupled_newton;
     for (size_t l = 0; l < 7; l++) k->w[l] = l < 4 ? 1 + (double)l : 0;
     solvers_spd(k->rng, 7, k->w, k->a); /* singular */
@@ -260,7 +260,7 @@ Test(solver_iterations, cholesky) {
   static const double conds[] = {1, 1e2, 1e8, 1e12};
   world *k = begin(7);
   for (size_t i = 0; i < 2 * 4 * 4; i++) {
-    solver_options o = {dtypes[i % 2], 0, -1, 0, 0, NULL};
+    solver_options o = {.dtype = dtypes[i % 2], .power = -1};
     size_t n = sizes[i / 2 % 4];
     double cond = conds[i / 8], u = symo_epsilon(o.dtype), worst = n > 1 ? cond : 1;
     solvers_log_spaced(n, cond, k->w);
@@ -274,7 +274,7 @@ Test(solver_iterations, cholesky) {
     cr_assert(resid <= 30 * (double)n * u * worst, "n %zu cond %g: %g", n, cond, resid);
   }
   for (size_t i = 0; i < 2; i++) {
-    solver_options o = {dtypes[i], 0, -1, 0, 0, NULL};
+    solver_options o = {.dtype = dtypes[i], .power = -1};
     for (size_t l = 0; l < 7; l++) k->w[l] = l < 6 ? 1 : 0.1 * symo_epsilon(o.dtype);
     solvers_spd(k->rng, 7, k->w, k->a);
     symo_status status = solvers_root(&symo_solver_cholesky, &o, 7, k->a, k->out, &k->report);
