@@ -326,7 +326,7 @@ fuzz:
 	@BUILD='$(BUILD)/fuzz' FUZZ_SECONDS='$(FUZZ_SECONDS)' tests/fuzz/run.sh $(FUZZ_TARGETS)
 .PHONY: fuzz fuzzers
 fuzzers: $(FUZZ_TARGETS:%=$(BUILD)/fuzz-%)
-FUZZ_OBJ := $(OBJ)/tests/fuzz/targets.o $(OBJ)/tests/fuzz/targets_data.o
+FUZZ_OBJ := $(patsubst %.c,$(OBJ)/%.o,$(filter-out tests/fuzz/driver.c tests/fuzz/test_fuzz.c,$(wildcard tests/fuzz/*.c)))
 $(BUILD)/fuzz-%: tests/fuzz/driver.c $(FUZZ_OBJ) $(KIT) $(STATIC)
 	$(call say,LINK)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -fsanitize=fuzzer -DFUZZ_TARGET=fuzz_$* -o $@ $< \

@@ -1,77 +1,16 @@
 /* Targets: layouts, optimizers, files of numbers.  See targets.h. */
 #include "tests/fuzz/targets.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <symo/symo.h>
 #include <unistd.h>
 
-#include "core/alloc.h"
 #include "io/npy.h"
 #include "io/optim_state.h"
 #include "io/safetensors.h"
 
 enum { MOST_PARAMETERS = 48, MOST_NUMBERS = 1 << 16 };
-
-void fuzz_fail(const char *file, int line, const char *condition) {
-  fprintf(stderr, "%s:%d: %s\n", file, line, condition);
-  abort();
-}
-
-char *fuzz_text(const uint8_t *data, size_t size) {
-  char *text = malloc(size + 1);
-  FUZZ_CHECK(text != NULL);
-  if (size > 0) memcpy(text, data, size);
-  text[size] = '\0';
-  return text;
-}
-
-static char folder[64];
-static void remove_files(void) {
-  static const char *const names[] = {"file", "train-images-idx3-ubyte", "train-labels-idx1-ubyte",
-                                      "vocab", "merges"};
-  char path[160];
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-    (void)unlink(path);
-  }
-  (void)rmdir(folder);
-}
-
-const char *fuzz_file(const char *name, const uint8_t *data, size_t size) {
-  static char ring[4][160];
-  static unsigned next;
-  char *path = ring[next++ % 4];
-  if (folder[0] == '\0') {
-    snprintf(folder, sizeof folder, "%s/symo-fuzz-XXXXXX",
-             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-    FUZZ_CHECK(mkdtemp(folder) != NULL);
-    atexit(remove_files);
-  }
-  snprintf(path, sizeof ring[0], "%s/%s", folder, name);
-  FILE *file = fopen(path, "wb");
-  FUZZ_CHECK(file != NULL);
-  FUZZ_CHECK(fwrite(data, 1, size, file) == size);
-  FUZZ_CHECK(fclose(file) == 0);
-  return path;
-}
-
-void fuzz_end(void) { FUZZ_CHECK(symo_alloc_live_blocks() == 0); }
-
-static symo_context *context_of(void) {
-  symo_context *context = NULL;
-  FUZZ_CHECK(symo_context_create(&context) == SYMO_OK);
-  return context;
-}
-
-/* A refusal says why. */
-static void check_detail(symo_context *context, symo_status status) {
-  const char *detail = symo_context_detail(context);
-  if (status == SYMO_OK) return;
-  FUZZ_CHECK(detail[0] != '\0' && strchr(detail, '\n') == NULL);
-  FUZZ_CHECK(status != SYMO_E_MEMORY);
-}
 
 /* ---- layouts ---- */
 
@@ -84,14 +23,14 @@ static void try_plan(symo_context *context, symo_layout *layout) {
   const size_t n = symo_layout_num_parameters(layout);
   if (n == 0 || n > MOST_PARAMETERS || symo_layout_num_tensors(layout) > MOST_PARAMETERS) return;
   symo_status status = symo_plan_create(layout, NULL, &plan);
-  check_detail(context, status);
+  fuzz_detail(context, status);
   if (status != SYMO_OK) return;
   for (size_t i = 0; i < n; i++) flat[i] = (double)i - 3;
   if (symo_plan_dtype(plan) == SYMO_F64) {
     FUZZ_CHECK(symo_layout_split_const(layout, SYMO_F64, flat, data) == SYMO_OK);
     const symo_const_vector gradient = symo_const_vector_of(SYMO_F64, data);
     status = symo_estimate(plan, NULL, 1, &gradient, NULL, &h);
-    check_detail(context, status);
+    fuzz_detail(context, status);
   }
   symo_hessian_destroy(h);
   symo_plan_destroy(plan);
@@ -101,7 +40,7 @@ static void try_layout(symo_context *context, symo_layout *layout) {
   char *once = NULL, *twice = NULL;
   symo_layout *again = NULL;
   symo_status status = symo_layout_to_json(layout, &once);
-  check_detail(context, status);
+  fuzz_detail(context, status);
   if (status == SYMO_OK) {
     FUZZ_CHECK(symo_layout_from_json(context, once, &again) == SYMO_OK);
     FUZZ_CHECK(symo_layout_to_json(again, &twice) == SYMO_OK);
@@ -124,17 +63,16 @@ static void try_layout(symo_context *context, symo_layout *layout) {
 
 #define LAYOUT_TARGET(name, read)                                                                  \
   void fuzz_##name(const uint8_t *data, size_t size) {                                             \
-    symo_context *context = context_of();                                                          \
+    symo_context *context = fuzz_context();                                                        \
     symo_layout *layout = NULL;                                                                    \
     char *text = fuzz_text(data, size);                                                            \
     symo_status status = read(context, text, &layout);                                             \
-    check_detail(context, status);                                                                 \
+    fuzz_detail(context, status);                                                                  \
     FUZZ_CHECK((layout != NULL) == (status == SYMO_OK));                                           \
     if (layout != NULL) try_layout(context, layout);                                               \
     symo_layout_destroy(layout);                                                                   \
-    symo_context_destroy(context);                                                                 \
     free(text);                                                                                    \
-    fuzz_end();                                                                                    \
+    fuzz_end(context);                                                                             \
   }
 LAYOUT_TARGET(layout_json, symo_layout_from_json)
 LAYOUT_TARGET(layout_text, symo_layout_parse)
@@ -158,27 +96,26 @@ static void try_spec(symo_context *context, symo_optim_spec *spec, bool make) {
   FUZZ_CHECK(symo_layout_parse(context, "h: permutation 3; i: identity 2; w[h,i] b[h]", &layout) ==
              SYMO_OK);
   spec->threads = 1;
-  check_detail(context, symo_optim_create(layout, spec, &optim));
+  fuzz_detail(context, symo_optim_create(layout, spec, &optim));
   symo_optim_destroy(optim);
   symo_layout_destroy(layout);
 }
 
 void fuzz_optim_json(const uint8_t *data, size_t size) {
-  symo_context *context = context_of();
+  symo_context *context = fuzz_context();
   symo_optim_spec *spec = NULL;
   char *text = fuzz_text(data, size);
-  check_detail(context, symo_optim_spec_from_json(context, text, &spec));
+  fuzz_detail(context, symo_optim_spec_from_json(context, text, &spec));
   if (spec != NULL) try_spec(context, spec, size % 8 == 0);
   symo_optim_spec_destroy(spec);
-  symo_context_destroy(context);
   free(text);
-  fuzz_end();
+  fuzz_end(context);
 }
 
 /* A preset and settings, one a line. */
 void fuzz_optim_settings(const uint8_t *data, size_t size) {
   enum { MOST = 8 };
-  symo_context *context = context_of();
+  symo_context *context = fuzz_context();
   symo_optim_spec *spec = NULL;
   const char *settings[MOST];
   size_t count = 0;
@@ -188,12 +125,11 @@ void fuzz_optim_settings(const uint8_t *data, size_t size) {
     settings[count++] = at;
   }
   if (access(name, F_OK) != 0) /* no file of that name */
-    check_detail(context, symo_optim_spec_open(context, name, count, settings, &spec));
+    fuzz_detail(context, symo_optim_spec_open(context, name, count, settings, &spec));
   if (spec != NULL) try_spec(context, spec, size % 8 == 0);
   symo_optim_spec_destroy(spec);
-  symo_context_destroy(context);
   free(text);
-  fuzz_end();
+  fuzz_end(context);
 }
 
 /* ---- files of numbers ---- */
@@ -204,49 +140,47 @@ static void read_entries(symo_context *context, const symo_safetensors *file) {
     const symo_safetensors_entry *entry = symo_safetensors_at(file, i);
     FUZZ_CHECK(symo_safetensors_find(file, entry->name) == entry);
     if (entry->count > MOST_NUMBERS) continue;
-    check_detail(context, symo_safetensors_read(file, entry, SYMO_F64, numbers));
-    check_detail(context, symo_safetensors_read(file, entry, SYMO_F32, numbers));
+    fuzz_detail(context, symo_safetensors_read(file, entry, SYMO_F64, numbers));
+    fuzz_detail(context, symo_safetensors_read(file, entry, SYMO_F32, numbers));
   }
 }
 
 void fuzz_safetensors(const uint8_t *data, size_t size) {
-  symo_context *context = context_of();
+  symo_context *context = fuzz_context();
   symo_safetensors *file = NULL;
   symo_layout *layout = NULL;
   void *flat = NULL;
   const char *path = fuzz_file("file", data, size);
-  check_detail(context, symo_safetensors_open(context, path, &file));
+  fuzz_detail(context, symo_safetensors_open(context, path, &file));
   if (file != NULL) read_entries(context, file);
   symo_safetensors_close(file);
   file = NULL;
-  check_detail(context, symo_checkpoint_open(context, path, &file));
+  fuzz_detail(context, symo_checkpoint_open(context, path, &file));
   symo_safetensors_close(file);
   FUZZ_CHECK(symo_layout_parse(context, "h: permutation 3; i: identity 2; w[h,i] b[h]", &layout) ==
              SYMO_OK);
-  check_detail(context, symo_tensors_read(layout, path, SYMO_ANY, NULL, &flat));
+  fuzz_detail(context, symo_tensors_read(layout, path, SYMO_ANY, NULL, &flat));
   symo_free(flat);
   symo_layout_destroy(layout);
-  symo_context_destroy(context);
-  fuzz_end();
+  fuzz_end(context);
 }
 
 void fuzz_hessian_file(const uint8_t *data, size_t size) {
-  symo_context *context = context_of();
+  symo_context *context = fuzz_context();
   symo_hessian *h = NULL;
   char *text = NULL;
-  check_detail(context, symo_hessian_read(context, fuzz_file("file", data, size), &h));
+  fuzz_detail(context, symo_hessian_read(context, fuzz_file("file", data, size), &h));
   if (h != NULL) {
     FUZZ_CHECK(symo_hessian_describe(h, &text) == SYMO_OK);
     symo_free(text);
   }
   symo_hessian_destroy(h);
-  symo_context_destroy(context);
-  fuzz_end();
+  fuzz_end(context);
 }
 
 void fuzz_optim_state(const uint8_t *data, size_t size) {
   symo_optim_state *read = NULL;
-  symo_context *context = context_of();
+  symo_context *context = fuzz_context();
   symo_layout *layout = NULL;
   symo_optim *optim = NULL;
   symo_optim_spec *spec = NULL;
@@ -255,27 +189,25 @@ void fuzz_optim_state(const uint8_t *data, size_t size) {
              SYMO_OK);
   FUZZ_CHECK(symo_optim_spec_open(context, "shampoo", 0, NULL, &spec) == SYMO_OK);
   FUZZ_CHECK(symo_optim_create(layout, spec, &optim) == SYMO_OK);
-  check_detail(context,
-               symo_optim_state_read(optim, fuzz_file("file", data, size), 1, may_differ, &read));
+  fuzz_detail(context,
+              symo_optim_state_read(optim, fuzz_file("file", data, size), 1, may_differ, &read));
   symo_optim_state_destroy(read);
   symo_optim_spec_destroy(spec);
   symo_optim_destroy(optim);
   symo_layout_destroy(layout);
-  symo_context_destroy(context);
-  fuzz_end();
+  fuzz_end(context);
 }
 
 void fuzz_npy(const uint8_t *data, size_t size) {
-  symo_context *context = context_of();
+  symo_context *context = fuzz_context();
   symo_npy array = {.order = 0};
   symo_status status = symo_npy_read(context, fuzz_file("file", data, size), &array);
-  check_detail(context, status);
+  fuzz_detail(context, status);
   if (status == SYMO_OK) {
     size_t count = 1;
     for (size_t i = 0; i < array.order; i++) count *= array.shape[i];
     FUZZ_CHECK(count == array.count && count * symo_scalar_size(array.type) <= size);
     symo_free(array.data);
   }
-  symo_context_destroy(context);
-  fuzz_end();
+  fuzz_end(context);
 }

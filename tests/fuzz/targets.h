@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <symo/context.h>
 
 /* Readers of what others wrote, one target each: any bytes are read, or refused with a status, and
  * what was read is written and read again to the same.  A target ends the process (abort) where
@@ -15,22 +16,28 @@
   X(optim_settings)                                                                                \
   X(safetensors)                                                                                   \
   X(hessian_file)                                                                                  \
+  X(lowrank_file)                                                                                  \
+  X(kfac_file)                                                                                     \
+  X(generators)                                                                                    \
   X(optim_state)                                                                                   \
   X(npy)                                                                                           \
   X(csv)                                                                                           \
   X(idx)                                                                                           \
+  X(shards)                                                                                        \
+  X(weights)                                                                                       \
   X(byte_pairs)                                                                                    \
   X(tokenizer)                                                                                     \
   X(graph)                                                                                         \
   X(network)                                                                                       \
   X(run_json)                                                                                      \
+  X(metrics)                                                                                       \
   X(command)
 
 #define FUZZ_DECLARE(name) void fuzz_##name(const uint8_t *data, size_t size);
 FUZZ_TARGETS(FUZZ_DECLARE)
 #undef FUZZ_DECLARE
 
-/* ---- for the targets (targets.c) ---- */
+/* ---- for the targets (support.c) ---- */
 
 #define FUZZ_CHECK(condition)                                                                      \
   do {                                                                                             \
@@ -41,10 +48,17 @@ void fuzz_fail(const char *file, int line, const char *condition);
 /* The bytes with a NUL behind (free). */
 char *fuzz_text(const uint8_t *data, size_t size);
 
-/* A file of this process with these bytes: its path.  name: one of a few. */
+/* Files of this process, in a folder of its own in memory, removed at its end: a path there (of one
+ * of a few names); the path of a file that is made with these bytes; the folder. */
+const char *fuzz_path(const char *name);
 const char *fuzz_file(const char *name, const uint8_t *data, size_t size);
+const char *fuzz_folder(void);
 
-/* Nothing of ours is held. */
-void fuzz_end(void);
+/* A context; and the end of a target, after which nothing of ours is held. */
+symo_context *fuzz_context(void);
+void fuzz_end(symo_context *context);
+
+/* A refusal says why, in one line, and is none for want of memory. */
+void fuzz_detail(const symo_context *context, symo_status status);
 
 #endif

@@ -14,23 +14,12 @@
 #include "net/net_graph.h"
 #include "tests/fuzz/targets.h"
 
-static symo_context *context_of(void) {
-  symo_context *context = NULL;
-  FUZZ_CHECK(symo_context_create(&context) == SYMO_OK);
-  return context;
-}
-
-static void check_detail(symo_context *context, symo_status status) {
-  if (status == SYMO_OK) return;
-  FUZZ_CHECK(symo_context_detail(context)[0] != '\0' && status != SYMO_E_MEMORY);
-}
-
 /* ---- data ---- */
 
 /* The first byte says how. */
 void fuzz_csv(const uint8_t *data, size_t size) {
   static const char *const labels[] = {NULL, "0", "kind", "2"};
-  symo_context *context = context_of();
+  symo_context *context = fuzz_context();
   symo_data_options options = symo_data_options_default();
   symo_dataset out = {.examples = 0};
   const uint8_t how = size > 0 ? data[0] : 0;
@@ -40,12 +29,11 @@ void fuzz_csv(const uint8_t *data, size_t size) {
   char *text = fuzz_text(size > 0 ? data + 1 : data, size > 0 ? size - 1 : 0);
   symo_status status = symo_data_read_csv(context, "file.csv", (unsigned char *)text,
                                           size > 0 ? size - 1 : 0, &options, &out);
-  check_detail(context, status);
+  fuzz_detail(context, status);
   FUZZ_CHECK(status != SYMO_OK || out.examples * out.inputs <= size);
   symo_data_drop(&out);
-  symo_context_destroy(context);
   free(text);
-  fuzz_end();
+  fuzz_end(context);
 }
 
 /* Cuts the data in two: the first two bytes are the length of the first part. */
@@ -60,7 +48,7 @@ static size_t cut(const uint8_t **data, size_t *size) {
 /* Images and labels, gzipped or not. */
 void fuzz_idx(const uint8_t *data, size_t size) {
   const size_t first = cut(&data, &size);
-  symo_context *context = context_of();
+  symo_context *context = fuzz_context();
   symo_data_options options = symo_data_options_default();
   symo_dataset out = {.examples = 0};
   unsigned char *bytes = NULL;
@@ -68,13 +56,12 @@ void fuzz_idx(const uint8_t *data, size_t size) {
   const char *path = fuzz_file("train-images-idx3-ubyte", data, first);
   (void)fuzz_file("train-labels-idx1-ubyte", data + first, size - first);
   symo_status status = symo_data_slurp(context, path, NULL, &bytes, &length);
-  check_detail(context, status);
+  fuzz_detail(context, status);
   if (status == SYMO_OK && symo_data_is_idx(bytes, length))
-    check_detail(context, symo_data_read_idx(context, path, bytes, length, &options, &out));
+    fuzz_detail(context, symo_data_read_idx(context, path, bytes, length, &options, &out));
   symo_free(bytes);
   symo_data_drop(&out);
-  symo_context_destroy(context);
-  fuzz_end();
+  fuzz_end(context);
 }
 
 /* ---- tokens ---- */
@@ -83,38 +70,37 @@ void fuzz_idx(const uint8_t *data, size_t size) {
 void fuzz_byte_pairs(const uint8_t *data, size_t size) {
   static const char text[] = "hello, hello world 12\n";
   const size_t first = cut(&data, &size);
-  symo_context *context = context_of();
+  symo_context *context = fuzz_context();
   gpt_bpe bpe = {.size = 0};
   uint32_t *ids = NULL;
   size_t count = 0;
   const char *vocab = fuzz_file("vocab", data, first);
   const char *merges = fuzz_file("merges", data + first, size - first);
   symo_status status = gpt_bpe_load(context, vocab, merges, &bpe);
-  check_detail(context, status);
+  fuzz_detail(context, status);
   if (status == SYMO_OK) {
     status = gpt_bpe_encode(context, &bpe, "text", text, strlen(text), &ids, &count);
-    check_detail(context, status);
+    fuzz_detail(context, status);
     for (size_t i = 0; status == SYMO_OK && i < count; i++) FUZZ_CHECK(ids[i] < bpe.size);
   }
   symo_free(ids);
   gpt_bpe_drop(&bpe);
-  symo_context_destroy(context);
-  fuzz_end();
+  fuzz_end(context);
 }
 
 /* The tokens of a checkpoint; the same bytes are a text too. */
 void fuzz_tokenizer(const uint8_t *data, size_t size) {
-  symo_context *context = context_of();
+  symo_context *context = fuzz_context();
   gpt_tokenizer *tokenizer = NULL, *again = NULL;
   uint32_t *ids = NULL;
   size_t count = 0;
   char *text = fuzz_text(data, size), *json = NULL;
   if (strstr(text, "vocab") == NULL) /* reads no files */
-    check_detail(context, gpt_tokenizer_from_json(context, "file", text, &tokenizer));
+    fuzz_detail(context, gpt_tokenizer_from_json(context, "file", text, &tokenizer));
   gpt_tokenizer_destroy(tokenizer);
   tokenizer = NULL;
   symo_status status = gpt_tokenizer_create_characters(context, "file", text, size, &tokenizer);
-  check_detail(context, status);
+  fuzz_detail(context, status);
   if (status == SYMO_OK) {
     FUZZ_CHECK(gpt_tokenizer_encode(context, tokenizer, "file", text, size, &ids, &count) ==
                SYMO_OK);
@@ -132,9 +118,8 @@ void fuzz_tokenizer(const uint8_t *data, size_t size) {
   symo_free(json);
   gpt_tokenizer_destroy(again);
   gpt_tokenizer_destroy(tokenizer);
-  symo_context_destroy(context);
   free(text);
-  fuzz_end();
+  fuzz_end(context);
 }
 
 /* ---- graphs and networks ---- */
@@ -142,32 +127,31 @@ void fuzz_tokenizer(const uint8_t *data, size_t size) {
 static void infer(symo_context *context, const graph *g) {
   sym_proposal *proposal = NULL;
   symo_layout *layout = NULL;
-  check_detail(context, sym_infer(g, 0, &proposal));
-  if (proposal != NULL) check_detail(context, sym_proposal_layout(context, proposal, &layout));
+  fuzz_detail(context, sym_infer(g, 0, &proposal));
+  if (proposal != NULL) fuzz_detail(context, sym_proposal_layout(context, proposal, &layout));
   symo_layout_destroy(layout);
   sym_proposal_destroy(proposal);
 }
 
 void fuzz_graph(const uint8_t *data, size_t size) {
-  symo_context *context = context_of();
+  symo_context *context = fuzz_context();
   graph *g = NULL;
   char *text = fuzz_text(data, size);
-  check_detail(context, graph_parse_json(context, "file", text, size, &g));
+  fuzz_detail(context, graph_parse_json(context, "file", text, size, &g));
   if (g != NULL) infer(context, g);
   graph_destroy(g);
-  symo_context_destroy(context);
   free(text);
-  fuzz_end();
+  fuzz_end(context);
 }
 
 void fuzz_network(const uint8_t *data, size_t size) {
   static symo_net_spec spec, again;
-  symo_context *context = context_of();
+  symo_context *context = fuzz_context();
   graph *g = NULL;
   char *text = fuzz_text(data, size), written[4096], rewritten[4096];
   spec = again = symo_net_spec_default();
   symo_status status = symo_net_parse(context, text, &spec);
-  check_detail(context, status);
+  fuzz_detail(context, status);
   if (status == SYMO_OK) {
     symo_net_text(&spec, written, sizeof written);
     if (strlen(written) + 1 < sizeof written) {
@@ -175,27 +159,26 @@ void fuzz_network(const uint8_t *data, size_t size) {
       symo_net_text(&again, rewritten, sizeof rewritten);
       FUZZ_CHECK(strcmp(written, rewritten) == 0);
     }
-    check_detail(context, graph_of_net(context, &spec, &g));
+    fuzz_detail(context, graph_of_net(context, &spec, &g));
     if (g != NULL) infer(context, g);
   }
   graph_destroy(g);
-  symo_context_destroy(context);
   free(text);
-  fuzz_end();
+  fuzz_end(context);
 }
 
 /* ---- runs and the command line ---- */
 
 void fuzz_run_json(const uint8_t *data, size_t size) {
-  symo_context *context = context_of();
+  symo_context *context = fuzz_context();
   json_t *object = NULL, *written = NULL;
   static train_spec spec, again;
   char *text = fuzz_text(data, size);
   symo_status status = symo_json_parse(context, "run.json", text, size, &object);
-  check_detail(context, status);
+  fuzz_detail(context, status);
   if (status == SYMO_OK) {
     status = train_spec_from_json(context, "run.json", object, &spec);
-    check_detail(context, status);
+    fuzz_detail(context, status);
   }
   if (status == SYMO_OK) {
     written = train_spec_to_json(&spec);
@@ -204,9 +187,8 @@ void fuzz_run_json(const uint8_t *data, size_t size) {
   }
   json_decref(written);
   json_decref(object);
-  symo_context_destroy(context);
   free(text);
-  fuzz_end();
+  fuzz_end(context);
 }
 
 /* The command line, a word a line; what it asks for is not done. */
@@ -218,7 +200,7 @@ void fuzz_command(const uint8_t *data, size_t size) {
   int count = 0;
   cli c;
   memset(&c, 0, sizeof c);
-  c.context = context_of();
+  c.context = fuzz_context();
   for (char *at = size > 0 ? text + 1 : NULL; at != NULL && count < WORDS;) {
     words[count++] = at;
     at = strchr(at, '\n');
@@ -227,7 +209,6 @@ void fuzz_command(const uint8_t *data, size_t size) {
   const int code = cli_parse(&c, commands[size > 0 ? data[0] % COMMANDS : 0], count, words);
   FUZZ_CHECK(code == CLI_DONE || code == CLI_USAGE);
   cli_release(&c);
-  symo_context_destroy(c.context);
   free(text);
-  fuzz_end();
+  fuzz_end(c.context);
 }

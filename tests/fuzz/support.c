@@ -1,0 +1,77 @@
+/* What targets share.  See targets.h. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/alloc.h"
+#include "tests/fuzz/targets.h"
+
+void fuzz_fail(const char *file, int line, const char *condition) {
+  fprintf(stderr, "%s:%d: %s\n", file, line, condition);
+  abort();
+}
+
+char *fuzz_text(const uint8_t *data, size_t size) {
+  char *text = malloc(size + 1);
+  FUZZ_CHECK(text != NULL);
+  if (size > 0) memcpy(text, data, size);
+  text[size] = '\0';
+  return text;
+}
+
+enum { MOST_FILES = 8, PATH = 160 };
+static char folder[64], paths[MOST_FILES][PATH];
+static size_t files;
+
+static void remove_files(void) {
+  for (size_t i = 0; i < files; i++) (void)unlink(paths[i]);
+  (void)rmdir(folder);
+}
+
+const char *fuzz_path(const char *name) {
+  char path[PATH];
+  if (folder[0] == '\0') {
+    snprintf(folder, sizeof folder, "%s/symo-fuzz-XXXXXX",
+             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    FUZZ_CHECK(mkdtemp(folder) != NULL);
+    atexit(remove_files);
+  }
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  for (size_t i = 0; i < files; i++)
+    if (strcmp(paths[i], path) == 0) return paths[i];
+  FUZZ_CHECK(files < MOST_FILES);
+  return strcpy(paths[files++], path);
+}
+
+const char *fuzz_file(const char *name, const uint8_t *data, size_t size) {
+  const char *path = fuzz_path(name);
+  FILE *file = fopen(path, "wb");
+  FUZZ_CHECK(file != NULL);
+  FUZZ_CHECK(fwrite(data, 1, size, file) == size);
+  FUZZ_CHECK(fclose(file) == 0);
+  return path;
+}
+
+const char *fuzz_folder(void) {
+  (void)fuzz_path("file");
+  return folder;
+}
+
+symo_context *fuzz_context(void) {
+  symo_context *context = NULL;
+  FUZZ_CHECK(symo_context_create(&context) == SYMO_OK);
+  return context;
+}
+
+void fuzz_end(symo_context *context) {
+  symo_context_destroy(context);
+  FUZZ_CHECK(symo_alloc_live_blocks() == 0);
+}
+
+void fuzz_detail(const symo_context *context, symo_status status) {
+  const char *detail = symo_context_detail(context);
+  if (status == SYMO_OK) return;
+  FUZZ_CHECK(detail[0] != '\0' && strchr(detail, '\n') == NULL);
+  FUZZ_CHECK(status != SYMO_E_MEMORY);
+}
