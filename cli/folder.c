@@ -21,6 +21,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "io/atomic.h"
+#include "io/file.h"
 
 static int in_use(cli *c, const char *directory, int fd) {
   char who[32] = "";
@@ -107,20 +108,35 @@ static json_t *words_json(cli *c) {
   return words;
 }
 
-/* The commands of a record that is there; none where there is no such file, or it is no record. */
-static json_t *earlier(const char *path) {
+/* The commands of a record that is there, an empty list where there is none.  One that is damaged goes
+ * under another name. */
+static int earlier(cli *c, const char *path, json_t **out) {
+  char *kept = NULL;
   json_t *record = json_load_file(path, 0, NULL);
-  json_t *commands = json_incref(json_object_get(record, "commands"));
+  *out = json_incref(json_object_get(record, "commands"));
   json_decref(record);
-  if (json_is_array(commands)) return commands;
-  json_decref(commands);
-  return NULL;
+  if (json_is_array(*out)) return CLI_DONE;
+  json_decref(*out);
+  *out = json_array();
+  if (access(path, F_OK) != 0) return CLI_DONE;
+  symo_status status = symo_file_set_aside(cli_context(c), path, &kept);
+  if (status != SYMO_OK) return cli_fail_status(c, status);
+  cli_note(c, "%s: has no list of commands; it is kept as %s, and a new one begins", path, kept);
+  symo_free(kept);
+  return CLI_DONE;
 }
 
 int cli_record(cli *c, const char *directory, bool more) {
   char *path = cli_join(directory, CLI_RECORD);
   if (path == NULL) return cli_fail_memory(c);
-  json_t *commands = more ? earlier(path) : NULL, *record = json_object(), *o = json_object();
+  json_t *commands = NULL;
+  int code = more ? earlier(c, path, &commands) : CLI_DONE;
+  if (code != CLI_DONE) {
+    json_decref(commands);
+    symo_free(path);
+    return code;
+  }
+  json_t *record = json_object(), *o = json_object();
   if (commands == NULL) commands = json_array();
   cli_set(c, o, "words", words_json(c));
   cli_set(c, o, "folder", c->folder[0] != '\0' ? json_string(c->folder) : json_null());
@@ -129,7 +145,7 @@ int cli_record(cli *c, const char *directory, bool more) {
   cli_set(c, o, "threads", json_integer(symo_get_threads()));
   cli_push(c, commands, o);
   cli_set(c, record, "commands", commands);
-  int code = cli_write_json(c, path, record);
+  code = cli_write_json(c, path, record);
   symo_free(path);
   return code;
 }

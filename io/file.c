@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -100,6 +101,23 @@ fail:
   symo_file_close(fd);
   symo_free(bytes);
   return status;
+}
+
+symo_status symo_file_set_aside(symo_context *context, const char *path, char **kept) {
+  enum { MOST = 100 };
+  struct stat info;
+  const size_t room = strlen(path) + 24;
+  char *name = symo_malloc(room);
+  if (name == NULL) return symo_fail_memory(context, path);
+  (void)snprintf(name, room, "%s.damaged", path);
+  for (int i = 2; i < MOST && lstat(name, &info) == 0; i++)
+    (void)snprintf(name, room, "%s.damaged-%d", path, i);
+  if (rename(path, name) == 0) {
+    *kept = name;
+    return SYMO_OK;
+  }
+  symo_free(name);
+  return symo_file_fail(context, path, "be given another name", errno);
 }
 
 symo_status symo_file_skip_mark(symo_context *context, const char *where, const char **text,

@@ -34,4 +34,8 @@ void symo_file_close(int fd); /* fd < 0: nothing */
 symo_status symo_file_read_at(symo_context *context, const char *path, const char *part, int fd,
                               uint64_t offset, void *data, size_t bytes);
 
+/* Renames a file that is damaged to PATH.damaged, or PATH.damaged-2 .. where such files are there
+ * already; *kept is the new name (symo_free).  SYMO_E_IO. */
+symo_status symo_file_set_aside(symo_context *context, const char *path, char **kept);
+
 #endif

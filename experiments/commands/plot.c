@@ -144,6 +144,9 @@ static int run(cli *c) {
   int code = CLI_DONE;
   for (size_t i = 0; i < OPERANDS && code == CLI_DONE; i++)
     if (cli_str(c, options[i].name) != NULL) code = plot_add(c, &runs, cli_str(c, options[i].name));
+  if (code == CLI_DONE && !plot_has_losses(&runs))
+    code = cli_fail(c, CLI_DATA, "%s: no losses there (have the runs made a step?)",
+                    cli_str(c, options[0].name));
   if (code == CLI_DONE) {
     const plot_view view = choose(c, &runs);
     symo_status status = plot_group_runs(cli_context(c), &runs, &view, cli_flag(c, "best"));

@@ -106,7 +106,10 @@ static char *seeds_of(const plot_runs *runs) {
 int report_curves(report_page *page, const char *directory, char **seeds) {
   plot_runs runs = {0};
   int code = plot_add(page->c, &runs, directory);
-  if (code == CLI_DONE) code = draw(page, &runs);
+  if (code == CLI_DONE && plot_has_losses(&runs))
+    code = draw(page, &runs);
+  else if (code == CLI_DONE)
+    symo_text_add(&page->text, "<p>There are no losses yet.</p>\n");
   if (code == CLI_DONE && (*seeds = seeds_of(&runs)) == NULL) code = cli_fail_memory(page->c);
   plot_drop(&runs);
   return code;
@@ -145,13 +148,12 @@ int report_metrics(report_page *page, const char *directory) {
   cli *c = page->c;
   char *path = cli_join(directory, "metrics.jsonl"), *text = NULL, note[120];
   json_t *list = json_array();
-  size_t length = 0;
   if (path == NULL || list == NULL) {
     symo_free(path);
     json_decref(list);
     return cli_fail_memory(c);
   }
-  symo_status status = symo_file_read_all(cli_context(c), path, (size_t)1 << 32, &text, &length);
+  symo_status status = train_metrics_text(cli_context(c), path, &text);
   if (status == SYMO_OK) status = read_lines(cli_context(c), path, text, list);
   if (status == SYMO_OK) {
     const size_t count = count_lines(text), shown = json_array_size(list);

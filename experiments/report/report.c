@@ -71,10 +71,29 @@ static void add_word(symo_text *out, const char *word) {
   symo_text_add(out, "'");
 }
 
-static int add_commands(report_page *page, const json_t *record) {
+/* {"commands": [{"words": [..], ..}, ..]} */
+static symo_status check_record(symo_context *context, const char *path, const json_t *record) {
+  const json_t *commands = json_object_get(record, "commands");
+  symo_status status =
+      symo_json_expect(context, path, "commands", commands, JSON_ARRAY, "as symo writes it");
+  for (size_t i = 0; status == SYMO_OK && i < json_array_size(commands); i++) {
+    const json_t *words = json_object_get(json_array_get(commands, i), "words");
+    status = symo_json_expect(context, path, "words", words, JSON_ARRAY, "as symo writes it");
+    for (size_t k = 0; status == SYMO_OK && k < json_array_size(words); k++)
+      status = symo_json_expect(context, path, "words", json_array_get(words, k), JSON_STRING,
+                                "as symo writes it");
+  }
+  return status;
+}
+
+static int add_commands(report_page *page, const char *directory, const json_t *record) {
   const json_t *commands = json_object_get(record, "commands");
   symo_text text = {0};
-  char *all = NULL;
+  char *all = NULL, *path = cli_join(directory, CLI_RECORD);
+  if (path == NULL) return cli_fail_memory(page->c);
+  symo_status status = check_record(cli_context(page->c), path, record);
+  symo_free(path);
+  if (status != SYMO_OK) return cli_fail_status(page->c, status);
   for (size_t i = 0; i < json_array_size(commands); i++) {
     const json_t *words = json_object_get(json_array_get(commands, i), "words");
     for (size_t k = 0; k < json_array_size(words); k++) {
@@ -84,7 +103,7 @@ static int add_commands(report_page *page, const json_t *record) {
     }
     symo_text_add(&text, "\n");
   }
-  symo_status status = symo_text_finish(&text, cli_context(page->c), &all);
+  status = symo_text_finish(&text, cli_context(page->c), &all);
   if (status != SYMO_OK) return cli_fail_status(page->c, status);
   symo_text_add(&page->text, "<pre>");
   report_escape(page, all);
@@ -133,7 +152,7 @@ static int add_origin(report_page *page, const char *directory, const char *seed
   if (cli_folder_has(directory, CLI_RECORD)) code = read_json(c, directory, CLI_RECORD, &record);
   if (code != CLI_DONE) return code;
   if (record != NULL)
-    code = add_commands(page, record);
+    code = add_commands(page, directory, record);
   else
     symo_text_add(&page->text, "<p>The folder has no %s: the command is not known.</p>\n",
                   CLI_RECORD);

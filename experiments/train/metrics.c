@@ -1,90 +1,98 @@
-/* Metrics of a run, a line at a time, and the curves that are read of them. */
+/* Metrics of a run, a line at a time. */
 #include "experiments/train/metrics.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/alloc.h"
 #include "core/error.h"
-#include "core/statistics.h"
 #include "core/text.h"
 #include "io/file.h"
 
 enum { LARGEST = 1 << 30 };
 
-/* ---- reading ---- */
+/* ---- opening ---- */
 
-/* A figure of a line, NaN where there is none; and the next whole line of text as an object, NULL
- * at the end or where it is none. */
-static double number_of(const json_t *line, const char *key) {
-  const json_t *value = json_object_get(line, key);
-  return json_is_number(value) ? json_number_value(value) : (double)NAN;
+/* What of a file is kept: the lines before the step that the run goes on from. */
+typedef struct kept {
+  size_t bytes;
+  uint64_t lines;
+  double seconds, optimizer_seconds;
+} kept;
+
+static kept kept_of(const char *text, uint64_t step) {
+  kept k = {.lines = 0};
+  const char *at = text;
+  for (json_t *line; k.lines < step && (line = train_next_line(&at, k.lines)) != NULL; k.lines++) {
+    const double now = train_line_number(line, "seconds");
+    const double optimizer = train_line_number(line, "optimizer_seconds");
+    json_decref(line);
+    if (!isnan(now)) k.seconds = now;
+    if (!isnan(optimizer)) k.optimizer_seconds += optimizer;
+    k.bytes = (size_t)(at - text);
+  }
+  return k;
 }
 
-static json_t *next_line(const char **at) {
-  const char *end = strchr(*at, '\n');
-  if (end == NULL) return NULL;
-  json_t *line = json_loadb(*at, (size_t)(end - *at), 0, NULL);
-  if (!json_is_object(line)) {
-    json_decref(line);
-    return NULL;
-  }
-  *at = end + 1;
-  return line;
+/* Lines are missing: the file goes under another name, and one takes its place that has those that
+ * are whole, and for other steps no loss. */
+static symo_status mend(train_metrics *metrics, const char *text, const kept *k, uint64_t step) {
+  symo_status status = SYMO_OK;
+  if (access(metrics->path, F_OK) == 0)
+    status = symo_file_set_aside(metrics->context, metrics->path, &metrics->damaged);
+  if (status != SYMO_OK) return status;
+  metrics->lost = k->lines, metrics->file = fopen(metrics->path, "w");
+  if (metrics->file == NULL)
+    return symo_file_fail(metrics->context, metrics->path, "be opened for writing", errno);
+  bool good = fwrite(text, 1, k->bytes, metrics->file) == k->bytes;
+  for (uint64_t i = k->lines; i < step && good; i++)
+    good = fprintf(metrics->file, "{\"step\": %llu, \"loss\": null}\n", (unsigned long long)i) > 0;
+  if (!good) return symo_file_fail(metrics->context, metrics->path, "be written", errno);
+  return train_metrics_sync(metrics);
 }
 
-/* How many bytes the lines before `step` take. */
-static symo_status kept_bytes(symo_context *context, const char *path, const char *text,
-                              uint64_t step, size_t *bytes, double *seconds,
-                              double *optimizer_seconds) {
-  const char *at = text, *good = text;
-  uint64_t lines = 0;
-  for (json_t *line; lines < step && (line = next_line(&at)) != NULL; lines++) {
-    const double now = number_of(line, "seconds");
-    const double optimizer = number_of(line, "optimizer_seconds");
-    const bool fits = number_of(line, "step") == (double)lines;
-    json_decref(line);
-    if (!fits) break;
-    if (!isnan(now)) *seconds = now;
-    if (!isnan(optimizer)) *optimizer_seconds += optimizer;
-    good = at;
+static symo_status go_on(train_metrics *metrics, uint64_t step, kept *k) {
+  char *text = NULL;
+  size_t length = 0;
+  symo_status status = SYMO_OK;
+  if (access(metrics->path, F_OK) == 0) {
+    status = symo_file_read_all(metrics->context, metrics->path, LARGEST, &text, &length);
+    if (status != SYMO_OK) return status;
   }
-  if (lines < step)
-    return symo_fail(context, SYMO_E_FORMAT,
-                     "%s: line %llu is not that of step %llu, but the checkpoint is at step %llu "
-                     "(start anew)",
-                     path, (unsigned long long)lines + 1, (unsigned long long)lines,
-                     (unsigned long long)step);
-  *bytes = (size_t)(good - text);
-  return SYMO_OK;
+  *k = kept_of(text != NULL ? text : "", step);
+  if (k->lines < step) {
+    status = mend(metrics, text, k, step);
+  } else {
+    metrics->file = fopen(metrics->path, "r+");
+    if (metrics->file == NULL || ftruncate(fileno(metrics->file), (off_t)k->bytes) != 0 ||
+        fseek(metrics->file, 0, SEEK_END) != 0)
+      status = symo_file_fail(metrics->context, metrics->path, "be opened for writing", errno);
+  }
+  symo_free(text);
+  return status;
 }
 
 symo_status train_metrics_open(symo_context *context, const char *directory, uint64_t step,
                                train_metrics *out, double *seconds, double *optimizer_seconds) {
-  train_metrics metrics = {.context = context, .path = cli_join(directory, "metrics.jsonl")};
-  char *text = NULL;
-  size_t length = 0, bytes = 0;
+  train_metrics metrics = {
+      .context = context, .path = cli_join(directory, "metrics.jsonl"), .lost = step};
+  kept k = {.lines = 0};
   symo_status status = SYMO_OK;
-  *seconds = *optimizer_seconds = 0;
   if (metrics.path == NULL) return symo_fail_memory(context, "metrics");
   if (step > 0) {
-    SYMO_TRY(symo_file_read_all(context, metrics.path, LARGEST, &text, &length));
-    SYMO_TRY(kept_bytes(context, metrics.path, text, step, &bytes, seconds, optimizer_seconds));
+    status = go_on(&metrics, step, &k);
+  } else {
+    metrics.file = fopen(metrics.path, "w");
+    if (metrics.file == NULL)
+      status = symo_file_fail(context, metrics.path, "be opened for writing", errno);
   }
-  metrics.file = fopen(metrics.path, step > 0 ? "r+" : "w");
-  if (metrics.file == NULL || (step > 0 && ftruncate(fileno(metrics.file), (off_t)bytes) != 0) ||
-      fseek(metrics.file, 0, SEEK_END) != 0) {
-    status = symo_file_fail(context, metrics.path, "be opened for writing", errno);
-    goto fail;
-  }
-  *out = metrics;
-fail:
-  symo_free(text);
-  if (status != SYMO_OK) train_metrics_close(&metrics);
+  *seconds = k.seconds, *optimizer_seconds = k.optimizer_seconds;
+  if (status == SYMO_OK)
+    *out = metrics;
+  else
+    train_metrics_close(&metrics);
   return status;
 }
 
@@ -181,83 +189,6 @@ symo_status train_metrics_sync(train_metrics *metrics) {
 void train_metrics_close(train_metrics *metrics) {
   if (metrics->file != NULL) (void)fclose(metrics->file);
   symo_free(metrics->path);
+  symo_free(metrics->damaged);
   *metrics = (train_metrics){0};
-}
-
-/* ---- reading ---- */
-
-symo_status train_curve_read(symo_context *context, const char *directory, train_curve *out) {
-  char *path = cli_join(directory, "metrics.jsonl"), *text = NULL;
-  size_t length = 0, lines = 0, r = 0;
-  train_curve curve = {0};
-  symo_status status = SYMO_OK;
-  if (path == NULL) return symo_fail_memory(context, "metrics");
-  SYMO_TRY(symo_file_read_all(context, path, LARGEST, &text, &length));
-  for (const char *p = text; (p = strchr(p, '\n')) != NULL; p++) lines++;
-  curve.step = symo_calloc(4 * (lines + 1), sizeof *curve.step);
-  if (curve.step == NULL) {
-    status = symo_fail_memory(context, path);
-    goto fail;
-  }
-  curve.loss = curve.step + lines, curve.val_loss = curve.loss + lines;
-  curve.seconds = curve.val_loss + lines;
-  const char *at = text;
-  for (json_t *line; r < lines && (line = next_line(&at)) != NULL; r++) {
-    curve.step[r] = number_of(line, "step");
-    curve.loss[r] = number_of(line, "loss");
-    curve.val_loss[r] = number_of(line, "val_loss");
-    curve.seconds[r] = number_of(line, "seconds");
-    json_decref(line);
-  }
-  if (r < lines) {
-    status = symo_fail(context, SYMO_E_FORMAT, "%s: line %zu is not an object (was it edited?)",
-                       path, r + 1);
-    goto fail;
-  }
-  curve.count = lines;
-  *out = curve;
-  curve.step = NULL;
-fail:
-  symo_free(curve.step);
-  symo_free(text);
-  symo_free(path);
-  return status;
-}
-
-void train_curve_drop(train_curve *curve) {
-  symo_free(curve->step);
-  *curve = (train_curve){0};
-}
-
-/* ---- medians ---- */
-
-static double median_of(const char *text, const char *key, double *values) {
-  size_t count = 0;
-  for (json_t *line; (line = next_line(&text)) != NULL; json_decref(line)) {
-    const double x = number_of(line, key);
-    if (!isnan(x)) values[count++] = x;
-  }
-  return symo_median(count, values);
-}
-
-symo_status train_metrics_medians(symo_context *context, const char *directory, size_t count,
-                                  const char *const *keys, double *out) {
-  char *path = cli_join(directory, "metrics.jsonl"), *text = NULL;
-  double *values = NULL;
-  size_t length = 0, lines = 1;
-  symo_status status = SYMO_OK;
-  if (path == NULL) return symo_fail_memory(context, "metrics");
-  SYMO_TRY(symo_file_read_all(context, path, LARGEST, &text, &length));
-  for (const char *p = text; (p = strchr(p, '\n')) != NULL; p++) lines++;
-  values = symo_calloc(lines, sizeof *values);
-  if (values == NULL) {
-    status = symo_fail_memory(context, path);
-    goto fail;
-  }
-  for (size_t i = 0; i < count; i++) out[i] = median_of(text, keys[i], values);
-fail:
-  symo_free(values);
-  symo_free(text);
-  symo_free(path);
-  return status;
 }

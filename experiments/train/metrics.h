@@ -1,6 +1,7 @@
 #ifndef SYMO_EXPERIMENTS_TRAIN_METRICS_H
 #define SYMO_EXPERIMENTS_TRAIN_METRICS_H
 
+#include <jansson.h>
 #include <stdio.h>
 
 #include "cli/cli.h"
@@ -27,6 +28,8 @@ typedef struct train_metrics {
   symo_context *context;
   char *path;
   FILE *file;
+  uint64_t lost; /* the first step without figures, or the step that the run goes on from */
+  char *damaged; /* where a damaged file is kept; NULL: it was sound, or not there */
 } train_metrics;
 
 /* Seconds of a step; forward NaN: not measured.  last_..: of the last probe, 0 before it. */
@@ -45,14 +48,26 @@ typedef struct train_row {
 
 /* Opens DIR/metrics.jsonl with the lines before step `step` that are there already; what follows
  * them, also a line cut short, goes.  *seconds: of the last line kept; *optimizer_seconds: the sum
- * of theirs.  SYMO_E_FORMAT when lines are missing. */
+ * of theirs.  Where lines are missing or damaged, the file is kept under another name, and one takes
+ * its place that has no loss for their steps (lost, damaged). */
 symo_status train_metrics_open(symo_context *context, const char *directory, uint64_t step,
                                train_metrics *out, double *seconds, double *optimizer_seconds);
 symo_status train_metrics_write(train_metrics *metrics, const train_row *row);
 symo_status train_metrics_sync(train_metrics *metrics); /* onto the disk */
 void train_metrics_close(train_metrics *metrics);       /* {0} is accepted */
 
-/* Curves: what plots and summaries read. */
+/* ---- reading (metrics_read.c) ---- */
+
+/* The whole lines of a file (symo_free); a last one that was cut short is left out.  SYMO_E_FORMAT
+ * for bytes that no run writes. */
+symo_status train_metrics_text(symo_context *context, const char *path, char **out);
+
+/* The next line (json_decref), which is that of the step and has a loss; NULL, and *at stays, at the
+ * end or where it is another.  A figure of it, NaN where there is none. */
+json_t *train_next_line(const char **at, uint64_t step);
+double train_line_number(const json_t *line, const char *key);
+
+/* Curves: what plots and summaries read.  SYMO_E_FORMAT for a line that is not that of its step. */
 typedef struct train_curve {
   size_t count;
   double *step, *loss, *val_loss,

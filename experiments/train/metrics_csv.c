@@ -100,9 +100,8 @@ static symo_status walk(table *t, const char *text, bool write) {
 
 static symo_status make(table *t, char **csv) {
   char *lines = NULL;
-  size_t length = 0;
   symo_status status = SYMO_OK;
-  SYMO_TRY(symo_file_read_all(cli_context(t->c), t->path, (size_t)1 << 32, &lines, &length));
+  SYMO_TRY(train_metrics_text(cli_context(t->c), t->path, &lines));
   SYMO_TRY(walk(t, lines, false));
   for (size_t i = 0; i < t->count; i++) {
     if (i > 0) symo_text_add(&t->text, ",");

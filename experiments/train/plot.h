@@ -22,6 +22,9 @@ typedef struct plot_runs {
   plot_group *groups;
 } plot_runs;
 
+/* Whether any run has a loss. */
+bool plot_has_losses(const plot_runs *runs);
+
 /* Adds the run in a folder, or all runs in the folders below it.  An exit code. */
 int plot_add(cli *c, plot_runs *runs, const char *directory);
 void plot_drop(plot_runs *runs);

@@ -88,6 +88,13 @@ void plot_drop(plot_runs *runs) {
   *runs = (plot_runs){0};
 }
 
+bool plot_has_losses(const plot_runs *runs) {
+  for (size_t i = 0; i < runs->count; i++)
+    for (size_t k = 0; k < runs->curves[i].count; k++)
+      if (!isnan(runs->curves[i].loss[k])) return true;
+  return false;
+}
+
 /* ---- figures ---- */
 
 static double figure(const train_curve *curve, const plot_view *view, size_t line) {

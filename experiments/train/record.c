@@ -196,13 +196,36 @@ static double real(const json_t *object, const char *key) {
   return json_is_number(value) ? json_number_value(value) : (double)NAN;
 }
 
+static symo_status check_summary(symo_context *context, const char *path, const json_t *o) {
+  static const char *const figures[] = {"loss", "smooth_loss", "val_loss", "best_val_loss"};
+  static const char *const counts[] = {"steps", "parameters", "seconds", "optimizer_seconds"};
+  symo_status status =
+      symo_json_expect(context, path, "", o, JSON_OBJECT, "as symo train writes it");
+  if (status != SYMO_OK) return status;
+  const char *wrong = NULL;
+  for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
+    const json_t *value = json_object_get(o, figures[i]);
+    if (!json_is_number(value) && !json_is_null(value)) wrong = figures[i];
+  }
+  for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+    if (!(real(o, counts[i]) >= 0)) wrong = counts[i];
+  if (!json_is_boolean(json_object_get(o, "diverged"))) wrong = "diverged";
+  if (wrong == NULL) return SYMO_OK;
+  return symo_fail(context, SYMO_E_FORMAT,
+                   "%s: %s is missing or of the wrong type (was it edited?)", path, wrong);
+}
+
 int train_read_summary(cli *c, const char *directory, bool *there, train_result *out) {
   char *path = cli_join(directory, "summary.json");
   json_t *o = NULL;
   *there = path != NULL && access(path, F_OK) == 0;
   symo_status status = path == NULL ? SYMO_E_MEMORY : SYMO_OK;
   if (*there) status = read_object(cli_context(c), path, &o);
-  if (o != NULL)
+  if (*there && status == SYMO_OK) status = check_summary(cli_context(c), path, o);
+  if (status == SYMO_E_FORMAT) { /* it is made of the checkpoint and the metrics */
+    cli_note(c, "%s; it will be made again", symo_context_detail(cli_context(c)));
+    *there = false, status = SYMO_OK;
+  } else if (*there && status == SYMO_OK) {
     *out = (train_result){.diverged = json_is_true(json_object_get(o, "diverged")),
                           .steps = (uint64_t)real(o, "steps"),
                           .loss = real(o, "loss"),
@@ -214,8 +237,8 @@ int train_read_summary(cli *c, const char *directory, bool *there, train_result 
                           .seconds = real(o, "seconds"),
                           .optimizer_seconds = real(o, "optimizer_seconds"),
                           .parameters = (size_t)real(o, "parameters")};
-  for (size_t i = 0; o != NULL && i < TRAIN_SPEEDS; i++)
-    out->speeds[i] = real(o, train_speed_keys[i]);
+    for (size_t i = 0; i < TRAIN_SPEEDS; i++) out->speeds[i] = real(o, train_speed_keys[i]);
+  }
   json_decref(o);
   symo_free(path);
   return status == SYMO_OK ? CLI_DONE : cli_fail_status(c, status);

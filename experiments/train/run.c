@@ -245,15 +245,24 @@ fail:
 
 /* ---- after the last ---- */
 
+/* Of those that are known: a line that was lost has no loss. */
+static double mean_of(size_t count, const double *x) {
+  double sum = 0;
+  size_t known = 0;
+  for (size_t i = 0; i < count; i++) known += isnan(x[i]) ? 0 : 1;
+  for (size_t i = 0; i < count; i++)
+    if (!isnan(x[i])) sum += x[i] / (double)known;
+  return known > 0 ? sum : (double)NAN;
+}
+
 static symo_status summarise(train_runner *r) {
   train_curve curve;
   train_result *result = r->result;
   symo_status status = train_curve_read(r->context, r->directory, &curve);
   if (status != SYMO_OK) return status;
   const size_t last = curve.count >= 10 ? curve.count / 10 : curve.count > 0;
-  result->smooth_loss = 0;
-  for (size_t i = curve.count - last; i < curve.count; i++)
-    result->smooth_loss += curve.loss[i] / (double)last;
+  result->smooth_loss =
+      result->diverged ? (double)NAN : mean_of(last, curve.loss + curve.count - last);
   result->best_val_loss = NAN;
   for (size_t i = 0; i < curve.count; i++)
     if (!isnan(curve.val_loss[i]) && !(result->best_val_loss <= curve.val_loss[i]))

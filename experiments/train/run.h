@@ -58,7 +58,8 @@ int train_print_plan(cli *c, const train_spec *spec, const char *layout);
 /* Why a run diverged, to be printed. */
 int train_fail_diverged(cli *c, const char *directory, const train_result *result);
 
-/* summary.json of a folder: false in *there when there is none. */
+/* summary.json of a folder: false in *there when there is none, or one that is damaged, which is
+ * said. */
 int train_read_summary(cli *c, const char *directory, bool *there, train_result *out);
 
 json_t *train_result_json(const train_spec *spec, const train_result *result);

@@ -221,16 +221,27 @@ static int make_all(train_runner *r, train_start how, symo_optim_spec **optim) {
                               optim, &r->optim);
 }
 
+/* A run that goes on looks at its figures before anything of it is changed. */
+static int open_metrics(train_runner *r) {
+  symo_status status = train_metrics_open(r->context, r->directory, r->step, &r->metrics,
+                                          &r->seconds, &r->result->optimizer_seconds);
+  if (status != SYMO_OK) return cli_fail_status(r->c, status);
+  if (r->metrics.lost < r->step)
+    cli_note(r->c, "%s: has no whole lines from step %llu to %llu; it is %s%s, and the run goes on",
+             r->metrics.path, (unsigned long long)r->metrics.lost, (unsigned long long)r->step - 1,
+             r->metrics.damaged != NULL ? "kept as " : "made again",
+             r->metrics.damaged != NULL ? r->metrics.damaged : "");
+  return CLI_DONE;
+}
+
 static int write_files(train_runner *r, const train_spec *old, const symo_optim_spec *was,
                        const symo_optim_spec *optim, bool resume) {
   say_bytes(r);
   memcpy(r->record.data, r->model.checksum, sizeof r->record.data);
-  int code = train_note_changes(r, old, was, optim);
+  int code = resume ? open_metrics(r) : CLI_DONE;
+  if (code == CLI_DONE) code = train_note_changes(r, old, was, optim);
   if (code == CLI_DONE) code = train_write_files(r, optim, resume);
-  if (code != CLI_DONE) return code;
-  symo_status status = train_metrics_open(r->context, r->directory, r->step, &r->metrics,
-                                          &r->seconds, &r->result->optimizer_seconds);
-  return status == SYMO_OK ? CLI_DONE : cli_fail_status(r->c, status);
+  return code != CLI_DONE || resume ? code : open_metrics(r);
 }
 
 static int open_files(train_runner *r, const train_spec *old, const symo_optim_spec *optim) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <symo/symo.h>
+#include <unistd.h>
 
 #include "core/alloc.h"
 #include "experiments/data/shards.h"
@@ -141,11 +142,12 @@ void fuzz_metrics(const uint8_t *data, size_t size) {
   fuzz_detail(context, train_metrics_medians(context, fuzz_folder(), 2, keys, medians));
   status = train_metrics_open(context, fuzz_folder(), step, &metrics, &seconds, &optimizer_seconds);
   fuzz_detail(context, status);
-  if (status == SYMO_OK) train_metrics_close(&metrics);
-  if (status == SYMO_OK) { /* as many lines as steps are left, whole ones */
-    FUZZ_CHECK(train_curve_read(context, fuzz_folder(), &curve) == SYMO_OK);
-    FUZZ_CHECK(curve.count == step);
-    train_curve_drop(&curve);
-  }
+  FUZZ_CHECK(status == SYMO_OK && metrics.lost <= step); /* what is damaged is mended */
+  if (metrics.damaged != NULL) FUZZ_CHECK(unlink(metrics.damaged) == 0);
+  train_metrics_close(&metrics);
+  FUZZ_CHECK(train_curve_read(context, fuzz_folder(), &curve) ==
+             SYMO_OK); /* the lines that it needs */
+  FUZZ_CHECK(curve.count == step);
+  train_curve_drop(&curve);
   fuzz_end(context);
 }
