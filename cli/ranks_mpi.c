@@ -8,12 +8,16 @@
 
 #include "core/alloc.h"
 
-enum { MOST_BYTES = 1 << 30, MOST_AT_ONCE = 64, TAG = 1 };
+enum { MOST_BYTES = 1 << 30, MOST_AT_ONCE = 64, TAG = 1, TAGS = 1 << 14 };
 
-/* Two copies of the world: what is exchanged, and who is at the end. */
-static MPI_Comm working, leaving;
+/* Copies of the world: what is exchanged, parcels, and who is at the end. */
+static MPI_Comm working, sending, leaving;
 static bool started;
 static symo_comm world;
+
+/* Of the parcels on their way: requests [SYMO_COMM_SLOTS, 2 size], and how many there are. */
+static MPI_Request *requests_of;
+static int going_of[SYMO_COMM_SLOTS];
 
 static void trade(void *self, size_t bytes, const void *from, void *to) {
   MPI_Alltoall(from, (int)bytes, MPI_BYTE, to, (int)bytes, MPI_BYTE, working);
@@ -50,6 +54,34 @@ static void move(void *self, int from, int to, size_t bytes, const void *source,
   }
 }
 
+static void begin(void *self, int slot, const symo_comm_parcel *parcel) {
+  MPI_Request *requests = requests_of + 2 * slot * world.size;
+  const int tag = (int)(parcel->tag % TAGS);
+  int going = 0;
+  for (int r = 0; r < world.size; r++)
+    if (parcel->receive[r] > 0)
+      MPI_Irecv((char *)parcel->to + parcel->receive_at[r], (int)parcel->receive[r], MPI_BYTE, r,
+                tag, sending, &requests[going++]);
+  for (int k = 1; k < world.size; k++) { /* not all to the same one first */
+    const int r = (world.rank + k) % world.size;
+    if (parcel->send[r] > 0)
+      MPI_Isend((const char *)parcel->from + parcel->send_at[r], (int)parcel->send[r], MPI_BYTE, r,
+                tag, sending, &requests[going++]);
+  }
+  going_of[slot] = going;
+}
+
+static bool done(void *self, int slot, bool wait) {
+  MPI_Request *requests = requests_of + 2 * slot * world.size;
+  int all = 1;
+  if (wait)
+    MPI_Waitall(going_of[slot], requests, MPI_STATUSES_IGNORE);
+  else
+    MPI_Testall(going_of[slot], requests, &all, MPI_STATUSES_IGNORE);
+  if (all) going_of[slot] = 0;
+  return all != 0;
+}
+
 /* A launcher says so in the environment; without one MPI is not started, which takes time. */
 static bool is_launched(void) {
   static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK",
@@ -65,13 +97,20 @@ const symo_comm *cli_ranks_begin(void) {
   if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &given) != MPI_SUCCESS) return NULL;
   started = true;
   MPI_Comm_dup(MPI_COMM_WORLD, &working);
+  MPI_Comm_dup(MPI_COMM_WORLD, &sending);
   MPI_Comm_dup(MPI_COMM_WORLD, &leaving);
-  world = (symo_comm){.trade = trade, .collect = collect, .spread = spread, .move = move};
+  world = (symo_comm){.trade = trade,
+                      .collect = collect,
+                      .spread = spread,
+                      .move = move,
+                      .begin = begin,
+                      .done = done};
   MPI_Comm_rank(working, &world.rank);
   MPI_Comm_size(working, &world.size);
   if (world.size == 1) return NULL;
   world.room = symo_malloc(symo_comm_room(world.size));
-  if (world.room == NULL) MPI_Abort(MPI_COMM_WORLD, 5);
+  requests_of = symo_calloc((size_t)(2 * SYMO_COMM_SLOTS * world.size), sizeof *requests_of);
+  if (world.room == NULL || requests_of == NULL) MPI_Abort(MPI_COMM_WORLD, 5);
   return &world;
 }
 
@@ -95,7 +134,9 @@ bool cli_ranks_meet(double seconds) {
 void cli_ranks_end(void) {
   if (!started) return;
   symo_free(world.room);
+  symo_free(requests_of);
   MPI_Comm_free(&working);
+  MPI_Comm_free(&sending);
   MPI_Comm_free(&leaving);
   MPI_Finalize();
   started = false;

@@ -18,6 +18,18 @@ typedef struct symo_comm_piece {
   void *data;
 } symo_comm_piece;
 
+/* What goes from every process to every other: send[r] bytes from send_at[r] on to process r,
+ * receive[r] from it; nothing to itself.  All arrays are [size], and stay until it has come. */
+typedef struct symo_comm_parcel {
+  const void *from;
+  void *to;
+  const size_t *send, *send_at, *receive, *receive_at;
+  size_t
+      tag; /* of those on their way at the same time each has its own, the same in all processes */
+} symo_comm_parcel;
+
+enum { SYMO_COMM_SLOTS = 4 }; /* parcels on their way at once */
+
 typedef struct symo_comm {
   int rank, size;
   void *self, *room; /* room: symo_comm_room bytes, of the table's owner */
@@ -29,6 +41,10 @@ typedef struct symo_comm {
   void (*spread)(void *self, size_t count, const symo_comm_piece *pieces);
   /* From one process to another; nothing to do for the others. */
   void (*move)(void *self, int from, int to, size_t bytes, const void *source, void *target);
+  /* Sends a parcel as number `slot` and does not wait; `done`: whether it has come and gone, at the
+   * latest where `wait`.  Processes need not begin parcels in one order, nor at one time. */
+  void (*begin)(void *self, int slot, const symo_comm_parcel *parcel);
+  bool (*done)(void *self, int slot, bool wait);
 } symo_comm;
 
 static inline int symo_comm_size(const symo_comm *comm) { return comm != NULL ? comm->size : 1; }

@@ -1,6 +1,8 @@
 #ifndef SYMO_NET_GRAPH_H
 #define SYMO_NET_GRAPH_H
 
+#include <stdatomic.h>
+
 #include "core/pool.h"
 #include "net/op.h"
 
@@ -38,7 +40,10 @@ typedef struct symo_net_lane {
   double loss, score;
   symo_status status;     /* of layer statistics */
   symo_factor_sums *sums; /* [num_sites], while they are taken */
+  atomic_size_t passed;   /* the last node that backward has passed for good, num_nodes: none */
 } symo_net_lane;
+
+typedef struct symo_net_sum symo_net_sum; /* gradient_sum.c */
 
 struct symo_net {
   symo_context *context;
@@ -66,6 +71,9 @@ struct symo_net {
   /* For losses and gradients (pass.c), allocated by the first of them. */
   symo_pool *pool;       /* NULL: one lane; not ours */
   const symo_comm *comm; /* NULL: one process; not ours */
+  symo_net_sum *sum;     /* of the gradients of all processes */
+  size_t num_owners, bucket_bytes;
+  symo_reduction_part *owners; /* see symo_net_set_reduction */
   bool recompute;
   bool dropping;         /* dropout is on */
   uint64_t seed;         /* of dropout */

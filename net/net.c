@@ -11,6 +11,7 @@
 #include "core/text.h"
 #include "net/factors.h"
 #include "net/gpt.h"
+#include "net/gradient_sum.h"
 #include "net/kernels.h"
 #include "net/layer.h"
 
@@ -146,6 +147,8 @@ fail:
 void symo_net_destroy(symo_net *net) {
   if (net == NULL) return;
   symo_net_free_lanes(net);
+  symo_net_free_sum(net);
+  symo_free(net->owners);
   void *owned[] = {net->whole,  net->tangents, net->cotangent_tangents,         net->packs,
                    net->panels, net->x,        net->y == net->x ? NULL : net->y};
   for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) symo_free(owned[i]);

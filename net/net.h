@@ -4,8 +4,8 @@
 #include <stdbool.h>
 #include <symo/problem.h>
 
-#include "core/comm.h"
 #include "core/pool.h"
+#include "core/reduction.h"
 #include "net/layers.h"
 
 /* Feed-forward, convolutional and recurrent networks with exact second order.  A network is a
@@ -210,6 +210,15 @@ void symo_net_set_pool(symo_net *net, symo_pool *pool);
  * processes have all examples and the same parameters, and make the same calls.  What is not named
  * here is taken by each process by itself.  The network borrows the table; NULL: one process. */
 void symo_net_set_comm(symo_net *net, const symo_comm *comm);
+
+/* How the gradients of several processes are summed: parts of the vector as soon as backward has
+ * finished them, in buckets of bucket_bytes (0: symo_reduction_bucket).  owners: of the whole vector,
+ * in order, whose the sum of each part is; the rest of the gradient is then undefined in a process.
+ * None: all processes have all of it.  The bits are the same however they are summed.  SYMO_E_MEMORY.
+ */
+symo_status symo_net_set_reduction(symo_net *net, size_t num_owners,
+                                   const symo_reduction_part *owners, size_t bucket_bytes);
+symo_reduction_counts symo_net_get_reduction(const symo_net *net);
 
 /* Examples in a chunk, at most; 0: as many as the network finds best.  SYMO_E_SIZE. */
 enum { SYMO_NET_MAX_CHUNK = 1 << 20 };

@@ -67,6 +67,8 @@ typedef struct symo_pass {
                                      NULL: none is touched anywhere */
   bool gauss_newton;                /* leave out the second derivatives of all but the loss */
   struct symo_net_collect *collect; /* layer statistics that backward adds to; NULL: none */
+  void (*passed)(void *arg, size_t node); /* after backward of a node; NULL: nobody asks */
+  void *passed_arg;
 } symo_pass;
 
 /* Positions of one example that stand before those of a pass, and what an operation keeps of all:

@@ -10,6 +10,7 @@
 #include "core/linalg.h"
 #include "hessian/factors.h"
 #include "net/factors.h"
+#include "net/gradient_sum.h"
 #include "net/kernels.h"
 
 symo_pass symo_net_pass_on(symo_net *net, const void *theta, size_t n) {
@@ -49,6 +50,7 @@ static void backward_node(symo_net *net, size_t i, symo_pass *pass) {
   net->nodes[i].op->backward(&net->nodes[i], pass);
   if (net->times != NULL) net->times->of[i].backward += clock_of(net) - start;
   if (pass->collect != NULL) symo_net_collect_node(net, i, pass);
+  if (pass->passed != NULL) pass->passed(pass->passed_arg, i);
 }
 
 /* ---- values that are held ---- */
@@ -175,7 +177,8 @@ typedef struct lanes_job {
   const symo_factor_request *request; /* NULL: no layer statistics */
   size_t first, examples;             /* of this process */
   size_t lanes;                       /* no more than examples */
-  double scale;                       /* of the sum of the gradients of the lanes */
+  bool watched; /* the gradients of several processes are summed while they are made */
+  double scale; /* of the sum of the gradients of the lanes */
 } lanes_job;
 
 static symo_pass pass_of(const symo_net *net, symo_net_lane *lane, const void *theta, size_t first,
@@ -195,11 +198,26 @@ static symo_pass pass_of(const symo_net *net, symo_net_lane *lane, const void *t
   return pass;
 }
 
+/* A lane in its last chunk, whose gradient is there node by node. */
+typedef struct lane_watch {
+  const lanes_job *j;
+  symo_net_lane *lane;
+  bool first_thread;
+} lane_watch;
+
+static void note_passed(void *arg, size_t node) {
+  const lane_watch *w = arg;
+  atomic_store_explicit(&w->lane->passed, node, memory_order_release);
+  if (w->first_thread) symo_net_sum_go_on(w->j->net, w->j->gradient, w->j->lanes);
+}
+
+/* watch: NULL, or of the last chunk. */
 static void run_chunk(const lanes_job *j, symo_net_lane *lane, void *gradient, size_t first,
-                      size_t n) {
+                      size_t n, lane_watch *watch) {
   symo_net *net = j->net;
   symo_pass pass = pass_of(net, lane, j->theta, first, n);
   pass.gradient = gradient;
+  if (watch != NULL) pass.passed = note_passed, pass.passed_arg = watch;
   symo_net_forward(net, &pass, gradient != NULL || j->request != NULL ? 1 : 0, true);
   lane->loss += pass.loss;
   if (j->score != NULL) lane->score += j->score(net, &pass);
@@ -218,7 +236,7 @@ static void run_lane(void *arg, size_t index, int worker) {
   first += j->first, end += j->first;
   const size_t step = symo_net_chunk(end - first, net->sizes.chunk);
   void *gradient = index == 0 || j->gradient == NULL ? j->gradient : lane->gradient;
-  (void)worker;
+  lane_watch watch = {j, lane, worker == 0};
   lane->loss = lane->score = 0.0;
   lane->status = SYMO_OK;
   if (j->request != NULL)
@@ -226,7 +244,7 @@ static void run_lane(void *arg, size_t index, int worker) {
   if (gradient != NULL) memset(gradient, 0, net->parameters * symo_dtype_size(net->spec.dtype));
   for (size_t n; first < end; first += n) {
     n = end - first < step ? end - first : step;
-    run_chunk(j, lane, gradient, first, n);
+    run_chunk(j, lane, gradient, first, n, j->watched && first + n == end ? &watch : NULL);
   }
 }
 
@@ -248,18 +266,17 @@ static void sum_ranges(const lanes_job *j) {
                 sum_range, (void *)(uintptr_t)j);
 }
 
-/* The gradient of all lanes, and then of all processes, over the number of examples. */
-static void sum_gradients(lanes_job *j) {
+/* Before the lanes: what they need to say how far they are. */
+static symo_status watch_lanes(lanes_job *j) {
   symo_net *net = j->net;
-  const double mean = 1.0 / (double)net->examples;
-  const bool alone = symo_comm_size(net->comm) == 1;
-  j->scale = alone ? mean : 1.0;
+  if (j->gradient == NULL || symo_comm_size(net->comm) == 1) return SYMO_OK;
+  symo_status status = symo_net_allocate_sum(net);
+  if (status != SYMO_OK) return status;
+  for (size_t l = 0; l < j->lanes; l++) atomic_store(&net->lanes[l].passed, net->num_nodes);
   if (j->lanes == 0) memset(j->gradient, 0, net->parameters * symo_dtype_size(net->spec.dtype));
-  if (alone || j->lanes > 1) sum_ranges(j);
-  if (alone) return;
-  symo_comm_sum(net->comm, net->spec.dtype, net->parameters, j->gradient);
-  j->lanes = 1, j->scale = mean;
-  sum_ranges(j);
+  j->watched = j->request == NULL; /* statistics take passes of their own */
+  symo_net_sum_begin(net, j->gradient, j->scale);
+  return SYMO_OK;
 }
 
 /* What the request's sums hold already is the same in all processes, and counts once. */
@@ -299,6 +316,9 @@ static symo_status run_lanes(symo_net *net, const void *theta, void *gradient, s
   double sums[2] = {0.0, 0.0};
   j.examples = symo_net_own_examples(net, &j.first);
   j.lanes = net->num_lanes < j.examples ? net->num_lanes : j.examples;
+  j.scale = 1.0 / (double)net->examples;
+  status = watch_lanes(&j);
+  if (status != SYMO_OK) return status;
   if (request != NULL) begin_sums(net, request);
   symo_pool_run(net->pool, j.lanes, run_lane, &j);
   net->counts.forward++, net->counts.backward += gradient != NULL;
@@ -306,8 +326,9 @@ static symo_status run_lanes(symo_net *net, const void *theta, void *gradient, s
     sums[0] += net->lanes[l].loss;
     sums[1] += net->lanes[l].score;
   }
+  if (gradient != NULL && symo_comm_size(net->comm) == 1) sum_ranges(&j);
+  if (gradient != NULL && symo_comm_size(net->comm) > 1) symo_net_sum_end(net, gradient, j.lanes);
   symo_comm_sum(net->comm, SYMO_F64, 2, sums);
-  if (gradient != NULL) sum_gradients(&j);
   *loss = sums[0];
   if (scores != NULL) *scores = sums[1];
   return request != NULL ? join_sums(net, &j) : SYMO_OK;

@@ -417,7 +417,10 @@ void symo_net_set_pool(symo_net *net, symo_pool *pool) {
   net->panels = NULL;
 }
 
-void symo_net_set_comm(symo_net *net, const symo_comm *comm) { net->comm = comm; }
+void symo_net_set_comm(symo_net *net, const symo_comm *comm) {
+  net->comm = comm;
+  (void)symo_net_set_reduction(net, 0, NULL, 0);
+}
 
 void symo_net_set_recompute(symo_net *net, bool on) {
   net->recompute = on;

@@ -27,6 +27,15 @@ const optim_block *symo_share_block(const symo_optim *optim, size_t rule) {
   return NULL;
 }
 
+size_t symo_share_list(const symo_optim *optim, symo_reduction_part *parts) {
+  const symo_layout *layout = optim->layout;
+  size_t n = 0;
+  for (size_t t = 0; optim->share != NULL && t < layout->num_tensors; t++)
+    parts[n++] = (symo_reduction_part){layout->tensors[t].offset, layout->tensors[t].size,
+                                       optim->share->owner[t]};
+  return n;
+}
+
 /* ---- making one ---- */
 
 symo_status symo_optim_create_share(symo_layout *layout, const symo_optim_spec *spec,

@@ -1,11 +1,11 @@
 #ifndef SYMO_OPTIM_SHARE_H
 #define SYMO_OPTIM_SHARE_H
 
-#include "core/comm.h"
+#include "core/reduction.h"
 #include "optim/block.h"
 
 /* Optimizers of which each of several processes has a share: some of the tensors, with their
- * momentum, their covariances and roots.  A step takes the whole gradient, steps these tensors, and
+ * momentum, their covariances and roots.  A step takes the gradient of these tensors (that of others is not looked at), steps them, and
  * brings the parameters of the others from where they are; it comes to what one process comes to,
  * up to the rounding of sums over labels.  Tensors that a curvature cannot take apart are in one
  * share.  All processes call symo_optim_step at the same time; parameters lie dense. */
@@ -24,9 +24,14 @@ void symo_share_destroy(optim_share *share); /* NULL is accepted */
 /* The plan of all tensors, of which names in checkpoints and the spec are. */
 symo_optim *symo_optim_whole(symo_optim *optim);
 
-/* What a process has to do and to keep, of all: flops of a step, bytes of state. */
+/* Where in the flat vector the tensors of each process lie, in order: what symo_net_set_reduction takes.
+ * parts [tensors]; gives how many. */
+size_t symo_share_list(const symo_optim *optim, symo_reduction_part *parts);
+
+/* What a process has to do and to keep, of all: flops of a step, bytes of state, parameters that it
+ * moves. */
 typedef struct share_load {
-  double flops, bytes;
+  double flops, bytes, parameters;
 } share_load;
 
 /* Which of `ranks` processes each tensor belongs to: owner [tensors], load [ranks].  Parts go, those

@@ -54,6 +54,7 @@ static symo_status weigh(const symo_optim *whole, const optim_block *of, size_t 
                          .share = true};
   SYMO_TRY(b.curvature->create(&task, &b.self));
   const double vector = (double)(b.layout->parameters * symo_dtype_size(whole->dtype));
+  load->parameters = (double)b.layout->parameters;
   load->flops = symo_block_update_flops(&b) + symo_block_apply_flops(&b) +
                 symo_block_accumulate_flops(&b) / (double)b.method.statistics_every +
                 symo_block_refresh_flops(&b) / (double)b.method.refresh_every;
@@ -154,7 +155,7 @@ static double level_of(const assignment *a, const share_load *x, const share_loa
 
 /* Those with most to do first; of equal ones those that come first. */
 static void sort_parts(assignment *a) {
-  const share_load none = {0, 0};
+  const share_load none = {0};
   for (size_t i = 1; i < a->num_parts; i++) {
     const part p = a->parts[i];
     const double level = level_of(a, &p.load, &none);
@@ -166,13 +167,14 @@ static void sort_parts(assignment *a) {
 }
 
 static void give(const assignment *a, int ranks, int *owner, share_load *load) {
-  for (int r = 0; r < ranks; r++) load[r] = (share_load){0, 0};
+  for (int r = 0; r < ranks; r++) load[r] = (share_load){0};
   for (size_t k = 0; k < a->num_parts; k++) {
     const part *p = &a->parts[k];
     int best = 0;
     for (int r = 1; r < ranks; r++)
       if (level_of(a, &load[r], &p->load) < level_of(a, &load[best], &p->load)) best = r;
     load[best].flops += p->load.flops, load[best].bytes += p->load.bytes;
+    load[best].parameters += p->load.parameters;
     for (size_t i = 0; i < p->b->num_tensors; i++)
       if (a->part_of[p->b->tensors[i]] == p->number) owner[p->b->tensors[i]] = best;
   }

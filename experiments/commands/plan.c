@@ -122,10 +122,10 @@ static int fill(cli *c, const scaling_job *job, const scaling_machine *machine, 
 
 static void print_row(const plan_row *row) {
   const scaling_cost *x = &row->cost;
-  printf("%6d  %-10s %10.4g %10.4g %10.4g %10.4g %10.4g %12s%s\n", row->ranks,
-         scaling_names[row->way], 1e3 * x->gradient, 1e3 * x->reduce, 1e3 * x->optimizer,
-         1e3 * x->spread, 1e3 * scaling_seconds(x), cli_format_bytes(x->bytes).text,
-         row->best ? "  best" : "");
+  printf("%6d  %-10s %10.4g %10.4g %10.4g %10.4g %10.4g %10.4g %12s%s\n", row->ranks,
+         scaling_names[row->way], 1e3 * x->gradient, 1e3 * x->reduce, 1e3 * x->wait,
+         1e3 * x->optimizer, 1e3 * x->spread, 1e3 * scaling_seconds(x),
+         cli_format_bytes(x->bytes).text, row->best ? "  best" : "");
 }
 
 static json_t *row_json(cli *c, const plan_row *row) {
@@ -134,6 +134,7 @@ static json_t *row_json(cli *c, const plan_row *row) {
   cli_set(c, o, "strategy", json_string(scaling_names[row->way]));
   cli_set(c, o, "gradient_seconds", cli_number(row->cost.gradient));
   cli_set(c, o, "reduce_seconds", cli_number(row->cost.reduce));
+  cli_set(c, o, "wait_seconds", cli_number(row->cost.wait));
   cli_set(c, o, "optimizer_seconds", cli_number(row->cost.optimizer));
   cli_set(c, o, "spread_seconds", cli_number(row->cost.spread));
   cli_set(c, o, "step_seconds", cli_number(scaling_seconds(&row->cost)));
@@ -151,8 +152,8 @@ static int answer(cli *c, const scaling_job *job, const scaling_machine *machine
     printf("%.4g parameters in %zu matrices and other tensors; state %s, %.3g flops a step\n",
            job->parameters, job->matrices, cli_format_bytes(job->state_bytes).text,
            job->step_flops);
-    printf("%6s  %-10s %10s %10s %10s %10s %10s %12s\n", "ranks", "ms", "gradient", "reduce",
-           "optimizer", "spread", "step", "memory");
+    printf("%6s  %-10s %10s %10s %10s %10s %10s %10s %12s\n", "ranks", "ms", "gradient", "reduce",
+           "wait", "optimizer", "spread", "step", "memory");
   }
   for (size_t i = 0; i < lists && code == CLI_DONE; i++) {
     plan_row rows[SCALING_WAYS];
@@ -211,7 +212,8 @@ const cli_command cli_command_plan = {
     .description =
         "Seconds of a step and bytes of a process for numbers of processes, by a model:\n"
         "a message of n bytes takes --latency + n / --bandwidth, products of matrices\n"
-        "--flops, passes over memory --memory-bandwidth.  The optimizer is\n"
+        "--flops, passes over memory --memory-bandwidth.  Gradients are summed (reduce)\n"
+        "while backward goes on, and wait is what that does not hide.  The optimizer is\n"
         "  replicated  in every process;\n"
         "  sharded     some of the tensors in each, as mpirun symo train has it;\n"
         "  blocked     with matrices in blocks, where there are more processes than matrices\n"

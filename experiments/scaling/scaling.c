@@ -1,9 +1,13 @@
 /* With N processes, n bytes, latency a and bandwidth 1 / b:
  *
- *   a sum of all        2 ceil(log2 N) a + 2 (N - 1) / N n b     (each number out twice)
+ *   a sum for all       2 ceil(k / 4) a +   2 (N - 1) / N n b     (each number out twice)
+ *   a sum for owners      ceil(k / 4) a +     (N - 1) / N n b
+ *   a short sum         2 ceil(log2 N) a + 2 (N - 1) / N n b
  *   spread from owners    ceil(log2 N) a +   (N - 1) / N n b
  *
- * (Thakur, Rabenseifner, Gropp 2005).  A step of the optimizer takes its flops at the speed of
+ * k the number of buckets (core/reduction.h), of which four are on their way at once; short sums and
+ * spreads as in Thakur, Rabenseifner, Gropp (2005).  Sums go on while backward does, which is two
+ * thirds of a gradient; the last bucket is waited for.  A step of the optimizer takes its flops at the speed of
  * products, and reads and writes state, gradient and parameters once; processes with shares agree in
  * six short sums besides.  Blocked, g = N / matrices processes take one matrix.  Its products go
  * along rows and columns of a square of them: each is 2 m flops a number, m the smaller side, and
@@ -22,7 +26,7 @@ enum { SHORT_SUMS = 6 };
 static const double block_efficiency = 0.5;
 
 double scaling_seconds(const scaling_cost *c) {
-  return c->gradient + c->reduce + c->optimizer + c->spread;
+  return c->gradient + c->wait + c->optimizer + c->spread;
 }
 
 scaling_job scaling_job_of(const symo_optim *optim, double tokens) {
@@ -54,16 +58,27 @@ static double sum_seconds(const scaling_machine *m, int ranks, double bytes) {
   return 2 * rounds(ranks) * m->latency + 2 * (n - 1) / n * bytes / m->bandwidth;
 }
 
+/* The sum of gradients, and what of it is waited for. */
+static void reduce_seconds(const scaling_machine *m, int ranks, double bytes, bool owned,
+                           scaling_cost *cost) {
+  const double n = (double)ranks, ways = owned ? 1 : 2;
+  const double bucket = fmin(bytes, (double)symo_reduction_bucket(ranks));
+  const double turns = ceil(ceil(bytes / bucket) / SYMO_COMM_SLOTS);
+  const double byte = ranks > 1 ? ways * (n - 1) / n / m->bandwidth : 0;
+  cost->reduce = ranks > 1 ? ways * turns * m->latency + byte * bytes : 0;
+  const double last = ranks > 1 ? ways * m->latency + byte * bucket : 0;
+  cost->wait = fmax(cost->reduce - 2.0 / 3.0 * cost->gradient, last);
+}
+
 static double spread_seconds(const scaling_machine *m, int ranks, double bytes) {
   const double n = (double)ranks;
   return rounds(ranks) * m->latency + (n - 1) / n * bytes / m->bandwidth;
 }
 
-/* State, and three times the parameters that belong to it: gradient, and in and out. */
-static double local_seconds(const scaling_machine *m, const scaling_job *j, double flops,
-                            double bytes) {
-  const double share = j->state_bytes > 0 ? bytes / j->state_bytes : 1;
-  return flops / m->flops + (2 * bytes + 3 * share * j->parameters * j->item) / m->memory;
+/* State in and out, and three times the parameters that belong to it: gradient, and in and out. */
+static double local_seconds(const scaling_machine *m, const scaling_job *j,
+                            const share_load *load) {
+  return load->flops / m->flops + (2 * load->bytes + 3 * load->parameters * j->item) / m->memory;
 }
 
 /* Of the process with most to do, and of the one with most to keep. */
@@ -71,11 +86,12 @@ static symo_status largest_share(const scaling_job *j, int ranks, share_load *mo
   int *owner = symo_calloc(j->optim->layout->num_tensors, sizeof *owner);
   share_load *load = symo_calloc((size_t)ranks, sizeof *load);
   symo_status status = owner != NULL && load != NULL ? SYMO_OK : SYMO_E_MEMORY;
-  *most = (share_load){0, 0};
+  *most = (share_load){0};
   if (status == SYMO_OK) status = symo_share_assign(j->optim, ranks, owner, load);
   for (int r = 0; r < ranks && status == SYMO_OK; r++) {
     most->flops = fmax(most->flops, load[r].flops);
     most->bytes = fmax(most->bytes, load[r].bytes);
+    most->parameters = fmax(most->parameters, load[r].parameters);
   }
   symo_free(owner);
   symo_free(load);
@@ -84,27 +100,28 @@ static symo_status largest_share(const scaling_job *j, int ranks, share_load *mo
 
 /* A matrix in blocks on a square of g processes. */
 static double blocked_seconds(const scaling_job *j, const scaling_machine *m, int ranks) {
-  const double n = (double)ranks, g = n / (double)j->matrices, flops = j->step_flops / n;
+  const double n = (double)ranks, g = n / (double)j->matrices;
+  const share_load own = {j->step_flops / n / block_efficiency, j->state_bytes / n,
+                          j->parameters / n};
   const double products = j->step_flops / (2 * (double)j->side * j->parameters);
   const double bytes = products * 2 * j->parameters / (double)j->matrices * j->item / sqrt(g);
-  return local_seconds(m, j, flops / block_efficiency, j->state_bytes / n) + bytes / m->bandwidth +
-         products * 2 * sqrt(g) * m->latency;
+  return local_seconds(m, j, &own) + bytes / m->bandwidth + products * 2 * sqrt(g) * m->latency;
 }
 
 symo_status scaling_cost_of(scaling_way way, const scaling_job *j, const scaling_machine *m,
                             int ranks, scaling_cost *out) {
   const double vector = j->parameters * j->item;
-  share_load most = {j->step_flops, j->state_bytes};
-  scaling_cost cost = {.gradient = j->gradient_flops / m->flops / (double)ranks,
-                       .reduce = sum_seconds(m, ranks, vector)};
+  share_load most = {j->step_flops, j->state_bytes, j->parameters};
+  scaling_cost cost = {.gradient = j->gradient_flops / m->flops / (double)ranks};
   symo_status status = SYMO_OK;
   if (way == SCALING_BLOCKED && (size_t)ranks <= j->matrices) return SYMO_E_UNSUPPORTED;
   if (way == SCALING_SHARDED && ranks == 1) return SYMO_E_UNSUPPORTED;
   if (way == SCALING_SHARDED) status = largest_share(j, ranks, &most);
   if (status != SYMO_OK) return status;
+  reduce_seconds(m, ranks, vector, way != SCALING_REPLICATED, &cost);
   if (way == SCALING_BLOCKED) most.bytes /= (double)ranks;
-  cost.optimizer = way == SCALING_BLOCKED ? blocked_seconds(j, m, ranks)
-                                          : local_seconds(m, j, most.flops, most.bytes);
+  cost.optimizer =
+      way == SCALING_BLOCKED ? blocked_seconds(j, m, ranks) : local_seconds(m, j, &most);
   if (way != SCALING_REPLICATED)
     cost.spread = spread_seconds(m, ranks, vector) + SHORT_SUMS * sum_seconds(m, ranks, 64);
   cost.bytes = 2 * vector + most.bytes;

@@ -38,10 +38,11 @@ typedef struct scaling_job {
 /* tokens: in a step; a gradient takes 6 flops for each of them and each parameter. */
 scaling_job scaling_job_of(const symo_optim *optim, double tokens);
 
-/* Seconds of each part of a step; bytes in the process that has most: parameters, gradient and
+/* Seconds of each part of a step: reduce is the sum of gradients, and wait what of it backward, two
+ * thirds of the gradient, does not hide; bytes in the process that has most: parameters, gradient and
  * state.  Activations depend on the batch, and are not counted. */
 typedef struct scaling_cost {
-  double gradient, reduce, optimizer, spread, bytes;
+  double gradient, reduce, wait, optimizer, spread, bytes;
 } scaling_cost;
 
 double scaling_seconds(const scaling_cost *cost);

@@ -204,6 +204,18 @@ static int read_record(train_runner *r, train_start how, train_spec *old) {
   return CLI_DONE;
 }
 
+/* Of the gradient a process gets what its share of the optimizer is of. */
+static symo_status divide_gradient(const train_runner *r) {
+  if (r->comm == NULL) return SYMO_OK;
+  const size_t tensors = symo_layout_num_tensors(r->model.layout);
+  symo_reduction_part *parts = symo_calloc(tensors, sizeof *parts);
+  if (parts == NULL) return symo_fail_memory(r->context, "training");
+  const symo_status status =
+      symo_net_set_reduction(r->model.network, symo_share_list(r->optim, parts), parts, 0);
+  symo_free(parts);
+  return status;
+}
+
 /* Model, threads and optimizer.  Tokens are those of the checkpoint, where there is one. */
 static int make_all(train_runner *r, train_start how, symo_optim_spec **optim) {
   r->own = *r->spec;
@@ -217,8 +229,11 @@ static int make_all(train_runner *r, train_start how, symo_optim_spec **optim) {
   if (status != SYMO_OK) return cli_fail_status(r->c, status);
   json_decref(r->record.by_task);
   r->record.by_task = json_object();
-  return train_make_optimizer(r->c, r->spec, &r->model, r->threads, r->comm, r->record.by_task,
-                              optim, &r->optim);
+  int code = train_make_optimizer(r->c, r->spec, &r->model, r->threads, r->comm, r->record.by_task,
+                                  optim, &r->optim);
+  if (code != CLI_DONE) return code;
+  status = divide_gradient(r);
+  return status == SYMO_OK ? CLI_DONE : cli_fail_status(r->c, status);
 }
 
 /* A run that goes on looks at its figures before anything of it is changed. */

@@ -18,10 +18,19 @@ near() { # WHAT GOT EXPECTED
     complain "$1: $2, not $3"
 }
 near gradient "$(value replicated gradient_seconds)" 1.5 # 6 1000 2 / 1e3 / 8
-near reduce "$(value replicated reduce_seconds)" 76      # 2 3 1 + 2 7/8 4000 / 100
+near reduce "$(value replicated reduce_seconds)" 72      # 2 1 + 2 7/8 4000 / 100, one bucket
+near "reduce to owners" "$(value sharded reduce_seconds)" 36
+near wait "$(value sharded wait_seconds)" 36             # of the last bucket
+near step "$(value sharded step_seconds)" 136.22           # 1.5 + 36 + (6000 + 3 4000) / 1e3 + 80.72
 near spread "$(value sharded spread_seconds)" 80.72      # 3 1 + 7/8 4000 / 100, six times 6 + 2 7/8 64 / 100
 near memory "$(value replicated bytes)" 8128             # two vectors, and the counters
 [ "$(grep -c '"best": true' rows.json)" -eq 1 ] || complain "not one is best"
+
+# Buckets of 1 MiB in turns of four, 2/3 of the gradient before: 1e6 numbers in 4 processes.
+"$SYMO" plan --layout "a: identity 1000; b: identity 1000; w[a, b]" --optimizer sgd --set dtype=f32 --tokens 2 \
+  --flops 1e6 --latency 1 --bandwidth 1e6 --ranks 4 --json >rows.json || complain "of a matrix ended with $?"
+near "reduce in buckets" "$(value sharded reduce_seconds)" 4       # 1 turn of 4 buckets + 3/4 4
+near "wait for buckets" "$(value sharded wait_seconds)" 2          # 4 - 2/3 3
 
 # More processes never have more to do or to keep each; blocked comes in beyond the matrices.
 "$SYMO" plan --net gpt:v65-t64-c128-h4-l4 --optimizer soap --ranks 1 --ranks 2 --ranks 4 --ranks 64 --json >rows.json ||

@@ -2,6 +2,7 @@
  * up to rounding what it comes to by itself. */
 #include "core/comm.h"
 #include "core/pool.h"
+#include "net/gpt.h"
 #include "tests/net/test_net_support.h"
 #include "tests/support/factors.h"
 #include "tests/support/ranks.h"
@@ -120,3 +121,146 @@ Test(net_ranks, the_bits_of_as_many_lanes) {
 
 /* Some have nothing to do. */
 Test(net_ranks, more_processes_than_examples) { check_ranks(nets[0], 5, 2, 4); }
+
+/* ---- gradients that are summed while backward goes on ---- */
+
+/* A transformer whose table is its head as well: that is not there before the last operation. */
+static const char *const deep[] = {"7-12-9-11-10-4", "gpt:v11-t6-c8-h2-l2"};
+
+typedef struct sum_case {
+  const char *net;
+  size_t owners, bucket; /* owners: parts that the vector is cut into, 0: it is for all */
+  int threads;
+  /* of each process */
+  double *grad[TEST_MOST_RANKS], waited[TEST_MOST_RANKS];
+  symo_reduction_counts counts[TEST_MOST_RANKS];
+  size_t size, passes;
+} sum_case;
+
+static _Thread_local const symo_comm *clocked; /* whose clock each operation moves */
+
+static double tick(void) {
+  symo_test_work(clocked, 0.5); /* before and after each operation */
+  return 0;
+}
+
+static void fill_tokens(symo_net *net) {
+  uint32_t tokens[EXAMPLES * 7];
+  for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++) tokens[i] = (uint32_t)(i * i % 11);
+  cr_ok(NULL, symo_net_set_tokens(net, EXAMPLES, tokens, tokens + EXAMPLES));
+}
+
+static size_t list_owners(const sum_case *c, int size, symo_reduction_part parts[8]) {
+  for (size_t k = 0, first, end; k < c->owners; k++) {
+    symo_comm_part(c->size, c->owners, k, &first, &end);
+    parts[k] = (symo_reduction_part){first, end - first, (int)(k * 5 % (size_t)size)};
+  }
+  return c->owners;
+}
+
+static void take_gradient(const symo_comm *comm, void *arg) {
+  sum_case *c = arg;
+  const int rank = symo_comm_rank(comm), size = symo_comm_size(comm);
+  symo_context *context = symo_test_context();
+  symo_net_spec spec = symo_net_spec_default();
+  symo_net *net = NULL;
+  symo_pool *pool = NULL;
+  symo_reduction_part parts[8];
+  static symo_net_times times[TEST_MOST_RANKS];
+  double loss;
+  cr_ok(context, symo_net_parse(context, c->net, &spec));
+  cr_ok(context, symo_net_create(context, &spec, &net));
+  const bool tokens = strncmp(c->net, "gpt", 3) == 0;
+  symo_problem problem = symo_net_problem(net);
+  double *x = net_vector(EXAMPLES * 16), *theta = net_vector(problem.size);
+  for (size_t i = 0; i < EXAMPLES * 16; i++) x[i] = sin((double)i);
+  for (size_t i = 0; i < problem.size; i++) theta[i] = 0.3 * cos(1.7 * (double)i);
+  if (tokens)
+    fill_tokens(net);
+  else
+    cr_ok(context, symo_net_set_data(net, EXAMPLES, x, x));
+  cr_ok(context, symo_pool_create(context, c->threads, &pool));
+  if (c->threads > 1) symo_net_set_pool(net, pool);
+  if (comm != NULL) symo_net_set_comm(net, comm);
+  if (rank == 0) c->size = problem.size;
+  sum_case own = *c;
+  own.size = problem.size;
+  cr_ok(context, symo_net_set_reduction(net, list_owners(&own, size, parts), parts, c->bucket));
+  c->grad[rank] = net_vector(problem.size);
+  times[rank].clock = tick;
+  clocked = comm;
+  if (c->passes == 0) symo_net_set_times(net, &times[rank]);
+  for (size_t pass = 0; pass < 2; pass++)
+    cr_ok(context, problem.gradient(net, theta, &loss, c->grad[rank]));
+  c->waited[rank] = c->passes == 0 ? symo_test_waited(comm) : 0;
+  c->counts[rank] = symo_net_get_reduction(net);
+  for (size_t k = 0; k < c->owners; k++) /* the rest is undefined */
+    for (size_t i = 0; i < parts[k].count && parts[k].owner != rank; i++)
+      c->grad[rank][parts[k].first + i] = 0;
+  symo_net_set_pool(net, NULL);
+  symo_pool_destroy(pool);
+  symo_net_destroy(net);
+  symo_free(x), symo_free(theta);
+  symo_context_destroy(context);
+}
+
+/* The gradient from what each process has of it. */
+static void gather(sum_case *c, int size, double *out) {
+  for (size_t i = 0; i < c->size; i++) out[i] = c->grad[0][i];
+  for (int r = 1; r < size; r++)
+    for (size_t i = 0; i < c->size && c->owners > 0; i++) out[i] += c->grad[r][i];
+  for (int r = 0; r < size; r++) symo_free(c->grad[r]);
+}
+
+/* As many lanes in one process; owners and small buckets change no bit. */
+Test(net_ranks, sums_for_owners_have_the_bits_of_sums_for_all) {
+  for (size_t n = 0; n < sizeof deep / sizeof *deep; n++)
+    for (int size = 2; size <= 4; size++)
+      for (size_t k = 0; k < 4; k++) {
+        sum_case c = {.net = deep[n], .threads = size, .passes = 1}, lanes = c;
+        symo_test_ranks(1, take_gradient, &lanes);
+        c.threads = 1, c.owners = k / 2 * 7, c.bucket = k % 2 == 0 ? 0 : 100;
+        symo_test_ranks(size, take_gradient, &c);
+        double *sum = net_vector(c.size);
+        gather(&c, size, sum);
+        cr_assert_eq(memcmp(sum, lanes.grad[0], c.size * sizeof *sum), 0, "%s in %d", c.net, size);
+        symo_free(sum), symo_free(lanes.grad[0]);
+      }
+  cr_no_leaks();
+}
+
+/* Several lanes in each process: what one says is there, all have. */
+Test(net_ranks, lanes_in_several_processes) {
+  for (size_t n = 0; n < sizeof deep / sizeof *deep; n++) {
+    sum_case one = {.net = deep[n], .threads = 1, .passes = 1}, c = one, again;
+    symo_test_ranks(1, take_gradient, &one);
+    c.threads = 3, c.bucket = 200, c.owners = 5;
+    again = c;
+    symo_test_ranks(2, take_gradient, &c);
+    symo_test_ranks(2, take_gradient, &again);
+    double *sum = net_vector(2 * c.size), *twice = sum + c.size;
+    gather(&c, 2, sum);
+    gather(&again, 2, twice);
+    cr_assert_eq(memcmp(sum, twice, c.size * sizeof *sum), 0);
+    cr_assert(symo_test_rel(sum, one.grad[0], c.size) <= symo_test_bound(SYMO_F64, EXAMPLES, 100));
+    symo_free(sum), symo_free(one.grad[0]);
+  }
+  cr_no_leaks();
+}
+
+/* Forward and backward take 10 each, all of the gradient takes 10 to send: layer by layer it goes while
+ * backward goes on, in one bucket it is waited for. */
+Test(net_ranks, buckets_go_while_backward_goes_on) {
+  double waited[2] = {0, 0};
+  for (int k = 0; k < 2; k++) {
+    sum_case c = {.net = deep[0], .threads = 1, .owners = 7, .bucket = k == 0 ? 1000 : 1 << 20};
+    symo_test_ranks_slow(3, 0.1, 0.004, take_gradient, &c);
+    for (int r = 0; r < 3; r++) {
+      waited[k] = fmax(waited[k], c.waited[r]);
+      if (k == 0) cr_assert(c.counts[r].early == c.counts[r].buckets);
+      if (k == 1) cr_assert(c.counts[r].buckets == 2);
+      symo_free(c.grad[r]);
+    }
+  }
+  cr_assert(waited[1] >= 16 && waited[0] <= 0.6 * waited[1], "%g of %g", waited[0], waited[1]);
+}
