@@ -148,6 +148,14 @@ static symo_status load_digits(symo_context *context, const symo_data_options *o
 
 /* ---- after reading ---- */
 
+symo_status symo_data_enough(symo_context *context, const char *what, size_t total, size_t wanted) {
+  if (wanted <= total) return SYMO_OK;
+  return symo_fail(context, SYMO_E_ARGUMENT,
+                   "%s: %zu %s, not the %zu that are asked for (ask for fewer, or for all by "
+                   "leaving their number out)",
+                   what, total, symo_plural(total, "example", "examples"), wanted);
+}
+
 symo_status symo_data_subset(symo_context *context, uint64_t seed, size_t total, size_t wanted,
                              size_t *index) {
   symo_rng *rng = NULL;
@@ -161,12 +169,15 @@ symo_status symo_data_subset(symo_context *context, uint64_t seed, size_t total,
   return SYMO_OK;
 }
 
-static symo_status cut(symo_context *context, const symo_data_options *options, symo_dataset *d) {
+static symo_status cut(symo_context *context, const char *what, const symo_data_options *options,
+                       symo_dataset *d) {
   const size_t wanted = options->max_examples;
-  if (wanted == 0 || wanted >= d->examples) return SYMO_OK;
+  if (wanted == 0 || wanted == d->examples) return SYMO_OK;
+  symo_status status = symo_data_enough(context, what, d->examples, wanted);
+  if (status != SYMO_OK) return status;
   size_t *index = symo_calloc(wanted, sizeof *index);
   if (index == NULL) return symo_fail_memory(context, "data");
-  symo_status status = symo_data_subset(context, options->seed, d->examples, wanted, index);
+  status = symo_data_subset(context, options->seed, d->examples, wanted, index);
   for (size_t r = 0; r < wanted && status == SYMO_OK; r++) {
     memmove(d->x + r * d->inputs, d->x + index[r] * d->inputs, d->inputs * sizeof *d->x);
     memmove(d->y + r * d->outputs, d->y + index[r] * d->outputs, d->outputs * sizeof *d->y);
@@ -224,7 +235,7 @@ symo_status symo_data_load(symo_context *context, const char *what,
     status = symo_data_make_teacher(context, what + 8, options, &data);
   else
     status = load_file(context, what, options, &data);
-  if (status == SYMO_OK) status = cut(context, options, &data);
+  if (status == SYMO_OK) status = cut(context, what, options, &data);
   if (status == SYMO_OK && options->standardize) status = standardize(context, what, &data);
   if (status != SYMO_OK) {
     symo_data_drop(&data);

@@ -104,7 +104,7 @@ symo_status symo_data_load(symo_context *context, const char *what,
 /* Tokens for a network that reads them, whose vocabulary is set if it was open: `teacher`, a random
  * Markov chain (8 tokens if the network leaves it open), or a text file by its characters or by
  * options->tokenizer.
- * Consecutive windows, options->max_examples of them (0: teacher_examples), as many as there are;
+ * Consecutive windows, options->max_examples of them (0: teacher_examples, or as many as there are);
  * outputs is the number of targets.  Of the other options only `seed` and `kept` count.  SYMO_E_IO,
  * SYMO_E_FORMAT, SYMO_E_NAME for a character that the tokenizer does not have, SYMO_E_ARGUMENT,
  * SYMO_E_SHAPE where the network has fewer tokens, SYMO_E_SIZE, SYMO_E_MEMORY. */

@@ -141,6 +141,7 @@ static symo_status convert(symo_context *context, const char *path,
   out->outputs = 1;
   out->examples = total;
   if (out->classes) SYMO_TRY(number_classes(context, path, options, total, labels, where, out));
+  SYMO_TRY(symo_data_enough(context, path, total, wanted));
   if (wanted > 0 && wanted < total) {
     index = symo_calloc(wanted, sizeof *index);
     if (index == NULL) return symo_fail_memory(context, "data");

@@ -33,6 +33,9 @@ symo_status symo_data_take(symo_context *context, symo_dataset *data);
 /* Copies of `count` texts in one block (symo_free); NULL when memory runs out. */
 char **symo_data_copy_texts(size_t count, const char *const *texts);
 
+/* SYMO_E_ARGUMENT where more examples are wanted than there are. */
+symo_status symo_data_enough(symo_context *context, const char *what, size_t total, size_t wanted);
+
 /* Random subset: `wanted` of `total` indices, ascending (wanted < total). */
 symo_status symo_data_subset(symo_context *context, uint64_t seed, size_t total, size_t wanted,
                              size_t *index);

@@ -118,6 +118,8 @@ symo_status symo_data_load_tokens(symo_context *context, const char *what,
     status = chain ? make_chain(context, symo_net_vocabulary(net), wanted, options->seed, &made)
                    : read_text(context, what, options, wanted, net, &made);
   if (status == SYMO_OK)
+    status = symo_data_enough(context, what, made.examples, options->max_examples);
+  if (status == SYMO_OK)
     *out = made;
   else
     symo_data_drop(&made);

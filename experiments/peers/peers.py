@@ -14,6 +14,7 @@ import importlib
 import json
 import os
 import pathlib
+import resource
 import statistics
 import subprocess
 import sys
@@ -205,6 +206,63 @@ def steps(library, turns):
             ours("soap refresh_every=10"), turns)
 
 
+# ---- a composed second-order step ----
+
+
+def gauss_newton_step(symo, turns):
+    """Gauss-Newton, cross-entropy, 10 iterations of conjugate gradients; 128 examples of 64 numbers, 10 classes."""
+    jax, somax = have("jax"), have("somax")
+    if not (jax and somax):
+        return
+    np, jnp = have("numpy"), jax.numpy
+    rng = np.random.default_rng(1)
+    x, y = rng.standard_normal((128, 64)).astype("float32"), rng.integers(10, size=128)
+    sizes = (64, 128, 128, 10)
+    params = [(jnp.asarray(rng.standard_normal((a, b)) / a**0.5, "float32"), jnp.zeros(b, "float32"))
+              for a, b in zip(sizes, sizes[1:])]
+
+    def predict(params, x):
+        for i, (weights, bias) in enumerate(params):
+            x = x @ weights + bias
+            x = jnp.tanh(x) if i < len(params) - 1 else x
+        return x
+
+    # Tolerance 0: never before the tenth iteration.
+    method = somax.sgn_ce(predict_fn=predict, lam0=0.1, tol=0.0, maxiter=10, learning_rate=0.3)
+    batch, key = {"x": jnp.asarray(x), "y": jnp.asarray(y)}, jax.random.PRNGKey(0)
+    now = [params, method.init(params)]
+    step = jax.jit(method.step)
+
+    def theirs(count=20):
+        def steps():
+            for _ in range(count):
+                now[0], now[1], _ = step(now[0], batch, now[1], key)
+            jax.block_until_ready(now[0])
+
+        return min(seconds(steps) for _ in range(3)) / count
+
+    def ours():
+        with tempfile.TemporaryDirectory() as folder:
+            data = os.path.join(folder, "data.csv")
+            rows = np.column_stack([x, y])
+            rows = np.vstack([rows, rows[:32]])  # 32 are held back
+            np.savetxt(data, rows, delimiter=",", fmt=["%.7g"] * 64 + ["%d"])
+
+            def run(steps):
+                line = [symo, "train", "classifier", "--data", data, "--net", "64-128-128-10", "--optimizer", "sgn", "--set",
+                        "solver_tolerance=0", "--batch", "128", "--test", "32", "--steps", str(steps), "--threads", "1",
+                        "--eval-every", "0", "--checkpoint-every", "0", "--overwrite", "--out", os.path.join(folder, "run")]
+                before = resource.getrusage(resource.RUSAGE_CHILDREN)
+                subprocess.run(line, check=True, capture_output=True)
+                after = resource.getrusage(resource.RUSAGE_CHILDREN)
+                return sum(getattr(after, part) - getattr(before, part) for part in ("ru_utime", "ru_stime"))
+
+            return (min(run(220) for _ in range(2)) - min(run(20) for _ in range(2))) / 200
+
+    row("Gauss-Newton step, 10 iterations of CG, 64-128-128-10, 128 examples, float32",
+        f"python-somax {somax.__version__}, compiled", theirs, ours, turns)
+
+
 # ---- a GPT ----
 
 
@@ -333,6 +391,7 @@ def main():
     hessians(args.symo, args.turns)
     products(args.symo, args.turns)
     steps(args.library, args.turns)
+    gauss_newton_step(args.symo, args.turns)
     gpt_step(args.symo, args.turns)
     version = subprocess.run([args.symo, "--version"], check=True, capture_output=True, text=True).stdout
     print("# Beside peers\n\nMade by `make peers` ([script](../../experiments/peers/peers.py)): one thread, seconds of the "

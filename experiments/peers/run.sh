@@ -9,7 +9,7 @@ root=$(cd "$here/../.." && pwd)
 peers=${PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/symo-peers}
 if [ ! -x "$peers/bin/python" ]; then
   python3 -m venv "$peers"
-  for package in numpy torch curvlinops-for-pytorch heavyball "jax[cpu]"; do
+  for package in numpy torch curvlinops-for-pytorch heavyball "jax[cpu]" python-somax; do
     "$peers/bin/python" -m pip install -q "$package" ||
       echo "peers: $package does not install; its rows are left out" >&2
   done

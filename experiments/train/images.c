@@ -57,7 +57,11 @@ static symo_status split(symo_context *context, const train_spec *spec, symo_dat
   if (held >= n)
     return symo_fail(context, SYMO_E_ARGUMENT, "test: %zu of %zu %s (leave some to train on)", held,
                      n, symo_plural(n, "example", "examples"));
-  const size_t kept = spec->train > 0 && spec->train < n - held ? spec->train : n - held;
+  const size_t kept = spec->train > 0 ? spec->train : n - held;
+  if (kept > n - held)
+    return symo_fail(context, SYMO_E_ARGUMENT,
+                     "train: %zu of %zu %s, of which %zu are held back (ask for fewer, or --test)",
+                     kept, n, symo_plural(n, "example", "examples"), held);
   const uint64_t seed = spec->data_seed > 0 ? spec->data_seed : 1; /* the same for all seeds */
   symo_data_order order = {0};
   const size_t *rows = NULL;

@@ -265,6 +265,13 @@ for data in marked crlf; do
   works sample --checkpoint gp/checkpoint.safetensors --prompt-file $data.txt --tokens 3
 done
 
+# ---- more examples than there are ----
+fails 3 'two.csv: 60 examples, not the 61 that are asked for' compare --data two.csv --net 4-2 --examples 61 --no-plots --out v
+fails 3 'not the 9999999 that' verify --data text.txt --net gpt:t4-c4-h1-l1 --examples 9999999
+fails 3 '40 examples, not the 41 ' train classifier --data ten --train 41 --steps 1 --out more
+fails 3 'train: 50 of 60 examples, of which 12 are held back' train classifier --data two.csv --train 50 --steps 1 --out more
+works train classifier --data two.csv --train 48 --batch 48 --steps 1 --out more
+
 # ---- long paths ----
 long=$(printf 'd%.0s' {1..200})
 deep=.
