@@ -1,5 +1,6 @@
 """Of runs of `symo sweep gpt` with three seeds each: where they end, and when they pass the ends of
-adamw and muon.  Training losses are means over a hundred steps; figures are medians over seeds."""
+adamw and muon.  Held-back losses at the end are of all the text that is held back, those on the way of
+50 batches of it; training losses are means over a hundred steps; figures are medians over seeds."""
 import glob
 import json
 import statistics
@@ -42,10 +43,16 @@ def mark(curves, level):
     return "%d (%.0f s)" % (statistics.median(x[0] for x in found), statistics.median(x[1] for x in found))
 
 
-work, folder, names = sys.argv[1], sys.argv[2], sys.argv[3:]
+def whole(checkpoint):
+    line = [symo, "eval", "--checkpoint", checkpoint, "--data", text, "--threads", "1", "--json"]
+    return json.loads(subprocess.run(line, check=True, capture_output=True).stdout)["loss"]
+
+
+work, folder, symo, text, names = *sys.argv[1:5], sys.argv[5:]
 runs = {n: [load(f) for f in sorted(glob.glob(f"{work}/{n}/**/metrics.jsonl", recursive=True))] for n in names}
 train = {n: [smooth(r) for r in runs[n]] for n in names}
 val = {n: [held(r) for r in runs[n]] for n in names}
+final = {n: [whole(f) for f in sorted(glob.glob(f"{work}/{n}/**/checkpoint.safetensors", recursive=True))] for n in names}
 end = {kind: {n: statistics.median(c[-1][2] for c in curves[n]) for n in names}
        for kind, curves in (("train", train), ("val", val))}
 print("%-8s %-27s %-27s %8s %9s | %-14s %-14s | %-14s %-14s" % (
@@ -54,14 +61,14 @@ print("%-8s %-27s %-27s %8s %9s | %-14s %-14s | %-14s %-14s" % (
 for n in names:
     share = [sum(l.get("optimizer_seconds", 0) for l in r) / r[-1]["seconds"] for r in runs[n]]
     print("%-8s %-27s %-27s %8.0f %8.0f%% | %-14s %-14s | %-14s %-14s" % (
-        n, spread([c[-1][2] for c in val[n]]), spread([c[-1][2] for c in train[n]]),
+        n, spread(final[n]), spread([c[-1][2] for c in train[n]]),
         statistics.median(r[-1]["seconds"] for r in runs[n]), 100 * statistics.median(share),
         mark(val[n], end["val"]["adamw"]), mark(val[n], end["val"]["muon"]),
         mark(train[n], end["train"]["adamw"]), mark(train[n], end["train"]["muon"])))
 
 # Okabe and Ito's colours, for the colour-blind; the best curve comes first.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999933")
-names.sort(key=lambda n: end["val"][n])
+names.sort(key=lambda n: statistics.median(final[n]))
 script = """set terminal pngcairo size 1100,430 font ',10'
 set output '%s/curves.png'
 set multiplot layout 1,2 title 'GPT 4 x 128 on tiny Shakespeare, three seeds'

@@ -62,8 +62,13 @@ preset() {
   echo "\$ symo sweep gpt --optimizer symo --steps 2000   (seeds 21 to 23)"
   sweep --optimizer symo --steps 2000 --eval-every 100 --eval-iters 50 --seed 21 --seeds 3 --out "$work/preset"
 }
-report() { python3 "$here/gpt.py" "$work" "$results/gpt" "${names[@]}"; }
-mkdir -p "$results/gpt"
+# The last tenth of the text, whole, as the trainings hold it back.
+held=$work/held.txt
+hold() { python3 -c 'import sys; t = open(sys.argv[1]).read(); print(t[int(0.9 * len(t)):], end="")' \
+  "${SYMO_DATA:?}/tinyshakespeare.txt" >"$held"; }
+report() { python3 "$here/gpt.py" "$work" "$results/gpt" "$symo" "$held" "${names[@]}"; }
+mkdir -p "$results/gpt" "$work"
+[ -s "$held" ] || hold
 if [ "${1:-}" = preset ]; then
   preset >"$results/gpt/preset.txt"
 elif [ $# -gt 0 ]; then
