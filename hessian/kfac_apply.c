@@ -65,12 +65,6 @@ static symo_status check_function(const symo_kfac *kfac, const char *where, pair
   if (status != SYMO_OK) return status;
   if (!isfinite(f.power))
     return symo_fail(kfac->context, SYMO_E_ARGUMENT, "%s: the power is not finite", where);
-  for (size_t s = 0; s < kfac->num_sites; s++)
-    if (kfac->sites[s].moments != NULL && f.damping != SYMO_KFAC_EXACT)
-      return symo_fail(kfac->context, SYMO_E_UNSUPPORTED,
-                       "%s: moments of site %zu are no product of factors that could be damped "
-                       "(exact damping)",
-                       where, s);
   return SYMO_OK;
 }
 
@@ -115,14 +109,14 @@ static size_t place(const symo_factor_site *s, size_t i, size_t j) {
 }
 
 /* Work space for the largest site, taken before anything is written; NULL: no memory. */
-static char *take_room(const symo_kfac *kfac) {
+static char *take_room(const symo_kfac *kfac, pair_function f) {
   size_t most = 1;
   for (size_t s = 0; s < kfac->num_sites; s++) {
     const kfac_site *site = &kfac->sites[s];
     const factor_pair p = symo_kfac_pair(site);
     const size_t n = site->where.outputs * symo_kfac_width(site);
     if (!symo_kfac_is_set(site)) continue;
-    const size_t bytes = 2 * symo_padded(n * sizeof(double)) + symo_pair_work(&p);
+    const size_t bytes = 2 * symo_padded(n * sizeof(double)) + symo_pair_work(&p, f);
     most = bytes > most ? bytes : most;
   }
   char *room = symo_malloc(most);
@@ -157,7 +151,7 @@ static symo_status apply(const symo_kfac *kfac, const char *where, pair_function
   if (status != SYMO_OK) return status;
   if (!symo_all_finite(SYMO_F64, kfac->parameters, x))
     return symo_fail(kfac->context, SYMO_E_NONFINITE, "%s: x holds NaN or infinity", where);
-  char *room = take_room(kfac);
+  char *room = take_room(kfac, f);
   if (room == NULL) return SYMO_E_MEMORY;
   for (size_t i = 0; i < kfac->parameters; i++) {
     if (kfac->held[i]) continue;
@@ -206,7 +200,7 @@ symo_status symo_kfac_dense(const symo_kfac *kfac, double power, symo_kfac_dampi
   const size_t size = kfac->parameters;
   if (status != SYMO_OK) return status;
   double *unit = symo_calloc(size, sizeof *unit);
-  char *room = unit != NULL ? take_room(kfac) : NULL;
+  char *room = unit != NULL ? take_room(kfac, f) : NULL;
   if (room == NULL) {
     symo_free(unit);
     return symo_fail_memory(kfac->context, "kfac");

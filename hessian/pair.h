@@ -31,8 +31,12 @@ typedef struct pair_function {
 double symo_basis_trace(const factor_basis *b);
 double symo_pair_trace(const factor_pair *p); /* without damping */
 
-/* The eigenvalue of row i and column j after damping, and its power; i = g.k and j = a.k are the
- * tails.  Without damping, values that rounding leaves of zero are zero, and so is their power. */
+/* What damping adds to either factor (0 where it is exact), given the means of their eigenvalues. */
+void symo_pair_shifts(double inputs, double outputs, pair_function f, double *input_shift,
+                      double *output_shift);
+
+/* The eigenvalue of row i and column j after damping; i = g.k and j = a.k are the tails.  Without
+ * damping, values that rounding leaves of zero (`zero`) are zero, and so is their power. */
 typedef struct pair_spectrum {
   const factor_pair *pair;
   pair_function f;
@@ -41,11 +45,10 @@ typedef struct pair_spectrum {
 } pair_spectrum;
 pair_spectrum symo_pair_spectrum(const factor_pair *p, pair_function f);
 double symo_pair_value(const pair_spectrum *s, size_t i, size_t j);
-double symo_pair_power(const pair_spectrum *s, size_t i, size_t j);
 
 /* y := f(G (x) A) x, both [g.n, a.n], dense and apart.  work: symo_pair_work bytes. */
-size_t symo_pair_work(const factor_pair *p);
+size_t symo_pair_work(const factor_pair *p, pair_function f);
 void symo_pair_apply(const factor_pair *p, pair_function f, const void *x, void *y, void *work);
-double symo_pair_flops(const factor_pair *p);
+double symo_pair_flops(const factor_pair *p, pair_function f);
 
 #endif

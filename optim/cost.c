@@ -32,6 +32,8 @@ symo_optim_cost symo_optim_cost_of(const symo_optim *optim) {
   if (optim == NULL) return (symo_optim_cost){0};
   symo_optim_cost cost = {.state_bytes = (double)optim->state_bytes,
                           .work_bytes = (double)optim->work_bytes};
+  if (optim->sums_bytes > 0) /* of layer statistics, and the gradient that comes with them */
+    cost.work_bytes += (double)(optim->sums_bytes + symo_optim_gradient_bytes(optim));
   for (size_t i = 0; i < optim->num_blocks; i++) {
     const optim_block *b = &optim->blocks[i];
     if (b->curvature == NULL) { /* products of the caller's are not known, what is round them is */

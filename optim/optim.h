@@ -63,9 +63,10 @@ struct symo_optim_state {
   double damping;   /* of levenberg-marquardt */
   symo_clock clock; /* of the caller's; NULL: none */
   void *clock_self;
-  double mark;    /* when the clock was last looked at */
-  void *gradient; /* [parameters] of symo_optim_problem_step, taken by the first one */
-  void *row_work; /* of steps in the space of rows, [row_bytes], which follow the examples */
+  double plain_seconds; /* of the last gradient of a problem without layer statistics */
+  double mark;          /* when the clock was last looked at */
+  void *gradient;       /* [parameters] of symo_optim_problem_step, taken by the first one */
+  void *row_work;       /* of steps in the space of rows, [row_bytes], which follow the examples */
   size_t row_bytes;
   double *numbers, *changes; /* of a share: what is exchanged, and norms of changes [tensors] */
   symo_comm_piece *pieces;   /* [tensors] */
@@ -91,7 +92,8 @@ bool symo_optim_has_site(const symo_optim *optim, size_t tensor);
 /* Layer statistics (optim/factors.c): room for those of all sites in a state; whether the coming
  * step takes them; what it wants, cleared; SYMO_OK if the step has what it wants. */
 symo_status symo_state_take_sums(symo_optim_state *state);
-symo_status symo_state_take_gradient(symo_optim_state *state); /* room for that of a problem */
+symo_status symo_state_take_gradient(symo_optim_state *state); /* room for that of a problem: */
+size_t symo_optim_gradient_bytes(const symo_optim *optim);
 bool symo_state_wants_factors(const symo_optim_state *state);
 symo_status symo_state_check_factors(const symo_optim_state *state);
 

@@ -83,7 +83,7 @@ static const symo_method base = {
  * have adamw's own. */
 #define KFAC                                                                                       \
   "curvature=kfac; fisher=sampled; damping=factored; alpha=2; lr=0.1; momentum=0.9; beta2=0.95; "  \
-  "correction=true; eps=0.01; kl_clip=0.001; statistics_every=10; refresh_every=10"
+  "correction=true; eps=0.01; kl_clip=0.003; statistics_every=10; refresh_every=10"
 #define BESIDE_KFAC "lr=1e-3"
 
 static const preset_row table[] = {
@@ -149,10 +149,10 @@ static const preset_row table[] = {
     {"kfac", "K-FAC: layer statistics every ten steps, a Kronecker product for every weight", KFAC,
      BESIDE_KFAC},
     {"ekfac", "the same with second moments of single examples in its eigenbasis",
-     KFAC "; basis=example; damping=constant; refresh_every=50", BESIDE_KFAC},
+     KFAC "; basis=example; refresh_every=20", BESIDE_KFAC},
     {"kfac-lowrank",
-     "the same of rank 15 %, or what has 99 % of the trace, updated without a square",
-     KFAC "; refresh_every=1; rank=0.15; rank_share=0.99; skip_tolerance=0.05", BESIDE_KFAC},
+     "the same of rank 15 %, or what has 90 % of the trace, updated without a square",
+     KFAC "; refresh_every=1; rank=0.15; rank_share=0.9; skip_tolerance=0.05", BESIDE_KFAC},
     {"newton-cg", "Newton's step by truncated conjugate gradients, in a trust region",
      "curvature=hessian; solver=cg; damping=levenberg-marquardt; lr=1; alpha=2; eps=0.1; "
      "solver_steps=100; solver_tolerance=1e-4",

@@ -39,12 +39,30 @@ static symo_status check_sites(const symo_optim *optim, const symo_problem *prob
 }
 
 /* The gradient, and pointers to its tensors and to those of theta behind it. */
+static size_t numbers_of_gradient(const symo_optim *optim) {
+  return symo_padded(optim->layout->parameters * symo_dtype_size(optim->dtype));
+}
+
+size_t symo_optim_gradient_bytes(const symo_optim *optim) {
+  return numbers_of_gradient(optim) + 2 * optim->layout->num_tensors * sizeof(void *);
+}
+
 symo_status symo_state_take_gradient(symo_optim_state *state) {
   const symo_optim *optim = state->optim;
   if (state->gradient != NULL) return SYMO_OK;
-  size_t numbers = symo_padded(optim->layout->parameters * symo_dtype_size(optim->dtype));
-  state->gradient = symo_malloc(numbers + 2 * optim->layout->num_tensors * sizeof(void *));
+  state->gradient = symo_malloc(symo_optim_gradient_bytes(optim));
   return state->gradient != NULL ? SYMO_OK : symo_fail_memory(optim->context, "optim");
+}
+
+/* Layer statistics are what a gradient with them takes longer than the last one without. */
+static void divide_time(symo_optim_state *state, bool factors, double *gradient,
+                        double *statistics) {
+  if (!factors) {
+    state->plain_seconds = *gradient;
+  } else if (state->plain_seconds > 0 && state->plain_seconds < *gradient) {
+    *statistics = *gradient - state->plain_seconds;
+    *gradient = state->plain_seconds;
+  }
 }
 
 static symo_status gradient_step(symo_optim_state *state, const symo_problem *problem, void *theta,
@@ -66,6 +84,7 @@ static symo_status gradient_step(symo_optim_state *state, const symo_problem *pr
   status = request != NULL ? symo_problem_call_factors(&call, &value, state->gradient, request)
                            : symo_problem_call_gradient(&call, &value, state->gradient);
   symo_state_lap(state, &spent);
+  divide_time(state, request != NULL, &spent, &probed);
   if (status == SYMO_OK && isfinite(value) && state->estimated)
     status = symo_diagonal_estimate(state, &call, t, &good);
   symo_state_lap(state, &probed);
@@ -77,8 +96,7 @@ static symo_status gradient_step(symo_optim_state *state, const symo_problem *pr
     return symo_state_refuse(state, good ? "the loss" : "the estimate of the diagonal", "", report);
   }
   state->estimated = true; /* what the step needs is there */
-  size_t numbers = symo_padded(optim->layout->parameters * symo_dtype_size(optim->dtype));
-  void **pointers = (void **)((char *)state->gradient + numbers);
+  void **pointers = (void **)((char *)state->gradient + numbers_of_gradient(optim));
   void **params = pointers + optim->layout->num_tensors;
   symo_layout_split(optim->layout, optim->dtype, state->gradient, pointers);
   symo_layout_split(optim->layout, optim->dtype, theta, params);

@@ -90,8 +90,6 @@ static const char *refuse_factors(const symo_method *m) {
     return "fisher, sharing, rank, rank_share, kl_clip, basis example and damping factored are of "
            "curvature kfac";
   if (m->kl_clip > 0 && m->alpha != 2) return "kl_clip is of the inverse: alpha 2";
-  if (m->damping->factored && m->basis == SYMO_BASIS_EXAMPLE)
-    return "moments of examples are no product of factors: damping constant or trace";
   return NULL;
 }
 

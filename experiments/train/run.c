@@ -144,7 +144,8 @@ static symo_status advance(train_runner *r, double *loss, symo_step_report *repo
   const double before = cli_seconds();
   if (symo_optim_needs_problem(r->optim)) {
     status = symo_optim_problem_step(r->state, p, r->theta, loss, report);
-    r->optimizer_seconds = cli_seconds() - before;
+    r->times.gradient = report->seconds.gradient;
+    r->optimizer_seconds = cli_seconds() - before - report->seconds.gradient;
   } else {
     status = p->gradient(p->self, r->theta, loss, r->grad);
     const double between = cli_seconds();

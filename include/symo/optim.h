@@ -333,8 +333,9 @@ void symo_optim_state_destroy(symo_optim_state *state); /* NULL is accepted */
 const char *symo_optim_state_detail(const symo_optim_state *state);
 
 /* Where the time of a step went: the problem's gradient; all elementwise work, with the search for
- * NaN; covariances; roots; directions; systems solved with products; trials of such steps.  Zeros
- * without a clock. */
+ * NaN; covariances; roots; directions; systems solved with products; trials of such steps.  Layer
+ * statistics come with a gradient, and what that takes longer than the last one without is theirs.
+ * Zeros without a clock. */
 typedef struct symo_step_seconds {
   double gradient, update, statistics, roots, direction, solve, trial;
 } symo_step_seconds;

@@ -11,10 +11,26 @@ static size_t matrix_bytes(const kfac_curvature *c, const kfac_block *b) {
   return symo_padded(b->a.n * b->g.n * symo_dtype_size(c->dtype));
 }
 
+static pair_function function_of(const kfac_curvature *c, double damping, const factor_pair *pair) {
+  pair_function f = {c->damping, damping, -c->method.alpha / 2};
+  if (c->method.damping->relative)
+    f.lambda *= symo_pair_trace(pair) / ((double)pair->a.n * (double)pair->g.n);
+  return f;
+}
+
 size_t symo_kfac_apply_work(const kfac_curvature *c, const kfac_block *b) {
   const factor_pair most = {
       .dtype = c->dtype, .g = {.n = b->g.n, .k = b->g.k}, .a = {.n = b->a.n, .k = b->a.k}};
-  return 2 * matrix_bytes(c, b) + symo_pair_work(&most);
+  const pair_function f = {c->damping, c->method.eps, -c->method.alpha / 2};
+  return 2 * matrix_bytes(c, b) + (c->inverses ? matrix_bytes(c, b) : symo_pair_work(&most, f));
+}
+
+double symo_kfac_apply_flops(const kfac_curvature *c, const kfac_block *b) {
+  const factor_pair p = {.g = {.n = b->g.n, .k = b->g.k, .v = c},
+                         .a = {.n = b->a.n, .k = b->a.k, .v = b->a.identity ? NULL : c}};
+  const double full = 2 * (double)b->g.n * (double)b->a.n;
+  if (c->inverses) return full * (double)(b->g.n + (b->a.identity ? 0 : b->a.n));
+  return symo_pair_flops(&p, (pair_function){c->damping, c->method.eps, -c->method.alpha / 2});
 }
 
 /* The part of the matrix of a site that a tensor is, as an array of the shape of the tensor. */
@@ -44,14 +60,6 @@ typedef struct apply_job {
   char *work;
 } apply_job;
 
-static pair_function function_of(const kfac_curvature *c, const curvature_step *step,
-                                 const factor_pair *pair) {
-  pair_function f = {c->damping, step->damping, -c->method.alpha / 2};
-  if (c->method.damping->relative)
-    f.lambda *= symo_pair_trace(pair) / ((double)pair->a.n * (double)pair->g.n);
-  return f;
-}
-
 static void apply_one(void *arg, size_t index, int worker) {
   const apply_job *j = arg;
   const kfac_curvature *c = j->c;
@@ -67,7 +75,10 @@ static void apply_one(void *arg, size_t index, int worker) {
                   symo_layout_view(c->layout, c->dtype, j->u, part->tensor),
                   part_of(c, b, part, x));
   }
-  symo_pair_apply(&pair, function_of(c, j->step, &pair), x, y, y + matrix_bytes(c, b));
+  if (c->inverses)
+    symo_kfac_apply_inverses(c, b, j->state, x, y, y + matrix_bytes(c, b));
+  else
+    symo_pair_apply(&pair, function_of(c, j->step->damping, &pair), x, y, y + matrix_bytes(c, b));
   dots[index] = symo_dot(c->dtype, b->a.n * b->g.n, x, y);
   for (size_t p = b->first; p < b->first + b->num; p++)
     symo_nd_copy(

@@ -6,7 +6,8 @@
  *   averages   A <- b A + (1 - b) A_new, b = beta2; with `correction` b (1 - b^(t-1)) / (1 - b^t),
  * so
  *              that all weights are of averages
- *   roots      eigenvectors of both factors, one site at a time, spread over refresh_every steps
+ *   roots      eigenvectors of both factors, one site at a time, spread over refresh_every steps;
+ *              or, where damping is factored, their inverses (inverses.c)
  *   damping    constant: eps added to the block; trace: eps times its mean eigenvalue; factored:
  *              shared between the factors
  *   examples   basis=example, EKFAC: second moments of single examples in the eigenbasis, averaged
@@ -136,14 +137,20 @@ static symo_status check_covered(const kfac_curvature *c) {
 
 /* ---- sizes ---- */
 
-enum { OVERSAMPLE = 8 };
+/* A step by two inverses, where nothing asks for eigenvectors. */
+static bool takes_inverses(const symo_method *m) {
+  return m->damping->factored && m->solver->chooses && m->alpha == 2 && m->rank == 0 &&
+         m->basis == SYMO_BASIS_NONE && m->skip_tolerance == 0 && m->eps > 0;
+}
 
-static void size_side(const symo_method *m, kfac_side *s, size_t n, bool identity) {
+static void size_side(const kfac_curvature *c, kfac_side *s, size_t n, bool identity) {
+  const symo_method *m = &c->method;
   const double wanted = m->rank < 1 ? ceil(m->rank * (double)n) : m->rank;
   *s = (kfac_side){.n = n, .k = n, .identity = identity, .sum = -1, .basis = -1, .values = -1};
+  s->inverse = c->inverses;
   if (identity || m->rank == 0) return;
   s->k = wanted < (double)n ? (size_t)fmax(wanted, 1) : n;
-  s->tests = s->k + OVERSAMPLE < n ? s->k + OVERSAMPLE : n;
+  s->tests = s->k + KFAC_OVERSAMPLE < n ? s->k + KFAC_OVERSAMPLE : n;
 }
 
 static void name_side(kfac_curvature *c, kfac_side *s) {
@@ -159,8 +166,8 @@ static symo_status size_blocks(kfac_curvature *c) {
   size_t work = 0;
   for (size_t i = 0; i < c->num_blocks; i++) {
     kfac_block *b = &c->blocks[i];
-    size_side(&c->method, &b->a, b->where.inputs + (b->bias ? 1 : 0), b->where.table);
-    size_side(&c->method, &b->g, b->where.outputs, false);
+    size_side(c, &b->a, b->where.inputs + (b->bias ? 1 : 0), b->where.table);
+    size_side(c, &b->g, b->where.outputs, false);
     if (b->a.n > SYMO_EIGH_MAX || b->g.n > SYMO_EIGH_MAX)
       return symo_fail(
           c->context, SYMO_E_SIZE,
@@ -171,7 +178,7 @@ static symo_status size_blocks(kfac_curvature *c) {
     name_side(c, &b->g);
     if (c->method.basis == SYMO_BASIS_EXAMPLE) b->moments = (int)c->num_entries++;
     work = max_size(work, symo_kfac_apply_work(c, b));
-    work = max_size(work, symo_kfac_root_work(c, b));
+    work = max_size(work, c->inverses ? symo_kfac_inverse_work(c, b) : symo_kfac_root_work(c, b));
     work = max_size(work, max_size(symo_kfac_low_work(&b->a), symo_kfac_low_work(&b->g)));
     c->tests_bytes +=
         symo_padded(b->a.n * b->a.tests * size) + symo_padded(b->g.n * b->g.tests * size);
@@ -201,6 +208,7 @@ static symo_status create(const curvature_task *task, void **self) {
   c->method = *task->method;
   c->dtype = task->dtype;
   c->damping = task->method->damping->factored ? SYMO_KFAC_FACTORED : SYMO_KFAC_EXACT;
+  c->inverses = takes_inverses(task->method);
   SYMO_TRY(find_blocks(c, task));
   c->blocks = symo_calloc(c->num_blocks, sizeof *c->blocks);
   c->parts = symo_calloc(c->num_parts, sizeof *c->parts);
@@ -227,10 +235,14 @@ static size_t num_roots(const void *self) {
 
 static bool name_of_side(const kfac_side *s, int index, const char *name, const char *side,
                          symo_dtype dtype, symo_state_entry *e) {
-  const char *what = index == s->sum ? "average" : index == s->basis ? "basis" : "values";
+  const char *what = index == s->sum                   ? "average"
+                     : index == s->basis && s->inverse ? "inverse"
+                     : index == s->basis               ? "basis"
+                                                       : "values";
   if (index != s->sum && index != s->basis && index != s->values) return false;
   if (index == s->values)
-    *e = (symo_state_entry){.dtype = SYMO_F64, .order = 1, .shape = {s->k + KFAC_NUMBERS}};
+    *e = (symo_state_entry){
+        .dtype = SYMO_F64, .order = 1, .shape = {symo_kfac_num_values(s) + KFAC_NUMBERS}};
   else if (index == s->sum && s->identity)
     *e = (symo_state_entry){.dtype = dtype, .order = 1, .shape = {s->n}};
   else
@@ -286,7 +298,8 @@ double symo_kfac_keep(const symo_method *method, uint64_t t) {
 
 static double root_flops(const kfac_side *s) {
   const double n = (double)s->n, c = (double)s->tests;
-  return s->identity ? 0 : s->tests > 0 ? 8 * n * c * c + 20 * c * c * c : 9 * n * n * n;
+  if (s->identity) return 0;
+  return s->tests > 0 ? 8 * n * c * c + 20 * c * c * c : (s->inverse ? 1 : 9) * n * n * n;
 }
 
 static double refresh_flops(const void *self, size_t root) {
@@ -312,8 +325,7 @@ static double apply_flops(const void *self) {
   double sum = 0;
   for (size_t i = 0; i < c->num_blocks; i++) {
     const kfac_block *b = &c->blocks[i];
-    const factor_pair p = {.g = {.n = b->g.n, .k = b->g.k}, .a = {.n = b->a.n, .k = b->a.k}};
-    sum += symo_pair_flops(&p);
+    sum += symo_kfac_apply_flops(c, b);
   }
   return sum;
 }

@@ -5,8 +5,8 @@
 #include "hessian/pair.h"
 #include "optim/curvature/curvature.h"
 
-/* What the files of K-FAC curvature share: see kfac.c, statistics.c, roots.c, low_rank.c, apply.c.
- * */
+/* What the files of K-FAC curvature share: see kfac.c, statistics.c, roots.c,
+ * inverses.c, low_rank.c, apply.c. */
 
 /* Rows of the matrix of a site that are one tensor of the rule; of the bias a column. */
 typedef struct kfac_part {
@@ -17,14 +17,14 @@ typedef struct kfac_part {
 /* One factor, of inputs or of outputs. */
 typedef struct kfac_side {
   size_t n, k;    /* k: vectors kept, at most; n where all are */
-  size_t tests;   /* test vectors; 0: whole matrices */
+  size_t tests;   /* test vectors at most; 0: whole matrices */
   bool identity;  /* of a table: a diagonal, whose basis is the identity */
+  bool inverse;   /* inverses.c: the inverse stands in the place of the basis */
   int sum, basis; /* entries: the average [n, n] (with tests none: -1), the basis [k, n] (-1) */
-  int values;     /* float64: see KFAC_TAIL .. */
+  int values;     /* float64, [symo_kfac_num_values] and KFAC_NUMBERS behind them */
 } kfac_side;
 
-/* Behind the k values. */
-enum { KFAC_TAIL, KFAC_ACTIVE, KFAC_TRACE, KFAC_TAKEN, KFAC_NUMBERS };
+enum { KFAC_TAIL, KFAC_ACTIVE, KFAC_TRACE, KFAC_UNIT, KFAC_TAKEN, KFAC_NUMBERS };
 
 typedef struct kfac_block {
   size_t site; /* of the plan */
@@ -46,10 +46,15 @@ typedef struct kfac_curvature {
   size_t head, work; /* bytes: numbers of all blocks in front of the work space; of one worker */
   size_t tests_bytes, tests_work; /* of the test vectors of all blocks; to make those of one */
   symo_kfac_damping damping;
+  bool inverses; /* inverses.c in place of roots.c */
 } kfac_curvature;
 
+static inline size_t symo_kfac_num_values(const kfac_side *s) {
+  return s->inverse && !s->identity ? 0 : s->k;
+}
+
 static inline double *symo_kfac_numbers(const kfac_side *s, void *const *state) {
-  return (double *)state[s->values] + s->k;
+  return (double *)state[s->values] + symo_kfac_num_values(s);
 }
 
 /* The basis of a side as it stands, and both with the moments; false before the first root. */
@@ -75,17 +80,30 @@ symo_status symo_kfac_refresh(const void *self, void *const *state, const curvat
 /* The values of a diagonal factor from its average. */
 void symo_kfac_take_diagonal(const kfac_curvature *c, const kfac_side *s, void *const *state);
 
-/* low_rank.c: test vectors [tests, n], those there are and random ones, orthonormal; and the factor
- * after an update from sum [tests, n], their products with the sum of new statistics. */
+/* inverses.c: of both factors, damped by lambda; y := their product with x, [g.n, a.n], work as
+ * large. */
+size_t symo_kfac_inverse_work(const kfac_curvature *c, const kfac_block *b);
+symo_status symo_kfac_refresh_inverses(const kfac_curvature *c, const kfac_block *b,
+                                       void *const *state, double lambda, curvature_report *report,
+                                       char *work);
+void symo_kfac_apply_inverses(const kfac_curvature *c, const kfac_block *b, void *const *state,
+                              const void *x, void *y, void *work);
+
+/* low_rank.c: how many test vectors the next statistics take, at most s->tests; these [count, n],
+ * those there are and random ones, orthonormal; and the factor after an update from sum [count, n],
+ * their products with the sum of new statistics. */
+enum { KFAC_OVERSAMPLE = 8 };
 size_t symo_kfac_low_work(const kfac_side *s);
+size_t symo_kfac_num_tests(const kfac_curvature *c, const kfac_side *s, void *const *state);
 symo_status symo_kfac_tests(const kfac_curvature *c, const kfac_side *s, void *const *state,
-                            uint64_t seed, void *tests, void *work);
+                            size_t count, uint64_t seed, void *tests, void *work);
 symo_status symo_kfac_low_update(const kfac_curvature *c, const kfac_side *s, void *const *state,
-                                 const void *tests, const void *sum, double count, double trace,
-                                 double keep, void *work);
+                                 size_t count, const void *tests, const void *sum, double divisor,
+                                 double trace, double keep, void *work);
 
 /* apply.c */
 size_t symo_kfac_apply_work(const kfac_curvature *c, const kfac_block *b);
+double symo_kfac_apply_flops(const kfac_curvature *c, const kfac_block *b);
 symo_status symo_kfac_apply(const void *self, void *const *state, const curvature_step *step,
                             symo_const_vector g, symo_const_vector u, symo_vector out, void *work);
 

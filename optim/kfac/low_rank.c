@@ -1,6 +1,6 @@
 /* Factors of low rank, T = V' L V + tau (I - V'V) with V [k, n], without a matrix [n, n] anywhere.
  *
- * A pass over a batch gives the product of the new statistics S with c = k + 8 test vectors: the
+ * A pass over a batch gives the product of the new statistics S with c > k test vectors: the
  * rows of W [c, n], which are those of V, for what is known, and random ones, for what is new
  * (Halko, Martinsson, Tropp 2011, arXiv 0909.4061; a step of subspace iteration).  With it the
  * product of the average T' = b T + (1 - b) S is known too,
@@ -28,21 +28,33 @@
 
 /* ---- test vectors ---- */
 
+enum { MORE = 8 }; /* one in so many */
+
+/* Where a share of the trace chooses the rank, some more than there were pairs: it may grow. */
+size_t symo_kfac_num_tests(const kfac_curvature *c, const kfac_side *s, void *const *state) {
+  const double *numbers = symo_kfac_numbers(s, state);
+  if (c->method.rank_share == 0 || !(numbers[KFAC_TAKEN] > 0)) return s->tests;
+  const size_t active = (size_t)numbers[KFAC_ACTIVE];
+  const size_t wanted = active + active / MORE + KFAC_OVERSAMPLE;
+  return wanted < s->tests ? wanted : s->tests;
+}
+
 symo_status symo_kfac_tests(const kfac_curvature *c, const kfac_side *s, void *const *state,
-                            uint64_t seed, void *tests, void *work) {
+                            size_t count, uint64_t seed, void *tests, void *work) {
   const double *numbers = symo_kfac_numbers(s, state);
   const size_t known = numbers[KFAC_TAKEN] > 0 ? (size_t)numbers[KFAC_ACTIVE] : 0, n = s->n;
   if (known > 0) memcpy(tests, state[s->basis], known * n * symo_dtype_size(c->dtype));
-  for (size_t i = known * n; i < s->tests * n; i++)
+  for (size_t i = known * n; i < count * n; i++)
     symo_put(c->dtype, tests, i, (double)(symo_hash_join(seed, i) >> 11) * 0x1p-52 - 1);
-  return symo_orthonormal_panel(c->dtype, s->tests, n, tests, work);
+  return symo_orthonormal_panel(c->dtype, count, n, tests, work);
 }
 
 /* ---- the update ---- */
 
-/* What an update works with, float64: Y, W and Q [c, n], of which Q is room for V before; squares
- * [c, c]; values [c]. */
+/* What an update with c test vectors works with, float64: Y, W and Q [c, n], of which Q is room for
+ * V before; squares [c, c]; values [c]. */
 typedef struct low_room {
+  size_t tests;
   double *y, *w, *q, *b, *r, *s, *values;
   void *work;
 } low_room;
@@ -53,22 +65,29 @@ static size_t take(size_t *bytes, size_t numbers) {
   return at;
 }
 
-static size_t place(const kfac_side *s, char *memory, low_room *room) {
+static size_t place(const kfac_side *s, size_t c, char *memory, low_room *room) {
   size_t bytes = 0;
-  const size_t c = s->tests, panel = c * s->n;
+  const size_t panel = c * s->n;
   const size_t y = take(&bytes, panel), w = take(&bytes, panel), q = take(&bytes, panel);
   const size_t b = take(&bytes, c * c), r = take(&bytes, c * c), sq = take(&bytes, c * c);
   const size_t values = take(&bytes, c);
   const size_t qr = symo_orthonormal_panel_work(SYMO_F64, c), eigh = symo_eigh_work(SYMO_F64, c);
   if (room != NULL)
-    *room = (low_room){(double *)(void *)(memory + y),      (double *)(void *)(memory + w),
-                       (double *)(void *)(memory + q),      (double *)(void *)(memory + b),
-                       (double *)(void *)(memory + r),      (double *)(void *)(memory + sq),
-                       (double *)(void *)(memory + values), memory + bytes};
+    *room = (low_room){c,
+                       (double *)(void *)(memory + y),
+                       (double *)(void *)(memory + w),
+                       (double *)(void *)(memory + q),
+                       (double *)(void *)(memory + b),
+                       (double *)(void *)(memory + r),
+                       (double *)(void *)(memory + sq),
+                       (double *)(void *)(memory + values),
+                       memory + bytes};
   return bytes + (qr > eigh ? qr : eigh);
 }
 
-size_t symo_kfac_low_work(const kfac_side *s) { return s->tests == 0 ? 0 : place(s, NULL, NULL); }
+size_t symo_kfac_low_work(const kfac_side *s) {
+  return s->tests == 0 ? 0 : place(s, s->tests, NULL, NULL);
+}
 
 static symo_mat panel(const double *p, size_t rows, size_t columns) {
   return symo_mat_dense((void *)(uintptr_t)p, rows, columns);
@@ -78,7 +97,7 @@ static symo_mat panel(const double *p, size_t rows, size_t columns) {
 static void multiply_old(const kfac_curvature *c, const kfac_side *s, void *const *state,
                          const low_room *room) {
   const double *values = state[s->values], *numbers = symo_kfac_numbers(s, state);
-  const size_t k = (size_t)numbers[KFAC_ACTIVE], n = s->n, t = s->tests;
+  const size_t k = (size_t)numbers[KFAC_ACTIVE], n = s->n, t = room->tests;
   const double tail = numbers[KFAC_TAIL];
   double *v = room->q, *inside = room->b;
   for (size_t i = 0; i < k * n; i++) v[i] = symo_get(c->dtype, state[s->basis], i);
@@ -93,7 +112,7 @@ static void multiply_old(const kfac_curvature *c, const kfac_side *s, void *cons
 /* Y, and whether T has hardly moved.  fresh: the new statistics' part of it. */
 static bool take_product(const kfac_curvature *c, const kfac_side *s, void *const *state,
                          const void *sum, double count, double keep, const low_room *room) {
-  const size_t total = s->tests * s->n;
+  const size_t total = room->tests * s->n;
   const bool taken = symo_kfac_numbers(s, state)[KFAC_TAKEN] > 0;
   double moved = 0, all = 0;
   if (taken)
@@ -114,7 +133,7 @@ static bool take_product(const kfac_curvature *c, const kfac_side *s, void *cons
  * */
 static symo_status factorise(const kfac_curvature *c, const kfac_side *s, const low_room *room,
                              double *nu) {
-  const size_t n = s->n, t = s->tests;
+  const size_t n = s->n, t = room->tests;
   const double norm = symo_nrm2(SYMO_F64, t * n, room->y);
   double added = 0;
   *nu = 10 * (double)t * symo_epsilon(c->dtype) * norm;
@@ -132,7 +151,7 @@ static symo_status factorise(const kfac_curvature *c, const kfac_side *s, const 
 
 /* Eigenpairs of Q' S Q: values ascending, and vectors E Q in place of Y. */
 static symo_status decompose(const kfac_side *s, const low_room *room) {
-  const size_t n = s->n, t = s->tests;
+  const size_t n = s->n, t = room->tests;
   memcpy(room->q, room->y, t * n * sizeof *room->q);
   symo_status status = symo_orthonormal_panel(SYMO_F64, t, n, room->q, room->work);
   if (status != SYMO_OK) return status;
@@ -151,10 +170,10 @@ static symo_status decompose(const kfac_side *s, const low_room *room) {
 static void keep_leading(const kfac_curvature *c, const kfac_side *s, void *const *state,
                          const low_room *room, double nu, double trace) {
   double *values = state[s->values], *numbers = symo_kfac_numbers(s, state), sum = 0;
-  const size_t n = s->n, t = s->tests;
+  const size_t n = s->n, t = room->tests;
   const double share = c->method.rank_share > 0 ? c->method.rank_share : 1;
   size_t k = 0;
-  while (k < s->k && !(k > 0 && c->method.rank_share > 0 && sum >= share * trace)) {
+  while (k < s->k && k < t && !(k > 0 && c->method.rank_share > 0 && sum >= share * trace)) {
     values[k] = fmax(room->values[t - 1 - k] - nu, 0);
     for (size_t i = 0; i < n; i++)
       symo_put(c->dtype, state[s->basis], k * n + i, room->y[(t - 1 - k) * n + i]);
@@ -177,13 +196,13 @@ static void keep_zero(const kfac_curvature *c, const kfac_side *s, void *const *
 }
 
 symo_status symo_kfac_low_update(const kfac_curvature *c, const kfac_side *s, void *const *state,
-                                 const void *tests, const void *sum, double count, double trace,
-                                 double keep, void *work) {
-  const size_t total = s->tests * s->n;
+                                 size_t columns, const void *tests, const void *sum, double count,
+                                 double trace, double keep, void *work) {
+  const size_t total = columns * s->n;
   double *numbers = symo_kfac_numbers(s, state), nu;
   const bool taken = numbers[KFAC_TAKEN] > 0;
   low_room room;
-  place(s, work, &room);
+  place(s, columns, work, &room);
   for (size_t i = 0; i < total; i++) room.w[i] = symo_get(c->dtype, tests, i);
   if (!taken) keep = 0;
   const double now = keep * numbers[KFAC_TRACE] + (1 - keep) * trace / count;

@@ -135,7 +135,12 @@ symo_status symo_kfac_refresh(const void *self, void *const *state, const curvat
   factor_pair pair;
   bool kept[2];
   char *room = (char *)work + c->head;
-  (void)step;
+  if (c->inverses) {
+    const symo_status inverted =
+        symo_kfac_refresh_inverses(c, b, state, step->damping, &found, room);
+    if (inverted == SYMO_OK && report != NULL) *report = found;
+    return inverted;
+  }
   const bool taken = symo_kfac_pair_of(c, b, state, &pair);
   symo_status status = refresh_side(c, b, true, state, &found, &kept[0], room);
   if (status == SYMO_OK) status = refresh_side(c, b, false, state, &found, &kept[1], room);

@@ -36,10 +36,10 @@ static void take_tests(const kfac_curvature *c, const kfac_side *s, void *const 
                        const void **tests) {
   if (s->tests == 0) return;
   void *at = take(memory, s->n * s->tests, c->dtype);
-  *columns = s->tests;
+  *columns = symo_kfac_num_tests(c, s, state);
   *tests = at;
-  if (symo_kfac_tests(c, s, state, seed, at, work) != SYMO_OK)
-    memset(at, 0, s->n * s->tests * symo_dtype_size(c->dtype));
+  if (symo_kfac_tests(c, s, state, *columns, seed, at, work) != SYMO_OK)
+    memset(at, 0, s->n * *columns * symo_dtype_size(c->dtype));
 }
 
 void symo_kfac_sums(const void *self, void *const *state, uint64_t step, void *memory,
@@ -80,11 +80,12 @@ static void average(symo_dtype dtype, size_t n, double keep, const void *sum, do
 }
 
 static symo_status take_side(const kfac_curvature *c, const kfac_side *s, void *const *state,
-                             const void *tests, const void *sum, double count, double trace,
-                             double keep, void *work) {
-  const size_t n = sum_numbers(s);
+                             size_t columns, const void *tests, const void *sum, double count,
+                             double trace, double keep, void *work) {
+  const size_t n = columns > 0 ? columns * s->n : sum_numbers(s);
   if (!symo_all_finite(c->dtype, n, sum)) return SYMO_E_NONFINITE;
-  if (s->tests > 0) return symo_kfac_low_update(c, s, state, tests, sum, count, trace, keep, work);
+  if (s->tests > 0)
+    return symo_kfac_low_update(c, s, state, columns, tests, sum, count, trace, keep, work);
   average(c->dtype, n, keep, sum, count, state[s->sum]);
   if (c->method.rank > 0) symo_kfac_take_diagonal(c, s, state); /* there are no roots */
   return SYMO_OK;
@@ -105,11 +106,11 @@ static void take_one(void *arg, size_t index, int worker) {
   const symo_factor_sums *s = &j->step->sums[b->site];
   double *statuses = (double *)(void *)j->work;
   char *room = (char *)curvature_work(j->step, j->work, worker) + c->head;
-  symo_status status = take_side(c, &b->a, j->state, s->input_tests, s->inputs, s->input_count,
-                                 s->input_trace, j->keep, room);
+  symo_status status = take_side(c, &b->a, j->state, s->input_columns, s->input_tests, s->inputs,
+                                 s->input_count, s->input_trace, j->keep, room);
   if (status == SYMO_OK)
-    status = take_side(c, &b->g, j->state, s->output_tests, s->outputs, s->output_count,
-                       s->output_trace, j->keep, room);
+    status = take_side(c, &b->g, j->state, s->output_columns, s->output_tests, s->outputs,
+                       s->output_count, s->output_trace, j->keep, room);
   const size_t n = b->g.n * b->a.n;
   if (status == SYMO_OK && s->moments != NULL && symo_all_finite(c->dtype, n, s->moments))
     average(c->dtype, n, c->method.beta2, s->moments, s->output_count, j->state[b->moments]);
