@@ -111,7 +111,8 @@ class Optimizer:
         self.spec = json.loads(c.text(lib.symo_optim_spec_to_json, context, context, spec.pointer))
         self._rates = [float(rule["lr"]) for rule in self.spec["rules"]]
         self._state = self._new_state(lib.symo_optim_state_create, self._optim.pointer)
-        self._report = c.StepReport()
+        self._reported = c.StepReport()
+        self._reported_at = byref(self._reported)
 
     def _new_state(self, create, *arguments):
         return c.make(create, lib.symo_optim_state_destroy, self._context, *arguments)
@@ -152,17 +153,19 @@ class Optimizer:
     def _step(self, grad, params):
         """The same from views, which the caller keeps alive."""
         (g, alive), (p, also) = c.vector(grad), c.vector(params)
-        report = self._call(g, p)
+        self._call(g, p)
         del alive, also
-        return report
+        return self._report()
 
     def _call(self, grad, params):
-        """The same from C vectors."""
-        report = self._report
-        status = lib.symo_optim_step(self._state.pointer, grad, params, byref(report))
+        """The same from C vectors; :meth:`_report` says what was done."""
+        status = lib.symo_optim_step(self._state.pointer, grad, params, self._reported_at)
         if status != 0:
             c.check(status, self._context)
-        return Report._make([getattr(report, field) for field in _FIELDS])
+
+    def _report(self):
+        """What the last step did."""
+        return Report._make([getattr(self._reported, field) for field in _FIELDS])
 
     def rule_of(self, tensor: int) -> int:
         """The rule of a tensor, by its number in the layout: ``spec["rules"]`` lists them."""

@@ -8,7 +8,9 @@ from __future__ import annotations
 import copy
 import ctypes
 import inspect
+import operator
 import os
+import sys
 import warnings
 from typing import Any, Callable
 
@@ -45,6 +47,13 @@ def _written(tensors):
 
 
 _RESERVED = ("params", "param_names", "preset", "lr", "device")
+
+# Of many tensors, without a line of Python for each.
+_grad, _shape, _dtype = map(operator.attrgetter, ("grad", "shape", "dtype"))
+_data_ptr, _is_contiguous = torch.Tensor.data_ptr, torch.Tensor.is_contiguous
+
+_OF_ALL = vars(sys.modules[torch.optim.Optimizer.__module__])
+_GLOBAL_HOOKS = [_OF_ALL.get(f"_global_optimizer_{when}_hooks") for when in ("pre", "post")]
 
 
 # ---- layouts of models ---------------------------------------------------------------------------
@@ -432,6 +441,11 @@ def _part(layout, names):
 # ---- parameter groups ----------------------------------------------------------------------------
 
 
+def _is_watched():
+    """Whether a profiler or a hook of all optimizers is to see the step."""
+    return any(h is None or h for h in _GLOBAL_HOOKS) or torch.autograd._profiler_enabled()
+
+
 class _Stack:
     """The optimizer of the library behind one parameter group."""
 
@@ -440,7 +454,7 @@ class _Stack:
         # Numbers of the parameters that take part; the others are frozen, or empty.
         self.active = [i for i, p in enumerate(group["params"]) if names[i] is not None]
         self.copies = {}  # device="copy": what the library works on
-        self.report = self.optimizer = None
+        self.stepped, self.optimizer = False, None  # stepped: in the last step of all groups
         self.build(group, group["lr"])
 
     def settings(self, group):
@@ -479,13 +493,23 @@ class _Stack:
         # Where an axis is read as several, the layout has the same numbers in other axes.
         self.read = [layout.tensors[self.names[i]] for i in self.active]
         self.dtype = dtypes.pop()
-        self.code = c.F32 if self.dtype is torch.float32 else c.F64
-        self.pointers = ctypes.c_void_p * len(self.active)
+        self.lay_out()
         self.optimizer = Optimizer(layout, group["preset"], **settings)
         self.base_rates = [float(rule["lr"]) for rule in self.optimizer.spec["rules"]]
         if group["lr"] is None:
             group["lr"] = self.base_lr = self.base_rates[0]
         self.lr = self.base_lr
+
+    def lay_out(self):
+        """The C vectors of gradients and parameters, whose pointers a step writes."""
+        n, code = len(self.active), c.F32 if self.dtype is torch.float32 else c.F64
+        self.pointers = (ctypes.c_size_t * (2 * n))()
+        first = ctypes.addressof(self.pointers)
+        self.as_they_lie = (
+            c.Vector(code, first, None),
+            c.Vector(code, first + n * ctypes.sizeof(ctypes.c_size_t), None),
+        )
+        self.lain = None  # where the parameters lay when they were looked at
 
     def follow(self, group):
         """Takes over what was changed in the group since the step before."""
@@ -528,21 +552,61 @@ class _Stack:
             raise
 
     def step(self, group):
-        for i in self.left_out:
-            p = group["params"][i]
-            if p.grad is not None and p.numel() > 0:
-                c.refuse(
-                    "SYMO_E_ARGUMENT",
-                    f"symo: parameter {i} of a group was frozen when the optimizer was made "
-                    "and has a gradient now (make the optimizer again, after unfreezing)",
-                )
-        params = [group["params"][i] for i in self.active]
-        grads = [p.grad for p in params]
-        missing = [i for i, g in enumerate(grads) if g is None]
-        if len(missing) == len(grads):
-            self.report = None
+        params = group["params"]
+        if self.left_out:
+            for i in self.left_out:
+                self.still_out(params[i], i)
+            params = [params[i] for i in self.active]
+        grads = list(map(_grad, params))
+        if all(g is None for g in grads):
+            self.stepped = False
             return
         self.follow(group)
+        if group.get("device") is None and self.point(grads, params):
+            self.optimizer._call(*self.as_they_lie)
+            self.stepped = True
+            _written(params)
+            return
+        with torch.no_grad():
+            self.step_otherwise(group, params, grads)
+
+    def point(self, grads, params):
+        """Whether all of these are as the layout has them, dense in the memory of the CPU.
+
+        What torch itself holds is not looked at: a gradient has shape, type and device of its
+        parameter, so those of the gradients speak for parameters that are where they were.
+        """
+        n = len(self.active)
+        try:
+            at = list(map(_data_ptr, params))
+            if at != self.lain:
+                if not all(x.is_cpu and x.dtype is self.dtype for x in params):
+                    return False
+                self.pointers[n:] = self.lain = at
+            if not (
+                list(map(_shape, grads)) == self.shapes
+                and all(map(_is_contiguous, params))
+                and all(map(_is_contiguous, grads))
+                and set(map(_dtype, grads)) == {self.dtype}
+            ):
+                return False
+            self.pointers[:n] = list(map(_data_ptr, grads))
+            return True
+        except (AttributeError, TypeError, RuntimeError, ValueError):
+            return False  # a gradient is None, or not strided; another number of parameters
+
+    def still_out(self, p, i):
+        if p.grad is not None and p.numel() > 0:
+            c.refuse(
+                "SYMO_E_ARGUMENT",
+                f"symo: parameter {i} of a group was frozen when the optimizer was made "
+                "and has a gradient now (make the optimizer again, after unfreezing)",
+            )
+
+    def step_otherwise(self, group, params, grads):
+        """The step where gradients are missing, or tensors are strided, read in other axes, copied
+        or to be refused."""
+        missing = [i for i, g in enumerate(grads) if g is None]
         values = list(params)
         for i in missing:  # the value stays, and the statistics see zero
             values[i], grads[i] = params[i].detach().clone(), torch.zeros_like(params[i])
@@ -551,7 +615,8 @@ class _Stack:
             grads = [self.local(group, x, i, "gradient of") for i, x in zip(self.active, grads)]
             worked = [self.local(group, x, i, "parameter") for i, x in zip(self.active, values)]
         (g, alive), (p, also) = self.vector(grads, "gradient of"), self.vector(worked, "parameter")
-        self.report = self.optimizer._call(g, p)
+        self.optimizer._call(g, p)
+        self.stepped = True
         del alive, also
         changed = [p for p, value in zip(params, values) if p is value]
         if worked is values:
@@ -583,16 +648,6 @@ class _Stack:
 
     def vector(self, tensors, what):
         """The C vector over tensors of the shapes of the layout, and what has to stay alive."""
-        if all(
-            x.is_cpu
-            and x.dtype is self.dtype
-            and x.layout is torch.strided
-            and x.shape == shape
-            and x.is_contiguous()
-            for x, shape in zip(tensors, self.shapes)
-        ):
-            data = self.pointers(*[x.data_ptr() for x in tensors])
-            return c.Vector(self.code, ctypes.addressof(data), None), data
         views = []
         for i, x, shape, read in zip(self.active, tensors, self.shapes, self.read):
             now = x.shape
@@ -642,7 +697,7 @@ class _Stack:
             )
         other = _Stack.__new__(_Stack)
         other.__dict__.update(self.__dict__)
-        other.keys, other.report, other.copies = list(saved["keys"]), None, {}
+        other.keys, other.stepped, other.copies = list(saved["keys"]), False, {}
         other.build(group, saved["base_lr"])
         if (other.optimizer is None) != (saved["state"].numel() == 0):
             c.refuse("SYMO_E_SHAPE", "symo: the state has other parameter groups")
@@ -826,20 +881,30 @@ class Symo(torch.optim.Optimizer):
         -------
         What the closure returned, or None.
         """
+        if self._optimizer_step_pre_hooks or self._optimizer_step_post_hooks or _is_watched():
+            return self._watched_step(closure)
+        return self._step(closure)
+
+    # Torch would put a record for its profiler around every step, which costs more than to find
+    # all tensors.  With this, and _watched_step, it is there when someone looks.
+    step.hooked = True
+
+    def _step(self, closure):
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        with torch.no_grad():
-            for stack, group in zip(self._stacks, self.param_groups):
-                stack.step(group)
+        for stack, group in zip(self._stacks, self.param_groups):
+            stack.step(group)
         return loss
+
+    _watched_step = torch.optim.Optimizer.profile_hook_step(_step)
 
     @property
     def reports(self) -> list[Report | None]:
         """A :class:`symo.Report` of the last step for each parameter group; None where no parameter
         had a gradient.  ``accepted`` is False where the gradient was not finite."""
-        return [stack.report for stack in self._stacks]
+        return [s.optimizer._report() if s.stepped else None for s in self._stacks]
 
     # ---- checkpoints and copies ----
 

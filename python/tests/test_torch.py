@@ -4,6 +4,7 @@ import copy
 import doctest
 import io
 import pickle
+import sys
 import warnings
 
 import numpy as np
@@ -299,6 +300,71 @@ def test_frozen_parameters_are_left_out_and_missed():
     model[0].requires_grad_(True)
     with pytest.raises(symo.Error, match="frozen"):
         train(model, opt, [2])
+
+
+def test_hooks_and_profilers_see_every_step():
+    model, calls = net(), []
+    opt = Symo(model, lr=0.01)
+    train(model, opt, [0])
+    handles = [
+        opt.register_step_pre_hook(lambda *_: calls.append("before")),
+        opt.register_step_post_hook(lambda *_: calls.append("after")),
+    ]
+    train(model, opt, [1])
+    assert calls == ["before", "after"]
+    for handle in handles:
+        handle.remove()
+    train(model, opt, [2])
+    assert len(calls) == 2
+    for_all = sys.modules[torch.optim.Optimizer.__module__].register_optimizer_step_post_hook
+    handle = for_all(lambda *_: calls.append("of all"))
+    try:
+        train(model, opt, [3])
+    finally:
+        handle.remove()
+    assert calls[2:] == ["of all"]
+    with torch.autograd.profiler.profile() as profile:
+        train(model, opt, [4])
+    assert any(event.key == "Optimizer.step#Symo.step" for event in profile.key_averages())
+    alone = net()
+    train(alone, Symo(alone, lr=0.01), range(5))
+    assert bits(alone) == bits(model)
+
+
+def test_steps_follow_tensors_that_move():
+    """The step remembers where parameters lie; what takes their place is seen."""
+    models = (net(), net())
+    opts = [Symo(model, "adamw", lr=0.01) for model in models]
+    weight = models[1][0].weight
+    for seed in range(6):
+        for model, opt in zip(models, opts):
+            model.zero_grad()
+        backward(models[0], seed)
+        for p, q in zip(models[0].parameters(), models[1].parameters()):
+            q.grad = p.grad.clone()
+            if seed == 4:  # gradients with strides
+                q.grad = p.grad.t().contiguous().t() if p.dim() == 2 else p.grad.clone()
+        for opt in opts:
+            opt.step()
+        assert bits(models[0]) == bits(models[1])
+        if seed == 1:
+            weight.data = weight.data.clone()
+        if seed == 2:
+            weight.data = weight.data.t().contiguous().t()
+    weight.data = weight.data.float()
+    weight.grad = torch.ones_like(weight)
+    with pytest.raises(symo.Error, match="float32"):
+        opts[1].step()
+
+
+def test_a_step_counts_as_a_change_for_autograd():
+    model = net()
+    opt = Symo(model, lr=0.01)
+    loss = backward(model, 0)
+    kept = (model[0].weight * model[0].weight).sum() + loss.detach()
+    opt.step()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        kept.backward()
 
 
 def test_shared_parameters_are_one():
