@@ -1,14 +1,17 @@
 """Curvature for neural networks from weight-space symmetry: libsymo from Python.
 
 ``symo.Layout`` says what the tensors are, ``symo.estimate`` turns a gradient into a
-``symo.Hessian``, ``symo.Optimizer`` takes steps on numpy arrays, and ``symo.torch.Symo`` is an
+``symo.Hessian``, ``symo.estimate_products`` one of products with a matrix into a ``symo.LowRank``,
+``symo.Factors`` is K-FAC, ``symo.Optimizer`` takes steps on numpy arrays, and ``symo.torch.Symo`` is an
 optimizer of PyTorch (``import symo.torch``).
 """
 
 from ._library import Error, build_info, get_threads, set_threads, version
 from ._compare import Comparison, compare
-from .hessian import Hessian, estimate, estimators, load
+from .factors import Factors
+from .hessian import Hessian, estimate, estimators
 from .layout import Layout, group
+from .lowrank import LowRank, estimate_probes, estimate_products, load
 from .optim import Optimizer, Report, presets
 from ._verify import Verification, verify
 
@@ -16,14 +19,18 @@ __version__ = version()
 __all__ = [
     "Comparison",
     "Error",
+    "Factors",
     "Hessian",
     "Layout",
+    "LowRank",
     "Optimizer",
     "Report",
     "Verification",
     "build_info",
     "compare",
     "estimate",
+    "estimate_probes",
+    "estimate_products",
     "estimators",
     "get_threads",
     "group",

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch.func import functional_call, grad, jvp, vjp
+from torch.func import functional_call, grad, jvp, vjp, vmap
 
 from . import _library as c
 from ._trace import clean
-from .hessian import LinearOperator, estimate
+from ._operator import Matrix
+from .hessian import estimate
 from .layout import Layout
+from .lowrank import estimate_products
 
+_AT_ONCE = 16  # products in one pass, which holds so many times the memory of one
 _NUMPY = {torch.float32: np.dtype("f4"), torch.float64: np.dtype("f8")}
 
 
-class Curvature(LinearOperator or object):
+class Curvature(Matrix):
     """The exact Hessian of a loss, or its Gauss-Newton matrix, as a linear operator.
 
     Products are those of ``torch.func``, forward over reverse, added over the batches.
@@ -27,8 +30,7 @@ class Curvature(LinearOperator or object):
     """
 
     def __init__(self, model, loss, data, layout, kind):
-        self.layout, self.kind, self._loss, self._data = layout, kind, loss, data
-        self._model = model
+        self.kind, self._loss, self._data, self._model = kind, loss, data, model
         named = {clean(n): (n, p) for n, p in model.named_parameters()}
         wrong = set(named) ^ set(layout.tensors)
         if wrong:
@@ -41,20 +43,14 @@ class Curvature(LinearOperator or object):
         dtypes = {p.dtype for p in self._params.values()}
         if len(dtypes) != 1 or not dtypes <= set(_NUMPY):
             c.refuse("SYMO_E_DTYPE", "curvature: parameters are not all float32, or all float64")
-        self._torch_dtype = dtypes.pop()
-        dtype, shape = _NUMPY[self._torch_dtype], (layout.num_parameters,) * 2
-        if LinearOperator is not None:
-            super().__init__(dtype, shape)
-        else:
-            self.dtype, self.shape = dtype, shape
+        self._start(layout, _NUMPY[dtypes.pop()])
 
-    def __new__(cls, *arguments):
-        return object.__new__(cls)
-
-    def _split(self, x):
-        flat = torch.from_numpy(np.ascontiguousarray(x, self.dtype))
-        parts = self.layout._slices
-        return {n: flat[s].reshape(p.shape) for (n, p), s in zip(self._params.items(), parts)}
+    def _split(self, rows):
+        """Rows [.., P] as tensors by name, [.., *shape]."""
+        flat = torch.from_numpy(np.ascontiguousarray(rows, self.dtype))
+        parts, lead = self.layout._slices, flat.shape[:-1]
+        named = zip(self._params.items(), parts)
+        return {n: flat[..., s].reshape(lead + p.shape) for (n, p), s in named}
 
     def _flat(self, tensors):
         return torch.cat([tensors[n].reshape(-1) for n in self._params]).detach().numpy()
@@ -88,23 +84,29 @@ class Curvature(LinearOperator or object):
         hjv = jvp(grad(of_output), (y,), (jv,))[1]
         return vjp(model, self._params)[1](hjv)[0]
 
-    def matvec(self, x: np.ndarray) -> np.ndarray:
-        """The product with a flat vector [num_parameters]."""
-        x = np.asarray(x)
-        v, total = self._split(x.reshape(-1)), None
-        count = 0
-        for loss, batch in zip(self._losses(), self._data):
-            y = self._one(loss, batch, v)
-            total = y if total is None else {n: total[n] + y[n] for n in y}
-            count += 1
-        return (self._flat(total) / count).reshape(x.shape)
+    def _product(self, x):
+        return self._rows(np.asarray(x).reshape(1, -1))[0]
 
-    _matvec = matvec
+    def _matmat(self, x):
+        return self._rows(np.asarray(x).T).T
 
-    def _adjoint(self):
-        return self
+    def _rows(self, rows):
+        """Products with the rows of an array [k, P], _AT_ONCE of them in one pass."""
+        out = np.zeros((len(rows), self.shape[0]), self.dtype)
+        for at in range(0, len(rows), _AT_ONCE):
+            part = slice(at, at + _AT_ONCE)
+            for loss, batch in zip(self._losses(), self._data):
+                out[part] += self._several(loss, batch, rows[part])
+        return out / self.dtype.type(len(self._data))
 
-    _transpose = _adjoint
+    def _several(self, loss, batch, rows):
+        if len(rows) > 1:
+            try:
+                made = vmap(lambda v: self._one(loss, batch, v))(self._split(rows))
+                return torch.cat([made[n].flatten(1) for n in self._params], 1).detach().numpy()
+            except RuntimeError:  # what vmap cannot, as dropout: one after the other
+                pass
+        return np.stack([self._flat(self._one(loss, batch, self._split(row))) for row in rows])
 
     def gradient(self) -> np.ndarray:
         """The gradient of the loss, a flat array [num_parameters]."""
@@ -116,8 +118,7 @@ class Curvature(LinearOperator or object):
 
     def to_dense(self) -> np.ndarray:
         """The matrix, [P, P] float64, by P products."""
-        unit = np.eye(self.shape[0], dtype=self.dtype)
-        out = np.stack([self.matvec(e) for e in unit], 1).astype("f8")
+        out = self._rows(np.eye(self.shape[0], dtype=self.dtype)).astype("f8")
         return (out + out.T) / 2
 
 
@@ -172,5 +173,11 @@ def gradients(model, loss, data, layout):
 
 
 def hessian_estimate(model, loss, data, estimator, layout, options):
+    options = dict(options)
+    if estimator in ("h-lr", "probes"):
+        products = curvature(model, loss, data, layout, options.pop("kind", "hessian"))
+        return estimate_products(products.layout, products, estimator, **options)
+    if "kind" in options:
+        c.refuse("SYMO_E_ARGUMENT", "hessian_estimate: kind is for estimates from products")
     rows, points, layout = gradients(model, loss, data, layout)
     return estimate(layout, rows, points, estimator, **options)

@@ -57,13 +57,6 @@ def refuse(name, text):
     raise Error(STATUS[name], name, text)
 
 
-STATUS = {
-    "SYMO_E_ARGUMENT": -1,
-    "SYMO_E_NAME": -2,
-    "SYMO_E_SHAPE": -3,
-    "SYMO_E_DTYPE": -4,
-    "SYMO_E_UNSUPPORTED": -8,
-}
 F32, F64 = 1, 2
 DTYPES = {F32: np.dtype("f4"), F64: np.dtype("f8")}
 NAMES = {F32: "f32", F64: "f64"}
@@ -116,6 +109,145 @@ class StepReport(ctypes.Structure):
         + [("cg_iterations", c_uint64), ("seconds", StepSeconds)]
     )
 
+
+class Problem(ctypes.Structure):
+    """symo_problem; slots that are left out are NULL."""
+
+    _fields_ = (
+        [("name", c_char_p), ("size", c_size_t), ("dtype", c_int), ("self", c_void_p)]
+        + [(k, c_void_p) for k in "loss gradient hvp ggn hessian".split()]
+        + [("num_sites", c_size_t), ("sites", c_void_p), ("factors", c_void_p)]
+        + [(k, c_void_p) for k in "rows row_residual row_product row_transposed".split()]
+        + [("sampled_gradient", c_void_p), ("hold", c_void_p)]
+    )
+
+
+class Operator(ctypes.Structure):
+    _fields_ = [
+        ("name", c_char_p),
+        ("size", c_size_t),
+        ("dtype", c_int),
+        ("self", c_void_p),
+        ("product", c_void_p),
+    ]
+
+
+class LowrankSpec(ctypes.Structure):
+    _fields_ = [
+        ("products", c_size_t),
+        ("rank", c_size_t),
+        ("probes", c_size_t),
+        ("absolute", c_bool),
+    ]
+
+
+class LowrankCost(ctypes.Structure):
+    _fields_ = [(k, c_size_t) for k in "rank probes iteration products".split()] + [
+        (k, c_double) for k in "stored_numbers work_numbers".split()
+    ]
+
+
+class FactorSite(ctypes.Structure):
+    _fields_ = [(k, c_size_t) for k in "weight bias outputs inputs".split()] + [("table", c_bool)]
+
+
+class FactorSums(ctypes.Structure):
+    _fields_ = (
+        [("dtype", c_int), ("sharing", c_int), ("bias", c_bool)]
+        + [(k, c_size_t) for k in "input_columns output_columns".split()]
+        + [(k, c_void_p) for k in "input_tests output_tests input_basis output_basis".split()]
+        + [(k, c_void_p) for k in "inputs outputs moments".split()]
+        + [(k, c_double) for k in "input_count output_count input_trace output_trace".split()]
+    )
+
+
+class FactorRows(ctypes.Structure):
+    _fields_ = (
+        [("examples", c_size_t), ("repeats", c_size_t), ("repeats_first", c_bool)]
+        + [(k, c_void_p) for k in "inputs indices outputs".split()]
+        + [("known", c_bool), ("counted", c_bool)]
+    )
+
+
+class Generators(ctypes.Structure):
+    _fields_ = [
+        (k, c_size_t) for k in "dim num_permutations num_matrices num_lie".split()
+    ] + [(k, c_void_p) for k in "permutations matrices lie".split()]
+
+
+class Irrep(ctypes.Structure):
+    _fields_ = [
+        ("name", ctypes.c_char * 32),
+        ("dim", c_size_t),
+        ("type", c_int),
+        ("multiplicity", c_size_t * 3),
+    ]
+
+
+class GroupOps(ctypes.Structure):
+    _fields_ = (
+        [("size", c_size_t), ("name", c_char_p), ("summary", c_char_p), ("exact", c_char_p)]
+        + [("self", c_void_p), ("max_axes", c_int), ("accept", c_void_p)]
+        + [(k, c_void_p) for k in "num_irreps irrep analyze synthesize sample".split()]
+        + [("generators", c_void_p), ("destroy", c_void_p)]
+    )
+
+
+class SymmetrySpec(ctypes.Structure):
+    _fields_ = [("samples", c_size_t), ("exact", c_double), ("approximate", c_double)]
+
+
+class SymmetryRow(ctypes.Structure):
+    _fields_ = [
+        ("space", c_size_t),
+        ("verdict", c_int),
+        ("elements", c_size_t),
+        ("loss", c_double),
+        ("gradient", c_double),
+        ("defect", c_double),
+        ("elsewhere", c_double),
+        ("elsewhere_size", c_double),
+        ("tensors", ctypes.POINTER(c_double)),
+        ("tensor", c_size_t),
+    ]
+
+
+class SymmetryReport(ctypes.Structure):
+    _fields_ = [
+        ("verdict", c_int),
+        ("num_rows", c_size_t),
+        ("rows", ctypes.POINTER(SymmetryRow)),
+        ("num_tensors", c_size_t),
+        ("loss", c_double),
+        ("gradient", c_double),
+        ("loss_nearby", c_bool),
+        ("gradient_nearby", c_bool),
+        ("exact", c_double),
+        ("approximate", c_double),
+    ]
+
+
+# Each struct and its name in C; a test holds sizes and places of all fields against the headers.
+STRUCTS = {
+    "symo_vector": Vector,
+    "symo_plan_spec": PlanSpec,
+    "symo_estimate_spec": EstimateSpec,
+    "symo_step_seconds": StepSeconds,
+    "symo_step_report": StepReport,
+    "symo_problem": Problem,
+    "symo_operator": Operator,
+    "symo_lowrank_spec": LowrankSpec,
+    "symo_lowrank_cost": LowrankCost,
+    "symo_factor_site": FactorSite,
+    "symo_factor_sums": FactorSums,
+    "symo_factor_rows": FactorRows,
+    "symo_generators": Generators,
+    "symo_group_irrep": Irrep,
+    "symo_group_ops": GroupOps,
+    "symo_symmetry_spec": SymmetrySpec,
+    "symo_symmetry_row": SymmetryRow,
+    "symo_symmetry_report": SymmetryReport,
+}
 
 _P, _S, _Z, _D, _I, _B = c_void_p, c_char_p, c_size_t, c_double, c_int, c_bool
 
@@ -184,6 +316,50 @@ _FUNCTIONS = {
     "symo_hessian_sample": (_I, [_P, _D, _P, Vector]),
     "symo_hessian_write": (_I, [_P, _S]),
     "symo_hessian_read": (_I, [_P, _S, _P]),
+    "symo_hessian_file_is_lowrank": (_I, [_P, _S, _P]),
+    "symo_estimate_probes": (_I, [_P, _I, _Z, _P, _P, _P]),
+    "symo_lowrank_create": (_I, [_P, _Z, _P, _P, _P]),
+    "symo_lowrank_destroy": (None, [_P]),
+    "symo_lowrank_estimate": (_I, [_P, _P, _P, _P, _P, _P]),
+    "symo_lowrank_rest": (_P, [_P]),
+    "symo_lowrank_rank": (_Z, [_P]),
+    "symo_lowrank_values": (_P, [_P]),
+    "symo_lowrank_vectors": (_P, [_P]),
+    "symo_lowrank_abs": (_I, [_P, _P]),
+    "symo_lowrank_trace": (_D, [_P]),
+    "symo_lowrank_frobenius": (_D, [_P]),
+    "symo_lowrank_logdet": (_I, [_P, _D, _P]),
+    "symo_lowrank_diagonal": (_I, [_P, Vector]),
+    "symo_lowrank_dense": (_I, [_P, _P]),
+    "symo_lowrank_matvec": (_I, [_P, Vector, Vector]),
+    "symo_lowrank_solve": (_I, [_P, _D, Vector, Vector]),
+    "symo_lowrank_power": (_I, [_P, _D, _D, Vector, Vector]),
+    "symo_lowrank_sample": (_I, [_P, _D, _P, Vector]),
+    "symo_lowrank_describe": (_I, [_P, _P]),
+    "symo_lowrank_write": (_I, [_P, _S]),
+    "symo_lowrank_read": (_I, [_P, _S, _P]),
+    "symo_factor_sums_add": (_I, [_P, _P, _P, _P]),
+    "symo_kfac_create": (_I, [_P, _Z, _Z, _P, _P]),
+    "symo_kfac_destroy": (None, [_P]),
+    "symo_kfac_set": (_I, [_P, _Z, _P]),
+    "symo_kfac_basis": (_I, [_P, _Z, _P, _P]),
+    "symo_kfac_set_moments": (_I, [_P, _Z, _P]),
+    "symo_kfac_set_diagonal": (_I, [_P, _P]),
+    "symo_kfac_truncate": (_I, [_P, _D, _D]),
+    "symo_kfac_size": (_Z, [_P]),
+    "symo_kfac_stored": (_D, [_P]),
+    "symo_kfac_trace": (_D, [_P]),
+    "symo_kfac_eigenvalues": (_I, [_P, _P]),
+    "symo_kfac_matvec": (_I, [_P, _P, _P]),
+    "symo_kfac_power": (_I, [_P, _D, _I, _D, _P, _P]),
+    "symo_kfac_logdet": (_I, [_P, _I, _D, _P]),
+    "symo_kfac_sample": (_I, [_P, _I, _D, _P, _P]),
+    "symo_kfac_dense": (_I, [_P, _D, _I, _D, _P]),
+    "symo_kfac_write": (_I, [_P, _S]),
+    "symo_kfac_read": (_I, [_P, _S, _P]),
+    "symo_group_from_ops": (_I, [_P, _P, _P]),
+    "symo_group_destroy": (None, [_P]),
+    "symo_context_add_group": (_I, [_P, _P]),
     "symo_symmetry_measure": (_I, [_P, _P, _P, _P, _P, _P]),
     "symo_symmetry_destroy": (None, [_P]),
     "symo_method_num_presets": (_Z, []),
@@ -206,6 +382,10 @@ _FUNCTIONS = {
 for _name, (_returns, _takes) in _FUNCTIONS.items():
     _function = getattr(lib, _name)
     _function.restype, _function.argtypes = _returns, _takes
+
+
+# The statuses by name.
+STATUS = {lib.symo_status_name(value).decode(): value for value in range(-11, 4)}
 
 
 def check(status, context):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import operator
-from ctypes import POINTER, byref, c_bool, c_double, c_int, c_size_t, c_void_p
+from ctypes import POINTER, byref, c_double, c_int, c_void_p
 from typing import Callable
 
 import numpy as np
@@ -14,56 +14,7 @@ from ._library import lib
 from .layout import Layout, as_layout
 
 
-class _Spec(ctypes.Structure):
-    _fields_ = [("samples", c_size_t), ("exact", c_double), ("approximate", c_double)]
-
-
-class _Row(ctypes.Structure):
-    _fields_ = [
-        ("space", c_size_t),
-        ("verdict", c_int),
-        ("elements", c_size_t),
-        ("loss", c_double),
-        ("gradient", c_double),
-        ("defect", c_double),
-        ("elsewhere", c_double),
-        ("elsewhere_size", c_double),
-        ("tensors", POINTER(c_double)),
-        ("tensor", c_size_t),
-    ]
-
-
-class _Report(ctypes.Structure):
-    _fields_ = [
-        ("verdict", c_int),
-        ("num_rows", c_size_t),
-        ("rows", POINTER(_Row)),
-        ("num_tensors", c_size_t),
-        ("loss", c_double),
-        ("gradient", c_double),
-        ("loss_nearby", c_bool),
-        ("gradient_nearby", c_bool),
-        ("exact", c_double),
-        ("approximate", c_double),
-    ]
-
-
 _GRADIENT = ctypes.CFUNCTYPE(c_int, c_void_p, c_void_p, POINTER(c_double), c_void_p)
-
-
-class _Problem(ctypes.Structure):
-    _fields_ = [
-        ("name", ctypes.c_char_p),
-        ("size", c_size_t),
-        ("dtype", c_int),
-        ("self", c_void_p),
-        ("loss", c_void_p),
-        ("gradient", _GRADIENT),
-        ("hvp", c_void_p),
-        ("ggn", c_void_p),
-        ("hessian", c_void_p),
-    ]
-
 
 _VERDICTS = ("exact", "approximate", "cannot tell", "wrong")
 
@@ -223,14 +174,16 @@ class _Callback:
                 self.raised = error
                 return c.STATUS["SYMO_E_UNSUPPORTED"]
 
-        return _Problem(b"the loss", size, code, None, None, call, None, None, None), call
+        made = c.Problem(b"the loss", size, code)
+        made.gradient = ctypes.cast(call, c_void_p).value
+        return made, call
 
 
 def _measure(layout, callback, theta, seed, options):
     context = layout._context.pointer
     rng = c.make(lib.symo_rng_create, lib.symo_rng_destroy, context, context, operator.index(seed))
     problem, alive = callback.problem(theta.dtype)
-    spec = _Spec(options["samples"], options["exact"], options["approximate"])
+    spec = c.SymmetrySpec(options["samples"], options["exact"], options["approximate"])
     out = c_void_p()
     status = lib.symo_symmetry_measure(
         byref(problem), layout._pointer, theta.ctypes.data, rng.pointer, byref(spec), byref(out)
@@ -240,7 +193,7 @@ def _measure(layout, callback, theta, seed, options):
         raise callback.raised
     c.check(status, context)
     try:
-        report = ctypes.cast(out, POINTER(_Report)).contents
+        report = ctypes.cast(out, POINTER(c.SymmetryReport)).contents
         names, tensors = list(layout.spaces), list(layout.tensors)
         rows = []
         for i in range(report.num_rows):

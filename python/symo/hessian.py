@@ -11,15 +11,11 @@ import numpy as np
 
 from . import _library as c
 from ._library import lib
+from ._operator import VectorMatrix, rng_of
 from .layout import Layout, as_layout
 
-try:
-    from scipy.sparse.linalg import LinearOperator
-except ImportError:
-    LinearOperator = None
 
-
-class Hessian(LinearOperator or object):
+class Hessian(VectorMatrix):
     """A symmetric matrix over all parameters that commutes with the group of its layout.
 
     It is a ``scipy.sparse.linalg.LinearOperator`` where scipy is installed.  Vectors are flat
@@ -40,16 +36,8 @@ class Hessian(LinearOperator or object):
 
     def __init__(self, handle, layout):
         self._handle, self._pointer = handle, handle.pointer
-        self.layout, self._context = layout, layout._context.pointer
-        dtype = c.DTYPES[lib.symo_plan_dtype(lib.symo_hessian_plan(self._pointer))]
-        shape = (layout.num_parameters, layout.num_parameters)
-        if LinearOperator is not None:
-            super().__init__(dtype, shape)
-        else:
-            self.dtype, self.shape = dtype, shape
-
-    def __new__(cls, *arguments):
-        return object.__new__(cls)
+        self._context = layout._context.pointer
+        self._start(layout, c.DTYPES[lib.symo_plan_dtype(lib.symo_hessian_plan(self._pointer))])
 
     @property
     def name(self) -> str:
@@ -60,42 +48,10 @@ class Hessian(LinearOperator or object):
         handle = c.make(create, lib.symo_hessian_destroy, self._context, self._pointer, *arguments)
         return Hessian(handle, self.layout)
 
-    def _apply(self, function, x, *arguments):
-        views = self.layout._views(x, "x")
-        y = self.layout._empty_like(x, c.DTYPES[views[0].dtype])
-        (a, alive), (b, also) = c.vector(views), c.vector(self.layout._views(y, "y"))
-        c.check(function(self._pointer, *arguments, a, b), self._context)
-        del alive, also
-        return y
-
     # ---- products ----
 
-    def matvec(self, x: c.Arrays) -> c.Arrays:
-        """A x."""
-        if isinstance(x, np.ndarray) and x.shape == (self.shape[0], 1):
-            return self._apply(lib.symo_hessian_matvec, x[:, 0])[:, None]
+    def _product(self, x):
         return self._apply(lib.symo_hessian_matvec, x)
-
-    def _matvec(self, x):
-        return self.matvec(x)
-
-    def _matmat(self, x):
-        columns = [self.matvec(x[:, k]) for k in range(x.shape[1])]
-        return np.stack(columns, 1) if columns else np.empty((self.shape[0], 0), self.dtype)
-
-    def _adjoint(self):
-        return self
-
-    _transpose = _adjoint
-
-    if LinearOperator is None:
-
-        def matmat(self, x: np.ndarray) -> np.ndarray:
-            """The product with the columns of `x`, [num_parameters, k]; the result is alike."""
-            return self._matmat(x)
-
-        def __matmul__(self, x):
-            return self.matvec(x) if getattr(x, "ndim", 1) < 2 else self.matmat(x)
 
     def solve(self, x: c.Arrays, damping: float = 0.0) -> c.Arrays:
         """(A + damping I)^-1 x; on a singular matrix, the pseudo-inverse."""
@@ -162,11 +118,7 @@ class Hessian(LinearOperator or object):
 
     def diagonal(self) -> np.ndarray:
         """The diagonal, a flat array [num_parameters]."""
-        flat = np.empty(self.shape[0], self.dtype)
-        v, alive = c.vector(self.layout._views(flat, "diagonal"))
-        c.check(lib.symo_hessian_diagonal(self._pointer, v), self._context)
-        del alive
-        return flat
+        return self._fill(lib.symo_hessian_diagonal, "diagonal")
 
     def block(self, row: str | int, column: str | int) -> np.ndarray:
         """The block between two tensors, by name or number: [rows, columns], float64."""
@@ -185,9 +137,7 @@ class Hessian(LinearOperator or object):
 
     def to_dense(self) -> np.ndarray:
         """The whole matrix, [P, P] float64."""
-        out = np.empty(self.shape)
-        c.check(lib.symo_hessian_dense(self._pointer, out.ctypes.data), self._context)
-        return out
+        return self._dense_by(lib.symo_hessian_dense)
 
     def sample(self, seed: int | np.random.Generator, damping: float = 0.0) -> np.ndarray:
         """A sample of N(0, (A + damping I)^-1).
@@ -202,22 +152,8 @@ class Hessian(LinearOperator or object):
         -------
         ndarray [num_parameters]
         """
-        if isinstance(seed, np.random.Generator):
-            seed = int(seed.integers(2**63))
-        flat = np.empty(self.shape[0], self.dtype)
-        rng = c.make(
-            lib.symo_rng_create,
-            lib.symo_rng_destroy,
-            self._context,
-            self._context,
-            operator.index(seed),
-        )
-        v, alive = c.vector(self.layout._views(flat, "sample"))
-        c.check(
-            lib.symo_hessian_sample(self._pointer, float(damping), rng.pointer, v), self._context
-        )
-        del alive
-        return flat
+        rng = rng_of(operator.index(seed) if not hasattr(seed, "integers") else seed, self._context)
+        return self._fill(lib.symo_hessian_sample, "sample", float(damping), rng.pointer)
 
     def transport(self, layout: c.LayoutLike) -> Hessian:
         """The same matrices over a layout with other dimensions, a Hessian.
@@ -269,37 +205,27 @@ class Hessian(LinearOperator or object):
             context.pointer,
             os.fsencode(path),
         )
-        plan = lib.symo_hessian_plan(handle.pointer)
-        borrowed = c.Handle.__new__(c.Handle)
-        borrowed.pointer, borrowed.owner = lib.symo_plan_layout(plan), handle
-        return cls(handle, Layout._of_handle(borrowed, context))
+        return cls(handle, layout_of(handle, handle.pointer, context))
 
     def describe(self) -> str:
         """A summary of a few lines."""
         return c.text(lib.symo_hessian_describe, self._context, self._pointer)
 
     def __reduce__(self):
-        return (_from_bytes, (c.to_bytes(lib.symo_hessian_write, self._context, self._pointer),))
-
-    def __copy__(self):
-        return self  # it never changes
-
-    def __deepcopy__(self, memo):
-        return self
-
-    def __repr__(self):
-        return (
-            f"<{self.shape[0]}x{self.shape[1]} symo.Hessian {self.name!r} with dtype={self.dtype}>"
-        )
+        data = c.to_bytes(lib.symo_hessian_write, self._context, self._pointer)
+        return (_from_bytes, (data, Hessian))
 
 
-def _from_bytes(data):
-    return c.from_bytes(data, Hessian.load)
+def _from_bytes(data, kind):
+    return c.from_bytes(data, kind.load)
 
 
-def load(path: c.Path) -> Hessian:
-    """Reads a Hessian that :meth:`Hessian.save` or the command `symo` wrote."""
-    return Hessian.load(path)
+def layout_of(handle, hessian, context):
+    """The layout of a Hessian that `handle` keeps alive."""
+    borrowed = c.Handle.__new__(c.Handle)
+    borrowed.pointer = lib.symo_plan_layout(lib.symo_hessian_plan(hessian))
+    borrowed.owner = handle
+    return Layout._of_handle(borrowed, context)
 
 
 def estimators() -> list[str]:
@@ -372,12 +298,8 @@ def estimate(
         )
     if not grads:
         c.refuse("SYMO_E_ARGUMENT", "estimate: no gradient (give one at least)")
-    spec = c.PlanSpec(
-        grads[0][0][0].dtype if grads[0][0] else c.F64, lib.symo_estimator_coupling(found), centered
-    )
-    plan = c.make(
-        lib.symo_plan_create, lib.symo_plan_destroy, context, layout._pointer, byref(spec)
-    )
+    dtype = grads[0][0][0].dtype if grads[0][0] else c.F64
+    plan = plan_of(layout, dtype, lib.symo_estimator_coupling(found), centered)
     settings = c.EstimateSpec(found, float(damping), scale)
     g, alive = _array(grads)
     p, also = _array(points) if points is not None else (None, None)
@@ -393,6 +315,13 @@ def estimate(
     )
     del alive, also
     return Hessian(handle, layout)
+
+
+def plan_of(layout, dtype, coupling, centered):
+    spec, context = c.PlanSpec(dtype, coupling, centered), layout._context.pointer
+    return c.make(
+        lib.symo_plan_create, lib.symo_plan_destroy, context, layout._pointer, byref(spec)
+    )
 
 
 def _several(layout, arrays, what):

@@ -19,12 +19,14 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree
 
-from . import _curvature
+from . import _curvature, _kfac
 from . import _library as c
 from ._inference import InferredLayout, hidden_group, infer, is_pointwise
 from ._trace import clean, numel
+from .factors import Factors
 from .hessian import Hessian
 from .layout import Layout
+from .lowrank import LowRank
 from .optim import Optimizer, Report, setting_text
 from ._verify import Verification
 from ._verify import verify as measure
@@ -233,8 +235,8 @@ def hessian_estimate(
     estimator: str = "h-g",
     layout: c.LayoutLike | None = None,
     **options: Any,
-) -> Hessian:
-    """Estimates the Hessian of a loss from the gradient of each batch.
+) -> Hessian | LowRank:
+    """Estimates the Hessian of a loss, from the gradient of each batch or from products with it.
 
     Parameters
     ----------
@@ -242,17 +244,21 @@ def hessian_estimate(
     loss : callable
         ``loss(model, *batch)`` returns a tensor of one number.
     data : tuple, or iterable of tuples
-        One batch, or several; each gives a gradient, and the library averages over them.
+        One batch, or several, over which the loss is averaged.
     estimator : str
-        One of :func:`symo.estimators`.
+        One of :func:`symo.estimators`, from a gradient for each batch; ``"h-lr"``, leading
+        eigenpairs and a structured rest from products with :func:`curvature`; or ``"probes"``, the
+        structured matrix alone from such products.
     layout : InferredLayout, Layout, str or dict, optional
         The default is what is inferred with the first element of the first batch as example.
     **options
-        Of :func:`symo.estimate`: ``damping``, ``scale``, ``centered``.
+        From gradients those of :func:`symo.estimate`: ``damping``, ``scale``, ``centered``.  From
+        products those of :func:`symo.estimate_products`: ``products=60``, ``rank``, ``probes``,
+        ``absolute``, ``blocked``, ``centered``, ``seed``; and ``kind``, ``"hessian"`` or ``"ggn"``.
 
     Returns
     -------
-    symo.Hessian
+    symo.Hessian or symo.LowRank
 
     Examples
     --------
@@ -264,12 +270,82 @@ def hessian_estimate(
     >>> batches = [(part,) for part in x.split(16)]
     >>> h = symo.torch.hessian_estimate(model, loss, batches)
     >>> exact = symo.torch.curvature(model, loss, (x,), h.layout)
-    >>> symo.compare(exact.to_dense(), {"h-g": h})["h-g"]["cosine_abs_hessian"] > 0.3
-    True
+    >>> lr = symo.torch.hessian_estimate(model, loss, (x,), "h-lr", products=30)
+    >>> near = symo.compare(exact.to_dense(), {"h-g": h, "h-lr": lr})
+    >>> [near[name]["cosine_abs_hessian"] > least for name, least in (("h-g", 0.3), ("h-lr", 0.9))]
+    [True, True]
     """
     data = _curvature.batches_of(data)
     layout = layout or infer_layout(model, data[0][0])
     return _curvature.hessian_estimate(model, loss, data, estimator, layout, options)
+
+
+def kfac(
+    model: nn.Module,
+    loss: Callable[..., torch.Tensor],
+    data: Any,
+    fisher: str = "empirical",
+    *,
+    sharing: str = "expand",
+    draws: int = 1,
+    seed: int = 0,
+    corrected: bool = False,
+    layout: c.LayoutLike | None = None,
+) -> Factors:
+    """K-FAC of a model: G (x) A for each layer, from what its layers get and give.
+
+    Sites are ``nn.Linear``, ``nn.Conv1d`` and ``nn.Conv2d`` without groups of channels, and
+    ``nn.Embedding``, as the model calls them.  Parameters of other modules, and those that two
+    modules share or that a layer uses without a call of its own, get the diagonal: the mean square
+    of their gradients over examples.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        It is called as it is, in training or evaluation mode.  The first axis of what it and its
+        layers get and give counts examples.
+    loss : callable
+        ``loss(model, *batch)`` returns a tensor of one number, the mean of what it is for each
+        example; it calls the model once.
+    data : tuple, or iterable of tuples
+        One batch, or several.  The first axis of every tensor of a batch counts examples.
+    fisher : {"empirical", "sampled", "exact"}
+        Derivatives of the loss of each example at the labels of the data; or vectors of which the
+        mean outer product is the Hessian of that loss by the outputs of the model, drawn at random;
+        or such that add up to it, as many as there are outputs, so that G belongs to the
+        Gauss-Newton matrix.
+    sharing : {"expand", "reduce"}
+        Whether each position of an example counts by itself, or their mean input and the sum of
+        their derivatives.
+    draws : int
+        Random vectors for each example, of ``"sampled"``.
+    seed : int
+    corrected : bool
+        EKFAC: second moments of the gradients of single examples in the eigenbases, by a second
+        pass over the data.
+    layout : InferredLayout, Layout, str or dict, optional
+        The order of flat vectors; the default is that of the model.
+
+    Returns
+    -------
+    symo.Factors
+
+    Examples
+    --------
+    >>> import numpy as np, torch, symo.torch
+    >>> _ = torch.manual_seed(0)
+    >>> model = torch.nn.Linear(3, 2).double()
+    >>> x = torch.randn(1, 3, dtype=torch.float64)
+    >>> loss = lambda m, x: m(x).square().sum(1).mean() / 2
+    >>> f = symo.torch.kfac(model, loss, (x,), "exact")
+    >>> ggn = symo.torch.curvature(model, loss, (x,), kind="ggn")  # of one example it is K-FAC
+    >>> bool(np.allclose(f.to_dense(), ggn.to_dense()))
+    True
+    """
+    layout = layout or infer_layout(model)
+    layout = layout if isinstance(layout, Layout) else Layout(layout)
+    options = dict(fisher=fisher, sharing=sharing, draws=draws, seed=seed, corrected=corrected)
+    return _kfac.kfac(model, loss, data, layout, options)
 
 
 def _widened(x):

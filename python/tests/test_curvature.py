@@ -135,3 +135,73 @@ def test_refusals():
     ):
         with pytest.raises(symo.Error, match=word):
             call()
+
+
+# ---- estimates from products ----
+
+
+def test_low_rank_of_a_model_is_that_of_its_hessian():
+    """Products by torch.func are those of torch.func.hessian: the same estimate from both."""
+    net, (x, y) = model(), data()
+    hessian, ggn = dense(net, x, y)
+    for kind, exact, absolute in (("hessian", hessian, False), ("ggn", ggn, True)):
+        options = dict(products=30, rank=6, seed=3, absolute=absolute)
+        h = symo.torch.hessian_estimate(net, loss, (x, y), "h-lr", kind=kind, **options)
+        assert isinstance(h, symo.LowRank) and h.products <= 30 and len(h.values) == 6
+        assert h.layout.spaces["0"] == ("signed-permutation", 5)
+        same = symo.estimate_products(h.layout, exact, **options)
+        # Eigenpairs that a short iteration has not found depend on its rounding.
+        assert np.abs(h.to_dense() - same.to_dense()).max() <= 1e-8 * np.linalg.norm(exact)
+        leading = np.sort(np.abs(np.linalg.eigvalsh(exact)))[-1]
+        assert abs(np.abs(h.values).max() - leading) <= 1e-6 * leading
+        made = symo.compare(exact, {"h-lr": h, "h-g": symo.torch.hessian_estimate(
+            net, loss, list(zip(x.split(4), y.split(4))))})  # fmt: skip
+        name = "cosine_abs_hessian" if absolute else "cosine_hessian"
+        assert made["h-lr"][name] >= max(0.9, made["h-g"][name])
+
+
+def test_probes_of_a_model_find_the_average_over_the_group():
+    """Least squares of products with random vectors: near the average of the Hessian itself."""
+    net, (x, y) = model(), data()
+    hessian, _ = dense(net, x, y)
+    h = symo.torch.hessian_estimate(net, loss, (x, y), "probes", products=400, seed=2)
+    z = np.random.default_rng(2).normal(size=(400, 44))
+    same = symo.estimate_probes(h.layout, z, z @ hessian)
+    assert np.abs(h.to_dense() - same.to_dense()).max() <= 1e-11 * np.linalg.norm(hessian)
+    average = np.zeros_like(hessian)
+    rng = np.random.default_rng(0)
+    for _ in range(2000):  # elements of the group of the hidden units
+        move, signs = rng.permutation(5), rng.choice([-1.0, 1.0], 5)
+        g = np.eye(44)
+        unit = np.eye(5)[move] * signs[:, None]
+        g[:15, :15], g[15:20, 15:20] = np.kron(unit, np.eye(3)), unit
+        g[20:40, 20:40] = np.kron(np.eye(4), unit)
+        average += g @ hessian @ g.T / 2000
+    error = np.linalg.norm(h.to_dense() - average) / np.linalg.norm(average)
+    assert error <= 0.15  # of both samples
+
+
+def test_many_products_at_once_are_those_one_by_one():
+    net, (x, y) = model(), data()
+    for kind in ("hessian", "ggn"):
+        h = symo.torch.curvature(net, loss, [(x[:8], y[:8]), (x[8:], y[8:])], kind=kind)
+        v = np.random.default_rng(0).normal(size=(44, 37))
+        one = np.stack([h @ column for column in v.T], 1)
+        assert np.abs(h.matmat(v) - one).max() <= 1e-13 * np.abs(one).max()
+    torch.manual_seed(1)
+    noisy = nn.Sequential(nn.Linear(3, 5), nn.Dropout(0.5), nn.Linear(5, 4)).double()
+    made = symo.torch.curvature(noisy, loss, (x, y)).matmat(np.eye(44)[:, :3])
+    assert made.shape == (44, 3) and np.isfinite(made).all()  # vmap refuses random numbers
+
+
+def test_options_of_the_other_kind_of_estimate():
+    net, (x, y) = model(), data()
+    for estimator, options, word in (
+        ("h-g", {"kind": "ggn"}, "products"),
+        ("h-lr", {"kind": "fisher"}, "fisher"),
+        ("probes", {"rank": 3}, "h-lr"),
+    ):
+        with pytest.raises(symo.Error, match=word):
+            symo.torch.hessian_estimate(net, loss, (x, y), estimator, **options)
+    with pytest.raises(TypeError):
+        symo.torch.hessian_estimate(net, loss, (x, y), "h-g", products=3)
