@@ -27,6 +27,10 @@ void symo_spec_draft_start(symo_context *context, spec_draft *draft) {
 void symo_spec_draft_drop(spec_draft *draft) {
   symo_free(draft->rules);
   draft->rules = NULL;
+  for (size_t i = 0; i < draft->num_kept; ++i) symo_free(draft->kept[i]);
+  symo_free(draft->kept);
+  draft->kept = NULL;
+  draft->num_kept = 0;
 }
 
 symo_status symo_spec_draft_room(spec_draft *draft, size_t count) {

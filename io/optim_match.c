@@ -105,9 +105,9 @@ static bool contains(size_t count, const char *const *list, const char *word) {
 static symo_status match_rule(symo_context *context, const char *path, size_t index,
                               const symo_rule *there, const symo_rule *here, size_t num_may_differ,
                               const char *const *may_differ) {
-  if (strcmp(there->pattern, here->pattern) != 0 || there->min_order != here->min_order ||
-      there->max_order != here->max_order || there->needs_group != here->needs_group ||
-      there->needs_site != here->needs_site)
+  if (strcmp(there->pattern, here->pattern) != 0 || strcmp(there->also, here->also) != 0 ||
+      there->min_order != here->min_order || there->max_order != here->max_order ||
+      there->needs_group != here->needs_group || there->needs_site != here->needs_site)
     return symo_fail(
         context, SYMO_E_ARGUMENT,
         "%s: rule %zu is for other tensors there: match \"%s\", orders %d to %d%s%s (use "

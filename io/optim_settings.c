@@ -1,6 +1,7 @@
 /* An optimizer from texts: the name of a preset or of a file, and settings "key=value".  Settings
  * of the method are applied before the rules of the preset are made, since the rules depend on the
- * method; settings "rules.N.key=value" are applied afterwards. */
+ * method; settings "rules.N.key=value" are applied afterwards, and at last those with a pattern
+ * (io/optim_patterns.c). */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,8 +37,8 @@ static symo_status set_betas(symo_context *context, symo_method *method, const c
   return status == SYMO_OK ? symo_method_set(context, method, "beta2", value + n + 1) : status;
 }
 
-static symo_status set_option(symo_context *context, symo_method *method, const char *key,
-                              const char *value) {
+symo_status symo_spec_set_option(symo_context *context, symo_method *method, const char *key,
+                                 const char *value) {
   if (strcmp(key, "betas") == 0) return set_betas(context, method, value);
   return symo_method_set(context, method, key, value);
 }
@@ -77,7 +78,7 @@ static symo_status set_in_rules(spec_draft *draft, const char *key, const char *
                      "rules.%s: there are only %zu %s (count from 0)", symo_quoted(key).text,
                      draft->num_rules, symo_plural(draft->num_rules, "rule", "rules"));
   for (size_t i = first; i < last && status == SYMO_OK; ++i)
-    status = set_option(draft->context, &draft->rules[i].method, dot + 1, value);
+    status = symo_spec_set_option(draft->context, &draft->rules[i].method, dot + 1, value);
   return status;
 }
 
@@ -112,7 +113,7 @@ symo_status symo_spec_draft_settings(spec_draft *draft, size_t count, const char
   for (size_t i = 0; i < count; ++i) {
     char key[KEY];
     const char *value = NULL;
-    if (is_for_rules(settings[i]) != for_rules) continue;
+    if (is_for_rules(settings[i]) != for_rules || symo_spec_has_pattern(settings[i])) continue;
     symo_status status = split(draft->context, settings[i], key, &value);
     if (status != SYMO_OK) return status;
     if (for_rules)
@@ -120,14 +121,14 @@ symo_status symo_spec_draft_settings(spec_draft *draft, size_t count, const char
     else if (symo_spec_is_common(key))
       status = symo_spec_set_common(draft->context, &draft->spec, key, value);
     else
-      status = set_option(draft->context, &draft->rules[0].method, key, value);
+      status = symo_spec_set_option(draft->context, &draft->rules[0].method, key, value);
     if (status != SYMO_OK)
       return symo_spec_pass_on(draft->context, status, symo_quoted(settings[i]).text, "");
   }
   /* Together they may make what one alone would not: schedule=wsd and stable_fraction=0.5. */
   for (size_t i = 0; i < count; ++i) {
-    symo_status status =
-        is_for_rules(settings[i]) == for_rules ? check_read(draft, settings[i]) : SYMO_OK;
+    if (is_for_rules(settings[i]) != for_rules || symo_spec_has_pattern(settings[i])) continue;
+    symo_status status = check_read(draft, settings[i]);
     if (status != SYMO_OK) return status;
   }
   return SYMO_OK;
@@ -196,6 +197,7 @@ symo_status symo_optim_spec_open_adapted(symo_context *context, const char *name
   SYMO_TRY(symo_spec_draft_settings(&draft, num_settings, settings, false));
   SYMO_TRY(symo_spec_draft_expand(&draft, name_or_path));
   SYMO_TRY(symo_spec_draft_settings(&draft, num_settings, settings, true));
+  SYMO_TRY(symo_spec_draft_patterns(&draft, num_settings, settings));
   SYMO_TRY(symo_spec_draft_finish(&draft, name_or_path, out));
 fail:
   symo_spec_draft_drop(&draft);

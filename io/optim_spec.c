@@ -39,6 +39,10 @@ static symo_status add_rule(symo_text *text, symo_context *context, const symo_r
   size_t line = text->used;
   symo_text_add(text, "{\"match\": ");
   symo_json_add_string(text, rule->pattern);
+  if (rule->also[0] != '\0') {
+    symo_text_add(text, ", \"also\": ");
+    symo_json_add_string(text, rule->also);
+  }
   symo_text_add(text, ", \"min_order\": %d, \"max_order\": %d", rule->min_order, rule->max_order);
   if (rule->needs_site) symo_text_add(text, ", \"needs_site\": true");
   if (rule->needs_group) symo_text_add(text, ", \"needs_group\": true");
@@ -169,6 +173,7 @@ static symo_status check_keys(const reader *r, const char *at, json_t *object, s
     known[count++] = symo_method_option(i)->key;
   json_object_foreach(object, key, value) {
     size_t i = 0;
+    if (r->draft->plain && *at == '\0' && strchr(key, ':') != NULL) continue;
     while (i < count && strcmp(key, known[i]) != 0) ++i;
     if (i == count)
       return symo_fail(r->draft->context, SYMO_E_FORMAT, "%s: %s: unknown key%s (%s)", r->where,
@@ -261,21 +266,24 @@ static symo_status read_order(const reader *r, const char *at, const char *key, 
   return SYMO_OK;
 }
 
-static symo_status read_match(const reader *r, const char *at, json_t *object, symo_rule *rule) {
-  const json_t *match = json_object_get(object, "match");
-  const char *pattern = match == NULL ? "*" : json_string_value(match);
-  if (pattern == NULL || *pattern == '\0' || strlen(pattern) >= sizeof rule->pattern)
+/* Leaves what is there if the key is missing. */
+static symo_status read_pattern(const reader *r, const char *at, const char *key, json_t *object,
+                                char out[SYMO_MAX_NAME + 1]) {
+  const json_t *match = json_object_get(object, key);
+  const char *pattern = json_string_value(match);
+  if (match == NULL) return SYMO_OK;
+  if (pattern == NULL || *pattern == '\0' || strlen(pattern) > SYMO_MAX_NAME)
     return symo_fail(r->draft->context, SYMO_E_FORMAT,
                      "%s: %s: must be a text of 1 to %d characters (such as \"*.w*\", * for any "
                      "run of characters and ? for one)",
-                     r->where, join(at, "match").text, SYMO_MAX_NAME);
-  snprintf(rule->pattern, sizeof rule->pattern, "%s", pattern);
+                     r->where, join(at, key).text, SYMO_MAX_NAME);
+  snprintf(out, SYMO_MAX_NAME + 1, "%s", pattern);
   return SYMO_OK;
 }
 
 static symo_status read_rule(const reader *r, size_t index, json_t *value, symo_rule *rule) {
-  static const char *const more[] = {"match",      "min_order", "max_order", "needs_group",
-                                     "needs_site", "preset",    "betas"};
+  static const char *const more[] = {"match",       "also",       "min_order", "max_order",
+                                     "needs_group", "needs_site", "preset",    "betas"};
   const json_t *needs_group = json_object_get(value, "needs_group");
   const json_t *needs_site = json_object_get(value, "needs_site");
   char at[32];
@@ -284,7 +292,8 @@ static symo_status read_rule(const reader *r, size_t index, json_t *value, symo_
   SYMO_TRY(symo_json_expect(r->draft->context, r->where, at, value, JSON_OBJECT,
                             "{\"match\": \"*\", \"preset\": \"adamw\"}"));
   SYMO_TRY(check_keys(r, at, value, sizeof more / sizeof *more, more));
-  SYMO_TRY(read_match(r, at, value, rule));
+  SYMO_TRY(read_pattern(r, at, "match", value, rule->pattern));
+  SYMO_TRY(read_pattern(r, at, "also", value, rule->also));
   SYMO_TRY(read_order(r, at, "min_order", value, &rule->min_order));
   SYMO_TRY(read_order(r, at, "max_order", value, &rule->max_order));
   if (rule->min_order > rule->max_order)
@@ -322,6 +331,29 @@ fail:
   return status;
 }
 
+/* ---- "PATTERN:KEY": value, kept as the settings that they are ---- */
+
+static symo_status read_patterns(const reader *r, json_t *root) {
+  const char *key;
+  json_t *value;
+  json_object_foreach(root, key, value) {
+    const char *colon = strrchr(key, ':'), *dot = strrchr(key, '.');
+    char text[VALUE];
+    if (colon == NULL) continue;
+    const char *name = dot != NULL && dot > colon ? dot + 1 : colon + 1;
+    const symo_option *option = find_option(name);
+    json_path path = join("", symo_quoted(key).text);
+    if (option == NULL)
+      return symo_fail(r->draft->context, SYMO_E_FORMAT,
+                       "%s: %s: \"%s\" is no option (PATTERN:KEY; %s)", r->where, path.text,
+                       symo_quoted(name).text, lists);
+    symo_status status = value_text(r, path.text, option, value, text);
+    if (status == SYMO_OK) status = symo_spec_draft_keep(r->draft, key, text);
+    if (status != SYMO_OK) return status;
+  }
+  return SYMO_OK;
+}
+
 /* ---- documents ---- */
 
 static symo_status read_common(const reader *r, json_t *root) {
@@ -354,13 +386,15 @@ static symo_status read_document(const reader *r, json_t *root) {
     memcpy(more + 3, symo_spec_common_keys, sizeof symo_spec_common_keys);
     SYMO_TRY(check_keys(r, "", root, SYMO_SPEC_COMMON_KEYS + 3, more));
     SYMO_TRY(symo_spec_draft_room(r->draft, 1));
+    SYMO_TRY(read_patterns(r, root));
     return read_method(r, "", root, &r->draft->rules[0].method);
   }
   const char *key;
   json_t *value;
   json_object_foreach(root, key, value) {
     if (strcmp(key, "rules") == 0 || symo_spec_is_common(key)) continue;
-    bool option = find_option(key) != NULL || strcmp(key, "preset") == 0;
+    bool option =
+        find_option(key) != NULL || strcmp(key, "preset") == 0 || strchr(key, ':') != NULL;
     return symo_fail(r->draft->context, SYMO_E_FORMAT,
                      "%s: %s: %s (known: rules, dtype, nan, budget_memory, threads)", r->where,
                      symo_quoted(key).text,
@@ -397,6 +431,7 @@ symo_status symo_optim_spec_parse(symo_context *context, const char *where, cons
   symo_spec_draft_start(context, &draft);
   symo_status status = parse_text(&draft, where, text, length);
   if (status == SYMO_OK) status = malformed(symo_spec_draft_expand(&draft, where));
+  if (status == SYMO_OK) status = malformed(symo_spec_draft_patterns(&draft, 0, NULL));
   if (status == SYMO_OK) status = symo_spec_draft_finish(&draft, where, out);
   symo_spec_draft_drop(&draft);
   return status;
@@ -417,6 +452,7 @@ symo_status symo_optim_spec_read_json(symo_context *context, const char *path,
   symo_spec_draft_start(context, &draft);
   symo_status status = symo_spec_draft_read(&draft, path);
   if (status == SYMO_OK) status = malformed(symo_spec_draft_expand(&draft, path));
+  if (status == SYMO_OK) status = malformed(symo_spec_draft_patterns(&draft, 0, NULL));
   if (status == SYMO_OK) status = symo_spec_draft_finish(&draft, path, out);
   symo_spec_draft_drop(&draft);
   return status;

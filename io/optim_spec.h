@@ -22,6 +22,8 @@ typedef struct spec_draft {
   size_t num_rules;
   symo_rule *rules;
   symo_optim_spec spec; /* all but the rules */
+  size_t num_kept;      /* settings "PATTERN:KEY=value" of a file */
+  char **kept;
 } spec_draft;
 
 void symo_spec_draft_start(symo_context *context, spec_draft *draft);
@@ -44,6 +46,18 @@ symo_status symo_spec_draft_finish(const spec_draft *draft, const char *where,
  * which are for the method of rule 0 or stand beside the rules. */
 symo_status symo_spec_draft_settings(spec_draft *draft, size_t count, const char *const *settings,
                                      bool for_rules);
+
+/* Settings "PATTERN:KEY=value": KEY as in the settings above (of rule 0, or "rules.N.KEY"), for
+ * tensors whose name fits the pattern.  keep: one of a file, by its key and value.  patterns: makes
+ * of each rule and pattern that a setting is for a rule of its own, in front of that rule; those of
+ * files come first.  A tensor has the first of the patterns that it fits. */
+bool symo_spec_has_pattern(const char *setting);
+symo_status symo_spec_draft_keep(spec_draft *draft, const char *key, const char *value);
+symo_status symo_spec_draft_patterns(spec_draft *draft, size_t count, const char *const *settings);
+
+/* "KEY=value" of a method, betas too. */
+symo_status symo_spec_set_option(symo_context *context, symo_method *method, const char *key,
+                                 const char *value);
 
 /* The keys beside the rules: dtype, nan, budget_memory, threads. */
 enum { SYMO_SPEC_COMMON_KEYS = 4 };

@@ -40,7 +40,9 @@ static amount with_prefix(double x) {
 void symo_rule_reason(const symo_optim *optim, size_t tensor, char text[RULE_REASON]) {
   const size_t index = optim->rule_of[tensor];
   const symo_rule *rule = &optim->rules[index];
-  const int used = snprintf(text, RULE_REASON, "rule %zu: \"%.120s\"", index, rule->pattern);
+  const int used =
+      snprintf(text, RULE_REASON, "rule %zu: \"%.120s\"%s%.120s%s", index, rule->pattern,
+               rule->also[0] != 0 ? " and \"" : "", rule->also, rule->also[0] != 0 ? "\"" : "");
   const size_t room = RULE_REASON - (size_t)used;
   if (rule->min_order == rule->max_order)
     snprintf(text + used, room, ", %d %s", rule->min_order,
@@ -71,7 +73,8 @@ static void add_unused(symo_text *out, const symo_optim *optim) {
   for (size_t r = 0; r < optim->spec.num_rules; r++) {
     bool used = false;
     for (size_t i = 0; i < optim->layout->num_tensors; i++) used = used || optim->rule_of[i] == r;
-    if (!used) symo_text_add(out, "  rule %zu: \"%s\": no tensor\n", r, optim->rules[r].pattern);
+    if (!used && optim->rules[r].also[0] == 0) /* that of a second one has tensors elsewhere */
+      symo_text_add(out, "  rule %zu: \"%s\": no tensor\n", r, optim->rules[r].pattern);
   }
 }
 

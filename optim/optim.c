@@ -266,7 +266,8 @@ static symo_status check_spec(symo_context *context, const symo_optim_spec *spec
     const symo_rule *rule = &spec->rules[i];
     char where[40];
     snprintf(where, sizeof where, "optim: rule %zu", i);
-    if (memchr(rule->pattern, 0, sizeof rule->pattern) == NULL || rule->pattern[0] == 0)
+    if (memchr(rule->pattern, 0, sizeof rule->pattern) == NULL || rule->pattern[0] == 0 ||
+        memchr(rule->also, 0, sizeof rule->also) == NULL)
       return symo_fail(context, SYMO_E_NAME, "%s: the pattern is no text (\"*\" is any name)",
                        where);
     if (rule->min_order < 0 || rule->max_order < rule->min_order)
@@ -277,6 +278,24 @@ static symo_status check_spec(symo_context *context, const symo_optim_spec *spec
                        symo_plural(rule->max_order, "axis", "axes"));
     symo_status status = symo_method_check(context, &rule->method, where);
     if (status != SYMO_OK) return status;
+  }
+  return SYMO_OK;
+}
+
+/* A second pattern is there for tensors that are meant: that there are none is a mistake in it. */
+static symo_status check_patterns(const symo_optim *optim) {
+  for (size_t r = 0; r < optim->spec.num_rules; r++) {
+    const char *also = optim->rules[r].also;
+    bool used = also[0] == 0;
+    for (size_t i = 0; i < optim->layout->num_tensors && !used; i++)
+      used = strcmp(optim->rules[optim->rule_of[i]].also, also) == 0;
+    if (!used)
+      return symo_fail(
+          optim->context, SYMO_E_ARGUMENT,
+          "optim: rule %zu: no tensor of \"%s\" fits \"%s\", or an earlier rule has it "
+          "(there is %s, for example)",
+          r, symo_quoted(optim->rules[r].pattern).text, symo_quoted(also).text,
+          symo_quoted(optim->layout->tensors[0].name).text);
   }
   return SYMO_OK;
 }
@@ -294,7 +313,7 @@ static symo_status find_rules(symo_optim *optim) {
                        moved ? "" : ", which no group moves");
     optim->rule_of[i] = rule;
   }
-  return SYMO_OK;
+  return check_patterns(optim);
 }
 
 static symo_status check_budget(const symo_optim *optim) {

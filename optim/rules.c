@@ -30,7 +30,7 @@ static bool matches(const char *pattern, const char *name) {
 bool symo_rule_fits(const symo_rule *rule, const char *name, size_t order, bool moved, bool site) {
   return (int)order >= rule->min_order && (int)order <= rule->max_order &&
          (moved || !rule->needs_group) && (site || !rule->needs_site) &&
-         matches(rule->pattern, name);
+         matches(rule->pattern, name) && (rule->also[0] == 0 || matches(rule->also, name));
 }
 
 size_t symo_rule_find(size_t num_rules, const symo_rule *rules, const char *name, size_t order,

@@ -37,10 +37,10 @@ int cli_read_optimizer(cli *c, size_t num_extra, const char *const *extra, symo_
 
 enum { KEY = 64 };
 
-/* "lr" of "rules.1.lr=0.1". */
+/* "lr" of "rules.1.lr=0.1" and of "h.*:lr=0.1". */
 static void option_of(const char *setting, char key[KEY]) {
   size_t n = strcspn(setting, "="), from = n;
-  while (from > 0 && setting[from - 1] != '.') from--;
+  while (from > 0 && setting[from - 1] != '.' && setting[from - 1] != ':') from--;
   n = n - from < KEY - 1 ? n - from : KEY - 1;
   memcpy(key, setting + from, n);
   key[n] = '\0';

@@ -17,9 +17,9 @@
   {                                                                                                \
     .name = "set", .arg = "KEY=VALUE", .kind = CLI_LIST,                                           \
     .help = "An option of the optimizer (symo optimizers NAME shows all with their values); "      \
-            "rules.1.KEY=VALUE for rule 1, rules.*.KEY=VALUE for all rules; one that nothing "     \
-            "looks at is "                                                                         \
-            "refused"                                                                              \
+            "rules.1.KEY=VALUE for rule 1, rules.*.KEY=VALUE for all rules; PATTERN:KEY=VALUE "    \
+            "for tensors of such names (h.*.attn*:alpha=1.4); one that nothing looks at and a "    \
+            "pattern that nothing fits are refused"                                                \
   }
 
 /* The spec of --optimizer, with `extra` settings "key=value" (from other flags, [num_extra]) and

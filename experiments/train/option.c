@@ -109,9 +109,12 @@ static const train_option general[] = {
      .properties = TRAIN_SAME_MODEL,
      .group = TRAIN_GROUP_OPTIMIZER,
      TRAIN_FIELD(settings),
-     .spellings = {{"set", NULL,
-                    "An option of the optimizer; rules.1.KEY=VALUE for its rule 1, "
-                    "rules.*.KEY=VALUE for all its rules; one that nothing looks at is refused"}}},
+     .spellings =
+         {{"set", NULL,
+           "An option of the optimizer; rules.1.KEY=VALUE for its rule 1, "
+           "rules.*.KEY=VALUE for all its rules, PATTERN:KEY=VALUE for tensors of such names "
+           "(h.*.attn*:alpha=1.4); one that nothing looks at and a pattern that nothing "
+           "fits are refused"}}},
     {.key = "dtype",
      .arg = "TYPE",
      .kind = TRAIN_STRING,

@@ -95,6 +95,8 @@ static json_t *rules_json(cli *c, const symo_optim *optim) {
     json_t *o = json_object();
     cli_set(c, o, "rule", cli_count((double)b->rule));
     cli_set(c, o, "match", json_string(optim->rules[b->rule].pattern));
+    if (optim->rules[b->rule].also[0] != '\0')
+      cli_set(c, o, "also", json_string(optim->rules[b->rule].also));
     cli_set(c, o, "curvature", json_string(b->method.curvature->name));
     cli_set(c, o, "tensors", cli_count((double)b->num_tensors));
     cli_set(c, o, "parameters", cli_count((double)symo_layout_num_parameters(b->layout)));

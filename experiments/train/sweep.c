@@ -34,6 +34,7 @@ symo_status sweep_grid_add(symo_context *context, sweep_grid *grid, const char *
   sweep_axis axis = {0};
   const char *equal = strchr(text, '='), *colon = strchr(text, ':');
   const char *key = colon != NULL && equal != NULL && colon < equal ? colon + 1 : text;
+  if (strcspn(text, "*?") < (size_t)(key - text)) key = text; /* a pattern of tensors */
   if (equal == NULL || equal == key || (size_t)(equal - key) >= sizeof axis.key ||
       (size_t)(key - text) > sizeof axis.only)
     return symo_fail(context, SYMO_E_ARGUMENT, "\"%s\" is not KEY=VALUE,VALUE (such as lr=0.1,0.3)",

@@ -88,12 +88,13 @@ symo_status symo_kfac_read(symo_context *context, const char *path, symo_kfac **
 
 /* An optimizer as JSON, in one of two forms.  Either a preset with changed options, which also
  * brings the rules of the preset (symo_optim_preset_rules):
- *   {"preset": "muon", "lr": 0.02, "weight_decay": 0.01, ..}
+ *   {"preset": "muon", "lr": 0.02, "weight_decay": 0.01, "h.*.attn*:momentum": 0.9, ..}
+ * ("PATTERN:KEY" as in symo_optim_spec_open.)
  * Or a list of rules, of which the first that matches a tensor applies to it:
  *   {"rules": [{"match": "*.w*", "min_order": 2, "preset": "muon", "lr": 0.02},
  *              {"max_order": 1, "preset": "adamw"}]}
  * Options are those of symo_method_option; "betas": [b1, b2] sets momentum and beta2.  In a rule,
- * "match" may be omitted (default "*"), as may "min_order" (0), "max_order" (SYMO_MAX_ORDER) and
+ * "match" may be omitted (default "*"), as may "also" (a second pattern), "min_order" (0), "max_order" (SYMO_MAX_ORDER) and
  * "needs_group" and "needs_site" (false); "preset" may be omitted only if all options are given. 
  * Both forms may have "dtype" ("f32", "f64"), "nan" ("skip", "stop"), "budget_memory" (bytes, or
  * "2GiB", "500 MB") and "threads".
@@ -116,7 +117,10 @@ symo_status symo_optim_spec_to_json(symo_context *context, const symo_optim_spec
  * no such preset, the path of a file.  settings: [num_settings] texts "key=value".  A key is an
  * option of the method of the preset, or of the first rule of a file with rules; "rules.1.lr" is
  * the option of rule 1 and "rules.*.lr" that of all rules, counted after the rules of a preset were
- * made; or "dtype", "nan", "budget_memory" or "threads".
+ * made; "PATTERN:lr", "PATTERN:rules.1.lr" and "PATTERN:rules.*.lr" are the same for tensors whose
+ * name fits the pattern ("h.*.attn*:alpha=1.4"), which get a rule of their own in front of that
+ * rule (symo_rule.also): a tensor that fits several patterns has the first, and symo_optim_create
+ * refuses a pattern that no tensor fits; or "dtype", "nan", "budget_memory" or "threads".
  * SYMO_E_NAME if there is no such preset, file or key; SYMO_E_ARGUMENT if a value is not valid, or
  * if no rule that a setting is for looks at its option ("rate=0.9" where the schedule is not
  * exponential); for files also the statuses of symo_optim_spec_read_json. */

@@ -26,8 +26,9 @@ extern "C" {
  * settings KEY=VALUE, separated by spaces or ';':
  *     "symo lr=0.01"      "adamw betas=0.9,0.95 weight_decay=0.1"      "symo threads=4"
  *     "symo-coupled; groups=alternate orthogonal; lr=0.02"
- * Keys are the options of a method (symo_method_option) and those of symo_optim_spec_open.  A word
- * without '=' is a part of the value before it.
+ * Keys are the options of a method (symo_method_option) and those of symo_optim_spec_open, among
+ * them "h.*.attn*:alpha=1.4" for tensors of such names alone.  A word without '=' is a part of the
+ * value before it.
  *
  * dtype: the type of parameters, gradients and state.  SYMO_ANY: the type that the texts name, or
  * float64 if they name none.  SYMO_E_DTYPE if the settings name another type than dtype.

@@ -243,9 +243,10 @@ symo_status symo_method_get(symo_context *context, const symo_method *method, co
 
 /* The first rule that fits gives a tensor its method: pattern against the name ('*' any run of
  * characters, '?' one), its number of axes, and whether a group moves it.  A tensor that no rule
- * fits is an error. */
+ * fits is an error, and so is a second pattern of which no rule has a tensor. */
 typedef struct symo_rule {
   char pattern[SYMO_MAX_NAME + 1]; /* "*" */
+  char also[SYMO_MAX_NAME + 1];    /* a pattern that the name must fit besides; "": there is none */
   int min_order, max_order;
   bool needs_site;  /* only tensors of a site of the spec */
   bool needs_group; /* only tensors with an axis whose group in the layout is not identity */

@@ -63,7 +63,8 @@ class Optimizer:
         Of parameters, gradients and state.  The default is that of the layout, or float64.
     **settings
         Options of the method: ``lr=0.01``, ``betas=(0.9, 0.95)``, ``threads=4``; the command
-        ``symo optimizers`` lists them all.  Those of one rule: ``**{"rules.1.lr": 0.001}``.
+        ``symo optimizers`` lists them all.  Those of one rule: ``**{"rules.1.lr": 0.001}``; those
+        of tensors of some names: ``**{"h.*.attn*:alpha": 1.4}``.
 
     Examples
     --------
@@ -110,6 +111,9 @@ class Optimizer:
             )
         self.spec = json.loads(c.text(lib.symo_optim_spec_to_json, context, context, spec.pointer))
         self._rates = [float(rule["lr"]) for rule in self.spec["rules"]]
+        # Rules of patterns stand in front of the one that they are made from.
+        plain = [i for i, rule in enumerate(self.spec["rules"]) if "also" not in rule]
+        self._first = plain[0] if plain else 0
         self._state = self._new_state(lib.symo_optim_state_create, self._optim.pointer)
         self._reported = c.StepReport()
         self._reported_at = byref(self._reported)
@@ -119,11 +123,15 @@ class Optimizer:
 
     @property
     def lr(self) -> float:
-        """The learning rate of the first rule, as the method has it or as it was set."""
-        return self._rates[0]
+        """The learning rate of the method, as it has it or as it was set: that of the first rule
+        without a pattern of its own (`also`)."""
+        return self._rates[self._first]
 
-    def set_lr(self, lr: float, rule: int = 0) -> None:
-        """Sets the learning rate of a rule, from the next step on."""
+    def set_lr(self, lr: float, rule: int | None = None) -> None:
+        """Sets the learning rate of a rule, from the next step on; without one that of :attr:`lr`
+        alone, and not those of patterns (``"h.*.attn*:lr"``)."""
+        if rule is None:
+            rule = self._first
         c.check(lib.symo_optim_state_set_lr(self._state.pointer, rule, float(lr)), self._context)
         self._rates[rule] = float(lr)
 

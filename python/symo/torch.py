@@ -573,7 +573,7 @@ class _Stack:
         self.optimizer = Optimizer(layout, group["preset"], **settings)
         self.base_rates = [float(rule["lr"]) for rule in self.optimizer.spec["rules"]]
         if group["lr"] is None:
-            group["lr"] = self.base_lr = self.base_rates[0]
+            group["lr"] = self.base_lr = self.optimizer.lr
         self.lr = self.base_lr
 
     def lay_out(self):

@@ -523,3 +523,24 @@ def test_verify_passes_errors_on_and_sees_float32():
         symo.verify(layout, lambda p: (1.0, [p[0].astype("f4")]), [w])
     with pytest.raises(symo.Error, match="samples"):
         symo.verify(layout, gradient, [w], samples=0)
+
+
+def test_options_of_tensors_by_their_names():
+    """In Python as on the command line and in files; rates of patterns are their own."""
+    g, tensors = vectors(5), vectors(6)
+    both = {"w1*:alpha": 1.2, "w1*:lr": 0.02}
+    opt = symo.Optimizer(TEXT, "symo", lr=0.01, **both)
+    alone = symo.Optimizer(TEXT, "symo", lr=0.02, alpha=1.2)
+    plain = symo.Optimizer(TEXT, "symo", lr=0.01)
+    moved = [copy.deepcopy(tensors) for _ in range(3)]
+    for o, p in zip((opt, alone, plain), moved):
+        o.step(g, p)
+    assert np.array_equal(moved[0]["w1"], moved[1]["w1"])
+    assert np.array_equal(moved[0]["w2"], moved[2]["w2"])
+    assert opt.lr == 0.01 and opt.spec["rules"][0]["also"] == "w1*"
+    opt.set_lr(0.5)
+    assert opt.lr == 0.5 and opt._rates[0] == 0.02
+    with pytest.raises(symo.Error, match='fits "zz[*]"'):
+        symo.Optimizer(TEXT, "symo", **{"zz*:alpha": 1.2})
+    with pytest.raises(symo.Error, match="nothing looks at rate"):
+        symo.Optimizer(TEXT, "symo", **{"w*:rate": 0.5})

@@ -112,6 +112,19 @@ def test_autograd_notices_that_parameters_were_written():
 # ---- schedulers, closures, groups ----
 
 
+def test_rates_of_patterns_follow_in_proportion():
+    model = net()
+    first = next(name for name, p in model.named_parameters() if p.ndim == 2)
+    opt = Symo(model, "symo", **{f"{first}:lr": 0.02, f"{first}:alpha": 1.2})
+    backward(model, 1)
+    opt.step()
+    assert opt.param_groups[0]["lr"] == 0.003
+    opt.param_groups[0]["lr"] = 0.0015
+    backward(model, 2)
+    opt.step()
+    assert opt._stacks[0].optimizer._rates[0] == 0.01
+
+
 @pytest.mark.parametrize("preset", ["symo", "muon", "adamw"])
 def test_schedulers_change_the_rate(preset):
     model, other = net(), net()

@@ -116,6 +116,17 @@ fails 2 'which is of curvature per-axis' "${step[@]}" --optimizer sgd --set rule
 fails 2 'write KEY=VALUE' "${step[@]}" --optimizer sgd --set lr
 fails 2 'only 1 rule ' "${step[@]}" --optimizer sgd --set rules.1.lr=1
 fails 2 'there is no "mun"; did you mean "muon"?' optimizers mun
+
+# ---- options of tensors by their names: the same from the command line and from a file ----
+
+fails 3 'fits "zz*"' "${step[@]}" --optimizer symo --set 'zz*:alpha=1.2'
+fails 2 'nothing looks at rate here' "${step[@]}" --optimizer symo --set 'w*:rate=0.9'
+fails 2 'did you mean alpha?' "${step[@]}" --optimizer symo --set 'w*:alphaa=1'
+succeeds "${step[@]}" --optimizer symo --set 'w*:alpha=1.2' --set lr=0.1
+mv out-p by-flag
+echo '{"preset": "symo", "lr": 0.1, "w*:alpha": 1.2}' >patterns.json
+succeeds "${step[@]}" --optimizer patterns.json
+cmp -s by-flag out-p || fail 'a pattern in a file is another step than on the command line'
 for optimizer in newton-cg ggn-cg lm newton-direct ggn-direct egn egn-cg sgn adahessian sophia-g sophia-h; do
   "$symo" "${step[@]}" --optimizer $optimizer >out 2>err && fail "$optimizer from a gradient alone"
   grep -q "^symo: error: --optimizer.*$optimizer" err || fail "$optimizer: $(cat err)"
