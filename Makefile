@@ -334,8 +334,22 @@ $(BUILD)/fuzz-%: tests/fuzz/driver.c $(FUZZ_OBJ) $(KIT) $(STATIC)
 
 coverage:
 	@mkdir -p $(BUILD)/coverage && find $(BUILD)/coverage -name '*.gcda' -exec rm -f {} +
-	+@$(SELF) BUILD=$(BUILD)/coverage OPT='-O0 -g' SANITIZE=--coverage test; status=$$?; \
-	  tests/coverage.sh $(BUILD)/coverage && exit $$status
+	+@$(SELF) BUILD=$(BUILD)/coverage OPT='-O1 -g -fno-inline' SANITIZE=--coverage \
+	  CPPFLAGS='-DSYMO_ONE_TARGET $(CPPFLAGS)' test; status=$$?; \
+	  tests/coverage.py $(BUILD)/coverage --least 95 85 && exit $$status
+
+# Operators, constants and flags of closed forms, solvers and the optimizer are changed, one at a time:
+# do tests fail?  MUTANTS of them, the same ones for the same MUTANT_SEED; what was tried stays tried.
+MUTANTS     ?= 300
+MUTANT_SEED ?= 1
+MUTANT_JOBS ?= 1
+.PHONY: mutants
+mutants: all $(TESTS)
+	+@$(SELF) BUILD=$(BUILD)/coverage OPT='-O1 -g -fno-inline' SANITIZE=--coverage \
+	  CPPFLAGS='-DSYMO_ONE_TARGET $(CPPFLAGS)' $(BUILD)/coverage/tests/symo-tests
+	@MUTANT_LIBRARIES='$(ALL_LDFLAGS) $(CRITERION_LIBS) $(EXE_LIBS)' python3 tests/mutation/mutants.py \
+	  --build $(BUILD) --coverage $(BUILD)/coverage --results $(BUILD)/mutants \
+	  --count $(MUTANTS) --seed $(MUTANT_SEED) --jobs $(MUTANT_JOBS)
 
 format:
 	$(CLANG_FORMAT) -i $(OUR_CODE)
@@ -490,7 +504,8 @@ help:
 	@echo 'make test-tsan  optimizers and estimates in several threads under ThreadSanitizer'
 	@echo 'make test-long  a million steps of small models: LONG_STEPS'
 	@echo 'make fuzz      libFuzzer on all that is read: FUZZ_SECONDS=60 for each of FUZZ_TARGETS'
-	@echo 'make coverage  the tests with gcov, and what they reach'
+	@echo 'make coverage  the tests with gcov: lines and branches that they reach'
+	@echo 'make mutants   do tests fail where the code is changed? MUTANTS=300 MUTANT_SEED MUTANT_JOBS'
 	@echo 'make format    clang-format on all sources; format-check only looks'
 	@echo 'make lint      cppcheck, and gcc -fanalyzer on what reads, writes and holds memory'
 	@echo 'make tidy      clang-tidy on the library and the command'

@@ -3,8 +3,9 @@
 
 /* Before the definition of a function whose loops are worth wide registers: it is compiled for
  * several instruction sets, and the machine's is chosen when the program starts.  Nothing where the
- * compiler or the C library cannot, or where a sanitizer would run before that choice.  By
- * features, as "arch=" would mean one family of processors and no later one.
+ * compiler or the C library cannot, where a sanitizer would run before that choice, or where the
+ * lines that run are counted (SYMO_ONE_TARGET, `make coverage`).  By features, as "arch=" would mean
+ * one family of processors and no later one.
  *
  * Numbers do not depend on that choice: products and sums are never contracted (-std=c11 and
  * -ffp-contract=off), and sums are written in lanes of a fixed number, as the compiler has no leave
@@ -13,7 +14,8 @@
 #include <features.h>
 #endif
 #if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__) && defined(__GNUC__) &&        \
-    !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) &&      \
+    !defined(SYMO_ONE_TARGET)
 #define SYMO_VECTOR __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define SYMO_VECTOR
@@ -21,7 +23,7 @@
 
 /* For what such functions call in their loops: a function of its own would be compiled for one
  * instruction set alone. */
-#if defined(__GNUC__)
+#if defined(__GNUC__) && !defined(SYMO_ONE_TARGET)
 #define SYMO_INLINE static inline __attribute__((always_inline))
 #else
 #define SYMO_INLINE static inline
