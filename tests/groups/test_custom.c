@@ -411,6 +411,44 @@ Test(custom, float32_and_plans_that_are_the_same) {
   symo_world_close(&w);
 }
 
+/* Groups are the same where all of their generators are, in number, kind and every entry. */
+Test(custom, groups_are_equal_where_all_generators_are) {
+  enum { D = 3, KINDS = 8 };
+  static const size_t turn[2 * D] = {1, 2, 0, 1, 0, 2}, other[D] = {2, 0, 1}, pair[2] = {1, 0};
+  static const double sign[D * D] = {1, 0, 0, 0, 1, 0, 0, 0, -1},
+                               second[D * D] = {-1, 0, 0, 0, 1, 0, 0, 0, 1},
+                               lie[D * D] = {0, -1, 0, 1, 0, 0, 0, 0, 0},
+                               faster[D * D] = {0, 0, -1, 0, 0, 0, 1, 0, 0};
+  const symo_generators kinds[KINDS] = {
+      {.dim = D, .num_permutations = 1, .permutations = turn},
+      {.dim = D, .num_permutations = 2, .permutations = turn},
+      {.dim = D, .num_permutations = 1, .permutations = other},
+      {.dim = D, .num_matrices = 1, .matrices = sign},
+      {.dim = D, .num_matrices = 1, .matrices = second},
+      {.dim = D, .num_lie = 1, .lie = lie},
+      {.dim = D, .num_lie = 1, .lie = faster},
+      {.dim = 2, .num_permutations = 1, .permutations = pair},
+  };
+  symo_context *context;
+  symo_group *first[KINDS], *again[KINDS];
+  cr_ok(NULL, symo_context_create(&context));
+  for (int i = 0; i < KINDS; i++) {
+    symo_group_spec spec = symo_group_spec_default("custom");
+    spec.generators = kinds[i];
+    first[i] = make(context, &spec);
+    again[i] = make(context, &spec);
+  }
+  for (int i = 0; i < KINDS; i++)
+    for (int k = 0; k < KINDS; k++)
+      cr_assert_eq(symo_group_equal(first[i], again[k]), i == k, "%d and %d", i, k);
+  for (int i = 0; i < KINDS; i++) {
+    symo_group_destroy(first[i]);
+    symo_group_destroy(again[i]);
+  }
+  symo_context_destroy(context);
+  cr_no_leaks();
+}
+
 Test(custom, what_is_no_group_is_refused) {
   symo_context *context = symo_test_context();
   symo_group *out;

@@ -131,6 +131,8 @@ static void check_entries(kit *t) {
 
 Test(lowrank, entries_products_and_norms) { for_each_case(61, check_entries); }
 
+static size_t solved; /* cases of check_indefinite that are no refusals */
+
 static double *shifted(const kit *t, const double *dense, double damping) {
   double *a = symo_dense_new(t->n, t->n);
   memcpy(a, dense, t->n * t->n * sizeof *a);
@@ -210,6 +212,41 @@ static void check_abs(kit *t) {
 Test(lowrank, absolute_value) { for_each_case(63, check_abs); }
 
 /* x'(H + d) x of a sample x has the mean P and, as a chi-squared number, the variance 2 P. */
+/* (H + damping I)^-1 of an operator with eigenvalues of both signs, where none is near zero. */
+static void check_indefinite(kit *t) {
+  enum { WELL = 50 };
+  const double damping = 0.1;
+  const size_t n = t->n;
+  if (t->definite) return;
+  double *a = shifted(t, t->dense, damping), *w = symo_dense_new(1, n), *v = symo_dense_new(n, n);
+  double *found = symo_dense_new(1, n), *expected = symo_dense_new(1, n), least = INFINITY;
+  symo_dense_eigen(n, a, w, v);
+  for (size_t i = 0; i < n; i++) least = fmin(least, fabs(w[i]));
+  symo_test_batch x = symo_test_batch_make(t->w->layout, t->dtype, t->w->rng, 2);
+  if (symo_test_max(w, n) <= WELL * least && w[0] < 0) {
+    for (size_t k = 0; k < n; k++) {
+      double dot = 0;
+      for (size_t i = 0; i < n; i++) dot += v[i * n + k] * x.flat[i];
+      for (size_t i = 0; i < n; i++) expected[i] += v[i * n + k] * dot / w[k];
+    }
+    cr_ok(t->w->context, symo_lowrank_solve(t->h, damping, x.in[0], symo_test_out(&x.vectors[1])));
+    symo_test_vector_get(&x.vectors[1], found);
+    same(t, "solve of an indefinite operator", found, expected, n);
+    solved++;
+  }
+  symo_test_batch_free(&x);
+  free(a);
+  free(w);
+  free(v);
+  free(found);
+  free(expected);
+}
+
+Test(lowrank, solutions_with_indefinite_operators) {
+  for_each_case(67, check_indefinite);
+  cr_assert(solved >= 8, "only %zu cases are well conditioned", solved);
+}
+
 Test(lowrank, samples) {
   symo_world w;
   symo_world_open(&w, 64);
