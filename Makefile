@@ -359,6 +359,7 @@ TIDY := $(addprefix tidy/,$(LIB_SRC) $(CMD_SRC))
 .PHONY: $(TIDY)
 tidy: $(TIDY)
 tidy/core/context.c: TIDY_FLAGS := -DSYMO_ERROR_DEFINES
+tidy/cli/output.c: TIDY_FLAGS := -DCLI_ERROR_DEFINES
 $(TIDY): tidy/%: %
 	@echo '  TIDY  $<'
 	@$(CLANG_TIDY) --quiet --warnings-as-errors='*' $< -- $(ALL_CPPFLAGS) $(TIDY_FLAGS) \
@@ -374,6 +375,7 @@ cppcheck:
 	  -D_POSIX_C_SOURCE=200809L --include=tests/lint.h --suppressions-list=tests/lint.supp \
 	  --suppress=missingIncludeSystem --error-exitcode=1 $(LINT_DIRS)
 analyze/core/context.c: TIDY_FLAGS := -DSYMO_ERROR_DEFINES
+analyze/cli/output.c: TIDY_FLAGS := -DCLI_ERROR_DEFINES
 $(ANALYZED:%=analyze/%): analyze/%: %
 	@echo '  LINT  $<'
 	@$(CC) $(ALL_CPPFLAGS) $(TIDY_FLAGS) -D__clang_analyzer__ -std=c11 -O1 -fanalyzer -Werror -c $< \

@@ -173,4 +173,12 @@ double cli_memory_available(void); /* bytes that can be had without swapping; in
  * exit code. */
 int cli_main(const cli_command *const *commands, int argc, char **argv);
 
+#if defined(__clang_analyzer__) && !defined(CLI_ERROR_DEFINES)
+/* The static analyzer sees one file at a time, and so not that these are never CLI_DONE. */
+#define cli_fail(c, code, ...) (cli_fail(c, code, __VA_ARGS__), (code))
+#define cli_fail_status(c, status) (cli_fail_status(c, status), CLI_DATA)
+#define cli_fail_flag(c, status, flag) (cli_fail_flag(c, status, flag), CLI_USAGE)
+#define cli_fail_memory(c) (cli_fail_memory(c), CLI_NUMERIC)
+#endif
+
 #endif

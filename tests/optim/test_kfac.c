@@ -238,6 +238,27 @@ static void reference_step(reference *r) {
   symo_free(grad), symo_free(d);
 }
 
+/* What the report says of factors that were all taken in this step: their least effective rank, and a
+ * condition that is at least that of each factor without eigenvalues near zero. */
+static void check_report(const reference *r, const symo_step_report *report, symo_dtype dtype) {
+  double rank = INFINITY, condition = 0;
+  for (size_t s = 0; s < r->t->c.problem.num_sites; s++)
+    for (int side = 0; side < 2; side++) {
+      const reference_site *site = &r->sites[s];
+      const size_t n = side == 0 ? site->m : site->n;
+      double w[MOST], v[MOST * MOST], sum = 0, squares = 0;
+      symo_dense_eigen(n, side == 0 ? site->rooted_a : site->rooted_g, w, v);
+      for (size_t i = 0; i < n; i++) sum += w[i], squares += w[i] * w[i];
+      rank = fmin(rank, sum * sum / squares);
+      if (w[0] > 1e-3 * w[n - 1]) condition = fmax(condition, w[n - 1] / w[0]);
+    }
+  const double rounding = symo_test_bound(dtype, MOST, 1e3);
+  cr_assert(fabs(report->effective_rank - rank) <= rounding * rank, "rank %g, not %g",
+            report->effective_rank, rank);
+  cr_assert(condition > 1 && report->worst_condition >= condition * (1 - rounding),
+            "condition %g, at least %g", report->worst_condition, condition);
+}
+
 /* A float64 network of the same parameters, whose statistics the reference takes. */
 static void check_reference(const char *preset, const char *settings, symo_dtype dtype) {
   static const char net[] = "4-5-3";
@@ -249,8 +270,9 @@ static void check_reference(const char *preset, const char *settings, symo_dtype
     r.sites[s].n = exact.c.problem.sites[s].outputs;
   symo_test_unpack(dtype, t.theta, r.theta, t.c.size);
   for (int k = 0; k < 9; k++) {
-    (void)step(&t);
+    const symo_step_report report = step(&t);
     reference_step(&r);
+    if (t.method.refresh_every == 1) check_report(&r, &report, dtype);
     const double error = symo_test_rel_dtype(dtype, t.theta, r.theta, t.c.size);
     /* Steps of some hundredths; systems of condition 1e3 at most. */
     cr_assert(error <= symo_test_bound(dtype, 10, 100), "%s %s: step %d: %g", preset, settings,
