@@ -9,6 +9,7 @@ optimizer of PyTorch (``import symo.torch``).
 from ._library import Error, build_info, get_threads, set_threads, version
 from ._compare import Comparison, compare
 from .factors import Factors
+from .groups import Group, Irrep
 from .hessian import Hessian, estimate, estimators
 from .layout import Layout, group
 from .lowrank import LowRank, estimate_probes, estimate_products, load
@@ -20,7 +21,9 @@ __all__ = [
     "Comparison",
     "Error",
     "Factors",
+    "Group",
     "Hessian",
+    "Irrep",
     "Layout",
     "LowRank",
     "Optimizer",

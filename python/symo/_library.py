@@ -8,6 +8,7 @@ import os
 import pathlib
 import sys
 import tempfile
+import threading
 import weakref
 from ctypes import (
     byref,
@@ -359,6 +360,7 @@ _FUNCTIONS = {
     "symo_kfac_read": (_I, [_P, _S, _P]),
     "symo_group_from_ops": (_I, [_P, _P, _P]),
     "symo_group_destroy": (None, [_P]),
+    "symo_rng_below": (c_uint64, [_P, c_uint64]),
     "symo_context_add_group": (_I, [_P, _P]),
     "symo_symmetry_measure": (_I, [_P, _P, _P, _P, _P, _P]),
     "symo_symmetry_destroy": (None, [_P]),
@@ -388,7 +390,29 @@ for _name, (_returns, _takes) in _FUNCTIONS.items():
 STATUS = {lib.symo_status_name(value).decode(): value for value in range(-11, 4)}
 
 
+# What functions of the caller raised within the library, with the threads that they ran in (None:
+# a thread of the library).  It goes on in the call that led to it.
+raised = []
+
+
+def keep(error):
+    """Keeps an exception until the library has returned."""
+    foreign = isinstance(threading.current_thread(), threading._DummyThread)
+    raised.append((None if foreign else threading.get_ident(), error))
+
+
+def _go_on():
+    mine = threading.get_ident()
+    for entry in list(raised):
+        if entry[0] in (None, mine):
+            raised[:] = [other for other in raised if other[0] not in (None, mine)]
+            raise entry[1]
+
+
 def check(status, context):
+    """Raises what went wrong in a call of the library that returned this status."""
+    if raised:
+        _go_on()
     if status != 0:
         detail = lib.symo_context_detail(context).decode("utf-8", "replace") if context else ""
         name = lib.symo_status_name(status).decode()

@@ -141,10 +141,10 @@ def _flat(layout, params, dtype):
 
 
 class _Callback:
-    """The loss and gradient of the caller, on flat arrays; keeps what it raises."""
+    """The loss and gradient of the caller, on flat arrays."""
 
     def __init__(self, layout, gradient, form):
-        self.layout, self.gradient, self.form, self.raised = layout, gradient, form, None
+        self.layout, self.gradient, self.form = layout, gradient, form
 
     def __call__(self, flat):
         given = flat if isinstance(self.form, np.ndarray) else self.layout._form(flat, self.form)
@@ -171,7 +171,7 @@ class _Callback:
                 np.ctypeslib.as_array(ctypes.cast(grad, POINTER(kind)), (size,))[:] = made
                 return 0
             except BaseException as error:  # goes on when the library has returned
-                self.raised = error
+                c.keep(error)
                 return c.STATUS["SYMO_E_UNSUPPORTED"]
 
         made = c.Problem(b"the loss", size, code)
@@ -189,8 +189,6 @@ def _measure(layout, callback, theta, seed, options):
         byref(problem), layout._pointer, theta.ctypes.data, rng.pointer, byref(spec), byref(out)
     )
     del alive
-    if callback.raised is not None:
-        raise callback.raised
     c.check(status, context)
     try:
         report = ctypes.cast(out, POINTER(c.SymmetryReport)).contents
@@ -237,7 +235,7 @@ def _apart(layout, found):
         if tie not in ties:
             ties.append(tie)
         text["spaces"][name] = {"group": "sum", "parts": [space["inner"]] * space["copies"]}
-    return (Layout(text), ties) if ties else (layout, [])
+    return (Layout(text, layout.groups), ties) if ties else (layout, [])
 
 
 def _move(layout, flat, names, order):

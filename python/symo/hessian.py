@@ -6,13 +6,15 @@ import ctypes
 import operator
 import os
 from ctypes import byref, c_double, c_size_t, c_void_p
+from typing import Sequence
 
 import numpy as np
 
 from . import _library as c
 from ._library import lib
 from ._operator import VectorMatrix, rng_of
-from .layout import Layout, as_layout
+from .groups import Group
+from .layout import Layout, add_groups, as_layout
 
 
 class Hessian(VectorMatrix):
@@ -195,9 +197,13 @@ class Hessian(VectorMatrix):
         c.check(lib.symo_hessian_write(self._pointer, os.fsencode(path)), self._context)
 
     @classmethod
-    def load(cls, path: c.Path) -> Hessian:
-        """Reads a file that :meth:`save` or the command `symo` wrote."""
+    def load(cls, path: c.Path, groups: Sequence[Group] = ()) -> Hessian:
+        """Reads a file that :meth:`save` or the command `symo` wrote.
+
+        The file has groups of your own code by name only, so `groups` has to bring them.
+        """
         context = c.new_context()
+        add_groups(context.pointer, groups)
         handle = c.make(
             lib.symo_hessian_read,
             lib.symo_hessian_destroy,
@@ -205,7 +211,7 @@ class Hessian(VectorMatrix):
             context.pointer,
             os.fsencode(path),
         )
-        return cls(handle, layout_of(handle, handle.pointer, context))
+        return cls(handle, layout_of(handle, handle.pointer, context, groups))
 
     def describe(self) -> str:
         """A summary of a few lines."""
@@ -213,19 +219,19 @@ class Hessian(VectorMatrix):
 
     def __reduce__(self):
         data = c.to_bytes(lib.symo_hessian_write, self._context, self._pointer)
-        return (_from_bytes, (data, Hessian))
+        return (_from_bytes, (data, Hessian, self.layout.groups))
 
 
-def _from_bytes(data, kind):
-    return c.from_bytes(data, kind.load)
+def _from_bytes(data, kind, groups):
+    return c.from_bytes(data, lambda path: kind.load(path, groups))
 
 
-def layout_of(handle, hessian, context):
+def layout_of(handle, hessian, context, groups):
     """The layout of a Hessian that `handle` keeps alive."""
     borrowed = c.Handle.__new__(c.Handle)
     borrowed.pointer = lib.symo_plan_layout(lib.symo_hessian_plan(hessian))
     borrowed.owner = handle
-    return Layout._of_handle(borrowed, context)
+    return Layout._of_handle(borrowed, context, groups)
 
 
 def estimators() -> list[str]:

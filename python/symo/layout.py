@@ -10,6 +10,7 @@ import numpy as np
 
 from . import _library as c
 from ._library import lib
+from .groups import Group
 
 
 class Layout:
@@ -20,6 +21,8 @@ class Layout:
     layout : str, os.PathLike or dict
         The short notation, ``"in: identity 2; h: signed-permutation 4; w[h,in] b[h]"``; the path of
         a layout file; or what a layout file holds, as a dict.
+    groups : sequence of Group
+        Groups of your own code, which the layout has by name.
 
     Attributes
     ----------
@@ -29,6 +32,7 @@ class Layout:
         The group and the dimension of each space.
     num_parameters : int
         The number of entries of all tensors.
+    groups : tuple of Group
 
     Examples
     --------
@@ -40,9 +44,10 @@ class Layout:
     12
     """
 
-    def __init__(self, layout: c.LayoutLike) -> None:
-        self._context = c.new_context()
+    def __init__(self, layout: c.LayoutLike, groups: Sequence[Group] = ()) -> None:
+        self._context, self.groups = c.new_context(), tuple(groups)
         context = self._context.pointer
+        add_groups(context, self.groups)
         if isinstance(layout, dict):
             create, data = lib.symo_layout_from_json, json.dumps(layout).encode()
         elif isinstance(layout, (str, os.PathLike)):
@@ -55,9 +60,9 @@ class Layout:
         self._read(c.make(create, lib.symo_layout_destroy, context, context, data))
 
     @classmethod
-    def _of_handle(cls, handle, context):
+    def _of_handle(cls, handle, context, groups=()):
         layout = cls.__new__(cls)
-        layout._context = context
+        layout._context, layout.groups = context, tuple(groups)
         layout._read(handle)
         return layout
 
@@ -185,16 +190,24 @@ class Layout:
         return tensors if hasattr(arrays, "keys") else list(tensors.values())
 
     def __reduce__(self):
-        return (Layout, (self.to_dict(),))
+        return (Layout, (self.to_dict(), self.groups))
 
     def __deepcopy__(self, memo):
-        return Layout(self.to_dict())
+        return Layout(self.to_dict(), self.groups)
 
     def __repr__(self):
         try:
             return f"symo.Layout({self.to_text()!r})"
         except c.Error:
             return f"symo.Layout({self.to_dict()!r})"
+
+
+def add_groups(context, groups):
+    """Lets texts and files that are read with this context name the groups."""
+    for group in groups:
+        if not isinstance(group, Group):
+            c.refuse("SYMO_E_ARGUMENT", f"layout: {group!r} is no symo.Group")
+        c.check(lib.symo_context_add_group(context, group._pointer), context)
 
 
 Generators = Union[Sequence[Any], Callable[[int], Sequence[Any]]]
@@ -205,6 +218,9 @@ def group(
     permutations: Generators = (),
     generators: Generators = (),
     lie_generators: Generators = (),
+    act: Callable[[np.ndarray, int], np.ndarray] | None = None,
+    elements: int = 8,
+    seed: int = 0,
     dim: int | None = None,
 ) -> dict[str, Any]:
     """A group of your own for a space of a layout, from arrays or from a function of the dimension.
@@ -220,6 +236,13 @@ def group(
         Orthogonal matrices.
     lie_generators : sequence of [d, d] arrays, or callable
         Antisymmetric matrices A: all ``exp(t A)``.
+    act : callable, optional
+        ``act(x, seed)`` returns x [dim, lanes], moved by a random element of the group that the
+        seed chooses; it is linear and orthogonal.  Its matrices at `elements` seeds are generators:
+        together they generate a group that has what all of them fix.
+    elements, seed : int
+        How many elements are taken, and the first seed.  Twice as many have to leave as much fixed,
+        or it is an error.
     dim : int, optional
         Needed where one of these is a callable, which gets it.
 
@@ -255,6 +278,8 @@ def group(
 
     out = {"group": "custom"}
     finite = made(permutations, 1) + made(generators, 2)
+    if act is not None:
+        finite += _elements(act, dim, elements, seed)
     lie = made(lie_generators, 2)
     if finite:
         out["generators"] = finite
@@ -263,6 +288,40 @@ def group(
     if dim is not None:
         out["dim"] = int(dim)
     return out
+
+
+def _elements(act, dim, count, seed):
+    """Matrices of random elements, as lists."""
+    if dim is None or count < 1:
+        c.refuse("SYMO_E_ARGUMENT", "group: act needs dim, and one element at least")
+    found = [np.array(act(np.eye(dim), seed + k), "f8") for k in range(2 * count)]
+    for q in found:
+        if q.shape != (dim, dim):
+            c.refuse("SYMO_E_SHAPE", f"group: act gives {q.shape} for {(dim, dim)}")
+        defect = np.abs(q.T @ q - np.eye(dim)).max()
+        if not defect <= 1e-9:
+            c.refuse("SYMO_E_ARGUMENT", f"group: act is not orthogonal (by {defect:.2g})")
+    x = _commuting(found[:count])
+    tilt = max(np.abs(q @ x @ q.T - x).max() for q in found)
+    if tilt > 1e-6 * np.abs(x).max():
+        c.refuse(
+            "SYMO_E_ARGUMENT",
+            f"group: what {count} elements leave as it is, others move (raise elements)",
+        )
+    return [q.tolist() for q in found[:count]]
+
+
+def _commuting(matrices):
+    """A matrix that commutes with all of these and with little else: means over longer and longer
+    words of a random one."""
+    dim = len(matrices[0])
+    x = np.random.default_rng(0).normal(size=(dim, dim))
+    for _ in range(10000):
+        moved = (x + sum(q @ x @ q.T for q in matrices)) / (len(matrices) + 1)
+        if np.abs(moved - x).max() <= 1e-12 * np.abs(x).max():
+            break
+        x = moved
+    return x
 
 
 def _row_major(shape, step):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 from ctypes import byref, c_double, c_int, c_size_t, c_void_p
-from typing import Any, Callable, Union
+from typing import Any, Callable, Sequence, Union
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from . import _library as c
 from ._library import lib
 from ._operator import Function, Matrix, VectorMatrix, rng_of
 from .hessian import Hessian, _array, _from_bytes, _several, layout_of, plan_of
-from .layout import as_layout
+from .groups import Group
+from .layout import add_groups, as_layout
 
 Products = Union[np.ndarray, Matrix, Callable[[np.ndarray], Any], Any]
 Seed = Union[int, np.random.Generator]
@@ -165,15 +166,16 @@ class LowRank(VectorMatrix):
         c.check(lib.symo_lowrank_write(self._pointer, os.fsencode(path)), self._context)
 
     @classmethod
-    def load(cls, path: c.Path) -> LowRank:
-        """Reads a file that :meth:`save` or the command `symo` wrote."""
+    def load(cls, path: c.Path, groups: Sequence[Group] = ()) -> LowRank:
+        """Reads a file that :meth:`save` or the command `symo` wrote; `groups` as for Hessians."""
         context = c.new_context()
         at = context.pointer
+        add_groups(at, groups)
         handle = c.make(
             lib.symo_lowrank_read, lib.symo_lowrank_destroy, at, at, os.fsencode(path)
         )
         rest = lib.symo_lowrank_rest(handle.pointer)
-        return cls._of(handle, layout_of(handle, rest, context))
+        return cls._of(handle, layout_of(handle, rest, context, groups))
 
     def describe(self) -> str:
         """A summary of a few lines."""
@@ -181,7 +183,7 @@ class LowRank(VectorMatrix):
 
     def __reduce__(self):
         data = c.to_bytes(lib.symo_lowrank_write, self._context, self._pointer)
-        return (_from_bytes, (data, LowRank))
+        return (_from_bytes, (data, LowRank, self.layout.groups))
 
 
 def _copied(address, shape, dtype):
@@ -190,22 +192,22 @@ def _copied(address, shape, dtype):
     return np.frombuffer(raw, dtype).reshape(shape)
 
 
-def load(path: c.Path) -> Hessian | LowRank:
+def load(path: c.Path, groups: Sequence[Group] = ()) -> Hessian | LowRank:
     """Reads a matrix that ``save`` of :class:`Hessian` or :class:`LowRank`, or `symo`, wrote.
 
-    Files of :class:`Factors` have no layout, and :meth:`Factors.load` takes one.
+    `groups` are those of your own code that the layout in the file names.  Files of :class:`Factors` have no layout, and :meth:`Factors.load` takes one.
     """
     context, is_lowrank = c.new_context(), c.c_bool()
     at = context.pointer
     c.check(lib.symo_hessian_file_is_lowrank(at, os.fsencode(path), byref(is_lowrank)), at)
-    return LowRank.load(path) if is_lowrank.value else Hessian.load(path)
+    return (LowRank if is_lowrank.value else Hessian).load(path, groups)
 
 
 class _Operator:
-    """A matrix that Python knows by products, for the library; keeps what it raises."""
+    """A matrix that Python knows by products, for the library."""
 
     def __init__(self, matrix: Products, size: int, dtype: int) -> None:
-        self.raised, numbers = None, c.DTYPES[dtype]
+        numbers = c.DTYPES[dtype]
         kind = ctypes.c_float if dtype == c.F32 else c_double
         products = rows_of(matrix, size)
 
@@ -220,17 +222,12 @@ class _Operator:
                 rows(av)[...] = np.asarray(made, numbers)
                 return 0
             except BaseException as error:  # goes on when the library has returned
-                self.raised = error
+                c.keep(error)
                 return c.STATUS["SYMO_E_UNSUPPORTED"]
 
         self._call = product
         self.struct = c.Operator(b"the products", size, dtype)
         self.struct.product = ctypes.cast(product, c_void_p).value
-
-    def check(self, status, context):
-        if self.raised is not None:
-            raise self.raised
-        c.check(status, context)
 
 
 def rows_of(matrix, size):
@@ -344,7 +341,7 @@ def estimate_products(
     status = lib.symo_lowrank_estimate(
         plan.pointer, byref(operator.struct), byref(spec), rng.pointer, byref(out), byref(cost)
     )
-    operator.check(status, context)
+    c.check(status, context)
     handle = c.Handle(out.value, lib.symo_lowrank_destroy)
     return LowRank._of(handle, layout, cost.products)
 

@@ -168,7 +168,7 @@ class Optimizer:
     def _call(self, grad, params):
         """The same from C vectors; :meth:`_report` says what was done."""
         status = lib.symo_optim_step(self._state.pointer, grad, params, self._reported_at)
-        if status != 0:
+        if status != 0 or c.raised:
             c.check(status, self._context)
 
     def _report(self):

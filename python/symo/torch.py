@@ -525,8 +525,9 @@ def _is_watched():
 class _Stack:
     """The optimizer of the library behind one parameter group."""
 
-    def __init__(self, group, names, layout, reasons, keys):
+    def __init__(self, group, names, layout, reasons, keys, groups):
         self.names, self.layout, self.reasons, self.keys = names, layout, reasons, keys
+        self.groups = groups  # of the caller's own code
         # Numbers of the parameters that take part; the others are frozen, or empty.
         self.active = [i for i, p in enumerate(group["params"]) if names[i] is not None]
         self.copies = {}  # device="copy": what the library works on
@@ -556,7 +557,8 @@ class _Stack:
         settings = dict(self.built[1], dtype="f32" if dtypes == {torch.float32} else "f64")
         if base_lr is not None:
             settings["lr"] = float(base_lr)
-        layout = Layout(_part(self.layout, [self.names[i] for i in self.active]))
+        part = _part(self.layout, [self.names[i] for i in self.active])
+        layout = Layout(part, self.groups)
         for i in self.active:
             shape = tuple(group["params"][i].shape)
             if numel(layout.tensors[self.names[i]]) != numel(shape):
@@ -859,7 +861,7 @@ class Symo(torch.optim.Optimizer):
             if key in _RESERVED or key == "dtype":
                 c.refuse("SYMO_E_ARGUMENT", f"symo: {key} is no setting here")
         self._draft, self._given, self._ready, self._stacks = _Draft(), None, False, []
-        self._why = {}
+        self._why, self._groups = {}, ()
         if isinstance(model_or_params, nn.Module):
             self._draft = _Draft.of_model(model_or_params)
             params = list(model_or_params.named_parameters())
@@ -902,7 +904,7 @@ class Symo(torch.optim.Optimizer):
                     "SYMO_E_NAME",
                     f"symo: parameters and tensors of the layout differ: {', '.join(wrong)}",
                 )
-        self._given = layout.to_dict()
+        self._given, self._groups = layout.to_dict(), layout.groups
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Adds a parameter group; its parameters stand each by itself, or as the layout says."""
@@ -943,7 +945,7 @@ class Symo(torch.optim.Optimizer):
         if not all(n is None or n in known for n in names):
             layout = self._draft.layout([n for n in names if n is not None])
         keys = [key for key in group if key not in _RESERVED]
-        return _Stack(group, names, layout, reasons, keys)
+        return _Stack(group, names, layout, reasons, keys, self._groups)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Takes a step.
@@ -1029,6 +1031,7 @@ class Symo(torch.optim.Optimizer):
             "_draft": self._draft,
             "_given": self._given,
             "_why": self._why,
+            "_groups": self._groups,
             "_stacks": kept,
         }
 
@@ -1046,6 +1049,7 @@ class Symo(torch.optim.Optimizer):
                 layout=one["layout"],
                 reasons=one["reasons"],
                 keys=one["keys"],
+                groups=self._groups,
                 active=[i for i, name in enumerate(one["names"]) if name is not None],
                 copies={},
             )
