@@ -155,6 +155,25 @@ static void refuse(symo_context *context, fault wrong, size_t d, symo_status sta
   symo_group_destroy(group);
 }
 
+/* The texts are copied, each whole. */
+Test(callbacks, texts_are_the_groups_own) {
+  shifts s = {.fault = NONE};
+  char name[] = "shifts", summary[] = "translations", exact[] = "circular padding";
+  symo_context *context = symo_test_context();
+  symo_group_ops ops = table(&s);
+  symo_group *group;
+  ops.name = name, ops.summary = summary, ops.exact = exact;
+  cr_ok(context, symo_group_from_ops(context, &ops, &group));
+  memset(name, '?', sizeof name - 1), memset(summary, '?', sizeof summary - 1);
+  memset(exact, '?', sizeof exact - 1);
+  cr_assert_str_eq(symo_group_name(group), "shifts");
+  cr_assert_str_eq(symo_group_summary(group), "translations");
+  cr_assert_str_eq(symo_group_exact(group), "circular padding");
+  symo_group_destroy(group);
+  symo_context_destroy(context);
+  cr_no_leaks();
+}
+
 Test(callbacks, wrong_tables_are_refused_with_the_defect) {
   symo_context *context = symo_test_context();
   refuse(context, SCALED, 5, SYMO_E_NUMERIC, "not orthogonal: defect 0.0201");

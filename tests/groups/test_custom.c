@@ -414,9 +414,9 @@ Test(custom, float32_and_plans_that_are_the_same) {
 /* Groups are the same where all of their generators are, in number, kind and every entry. */
 Test(custom, groups_are_equal_where_all_generators_are) {
   enum { D = 3, KINDS = 8 };
-  static const size_t turn[2 * D] = {1, 2, 0, 1, 0, 2}, other[D] = {2, 0, 1}, pair[2] = {1, 0};
+  static const size_t turn[2 * D] = {1, 2, 0, 1, 0, 2}, other[D] = {1, 0, 2}, pair[2] = {1, 0};
   static const double sign[D * D] = {1, 0, 0, 0, 1, 0, 0, 0, -1},
-                               second[D * D] = {-1, 0, 0, 0, 1, 0, 0, 0, 1},
+                               second[D * D] = {1, 0, 0, 0, -1, 0, 0, 0, 1},
                                lie[D * D] = {0, -1, 0, 1, 0, 0, 0, 0, 0},
                                faster[D * D] = {0, 0, -1, 0, 0, 0, 1, 0, 0};
   const symo_generators kinds[KINDS] = {

@@ -402,8 +402,14 @@ Test(kfac, arguments) {
   sums.input_count = sums.output_count = 1;
   cr_fails(c.context, SYMO_E_ARGUMENT, "with a bias", symo_kfac_set(c.kfac, 1, &sums));
   cr_fails(c.context, SYMO_E_ARGUMENT, "no site 2", symo_kfac_set(c.kfac, 2, &sums));
-  outputs[0] = INFINITY;
-  cr_fails(c.context, SYMO_E_NONFINITE, "site 0", symo_kfac_set(c.kfac, 0, &sums));
+  for (size_t i = 0; i < 9; i += 4) { /* on the diagonal, and below it */
+    outputs[i] = INFINITY;
+    cr_fails(c.context, SYMO_E_NONFINITE, "site 0", symo_kfac_set(c.kfac, 0, &sums));
+    outputs[i] = 0;
+    inputs[10 + i / 4] = NAN;
+    cr_fails(c.context, SYMO_E_NONFINITE, "site 0", symo_kfac_set(c.kfac, 0, &sums));
+    inputs[10 + i / 4] = 0;
+  }
   cr_fails(c.context, SYMO_E_ARGUMENT, "moments", symo_kfac_set_moments(c.kfac, 0, &sums));
   close_case(&c);
 }

@@ -61,6 +61,34 @@ Test(optim_telemetry, problems_are_timed_too) {
   cr_no_leaks();
 }
 
+/* Roots of a precondition are taken in the first step and in every one that is due, and in no other. */
+Test(optim_telemetry, preconditions_are_refreshed_when_they_are_due) {
+  static const char *const settings[] = {
+      "precondition=orbit beta2=0.9 refresh_every=3 stagger=false",
+      "precondition=orbit beta2=0.9 refresh_every=1"};
+  for (int k = 0; k < 2; k++) {
+    enum { N = 6 };
+    double w[N] = {1, 2, 3, 4, 5, 6}, theta[N] = {0};
+    symo_context *context = symo_test_context();
+    symo_rng *rng = symo_test_rng(context, 93);
+    symo_test_problem p;
+    symo_test_descent d;
+    symo_test_quadratic(&p, rng, SYMO_F64, N, w);
+    symo_descent_open(&d, context, &p.problem, NULL, "newton-cg", settings[k]);
+    symo_descent_set(&d, theta);
+    for (int t = 0; t < 8; t++) {
+      const symo_step_report r = symo_descent_step(&d);
+      cr_assert((r.refreshes > 0) == (k == 1 || t % 3 == 0), "%s: step %d", settings[k], t + 1);
+      cr_assert(r.failed_roots == 0 && r.kept_roots == 0);
+    }
+    symo_descent_close(&d);
+    symo_test_problem_free(&p);
+    symo_rng_destroy(rng);
+    symo_context_destroy(context);
+  }
+  cr_no_leaks();
+}
+
 /* One gradient makes a covariance of rank one, whatever rounding says. */
 Test(optim_telemetry, effective_ranks_are_one_at_least) {
   static const symo_dtype both[] = {SYMO_F64, SYMO_F32};
