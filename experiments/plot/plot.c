@@ -67,7 +67,7 @@ static void ticks_even(ticks *t, double low, double high) {
   double step = pow(10, floor(log10((high - low) / 4)));
   if ((high - low) / step > 8) step *= (high - low) / step > 16 ? 5 : 2;
   double first = ceil(low / step) + 0.0; /* no -0 */
-  for (double k = first; k * step <= high && k < first + 20; k++) tick(t, k * step);
+  for (int k = 0; k < 20 && (first + k) * step <= high; k++) tick(t, (first + k) * step);
 }
 
 void plot_even_axis(FILE *out, char axis, double low, double high) {

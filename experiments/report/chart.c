@@ -77,8 +77,8 @@ static void ticks(report_page *page, const axis *a, bool vertical) {
   double step = pow(10, floor(log10((a->high - a->low) / 4)));
   if ((a->high - a->low) / step > 8) step *= (a->high - a->low) / step > 16 ? 5 : 2;
   const double first = ceil(a->low / step);
-  for (double k = first; k * step <= a->high && k < first + 20; k++)
-    tick(page, a, vertical, k * step);
+  for (int k = 0; k < 20 && (first + k) * step <= a->high; k++)
+    tick(page, a, vertical, (first + k) * step);
 }
 
 static void curve(report_page *page, size_t index, const report_curve *c, const axis *x,

@@ -56,7 +56,7 @@ static symo_status list_tensors(const spectrum_subject *s, spectrum_density *d) 
     status = symo_fail_memory(s->context, "spectrum");
   else
     d->num_tensors = count;
-  for (size_t i = 0; i < d->num_tensors; i++) {
+  for (size_t i = 0; status == SYMO_OK && i < count; i++) {
     spectrum_tensor *x = &d->tensors[i];
     (void)snprintf(x->name, sizeof x->name, "%s", symo_layout_tensor_name(layout, i));
     x->offset = symo_layout_tensor_offset(layout, i);

@@ -234,7 +234,7 @@ static symo_status list_matrices(const spectrum_subject *s, spectrum_exponents *
     status = symo_fail_memory(s->context, "spectrum");
   else
     e->count = count;
-  for (size_t i = 0; i < e->count; i++) e->matrices[i].place = places[i];
+  for (size_t i = 0; status == SYMO_OK && i < count; i++) e->matrices[i].place = places[i];
   symo_free(places);
   return status;
 }

@@ -43,7 +43,7 @@ static size_t panels_of(const spectrum_exponents *e) {
 
 static void begin(const plot_text *text, const spectrum_exponents *e, const char *name,
                   const char *title) {
-  const size_t n = panels_of(e), columns = n < 4 ? n : n <= 16 ? 4 : 6;
+  const size_t n = panels_of(e), columns = n < 2 ? 1 : n < 4 ? n : n <= 16 ? 4 : 6;
   const size_t rows = (n + columns - 1) / columns;
   const int height = 60 + 270 * (int)rows;
   plot_begin(text, name, PANEL * (int)columns + 40, height);

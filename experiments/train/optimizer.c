@@ -100,8 +100,8 @@ static symo_status task_rules(void *self, const symo_method *method, size_t *num
   return a->spec->task->rules(a->context, a->spec, method, num, rules);
 }
 
-static symo_status open(symo_context *context, const train_spec *spec, const setting_list *list,
-                        json_t *changes, symo_optim_spec **out) {
+static symo_status open_spec(symo_context *context, const train_spec *spec,
+                             const setting_list *list, json_t *changes, symo_optim_spec **out) {
   task_adapter self = {context, spec, changes};
   const spec_adapter adapter = {.self = &self,
                                 .method = spec->task->method != NULL ? task_method : NULL,
@@ -121,7 +121,7 @@ symo_status train_optimizer_spec(symo_context *context, const train_spec *spec, 
   snprintf(text, sizeof text, "lr=%s", symo_decimal_of(spec->lr).text);
   if (!isnan(spec->lr)) room = add(list, text);
   room = room && add(list, spec->settings);
-  SYMO_TRY(open(context, spec, list, changes, &optim));
+  SYMO_TRY(open_spec(context, spec, list, changes, &optim));
   if (room && wants_end(optim)) {
     symo_optim_spec_destroy(optim);
     optim = NULL;
@@ -133,7 +133,7 @@ symo_status train_optimizer_spec(symo_context *context, const train_spec *spec, 
       status = symo_fail_memory(context, "optimizer");
       goto fail;
     }
-    SYMO_TRY(open(context, spec, list, changes, &optim));
+    SYMO_TRY(open_spec(context, spec, list, changes, &optim));
   }
   if (!room) {
     status = symo_fail(context, SYMO_E_SIZE, "optimizer: too many settings (write a spec file)");
