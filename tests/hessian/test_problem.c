@@ -111,6 +111,37 @@ Test(problem, hessian_of_a_quadratic) {
   symo_world_close(&w);
 }
 
+/* What products say is averaged with its transpose, entry by entry, in every tile and over more columns
+ * than are asked for at once; a matrix that the problem gives is taken by its upper triangle. */
+Test(problem, triangles_of_large_matrices) {
+  static const size_t sizes[] = {1, 31, 33, 64, 70, 131};
+  symo_context *context = symo_test_context();
+  symo_rng *rng = symo_test_rng(context, 41);
+  for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+    const size_t n = sizes[k];
+    double *a = symo_dense_new(n, n), *theta = symo_dense_new(1, n), *h = symo_dense_new(n, n);
+    symo_test_randn(rng, a, n * n);
+    quadratic q = {.n = n, .dtype = SYMO_F64, .a = a, .answer = SYMO_OK};
+    symo_problem problem = problem_of(&q);
+    problem.hvp = product;
+    cr_ok(context, symo_problem_hessian(context, &problem, theta, h));
+    for (size_t i = 0; i < n; i++)
+      for (size_t j = 0; j < n; j++)
+        cr_assert(h[i * n + j] == 0.5 * (a[i * n + j] + a[j * n + i]), "%zu: %zu, %zu", n, i, j);
+    problem.hessian = whole;
+    cr_ok(context, symo_problem_hessian(context, &problem, theta, h));
+    for (size_t i = 0; i < n; i++)
+      for (size_t j = 0; j < n; j++)
+        cr_assert(h[i * n + j] == (i <= j ? a[i * n + j] : a[j * n + i]), "%zu: %zu, %zu", n, i, j);
+    free(a);
+    free(theta);
+    free(h);
+  }
+  symo_rng_destroy(rng);
+  symo_context_destroy(context);
+  cr_no_leaks();
+}
+
 Test(problem, refusals) {
   symo_world w;
   symo_world_open(&w, 102);
