@@ -57,6 +57,45 @@ void symo_comm_sum(const symo_comm *comm, symo_dtype dtype, size_t n, void *x) {
   }
 }
 
+enum { SUM_TO_TAG = 1 };
+
+/* n numbers, of which the owner gets the terms of all in its room. */
+static void sum_block_to(const symo_comm *comm, int owner, symo_dtype dtype, size_t n, void *x,
+                         size_t *counts) {
+  const size_t bytes = n * symo_dtype_size(dtype), size = (size_t)comm->size;
+  const bool ours = comm->rank == owner;
+  for (size_t r = 0; r < size; r++) {
+    const bool here = r == (size_t)comm->rank;
+    counts[r] = !ours && r == (size_t)owner ? bytes : 0;
+    counts[size + r] = 0;
+    counts[2 * size + r] = ours && !here ? bytes : 0;
+    counts[3 * size + r] = r * bytes;
+  }
+  if (ours) memcpy((char *)comm->room + (size_t)owner * bytes, x, bytes);
+  const symo_comm_parcel parcel = {.from = x,
+                                   .to = comm->room,
+                                   .send = counts,
+                                   .send_at = counts + size,
+                                   .receive = counts + 2 * size,
+                                   .receive_at = counts + 3 * size,
+                                   .tag = SUM_TO_TAG};
+  comm->begin(comm->self, 0, &parcel);
+  (void)comm->done(comm->self, 0, true);
+  if (ours) add_blocks(comm->size, dtype, n, n, comm->room, x);
+}
+
+/* The last of the room has the counts. */
+void symo_comm_sum_to(const symo_comm *comm, int owner, symo_dtype dtype, size_t n, void *x) {
+  if (symo_comm_size(comm) == 1) return;
+  const size_t most = block_bytes(comm->size) / symo_dtype_size(dtype);
+  char *counts = (char *)comm->room + symo_comm_room(comm->size) / 2;
+  for (size_t at = 0, some; at < n; at += some) {
+    some = n - at < most ? n - at : most;
+    sum_block_to(comm, owner, dtype, some, symo_at(dtype, x, (ptrdiff_t)at),
+                 (size_t *)(void *)counts);
+  }
+}
+
 void symo_comm_spread(const symo_comm *comm, size_t count, const symo_comm_piece *pieces) {
   if (symo_comm_size(comm) > 1) comm->spread(comm->self, count, pieces);
 }

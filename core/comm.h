@@ -57,6 +57,9 @@ size_t symo_comm_room(int size);
  * all of them, and every time. */
 void symo_comm_sum(const symo_comm *comm, symo_dtype dtype, size_t n, void *x);
 
+/* The same for one process alone, with half of the bytes: x is as it was in the others. */
+void symo_comm_sum_to(const symo_comm *comm, int owner, symo_dtype dtype, size_t n, void *x);
+
 /* The same bytes in all processes: those of `owner`. */
 void symo_comm_share(const symo_comm *comm, int owner, size_t bytes, void *data);
 void symo_comm_spread(const symo_comm *comm, size_t count, const symo_comm_piece *pieces);

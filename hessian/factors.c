@@ -62,13 +62,16 @@ void symo_factor_sums_join(const symo_factor_site *site, symo_factor_sums *sums,
   sums->input_trace += more->input_trace, sums->output_trace += more->output_trace;
 }
 
-void symo_factor_sums_exchange(const symo_comm *comm, const symo_factor_site *site,
+void symo_factor_sums_exchange(const symo_comm *comm, int owner, const symo_factor_site *site,
                                symo_factor_sums *sums) {
   sum_array arrays[NUM_ARRAYS];
   double numbers[] = {sums->input_count, sums->output_count, sums->input_trace, sums->output_trace};
   arrays_of(site, sums, arrays);
   for (int i = 0; i < NUM_ARRAYS; i++)
-    if (arrays[i].p != NULL) symo_comm_sum(comm, sums->dtype, arrays[i].count, arrays[i].p);
+    if (arrays[i].p != NULL && owner < 0)
+      symo_comm_sum(comm, sums->dtype, arrays[i].count, arrays[i].p);
+    else if (arrays[i].p != NULL)
+      symo_comm_sum_to(comm, owner, sums->dtype, arrays[i].count, arrays[i].p);
   symo_comm_sum(comm, SYMO_F64, 4, numbers);
   sums->input_count = numbers[0], sums->output_count = numbers[1];
   sums->input_trace = numbers[2], sums->output_trace = numbers[3];

@@ -213,7 +213,8 @@ void symo_net_set_comm(symo_net *net, const symo_comm *comm);
 
 /* How the gradients of several processes are summed: parts of the vector as soon as backward has
  * finished them, in buckets of bucket_bytes (0: symo_reduction_bucket).  owners: of the whole vector,
- * in order, whose the sum of each part is; the rest of the gradient is then undefined in a process.
+ * in order, whose the sum of each part is; the rest of the gradient is then undefined in a process,
+ * and so are arrays of layer statistics but in the process that has the first number of the weight.
  * None: all processes have all of it.  The bits are the same however they are summed.  SYMO_E_MEMORY.
  */
 symo_status symo_net_set_reduction(symo_net *net, size_t num_owners,

@@ -285,6 +285,15 @@ static void begin_sums(const symo_net *net, const symo_factor_request *request) 
     symo_factor_sums_clear(&net->sites[k], &request->sums[k]);
 }
 
+/* Who has the weight of a site; -1: all processes have all. */
+static int owner_of(const symo_net *net, const symo_factor_site *site) {
+  for (size_t o = 0; o < net->num_owners; o++) {
+    const symo_reduction_part *p = &net->owners[o];
+    if (site->weight >= p->first && site->weight - p->first < p->count) return p->owner;
+  }
+  return -1;
+}
+
 /* Layer statistics of all lanes into the request's, in the order of the lanes, and of all
  * processes in theirs. */
 static symo_status join_sums(symo_net *net, const lanes_job *j) {
@@ -299,7 +308,8 @@ static symo_status join_sums(symo_net *net, const lanes_job *j) {
     for (size_t k = 0; k < net->num_sites; k++)
       symo_factor_sums_join(&net->sites[k], &j->request->sums[k], &net->lanes[l].sums[k]);
   for (size_t k = 0; k < net->num_sites && status == SYMO_OK; k++)
-    symo_factor_sums_exchange(net->comm, &net->sites[k], &j->request->sums[k]);
+    symo_factor_sums_exchange(net->comm, owner_of(net, &net->sites[k]), &net->sites[k],
+                              &j->request->sums[k]);
   return status;
 }
 

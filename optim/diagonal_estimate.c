@@ -19,6 +19,7 @@
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/linalg.h"
+#include "optim/share.h"
 
 enum { PROBES = 8 }; /* at a time */
 
@@ -30,8 +31,14 @@ static bool is_due(const optim_block *b, uint64_t t) {
   return symo_block_estimates(b) && (t - 1) % b->method.statistics_every == 0;
 }
 
+/* Of a share: what is due in any process, since all of them make the estimates together. */
+static const symo_optim *whole_of(const symo_optim *optim) {
+  return optim->share != NULL ? optim->share->whole : optim;
+}
+
 bool symo_diagonal_is_due(const symo_optim *optim, uint64_t t, bool *hessian) {
   bool due = false;
+  optim = whole_of(optim);
   *hessian = false;
   for (size_t i = 0; i < optim->num_blocks; i++) {
     const optim_block *b = &optim->blocks[i];
@@ -150,7 +157,7 @@ static bool hand_over(const symo_optim *optim, const optim_block *b, const room 
 
 symo_status symo_diagonal_estimate(symo_optim_state *state, const problem_call *call, uint64_t t,
                                    bool *good) {
-  const symo_optim *optim = state->optim;
+  const symo_optim *optim = whole_of(state->optim);
   symo_status status = take_room(state);
   *good = true;
   if (status != SYMO_OK) return status;

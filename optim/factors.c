@@ -4,7 +4,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/hash.h"
-#include "optim/block.h"
+#include "optim/share.h"
 #include "optim/state.h"
 
 bool symo_optim_has_site(const symo_optim *optim, size_t tensor) {
@@ -34,17 +34,25 @@ static bool is_due(const symo_optim_state *state, const optim_block *b) {
          state->steps % b->method.statistics_every == 0;
 }
 
+/* Of a share: the plan of all tensors, since all processes take the statistics of all sites. */
+static const symo_optim *plan_of(const symo_optim_state *state) {
+  return state->optim->share != NULL ? state->optim->share->whole : state->optim;
+}
+
 bool symo_state_wants_factors(const symo_optim_state *state) {
-  for (size_t i = 0; i < state->optim->num_blocks; i++)
-    if (is_due(state, &state->optim->blocks[i])) return true;
+  const symo_optim *plan = plan_of(state);
+  for (size_t i = 0; i < plan->num_blocks; i++)
+    if (is_due(state, &plan->blocks[i])) return true;
   return false;
 }
 
 const symo_factor_request *symo_optim_state_factors(symo_optim_state *state) {
   if (state == NULL) return NULL;
-  const symo_optim *optim = state->optim;
+  const symo_optim *optim = plan_of(state);
   symo_state_load(state);
   if (state->sums == NULL || !symo_state_wants_factors(state)) return NULL;
+  if (state->sums_state != NULL) symo_share_bring_sums(state);
+  void *const *data = state->sums_state != NULL ? state->sums_state : state->data;
   char *memory = state->sums_memory;
   for (size_t s = 0; s < optim->spec.num_sites; s++)
     state->sums[s] = (symo_factor_sums){.dtype = optim->dtype};
@@ -53,7 +61,7 @@ const symo_factor_request *symo_optim_state_factors(symo_optim_state *state) {
     if (b->curvature == NULL || !b->curvature->sites) continue;
     state->request.fisher = b->method.fisher;
     if (is_due(state, b))
-      b->curvature->sums(b->self, state->data + symo_block_curvature_entry(b), state->steps, memory,
+      b->curvature->sums(b->self, data + symo_block_curvature_entry(b), state->steps, memory,
                          state->sums);
     memory += symo_padded(b->curvature->sums_bytes(b->self));
   }

@@ -371,6 +371,7 @@ static symo_status create(symo_layout *layout, const symo_optim_spec *spec, opti
   SYMO_TRY(find_rules(optim));
   SYMO_TRY(add_counters(optim, "counters", 4));
   SYMO_TRY(make_blocks(optim));
+  if (share != NULL) optim->sums_bytes = symo_share_sums_bytes(optim);
   size_t apart = symo_layout_apart_room(optim->layout); /* before a step the work space is free */
   if (apart > optim->work_bytes) optim->work_bytes = apart;
   SYMO_TRY(check_budget(optim));
@@ -419,6 +420,7 @@ size_t symo_optim_rule_of(const symo_optim *optim, size_t tensor) {
   return SYMO_NONE;
 }
 
+/* Of a share the answers are those of the whole: processes ask a problem together. */
 bool symo_optim_has_products(const symo_optim *optim) {
   for (size_t i = 0; optim != NULL && i < optim->num_blocks; i++)
     if (has_products(&optim->blocks[i].method)) return true;
@@ -426,6 +428,7 @@ bool symo_optim_has_products(const symo_optim *optim) {
 }
 
 bool symo_optim_asks(const symo_optim *optim) {
+  if (optim != NULL && optim->share != NULL) optim = optim->share->whole;
   for (size_t i = 0; optim != NULL && i < optim->num_blocks; i++)
     if (symo_block_estimates(&optim->blocks[i])) return true;
   return symo_optim_has_products(optim);

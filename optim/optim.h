@@ -74,6 +74,7 @@ struct symo_optim_state {
   bool estimated;            /* those of the step at hand are made */
   symo_factor_sums *sums;    /* [num_sites] of layer statistics; NULL: none */
   void *sums_memory;
+  void **sums_state; /* of a share: what sums of all sites look at, in the plan of all tensors */
   symo_factor_request request;
 };
 

@@ -48,7 +48,7 @@ symo_status symo_optim_create_share(symo_layout *layout, const symo_optim_spec *
   if (symo_comm_size(comm) == 1) return symo_optim_create(layout, spec, out);
   unlimited.budget_bytes = 0;
   SYMO_TRY(symo_optim_create(layout, &unlimited, &whole));
-  if (symo_optim_needs_problem(whole)) {
+  if (symo_optim_has_products(whole)) {
     symo_optim_destroy(whole);
     return symo_optim_create(layout, spec, out);
   }

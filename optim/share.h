@@ -34,6 +34,10 @@ typedef struct share_load {
   double flops, bytes, parameters;
 } share_load;
 
+/* How many parts a block of the plan of all tensors falls into, and which each tensor is in: to
+ * [num_tensors].  0 for products of all parameters: every process has all of the method. */
+size_t symo_share_parts(const optim_block *b, size_t *to);
+
 /* Which of `ranks` processes each tensor belongs to: owner [tensors], load [ranks].  Parts go, those
  * with most to do first, to where the larger of the shares in flops and in bytes stays least. */
 symo_status symo_share_assign(const symo_optim *whole, int ranks, int *owner, share_load *load);
@@ -56,6 +60,13 @@ const optim_block *symo_share_block(const symo_optim *optim, size_t rule);
 /* Numbers of the roots of a block among those of its rule: fills root_at and all_roots. */
 symo_status symo_share_number_roots(const optim_share *share, symo_context *context,
                                     optim_block *b);
+
+/* Layer statistics are of all sites in every process, and each site's go to the process that has it.
+ * Bytes that they take; what they look at of other processes brought here, as entries of the plan of
+ * all tensors (NULL: nobody looks). */
+size_t symo_share_sums_bytes(const symo_optim *optim);
+symo_status symo_share_take_sums(symo_optim_state *state);
+void symo_share_bring_sums(symo_optim_state *state);
 
 /* Numbers that processes exchange in a step. */
 size_t symo_share_numbers(const optim_share *share);

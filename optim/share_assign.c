@@ -27,8 +27,8 @@ typedef struct assignment {
   share_load all;
 } assignment;
 
-/* Parts of a block; to [num_tensors of the block]. */
-static size_t divide(const optim_block *b, size_t *to) {
+size_t symo_share_parts(const optim_block *b, size_t *to) {
+  if (b->curvature == NULL) return 0;
   if (b->curvature->parts != NULL) return b->curvature->parts(b->self, to);
   for (size_t i = 0; i < b->num_tensors; i++) to[i] = 0;
   return 1;
@@ -45,13 +45,20 @@ static symo_status weigh(const symo_optim *whole, const optim_block *of, size_t 
                          const size_t *places, share_load *load) {
   optim_block b = {.method = of->method, .num_tensors = count, .curvature = of->curvature};
   symo_status status = SYMO_OK;
+  size_t *tensors = symo_calloc(count, sizeof *tensors);
+  if (tensors == NULL) SYMO_TRY(symo_fail_memory(whole->context, "optim"));
+  for (size_t i = 0; i < count; i++) tensors[i] = of->tensors[places[i]];
   SYMO_TRY(symo_block_extract(of->layout, count, places, whole->dtype, &b.layout));
-  curvature_task task = {.context = whole->context,
-                         .layout = b.layout,
-                         .dtype = whole->dtype,
-                         .method = &b.method,
-                         .threads = whole->spec.threads,
-                         .share = true};
+  const curvature_task task = {.context = whole->context,
+                               .layout = b.layout,
+                               .dtype = whole->dtype,
+                               .method = &b.method,
+                               .threads = whole->spec.threads,
+                               .share = true,
+                               .whole = whole->layout,
+                               .tensors = tensors,
+                               .num_sites = whole->spec.num_sites,
+                               .sites = whole->sites};
   SYMO_TRY(b.curvature->create(&task, &b.self));
   const double vector = (double)(b.layout->parameters * symo_dtype_size(whole->dtype));
   load->parameters = (double)b.layout->parameters;
@@ -65,6 +72,7 @@ static symo_status weigh(const symo_optim *whole, const optim_block *of, size_t 
     load->bytes += entry_bytes(&e);
   }
 fail:
+  symo_free(tensors);
   if (b.self != NULL) b.curvature->destroy(b.self);
   symo_layout_destroy(b.layout);
   return status;
@@ -138,7 +146,7 @@ static symo_status list_parts(assignment *a) {
   symo_status status = to != NULL ? SYMO_OK : symo_fail_memory(whole->context, "optim");
   for (size_t k = 0; k < whole->num_blocks && status == SYMO_OK; k++) {
     const optim_block *b = &whole->blocks[k];
-    const size_t count = divide(b, to);
+    const size_t count = symo_share_parts(b, to);
     for (size_t i = 0; i < b->num_tensors; i++) a->part_of[b->tensors[i]] = to[i];
     status = weigh_parts(a, b, to, count);
   }

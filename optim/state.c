@@ -68,6 +68,7 @@ symo_status symo_optim_state_create(symo_optim *optim, symo_optim_state **out) {
   if (whole->num_blocks == 1) state->damping = whole->blocks[0].method.eps;
   symo_state_save(state);
   symo_status sums = symo_state_take_sums(state);
+  if (sums == SYMO_OK && optim->share != NULL) sums = symo_share_take_sums(state);
   if (sums != SYMO_OK) {
     symo_optim_state_destroy(state);
     return sums;
@@ -87,6 +88,7 @@ void symo_optim_state_destroy(symo_optim_state *state) {
   symo_free(state->estimates);
   symo_free(state->sums);
   symo_free(state->sums_memory);
+  symo_free(state->sums_state);
   symo_free(state->lr);
   symo_free(state->log_norms);
   symo_free(state->numbers);

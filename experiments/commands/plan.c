@@ -4,11 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/alloc.h"
+#include "core/text.h"
 #include "experiments/commands/commands.h"
 #include "experiments/inputs/optimizer.h"
 #include "experiments/inputs/tensors.h"
 #include "experiments/scaling/scaling.h"
 #include "net/net.h"
+#include "optim/share.h"
 
 #include <symo/io.h>
 #include <symo/open.h>
@@ -77,7 +80,8 @@ typedef struct plan_row {
   scaling_cost cost;
 } plan_row;
 
-static int open_layout(cli *c, symo_layout **out) {
+/* net: of --net, whose sites of layer statistics are borrowed; else NULL. */
+static int open_layout(cli *c, symo_layout **out, symo_net **made) {
   const char *layout = cli_str(c, "layout"), *net = cli_str(c, "net");
   symo_net_spec spec = symo_net_spec_default();
   if ((layout == NULL) == (net == NULL))
@@ -89,8 +93,27 @@ static int open_layout(cli *c, symo_layout **out) {
     spec.dtype = SYMO_F32;
     status = symo_net_layout(cli_context(c), &spec, NULL, out);
     if (status == SYMO_OK) status = symo_layout_set_dtype(*out, SYMO_F32);
+    if (status == SYMO_OK) status = symo_net_create(cli_context(c), &spec, made);
   }
   return status == SYMO_OK ? CLI_DONE : cli_fail_flag(c, status, net != NULL ? "net" : "layout");
+}
+
+/* How the rules can be divided. */
+static symo_status print_parts(const symo_optim *optim) {
+  size_t *part = symo_calloc(optim->layout->num_tensors, sizeof *part);
+  if (part == NULL) return SYMO_E_MEMORY;
+  for (size_t i = 0; i < optim->num_blocks; i++) {
+    const optim_block *b = &optim->blocks[i];
+    const size_t parts = symo_share_parts(b, part);
+    printf("rule %zu, %s: %zu %s", b->rule, b->method.curvature->name, b->num_tensors,
+           symo_plural(b->num_tensors, "tensor", "tensors"));
+    if (parts == 1 && b->num_tensors > 1)
+      printf(" in one part, which a single process has: they are coupled\n");
+    else
+      printf(" in %zu %s\n", parts, symo_plural(parts, "part", "parts"));
+  }
+  symo_free(part);
+  return SYMO_OK;
 }
 
 static int read_ranks(cli *c, const char *text, int *ranks) {
@@ -152,6 +175,8 @@ static int answer(cli *c, const scaling_job *job, const scaling_machine *machine
     printf("%.4g parameters in %zu matrices and other tensors; state %s, %.3g flops a step\n",
            job->parameters, job->matrices, cli_format_bytes(job->state_bytes).text,
            job->step_flops);
+    const symo_status status = print_parts(job->optim);
+    if (status != SYMO_OK) return cli_fail_status(c, status);
     printf("%6s  %-10s %10s %10s %10s %10s %10s %10s %12s\n", "ranks", "ms", "gradient", "reduce",
            "wait", "optimizer", "spread", "step", "memory");
   }
@@ -185,17 +210,21 @@ static int run(cli *c) {
   symo_layout *layout = NULL;
   symo_optim_spec *spec = NULL;
   symo_optim *optim = NULL;
-  int code = open_layout(c, &layout);
+  symo_net *net = NULL;
+  int code = open_layout(c, &layout, &net);
   if (code == CLI_DONE) code = cli_read_optimizer(c, 0, NULL, &spec);
   if (code == CLI_DONE) {
+    const symo_problem problem = net != NULL ? symo_net_problem(net) : (symo_problem){0};
+    spec->num_sites = problem.num_sites, spec->sites = problem.sites;
     const symo_status status = symo_optim_create(layout, spec, &optim);
     if (status != SYMO_OK) code = cli_fail_flag(c, status, "optimizer");
   }
-  if (code == CLI_DONE && symo_optim_needs_problem(optim))
-    code = cli_fail(c, CLI_DATA,
-                    "--optimizer: %s asks the problem for products, which are not counted (choose "
-                    "another)",
-                    cli_str(c, "optimizer"));
+  if (code == CLI_DONE && symo_optim_has_products(optim))
+    code = cli_fail(
+        c, CLI_DATA,
+        "--optimizer: %s is not divided: every process has all of the method, and products "
+        "with all parameters, which are shared, are not counted (choose another)",
+        cli_str(c, "optimizer"));
   if (code == CLI_DONE) {
     const scaling_job job = scaling_job_of(optim, cli_double(c, "tokens"));
     code = answer(c, &job, &machine);
@@ -203,6 +232,7 @@ static int run(cli *c) {
   symo_optim_destroy(optim);
   symo_optim_spec_destroy(spec);
   symo_layout_destroy(layout);
+  symo_net_destroy(net);
   return code;
 }
 

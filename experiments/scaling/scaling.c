@@ -29,6 +29,23 @@ double scaling_seconds(const scaling_cost *c) {
   return c->gradient + c->wait + c->optimizer + c->spread;
 }
 
+/* Flops that a block asks the problem for, for each token. */
+static double asked_flops(const symo_optim *optim, const optim_block *b) {
+  const double p = (double)optim->layout->parameters, every = (double)b->method.statistics_every;
+  double sum = 0;
+  if (b->method.source == SYMO_SOURCE_HUTCHINSON) sum = 12 * p * (double)b->method.probes;
+  if (b->method.source == SYMO_SOURCE_BARTLETT) sum = 6 * p;
+  if (b->curvature != NULL && b->curvature->sites) {
+    sum = b->method.fisher == SYMO_FISHER_EMPIRICAL ? 0 : 2 * p;
+    for (size_t s = 0; s < optim->spec.num_sites; s++) {
+      const symo_factor_site *site = &optim->sites[s];
+      const double in = site->table ? 1 : (double)site->inputs, out = (double)site->outputs;
+      sum += in * in + out * out;
+    }
+  }
+  return sum / every;
+}
+
 scaling_job scaling_job_of(const symo_optim *optim, double tokens) {
   const symo_optim_cost cost = symo_optim_cost_of(optim);
   const symo_layout *layout = optim->layout;
@@ -36,6 +53,7 @@ scaling_job scaling_job_of(const symo_optim *optim, double tokens) {
                      .item = (double)symo_dtype_size(optim->dtype),
                      .step_flops = cost.flops_per_step,
                      .state_bytes = cost.state_bytes,
+                     .sums_bytes = (double)optim->sums_bytes,
                      .side = 1,
                      .optim = optim};
   size_t largest = 0;
@@ -48,6 +66,8 @@ scaling_job scaling_job_of(const symo_optim *optim, double tokens) {
     job.side = x->dim[0] < x->size / x->dim[0] ? x->dim[0] : x->size / x->dim[0];
   }
   job.gradient_flops = 6 * job.parameters * tokens;
+  for (size_t i = 0; i < optim->num_blocks; i++)
+    job.gradient_flops += asked_flops(optim, &optim->blocks[i]) * tokens;
   return job;
 }
 
@@ -124,7 +144,7 @@ symo_status scaling_cost_of(scaling_way way, const scaling_job *j, const scaling
       way == SCALING_BLOCKED ? blocked_seconds(j, m, ranks) : local_seconds(m, j, &most);
   if (way != SCALING_REPLICATED)
     cost.spread = spread_seconds(m, ranks, vector) + SHORT_SUMS * sum_seconds(m, ranks, 64);
-  cost.bytes = 2 * vector + most.bytes;
+  cost.bytes = 2 * vector + j->sums_bytes + most.bytes;
   *out = cost;
   return SYMO_OK;
 }

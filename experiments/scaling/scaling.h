@@ -30,12 +30,16 @@ typedef struct scaling_machine {
  * the optimizer in one process. */
 typedef struct scaling_job {
   double parameters, item, gradient_flops;
+  double sums_bytes; /* of layer statistics, which every process takes of all sites */
   double step_flops, state_bytes;
   size_t matrices, side; /* tensors of two axes and more; the smaller side of the largest */
   const symo_optim *optim;
 } scaling_job;
 
-/* tokens: in a step; a gradient takes 6 flops for each of them and each parameter. */
+/* tokens: in a step; a gradient takes 6 flops for each of them and each parameter.  What methods ask for
+ * beside it, over the steps between: a product with the Hessian 12, a gradient at sampled labels 6;
+ * for layer statistics 2 of a backward pass without weights, and the squares of both widths of a
+ * site for each token. */
 scaling_job scaling_job_of(const symo_optim *optim, double tokens);
 
 /* Seconds of each part of a step: reduce is the sum of gradients, and wait what of it backward, two

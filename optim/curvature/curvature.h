@@ -123,6 +123,8 @@ struct symo_curvature {
   size_t (*sums_bytes)(const void *self);
   void (*sums)(const void *self, void *const *state, uint64_t step, void *memory,
                symo_factor_sums *sums);
+  /* Of an entry that `sums` looks at, a tensor whose process has it; SYMO_NONE: it does not. */
+  size_t (*sums_reads)(const void *self, size_t entry);
 
   /* Adds a vector to the covariances: the gradient or the momentum, as the method's source says.
    * NULL: there are none. */

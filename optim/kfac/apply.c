@@ -86,11 +86,15 @@ static void apply_one(void *arg, size_t index, int worker) {
         symo_layout_view(c->layout, c->dtype, symo_vector_const(j->out), c->parts[p].tensor));
 }
 
-/* With alpha 2 and d = F^-1 u, u'd is d'F d. */
-static double clip(const kfac_curvature *c, const curvature_step *step, const double *dots) {
-  double sum = 0;
-  for (size_t i = 0; i < c->num_blocks; i++) sum += fmax(dots[i], 0);
-  const double all = step->rate * step->rate * sum;
+/* With alpha 2 and d = F^-1 u, u'd is d'F d, here of the sites of all processes. *failed: one of them
+ * has no direction. */
+static double clip(const kfac_curvature *c, const curvature_step *step, const double *dots,
+                   bool *failed) {
+  curvature_common common = {.number = 1};
+  for (size_t i = 0; i < c->num_blocks; i++) common.sum += fmax(dots[i], 0);
+  curvature_combine(step, &common);
+  *failed = common.failed > 0;
+  const double all = step->rate * step->rate * common.sum;
   return c->method.kl_clip > 0 && all > c->method.kl_clip ? sqrt(c->method.kl_clip / all) : 1;
 }
 
@@ -103,7 +107,9 @@ symo_status symo_kfac_apply(const void *self, void *const *state, const curvatur
   for (size_t i = 0; i < c->num_blocks; i++)
     if (!symo_kfac_pair_of(c, &c->blocks[i], state, &pair)) return SYMO_NO_CONVERGENCE;
   symo_pool_run(step->pool, c->num_blocks, apply_one, &j);
-  const double factor = clip(c, step, (const double *)work);
+  bool failed;
+  const double factor = clip(c, step, (const double *)work, &failed);
+  if (failed) return SYMO_NO_CONVERGENCE;
   for (size_t t = 0; t < c->layout->num_tensors && factor != 1; t++) {
     symo_nd view = symo_layout_view(c->layout, c->dtype, symo_vector_const(out), t);
     symo_nd_copy(factor, view, view);

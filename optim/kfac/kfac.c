@@ -350,6 +350,23 @@ static symo_status describe(const void *self, char **text) {
   return symo_text_finish(&out, c->context, text);
 }
 
+/* Every site by itself. */
+static size_t parts(const void *self, size_t *part) {
+  const kfac_curvature *c = self;
+  for (size_t i = 0; i < c->num_blocks; i++)
+    for (size_t p = c->blocks[i].first; p < c->blocks[i].first + c->blocks[i].num; p++)
+      part[c->parts[p].tensor] = i;
+  return c->num_blocks;
+}
+
+static bool key(const void *self, size_t entry, size_t index, char key[CURVATURE_KEY]) {
+  const kfac_curvature *c = self;
+  if (entry != SYMO_NONE) return false;
+  (void)snprintf(key, CURVATURE_KEY, "%s",
+                 c->layout->tensors[c->parts[c->blocks[index].first].tensor].name);
+  return true;
+}
+
 const symo_curvature symo_curvature_kfac = {
     .name = "kfac",
     .summary = "a Kronecker product of layer statistics for every weight, from the problem",
@@ -363,6 +380,9 @@ const symo_curvature symo_curvature_kfac = {
     .work_bytes = work_bytes,
     .sums_bytes = symo_kfac_sums_bytes,
     .sums = symo_kfac_sums,
+    .sums_reads = symo_kfac_sums_reads,
+    .parts = parts,
+    .key = key,
     .accumulate = symo_kfac_accumulate,
     .num_roots = num_roots,
     .refresh = symo_kfac_refresh,

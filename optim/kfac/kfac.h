@@ -69,6 +69,7 @@ double symo_kfac_keep(const symo_method *method, uint64_t t);
 size_t symo_kfac_sums_bytes(const void *self);
 void symo_kfac_sums(const void *self, void *const *state, uint64_t step, void *memory,
                     symo_factor_sums *sums);
+size_t symo_kfac_sums_reads(const void *self, size_t entry);
 symo_status symo_kfac_accumulate(const void *self, void *const *state, const curvature_step *step,
                                  symo_const_vector x, void *work);
 

@@ -67,6 +67,20 @@ void symo_kfac_sums(const void *self, void *const *state, uint64_t step, void *m
   }
 }
 
+/* Bases and their values, for test vectors and for moments. */
+static bool reads(const kfac_block *b, const kfac_side *s, size_t entry) {
+  return (s->tests > 0 || b->moments >= 0) && ((int)entry == s->basis || (int)entry == s->values);
+}
+
+size_t symo_kfac_sums_reads(const void *self, size_t entry) {
+  const kfac_curvature *c = self;
+  for (size_t i = 0; i < c->num_blocks; i++) {
+    const kfac_block *b = &c->blocks[i];
+    if (reads(b, &b->a, entry) || reads(b, &b->g, entry)) return c->parts[b->first].tensor;
+  }
+  return SYMO_NONE;
+}
+
 /* ---- averages ---- */
 
 /* average <- keep average + (1 - keep) sum / count. */

@@ -27,6 +27,12 @@ static void take_sum(const symo_comm *comm, void *arg) {
   void *x = s->result[comm->rank];
   for (size_t i = 0; i < s->n; i++) symo_put(s->dtype, x, i, entry(comm->rank, i));
   symo_comm_sum(comm, s->dtype, s->n, x);
+  void *y = symo_calloc(s->n + 1, 8);
+  const int owner = (int)(s->n % (size_t)comm->size);
+  for (size_t i = 0; i < s->n; i++) symo_put(s->dtype, y, i, entry(comm->rank, i));
+  symo_comm_sum_to(comm, owner, s->dtype, s->n, y);
+  if (comm->rank == owner) cr_assert_eq(memcmp(x, y, s->n * symo_dtype_size(s->dtype)), 0);
+  symo_free(y);
 }
 
 static void check_sum(int size, symo_dtype dtype, size_t n) {

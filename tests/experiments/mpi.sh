@@ -69,6 +69,20 @@ first() { losses "$1" | tail -n 1 | sed 's/.*"loss": \([0-9.e-]*\).*/\1/'; }
 awk -v a="$(first elastic)" -v b="$(first ranks-2)" \
   'BEGIN { d = a - b; exit !(d * d <= 1e-8 * b * b) }' || complain "an elastic run ends elsewhere"
 
+# ---- methods that ask the network are divided as well: the same loss up to rounding ----
+
+asking=(classifier --batch 50 --lr 0.01 --set statistics_every=2)
+for optimizer in kfac sophia-h; do
+  "$MPI_SYMO" train "${asking[@]}" --optimizer $optimizer --steps 6 --threads 1 --out one-$optimizer >/dev/null 2>&1 ||
+    complain "$optimizer in one process"
+  train 2 "${asking[@]}" --optimizer $optimizer --steps 4 --out two-$optimizer
+  must "$optimizer in 2 processes"
+  train 3 classifier --resume two-$optimizer --steps 6
+  must "$optimizer from 2 to 3 processes"
+  awk -v a="$(first one-$optimizer)" -v b="$(first two-$optimizer)" \
+    'BEGIN { d = a - b; exit !(a != "" && d * d <= 1e-8 * b * b) }' || complain "$optimizer ends elsewhere"
+done
+
 # ---- a sweep: as many runs at the same time, the same figures ----
 
 sweep=(classifier --grid optimizer=sgd,symo --grid lr=0.01,0.02 --seeds 2 --steps 3 --batch 50 --threads 1)

@@ -41,6 +41,11 @@ tr -d '\n ' <rows.json | sed 's/},{/}\n{/g' | grep -o '"strategy":"sharded".*' |
   complain "shares do not fall"
 [ "$(grep -c '"blocked"' rows.json)" -eq 1 ] || complain "blocked is not for 64 processes alone"
 
+"$SYMO" plan --net 9-14-13-7 --optimizer kfac --ranks 2 >out && grep -qx 'rule 0, kfac: 6 tensors in 3 parts' out ||
+  complain "K-FAC is not divided by sites"
+"$SYMO" plan --layout "in: identity 4; h: permutation 5; w[h, in] b[h]" --optimizer symo-published --ranks 2 >out &&
+  grep -q 'in one part, which a single process has: they are coupled' out || complain "coupled tensors: $(cat out)"
+
 refused() { # CODE TEXT ARGUMENT..
   local code=$1 text=$2
   shift 2
@@ -51,5 +56,5 @@ refused 2 "give --layout or --net"
 refused 2 "give --layout or --net" --net 3-2 --layout "a: identity 2; w[a]"
 refused 2 'is no number from 1 to 65536' --net 3-4-2 --ranks 0 --json
 refused 2 "--optimizer: " --net 3-4-2 --optimizer nothing
-refused 3 "products" --net 3-4-2 --optimizer lm
+refused 3 "every process has all of the method" --net 3-4-2 --optimizer lm
 [ $faults -eq 0 ] || { echo "$faults faults" >&2; exit 1; }
