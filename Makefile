@@ -274,7 +274,7 @@ test-mpi: all
 	+@$(SELF) MPI=1 BUILD=$(BUILD)-mpi all
 	@work=$$(mktemp -d); SOURCE='$(CURDIR)' BUILD='$(abspath $(BUILD))' CC='$(CC)' WORK=$$work \
 	  MPI_SYMO='$(abspath $(BUILD)-mpi/symo)' SYMO='$(abspath $(SYMO))' \
-	  bash tests/experiments/mpi.sh; status=$$?; rm -rf "$$work"; \
+	  bash -c 'bash tests/experiments/mpi.sh && bash tests/experiments/mpi_kill.sh'; status=$$?; rm -rf "$$work"; \
 	  [ $$status -ne 0 ] || echo 'passed: test-mpi'; exit $$status
 
 # Instrumented code draws false warnings from gcc, so they are no errors here.
@@ -499,7 +499,7 @@ help:
 	@echo '               with one and two BLAS threads: KERNELS=FAMILY:THREADS ($(KERNELS))'
 	@echo 'make test-torch  the Python tests with torch, in a virtual environment outside the tree (2 to 3 GB)'
 	@echo 'make MPI=1     the command for several processes in build-mpi: mpirun -n N build-mpi/symo train ..'
-	@echo 'make test-mpi  builds that in $(BUILD)-mpi, and tests what it does in several processes'
+	@echo 'make test-mpi  builds that in $(BUILD)-mpi, and tests what it does in several processes: KILLS=4'
 	@echo 'make test-kill  kill -9 at random moments of training: KILLS=100'
 	@echo 'make asan      the same under AddressSanitizer, LeakSanitizer and UBSan'
 	@echo 'make valgrind  some suites under valgrind: VALGRIND_FILTER=SUITE/TEST'

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "core/alloc.h"
@@ -23,7 +24,39 @@ static const struct {
 } watched[SIGNALS] = {{SIGINT, "SIGINT"}, {SIGTERM, "SIGTERM"}, {SIGHUP, "SIGHUP"}};
 
 static volatile sig_atomic_t signal_noted; /* 0: none */
-static struct sigaction former[SIGNALS];
+static struct sigaction former[SIGNALS], former_alarm;
+
+/* Of several processes: a launcher that has lost one tells the others to end by SIGTERM, and kills them
+ * after a second.  They wait for the lost one in the middle of a step, which therefore never ends:
+ * what is to be said is said while they wait. */
+static char last_words[TRAIN_TEXT];
+static const struct itimerval before_last_words = {.it_value = {.tv_usec = 300000}};
+
+static void say_last_words(int number) {
+  const ssize_t written = write(STDERR_FILENO, last_words, strlen(last_words));
+  (void)written, (void)number;
+}
+
+/* The first process, or the second where the first is lost. */
+static void prepare_last_words(const train_runner *r) {
+  struct sigaction action = {.sa_handler = say_last_words, .sa_flags = SA_RESTART};
+  last_words[0] = '\0';
+  if (r->comm == NULL || symo_comm_rank(r->comm) > 1) return;
+  (void)sigaction(SIGALRM, &action, &former_alarm);
+  (void)snprintf(last_words, sizeof last_words,
+                 "symo: process %d: %.2000s: told to end in the middle of a step, as when another "
+                 "process has died (symo train %s --resume %.2000s goes on from the last "
+                 "checkpoint)\n",
+                 symo_comm_rank(r->comm), r->directory, r->spec->task->name, r->directory);
+}
+
+static void drop_last_words(void) {
+  const struct itimerval none = {.it_value = {.tv_usec = 0}};
+  if (last_words[0] == '\0') return;
+  (void)setitimer(ITIMER_REAL, &none, NULL);
+  (void)sigaction(SIGALRM, &former_alarm, NULL);
+  last_words[0] = '\0';
+}
 
 /* A signal that is raised here waits until the handler has returned. */
 static void note_signal(int number) {
@@ -33,6 +66,7 @@ static void note_signal(int number) {
     (void)raise(number);
   }
   signal_noted = number;
+  if (last_words[0] != '\0') (void)setitimer(ITIMER_REAL, &before_last_words, NULL);
 }
 
 /* Shells let background jobs ignore SIGINT, for the sake of those that would lose something. */
@@ -58,6 +92,7 @@ static int noted(const symo_comm *comm) {
 }
 
 static void unwatch_signals(void) {
+  drop_last_words();
   for (size_t i = 0; i < SIGNALS; i++) (void)sigaction(watched[i].number, &former[i], NULL);
 }
 
@@ -226,6 +261,7 @@ static symo_status loop(train_runner *r) {
   r->started = cli_seconds();
   r->seconds_then = (double)r->step;
   r->noted = r->started;
+  prepare_last_words(r);
   watch_signals();
   for (bool more = true, evaluated = false; more;) {
     SYMO_TRY(one_step(r, &more, &evaluated));
@@ -233,7 +269,10 @@ static symo_status loop(train_runner *r) {
     if (!more) break;
     r->step++;
     r->result->stopped = noted(r->comm);
-    if (r->result->stopped != 0) break;
+    if (r->result->stopped != 0) {
+      drop_last_words();
+      break;
+    }
     if (due(r->spec->checkpoint_every, r->step) && r->step < r->spec->steps)
       SYMO_TRY(train_save(r));
   }

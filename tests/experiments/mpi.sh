@@ -7,22 +7,8 @@ set -u
 faults=0
 complain() { echo "$*" >&2; faults=$((faults + 1)); }
 
-command -v mpirun >/dev/null || { echo "no mpirun (./bootstrap deps --mpi)"; exit 77; }
-[ -z "${SANITIZED:-}" ] || { echo "MPI itself is not clean under sanitizers"; exit 77; }
-if [ -z "${MPI_SYMO:-}" ]; then
-  command -v mpicc >/dev/null || { echo "no mpicc (./bootstrap deps --mpi)"; exit 77; }
-  MPI_SYMO=$WORK/symo
-  build=(make -s -C "$SOURCE" MPI=1 "BUILD=$WORK/mpi" "CC=$CC")
-  "${build[@]}" "$WORK/mpi/obj/cli/ranks_mpi.o" >"$WORK/out" 2>&1 || { cat "$WORK/out"; exit 1; }
-  libs=$("${build[@]}" --eval 'libs: ; @echo $(EXE_LIBS)' libs) || exit 1
-  read -r -a objects <<<"$(tr ' ' '\n' <"$BUILD/cmd-list" | grep -E '/obj/(net|cli|experiments)/' |
-    grep -v ranks_one | tr '\n' ' ')"
-  # shellcheck disable=SC2086 # a list of flags
-  (cd "$SOURCE" && "$CC" -o "$MPI_SYMO" "${objects[@]}" "$WORK/mpi/obj/cli/ranks_mpi.o" \
-    "$BUILD/libsymo.a" -pthread $libs) || exit 1
-fi
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
-export OPENBLAS_NUM_THREADS=1
+# shellcheck source=tests/support/mpi.sh
+. "$SOURCE/tests/support/mpi.sh"
 cd "$WORK" || exit 1
 
 # run N ARGUMENT..: the command in N processes; $code, and stdout and stderr in files.
