@@ -100,7 +100,8 @@ static const cli_option options[] = {
     {.name = "only",
      .kind = CLI_STRING,
      .arg = "TEXT",
-     .help = "Run only the cases whose name contains TEXT: mlp, gpt2, f32, h-g and so on"},
+     .help = "Run only the cases whose name contains TEXT: mlp, gpt2, f32, h-g and so on; of ranks "
+             "steps, roots or memory"},
     {.name = "preset",
      .kind = CLI_STRING,
      .arg = "NAME",
@@ -173,6 +174,12 @@ static int run(cli *c) {
     return cli_fail(c, CLI_USAGE, "--preset: %s has none (write symo bench gpt --preset)", what);
   if (cli_given(c, "batch-size") && !cli_given(c, "preset"))
     return cli_fail(c, CLI_USAGE, "--batch-size: there is no --preset (give one)");
+  if (cli_ranks(c) != NULL && strcmp(what, "ranks") != 0)
+    return cli_fail(
+        c, CLI_USAGE,
+        "bench: %s works in one process, not in %d (start it without mpirun; ranks is of "
+        "several)",
+        what, symo_comm_size(cli_ranks(c)));
   bench_report *report = symo_calloc(1, sizeof *report);
   if (report == NULL) return cli_fail_memory(c);
   report->c = c;
@@ -182,7 +189,7 @@ static int run(cli *c) {
   report->batch = cli_given(c, "batch-size") ? (size_t)cli_int(c, "batch-size") : 1;
   int code = CLI_DONE;
   for (size_t i = 0; i < SUBJECTS && code == CLI_DONE; i++)
-    if (strcmp(what, "all") == 0 || strcmp(what, subjects[i]->name) == 0)
+    if ((strcmp(what, "all") == 0 && !subjects[i]->ranks) || strcmp(what, subjects[i]->name) == 0)
       code = subjects[i]->run(report);
   cli_progress_end(c);
   if (code == CLI_DONE && cli_json(c))
@@ -212,11 +219,15 @@ const cli_command cli_command_bench = {
         "gpt       training steps of GPTs 128 and 768 wide by their parts, against the\n"
         "          sgemm rate, and a token of a sample; with --preset gpt2 memory and\n"
         "          time of a step of GPT-2 with 124 million parameters\n"
+        "ranks     what a process has to compute, to exchange and to keep, of a step of a\n"
+        "          GPT that N processes divide, and by the model of symo plan: mpirun -n N\n"
+        "          symo bench ranks\n"
         "gemm      the rates of the machine\n"
-        "all       all of these",
+        "all       all of these but ranks",
     .example = "symo bench estimate --only mlp\nsymo bench hessian --check --json\n"
                "symo bench gpt --preset gpt2 --only plan",
     .no = "--check was given and a target was missed",
     .options = options,
     .json = true,
+    .ranks = true,
     .run = run};

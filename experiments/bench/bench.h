@@ -38,6 +38,7 @@ typedef struct bench_report {
 typedef struct bench_subject {
   const char *name, *summary;
   int (*run)(bench_report *report); /* exit code, after the error line */
+  bool ranks;                       /* of several processes, and no part of `all` */
 } bench_subject;
 
 #define BENCH_SUBJECT_LIST(X)                                                                      \
@@ -47,10 +48,11 @@ typedef struct bench_subject {
   X(solvers)                                                                                       \
   X(optim)                                                                                         \
   X(gpt)                                                                                           \
+  X(ranks)                                                                                         \
   X(gemm)
 
 #define BENCH_GPT_PRESETS "gpt2"
-#define BENCH_SUBJECT_CHOICES "estimate|hessian|curvature|solvers|optim|gpt|gemm|all"
+#define BENCH_SUBJECT_CHOICES "estimate|hessian|curvature|solvers|optim|gpt|ranks|gemm|all"
 
 bool bench_row_ok(const bench_row *row);
 

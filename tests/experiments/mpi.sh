@@ -69,6 +69,19 @@ for optimizer in kfac sophia-h; do
     'BEGIN { d = a - b; exit !(a != "" && d * d <= 1e-8 * b * b) }' || complain "$optimizer ends elsewhere"
 done
 
+# ---- measured: the state is divided, and bytes are those of the model ----
+
+run 2 bench ranks --only 'steps memory' --json
+must "bench ranks"
+figure() { grep -A4 "\"2 processes: $1\"" stdout | sed -n "s/.*\"$2\": \([0-9.e+-]*\),\{0,1\}/\1/p"; }
+for preset in adamw symo sophia-h; do
+  awk -v r="$(figure "$preset, state and work space" ratio)" 'BEGIN { exit !(r > 0.9 && r <= 1) }' ||
+    complain "the state of $preset is not half: $(figure "$preset, state and work space" ratio)"
+done
+awk -v r="$(figure 'soap, sent' ratio)" 'BEGIN { exit !(r > 0.99 && r <= 1) }' || complain "bytes: $(figure 'soap, sent' ratio)"
+run 2 bench hessian
+fails 2 "hessian works in one process"
+
 # ---- a sweep: as many runs at the same time, the same figures ----
 
 sweep=(classifier --grid optimizer=sgd,symo --grid lr=0.01,0.02 --seeds 2 --steps 3 --batch 50 --threads 1)
