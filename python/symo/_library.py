@@ -194,6 +194,16 @@ class GroupOps(ctypes.Structure):
     )
 
 
+class StateEntry(ctypes.Structure):
+    _fields_ = [
+        ("name", ctypes.c_char * 254),
+        ("dtype", c_int),
+        ("order", c_size_t),
+        ("shape", c_size_t * 8),
+        ("data", c_void_p),
+    ]
+
+
 class SymmetrySpec(ctypes.Structure):
     _fields_ = [("samples", c_size_t), ("exact", c_double), ("approximate", c_double)]
 
@@ -245,6 +255,7 @@ STRUCTS = {
     "symo_generators": Generators,
     "symo_group_irrep": Irrep,
     "symo_group_ops": GroupOps,
+    "symo_state_entry": StateEntry,
     "symo_symmetry_spec": SymmetrySpec,
     "symo_symmetry_row": SymmetryRow,
     "symo_symmetry_report": SymmetryReport,
@@ -377,6 +388,8 @@ _FUNCTIONS = {
     "symo_optim_state_create": (_I, [_P, _P]),
     "symo_optim_state_destroy": (None, [_P]),
     "symo_optim_state_set_lr": (_I, [_P, _Z, _D]),
+    "symo_optim_state_num_entries": (_Z, [_P]),
+    "symo_optim_state_entry": (StateEntry, [_P, _Z]),
     "symo_optim_step": (_I, [_P, Vector, Vector, _P]),
     "symo_optim_state_write": (_I, [_P, _S]),
     "symo_optim_state_read": (_I, [_P, _S, _Z, _P, _P]),

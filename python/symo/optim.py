@@ -110,7 +110,8 @@ class Optimizer:
                 "steps from a gradient do not have",
             )
         self.spec = json.loads(c.text(lib.symo_optim_spec_to_json, context, context, spec.pointer))
-        self._rates = [float(rule["lr"]) for rule in self.spec["rules"]]
+        self._base_rates = [float(rule["lr"]) for rule in self.spec["rules"]]
+        self._rates = list(self._base_rates)
         # Rules of patterns stand in front of the one that they are made from.
         plain = [i for i, rule in enumerate(self.spec["rules"]) if "also" not in rule]
         self._first = plain[0] if plain else 0
@@ -134,6 +135,13 @@ class Optimizer:
             rule = self._first
         c.check(lib.symo_optim_state_set_lr(self._state.pointer, rule, float(lr)), self._context)
         self._rates[rule] = float(lr)
+
+    def _follow(self, lr):
+        """The rate of the method, :attr:`lr`; rules with other rates keep their ratio to it."""
+        first = self._base_rates[self._first]
+        for rule, base in enumerate(self._base_rates):
+            ratio = lr / first if first else 1.0
+            self.set_lr(lr if base == first else base * ratio, rule)
 
     def step(self, grad: c.Arrays, params: c.Arrays) -> Report:
         """Takes a step: writes new parameters into `params`.

@@ -573,7 +573,6 @@ class _Stack:
         self.dtype = dtypes.pop()
         self.lay_out()
         self.optimizer = Optimizer(layout, group["preset"], **settings)
-        self.base_rates = [float(rule["lr"]) for rule in self.optimizer.spec["rules"]]
         if group["lr"] is None:
             group["lr"] = self.base_lr = self.optimizer.lr
         self.lr = self.base_lr
@@ -597,13 +596,7 @@ class _Stack:
                 self.rebuild(group, now)
         lr = float(group["lr"])
         if lr != self.lr:
-            for rule, base in enumerate(self.base_rates):
-                rate = (
-                    lr
-                    if base == self.base_lr
-                    else base * (lr / self.base_lr) if self.base_lr else base
-                )
-                self.optimizer.set_lr(rate, rule)
+            self.optimizer._follow(lr)
             self.lr = lr
 
     def same_settings(self, group):
