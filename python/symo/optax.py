@@ -19,6 +19,8 @@ from ._library import lib
 from .layout import Layout, as_layout
 from .optim import Optimizer
 
+__all__ = ["SymoState", "symo"]
+
 
 class SymoState(NamedTuple):
     """The state of :func:`symo`.

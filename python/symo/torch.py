@@ -31,6 +31,16 @@ from .optim import Optimizer, Report, setting_text
 from ._verify import Verification
 from ._verify import verify as measure
 
+__all__ = [
+    "InferredLayout",
+    "Symo",
+    "curvature",
+    "hessian_estimate",
+    "infer_layout",
+    "kfac",
+    "verify",
+]
+
 try:
     from torch.autograd.graph import increment_version
 except ImportError:  # torch before 2.1

@@ -23,7 +23,7 @@ while IFS=: read -r text target; do
   elif [ -n "$anchor" ] && ! anchors "$path" | grep -qx -- "$anchor"; then
     complain "$text: there is no heading #$anchor in $path"
   fi
-done < <(for text in *.md docs/*.md docs/manual/*.md docs/results/README.md; do
+done < <(for text in *.md docs/*.md docs/manual/*.md docs/results/README.md python/README.md; do
   sed '/^```/,/^```/d; s/`[^`]*`//g' "$text" | grep -oE '\]\([^) ]+\)' | sed 's/^](//; s/)$//' |
     grep -vE '^[a-z]+:' | sed "s|^|$text:|"
 done)
