@@ -58,7 +58,8 @@ def compare(hessian: Any, estimates: Any, *, probes: int = 16, seed: int = 0) ->
         estimates = {getattr(estimates, "name", "estimate"): estimates}
     dense = isinstance(hessian, np.ndarray)
     size = hessian.shape[0]
-    target, absolute = hessian, None
+    target: Any = hessian
+    absolute: Any = None
     if dense:
         target = np.asarray(hessian, "f8")
         values, vectors = np.linalg.eigh((target + target.T) / 2)

@@ -293,7 +293,8 @@ def kfac(
         )
     layers, batches = _Layers(model), batches_of(data)
     sites, mode = layers.sites(), SHARINGS.index(sharing)
-    context, total, examples = layout._context.pointer, {}, 0
+    context, examples = layout._context.pointer, 0
+    total: dict[str, torch.Tensor] = {}
 
     def passes(sums, diagonal):
         nonlocal examples

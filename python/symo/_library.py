@@ -21,13 +21,16 @@ from ctypes import (
     c_uint64,
     c_void_p,
 )
-from typing import Any, Dict, Mapping, Sequence, Union
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Sequence, Union
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from .layout import Layout
+
 # Vectors over the tensors of a layout: flat, by name, or in order; numpy arrays or torch tensors.
 Arrays = Union[np.ndarray, Mapping[str, Any], Sequence[Any]]
-LayoutLike = Union["Layout", str, "os.PathLike[str]", Dict[str, Any]]  # noqa: F821
+LayoutLike = Union["Layout", str, "os.PathLike[str]", Dict[str, Any]]
 Path = Union[str, "os.PathLike[str]"]
 
 
@@ -59,7 +62,7 @@ def refuse(name, text):
 
 
 F32, F64 = 1, 2
-DTYPES = {F32: np.dtype("f4"), F64: np.dtype("f8")}
+DTYPES: dict[int, np.dtype[Any]] = {F32: np.dtype("f4"), F64: np.dtype("f8")}
 NAMES = {F32: "f32", F64: "f64"}
 
 
@@ -80,6 +83,11 @@ def _find():
 lib = ctypes.CDLL(_find())
 
 
+def _of(kind: Any, names: str) -> list[Any]:
+    """Fields of one kind."""
+    return [(name, kind) for name in names.split()]
+
+
 class Vector(ctypes.Structure):
     _fields_ = [("dtype", c_int), ("data", c_void_p), ("strides", c_void_p)]
 
@@ -93,16 +101,14 @@ class EstimateSpec(ctypes.Structure):
 
 
 class StepSeconds(ctypes.Structure):
-    _fields_ = [
-        (k, c_double) for k in "gradient update statistics roots direction solve trial".split()
-    ]
+    _fields_ = _of(c_double, "gradient update statistics roots direction solve trial")
 
 
 class StepReport(ctypes.Structure):
     _fields_ = (
         [("step", c_uint64), ("accepted", c_bool)]
-        + [(k, c_double) for k in "lr damping reduction_ratio gradient_norm update_norm".split()]
-        + [(k, c_double) for k in "worst_condition effective_rank".split()]
+        + _of(c_double, "lr damping reduction_ratio gradient_norm update_norm")
+        + _of(c_double, "worst_condition effective_rank")
         + [
             (k, c_uint64)
             for k in "refreshes kept_roots failed_roots refused_steps rejected_steps".split()
@@ -116,9 +122,9 @@ class Problem(ctypes.Structure):
 
     _fields_ = (
         [("name", c_char_p), ("size", c_size_t), ("dtype", c_int), ("self", c_void_p)]
-        + [(k, c_void_p) for k in "loss gradient hvp ggn hessian".split()]
+        + _of(c_void_p, "loss gradient hvp ggn hessian")
         + [("num_sites", c_size_t), ("sites", c_void_p), ("factors", c_void_p)]
-        + [(k, c_void_p) for k in "rows row_residual row_product row_transposed".split()]
+        + _of(c_void_p, "rows row_residual row_product row_transposed")
         + [("sampled_gradient", c_void_p), ("hold", c_void_p)]
     )
 
@@ -143,37 +149,33 @@ class LowrankSpec(ctypes.Structure):
 
 
 class LowrankCost(ctypes.Structure):
-    _fields_ = [(k, c_size_t) for k in "rank probes iteration products".split()] + [
-        (k, c_double) for k in "stored_numbers work_numbers".split()
-    ]
+    _fields_ = _of(c_size_t, "rank probes iteration products") + _of(c_double, "stored_numbers work_numbers")
 
 
 class FactorSite(ctypes.Structure):
-    _fields_ = [(k, c_size_t) for k in "weight bias outputs inputs".split()] + [("table", c_bool)]
+    _fields_ = _of(c_size_t, "weight bias outputs inputs") + [("table", c_bool)]
 
 
 class FactorSums(ctypes.Structure):
     _fields_ = (
         [("dtype", c_int), ("sharing", c_int), ("bias", c_bool)]
-        + [(k, c_size_t) for k in "input_columns output_columns".split()]
-        + [(k, c_void_p) for k in "input_tests output_tests input_basis output_basis".split()]
-        + [(k, c_void_p) for k in "inputs outputs moments".split()]
-        + [(k, c_double) for k in "input_count output_count input_trace output_trace".split()]
+        + _of(c_size_t, "input_columns output_columns")
+        + _of(c_void_p, "input_tests output_tests input_basis output_basis")
+        + _of(c_void_p, "inputs outputs moments")
+        + _of(c_double, "input_count output_count input_trace output_trace")
     )
 
 
 class FactorRows(ctypes.Structure):
     _fields_ = (
         [("examples", c_size_t), ("repeats", c_size_t), ("repeats_first", c_bool)]
-        + [(k, c_void_p) for k in "inputs indices outputs".split()]
+        + _of(c_void_p, "inputs indices outputs")
         + [("known", c_bool), ("counted", c_bool)]
     )
 
 
 class Generators(ctypes.Structure):
-    _fields_ = [
-        (k, c_size_t) for k in "dim num_permutations num_matrices num_lie".split()
-    ] + [(k, c_void_p) for k in "permutations matrices lie".split()]
+    _fields_ = _of(c_size_t, "dim num_permutations num_matrices num_lie") + _of(c_void_p, "permutations matrices lie")
 
 
 class Irrep(ctypes.Structure):
@@ -189,7 +191,7 @@ class GroupOps(ctypes.Structure):
     _fields_ = (
         [("size", c_size_t), ("name", c_char_p), ("summary", c_char_p), ("exact", c_char_p)]
         + [("self", c_void_p), ("max_axes", c_int), ("accept", c_void_p)]
-        + [(k, c_void_p) for k in "num_irreps irrep analyze synthesize sample".split()]
+        + _of(c_void_p, "num_irreps irrep analyze synthesize sample")
         + [("generators", c_void_p), ("destroy", c_void_p)]
     )
 
@@ -405,7 +407,7 @@ STATUS = {lib.symo_status_name(value).decode(): value for value in range(-11, 4)
 
 # What functions of the caller raised within the library, with the threads that they ran in (None:
 # a thread of the library).  It goes on in the call that led to it.
-raised = []
+raised: list[tuple[int | None, BaseException]] = []
 
 
 def keep(error):

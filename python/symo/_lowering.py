@@ -5,6 +5,7 @@ of the tensors in it, None for those that are constant.
 """
 
 import inspect
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +13,7 @@ import torch.nn.functional as F
 from . import _trace as t
 from ._trace import signature_of
 
-RULES = {}
+RULES: dict[str, Any] = {}
 
 
 def rule(names, signature=None):

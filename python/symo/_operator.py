@@ -14,7 +14,10 @@ except ImportError:
     LinearOperator = None
 
 
-class Matrix(LinearOperator or object):
+_Base: Any = LinearOperator or object
+
+
+class Matrix(_Base):
     """A symmetric matrix over all parameters of a layout.
 
     It is a ``scipy.sparse.linalg.LinearOperator`` where scipy is installed.  Vectors are flat

@@ -242,10 +242,7 @@ class Factors(Matrix):
         )
         c.check(status, self._context)
         site = self.sites[weight]
-        return tuple(
-            np.eye(n) if not p else np.frombuffer(ctypes.string_at(p, n * n * 8)).reshape(n, n)
-            for p, n in ((inputs, site.inputs), (outputs, site.outputs))
-        )
+        return _square(inputs, site.inputs), _square(outputs, site.outputs)
 
     def corrected(self, moments: Mapping[str, Any]) -> Factors:
         """With other eigenvalues in the eigenbases of these factors (EKFAC).
@@ -401,6 +398,12 @@ class Sums:
             context, byref(raw), byref(self.struct), byref(given)
         )
         c.check(status, context)
+
+
+def _square(address, n):
+    if not address:
+        return np.eye(n)
+    return np.frombuffer(ctypes.string_at(address, n * n * 8)).reshape(n, n)
 
 
 def _means(weight, site, a, g):

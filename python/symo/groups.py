@@ -119,8 +119,10 @@ class Group:
         exact: str = "",
     ) -> None:
         self.name = name
-        self._given = (name, irreps, analyze, synthesize, sample, generators, accept, max_axes)
-        self._given += (summary, exact)
+        self._given = (
+            *(name, irreps, analyze, synthesize, sample, generators, accept, max_axes),
+            *(summary, exact),
+        )
         table = _Table(irreps, max_axes)
         number = next(_NUMBERS)
         ops = c.GroupOps(ctypes.sizeof(c.GroupOps), name.encode(), summary.encode(), exact.encode())

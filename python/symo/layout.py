@@ -276,7 +276,7 @@ def group(
                 c.refuse("SYMO_E_SHAPE", f"group: a generator has shape {x.shape}")
         return [x.astype(int if order == 1 else float).tolist() for x in arrays]
 
-    out = {"group": "custom"}
+    out: dict[str, Any] = {"group": "custom"}
     finite = made(permutations, 1) + made(generators, 2)
     if act is not None:
         finite += _elements(act, dim, elements, seed)
@@ -332,5 +332,6 @@ def _row_major(shape, step):
     return tuple(strides)
 
 
-def as_layout(layout):
+def as_layout(layout: c.LayoutLike) -> Layout:
+    """The layout, made of what was given where it is none yet."""
     return layout if isinstance(layout, Layout) else Layout(layout)

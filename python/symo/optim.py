@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import collections
 import json
 import os
 from ctypes import byref, c_char_p
-from typing import Any, Sequence
+from typing import Any, NamedTuple, Sequence
 
 import numpy as np
 
@@ -14,17 +13,28 @@ from . import _library as c
 from ._library import lib
 from .layout import as_layout
 
-_FIELDS = [name for name, _ in c.StepReport._fields_ if name != "seconds"]
-
-
-class Report(collections.namedtuple("Report", _FIELDS)):
+class Report(NamedTuple):
     """What a step did, field by field as in ``symo_step_report`` of the C interface.
 
     ``accepted`` is False where the gradient held NaN or infinity: the parameters are then as they
     were, and ``refused_steps`` has counted it.  A number that does not apply is NaN, a count 0.
     """
 
-    __slots__ = ()
+    step: int
+    accepted: bool
+    lr: float
+    damping: float
+    reduction_ratio: float
+    gradient_norm: float
+    update_norm: float
+    worst_condition: float
+    effective_rank: float
+    refreshes: int
+    kept_roots: int
+    failed_roots: int
+    refused_steps: int
+    rejected_steps: int
+    cg_iterations: int
 
 
 def presets() -> list[str]:
@@ -181,7 +191,7 @@ class Optimizer:
 
     def _report(self):
         """What the last step did."""
-        return Report._make([getattr(self._reported, field) for field in _FIELDS])
+        return Report._make([getattr(self._reported, field) for field in Report._fields])
 
     def rule_of(self, tensor: int) -> int:
         """The rule of a tensor, by its number in the layout: ``spec["rules"]`` lists them."""

@@ -968,7 +968,7 @@ class Symo(torch.optim.Optimizer):
 
     # Torch would put a record for its profiler around every step, which costs more than to find
     # all tensors.  With this, and _watched_step, it is there when someone looks.
-    step.hooked = True
+    setattr(step, "hooked", True)
 
     def _step(self, closure):
         loss = None
