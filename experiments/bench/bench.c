@@ -25,10 +25,20 @@ enum { SUBJECTS = sizeof subjects / sizeof subjects[0] };
 
 /* ---- shared ---- */
 
+static const bench_goal goals[] = {{BENCH_NONE, NAN, ""},
+#define GOAL_ROW(name, sense, value, what) {BENCH_##sense, value, what},
+                                   BENCH_TARGET_LIST(GOAL_ROW)
+#undef GOAL_ROW
+};
+_Static_assert(sizeof goals / sizeof goals[0] == BENCH_TARGETS, "a row for every target");
+
+const bench_goal *bench_goal_of(bench_target target) { return &goals[target]; }
+
 bool bench_row_ok(const bench_row *row) {
-  switch (row->sense) {
-  case BENCH_AT_LEAST: return row->ratio >= row->target;
-  case BENCH_AT_MOST: return row->ratio <= row->target;
+  const bench_goal *goal = bench_goal_of(row->target);
+  switch (goal->sense) {
+  case BENCH_AT_LEAST: return row->ratio >= goal->value;
+  case BENCH_AT_MOST: return row->ratio <= goal->value;
   default: return true;
   }
 }
@@ -115,20 +125,33 @@ static const cli_option options[] = {
      .min = 1,
      .max = 4096,
      .help = "Windows in a step of --preset; default: 1"},
-    {.name = "check", .kind = CLI_FLAG, .help = "Exit with 1 if a target is missed"},
+    {.name = "check",
+     .kind = CLI_FLAG,
+     .help = "List all targets, what was reached, met or missed; exit with 1 if one is missed"},
     {.name = NULL}};
 
 static json_t *row_json(cli *c, const bench_row *row) {
   json_t *out = json_object();
-  bool target = row->sense != BENCH_NONE;
+  const bool target = row->target != BENCH_NO_TARGET;
   cli_set(c, out, "name", json_string(row->name));
   cli_set(c, out, "figure", cli_number(row->figure));
   cli_set(c, out, "unit", json_string(row->unit));
   cli_set(c, out, "floor", cli_number(row->floor));
   cli_set(c, out, "ratio", cli_number(row->ratio));
-  cli_set(c, out, "target", target ? cli_number(row->target) : json_null());
+  cli_set(c, out, "target", target ? cli_number(bench_goal_of(row->target)->value) : json_null());
   cli_set(c, out, "ok", target ? json_boolean(bench_row_ok(row)) : json_null());
   return out;
+}
+
+/* Rows with a target, and those of them that miss it. */
+static size_t count_targets(const bench_report *report, size_t *missed) {
+  size_t count = 0;
+  *missed = 0;
+  for (size_t i = 0; i < report->count; i++) {
+    count += report->rows[i].target != BENCH_NO_TARGET;
+    *missed += !bench_row_ok(&report->rows[i]);
+  }
+  return count;
 }
 
 static int print_json(cli *c, const bench_report *report) {
@@ -140,6 +163,10 @@ static int print_json(cli *c, const bench_report *report) {
     cli_set(c, out, report->keys[i], cli_number(report->figures[i]));
   for (size_t i = 0; i < report->count; i++) cli_push(c, rows, row_json(c, &report->rows[i]));
   cli_set(c, out, "rows", rows);
+  size_t missed, count = count_targets(report, &missed);
+  cli_set(
+      c, out, "targets",
+      json_pack("{s:I, s:I}", "met", (json_int_t)(count - missed), "missed", (json_int_t)missed));
   return cli_print_json(c, out);
 }
 
@@ -161,10 +188,24 @@ static void print_table(const bench_report *report) {
     printf(" %-8s", row->unit);
     number(row->floor, 11);
     number(row->ratio, 9);
-    if (row->sense != BENCH_NONE)
-      printf("  %s %g  %s", row->sense == BENCH_AT_LEAST ? ">=" : "<=", row->target,
+    const bench_goal *goal = bench_goal_of(row->target);
+    if (goal->sense != BENCH_NONE)
+      printf("  %s %g  %s", goal->sense == BENCH_AT_LEAST ? ">=" : "<=", goal->value,
              bench_row_ok(row) ? "met" : "MISSED");
     printf("\n");
+  }
+}
+
+/* Every target, what it is of, and what was reached. */
+static void print_targets(const bench_report *report) {
+  size_t missed, count = count_targets(report, &missed);
+  printf("\n%zu of %zu targets met%s\n", count - missed, count, count > 0 ? ":" : "");
+  for (size_t i = 0; i < report->count; i++) {
+    const bench_row *row = &report->rows[i];
+    const bench_goal *goal = bench_goal_of(row->target);
+    if (goal->sense == BENCH_NONE) continue;
+    printf("  %-6s  %.3g %s %g  %s: %s\n", bench_row_ok(row) ? "met" : "MISSED", row->ratio,
+           goal->sense == BENCH_AT_LEAST ? ">=" : "<=", goal->value, row->name, goal->what);
   }
 }
 
@@ -196,6 +237,7 @@ static int run(cli *c) {
     code = print_json(c, report);
   else if (code == CLI_DONE)
     print_table(report);
+  if (code == CLI_DONE && cli_flag(c, "check") && !cli_json(c)) print_targets(report);
   for (size_t i = 0; code == CLI_DONE && cli_flag(c, "check") && i < report->count; i++)
     if (!bench_row_ok(&report->rows[i])) code = CLI_NO;
   symo_free(report);

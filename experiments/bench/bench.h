@@ -3,21 +3,29 @@
 
 #include "cli/cli.h"
 #include "core/statistics.h"
+#include "experiments/bench/targets.h"
 
 /* Speed and memory against limits that are measured in the same run.  A subject is one file ending
  * in one const bench_subject, and one row in BENCH_SUBJECT_LIST. */
 
-/* Which side of the target is good. */
+/* Which side of a target is good. */
 typedef enum bench_sense { BENCH_NONE, BENCH_AT_LEAST, BENCH_AT_MOST } bench_sense;
+
+/* A row of targets.h; that of BENCH_NO_TARGET has no sense. */
+typedef struct bench_goal {
+  bench_sense sense;
+  double value;
+  const char *what;
+} bench_goal;
+const bench_goal *bench_goal_of(bench_target target);
 
 typedef struct bench_row {
   char name[96];
   double figure; /* what was measured, in `unit` */
   const char *unit;
-  double floor;      /* the limit, in the same unit; NaN: none */
-  double ratio;      /* floor / figure for times, figure / floor for memory; NaN: none */
-  double target;     /* of the ratio */
-  bench_sense sense; /* BENCH_NONE: no target */
+  double floor;        /* the limit, in the same unit; NaN: none */
+  double ratio;        /* floor / figure for times, figure / floor for memory; NaN: none */
+  bench_target target; /* of the ratio */
 } bench_row;
 
 enum { BENCH_MOST_ROWS = 512, BENCH_MOST_FIGURES = 8 };

@@ -229,16 +229,14 @@ static void add_rows(bench_report *report, const char *name, const symo_plan *pl
                         .unit = "s",
                         .floor = t->floor,
                         .ratio = t->floor / t->estimate,
-                        .target = 0.9,
-                        .sense = BENCH_AT_LEAST},
+                        .target = BENCH_TARGET_ESTIMATE_TIME},
             "%s time", name);
   bench_add(report,
             (bench_row){.figure = (caller + t->peak) / mib,
                         .unit = "MiB",
                         .floor = (caller + held) / mib,
                         .ratio = (caller + t->peak) / (caller + held),
-                        .target = 1.2,
-                        .sense = BENCH_AT_MOST},
+                        .target = BENCH_TARGET_ESTIMATE_MEMORY},
             "%s peak memory", name);
 }
 

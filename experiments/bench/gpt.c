@@ -45,17 +45,18 @@ enum {
 
 typedef struct gpt_case {
   size_t layers, width, heads, block, batch, groups; /* groups: of CADENCE steps */
-  double one, more;                                  /* targets of the fraction by threads */
+  bench_target target;
 } gpt_case;
 
-static const gpt_case cases[] = {{4, 128, 4, 64, 12, 6, 0.80, 0.75},
-                                 {1, 768, 12, 256, 4, 1, 0.85, 0.75}};
+static const gpt_case cases[] = {{4, 128, 4, 64, 12, 6, BENCH_TARGET_GPT_128},
+                                 {1, 768, 12, 256, 4, 1, BENCH_TARGET_GPT_768}};
 enum { CASES = sizeof cases / sizeof cases[0] };
 
 static const struct {
   const char *name;
-  double share; /* of a step, at most; 0: any */
-} optimizers[OPTIMIZERS] = {{"adamw", 0.05}, {"muon", 0}, {"symo", 0.10}};
+  bench_target share; /* of a step */
+} optimizers[OPTIMIZERS] = {
+    {"adamw", BENCH_TARGET_GPT_ADAMW}, {"muon", BENCH_NO_TARGET}, {"symo", BENCH_TARGET_GPT_SYMO}};
 
 /* ---- a case ---- */
 
@@ -297,14 +298,13 @@ static double flops(const gpt_bench *b) {
 }
 
 static void add_ms(bench_report *report, const char *name, const char *what, double seconds,
-                   double floor, double target) {
+                   double floor, bench_target target) {
   bench_add(report,
             (bench_row){.figure = 1e3 * seconds,
                         .unit = "ms",
                         .floor = 1e3 * floor,
                         .ratio = floor / seconds,
-                        .target = target,
-                        .sense = target > 0 ? BENCH_AT_LEAST : BENCH_NONE},
+                        .target = target},
             "%s: %s", name, what);
 }
 
@@ -313,7 +313,6 @@ static void add_rows(bench_report *report, const gpt_bench *b, const char *name,
                      double single) {
   const double work = flops(b), tokens = (double)(b->of->batch * b->of->block);
   const double floor = work * f->square, step = f->gradient + f->step[0];
-  const double target = b->threads == 1 ? b->of->one : b->of->more;
   bench_add(report,
             (bench_row){.figure = 1e-9 / f->square, .unit = "Gflop/s", .floor = NAN, .ratio = NAN},
             "%s: sgemm, %d square", name, (int)GEMM_SIDE);
@@ -323,18 +322,17 @@ static void add_rows(bench_report *report, const gpt_bench *b, const char *name,
                         .floor = 1e-9 / f->square,
                         .ratio = f->square / f->own},
             "%s: sgemm, best own shape", name);
-  add_ms(report, name, "forward", f->forward, floor / 3, 0);
-  add_ms(report, name, "backward", f->gradient - f->forward, 2 * floor / 3, 0);
-  add_ms(report, name, "gradient", f->gradient, floor, 0);
-  add_ms(report, name, "step with adamw", step, floor, target);
+  add_ms(report, name, "forward", f->forward, floor / 3, BENCH_NO_TARGET);
+  add_ms(report, name, "backward", f->gradient - f->forward, 2 * floor / 3, BENCH_NO_TARGET);
+  add_ms(report, name, "gradient", f->gradient, floor, BENCH_NO_TARGET);
+  add_ms(report, name, "step with adamw", step, floor, b->of->target);
   for (size_t i = 0; i < OPTIMIZERS; i++)
     bench_add(report,
               (bench_row){.figure = 1e3 * f->step[i],
                           .unit = "ms",
                           .floor = 1e3 * (f->gradient + f->step[i]),
                           .ratio = f->step[i] / (f->gradient + f->step[i]),
-                          .target = optimizers[i].share,
-                          .sense = optimizers[i].share > 0 ? BENCH_AT_MOST : BENCH_NONE},
+                          .target = optimizers[i].share},
               "%s: %s, of its step", name, optimizers[i].name);
   bench_add(report,
             (bench_row){.figure = tokens / step,
@@ -353,11 +351,10 @@ static void add_rows(bench_report *report, const gpt_bench *b, const char *name,
     bench_add(report,
               (bench_row){.figure = tokens / step,
                           .unit = "token/s",
-                          .floor = single,
-                          .ratio = tokens / step / single,
-                          .target = 1.8 * (double)b->threads / 2,
-                          .sense = BENCH_AT_LEAST},
-              "%s: over one thread", name);
+                          .floor = single * (double)b->threads,
+                          .ratio = tokens / step / single / (double)b->threads,
+                          .target = BENCH_TARGET_GPT_THREADS},
+              "%s: over one thread times %d", name, b->threads);
 }
 
 static int run_case(bench_report *report, const gpt_case *of, int threads, double *single) {

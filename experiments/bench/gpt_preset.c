@@ -109,8 +109,7 @@ static void add_bytes(const preset_bench *b, const char *what, double bytes, dou
                         .unit = "MB",
                         .floor = limit / 1e6,
                         .ratio = bytes / limit,
-                        .target = 1.1,
-                        .sense = isfinite(limit) ? BENCH_AT_MOST : BENCH_NONE},
+                        .target = isfinite(limit) ? BENCH_TARGET_GPT_MEMORY : BENCH_NO_TARGET},
             "%s", name);
 }
 

@@ -33,8 +33,7 @@ static void add_rows(bench_report *report, const char *name, double flops, doubl
                      double rate) {
   bench_row row = {
       .figure = seconds, .unit = "s", .floor = flops / rate, .ratio = flops / rate / seconds};
-  row.target = symo_get_threads() <= 2 ? 0.75 : 0;
-  row.sense = row.target > 0 ? BENCH_AT_LEAST : BENCH_NONE;
+  row.target = symo_get_threads() <= 2 ? BENCH_TARGET_HESSIAN : BENCH_NO_TARGET;
   bench_add(report, row, "%s time", name);
   bench_add(report,
             (bench_row){.figure = flops / seconds / 1e9,

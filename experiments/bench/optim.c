@@ -36,15 +36,16 @@ typedef struct model {
   const char *name;
   size_t layers, width, heads, vocabulary; /* of a GPT; layers 0: the autoencoder */
   bool timed;
+  bench_target target; /* of presets for matrices */
 } model;
 
 static const model models[] = {
-    {"gpt 4 x 128", 4, 128, 4, 512, true},
-    {"gpt 1 x 768", 1, 768, 12, 0, true}, /* one of twelve alike */
-    {"gpt 12 x 768", 12, 768, 12, 0, false},
+    {"gpt 4 x 128", 4, 128, 4, 512, true, BENCH_TARGET_MATRICES_128},
+    {"gpt 1 x 768", 1, 768, 12, 0, true, BENCH_TARGET_MATRICES_768}, /* one of twelve alike */
+    {"gpt 12 x 768", 12, 768, 12, 0, false, BENCH_NO_TARGET},
     {"autoencoder", .timed = true},
 };
-enum { MODELS = sizeof models / sizeof models[0], TARGET_MODEL = 1 };
+enum { MODELS = sizeof models / sizeof models[0], WIDE = 1 };
 
 /* Heads may be turned and permuted, queries with keys and values with outputs; hidden units of the
  * MLP may be permuted; the residual stream stays. */
@@ -272,13 +273,12 @@ static int count(bench_report *report, const model *m, const char *preset, work 
 }
 
 static void add_time(bench_report *report, const char *name, const char *what, double seconds,
-                     double floor, double target) {
+                     double floor, bench_target target) {
   bench_row row = {.figure = seconds * 1e3,
                    .unit = "ms",
                    .floor = floor * 1e3,
                    .ratio = floor / seconds,
-                   .target = target,
-                   .sense = target > 0 ? BENCH_AT_LEAST : BENCH_NONE};
+                   .target = target};
   bench_add(report, row, "%s%s", name, what);
 }
 
@@ -310,25 +310,24 @@ static int run_case(bench_report *report, const bench_shared *shared, size_t whi
   if (code != CLI_DONE) return code;
   double step = f.rest + (w.roots > 0 ? f.roots / w.every : 0);
   add_time(report, name, "", step, fmax(w.flops / f.gemm, w.bytes / f.stream),
-           newton_schulz && which == TARGET_MODEL ? 0.6 : 0);
+           w.entries ? BENCH_NO_TARGET : m->target);
   if (w.roots > 0) {
-    add_time(report, name, ": roots", f.roots, w.roots / f.gemm, 0);
-    add_time(report, name, ": first step", f.first, NAN, 0);
+    add_time(report, name, ": roots", f.roots, w.roots / f.gemm, BENCH_NO_TARGET);
+    add_time(report, name, ": first step", f.first, NAN, BENCH_NO_TARGET);
   }
   if (w.entries) {
-    bool target = strcmp(preset, "adamw") == 0 && which == TARGET_MODEL;
+    bool target = strcmp(preset, "adamw") == 0 && which == WIDE;
     bench_add(report,
               (bench_row){.figure = w.bytes / step * 1e-9,
                           .unit = "GB/s",
                           .floor = f.stream * 1e-9,
                           .ratio = w.bytes / f.could,
-                          .target = target ? 0.7 : 0,
-                          .sense = target ? BENCH_AT_LEAST : BENCH_NONE},
+                          .target = target ? BENCH_TARGET_ADAMW_BANDWIDTH : BENCH_NO_TARGET},
               "%s: %.3g MB", name, w.bytes * 1e-6);
   }
   if (newton_schulz) *muon = step;
   if (strcmp(preset, "symo") == 0 && isfinite(*muon)) {
-    add_time(report, name, ": muon's over it", step, *muon, 1);
+    add_time(report, name, ": muon's over it", step, *muon, BENCH_TARGET_SYMO_OVER_MUON);
   }
   return CLI_DONE;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/alloc.h"
+#include "experiments/bench/gpt.h"
 #include "optim/solver/solver.h"
 
 enum { MOST = 64, GEMM_SIDE = 1024 };
@@ -141,6 +142,125 @@ static int run_root(bench_report *report, symo_dtype dtype, size_t n, double rat
   return code;
 }
 
+/* ---- a root in the basis of the last one ---- */
+
+/* One step of subspace iteration instead of an eigendecomposition: P = orth(V C), eigenvalues the
+ * diagonal of P C P', whose off-diagonal part is what is neglected.  V: eigenvectors of an average
+ * that has since taken in one more gradient with a weight of 0.05. */
+/* Of the processor where it is one thread: other programs do not count then. */
+static double now(void) { return symo_get_threads() == 1 ? bench_gpt_processor() : cli_seconds(); }
+
+typedef struct refresh {
+  void *c, *v, *basis, *product, *out;
+  double *w;
+  void *work;
+} refresh;
+
+static void average(symo_dtype t, size_t n, double old, const void *x, void *c) {
+  symo_syrk(t, 1 / (double)n, symo_mat_dense((void *)(uintptr_t)x, n, n), old,
+            symo_mat_dense(c, n, n));
+  symo_symmetrize(t, n, c);
+}
+
+/* C, and the eigenvectors of the C before, those of large eigenvalues first. */
+static int refresh_make(bench_report *report, symo_dtype t, size_t n, refresh *r) {
+  const size_t bytes = n * n * symo_dtype_size(t), row = bytes / n;
+  *r = (refresh){symo_malloc(bytes),
+                 symo_malloc(bytes),
+                 symo_malloc(bytes),
+                 symo_malloc(bytes),
+                 symo_malloc(bytes),
+                 symo_malloc(n * sizeof(double)),
+                 symo_malloc(symo_eigh_work(t, n))};
+  if (!r->c || !r->v || !r->basis || !r->product || !r->out || !r->w || !r->work)
+    return cli_fail_memory(report->c);
+  for (uint64_t seed = 1; seed <= 60; seed++) { /* .95^60 is .05 */
+    int code = bench_random(report->c, t, n * n, seed, r->product);
+    if (code != CLI_DONE) return code;
+    for (size_t i = 0; i < n * n; i++)
+      symo_put(t, r->product, i,
+               pow(1e-2, (double)(i % n) / (double)n) * symo_get(t, r->product, i));
+    if (seed == 60) memcpy(r->out, r->c, bytes);
+    average(t, n, seed == 1 ? 0 : 19, r->product, r->c);
+    symo_scal(t, n * n, 0.05, r->c);
+  }
+  symo_status status = symo_eigh(t, n, r->out, r->w, r->work);
+  for (size_t i = 0; i < n; i++)
+    memcpy((char *)r->v + i * row, (char *)r->out + (n - 1 - i) * row, row);
+  return status == SYMO_OK ? CLI_DONE : cli_fail_status(report->c, status);
+}
+
+static void refresh_drop(refresh *r) {
+  symo_free(r->c);
+  symo_free(r->v);
+  symo_free(r->basis);
+  symo_free(r->product);
+  symo_free(r->out);
+  symo_free(r->w);
+  symo_free(r->work);
+}
+
+static void refresh_root(symo_dtype t, size_t n, const refresh *r) {
+  for (size_t i = 0; i < n; i++) r->w[i] = pow(fmax(r->w[i], 0) + 1e-6, -0.125);
+  symo_from_eigh(t, n, r->basis, r->w, r->product, r->out);
+}
+
+static symo_status by_eigh(symo_dtype t, size_t n, const refresh *r, double *seconds) {
+  const double start = now();
+  memcpy(r->basis, r->c, n * n * symo_dtype_size(t));
+  symo_status status = symo_eigh(t, n, r->basis, r->w, r->work);
+  refresh_root(t, n, r);
+  *seconds = fmin(*seconds, now() - start);
+  return status;
+}
+
+static symo_status by_qr(symo_dtype t, size_t n, const refresh *r, double *seconds, double *off) {
+  const symo_mat c = symo_mat_dense(r->c, n, n), p = symo_mat_dense(r->basis, n, n);
+  const symo_mat q = symo_mat_dense(r->product, n, n);
+  const double start = now();
+  double squares = 0, diagonal = 0;
+  symo_gemm(t, 1, symo_mat_dense(r->v, n, n), c, 0, p);
+  symo_status status = symo_orthonormal_rows(t, n, r->basis, r->work);
+  symo_gemm(t, 1, p, c, 0, q);
+  for (size_t i = 0; i < n; i++) {
+    const void *a = symo_at(t, r->basis, (ptrdiff_t)(i * n));
+    const void *b = symo_at(t, r->product, (ptrdiff_t)(i * n));
+    r->w[i] = symo_dot(t, n, a, b);
+    squares += symo_dot(t, n, b, b);
+    diagonal += r->w[i] * r->w[i];
+  }
+  *off = sqrt(fmax(squares - diagonal, 0) / squares);
+  refresh_root(t, n, r);
+  *seconds = fmin(*seconds, now() - start);
+  return status;
+}
+
+static int run_refresh(bench_report *report, symo_dtype dtype, size_t n) {
+  char name[80];
+  (void)snprintf(name, sizeof name, "root %s %zux%zu in the old basis by QR, %d thread%s",
+                 symo_dtype_name(dtype), n, n, symo_get_threads(),
+                 symo_get_threads() == 1 ? "" : "s");
+  if (report->only != NULL && strstr(name, report->only) == NULL) return CLI_DONE;
+  const size_t repeats = report->repeats > 0 ? report->repeats : n < 512 ? 15 : 3;
+  double eigh = INFINITY, qr = INFINITY, off = NAN;
+  refresh r;
+  int code = refresh_make(report, dtype, n, &r);
+  for (size_t i = 0; code == CLI_DONE && i < repeats; i++) {
+    cli_progress(report->c, "%s: %zu of %zu", name, i, repeats);
+    symo_status status = by_eigh(dtype, n, &r, &eigh);
+    if (status == SYMO_OK) status = by_qr(dtype, n, &r, &qr, &off);
+    if (status != SYMO_OK) code = cli_fail_status(report->c, status);
+  }
+  refresh_drop(&r);
+  if (code != CLI_DONE) return code;
+  bench_add(report,
+            (bench_row){.figure = qr * 1e3, .unit = "ms", .floor = eigh * 1e3, .ratio = eigh / qr},
+            "%s", name);
+  bench_add(report, (bench_row){.figure = off, .unit = "of |C|", .floor = NAN, .ratio = NAN},
+            "%s: neglected", name);
+  return CLI_DONE;
+}
+
 static int run_dtype(bench_report *report, symo_dtype dtype, const symo_filter *filter) {
   static const size_t sides[] = {32, 64, 128, 256, 384, 512, 768, 1024};
   static const size_t shapes[][2] = {{64, 256}, {128, 512}, {784, 256}, {512, 2048}, {768, 3072}};
@@ -156,6 +276,8 @@ static int run_dtype(bench_report *report, symo_dtype dtype, const symo_filter *
     code = run_polar(report, dtype, shapes[i][0], shapes[i][1], rate, filter);
   for (size_t i = 0; i < sizeof sides / sizeof sides[0] && code == CLI_DONE; i++)
     code = run_root(report, dtype, sides[i], rate);
+  for (size_t i = 1; i < sizeof sides / sizeof sides[0] && code == CLI_DONE; i++)
+    code = run_refresh(report, dtype, sides[i]);
   return code;
 }
 

@@ -16,9 +16,11 @@ static const cli_option before[] = {
     {.name = "grid",
      .arg = "KEY=V,V,..",
      .kind = CLI_LIST,
-     .help = "Values of an option: optimizer, an option of symo train, or one of the optimizer. "
-             "OPTIMIZER:KEY=.. is for that optimizer only. With --random, LOW:HIGH is a range, "
-             "evenly in its logarithm"},
+     .help =
+         "Values of an option: optimizer, an option of symo train, or one of the optimizer. "
+         "OPTIMIZER:KEY=.. is for that optimizer only, PATTERN:KEY=.. (with a * or ?) for tensors "
+         "of such names. With --random, LOW:HIGH is a range, "
+         "evenly in its logarithm"},
     {.name = "random",
      .arg = "N",
      .kind = CLI_INT,

@@ -8,7 +8,8 @@
 enum { SWEEP_VALUE = 128, SWEEP_VALUES = 64, SWEEP_AXES = 16 };
 
 /* "lr=0.1,0.3", "lr=1e-4:1e-1" (a range, evenly in its logarithm, for random points),
- * "muon:lr=0.01,0.02" (for that optimizer only, instead of the axis for all). */
+ * "muon:lr=0.01,0.02" (for that optimizer only, instead of the axis for all), "h.*.attn*:lr=0.1,0.2"
+ * (a key with a pattern of tensors, which has a * or ?; "muon:h.*:lr=0.1"). */
 typedef struct sweep_axis {
   char only[64]; /* "": for all optimizers */
   char key[64];

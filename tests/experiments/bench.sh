@@ -20,6 +20,20 @@ has out '"ratio": ' '"target": 0.9' '"target": 1.2' '"ok": '
 grep -q 'rnn:8x8-64-10, Gauss-Newton product' out || fail "bench curvature lacks products: $(cat out)"
 fails 2 'nothing' bench nothing
 
+# ---- targets: all in one table, each met or missed, and the exit code says so ----
+"$symo" bench curvature --only rnn --repeats 1 --threads 1 --check >out 2>err
+code=$?
+missed=$(grep -c '^  MISSED' out)
+[ $code -eq $((missed > 0)) ] || fail "exit code $code with $missed targets missed: $(cat out)"
+grep -Eq '^  (met|MISSED) +[0-9.]+ <= 2.5  curvature rnn:8x8-64-10, Hessian product: a product with' out ||
+  fail "a target is not named: $(cat out)"
+grep -q "^$((2 - missed)) of 2 targets met:" out || fail "targets are not counted: $(cat out)"
+"$symo" bench curvature --only nothing --check >out 2>err || fail "no rows miss no target: $(cat out err)"
+grep -q '^0 of 0 targets met' out || fail "no targets: $(cat out)"
+"$symo" bench optim --only '4 x 128 muon-exact, 1' --repeats 1 --threads 1 --json >out 2>err ||
+  fail "bench optim: $(cat err)"
+has out '"target": 0.6' '"missed": '
+
 # ---- gpt ----
 # Long and short products are measured alike: the model's own do not come out above the machine.
 "$symo" bench gpt --only '4 x 128, 1 thread' --repeats 1 --json >out 2>err || fail "bench gpt: $(cat err)"

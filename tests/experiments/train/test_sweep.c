@@ -25,6 +25,15 @@ Test(train, grids) {
   cr_assert(strcmp(spec.settings, "momentum=0.9;") == 0 && strcmp(spec.optimizer, "adam") == 0);
   cr_ok(context, sweep_grid_point(context, grid, "muon", 0, &spec, name));
   cr_assert(spec.lr == 0.5);
+  /* A colon behind a pattern belongs to the option, behind a name it is of that optimizer. */
+  cr_ok(context, sweep_grid_add(context, grid, "w*:eps=1e-3,1e-4"));
+  cr_ok(context, sweep_grid_add(context, grid, "muon:b?:weight_decay=0.1"));
+  cr_ok(context, sweep_grid_count(context, grid, "adam", &count));
+  cr_assert(count == 12);
+  spec.settings[0] = 0;
+  cr_ok(context, sweep_grid_point(context, grid, "muon", 3, &spec, name));
+  cr_assert(strcmp(spec.settings, "momentum=0.9;w*:eps=1e-4;b?:weight_decay=0.1;") == 0, "%s",
+            spec.settings);
   const char *const bad[] = {"lr", "=1", "lr=", "lr=1,,2", "a=0:1", "a=2:1", "momentum=1"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
     cr_assert(sweep_grid_add(context, grid, bad[i]) == SYMO_E_ARGUMENT, "%s", bad[i]);
