@@ -103,6 +103,7 @@ typedef struct hessian_job {
   size_t n;           /* examples in the chunk */
   bool first;         /* of the chunks: write instead of add */
   size_t base, batch; /* seeds [base, base + batch) of the layer are in hand */
+  size_t turn;        /* batches before this one, of all layers */
   size_t seed, k;     /* of these, seeds [seed, seed + k) are in the tangent buffers */
   double *hessian;
   /* Workspace.  pairs [n, pairs of the batch]: C_p; next [n, batch out_q] and slope [n, batch]: C_q
@@ -417,10 +418,11 @@ static void layer(hessian_job *j, symo_pass *pass, size_t l) {
   panel_extend(j->dtype, j->n, p->in_width, p->has_bias, pass->value[p->in[0]], j->input_p);
   if (q != NULL)
     panel_extend(j->dtype, j->n, q->in_width, q->has_bias, pass->value[q->in[0]], j->input_q);
-  for (j->base = 0; j->base < p->out_width; j->base += j->batch) {
+  const size_t ranks = (size_t)symo_comm_size(net->comm);
+  for (j->base = 0; j->base < p->out_width; j->base += j->batch, j->turn++) {
     size_t left = p->out_width - j->base;
     j->batch = left < step ? left : step;
-    batch(j, pass, l);
+    if (j->turn % ranks == (size_t)symo_comm_rank(net->comm)) batch(j, pass, l);
   }
 }
 
@@ -452,13 +454,20 @@ symo_status symo_net_dense_hessian(void *self, const void *theta, double *hessia
   const int blas = symo_get_threads();
   if (symo_pool_threads(net->pool) > 1 && blas > 1) (void)symo_set_threads(1);
   const size_t step = symo_net_chunk(net->examples, net->sizes.hessian_rows);
+  /* Several processes take the batches of seeds in turn.  What one of them adds to, the others leave
+   * at 0, so that sums are to the last bit what one process comes to. */
+  const bool alone = symo_comm_size(net->comm) == 1;
+  const size_t entries = net->parameters * net->parameters;
+  if (!alone) memset(hessian, 0, entries * sizeof *hessian);
   for (size_t first = 0; first < net->examples; first += step, j.first = false) {
+    j.turn = 0;
     j.n = net->examples - first < step ? net->examples - first : step;
     symo_pass pass = symo_net_pass(net, theta, first, j.n);
     symo_net_forward(net, &pass, 2, true);
     symo_net_backward(net, &pass);
     for (size_t l = 0; l < net->num_weights; l++) layer(&j, &pass, l);
   }
+  if (!alone) symo_comm_sum(net->comm, SYMO_F64, entries, hessian);
   for (size_t l = 0; l < net->num_weights; l++) {
     panel_job job = {.j = &j, .p = &net->nodes[net->weights[l]]};
     symo_pool_run(net->pool, job.p->out_width, fill_rows, &job);

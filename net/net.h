@@ -206,7 +206,8 @@ void symo_net_set_pool(symo_net *net, symo_pool *pool);
 
 /* Processes take a part of the examples each, as lanes do, and losses, gradients, evaluations and
  * products with directions are those of all examples in every process: added in the order of the
- * processes, so that N of them with one lane each come to the bits of one with N lanes.  All
+ * processes, so that N of them with one lane each come to the bits of one with N lanes.  Of dense
+ * Hessians of plain networks each takes some of the directions: the numbers of one process.  All
  * processes have all examples and the same parameters, and make the same calls.  What is not named
  * here is taken by each process by itself.  The network borrows the table; NULL: one process. */
 void symo_net_set_comm(symo_net *net, const symo_comm *comm);

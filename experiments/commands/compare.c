@@ -168,6 +168,16 @@ typedef struct job {
   cli_folder lock;
 } job;
 
+/* Of several processes all compute, and the first alone has the folder. */
+static bool is_first(const cli *c) { return symo_comm_rank(cli_ranks(c)) == 0; }
+
+/* What stops one process stops all. */
+static int agree(const cli *c, int code) {
+  const int first = symo_comm_first(cli_ranks(c), code != CLI_DONE);
+  if (first >= 0) symo_comm_share(cli_ranks(c), first, sizeof code, &code);
+  return code;
+}
+
 static int prepare(cli *c, job *j) {
   int code = read_spec(c, &j->spec);
   if (code != CLI_DONE) return code;
@@ -189,6 +199,7 @@ static int prepare(cli *c, job *j) {
   j->runs = symo_calloc(j->seeds, sizeof *j->runs);
   j->directory = out != NULL ? symo_strdup(out) : default_directory(j->spec.network.data);
   if (j->runs == NULL || j->directory == NULL) return cli_fail_memory(c);
+  if (!is_first(c)) return CLI_DONE;
   code = cli_make_directory(c, j->directory);
   if (code == CLI_DONE) code = cli_folder_lock(c, j->directory, &j->lock);
   if (code == CLI_DONE) code = cli_record(c, j->directory, false);
@@ -213,10 +224,12 @@ static int compute(cli *c, job *j) {
     compare_spec spec = j->spec;
     spec.network.seed += k;
     compare_want want = {.pictures = k == 0 && j->plots != NULL,
-                         .save = k == 0 && cli_flag(c, "save-all") ? j->directory : NULL};
+                         .save = k == 0 && cli_flag(c, "save-all") && is_first(c) ? j->directory
+                                                                                  : NULL};
     j->made = k + 1;
     int code = compare_run_make(c, &spec, &want, &j->runs[k]);
-    if (code == CLI_DONE && k == 0) code = compare_write_arrays(c, j->directory, &j->runs[0]);
+    if (code == CLI_DONE && k == 0 && is_first(c))
+      code = compare_write_arrays(c, j->directory, &j->runs[0]);
     if (code != CLI_DONE) return code;
     if (k == 0) note_unused(c, j);
     compare_run_trim(&j->runs[k]);
@@ -250,6 +263,7 @@ static json_t *answer(cli *c, const job *j) {
 }
 
 static int report(cli *c, job *j) {
+  if (!is_first(c)) return CLI_DONE;
   char *path = cli_join(j->directory, "results.json");
   if (path == NULL) return cli_fail_memory(c);
   int code = cli_write_json(c, path, answer(c, j));
@@ -327,9 +341,13 @@ static int run_given(cli *c) {
 static int run(cli *c) {
   int checked = check_given(c);
   if (checked != CLI_DONE) return checked;
+  if (cli_str(c, "hessian") != NULL && cli_ranks(c) != NULL)
+    return cli_fail(c, CLI_USAGE,
+                    "--hessian: works in one process, not in %d (start it without mpirun)",
+                    symo_comm_size(cli_ranks(c)));
   if (cli_str(c, "hessian") != NULL) return run_given(c);
   job j = {0};
-  int code = prepare(c, &j);
+  int code = agree(c, prepare(c, &j));
   if (code == CLI_DONE) code = compute(c, &j);
   if (code == CLI_DONE) code = report(c, &j);
   compare_sweep_destroy(&j.sweep);
@@ -369,7 +387,9 @@ const cli_command cli_command_compare = {
         "\n"
         "With --hessian, --grad and --layout it judges the estimates against a Hessian\n"
         "computed elsewhere; rows and figures that need a network are left out, and no\n"
-        "pictures are drawn.",
+        "pictures are drawn.\n"
+        "\n"
+        "Under mpirun (make MPI=1) the processes share the directions of exact Hessians.",
     .example = "symo compare --data digits --net 64-32-10 --act tanh --seeds 3\n"
                "symo compare --data teacher --net 3-64-2 --sweep scale --seeds 3 --out out\n"
                "symo compare --data digits --net rnn:8-16-10 --examples 300\n"
@@ -379,4 +399,5 @@ const cli_command cli_command_compare = {
     .list = list,
     .options = options,
     .json = true,
+    .ranks = true,
     .run = run};

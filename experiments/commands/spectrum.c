@@ -203,6 +203,7 @@ static json_t *density_answer(cli *c, const inquiry *q, const spectrum_density *
 
 static int report_density(cli *c, const inquiry *q, const spectrum_density *d) {
   static const char *const pictures[] = {"density", "tensors", NULL};
+  if (symo_comm_rank(cli_ranks(c)) > 0) return CLI_DONE; /* the first has the folder */
   int code = write_answer(c, q, "spectrum.json", density_answer(c, q, d));
   if (code == CLI_DONE && q->plots != NULL) code = spectrum_density_plot(c, q->plots, d);
   if (code == CLI_DONE && q->plots != NULL) code = plot_draw(c, q->directory, q->plots, pictures);
@@ -226,6 +227,8 @@ static int measure_density(cli *c, inquiry *q) {
   o.probes = (size_t)cli_int(c, "probes");
   o.steps = (size_t)cli_int(c, "steps");
   o.seed = (uint64_t)cli_int(c, "seed");
+  symo_net_set_comm(q->subject.net,
+                    cli_ranks(c)); /* products, gradient: a part of the examples each */
   symo_status status = spectrum_density_measure(&q->subject, &o, &d);
   if (status != SYMO_OK) return cli_fail_status(c, status);
   int code = report_density(c, q, &d);
@@ -236,6 +239,10 @@ static int measure_density(cli *c, inquiry *q) {
 static int run(cli *c) {
   int code = check_options(c);
   if (code != CLI_DONE) return code;
+  if (cli_flag(c, "exponents") && cli_ranks(c) != NULL)
+    return cli_fail(c, CLI_USAGE,
+                    "--exponents: works in one process, not in %d (start it without mpirun)",
+                    symo_comm_size(cli_ranks(c)));
   inquiry *q = symo_calloc(1, sizeof *q);
   if (q == NULL) return cli_fail_memory(c);
   code = inquiry_open(c, q, true);
@@ -271,4 +278,5 @@ const cli_command cli_command_spectrum = {
                "symo train classifier --optimizer measured.json --set 'rules.*.lr=0.008'",
     .options = options,
     .json = true,
+    .ranks = true,
     .run = run};

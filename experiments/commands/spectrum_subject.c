@@ -116,6 +116,7 @@ static char *absolute(const char *path) {
 }
 
 static int open_folder(cli *c, inquiry *q, bool rules) {
+  if (symo_comm_rank(cli_ranks(c)) > 0) return CLI_DONE; /* the first process has it */
   int code = cli_make_directory(c, cli_str(c, "out"));
   if (code != CLI_DONE) return code;
   q->directory = absolute(cli_str(c, "out"));

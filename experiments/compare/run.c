@@ -413,6 +413,15 @@ static symo_status operator_rows(compare_bench *b) {
   return status == SYMO_OK ? compare_products_rows(b, &a) : status;
 }
 
+/* Several processes take the directions of a Hessian together, and everything else each by itself. */
+static symo_status exact_hessian(const compare_bench *b, const void *theta, double *out) {
+  const network_point *s = &b->run->setup;
+  symo_net_set_comm(s->net, cli_ranks(b->c));
+  const symo_status status = symo_problem_hessian(b->ref.context, &s->problem, theta, out);
+  symo_net_set_comm(s->net, NULL);
+  return status;
+}
+
 static symo_status compute(compare_bench *b) {
   compare_run *run = b->run;
   network_point *s = &run->setup;
@@ -427,10 +436,10 @@ static symo_status compute(compare_bench *b) {
   cli_progress(b->c, "seed %llu: exact Hessian of %zu %s", (unsigned long long)s->spec.seed, n,
                symo_plural(n, "parameter", "parameters"));
   double start = cli_seconds();
-  SYMO_TRY(symo_problem_hessian(b->ref.context, &s->problem, s->theta, run->h));
+  SYMO_TRY(exact_hessian(b, s->theta, run->h));
   run->hessian_seconds = cli_seconds() - start;
   start = cli_seconds();
-  SYMO_TRY(symo_problem_hessian(b->ref.context, &s->problem, s->star, run->star));
+  SYMO_TRY(exact_hessian(b, s->star, run->star));
   double star_seconds = cli_seconds() - start;
   run->h_norm = symo_nrm2(SYMO_F64, n * n, run->h);
   run->star_norm = symo_nrm2(SYMO_F64, n * n, run->star);

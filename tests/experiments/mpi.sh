@@ -82,6 +82,24 @@ awk -v r="$(figure 'soap, sent' ratio)" 'BEGIN { exit !(r > 0.99 && r <= 1) }' |
 run 2 bench hessian
 fails 2 "hessian works in one process"
 
+# ---- Hessians and spectra: the directions, or the examples, are shared ----
+
+compare=(compare --data digits --net 64-6-10 --examples 40 --no-plots --threads 1)
+run 3 "${compare[@]}" --out compare-3
+must "compare in 3 processes"
+"$MPI_SYMO" "${compare[@]}" --out compare-1 >/dev/null 2>&1 || complain "compare in one process"
+for folder in compare-1 compare-3; do grep -v -e seconds -e '"out"' $folder/results.json >$folder.json; done
+cmp -s compare-1.json compare-3.json || complain "compare has other figures in 3 processes: $(diff compare-1.json compare-3.json | head -n 4)"
+spectrum=(spectrum --data digits --net 64-6-10 --examples 40 --eigenpairs 3 --probes 4 --steps 20 --no-plots --threads 1)
+run 2 "${spectrum[@]}" --out spectrum-2 --json
+must "spectrum in 2 processes"
+"$MPI_SYMO" "${spectrum[@]}" --out spectrum-1 --json >alone 2>/dev/null || complain "spectrum in one process"
+numbers() { grep -oE '[-0-9.]+e?[-+0-9]*,?$' "$1" | tr -d ,; }
+paste <(numbers alone) <(numbers stdout) | awk '{ d = $1 - $2; if (d * d > 1e-12 * $1 * $1 + 1e-20) bad = 1 } END { exit bad || NR < 10 }' ||
+  complain "spectrum has other figures in 2 processes"
+run 2 spectrum --data digits --net 64-6-10 --exponents --out exponents
+fails 2 "--exponents: works in one process"
+
 # ---- a sweep: as many runs at the same time, the same figures ----
 
 sweep=(classifier --grid optimizer=sgd,symo --grid lr=0.01,0.02 --seeds 2 --steps 3 --batch 50 --threads 1)

@@ -264,3 +264,41 @@ Test(net_ranks, buckets_go_while_backward_goes_on) {
   }
   cr_assert(waited[1] >= 16 && waited[0] <= 0.6 * waited[1], "%g of %g", waited[0], waited[1]);
 }
+
+/* ---- dense Hessians: each process has some of the directions ---- */
+
+typedef struct hessian_case {
+  size_t combination;
+  double *of[TEST_MOST_RANKS];
+} hessian_case;
+
+static void take_hessian(const symo_comm *comm, void *arg) {
+  hessian_case *h = arg;
+  const ranks_case r = {.net = "7-12-9-4", .combination = h->combination, .examples = EXAMPLES};
+  net_case c = make(&r);
+  if (comm->size > 1) symo_net_set_comm(c.net, comm);
+  double *out = net_vector(c.size * c.size);
+  cr_ok(c.context, symo_problem_hessian(c.context, &c.problem, c.packed, out));
+  h->of[comm->rank] = out;
+  net_case_drop(&c);
+}
+
+Test(net_ranks, dense_hessians_have_the_numbers_of_one_process) {
+  for (size_t combination = 0; combination < 8; combination++) {
+    const ranks_case r = {.net = "7-12-9-4", .combination = combination, .examples = EXAMPLES};
+    hessian_case one = {.combination = combination}, many = one;
+    net_case c = make(&r);
+    const size_t entries = c.size * c.size;
+    net_case_destroy(&c);
+    symo_test_ranks(1, take_hessian, &one);
+    for (int size = 2; size <= 4; size++) {
+      symo_test_ranks(size, take_hessian, &many);
+      for (int k = 0; k < size; k++) {
+        for (size_t i = 0; i < entries; i++)
+          cr_assert(many.of[k][i] == one.of[0][i], "%zu: %g of %g", i, many.of[k][i], one.of[0][i]);
+        symo_free(many.of[k]);
+      }
+    }
+    symo_free(one.of[0]);
+  }
+}
