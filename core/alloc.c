@@ -2,14 +2,19 @@
 #include "core/alloc.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <symo/types.h>
 
+#include "core/alloc_faults.h"
+
 enum { HEADER = 64 };
 
 static atomic_size_t live_blocks, live_bytes, peak_bytes, calls;
+static atomic_size_t refused;
+static atomic_bool only_one;
 static atomic_long budget = -1;
 
 int symo_mul_size(size_t a, size_t b, size_t *out) {
@@ -22,7 +27,11 @@ int symo_mul_size(size_t a, size_t b, size_t *out) {
 static int allowed(void) {
   long left = atomic_load(&budget);
   while (left >= 0) {
-    if (left == 0) return 0;
+    if (left == 0) {
+      atomic_fetch_add(&refused, 1);
+      if (atomic_load(&only_one)) atomic_store(&budget, -1);
+      return 0;
+    }
     if (atomic_compare_exchange_weak(&budget, &left, left - 1)) break;
   }
   return 1;
@@ -73,4 +82,13 @@ size_t symo_alloc_live_bytes(void) { return atomic_load(&live_bytes); }
 size_t symo_alloc_peak_bytes(void) { return atomic_load(&peak_bytes); }
 size_t symo_alloc_calls(void) { return atomic_load(&calls); }
 void symo_alloc_reset_peak(void) { atomic_store(&peak_bytes, atomic_load(&live_bytes)); }
-void symo_alloc_fail_after(long n) { atomic_store(&budget, n < 0 ? -1 : n); }
+size_t symo_alloc_refused(void) { return atomic_load(&refused); }
+
+static void fail(long n, bool one) {
+  atomic_store(&refused, 0);
+  atomic_store(&only_one, one);
+  atomic_store(&budget, n < 0 ? -1 : n);
+}
+
+void symo_alloc_fail_after(long n) { fail(n, false); }
+void symo_alloc_fail_once(long n) { fail(n, true); }

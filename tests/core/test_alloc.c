@@ -1,4 +1,5 @@
 /* The counting allocator: counts, alignment, overflow, failure on demand. */
+#include "core/alloc_faults.h"
 #include "tests/support/testing.h"
 
 #include <pthread.h>
@@ -85,6 +86,24 @@ Test(alloc, sizes_too_large_give_null) {
   cr_assert_null(symo_calloc(SIZE_MAX / 4, 8));
   cr_no_leaks();
   cr_assert_eq(symo_alloc_live_bytes(), 0);
+}
+
+Test(alloc, one_fails_alone) {
+  for (long n = 0; n < 4; n++) {
+    symo_alloc_fail_once(n);
+    for (long i = 0; i < 8; i++) {
+      void *block = symo_malloc(8);
+      cr_assert((block == NULL) == (i == n), "allocation %ld of %ld", i, n);
+      symo_free(block);
+    }
+    cr_assert_eq(symo_alloc_refused(), 1);
+  }
+  symo_alloc_fail_after(1);
+  for (long i = 0; i < 4; i++) symo_free(symo_malloc(8));
+  cr_assert_eq(symo_alloc_refused(), 3);
+  symo_alloc_fail_after(-1);
+  cr_assert_eq(symo_alloc_refused(), 0);
+  cr_no_leaks();
 }
 
 Test(alloc, fails_when_told) {

@@ -369,6 +369,9 @@ Test(kfac, files) {
   symo_kfac_destroy(c.kfac);
   cr_ok(c.context, symo_kfac_create(c.context, SIZE, SITES, sites, &c.kfac));
   same_after_file(&c, path); /* nothing is set */
+  double logdet = 0;
+  cr_ok(c.context, symo_kfac_logdet(c.kfac, SYMO_KFAC_EXACT, 0.3, &logdet));
+  cr_assert(fabs(logdet - SIZE * log(0.3)) <= 1e-12 * SIZE, "the damping alone: %g", logdet);
   cr_fails(c.context, SYMO_E_IO, "no-such", symo_kfac_read(c.context, "no-such", &read));
   cr_ok(c.context, symo_kfac_create(c.context, 3, 0, NULL, &empty));
   cr_ok(c.context, symo_kfac_write(empty, path));

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/alloc_faults.h"
+
 /* A limit for every test that has none of its own, $TEST_TIMEOUT seconds: Criterion's own --timeout
  * waits for ever for the test that it ends. */
 ReportHook(PRE_ALL)(struct criterion_test_set *tests) {
@@ -145,20 +147,24 @@ void symo_test_write(const char *path, const void *bytes, size_t size) {
 
 /* ---- failing allocations ---- */
 
+/* With all allocations failing behind those that are allowed, and with one failing alone. */
 size_t symo_test_allocations(symo_status (*operation)(void *self), void *self) {
   enum { MOST = 100000 };
-  for (long allowed = 0; allowed < MOST; allowed++) {
-    size_t before = symo_alloc_live_blocks();
-    symo_alloc_fail_after(allowed);
-    symo_status status = operation(self);
-    symo_alloc_fail_after(-1);
-    size_t after = symo_alloc_live_blocks();
-    cr_assert(after == before, "%ld allocations: %zu live blocks, %zu before", allowed, after,
-              before);
-    if (status == SYMO_OK) return (size_t)allowed;
-    cr_assert(status == SYMO_E_MEMORY, "%ld allocations: %s instead of SYMO_E_MEMORY", allowed,
-              symo_status_name(status));
-  }
-  cr_assert_fail("no success within %d allocations", (int)MOST);
+  for (int alone = 0; alone < 2; alone++)
+    for (long allowed = 0;; allowed++) {
+      size_t before = symo_alloc_live_blocks();
+      (alone ? symo_alloc_fail_once : symo_alloc_fail_after)(allowed);
+      symo_status status = operation(self);
+      const bool refused = symo_alloc_refused() > 0;
+      symo_alloc_fail_after(-1);
+      size_t after = symo_alloc_live_blocks();
+      cr_assert(after == before, "%ld allocations: %zu live blocks, %zu before", allowed, after,
+                before);
+      cr_assert(allowed < MOST, "no success within %d allocations", (int)MOST);
+      if (alone && !refused) return (size_t)allowed;
+      if (!alone && status == SYMO_OK) break;
+      cr_assert(status == SYMO_E_MEMORY, "%ld allocations%s: %s instead of SYMO_E_MEMORY", allowed,
+                alone ? ", one alone" : "", symo_status_name(status));
+    }
   return 0;
 }
