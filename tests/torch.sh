@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
-# make test-torch: the Python tests with torch and scipy, and a wheel with a BLAS of its own, in
-# virtual environments outside the tree.  The first run downloads 2 to 3 GB.
+# make test-torch: the Python tests with torch, scipy, jax, curvlinops and mypy, and a wheel with a BLAS
+# of its own, in virtual environments outside the tree.  The first run downloads 2 to 3 GB.
 # Environment: BUILD, TORCH_VENV (default: ~/.cache/symo/torch), PYTHON (python3).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 BUILD=$(cd "${BUILD:-build}" && pwd)
 venv=${TORCH_VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/symo/torch}
 [ -x "$venv/bin/python" ] || "${PYTHON:-python3}" -m venv "$venv"
-"$venv/bin/python" -c 'import torch, scipy, pytest, scipy_openblas32, setuptools, wheel' 2>/dev/null ||
-  "$venv/bin/python" -m pip install -q torch scipy pytest scipy-openblas32 'setuptools>=64' wheel
+"$venv/bin/python" -c 'import torch, scipy, pytest, scipy_openblas32, setuptools, wheel
+import curvlinops, jax, mypy, optax' 2>/dev/null ||
+  "$venv/bin/python" -m pip install -q torch scipy pytest scipy-openblas32 'setuptools>=64' wheel \
+    curvlinops-for-pytorch jax mypy optax
 library=$BUILD/libsymo.so
 [ -e "$library" ] || library=$BUILD/libsymo.dylib
 export OPENBLAS_NUM_THREADS=${OPENBLAS_NUM_THREADS:-1} PYTHONDONTWRITEBYTECODE=1

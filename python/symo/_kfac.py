@@ -162,9 +162,7 @@ class _Batch:
 
         def one(y, *parts):
             parts = iter(parts)
-            batch = [
-                next(parts)[None] if yes else x for x, yes in zip(self.batch, split)
-            ]
+            batch = [next(parts)[None] if yes else x for x, yes in zip(self.batch, split)]
             return self.loss(_Given(y[None]), *batch)
 
         return one, tensors

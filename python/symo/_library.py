@@ -149,7 +149,9 @@ class LowrankSpec(ctypes.Structure):
 
 
 class LowrankCost(ctypes.Structure):
-    _fields_ = _of(c_size_t, "rank probes iteration products") + _of(c_double, "stored_numbers work_numbers")
+    _fields_ = _of(c_size_t, "rank probes iteration products") + _of(
+        c_double, "stored_numbers work_numbers"
+    )
 
 
 class FactorSite(ctypes.Structure):
@@ -175,7 +177,9 @@ class FactorRows(ctypes.Structure):
 
 
 class Generators(ctypes.Structure):
-    _fields_ = _of(c_size_t, "dim num_permutations num_matrices num_lie") + _of(c_void_p, "permutations matrices lie")
+    _fields_ = _of(c_size_t, "dim num_permutations num_matrices num_lie") + _of(
+        c_void_p, "permutations matrices lie"
+    )
 
 
 class Irrep(ctypes.Structure):

@@ -13,7 +13,6 @@ from . import _library as c
 from ._library import lib
 from .layout import Layout, as_layout
 
-
 _GRADIENT = ctypes.CFUNCTYPE(c_int, c_void_p, c_void_p, POINTER(c_double), c_void_p)
 
 _VERDICTS = ("exact", "approximate", "cannot tell", "wrong")

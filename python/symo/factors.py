@@ -38,8 +38,8 @@ class Factors(Matrix):
         ``moments``:
 
         - A, [m, m]: the mean of a a' over inputs a; m = inputs + 1 where there is a bias, whose
-          input 1 is the last.  Of a table (an embedding, whose weight is [inputs, outputs]) [inputs]:
-          how often each row is used.
+          input 1 is the last.  Of a table (an embedding, whose weight is [inputs, outputs])
+          [inputs]: how often each row is used.
         - G, [outputs, outputs]: the mean of d d' over derivatives d by the outputs.
         - bias: the name of the bias.
         - moments, [outputs, m]: see :meth:`corrected`.
@@ -143,9 +143,7 @@ class Factors(Matrix):
     def _call(self, function, x, *arguments):
         flat = np.ascontiguousarray(_gather(self.layout, x))
         y = np.empty_like(flat)
-        c.check(
-            function(self._pointer, *arguments, flat.ctypes.data, y.ctypes.data), self._context
-        )
+        c.check(function(self._pointer, *arguments, flat.ctypes.data, y.ctypes.data), self._context)
         return _scatter(self.layout, y, x)
 
     def _product(self, x):
@@ -171,7 +169,10 @@ class Factors(Matrix):
         return self._call(lib.symo_kfac_power, x, -1.0, _how(how), float(damping))
 
     def power(self, p: float, damping: float = 0.0, how: str = "exact") -> Function:
-        """(A, damped)^p, by its products and as a dense matrix; `how` as in :meth:`solve`."""
+        """(A, damped)^p, by its products and as a dense matrix.
+
+        `damping` and `how` are those of :meth:`solve`, here and below.
+        """
         p, damping, mode = float(p), float(damping), _how(how)
 
         def dense():
@@ -188,11 +189,11 @@ class Factors(Matrix):
         )
 
     def sqrt(self, damping: float = 0.0, how: str = "exact") -> Function:
-        """(A, damped)^(1/2)."""
+        """(A, damped)^(1/2); `damping` and `how` as in :meth:`solve`."""
         return self.power(0.5, damping, how)
 
     def invsqrt(self, damping: float = 0.0, how: str = "exact") -> Function:
-        """(A, damped)^(-1/2)."""
+        """(A, damped)^(-1/2); `damping` and `how` as in :meth:`solve`."""
         return self.power(-0.5, damping, how)
 
     def trace(self) -> float:
@@ -200,7 +201,10 @@ class Factors(Matrix):
         return lib.symo_kfac_trace(self._pointer)
 
     def logdet(self, damping: float = 0.0, how: str = "exact") -> float:
-        """log det of A, damped; an Error, SYMO_SINGULAR, if an eigenvalue is zero."""
+        """log det of A, damped; an Error, SYMO_SINGULAR, if an eigenvalue is zero.
+
+        `damping` and `how` are those of :meth:`solve`.
+        """
         out = c_double()
         status = lib.symo_kfac_logdet(self._pointer, _how(how), float(damping), byref(out))
         c.check(status, self._context)
@@ -221,7 +225,11 @@ class Factors(Matrix):
         return np.array([self._product(unit)[i] for i, unit in enumerate(np.eye(self.shape[0]))])
 
     def sample(self, seed: Seed, damping: float = 0.0, how: str = "exact") -> np.ndarray:
-        """A sample of N(0, (A, damped)^-1), a flat array [num_parameters]; `seed` as ever."""
+        """A sample of N(0, (A, damped)^-1), a flat array [num_parameters].
+
+        Equal values of `seed` give equal samples; a ``numpy.random.Generator`` gives the seed.
+        `damping` and `how` are those of :meth:`solve`.
+        """
         out, rng = np.empty(self.shape[0]), rng_of(seed, self._context)
         status = lib.symo_kfac_sample(
             self._pointer, _how(how), float(damping), rng.pointer, out.ctypes.data
@@ -232,7 +240,7 @@ class Factors(Matrix):
     # ---- other factors ----
 
     def basis(self, weight: str) -> tuple[np.ndarray, np.ndarray]:
-        """The eigenvectors of A [m, m] and of G [outputs, outputs] of a site, in rows.
+        """Eigenvectors of A [m, m] and of G [outputs, outputs] of the site of `weight`, in rows.
 
         Of a table, whose A is diagonal, those of A are the identity.
         """
@@ -307,7 +315,9 @@ class Factors(Matrix):
         """
         layout, path = as_layout(layout), os.fspath(path)
         context = layout._context.pointer
-        handle = c.make(lib.symo_kfac_read, lib.symo_kfac_destroy, context, context, os.fsencode(path))
+        handle = c.make(
+            lib.symo_kfac_read, lib.symo_kfac_destroy, context, context, os.fsencode(path)
+        )
         size = lib.symo_kfac_size(handle.pointer)
         if size != layout.num_parameters:
             c.refuse(
@@ -394,9 +404,7 @@ class Sums:
         given.indices = rows.ctypes.data if self.site.table else None
         given.inputs = None if self.site.table else rows.ctypes.data
         given.outputs, given.known, given.counted = outputs.ctypes.data, known, counted
-        status = lib.symo_factor_sums_add(
-            context, byref(raw), byref(self.struct), byref(given)
-        )
+        status = lib.symo_factor_sums_add(context, byref(raw), byref(self.struct), byref(given))
         c.check(status, context)
 
 
@@ -466,7 +474,8 @@ def site_of(layout, weight, factors):
 def _how(how):
     if how not in _DAMPINGS:
         c.refuse(
-            "SYMO_E_NAME", f"factors: there is no damping {how!r} (there are {', '.join(_DAMPINGS)})"
+            "SYMO_E_NAME",
+            f"factors: there is no damping {how!r} (there are {', '.join(_DAMPINGS)})",
         )
     return _DAMPINGS.index(how)
 

@@ -123,7 +123,8 @@ class Hessian(VectorMatrix):
         return self._fill(lib.symo_hessian_diagonal, "diagonal")
 
     def block(self, row: str | int, column: str | int) -> np.ndarray:
-        """The block between two tensors, by name or number: [rows, columns], float64."""
+        """The block between the tensors `row` and `column`, names or numbers: float64, with a row
+        for each entry of the one and a column for each of the other."""
         names = list(self.layout.tensors)
         index = []
         for given in (row, column):

@@ -171,9 +171,7 @@ class LowRank(VectorMatrix):
         context = c.new_context()
         at = context.pointer
         add_groups(at, groups)
-        handle = c.make(
-            lib.symo_lowrank_read, lib.symo_lowrank_destroy, at, at, os.fsencode(path)
-        )
+        handle = c.make(lib.symo_lowrank_read, lib.symo_lowrank_destroy, at, at, os.fsencode(path))
         rest = lib.symo_lowrank_rest(handle.pointer)
         return cls._of(handle, layout_of(handle, rest, context, groups))
 
@@ -195,7 +193,8 @@ def _copied(address, shape, dtype):
 def load(path: c.Path, groups: Sequence[Group] = ()) -> Hessian | LowRank:
     """Reads a matrix that ``save`` of :class:`Hessian` or :class:`LowRank`, or `symo`, wrote.
 
-    `groups` are those of your own code that the layout in the file names.  Files of :class:`Factors` have no layout, and :meth:`Factors.load` takes one.
+    `groups` are those of your own code that the layout in the file names.  Files of
+    :class:`Factors` have no layout, and :meth:`Factors.load` takes one.
     """
     context, is_lowrank = c.new_context(), c.c_bool()
     at = context.pointer
@@ -214,6 +213,7 @@ class _Operator:
         @_PRODUCT
         def product(_, k, v, av):
             try:
+
                 def rows(address):
                     pointer = ctypes.cast(address, ctypes.POINTER(kind))
                     return np.ctypeslib.as_array(pointer, (k, size))

@@ -13,6 +13,7 @@ from . import _library as c
 from ._library import lib
 from .layout import as_layout
 
+
 class Report(NamedTuple):
     """What a step did, field by field as in ``symo_step_report`` of the C interface.
 
@@ -229,7 +230,7 @@ class Optimizer:
         return c.to_bytes(lib.symo_optim_state_write, self._context, self._state.pointer)
 
     def from_bytes(self, data: bytes, may_differ: Sequence[str] = ()) -> None:
-        """As :meth:`load`, from what :meth:`to_bytes` gave."""
+        """As :meth:`load` with `may_differ`, from what :meth:`to_bytes` gave."""
         c.from_bytes(data, lambda path: self._read(path, may_differ))
 
 

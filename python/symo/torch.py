@@ -910,7 +910,10 @@ class Symo(torch.optim.Optimizer):
         self._given, self._groups = layout.to_dict(), layout.groups
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Adds a parameter group; its parameters stand each by itself, or as the layout says."""
+        """Adds `param_group`, a dict with ``"params"`` and settings of its own.
+
+        Its parameters stand each by itself, or as the layout says.
+        """
         group = param_group if "param_names" in param_group else _named(param_group)
         if self._ready:
             group["param_names"] = [

@@ -1,4 +1,4 @@
-"""Groups by functions of Python: the Walsh-Hadamard transform, against permutations as generators."""
+"""Groups by functions of Python: the Walsh-Hadamard transform, against its generators."""
 
 import copy
 import doctest

@@ -1,6 +1,7 @@
 """Every public function says what it takes and gives."""
 
 import inspect
+import re
 
 import pytest
 
@@ -34,7 +35,11 @@ def check(module):
                 key in ("self", "cls") or parameter.annotation is not parameter.empty
             )
         assert hinted, name
-        assert inspect.getdoc(function), f"{name} has no docstring"
+        text = inspect.getdoc(function)
+        assert text, f"{name} has no docstring"
+        for key in signature.parameters:
+            known = key in ("self", "cls", "path", "data", "n")  # the name says it
+            assert known or re.search(rf"(?<!\w){key}(?!\w)", text), f"{name} is silent on {key}"
         seen += 1
     return seen
 

@@ -56,9 +56,7 @@ def check_operator(h, dense, damping, how, dtype=np.float64):
         scale = bound(dtype, kappa) * np.linalg.norm(exact, 2)
         assert np.abs(f @ x - exact @ x).max() <= scale * np.linalg.norm(x)
         assert np.abs(f.to_dense() - exact).max() <= scale * np.sqrt(P)
-    assert np.allclose(
-        h.sqrt(damping, **how) @ x, h.power(0.5, damping, **how) @ x, rtol=0, atol=0
-    )
+    assert np.allclose(h.sqrt(damping, **how) @ x, h.power(0.5, damping, **how) @ x, rtol=0, atol=0)
     exact = np.linalg.slogdet(shifted)[1]
     assert abs(h.logdet(damping, **how) - exact) <= bound(dtype, kappa) * P
     tensors = {}
@@ -148,14 +146,16 @@ def test_estimates_from_products(dtype):
     values, vectors = np.linalg.eigh(a.astype("f8"))
     assert np.allclose(np.sort(h.values), values[-2:], rtol=1e-4)
     # What is left commutes with the group but for terms of the order of the rest.
-    error = np.linalg.norm(h.to_dense() - a) / np.linalg.norm(a - (vectors[:, -2:] * values[-2:])
-                                                              @ vectors[:, -2:].T)
+    error = np.linalg.norm(h.to_dense() - a) / np.linalg.norm(
+        a - (vectors[:, -2:] * values[-2:]) @ vectors[:, -2:].T
+    )
     assert error <= 0.3
     same = symo.estimate_products(layout, a, products=16, rank=2, dtype=dtype, seed=5)
     loose = 1e-3 if dtype == np.float32 else 1e-9  # other sums in products, over the iteration
     assert np.allclose(same.to_dense(), h.to_dense(), rtol=0, atol=loose * 50)
-    minus = symo.estimate_products(layout, -a, products=16, rank=2, absolute=False, seed=5,
-                                   dtype=dtype)
+    minus = symo.estimate_products(
+        layout, -a, products=16, rank=2, absolute=False, seed=5, dtype=dtype
+    )
     assert (minus.values < 0).all() and minus.abs().values.min() > 0
 
 
@@ -260,8 +260,9 @@ def test_kfac_corrected_truncated_and_saved(tmp_path):
     assert np.abs(e.to_dense()[:20, :20] - exact[np.ix_(order, order)]).max() <= 1e-13
     assert np.array_equal(e.to_dense()[20:, 20:], f.to_dense()[20:, 20:])
     assert np.array_equal(f.to_dense(), symo.Factors(TEXT, sites).to_dense())  # it stays
-    at_once = symo.Factors(TEXT, {"w1": dict(A=a, G=g, bias="b1", moments=moments),
-                                  "w2": sites["w2"]})
+    at_once = symo.Factors(
+        TEXT, {"w1": dict(A=a, G=g, bias="b1", moments=moments), "w2": sites["w2"]}
+    )
     assert np.array_equal(at_once.to_dense(), e.to_dense())
     low = f.truncated(2)
     values, vectors = np.linalg.eigh(a)
@@ -290,8 +291,11 @@ def test_kfac_of_tables_and_the_rest():
     rng = np.random.default_rng(2)
     layout = "v: identity 4; h: identity 3; e[v,h] n[h]"
     counts, g = np.array([0.5, 0.25, 0.25, 0.0]), positive(rng, 3)
-    f = symo.Factors(layout, {"e": dict(A=counts, G=g, table=True)},
-                     {"e": np.zeros((4, 3)), "n": np.array([1.0, 2, 3])})
+    f = symo.Factors(
+        layout,
+        {"e": dict(A=counts, G=g, table=True)},
+        {"e": np.zeros((4, 3)), "n": np.array([1.0, 2, 3])},
+    )
     exact = np.zeros((15, 15))
     exact[:12, :12], exact[12:, 12:] = np.kron(np.diag(counts), g), np.diag([1.0, 2, 3])
     assert np.abs(f.to_dense() - exact).max() <= 1e-14

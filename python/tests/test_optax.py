@@ -75,6 +75,7 @@ def test_muon_is_that_of_optax_over_fifty_steps():
 
 def only(opt, mask):
     """Updates of the masked parameters alone."""
+
     def update(updates, state, params=None):
         updates, state = opt.update(updates, state, params)
         return jax.tree_util.tree_map(lambda u, m: u * m, updates, mask), state
@@ -88,9 +89,7 @@ def test_steps_are_those_of_the_optimizer_on_arrays(preset):
     opt = symo.optax.symo(0.01, preset)
     state = opt.init(params)
     arrays = [np.array(x) for x in jax.tree_util.tree_leaves(params)]  # a.bias, a.kernel, b.kernel
-    layout = symo.optax._each_by_itself(
-        {"a.bias": (8,), "a.kernel": (4, 8), "b.kernel": (8, 8)}
-    )
+    layout = symo.optax._each_by_itself({"a.bias": (8,), "a.kernel": (4, 8), "b.kernel": (8, 8)})
     library = symo.Optimizer(layout, preset, lr=0.01, dtype="f32")
     for seed in range(5):
         grads = jax.grad(loss)(params, batch(seed))
@@ -143,7 +142,7 @@ def test_scan_schedules_and_layouts():
 
 
 def test_large_arrays_do_not_wait_for_themselves():
-    """In a process of its own, with a limit: a callback must not wait for the thread that it is in."""
+    """In a process with a limit: a callback must not wait for the thread that it is in."""
     program = """
 import jax, jax.numpy as jnp, symo.optax
 params = {"w": jnp.ones((1024, 1024)), "b": jnp.ones(1000000)}

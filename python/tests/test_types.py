@@ -11,7 +11,7 @@ from symo import _library as c
 
 PACKAGE = pathlib.Path(symo.__file__).parent
 
-PROGRAM = '''
+PROGRAM = """
 from __future__ import annotations
 
 import numpy as np
@@ -33,7 +33,7 @@ def lines() -> tuple[float, np.ndarray]:
 
 
 lines()
-'''
+"""
 
 
 def check(*arguments, cwd):
