@@ -12,7 +12,7 @@ complain() { echo "$*" >&2; faults=$((faults + 1)); }
 named() {
   grep -o '`[A-Za-z0-9_./*-]*`' "$2" | tr -d '`' | grep -E '(/|\.(c|h|sh|py|md|json))$' | sort -u |
     while read -r name; do
-      case $name in *NAME* | /* | .* | run.json | config.json) continue ;; esac
+      case $name in *NAME* | /* | .* | run.json | config.json | command.json | summary.json) continue ;; esac
       compgen -G "$1/$name" >/dev/null || compgen -G "$name" >/dev/null ||
         compgen -G "include/$name" >/dev/null || compgen -G "include/symo/$name" >/dev/null ||
         echo "$name"
