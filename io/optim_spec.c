@@ -27,8 +27,14 @@ static bool is_preset(const char *name) {
   return false;
 }
 
-static void add_value(symo_text *text, symo_option_kind kind, const char *value) {
-  if (kind == SYMO_OPTION_NAME)
+/* Whether the value of a number is the word that may stand in its place. */
+static bool is_word(const symo_option *option, const char *value) {
+  return option->kind == SYMO_OPTION_NUMBER && option->values != NULL &&
+         strcmp(value, option->values) == 0;
+}
+
+static void add_value(symo_text *text, const symo_option *option, const char *value) {
+  if (option->kind == SYMO_OPTION_NAME || is_word(option, value))
     symo_json_add_string(text, value);
   else /* a whole number has no sign of zero in JSON */
     symo_text_add(text, "%s%s", value, strcmp(value, "-0") == 0 ? ".0" : "");
@@ -56,7 +62,7 @@ static symo_status add_rule(symo_text *text, symo_context *context, const symo_r
     bool turn = text->used - line > A_LINE;
     symo_text_add(text, ",%s\"%s\": ", turn ? "\n   " : " ", option->key);
     if (turn) line = text->used;
-    add_value(text, option->kind, value);
+    add_value(text, option, value);
   }
   symo_text_add(text, "}");
   return SYMO_OK;
@@ -128,6 +134,10 @@ static symo_status value_text(const reader *r, const char *at, const symo_option
                               const json_t *value, char text[VALUE]) {
   switch (option->kind) {
   case SYMO_OPTION_NUMBER:
+    if (json_is_string(value) && is_word(option, json_string_value(value))) {
+      snprintf(text, VALUE, "%s", option->values);
+      return SYMO_OK;
+    }
     if (!json_is_number(value)) return wrong_type(r, at, "a number", value, option->help);
     number_text(value, text);
     return SYMO_OK;

@@ -2,6 +2,7 @@
  * modules say; each divided by its cadence. */
 #include "optim/cost.h"
 
+#include "optim/alphas.h"
 #include "optim/precondition/precondition.h"
 
 double symo_block_update_flops(const optim_block *b) {
@@ -46,6 +47,8 @@ symo_optim_cost symo_optim_cost_of(const symo_optim *optim) {
     cost.flops_per_step += symo_block_update_flops(b) + symo_block_apply_flops(b) +
                            symo_block_accumulate_flops(b) / (double)b->method.statistics_every +
                            symo_block_refresh_flops(b) / (double)b->method.refresh_every;
+    if (symo_block_measures(b) && b->method.alpha_every > 0)
+      cost.flops_per_step += symo_block_alpha_flops(b) / (double)b->method.alpha_every;
   }
   return cost;
 }

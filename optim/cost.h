@@ -13,12 +13,12 @@ double symo_block_apply_flops(const optim_block *b);
 /* What a block with a curvature does, each at its own cadence: from step `start` on, every `every`
  * steps; flops of one time; bytes of state, or for directions of work space. */
 typedef struct plan_item {
-  const char *name; /* update, statistics, roots, direction */
-  uint64_t every, start;
-  double flops, bytes;
-  bool roots; /* taken in phases, one root after the other */
+  const char *name;              /* update, exponents, statistics, roots, direction */
+  uint64_t every, start;         /* every 0: once */
+  double flops, bytes, products; /* products: of the problem */
+  bool roots;                    /* taken in phases, one root after the other */
 } plan_item;
-enum { PLAN_ITEMS = 4 };
+enum { PLAN_ITEMS = 5 };
 size_t symo_block_items(const symo_optim *optim, const optim_block *b, plan_item items[PLAN_ITEMS]);
 
 /* Why a tensor has its method: "rule 0: \"h.*.weight\", 2 axes". */

@@ -5,6 +5,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/text.h"
+#include "optim/alphas.h"
 #include "optim/cost.h"
 #include "optim/precondition/precondition.h"
 
@@ -85,7 +86,7 @@ static void add_settings(symo_text *out, const symo_method *m) {
   if (m->momentum > 0)
     symo_text_add(out, "; momentum %g%s%s", m->momentum, m->momentum_ema ? " average" : " sum",
                   m->nesterov ? ", Nesterov" : "");
-  symo_text_add(out, "; beta2 %g; alpha %g; eps %g %s", m->beta2, m->alpha, m->eps,
+  symo_text_add(out, "; beta2 %g; alpha %s; eps %g %s", m->beta2, word_of(m, "alpha").text, m->eps,
                 m->damping->name);
   if (m->cut > 0) symo_text_add(out, "; cut %g", m->cut);
   if (m->cut > 0 && m->cut_reference != SYMO_CUT_LARGEST)
@@ -104,8 +105,8 @@ static void add_settings(symo_text *out, const symo_method *m) {
 
 static void add_item(symo_text *out, const plan_item *item) {
   char when[32];
-  snprintf(when, sizeof when, item->every > 1 ? "every %llu" : "every step",
-           (unsigned long long)item->every);
+  const char *how = item->every > 1 ? "every %llu" : item->every == 1 ? "every step" : "once";
+  snprintf(when, sizeof when, how, (unsigned long long)item->every);
   symo_text_add(out, "    %-12s %-14s from %-6llu %10sflop %10sB\n", item->name, when,
                 (unsigned long long)item->start, with_prefix(item->flops).text,
                 with_prefix(item->bytes).text);
@@ -123,23 +124,33 @@ size_t symo_block_items(const symo_optim *optim, const optim_block *b,
   const uint64_t start = symo_curvature_start(&b->method);
   size_t count = 0;
   items[count++] = (plan_item){
-      "update", 1, 1, symo_block_update_flops(b), entry_bytes(optim, b->first_entry, curvature),
-      false};
+      "update", 1,    1, symo_block_update_flops(b), entry_bytes(optim, b->first_entry, curvature),
+      0,        false};
+  if (symo_block_measures(b))
+    items[count++] = (plan_item){"exponents",
+                                 m->alpha_every,
+                                 m->alpha_first + 1,
+                                 symo_block_alpha_flops(b),
+                                 0,
+                                 symo_block_alpha_products(b),
+                                 false};
   if (b->curvature->accumulate != NULL)
     items[count++] = (plan_item){"statistics",
                                  m->statistics_every,
                                  1,
                                  symo_block_accumulate_flops(b),
                                  entry_bytes(optim, curvature, end),
+                                 0,
                                  false};
   if (symo_block_num_roots(b) > 0)
     items[count++] =
-        (plan_item){"roots", m->refresh_every, start, symo_block_refresh_flops(b), 0, true};
+        (plan_item){"roots", m->refresh_every, start, symo_block_refresh_flops(b), 0, 0, true};
   items[count++] = (plan_item){"direction",
                                1,
                                start,
                                symo_block_apply_flops(b),
                                (double)symo_block_work(b, optim->dtype, optim->spec.threads).bytes,
+                               0,
                                false};
   return count;
 }
@@ -161,6 +172,16 @@ static void add_phases(symo_text *out, const optim_block *b) {
     symo_text_add(out, " %llu", (unsigned long long)symo_curvature_phase(&b->method, r, roots));
   symo_text_add(out, "%s of %llu\n", roots > 16 ? " .." : "",
                 (unsigned long long)b->method.refresh_every);
+}
+
+/* What measurements ask of the problem. */
+static void add_products(symo_text *out, const optim_block *b, double products) {
+  const symo_method *m = &b->method;
+  symo_text_add(out, "      %.0f products with the %s a measurement at most", products,
+                m->alpha_curvature == SYMO_ALPHA_GGN ? "Gauss-Newton matrix" : "Hessian");
+  if (m->alpha_every > 0) symo_text_add(out, ", %.3g a step", products / (double)m->alpha_every);
+  symo_text_add(out, "\n      alpha %g before it, multiples of %g from %g to %g behind it\n",
+                m->alpha_initial, m->alpha_step, m->alpha_min, m->alpha_max);
 }
 
 static symo_status add_preconditioner(symo_text *out, const optim_block *b) {
@@ -198,6 +219,7 @@ static symo_status add_block(symo_text *out, const symo_optim *optim, const opti
   for (size_t i = 0; i < count; i++) {
     add_item(out, &items[i]);
     if (items[i].roots) add_phases(out, b);
+    if (items[i].products > 0) add_products(out, b, items[i].products);
   }
   char *text = NULL;
   if (b->curvature->describe == NULL) return SYMO_OK;

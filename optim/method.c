@@ -21,22 +21,25 @@ typedef struct option_row {
   symo_option option;
   size_t offset, size;
   bool whole;       /* numbers: the field is a uint64_t, else a double */
+  double word;      /* .. what the word in `values` stands for */
   bool module;      /* of names: a pointer to a row of the registry `kind`; else an enum */
   module_kind kind; /* its rows are in the order of `values` */
 } option_row;
 
 #define FIELD(key) offsetof(symo_method, key), sizeof(((symo_method *)NULL)->key)
 #define NAME(key, values, help)                                                                    \
-  { {#key, SYMO_OPTION_NAME, 0, 0, values, help}, FIELD(key), false, false, 0 }
+  { {#key, SYMO_OPTION_NAME, 0, 0, values, help}, FIELD(key), false, 0, false, 0 }
 #define FLAG(key, help)                                                                            \
-  { {#key, SYMO_OPTION_FLAG, 0, 1, NULL, help}, FIELD(key), false, false, 0 }
+  { {#key, SYMO_OPTION_FLAG, 0, 1, NULL, help}, FIELD(key), false, 0, false, 0 }
 #define NUMBER(key, min, max, help)                                                                \
-  { {#key, SYMO_OPTION_NUMBER, min, max, NULL, help}, FIELD(key), false, false, 0 }
+  { {#key, SYMO_OPTION_NUMBER, min, max, NULL, help}, FIELD(key), false, 0, false, 0 }
+#define NUMBER_OR(key, min, max, name, value, help)                                                \
+  { {#key, SYMO_OPTION_NUMBER, min, max, name, help}, FIELD(key), false, value, false, 0 }
 #define WORD(id, name) " " name
 #define MODULE(key, kind, words, help)                                                             \
-  { {#key, SYMO_OPTION_NAME, 0, 0, &(words)[1], help}, FIELD(key), false, true, kind }
+  { {#key, SYMO_OPTION_NAME, 0, 0, &(words)[1], help}, FIELD(key), false, 0, true, kind }
 #define WHOLE(key, min, max, help)                                                                 \
-  { {#key, SYMO_OPTION_NUMBER, min, max, NULL, help}, FIELD(key), true, false, 0 }
+  { {#key, SYMO_OPTION_NUMBER, min, max, NULL, help}, FIELD(key), true, 0, false, 0 }
 
 #define MOST_STEPS 1e15
 enum { MOST_LETTERS = 32 }; /* of the name of a module or choice, end included */
@@ -61,6 +64,7 @@ static const option_row rows[] = {
     NAME(fisher, "empirical sampled exact",
          "kfac: at the labels of the data, drawn from the model, or in expectation over it"),
     NAME(sharing, "expand reduce", "kfac: positions of a shared weight as examples, or summed up"),
+    NAME(alpha_curvature, "ggn hessian", "alpha auto: whose products along singular directions"),
     NAME(graft, "none sgd adam", "whose norm the direction takes, tensor by tensor"),
     NAME(scale, "none shape match-rms unit-rms",
          "factor of a tensor: sqrt(max(1, rows/columns)), 0.2 sqrt(max(rows, columns)), rms 1"),
@@ -78,7 +82,16 @@ static const option_row rows[] = {
     FLAG(nesterov, "the direction looks one update of the momentum ahead"),
     NUMBER(beta2, 0, 1, "memory of covariances: 0 none, 1 a sum, else an average"),
     FLAG(correction, "the average of covariances divided by 1 - beta2^t"),
-    NUMBER(alpha, 0, 2, "the step is u C^(-alpha/2)"),
+    NUMBER_OR(alpha, 0, 2, "auto", SYMO_ALPHA_AUTO,
+              "the step is u C^(-alpha/2); auto: measured, with orbit-blocked and beta2 0"),
+    NUMBER(alpha_initial, 0.05, 2, "auto: before there is a measurement"),
+    NUMBER(alpha_min, 0.05, 2, "auto: measurements below count as this"),
+    NUMBER(alpha_max, 0.05, 2, "auto: measurements above count as this"),
+    NUMBER(alpha_step, 0.01, 1, "auto: steps have the nearest multiple of this"),
+    NUMBER(alpha_memory, 0, 0.9999999, "auto: weight of the measurements before a new one"),
+    WHOLE(alpha_first, 0, MOST_STEPS, "auto: steps before the first measurement"),
+    WHOLE(alpha_every, 0, MOST_STEPS, "auto: steps between measurements; 0: one alone"),
+    WHOLE(alpha_directions, 5, 1e6, "auto: singular directions, with a product for each, a matrix"),
     FLAG(mean, "C = X'X / n instead of X'X"),
     FLAG(centered, "the part that the group does not move is left out of C"),
     NUMBER(eps, 0, 1e6, "added as `damping` says; diagonal: to the root"),
@@ -205,14 +218,18 @@ static symo_status check_groups(symo_context *context, const char *where, const 
 
 /* ---- modules and choices ---- */
 
-_Static_assert(
-    sizeof(symo_source) == sizeof(unsigned) && sizeof(symo_basis) == sizeof(unsigned) &&
-        sizeof(symo_step_estimator) == sizeof(unsigned) &&
-        sizeof(symo_cut_reference) == sizeof(unsigned) && sizeof(symo_space) == sizeof(unsigned) &&
-        sizeof(symo_graft) == sizeof(unsigned) && sizeof(symo_fisher) == sizeof(unsigned) &&
-        sizeof(symo_sharing) == sizeof(unsigned) && sizeof(symo_scale) == sizeof(unsigned) &&
-        sizeof(symo_decay) == sizeof(unsigned) && sizeof(symo_schedule) == sizeof(unsigned),
-    "choices are read and written as unsigned");
+_Static_assert(sizeof(symo_source) == sizeof(unsigned) && sizeof(symo_basis) == sizeof(unsigned) &&
+                   sizeof(symo_step_estimator) == sizeof(unsigned) &&
+                   sizeof(symo_cut_reference) == sizeof(unsigned) &&
+                   sizeof(symo_alpha_curvature) == sizeof(unsigned) &&
+                   sizeof(symo_space) == sizeof(unsigned) &&
+                   sizeof(symo_graft) == sizeof(unsigned) &&
+                   sizeof(symo_fisher) == sizeof(unsigned) &&
+                   sizeof(symo_sharing) == sizeof(unsigned) &&
+                   sizeof(symo_scale) == sizeof(unsigned) &&
+                   sizeof(symo_decay) == sizeof(unsigned) &&
+                   sizeof(symo_schedule) == sizeof(unsigned),
+               "choices are read and written as unsigned");
 
 /* The word that a field holds, not terminated at *length; NULL if it holds none of the row's. */
 static const char *word_of(const option_row *row, const void *field, size_t *length) {
@@ -269,13 +286,32 @@ static double number_in(const option_row *row, const void *field) {
   return row->whole ? (double)*(const uint64_t *)field : *(const double *)field;
 }
 
+static bool is_word(const option_row *row, double x) {
+  return row->option.values != NULL && x == row->word;
+}
+
+/* "(must be a whole number from 0 to 3)", without the brackets. */
+typedef struct range_text {
+  char text[160];
+} range_text;
+
+static range_text range_of(const option_row *row) {
+  range_text range;
+  const char *word = row->option.values;
+  snprintf(range.text, sizeof range.text, "must be a%s number from %s to %s%s%s",
+           row->whole ? " whole" : "", symo_decimal_of(row->option.min).text,
+           symo_decimal_of(row->option.max).text, word != NULL ? ", or " : "",
+           word != NULL ? word : "");
+  return range;
+}
+
 static symo_status check_number(symo_context *context, const option_row *row, const char *where,
                                 double x) {
   if (x >= row->option.min && x <= row->option.max && (!row->whole || x == floor(x)))
     return SYMO_OK;
-  return symo_fail(context, SYMO_E_ARGUMENT, "%s: %s: %s (must be a%s number from %s to %s)", where,
-                   row->option.key, symo_decimal_of(x).text, row->whole ? " whole" : "",
-                   symo_decimal_of(row->option.min).text, symo_decimal_of(row->option.max).text);
+  if (is_word(row, x)) return SYMO_OK;
+  return symo_fail(context, SYMO_E_ARGUMENT, "%s: %s: %s (%s)", where, row->option.key,
+                   symo_decimal_of(x).text, range_of(row).text);
 }
 
 static const void *field(const symo_method *method, const option_row *row) {
@@ -306,6 +342,19 @@ static bool read_flag(const char *value, bool *out) {
   return *out || place_of("false no off 0", value, NULL) != SYMO_NONE;
 }
 
+/* A number in its range, or that of the row's word. */
+static symo_status read_number(symo_context *context, const option_row *row, const char *value,
+                               double *number) {
+  if (row->option.values != NULL && strcmp(value, row->option.values) == 0) {
+    *number = row->word;
+    return SYMO_OK;
+  }
+  if (!symo_decimal_read(value, NULL, number) || is_word(row, *number))
+    return symo_fail(context, SYMO_E_ARGUMENT, "method: %s: \"%.40s\" (%s)", row->option.key, value,
+                     range_of(row).text);
+  return check_number(context, row, "method", *number);
+}
+
 symo_status symo_method_set(symo_context *context, symo_method *method, const char *key,
                             const char *value) {
   if (method == NULL || key == NULL || value == NULL)
@@ -322,12 +371,7 @@ symo_status symo_method_set(symo_context *context, symo_method *method, const ch
   symo_status status;
   switch (row->option.kind) {
   case SYMO_OPTION_NUMBER:
-    if (!symo_decimal_read(value, NULL, &number))
-      return symo_fail(context, SYMO_E_ARGUMENT,
-                       "method: %s: \"%.40s\" (must be a%s number from %s to %s)", key, value,
-                       row->whole ? " whole" : "", symo_decimal_of(row->option.min).text,
-                       symo_decimal_of(row->option.max).text);
-    status = check_number(context, row, "method", number);
+    status = read_number(context, row, value, &number);
     if (status != SYMO_OK) return status;
     if (row->whole)
       *(uint64_t *)p = (uint64_t)number;
@@ -366,7 +410,12 @@ symo_status symo_method_get(symo_context *context, const symo_method *method, co
   const void *p = field(method, row);
   size_t length = 0;
   switch (row->option.kind) {
-  case SYMO_OPTION_NUMBER: write_number(number_in(row, p), value); break;
+  case SYMO_OPTION_NUMBER:
+    if (is_word(row, number_in(row, p)))
+      snprintf(value, 128, "%s", row->option.values);
+    else
+      write_number(number_in(row, p), value);
+    break;
   case SYMO_OPTION_FLAG: strcpy(value, *(const bool *)p ? "true" : "false"); break;
   default:
     if (row->option.values == NULL) {

@@ -9,6 +9,12 @@ symo_status symo_method_check(symo_context *context, const symo_method *method, 
 /* Why the parts of a method do not go together, whatever the tensors; NULL if they do. */
 const char *symo_method_refuse(const symo_method *method);
 
+/* Whether the exponent is measured on the run. */
+
+static inline bool symo_method_measures(const symo_method *method) {
+  return method->alpha == SYMO_ALPHA_AUTO;
+}
+
 /* True for methods that are made for tensors of two axes and more: one factor an axis, or every
  * matrix acted on from one side. */
 bool symo_method_is_for_matrices(const symo_method *method);

@@ -8,6 +8,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/text.h"
+#include "optim/alphas.h"
 #include "optim/block.h"
 #include "optim/diagonal_estimate.h"
 #include "optim/method.h"
@@ -430,7 +431,8 @@ bool symo_optim_has_products(const symo_optim *optim) {
 bool symo_optim_asks(const symo_optim *optim) {
   if (optim != NULL && optim->share != NULL) optim = optim->share->whole;
   for (size_t i = 0; optim != NULL && i < optim->num_blocks; i++)
-    if (symo_block_estimates(&optim->blocks[i])) return true;
+    if (symo_block_estimates(&optim->blocks[i]) || symo_block_measures(&optim->blocks[i]))
+      return true;
   return symo_optim_has_products(optim);
 }
 

@@ -86,7 +86,7 @@ void symo_optim_need_work(symo_optim *optim, size_t bytes);
 
 /* Curvature hessian or ggn. */
 bool symo_optim_has_products(const symo_optim *optim);
-/* That, or estimates of diagonals; whether a tensor is part of a site. */
+/* That, estimates of diagonals, or alpha auto; whether a tensor is part of a site. */
 bool symo_optim_asks(const symo_optim *optim);
 bool symo_optim_has_site(const symo_optim *optim, size_t tensor);
 

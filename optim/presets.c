@@ -56,6 +56,13 @@ static const symo_method base = {
     .stagger = true,
     .solver_tolerance = 1e-6,
     .probes = 1,
+    .alpha_initial = 1.4,
+    .alpha_min = 0.6,
+    .alpha_max = 2,
+    .alpha_step = 0.1,
+    .alpha_memory = 0.5,
+    .alpha_first = 20,
+    .alpha_directions = 16,
     .max_dim = 8192,
 };
 

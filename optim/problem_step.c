@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/text.h"
 #include "hessian/problem.h"
+#include "optim/alphas.h"
 #include "optim/diagonal_estimate.h"
 #include "optim/state.h"
 
@@ -78,22 +79,30 @@ static symo_status gradient_step(symo_optim_state *state, const symo_problem *pr
   symo_state_load(state);
   *report = symo_state_report(state);
   const uint64_t t = state->steps + 1;
-  bool hessian, good = true;
-  state->estimated = symo_diagonal_is_due(optim, t, &hessian);
-  if (state->estimated) symo_problem_call_hold(&call, true, hessian);
+  bool hessian[2], good = true, known = true;
+  const bool diagonal = symo_diagonal_is_due(optim, t, &hessian[0]);
+  const bool alphas = symo_alphas_are_due(optim, t, &hessian[1]);
+  uint64_t measured = 0;
+  state->estimated = diagonal || alphas;
+  if (state->estimated) symo_problem_call_hold(&call, true, hessian[0] || hessian[1]);
   status = request != NULL ? symo_problem_call_factors(&call, &value, state->gradient, request)
                            : symo_problem_call_gradient(&call, &value, state->gradient);
   symo_state_lap(state, &spent);
   divide_time(state, request != NULL, &spent, &probed);
-  if (status == SYMO_OK && isfinite(value) && state->estimated)
+  if (status == SYMO_OK && isfinite(value) && diagonal)
     status = symo_diagonal_estimate(state, &call, t, &good);
+  if (status == SYMO_OK && isfinite(value) && good && alphas)
+    status = symo_alphas_measure(state, &call, t, &known, &measured);
   symo_state_lap(state, &probed);
   if (state->estimated) symo_problem_call_hold(&call, false, false);
   if (status != SYMO_OK) goto fail;
   if (loss != NULL) *loss = value;
-  if (!isfinite(value) || !good) {
+  if (!isfinite(value) || !good || !known) {
+    const char *what = !known  ? "the curvature along a singular direction"
+                       : !good ? "the estimate of the diagonal"
+                               : "the loss";
     state->estimated = false;
-    return symo_state_refuse(state, good ? "the loss" : "the estimate of the diagonal", "", report);
+    return symo_state_refuse(state, what, "", report);
   }
   state->estimated = true; /* what the step needs is there */
   void **pointers = (void **)((char *)state->gradient + numbers_of_gradient(optim));
@@ -104,6 +113,7 @@ static symo_status gradient_step(symo_optim_state *state, const symo_problem *pr
   status = symo_optim_step(state, grad, symo_vector_of(optim->dtype, params), report);
   report->seconds.gradient = spent;
   report->seconds.statistics += probed;
+  report->measured_alphas = measured;
 fail:
   state->estimated = false;
   return status;

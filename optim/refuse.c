@@ -43,7 +43,7 @@ static const char *refuse_cut(const symo_method *m) {
   if (m->cut > 0 && !m->curvature->takes_cut) return "cut is of curvature orbit and orbit-blocked";
   if (m->cut > 0 && !m->solver->takes_cut)
     return "with a cut the solver must be eigh, shaped or auto";
-  if (m->cut > 0 && !(m->alpha > 0)) return "cut needs alpha above 0";
+  if (m->cut > 0 && m->alpha == 0) return "cut needs alpha above 0";
   if (m->cut_order > 0 && !(m->cut > 0)) return "cut_order is of a cut: set cut";
   if (m->cut_reference != SYMO_CUT_LARGEST && !(m->cut > 0))
     return "cut_reference is of a cut: set cut";
@@ -54,6 +54,16 @@ static const char *refuse_cut(const symo_method *m) {
   if (m->cut_reference == SYMO_CUT_NOISE &&
       !(m->beta2 == 0 && m->momentum > 0 && m->source == SYMO_SOURCE_MOMENTUM))
     return "cut_reference noise is of the momentum of a step: beta2 0, source momentum";
+  return NULL;
+}
+
+static const char *refuse_alpha(const symo_method *m) {
+  if (!symo_method_measures(m)) return NULL;
+  if (m->curvature->take_alphas == NULL)
+    return "alpha auto is measured matrix by matrix: curvature orbit-blocked";
+  if (m->beta2 > 0) return "alpha auto is of roots that are not kept: beta2 0";
+  if (m->centered) return "alpha auto is of every matrix by itself: centered false";
+  if (m->alpha_min > m->alpha_max) return "alpha_min is above alpha_max";
   return NULL;
 }
 
@@ -97,6 +107,7 @@ const char *symo_method_refuse(const symo_method *m) {
   const char *reason = refuse_momentum(m);
   if (reason == NULL) reason = refuse_source(m);
   if (reason == NULL) reason = refuse_factors(m);
+  if (reason == NULL) reason = refuse_alpha(m);
   if (reason == NULL) reason = refuse_estimator(m);
   if (reason == NULL) reason = refuse_schedule(m);
   if (reason != NULL) return reason;

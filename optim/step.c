@@ -15,6 +15,7 @@
 
 #include "core/error.h"
 #include "core/linalg.h"
+#include "optim/alphas.h"
 #include "optim/diagonal_estimate.h"
 #include "optim/share.h"
 #include "optim/step.h"
@@ -499,6 +500,16 @@ static symo_status take_step(symo_optim_state *state, symo_const_vector grad, sy
   return SYMO_OK;
 }
 
+static symo_status refuse_without_problem(const symo_optim *optim) {
+  const optim_block *b = &optim->blocks[0];
+  while (!b->method.curvature->products && !symo_block_estimates(b) && !symo_block_measures(b)) b++;
+  return symo_fail(optim->context, SYMO_E_UNSUPPORTED,
+                   "optim: %s%s asks the problem for products or samples (call "
+                   "symo_optim_problem_step)",
+                   symo_block_measures(b) ? "" : "curvature ",
+                   symo_block_measures(b) ? "alpha auto" : b->method.curvature->name);
+}
+
 symo_status symo_optim_step(symo_optim_state *state, symo_const_vector grad, symo_vector params,
                             symo_step_report *report) {
   if (state == NULL) return SYMO_E_ARGUMENT;
@@ -506,11 +517,7 @@ symo_status symo_optim_step(symo_optim_state *state, symo_const_vector grad, sym
   symo_step_report unused;
   state->measured = report != NULL;
   if (report == NULL) report = &unused;
-  if (symo_optim_asks(optim) && !state->estimated)
-    return symo_fail(optim->context, SYMO_E_UNSUPPORTED,
-                     "optim: curvature %s asks the problem for products or samples (call "
-                     "symo_optim_problem_step)",
-                     optim->blocks[0].method.curvature->name);
+  if (symo_optim_asks(optim) && !state->estimated) return refuse_without_problem(optim);
   symo_status status =
       symo_layout_check_arrays(optim->layout, optim->dtype, grad, "optim: gradient");
   if (status == SYMO_OK)

@@ -43,6 +43,7 @@ static bool iterates(const symo_method *m) {
   const bool taken = m->curvature->keeps_roots != NULL || m->curvature->products;
   return taken && (m->curvature->products || !(m->solver->eigenbasis || m->solver->chooses));
 }
+static bool measures(const symo_method *m) { return symo_method_measures(m); }
 static bool axes(const symo_method *m) { return m->curvature->takes_max_dim; }
 
 static const struct {
@@ -68,6 +69,15 @@ static const struct {
     {"solver_steps", iterates, "solvers that iterate, named by solver"},
     {"solver_tolerance", iterates, "solvers that iterate, named by solver"},
     {"max_dim", axes, "curvature per-axis"},
+    {"alpha_initial", measures, "alpha auto"},
+    {"alpha_min", measures, "alpha auto"},
+    {"alpha_max", measures, "alpha auto"},
+    {"alpha_step", measures, "alpha auto"},
+    {"alpha_memory", measures, "alpha auto"},
+    {"alpha_first", measures, "alpha auto"},
+    {"alpha_every", measures, "alpha auto"},
+    {"alpha_directions", measures, "alpha auto"},
+    {"alpha_curvature", measures, "alpha auto"},
 };
 
 const char *symo_method_unread(const symo_method *method, const char *key) {

@@ -59,7 +59,8 @@ static int list_json(cli *c) {
 static void print_option(const symo_option *option) {
   printf("  %-17s %s", option->key, option->help);
   if (option->kind == SYMO_OPTION_NUMBER)
-    printf(" (%g to %g)\n", option->min, option->max);
+    printf(" (%g to %g%s%s)\n", option->min, option->max, option->values ? ", or " : "",
+           option->values ? option->values : "");
   else if (option->kind == SYMO_OPTION_FLAG)
     printf(" (true or false)\n");
   else if (option->values)

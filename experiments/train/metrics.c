@@ -166,6 +166,10 @@ symo_status train_metrics_write(train_metrics *metrics, const train_row *row) {
   add_short(&line, "seconds", row->seconds);
   if (row->report != NULL) {
     add_report(&line, row->report);
+    if (row->state != NULL) {
+      train_alphas_add(&line, "measured_alphas", row->state, row->layout, false);
+      train_alphas_add(&line, "alphas", row->state, row->layout, true);
+    }
     add_short(&line, "optimizer_seconds", row->optimizer_seconds);
     add_items(&line, &row->report->seconds);
     if (row->times != NULL) add_times(&line, row);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
+#include "core/text.h"
 
 #include "experiments/train/train.h"
 
@@ -19,7 +20,8 @@
  *
  * and of the next step what applies (symo_step_report): gradient_norm, update_norm, damping,
  * reduction_ratio, condition, effective_rank, refreshes, kept_roots, failed_roots, cg_iterations;
- * refused_steps and rejected_steps since the start; optimizer_seconds, and optimizer_items, an
+ * measured_alphas and alphas, objects, where exponents were measured: the average of each matrix, and
+ * what its steps have (alpha=auto); refused_steps and rejected_steps since the start; optimizer_seconds, and optimizer_items, an
  * object: the same by item (symo_step_seconds).  Of tasks with tokens also
  * tokens_per_s, gradient_ms, optimizer_ms and, in some lines, forward_ms (of a pass by itself) and
  * backward_ms (what is left of gradient_ms).  What is not a number is left out, but for loss:
@@ -44,7 +46,15 @@ typedef struct train_row {
   const train_times *times; /* NULL: they are not asked for */
   size_t tokens;
   const symo_step_report *report; /* NULL: no step */
+  const symo_optim_state *state;  /* whose exponents were measured for the step; NULL: none */
+  const symo_layout *layout;      /* its tensors */
 } train_row;
+
+/* Exponents of the tensors that have measured ones (alphas.c): , "key": {..}, nothing where there are
+ * none; in_use: those of steps, else averages.  The former as an object, NULL: none. */
+void train_alphas_add(symo_text *line, const char *key, const symo_optim_state *state,
+                      const symo_layout *layout, bool in_use);
+json_t *train_alphas_json(const symo_optim_state *state, const symo_layout *layout);
 
 /* Opens DIR/metrics.jsonl with the lines before step `step` that are there already; what follows
  * them, also a line cut short, goes.  *seconds: of the last line kept; *optimizer_seconds: the sum

@@ -70,6 +70,7 @@ static json_t *items_json(cli *c, const symo_optim *optim, const optim_block *b)
     cli_set(c, o, "from", cli_count((double)items[i].start));
     cli_set(c, o, "flops", cli_count(items[i].flops));
     cli_set(c, o, "bytes", cli_count(items[i].bytes));
+    if (items[i].products > 0) cli_set(c, o, "products", cli_count(items[i].products));
     cli_push(c, list, o);
   }
   return list;

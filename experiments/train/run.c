@@ -250,6 +250,7 @@ static symo_status one_step(train_runner *r, bool *more, bool *evaluated) {
   }
   if (status != SYMO_OK) return status;
   row.report = *more ? &report : NULL;
+  if (*more && report.measured_alphas > 0) row.state = r->state, row.layout = r->model.layout;
   row.optimizer_seconds = r->optimizer_seconds;
   if (*more && r->model.tokens > 0) row.times = &r->times, row.tokens = r->model.tokens;
   if (!r->result->diverged) r->result->loss = row.loss;
@@ -315,6 +316,13 @@ static symo_status summarise(train_runner *r) {
                                result->speeds);
 }
 
+static json_t *summary_json(const train_runner *r) {
+  json_t *o = train_result_json(r->spec, r->result);
+  json_t *alphas = r->state != NULL ? train_alphas_json(r->state, r->model.layout) : NULL;
+  if (alphas != NULL) json_object_set_new(o, "alphas", alphas);
+  return o;
+}
+
 static int stopped(cli *c, const train_spec *spec, const char *directory,
                    const train_result *result) {
   return cli_fail(
@@ -345,7 +353,7 @@ int train_run(cli *c, const train_spec *spec, const char *directory, train_start
   if (code == CLI_DONE && result->stopped != 0) code = stopped(c, spec, directory, result);
   if (code == CLI_DONE && train_is_first(&r)) {
     char *path = cli_join(directory, "summary.json");
-    code = path != NULL ? cli_write_json(c, path, train_result_json(spec, result))
+    code = path != NULL ? cli_write_json(c, path, summary_json(&r))
                         : cli_fail_status(c, SYMO_E_MEMORY);
     symo_free(path);
   }

@@ -83,6 +83,7 @@ typedef enum symo_step_estimator {
   SYMO_STEP_H_PD,
   SYMO_STEP_H_STAR
 } symo_step_estimator;
+typedef enum symo_alpha_curvature { SYMO_ALPHA_GGN, SYMO_ALPHA_HESSIAN } symo_alpha_curvature;
 typedef enum symo_space { SYMO_SPACE_PARAMETERS, SYMO_SPACE_ROWS } symo_space;
 typedef enum symo_basis {
   SYMO_BASIS_NONE,
@@ -110,6 +111,9 @@ typedef enum symo_schedule {
   SYMO_SCHEDULE_COSINE,
   SYMO_SCHEDULE_WSD
 } symo_schedule;
+
+/* For symo_method.alpha, "auto" in texts: measured on the run, matrix by matrix. */
+#define SYMO_ALPHA_AUTO (-1.0)
 
 /* Plain data.  Modules are pointers, choices are enums; symo_method_set reads both from texts. */
 typedef struct symo_method {
@@ -145,8 +149,9 @@ typedef struct symo_method {
    * they are those of the plain root.  example (kfac): of the gradients of
    * single examples, with the statistics, in place of the eigenvalues (EKFAC). */
   symo_basis basis;
-  symo_fisher fisher;   /* kfac: at which labels */
-  symo_sharing sharing; /* kfac: of weights at several positions */
+  symo_fisher fisher;                   /* kfac: at which labels */
+  symo_sharing sharing;                 /* kfac: of weights at several positions */
+  symo_alpha_curvature alpha_curvature; /* see alpha_first */
   symo_graft graft; /* each tensor of the direction is scaled to the norm that this method gives */
   symo_scale scale;
   symo_decay decay;
@@ -157,7 +162,7 @@ typedef struct symo_method {
   double stable_fraction; /* wsd: share of the steps behind the warm-up at a constant rate */
   double momentum;        /* b; 0: none */
   double beta2;           /* memory of covariances: 0 none, 1 a sum, else an average */
-  double alpha;           /* the step is u C^{-alpha/2}, in [0, 2] */
+  double alpha;           /* the step is u C^{-alpha/2}, in [0, 2], or SYMO_ALPHA_AUTO */
   double eps;             /* added as `damping` says; diagonal: to the root */
   /* Orbit curvature: singular values s go to s (s^q + c^q)^{-alpha / q}, q = cut_order (0: alpha,
    * the filter of Spectral Newton) and c = cut times what cut_reference says.  0: no cut, the plain
@@ -172,6 +177,16 @@ typedef struct symo_method {
    *            stray from their average.  Without memory, with momentum.
    * With the last two c is never taken below 0.006 of the 4-norm. */
   symo_cut_reference cut_reference;
+  /* alpha auto, of curvature orbit-blocked without memory: how curvature goes with the singular
+   * values of a matrix's gradient, <u_k v_k', H u_k v_k'> ~ sigma_k^alpha (docs/mathematics.md,
+   * section 6a), by products of the problem with the Gauss-Newton matrix or the Hessian
+   * (alpha_curvature) along alpha_directions of the u_k v_k' of every matrix, before step alpha_first
+   * + 1 and, unless alpha_every is 0, every alpha_every steps from there.  What is found is brought
+   * into [alpha_min, alpha_max] and averaged, the past with weight alpha_memory; steps have the
+   * nearest multiple of alpha_step, or alpha_initial as long as nothing was found: before the first
+   * measurement, for vectors, and where fewer than five directions have positive curvature. */
+  double alpha_initial, alpha_min, alpha_max, alpha_step, alpha_memory;
+  uint64_t alpha_first, alpha_every, alpha_directions;
   double gamma; /* clipped: the direction is u / max(gamma h, eps), entries clipped to 1 */
   /* kfac: eigenpairs kept of each factor, a whole number or, below 1, a share of its dimension; 0:
    * all.  rank_share: and no more than make up this share of its trace; 0: rank of them. */
@@ -224,7 +239,8 @@ typedef struct symo_option {
   const char *key; /* "weight_decay" */
   symo_option_kind kind;
   double min, max;    /* of numbers */
-  const char *values; /* of names: "none shape match-rms unit-rms"; NULL: any */
+  const char *values; /* of names: "none shape match-rms unit-rms"; NULL: any.  Of numbers: a word
+                         that may stand in the place of one, "auto"; NULL: none */
   const char *help;
 } symo_option;
 
@@ -318,7 +334,7 @@ typedef struct symo_optim_cost {
 symo_optim_cost symo_optim_cost_of(const symo_optim *optim);
 
 /* True if steps need a symo_problem (curvature hessian or ggn, damping levenberg-marquardt, source
- * hutchinson or bartlett; with curvature kfac, for statistics that do not come by
+ * hutchinson or bartlett, alpha auto; with curvature kfac, for statistics that do not come by
  * symo_optim_state_factors). */
 bool symo_optim_needs_problem(const symo_optim *optim);
 
@@ -369,6 +385,7 @@ typedef struct symo_step_report {
   uint64_t refused_steps, rejected_steps;       /* since the start: not finite or out of range; not
                                                    accepted */
   uint64_t cg_iterations;
+  uint64_t measured_alphas; /* matrices whose exponent was measured for this step (alpha auto) */
   symo_step_seconds seconds;
 } symo_step_report;
 
@@ -402,6 +419,11 @@ symo_status symo_optim_step(symo_optim_state *state, symo_const_vector grad, sym
  * SYMO_E_UNSUPPORTED: a slot that the method needs is NULL. */
 symo_status symo_optim_problem_step(symo_optim_state *state, const symo_problem *problem,
                                     void *theta, double *loss, symo_step_report *report);
+
+/* The exponent that the steps of a tensor have: alpha of its method or, where that is auto, what the
+ * measurements so far have come to, of which *measured is the average; NaN: there are none.  measured
+ * may be NULL.  NaN if there is no such tensor, or none of the exponents is one. */
+double symo_optim_state_alpha(const symo_optim_state *state, size_t tensor, double *measured);
 
 /* For curvature kfac and gradients of the caller's own: what the coming step wants to know of its
  * batch, cleared; the caller adds to it (symo_factor_sums_add, at the parameters before the step)

@@ -155,6 +155,12 @@ struct symo_curvature {
   symo_status (*apply)(const void *self, void *const *state, const curvature_step *step,
                        symo_const_vector g, symo_const_vector u, symo_vector out, void *work);
 
+  /* For alpha auto; NULL: it measures none.  take_alphas: averages in what was measured of each tensor
+   * of the rule (NaN: nothing) and chooses the powers of the steps to come, or leaves all as it was
+   * (SYMO_E_MEMORY).  Not to be called in a step.  alpha: the exponent of a tensor, and the average. */
+  symo_status (*take_alphas)(const void *self, void *const *state, const double *measured);
+  double (*alpha)(const void *self, void *const *state, size_t tensor, double *measured);
+
   /* Lines for the plan: "h1: 256 x 256 root by eigh (auto), 0.2 Gflop", one a root; *text is the
    * caller's.  Costs of one call, flops. */
   symo_status (*describe)(const void *self, char **text);

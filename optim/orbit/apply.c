@@ -23,19 +23,19 @@ static void add_trace(spectrum_mean *mean, const plan_label *l, double trace) {
 }
 
 /* value^power, zero for zero. */
-static double power_of(const orbit *o, double value) {
+static double power_of(const orbit_power *p, double value) {
   if (!(value > 0)) return 0;
-  if (o->method.alpha == 1) return 1 / sqrt(value);
-  return o->method.alpha == 2 ? 1 / value : pow(value, o->power);
+  if (p->alpha == 1) return 1 / sqrt(value);
+  return p->alpha == 2 ? 1 / value : pow(value, p->power);
 }
 
 /* The same by the solver of the method.  edge: of noise, in the unit of the root of value. */
-static double factor_of(const orbit *o, double value, double edge) {
+static double factor_of(const orbit *o, const orbit_power *p, double value, double edge) {
   if (o->method.cut_reference != SYMO_CUT_NOISE || !(value > 0))
-    return o->number * power_of(o, value);
+    return p->number * power_of(p, value);
   const symo_solver *solver = o->method.solver->chooses ? &symo_solver_eigh : o->method.solver;
-  const solver_options options = symo_orbit_options(o, 0, edge);
-  return solver->number(&options, value) * power_of(o, value);
+  const solver_options options = symo_orbit_options(o, p, 0, edge);
+  return solver->number(&options, value) * power_of(p, value);
 }
 
 /* ---- dense coordinates ---- */
@@ -80,35 +80,38 @@ static void multiply(const orbit *o, size_t n, double factor, void *x) {
 
 /* Members that are single numbers, as with sign flips on all coordinates: x by c (or its square, c
  * NULL), corrected or over the divisor.  Returns the sum of all C. */
-static double scale_f64(const orbit *o, const curvature_step *step, size_t n, double scale,
-                        double back, double edge, const double *c, double *x) {
+static double scale_f64(const orbit *o, const orbit_power *p, const curvature_step *step, size_t n,
+                        double scale, double back, double edge, const double *c, double *x) {
   double sum = 0;
   for (size_t i = 0; i < n; i++) {
     double trace = scale * (c != NULL ? c[i] : x[i] * x[i]);
-    x[i] *= back * factor_of(o, trace + symo_orbit_damping(o, step, trace, 1), edge);
+    x[i] *= back * factor_of(o, p, trace + symo_orbit_damping(o, step, trace, 1), edge);
     sum += trace;
   }
   return sum;
 }
 
-static double scale_f32(const orbit *o, const curvature_step *step, size_t n, double scale,
-                        double back, double edge, const float *c, float *x) {
+static double scale_f32(const orbit *o, const orbit_power *p, const curvature_step *step, size_t n,
+                        double scale, double back, double edge, const float *c, float *x) {
   double sum = 0;
   for (size_t i = 0; i < n; i++) {
     double old = (double)x[i], trace = scale * (c != NULL ? (double)c[i] : old * old);
-    x[i] = (float)(old * back * factor_of(o, trace + symo_orbit_damping(o, step, trace, 1), edge));
+    x[i] =
+        (float)(old * back * factor_of(o, p, trace + symo_orbit_damping(o, step, trace, 1), edge));
     sum += trace;
   }
   return sum;
 }
 
-/* What apply has at hand.  The result is to be taken times 2^to. */
+/* What apply has at hand.  The result is to be taken times 2^to; of a label, as its power is. */
 typedef struct apply_job {
   const orbit *o;
+  const orbit_power *power; /* of the label */
   void *const *state;
   const curvature_step *step;
   symo_const_vector g, u;
   symo_vector out;
+  double level;       /* of all, where results are not taken as they are, else 0 */
   double to, mean_to; /* the mean of C is in units of 2^(2 mean_to) */
   void **spare;
   const orbit_noise *noise;
@@ -129,7 +132,7 @@ static void apply_numbers(const apply_job *j, const orbit_label *l, spectrum_mea
   const orbit *o = j->o;
   const plan_label *label = l->label;
   const void *covariance = l->covariance != ORBIT_NO_ENTRY ? j->state[l->covariance] : NULL;
-  const double alpha = o->method.alpha;
+  const double alpha = j->power->alpha;
   double level = covariance != NULL ? log2(symo_orbit_unit(o, j->state, l)) : own_level(j, l);
   /* With memory the power of the unit goes into the vector, which is linear in the result. */
   double in = covariance != NULL ? alpha * level + j->to : level;
@@ -143,8 +146,9 @@ static void apply_numbers(const apply_job *j, const orbit_label *l, spectrum_mea
   symo_orbit_gather(o, label, symo_orbit_in(o, label, j->u, &j->step->x, in, j->spare), work, rest);
   if (size == 1) {
     void *x = work;
-    double sum = o->dtype == SYMO_F32 ? scale_f32(o, step, n, scale, back, edge, covariance, x)
-                                      : scale_f64(o, step, n, scale, back, edge, covariance, x);
+    double sum = o->dtype == SYMO_F32
+                     ? scale_f32(o, j->power, step, n, scale, back, edge, covariance, x)
+                     : scale_f64(o, j->power, step, n, scale, back, edge, covariance, x);
     mean->sum += (double)label->dim * sum * squares;
     mean->number += (double)label->dim * (double)n;
   }
@@ -154,7 +158,7 @@ static void apply_numbers(const apply_job *j, const orbit_label *l, spectrum_mea
     double trace =
         scale * (covariance != NULL ? symo_get(o->dtype, covariance, i) : square_norm(o, size, x));
     double damped = trace + symo_orbit_damping(o, step, trace, label->m);
-    multiply(o, size, back * factor_of(o, damped, edge), x);
+    multiply(o, size, back * factor_of(o, j->power, damped, edge), x);
     add_trace(mean, label, trace * squares);
   }
   symo_orbit_scatter(o, label, work, j->out, rest);
@@ -173,7 +177,7 @@ static void apply_dropped(const apply_job *j, const orbit_label *l, const spectr
   symo_const_vector u = symo_orbit_in_own(o, label, j->u, &j->step->x, in, j->step->out, j->spare);
   symo_orbit_gather(o, label, u, work, rest);
   double factor = o->estimated ? *(const double *)j->state[o->fixed] * exp2(j->mean_to)
-                               : power_of(o, value + symo_orbit_damping(o, &now, value, 1));
+                               : power_of(&o->own, value + symo_orbit_damping(o, &now, value, 1));
   multiply(o, orbit_size(label), factor, work);
   symo_orbit_scatter(o, label, work, j->out, rest);
 }
@@ -217,7 +221,7 @@ static symo_status apply_polar(const apply_job *j, const orbit_label *l, spectru
   const plan_label *label = l->label;
   symo_dtype t = o->dtype;
   size_t size = orbit_member_size(label), bytes = x_bytes(o, label);
-  const double alpha = o->method.alpha, divisor = orbit_divisor(o, label);
+  const double alpha = j->power->alpha, divisor = orbit_divisor(o, label);
   const double level = own_level(j, l), squares = exp2(2 * (level - j->mean_to));
   const double edge = symo_orbit_edge(o, label, j->noise, level);
   const double back = pow(divisor, alpha / 2) * exp2((1 - alpha) * level - j->to);
@@ -229,7 +233,7 @@ static symo_status apply_polar(const apply_job *j, const orbit_label *l, spectru
   solver_report report;
   bool norms = o->relative || o->plan->centered;
   if (!norms && as_matrices(o, l, u, j->out, &x, &to)) {
-    solver_options options = symo_orbit_options(o, now.damping * divisor, edge);
+    solver_options options = symo_orbit_options(o, j->power, now.damping * divisor, edge);
     symo_status status = polar_of(l->solver, &options, x, to, &report, rest);
     if (status == SYMO_OK && back != 1) symo_scal(t, size, back, to);
     return status;
@@ -239,7 +243,7 @@ static symo_status apply_polar(const apply_job *j, const orbit_label *l, spectru
     ptrdiff_t at = (ptrdiff_t)(i * size);
     double square = norms ? square_norm(o, size, symo_at(t, work, at)) : 0;
     double eps = symo_orbit_damping(o, &now, square / divisor, label->m) * divisor;
-    solver_options options = symo_orbit_options(o, eps, edge);
+    solver_options options = symo_orbit_options(o, j->power, eps, edge);
     x = symo_mat_dense(symo_at(t, work, at), label->ambient, label->m);
     add_trace(mean, label, square / divisor * squares);
     symo_status status = polar_of(l->solver, &options, x, symo_at(t, y, at), &report, rest);
@@ -289,13 +293,18 @@ static bool is_dropped(const orbit *o, size_t tensor) {
   return true;
 }
 
-/* The power of two that is left in the result of a tensor. */
+/* The power of two in which a result with this power is left. */
+static double to_of(const apply_job *j, const orbit_power *p) { return (1 - p->alpha) * j->level; }
+
+/* That of a tensor. */
 static double left_of(const apply_job *j, size_t tensor) {
   const curvature_scale *x = &j->step->x;
+  orbit_power room;
+  const double to = to_of(j, symo_orbit_power_of(j->o, j->state, tensor, &room));
   int level = x->level != NULL ? x->level[tensor] : 0;
   bool own = j->o->plan->centered && level != CURVATURE_ZERO &&
-             level - j->o->method.alpha * j->mean_to != j->to && is_dropped(j->o, tensor);
-  return own ? level - j->o->method.alpha * j->mean_to : j->to;
+             level - j->o->method.alpha * j->mean_to != to && is_dropped(j->o, tensor);
+  return own ? level - j->o->method.alpha * j->mean_to : to;
 }
 
 /* The exponent of the unit in which the mean of all C can be held. */
@@ -317,9 +326,13 @@ static double mean_level(const orbit *o, void *const *state, const curvature_ste
   return isfinite(most) ? most : 0;
 }
 
-static symo_status apply_label(const apply_job *j, const orbit_label *l, spectrum_mean *mean,
+static symo_status apply_label(const apply_job *all, const orbit_label *l, spectrum_mean *mean,
                                char *work) {
-  const orbit *o = j->o;
+  const orbit *o = all->o;
+  orbit_power room;
+  apply_job job = *all, *j = &job;
+  job.power = symo_orbit_power_of(o, j->state, l->label->pieces[0].tensor, &room);
+  job.to = to_of(j, job.power);
   switch (l->way) {
   case ORBIT_NORMS:
   case ORBIT_NUMBERS: apply_numbers(j, l, mean, work); break;
@@ -416,7 +429,7 @@ symo_status symo_orbit_apply(const void *self, void *const *state, const curvatu
     symo_orbit_noise(o, step, g, u, noise);
     j.noise = noise;
   }
-  if (scaled) j.to = (1 - o->method.alpha) * symo_orbit_level_of_all(o, &step->x);
+  if (scaled) j.level = symo_orbit_level_of_all(o, &step->x);
   j.mean_to = mean_level(o, state, step);
   for (size_t t = 0; t < layout->num_tensors; t++) {
     symo_nd to = symo_layout_view(layout, o->dtype, symo_vector_const(out), t);

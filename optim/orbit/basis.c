@@ -217,7 +217,7 @@ static void column_factors(const orbit *o, const orbit_label *l, void *const *st
     trace += f[j];
   }
   double eps = symo_orbit_damping(o, now, trace, m) + symo_orbit_unseen(o, l, now, trace);
-  const symo_spectrum s = {.power = o->power, .eps = eps, .tolerance = tolerance * tolerance};
+  const symo_spectrum s = {.power = o->own.power, .eps = eps, .tolerance = tolerance * tolerance};
   symo_spectrum_power(&s, m, f, f, NULL);
   for (size_t j = 0; j < m; j++) f[j] *= back;
 }

@@ -29,6 +29,7 @@
 #include "core/error.h"
 #include "core/text.h"
 #include "optim/damping/damping.h"
+#include "optim/method.h"
 #include "optim/solver/scaled.h"
 
 double symo_orbit_damping(const orbit *o, const curvature_step *step, double trace, size_t m) {
@@ -41,13 +42,14 @@ double symo_orbit_correction(const orbit *o, const curvature_step *step) {
   return 1 / (1 - pow(beta, (double)step->updates));
 }
 
-solver_options symo_orbit_options(const orbit *o, double eps, double edge) {
+solver_options symo_orbit_options(const orbit *o, const orbit_power *power, double eps,
+                                  double edge) {
   return (solver_options){.dtype = o->dtype,
                           .eps = eps,
-                          .power = o->power,
+                          .power = power->power,
                           .steps = symo_solver_steps(&o->method),
                           .tolerance = o->method.solver_tolerance,
-                          .filter = o->method.cut > 0 ? o->filter : NULL,
+                          .filter = o->method.cut > 0 ? power->filter : NULL,
                           .bend = {o->method.cut_reference, o->method.cut, edge}};
 }
 
@@ -75,11 +77,17 @@ static const char *refuse_solver(const symo_method *method) {
   if (memory && solver->root == NULL)
     return "the solver only makes polar factors, and covariances with memory need roots (set beta2 "
            "to 0, or solver to eigh)";
-  return solver->refuse == NULL ? NULL : solver->refuse(-method->alpha / 2);
+  if (solver->refuse == NULL || !symo_method_measures(method))
+    return solver->refuse == NULL ? NULL : solver->refuse(-method->alpha / 2);
+  const double alphas[] = {method->alpha_initial, method->alpha_min, method->alpha_max};
+  const char *reason = NULL;
+  for (int i = 0; i < 3 && reason == NULL; i++) reason = solver->refuse(-alphas[i] / 2);
+  return reason;
 }
 
 static const char *refuse(const symo_method *method, const symo_layout *layout) {
-  if (!(method->alpha >= 0 && method->alpha <= 2)) return "alpha must be in [0, 2]";
+  if (!(method->alpha >= 0 && method->alpha <= 2) && !symo_method_measures(method))
+    return "alpha must be in [0, 2]";
   if (!(method->beta2 >= 0 && method->beta2 <= 1)) return "beta2 must be in [0, 1]";
   for (size_t i = 0; i < layout->num_spaces; i++)
     if (layout->spaces[i].group->structure != NULL)
@@ -108,11 +116,12 @@ static const char *refuse(const symo_method *method, const symo_layout *layout) 
 static const symo_solver *choose_solver(const orbit *o, const orbit_label *l) {
   if (!o->method.solver->chooses) return o->method.solver;
   if (o->estimated) return &symo_solver_eigh;
-  if (o->method.cut > 0) return &symo_solver_eigh;
+  if (o->method.cut > 0 || o->measures) return &symo_solver_eigh;
   if (l->way == ORBIT_POLAR)
-    return symo_solver_auto_polar(o->dtype, o->power, l->label->ambient, l->label->m, o->threads);
+    return symo_solver_auto_polar(o->dtype, o->own.power, l->label->ambient, l->label->m,
+                                  o->threads);
   if (o->method.skip_tolerance > 0 || o->moments != ORBIT_BASIS_NONE) return &symo_solver_eigh;
-  return symo_solver_auto_root(o->dtype, o->power, l->label->m, o->threads);
+  return symo_solver_auto_root(o->dtype, o->own.power, l->label->m, o->threads);
 }
 
 static symo_status set_label(orbit *o, orbit_label *l) {
@@ -170,71 +179,12 @@ static double polar_flops(const orbit_label *l, int steps) {
                           : symo_polar_by_root_flops(s, rows, m, steps);
 }
 
-static double label_flops(const orbit *o, const orbit_label *l) {
+double symo_orbit_label_flops(const orbit *o, const orbit_label *l) {
   double size = (double)orbit_size(l->label);
   if (orbit_in_basis(l)) return symo_orbit_basis_flops(o, l);
   if (l->way == ORBIT_ROOTS) return 2 * size * (double)l->label->m;
   if (l->way == ORBIT_POLAR) return members(l) * polar_flops(l, symo_solver_steps(&o->method));
   return 3 * size;
-}
-
-/* ---- parts ---- */
-
-/* Which labels can be taken at once: steps add up in the tensors that labels have in common, so all
- * labels that hang together by tensors are one part. */
-/* part[i]: the smallest label that label i hangs together with.  tensor: room, one a tensor. */
-static void connect(const orbit *o, size_t *part, size_t *tensor) {
-  for (size_t t = 0; t < o->plan->layout->num_tensors; t++) tensor[t] = o->num_labels;
-  for (size_t i = 0; i < o->num_labels; i++) part[i] = i;
-  for (size_t i = 0; i < o->num_labels; i++) {
-    const plan_label *l = o->labels[i].label;
-    for (size_t p = 0; p < l->num_pieces; p++) {
-      size_t *owner = &tensor[l->pieces[p].tensor];
-      if (*owner == o->num_labels) *owner = i;
-      size_t a = part[*owner], b = part[i], low = a < b ? a : b, high = a < b ? b : a;
-      for (size_t k = 0; k <= i && low < high; k++)
-        if (part[k] == high) part[k] = low;
-    }
-  }
-}
-
-/* The part with most to do among those left, of which weight is >= 0. */
-static size_t heaviest(const orbit *o, const double *weight) {
-  size_t best = o->num_labels;
-  for (size_t i = 0; i < o->num_labels; i++)
-    if (weight[i] >= 0 && (best == o->num_labels || weight[i] > weight[best])) best = i;
-  return best;
-}
-
-static void list_parts(orbit *o, const size_t *part, double *weight) {
-  size_t count = 0;
-  for (size_t i = 0; i < o->num_labels; i++) weight[i] = part[i] == i ? 0 : -1;
-  for (size_t i = 0; i < o->num_labels; i++) weight[part[i]] += label_flops(o, &o->labels[i]);
-  for (size_t best; (best = heaviest(o, weight)) < o->num_labels; weight[best] = -1) {
-    for (size_t i = best; i < o->num_labels; i++)
-      if (part[i] == best) o->part_label[count++] = i;
-    o->part_end[o->num_parts++] = count;
-  }
-}
-
-static symo_status make_parts(orbit *o) {
-  size_t *part = symo_calloc(o->num_labels, sizeof *part);
-  size_t *tensor = symo_calloc(o->plan->layout->num_tensors, sizeof *tensor);
-  double *weight = symo_calloc(o->num_labels, sizeof *weight);
-  o->part_end = symo_calloc(o->num_labels, sizeof *o->part_end);
-  o->part_label = symo_calloc(o->num_labels, sizeof *o->part_label);
-  symo_status status = SYMO_OK;
-  if (part == NULL || tensor == NULL || weight == NULL || o->part_end == NULL ||
-      o->part_label == NULL) {
-    status = symo_fail_memory(o->context, "orbit");
-  } else {
-    connect(o, part, tensor);
-    list_parts(o, part, weight);
-  }
-  symo_free(part);
-  symo_free(tensor);
-  symo_free(weight);
-  return status;
 }
 
 static symo_status set_labels(orbit *o, bool share) {
@@ -262,7 +212,7 @@ static symo_status set_labels(orbit *o, bool share) {
   }
   o->head = symo_orbit_apply_head(o);
   o->work += o->head;
-  SYMO_TRY(make_parts(o));
+  SYMO_TRY(symo_orbit_make_parts(o));
   if (!any && !share)
     status = symo_fail(o->context, SYMO_E_UNSUPPORTED,
                        "orbit: no group moves any of the tensors, and centred covariances are zero "
@@ -281,52 +231,29 @@ static void destroy(void *self) {
   symo_free(o);
 }
 
-/* The power with its cut, fitted where the solver needs that, and what it makes of one number. */
-static symo_status set_filter(orbit *o) {
-  symo_method *m = &o->method;
-  const symo_solver *solver = m->solver->chooses ? &symo_solver_eigh : m->solver;
-  o->number = 1;
-  const bool fixed = m->cut_reference == SYMO_CUT_LARGEST;
-  const int count = m->cut > 0 ? (fixed ? 1 : SYMO_FILTER_RUNGS) : 0;
-  for (int i = 0; i < count; i++) {
-    symo_filter *f = &o->filter[i];
-    f->shape = (symo_filter_shape){m->alpha, fixed ? m->cut : symo_filter_rung_cut(i),
-                                   m->cut_order > 0 ? m->cut_order : m->alpha};
-    if (!solver->fits) continue;
-    symo_status status = symo_filter_fit(&f->shape, symo_solver_steps(m), 0, f);
-    if (status != SYMO_OK)
-      return symo_fail(o->context, status,
-                       "orbit: no filter fitted for alpha %g, cut %g with %d products (at most %d)",
-                       m->alpha, f->shape.cut, symo_solver_steps(m), SYMO_FILTER_MOST);
-    o->rungs++;
-  }
-  const solver_options options = symo_orbit_options(o, 0, 0);
-  if (solver->number != NULL && (m->cut > 0 || !m->solver->chooses))
-    o->number = solver->number(&options, 1);
-  return SYMO_OK;
-}
-
 static symo_status create(const curvature_task *task, symo_coupling coupling, void **self) {
   symo_status status;
   symo_plan *plan = NULL;
   orbit *o = symo_calloc(1, sizeof *o);
   if (o == NULL) return symo_fail_memory(task->context, "orbit");
   o->context = task->context;
-  o->units = o->root_units = o->fixed = ORBIT_NO_ENTRY;
+  o->units = o->root_units = o->fixed = o->alphas = o->filters = ORBIT_NO_ENTRY;
   o->estimated = task->method->estimator != SYMO_STEP_H_G;
   o->method = *task->method;
+  o->measures = symo_method_measures(&o->method);
+  if (o->measures) o->method.alpha = o->method.alpha_initial;
   o->dtype = task->dtype;
   o->threads = task->threads;
   o->moments = symo_orbit_basis_of(task->method);
   o->relative = task->method->damping->relative || task->method->damping->largest;
-  o->power = -task->method->alpha / 2;
-  SYMO_TRY(set_filter(o));
+  SYMO_TRY(symo_orbit_fit(o, o->method.alpha, &o->own));
   symo_plan_spec spec = {
       .dtype = task->dtype, .coupling = coupling, .centered = task->method->centered};
   /* Steps have room for all coordinates of a label anyway. */
   SYMO_TRY(symo_plan_create_panel(task->layout, &spec, SIZE_MAX, &plan));
   o->plan = plan;
   if (o->method.alpha > 0) SYMO_TRY(set_labels(o, task->share));
+  if (o->measures) symo_orbit_add_alphas(o);
   *self = o;
   return SYMO_OK;
 fail:
@@ -347,6 +274,7 @@ static symo_state_entry entry(const void *self, size_t index) {
     return (symo_state_entry){"units", SYMO_F64, 1, {o->num_labels}, NULL};
   if (o->root_units == (int)index)
     return (symo_state_entry){"root-units", SYMO_F64, 1, {o->num_labels}, NULL};
+  if (o->alphas == (int)index || o->filters == (int)index) return symo_orbit_alpha_entry(o, index);
   if (o->fixed == (int)index) return (symo_state_entry){"fixed", SYMO_F64, 1, {1}, NULL};
   for (size_t i = 0; i < o->num_labels; i++) {
     const orbit_label *l = &o->labels[i];
@@ -378,39 +306,18 @@ static symo_state_entry entry(const void *self, size_t index) {
   return e;
 }
 
-/* Labels with names too long for an entry are known by their number. */
-static bool is_named(const orbit_label *l) {
-  return strlen(l->label->name) + 12 <= sizeof((symo_state_entry *)NULL)->name;
-}
-
-static size_t parts(const void *self, size_t *part) {
-  const orbit *o = self;
-  const size_t tensors = o->plan->layout->num_tensors;
-  size_t count = 0;
-  bool together = o->estimated;
-  for (size_t i = 0; i < o->num_labels; i++) together = together || !is_named(&o->labels[i]);
-  for (size_t t = 0; t < tensors; t++) part[t] = together ? 0 : SYMO_NONE;
-  for (size_t k = 0; k < o->num_parts && !together; k++) {
-    const size_t own = count;
-    for (size_t i = k > 0 ? o->part_end[k - 1] : 0; i < o->part_end[k]; i++) {
-      const plan_label *l = o->labels[o->part_label[i]].label;
-      for (size_t p = 0; p < l->num_pieces; p++) {
-        if (part[l->pieces[p].tensor] == SYMO_NONE) count = own + 1;
-        part[l->pieces[p].tensor] = own;
-      }
-    }
-  }
-  for (size_t t = 0; t < tensors; t++)
-    if (part[t] == SYMO_NONE) part[t] = count++; /* in no label */
-  return together ? 1 : count;
-}
-
 static const orbit_label *label_of_root(const orbit *o, size_t root);
 
 static bool key(const void *self, size_t entry, size_t index, char key[CURVATURE_KEY]) {
   const orbit *o = self;
+  const bool alphas = entry == (size_t)o->alphas || entry == (size_t)o->filters;
   const bool units = o->units >= 0 && entry == (size_t)o->units;
   const bool root_units = o->root_units >= 0 && entry == (size_t)o->root_units;
+  if (o->measures && entry != SYMO_NONE && alphas) { /* a row for each tensor */
+    const size_t rows = symo_orbit_alpha_entry(o, entry).shape[1];
+    snprintf(key, CURVATURE_KEY, "%s", o->plan->layout->tensors[index / rows].name);
+    return true;
+  }
   if (!units && !root_units && entry != SYMO_NONE) return false;
   const orbit_label *l = entry == SYMO_NONE ? label_of_root(o, index) : &o->labels[index];
   snprintf(key, CURVATURE_KEY, "%s", l->label->name);
@@ -446,24 +353,24 @@ static double refresh_flops(const void *self, size_t root) {
 static double apply_flops(const void *self) {
   const orbit *o = self;
   double flops = 0;
-  for (size_t i = 0; i < o->num_labels; i++) flops += label_flops(o, &o->labels[i]);
+  for (size_t i = 0; i < o->num_labels; i++) flops += symo_orbit_label_flops(o, &o->labels[i]);
   return flops;
 }
 
 static void describe_filter(const orbit *o, symo_text *out) {
   static const char *const of[] = {"", " of the median", " of the edge of noise"};
-  const symo_filter *f = o->filter;
-  if (!(o->method.cut > 0) || (o->rungs == 0 && o->method.cut_reference == SYMO_CUT_LARGEST))
-    return;
+  const symo_filter *f = o->own.filter;
+  const int rungs = o->own.rungs;
+  if (!(o->method.cut > 0) || (rungs == 0 && o->method.cut_reference == SYMO_CUT_LARGEST)) return;
   symo_text_add(out, "cut %g%s", o->method.cut, of[o->method.cut_reference]);
-  if (o->rungs == 1)
+  if (rungs == 1)
     symo_text_add(out, " by a polynomial of %d products, error %.2g", f->products, f->error);
-  if (o->rungs > 1)
+  if (rungs > 1)
     symo_text_add(out,
                   " by %d polynomials of %d products for cuts from %g to %g of the 4-norm, errors "
                   "%.2g to %.2g",
-                  o->rungs, f->products, f->shape.cut, f[o->rungs - 1].shape.cut, f->error,
-                  f[o->rungs - 1].error);
+                  rungs, f->products, f->shape.cut, f[rungs - 1].shape.cut, f->error,
+                  f[rungs - 1].error);
   symo_text_add(out, "\n");
 }
 
@@ -521,8 +428,8 @@ static bool keeps_roots(const symo_method *method) { return method->beta2 > 0; }
 #define ORBIT_ROW                                                                                  \
   .takes_cut = true, .takes_estimator = true, .keeps_roots = keeps_roots, .refuse = refuse,        \
   .destroy = destroy, .num_entries = num_entries, .entry = entry, .work_bytes = work_bytes,        \
-  .accumulate = symo_orbit_accumulate, .num_roots = num_roots, .parts = parts, .key = key,         \
-  .refresh = symo_orbit_refresh, .apply = symo_orbit_apply, .describe = describe,                  \
+  .accumulate = symo_orbit_accumulate, .num_roots = num_roots, .parts = symo_orbit_parts,          \
+  .key = key, .refresh = symo_orbit_refresh, .apply = symo_orbit_apply, .describe = describe,      \
   .accumulate_flops = accumulate_flops, .refresh_flops = refresh_flops, .apply_flops = apply_flops
 
 const symo_curvature symo_curvature_orbit = {
@@ -536,6 +443,8 @@ const symo_curvature symo_curvature_orbit = {
 const symo_curvature symo_curvature_orbit_blocked = {
     ORBIT_ROW,
     .create = create_blocked,
+    .take_alphas = symo_orbit_take_alphas,
+    .alpha = symo_orbit_alpha,
     .name = "orbit-blocked",
     .summary = "averages of u u' over the group, every tensor by itself",
 };

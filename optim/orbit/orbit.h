@@ -32,6 +32,15 @@ typedef struct orbit_label {
   int moments, progress;       /* of orbit_basis */
 } orbit_label;
 
+/* What steps make of singular values. */
+typedef struct orbit_power {
+  double alpha, power; /* power: -alpha / 2 */
+  double number; /* what the solver makes of 1: see symo_solver.number; not for cuts by noise */
+  symo_filter filter[SYMO_FILTER_RUNGS]; /* where cut is above 0: one for each rung, or the first
+                                            alone */
+  int rungs;                             /* of them that were fitted */
+} orbit_power;
+
 typedef struct orbit {
   symo_context *context;
   const symo_plan *plan;
@@ -39,14 +48,12 @@ typedef struct orbit {
   symo_dtype dtype;
   int threads;
   orbit_basis moments;
-  bool estimated; /* estimator h-pd or h-star: estimated.c */
-  int fixed;      /* entry of the factor of the dropped label, or ORBIT_NO_ENTRY */
-  bool relative;  /* damping in units of C: tr C / m, or estimated.c */
-  double power;   /* -alpha / 2 */
-  double number;  /* what the solver makes of 1: see symo_solver.number; not for cuts by noise */
-  symo_filter filter[SYMO_FILTER_RUNGS]; /* where cut is above 0: one for each rung, or the first
-                                            alone */
-  int rungs;                             /* of them that were fitted */
+  bool estimated;      /* estimator h-pd or h-star: estimated.c */
+  int fixed;           /* entry of the factor of the dropped label, or ORBIT_NO_ENTRY */
+  bool relative;       /* damping in units of C: tr C / m, or estimated.c */
+  orbit_power own;     /* of all tensors; with alpha auto of those of which nothing is known */
+  bool measures;       /* alpha auto: the alpha of `method` is alpha_initial, own's */
+  int alphas, filters; /* then: entries; see alphas.c */
   size_t num_labels, num_entries, num_roots, work;
   int units, root_units; /* entries, or ORBIT_NO_ENTRY without memory */
   orbit_label *labels;   /* [num_labels]; none for alpha 0 */
@@ -100,7 +107,8 @@ double symo_orbit_unseen(const orbit *o, const orbit_label *l, const curvature_s
 double symo_orbit_correction(const orbit *o, const curvature_step *step);
 
 /* edge: of noise, symo_orbit_edge, in the unit of what the solver is given. */
-solver_options symo_orbit_options(const orbit *o, double eps, double edge);
+solver_options symo_orbit_options(const orbit *o, const orbit_power *power, double eps,
+                                  double edge);
 
 /* noise.c: with cut_reference noise, the variance of the noise in an entry of each tensor of the
  * direction, in units of 2^(2 level). */
@@ -114,6 +122,21 @@ void symo_orbit_noise(const orbit *o, const curvature_step *step, symo_const_vec
 /* The largest singular value of noise alone in a member of the label, in the unit 2^level; 0 with
  * another cut_reference. */
 double symo_orbit_edge(const orbit *o, const plan_label *l, const orbit_noise *noise, double level);
+
+/* parts.c: labels without a tensor in common */
+symo_status symo_orbit_make_parts(orbit *o);
+size_t symo_orbit_parts(const void *self, size_t *part);
+double symo_orbit_label_flops(const orbit *o, const orbit_label *l);
+
+/* alphas.c: powers.  That with a cut is fitted where the solver needs it. */
+symo_status symo_orbit_fit(const orbit *o, double alpha, orbit_power *out);
+/* That of a tensor, in *room if it is not o->own. */
+const orbit_power *symo_orbit_power_of(const orbit *o, void *const *state, size_t tensor,
+                                       orbit_power *room);
+void symo_orbit_add_alphas(orbit *o); /* their entries */
+symo_state_entry symo_orbit_alpha_entry(const orbit *o, size_t index);
+symo_status symo_orbit_take_alphas(const void *self, void *const *state, const double *measured);
+double symo_orbit_alpha(const void *self, void *const *state, size_t tensor, double *measured);
 
 /* root.c */
 symo_status symo_orbit_accumulate(const void *self, void *const *state, const curvature_step *step,

@@ -56,12 +56,12 @@ static void merge(curvature_report *report, double condition, double rank, bool 
  * root NULL: its condition alone. */
 static void root_of_spectrum(const orbit *o, size_t m, const void *v, const double *w, double eps,
                              double *f, void *scratch, void *root, double *condition) {
-  symo_spectrum s = {.power = o->power,
+  symo_spectrum s = {.power = o->own.power,
                      .eps = eps,
                      .tolerance = symo_rank_tolerance(o->dtype, m),
                      .floor = symo_epsilon(o->dtype)};
   if (o->method.cut > 0) {
-    const solver_options options = symo_orbit_options(o, eps, 0);
+    const solver_options options = symo_orbit_options(o, &o->own, eps, 0);
     symo_spectrum_cut(&options, m, w, 1, &s);
   }
   symo_spectrum_report report;
@@ -174,7 +174,7 @@ static symo_status refresh_members(const orbit *o, const orbit_label *l, const v
                              symo_at(o->dtype, v, (ptrdiff_t)(i * m * m)), to,
                              root != NULL ? values : values + i * m, &one, work);
     } else {
-      solver_options options = symo_orbit_options(o, eps, 0);
+      solver_options options = symo_orbit_options(o, &o->own, eps, 0);
       solver_report solved = {NAN, NAN, 0};
       status = l->solver->root(&options, m, work, to, &solved, work + p.c + p.roots + p.values);
       one = (curvature_report){solved.condition, solved.effective_rank, false};

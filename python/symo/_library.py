@@ -113,7 +113,7 @@ class StepReport(ctypes.Structure):
             (k, c_uint64)
             for k in "refreshes kept_roots failed_roots refused_steps rejected_steps".split()
         ]
-        + [("cg_iterations", c_uint64), ("seconds", StepSeconds)]
+        + [("cg_iterations", c_uint64), ("measured_alphas", c_uint64), ("seconds", StepSeconds)]
     )
 
 

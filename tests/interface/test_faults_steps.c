@@ -52,6 +52,7 @@ Test(faults, optimizers) {
   QUIET(symo_optim_cost_of, s.optim);
   QUIET(symo_optim_needs_problem, s.optim);
   QUIET(symo_optim_state_factors, s.state);
+  QUIET(symo_optim_state_alpha, s.state, 0, NULL);
   QUIET(symo_optim_spec_default, );
   QUIET(symo_optim_state_num_entries, s.state);
   QUIET(symo_optim_state_entry, s.state, 0);

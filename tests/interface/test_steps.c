@@ -112,6 +112,8 @@ Test(interface, optimizers) {
   GIVES(symo_optim_state_num_entries, NULL, NULL, == 0, NULL);
   GIVES(symo_optim_state_entry, NULL, NULL, .data == NULL, NULL, 0);
   GIVES(symo_optim_state_entry, "optim_state_entry: ", "no entry 99", .data == NULL, s.state, 99);
+  GIVES(symo_optim_state_alpha, NULL, NULL, != 0, NULL, 0, NULL);
+  GIVES(symo_optim_state_alpha, "optim_state_alpha: ", "no tensor 9", != 0, s.state, 9, NULL);
   SILENT(symo_optim_state_set_lr, NULL, 0, 0.1);
   REFUSED(symo_optim_state_set_lr, SYMO_E_ARGUMENT, "optim_state_set_lr: ", "no rule 9", s.state, 9,
           0.1);
