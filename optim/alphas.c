@@ -23,6 +23,12 @@ static const double range = 1e-3; /* directions count with sigma_k >= range sigm
 
 bool symo_block_measures(const optim_block *b) { return symo_method_measures(&b->method); }
 
+bool symo_optim_measures(const symo_optim *optim) {
+  for (size_t i = 0; i < optim->num_blocks; i++)
+    if (symo_block_measures(&optim->blocks[i])) return true;
+  return false;
+}
+
 static bool is_due(const optim_block *b, uint64_t t) {
   const uint64_t first = b->method.alpha_first + 1, every = b->method.alpha_every;
   if (!symo_block_measures(b) || t < first) return false;

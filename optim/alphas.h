@@ -7,6 +7,7 @@
 /* Whether the exponents of a block are measured (alpha auto); and whether any block's are before step
  * t, and by products with the Hessian. */
 bool symo_block_measures(const optim_block *b);
+bool symo_optim_measures(const symo_optim *optim);
 bool symo_alphas_are_due(const symo_optim *optim, uint64_t t, bool *hessian);
 
 /* Products of a measurement of the block at most, one for each direction; and flops of its singular

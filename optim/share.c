@@ -2,6 +2,7 @@
  * whole rule, and the blocks of all processes together do what that of one does.  Which tensors they
  * are: share_assign.c; states: share_state.c. */
 #include "optim/share.h"
+#include "optim/alphas.h"
 
 #include <math.h>
 #include <string.h>
@@ -48,7 +49,7 @@ symo_status symo_optim_create_share(symo_layout *layout, const symo_optim_spec *
   if (symo_comm_size(comm) == 1) return symo_optim_create(layout, spec, out);
   unlimited.budget_bytes = 0;
   SYMO_TRY(symo_optim_create(layout, &unlimited, &whole));
-  if (symo_optim_has_products(whole)) {
+  if (symo_optim_has_products(whole) || symo_optim_measures(whole)) { /* the same in all */
     symo_optim_destroy(whole);
     return symo_optim_create(layout, spec, out);
   }

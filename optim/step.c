@@ -253,98 +253,10 @@ static symo_status add_changes(block_step *s) {
 
 /* ---- the gradient ---- */
 
-typedef struct survey_job {
-  symo_optim_state *state;
-  const optim_block *b;
-  symo_const_vector grad;
-} survey_job;
-
-/* The sum of squares of a chunk, or its largest entry. */
-static void survey_chunk(void *arg, size_t index, int worker) {
-  const survey_job *j = arg;
-  const symo_optim *optim = j->state->optim;
-  size_t first, i = symo_block_tensor_of(j->b, index, &first), tensor = j->b->tensors[i];
-  size_t left = optim->layout->tensors[tensor].size - first,
-         n = left < UPDATE_CHUNK ? left : UPDATE_CHUNK;
-  const bool dense = j->grad.strides == NULL || j->grad.strides[tensor] == NULL;
-  (void)worker;
-  j->state->partial[index] = 0;
-  if (!dense && first > 0) return; /* the task of the first chunk takes all of the tensor */
-  symo_nd g =
-      dense ? symo_nd_dense(optim->dtype,
-                            symo_at(optim->dtype, j->grad.data[tensor], (ptrdiff_t)first), 1, &n)
-            : symo_layout_view(optim->layout, optim->dtype, j->grad, tensor);
-  j->state->partial[index] = j->state->light ? symo_nd_max_abs(g) : symo_update_sum_squares(g);
-}
-
-/* The norm of tensor i from its chunks, or the largest that it can have. */
-static double norm_of_chunks(const symo_optim_state *state, const optim_block *b, size_t i) {
-  double most = 0;
-  if (!state->light) return symo_block_norm(state, b, i);
-  for (size_t k = b->chunk_at[i]; k < b->chunk_at[i + 1]; k++) most = fmax(most, state->partial[k]);
-  return most * sqrt((double)b->layout->tensors[i].size);
-}
-
-/* The norm of tensor i over 2^exponent, from what its chunks said. */
-static double near_norm(const symo_optim_state *state, symo_const_vector grad, size_t i,
-                        int *exponent) {
-  const symo_optim *optim = state->optim;
-  const double own = state->log_norms[i];
-  if (state->light || symo_update_near(own)) return own;
-  return symo_update_far_norm(symo_layout_view(optim->layout, optim->dtype, grad, i), exponent);
-}
-
-/* The same of all tensors, each from the process that has it. */
-static void join_norms(const symo_optim_state *state, symo_const_vector grad) {
-  const symo_optim *optim = state->optim;
-  const size_t tensors = optim->layout->num_tensors;
-  memset(state->numbers, 0, 2 * tensors * sizeof *state->numbers);
-  for (size_t i = 0; i < tensors; i++) {
-    int exponent = 0;
-    if (optim->share->owner[i] != optim->share->comm->rank) continue;
-    state->numbers[2 * i] = near_norm(state, grad, i, &exponent);
-    state->numbers[2 * i + 1] = exponent;
-  }
-  symo_share_join(state, 2, state->numbers);
-}
-
-static double joined_norm(const symo_optim_state *state, size_t i, int *exponent) {
-  *exponent = (int)state->numbers[2 * i + 1];
-  return state->numbers[2 * i];
-}
-
-/* The norm of the gradient, and those of its tensors as logarithms; NaN where an entry is not
- * finite: *tensor is the first where. */
-static double survey(symo_optim_state *state, symo_const_vector grad, size_t *tensor) {
-  const symo_optim *optim = state->optim;
-  double norm = 0, *norms = state->log_norms;
-  for (size_t k = 0; k < optim->num_blocks; k++) {
-    const optim_block *b = &optim->blocks[k];
-    survey_job j = {state, b, grad};
-    symo_pool_run(state->pool, b->chunk_at[b->num_tensors], survey_chunk, &j);
-    for (size_t i = 0; i < b->num_tensors; i++) norms[b->tensors[i]] = norm_of_chunks(state, b, i);
-  }
-  state->far_norm = 0;
-  if (optim->share != NULL) join_norms(state, grad);
-  for (size_t i = 0; i < optim->layout->num_tensors; i++) {
-    int exponent = 0;
-    const double own = optim->share != NULL ? joined_norm(state, i, &exponent)
-                                            : near_norm(state, grad, i, &exponent);
-    norms[i] = log2(own) + exponent;
-    if (!isfinite(own)) {
-      *tensor = i;
-      return (double)NAN;
-    }
-    norm = hypot(norm, ldexp(own, exponent));
-    state->far_norm = hypot(state->far_norm, ldexp(own, exponent - STEP_FAR));
-  }
-  return norm;
-}
-
 /* The same with all norms, where bounds were not enough. */
 static double survey_norms(symo_optim_state *state, symo_const_vector grad, size_t *tensor) {
   state->light = false;
-  return survey(state, grad, tensor);
+  return symo_step_survey(state, grad, tensor);
 }
 
 /* Whether a step needs no norms: all that it does is one pass over memory, and nobody asks. */
@@ -478,7 +390,7 @@ static symo_status take_step(symo_optim_state *state, symo_const_vector grad, sy
   size_t tensor = 0;
   symo_state_lap(state, NULL);
   state->light = needs_no_norms(state);
-  double norm = survey(state, grad, &tensor);
+  double norm = symo_step_survey(state, grad, &tensor);
   if (state->light && isnan(norm)) norm = survey_norms(state, grad, &tensor);
   report->gradient_norm = norm;
   if (isnan(norm))

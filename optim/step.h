@@ -4,7 +4,8 @@
 #include "optim/block.h"
 #include "optim/state.h"
 
-/* What the files of a step share: step.c, step_entries.c, step_direction.c, step_advance.c. */
+/* What the files of a step share: step.c, step_survey.c, step_entries.c, step_direction.c,
+ * step_advance.c. */
 
 /* A power of two that takes what overflows float64 as a sum back into its range. */
 enum { STEP_FAR = 100 };
@@ -43,6 +44,10 @@ static inline symo_nd symo_step_entry(const block_step *s, size_t entry, size_t 
   const layout_tensor *t = &s->b->layout->tensors[i];
   return symo_nd_dense(s->state->optim->dtype, s->state->data[entry], (int)t->order, t->dim);
 }
+
+/* The norm of the gradient, and those of its tensors as logarithms; NaN where an entry is not
+ * finite: *tensor is the first where (optim/step_survey.c). */
+double symo_step_survey(symo_optim_state *state, symo_const_vector grad, size_t *tensor);
 
 /* The gradient after clipping and L2 decay; the levels of its tensors, and the momentum, which
  * becomes the direction. */
