@@ -22,6 +22,7 @@
 #include "experiments/bench/gpt.h"
 #include "experiments/scaling/scaling.h"
 #include "experiments/train/train.h"
+#include "optim/alphas.h"
 #include "optim/share.h"
 
 enum {
@@ -397,7 +398,8 @@ static symo_status add_preset(bench_report *report, const char *preset, stage *s
   double bytes = NAN, alone = NAN;
   /* All processes make the same plan, and so refuse the same. */
   symo_status status = make_optimizer(context, NULL, preset, s, &alone);
-  const bool divided = status == SYMO_OK && !symo_optim_has_products(s->optim);
+  const bool divided =
+      status == SYMO_OK && !symo_optim_has_products(s->optim) && !symo_optim_measures(s->optim);
   drop_optimizer(s);
   if (status == SYMO_OK) status = make_optimizer(context, comm, preset, s, &bytes);
   drop_optimizer(s);

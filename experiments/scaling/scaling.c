@@ -18,6 +18,7 @@
 #include <math.h>
 
 #include "core/alloc.h"
+#include "optim/alphas.h"
 #include "optim/share.h"
 
 const char *const scaling_names[SCALING_WAYS] = {"replicated", "sharded", "blocked"};
@@ -135,6 +136,7 @@ symo_status scaling_cost_of(scaling_way way, const scaling_job *j, const scaling
   scaling_cost cost = {.gradient = j->gradient_flops / m->flops / (double)ranks};
   symo_status status = SYMO_OK;
   if (way == SCALING_BLOCKED && (size_t)ranks <= j->matrices) return SYMO_E_UNSUPPORTED;
+  if (way != SCALING_REPLICATED && symo_optim_measures(j->optim)) return SYMO_E_UNSUPPORTED;
   if (way == SCALING_SHARDED && ranks == 1) return SYMO_E_UNSUPPORTED;
   if (way == SCALING_SHARDED) status = largest_share(j, ranks, &most);
   if (status != SYMO_OK) return status;

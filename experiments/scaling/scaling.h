@@ -51,7 +51,7 @@ typedef struct scaling_cost {
 
 double scaling_seconds(const scaling_cost *cost);
 
-/* SYMO_E_MEMORY; SYMO_E_UNSUPPORTED for sharded in one process, and for blocked with no more
+/* SYMO_E_MEMORY; SYMO_E_UNSUPPORTED for sharded in one process and of methods that are not divided, and for blocked with no more
  * processes than matrices. */
 symo_status scaling_cost_of(scaling_way way, const scaling_job *job, const scaling_machine *machine,
                             int ranks, scaling_cost *out);

@@ -46,6 +46,9 @@ tr -d '\n ' <rows.json | sed 's/},{/}\n{/g' | grep -o '"strategy":"sharded".*' |
 "$SYMO" plan --layout "in: identity 4; h: permutation 5; w[h, in] b[h]" --optimizer symo-published --ranks 2 >out &&
   grep -q 'in one part, which a single process has: they are coupled' out || complain "coupled tensors: $(cat out)"
 
+"$SYMO" plan --net 9-14-13-7 --optimizer spectral-newton --set alpha=auto --ranks 2 >out && ! grep -q sharded out &&
+  grep -q 'in every process: exponents are measured' out || complain "exponents that are measured: $(cat out)"
+
 refused() { # CODE TEXT ARGUMENT..
   local code=$1 text=$2
   shift 2
