@@ -232,6 +232,7 @@ static const struct {
      "space h: wreath: dimension 5, but the parameters give 4"},
     {"h: wreath(2000000000, orthogonal 2) w[h]", SYMO_E_SIZE, "the dimension is above 2147483647"},
     {"h: sum(orthogonal 2147483647, orthogonal 1) w[h]", SYMO_E_SIZE, "above 2147483647"},
+    {"h: sum(identity 2147483646, identity 1) w[h]", SYMO_E_SIZE, "dimension 2147483647 (at most"},
     {"h: product(icosahedral 3) w[h]", SYMO_E_NAME, "space h: unknown group icosahedral"},
     {"h: product() w[h]", SYMO_E_FORMAT, "character 12: expected the name of a group"},
     {"h: restriction(cyclic 3) w[h]", SYMO_E_FORMAT, "expected ', keep'"},

@@ -59,6 +59,25 @@ static symo_status estimate_one(void *self) {
   return keep(symo_estimate(s->plan, NULL, 1, s->x.in, NULL, &h), &h);
 }
 
+/* Where work space is refused the message says how much it is: here some kilobytes. */
+Test(failures, work_space_that_is_refused_is_told) {
+  stage s;
+  bool told = false;
+  open_stage(&s);
+  for (long n = 0;; n++) {
+    symo_alloc_fail_after(n);
+    const symo_status status = estimate_one(&s);
+    symo_alloc_fail_after(-1);
+    if (status == SYMO_OK) break;
+    const char *detail = symo_context_detail(s.w.context);
+    if (strstr(detail, "work space") == NULL) continue;
+    cr_assert(strstr(detail, "for 0.000 GiB of work space") != NULL, "%s", detail);
+    told = true;
+  }
+  cr_assert(told);
+  close_stage(&s);
+}
+
 static symo_status layout_parse(void *self) {
   stage *s = self;
   symo_layout *out = NULL;
