@@ -90,7 +90,7 @@ static bool copy_spec(const symo_group_spec *from, symo_group_spec *to) {
                          .num_lie = g->num_lie};
   if (!copy(from->parts, from->num_parts, sizeof *from->parts, (const void **)&to->parts))
     return false;
-  for (size_t i = 0; i < to->num_parts; i++) symo_group_retain(to->parts[i].group);
+  for (size_t i = 0; i < from->num_parts; i++) symo_group_retain(to->parts[i].group);
   return copy(from->keep, from->num_keep, sizeof *from->keep, (const void **)&to->keep) &&
          copy(g->permutations, g->num_permutations, d * sizeof(size_t),
               (const void **)&t->permutations) &&
