@@ -222,7 +222,7 @@ static int run(cli *c) {
     const symo_status status = symo_optim_create(layout, spec, &optim);
     if (status != SYMO_OK) code = cli_fail_flag(c, status, "optimizer");
   }
-  if (code == CLI_DONE && symo_optim_has_products(optim))
+  if (code == CLI_DONE && (symo_optim_has_products(optim) || symo_optim_measures(optim)))
     code = cli_fail(
         c, CLI_DATA,
         "--optimizer: %s is not divided: every process has all of the method, and products "

@@ -114,13 +114,14 @@ class Optimizer:
             self.layout._pointer,
             spec.pointer,
         )
+        self.spec = json.loads(c.text(lib.symo_optim_spec_to_json, context, context, spec.pointer))
         if lib.symo_optim_needs_problem(self._optim.pointer):
+            measures = any(rule["alpha"] == "auto" for rule in self.spec["rules"])
             c.refuse(
                 "SYMO_E_UNSUPPORTED",
-                f"optim: {preset} needs products with the curvature of a loss, which "
-                "steps from a gradient do not have",
+                f"optim: {preset}{' with alpha auto' if measures else ''} needs products with the "
+                "curvature of a loss, which steps from a gradient do not have",
             )
-        self.spec = json.loads(c.text(lib.symo_optim_spec_to_json, context, context, spec.pointer))
         self._base_rates = [float(rule["lr"]) for rule in self.spec["rules"]]
         self._rates = list(self._base_rates)
         # Rules of patterns stand in front of the one that they are made from.

@@ -544,3 +544,11 @@ def test_options_of_tensors_by_their_names():
         symo.Optimizer(TEXT, "symo", **{"zz*:alpha": 1.2})
     with pytest.raises(symo.Error, match="nothing looks at rate"):
         symo.Optimizer(TEXT, "symo", **{"w*:rate": 0.5})
+
+
+def test_exponents_are_measured_by_products_alone():
+    layout = "h: identity 6; i: identity 5; w[h,i]"
+    with pytest.raises(symo.Error) as refused:
+        symo.Optimizer(layout, "spectral-newton-exact", alpha="auto")
+    assert refused.value.name == "SYMO_E_UNSUPPORTED"
+    assert "spectral-newton-exact with alpha auto needs products" in str(refused.value)

@@ -54,5 +54,5 @@ refused 3 'alpha: must be a number' train classifier --data digits --optimizer o
 refused 2 'or auto)' train classifier --data digits --optimizer spectral-newton --set alpha=Auto --out two
 refused 2 'alpha auto' train classifier --data digits --optimizer spectral-newton --set alpha_first=3 --out two
 echo '{"preset": "symo", "alpha": "auto"}' >o.json
-refused 3 'asks the problem for products' plan --net 64-14-10 --optimizer o.json --ranks 2
+refused 3 'is not divided: every process has all of the method' plan --net 64-14-10 --optimizer o.json --ranks 2
 [ $faults -eq 0 ] || exit 1
