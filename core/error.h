@@ -1,6 +1,7 @@
 #ifndef SYMO_CORE_ERROR_H
 #define SYMO_CORE_ERROR_H
 
+#include <stddef.h>
 #include <symo/context.h>
 
 /* Keeps "WHERE: WHAT (what to do)" in the context and returns status.  context may be NULL. */

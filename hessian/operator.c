@@ -40,7 +40,8 @@ symo_status symo_operator_apply(symo_context *context, const char *where, const 
 
 static symo_status problem_product(void *self, size_t k, const void *v, void *av) {
   const symo_problem_point *at = self;
-  return (at->ggn ? at->problem->ggn : at->problem->hvp)(at->problem->self, at->theta, k, v, av);
+  const problem_call call = {NULL, "operator_of_problem", at->problem, at->theta};
+  return symo_problem_multiply(&call, at->matrix, k, v, av);
 }
 
 symo_status symo_operator_of_problem(symo_context *context, const symo_problem_point *point,
@@ -51,11 +52,8 @@ symo_status symo_operator_of_problem(symo_context *context, const symo_problem_p
   const symo_problem *p = point->problem;
   if (p == NULL || point->theta == NULL)
     return symo_fail_null(context, where, p == NULL ? "problem" : "theta");
-  if ((point->ggn ? p->ggn : p->hvp) == NULL)
-    return symo_fail(context, SYMO_E_UNSUPPORTED, "%s: the problem %s has no %s (fill %s)", where,
-                     p->name == NULL ? "" : p->name,
-                     point->ggn ? "Gauss-Newton product" : "Hessian-vector product",
-                     point->ggn ? "ggn" : "hvp");
+  symo_status status = symo_problem_check_matrix(context, where, p, point->matrix);
+  if (status != SYMO_OK) return status;
   if (symo_dtype_size(p->dtype) == 0)
     return symo_fail(context, SYMO_E_DTYPE, "%s: the problem %s has no dtype (f32 or f64)", where,
                      p->name == NULL ? "" : p->name);

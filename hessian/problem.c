@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/linalg.h"
 #include "core/text.h"
+#include "hessian/examples.h"
 
 /* ---- calls: what to say when a function fails without a word ---- */
 
@@ -42,22 +43,75 @@ symo_status symo_problem_call_factors(const problem_call *call, double *loss, vo
                  "layer statistics");
 }
 
-symo_status symo_problem_call_product(const problem_call *call, bool ggn, size_t k, const void *v,
-                                      void *out) {
+typedef struct matrix_words {
+  const char *slot, *product, *lacks;
+} matrix_words;
+static const matrix_words words[] = {
+    {"hvp", "Hessian product", "Hessian-vector product"},
+    {"ggn", "Gauss-Newton product", "Gauss-Newton product"},
+    {"fisher", "Fisher product", "product with the empirical Fisher matrix"}};
+
+symo_status symo_problem_multiply(const problem_call *call, symo_problem_matrix matrix, size_t k,
+                                  const void *v, void *out) {
+  const symo_problem *p = call->problem;
+  if (matrix == SYMO_MATRIX_FISHER && p->fisher == NULL)
+    return symo_problem_multiply_examples(call, k, v, out);
+  return (matrix == SYMO_MATRIX_HESSIAN ? p->hvp
+          : matrix == SYMO_MATRIX_GGN   ? p->ggn
+                                        : p->fisher)(p->self, call->theta, k, v, out);
+}
+
+const char *symo_problem_lacks(const symo_problem *p, symo_problem_matrix matrix) {
+  const bool there =
+      matrix == SYMO_MATRIX_HESSIAN ? p->hvp != NULL
+      : matrix == SYMO_MATRIX_GGN
+          ? p->ggn != NULL
+          : p->fisher != NULL || (p->examples != NULL && p->example_gradients != NULL);
+  return there ? NULL : words[matrix].slot;
+}
+
+symo_status symo_problem_check_matrix(symo_context *context, const char *where,
+                                      const symo_problem *problem, symo_problem_matrix matrix) {
+  if ((unsigned)matrix > SYMO_MATRIX_FISHER)
+    return symo_fail(context, SYMO_E_ARGUMENT, "%s: there is no matrix %d (hessian, ggn, fisher)",
+                     where, (int)matrix);
+  if (symo_problem_lacks(problem, matrix) == NULL) return SYMO_OK;
+  return symo_fail(context, SYMO_E_UNSUPPORTED, "%s: the problem %s has no %s (fill %s)", where,
+                   problem->name == NULL ? "" : problem->name, words[matrix].lacks,
+                   words[matrix].slot);
+}
+
+symo_status symo_problem_call_product(const problem_call *call, symo_problem_matrix matrix,
+                                      size_t k, const void *v, void *out) {
+  const size_t failures = symo_context_failures(call->context);
+  return pass_on(call, failures, symo_problem_multiply(call, matrix, k, v, out),
+                 words[matrix].product);
+}
+
+symo_status symo_problem_call_examples(const problem_call *call,
+                                       const symo_example_request *request) {
   const symo_problem *p = call->problem;
   const size_t failures = symo_context_failures(call->context);
-  return pass_on(call, failures, (ggn ? p->ggn : p->hvp)(p->self, call->theta, k, v, out),
-                 ggn ? "Gauss-Newton product" : "Hessian product");
+  return pass_on(call, failures, p->example_gradients(p->self, call->theta, request),
+                 "gradients of single examples");
 }
 
 symo_status symo_problem_call_rows(const problem_call *call, problem_rows what, size_t k,
                                    const void *in, void *out) {
   const symo_problem *p = call->problem;
   const size_t failures = symo_context_failures(call->context);
-  symo_status status = what == PROBLEM_ROW_RESIDUAL ? p->row_residual(p->self, call->theta, out)
-                       : what == PROBLEM_ROW_PRODUCT
-                           ? p->row_product(p->self, call->theta, k, in, out)
-                           : p->row_transposed(p->self, call->theta, k, in, out);
+  symo_status status = SYMO_OK;
+  switch (what) {
+  case PROBLEM_ROW_RESIDUAL: status = p->row_residual(p->self, call->theta, out); break;
+  case PROBLEM_ROW_PRODUCT: status = p->row_product(p->self, call->theta, k, in, out); break;
+  case PROBLEM_ROW_TRANSPOSED: status = p->row_transposed(p->self, call->theta, k, in, out); break;
+  case PROBLEM_EXAMPLE_PRODUCT:
+    status = p->example_product(p->self, call->theta, k, in, out);
+    break;
+  case PROBLEM_EXAMPLE_TRANSPOSED:
+    status = p->example_transposed(p->self, call->theta, k, in, out);
+    break;
+  }
   return pass_on(call, failures, status, "rows");
 }
 
@@ -112,7 +166,8 @@ static bool mirror_upper(size_t n, double *a) {
 }
 
 static symo_status by_products(symo_context *context, const symo_problem *problem,
-                               const char *where, bool ggn, const void *theta, double *out) {
+                               const char *where, symo_problem_matrix matrix, const void *theta,
+                               double *out) {
   size_t n = problem->size, item = symo_dtype_size(problem->dtype), bytes;
   if (item == 0)
     return symo_fail(context, SYMO_E_DTYPE, "%s: the problem %s has no dtype (f32 or f64)", where,
@@ -129,7 +184,7 @@ static symo_status by_products(symo_context *context, const symo_problem *proble
     size_t k = n - first < DIRECTIONS ? n - first : DIRECTIONS;
     memset(v, 0, DIRECTIONS * n * item);
     for (size_t i = 0; i < k; i++) symo_put(problem->dtype, v, i * n + first + i, 1);
-    status = symo_problem_call_product(&call, ggn, k, v, hv);
+    status = symo_problem_call_product(&call, matrix, k, v, hv);
     for (size_t i = 0; status == SYMO_OK && i < k * n; i++)
       out[first * n + i] = symo_get(problem->dtype, hv, i);
   }
@@ -147,10 +202,9 @@ static symo_status finish(symo_context *context, const symo_problem *problem, co
   return SYMO_OK;
 }
 
-/* out, [n, n] float64, shares no byte with theta, which is read while out is written. */
-static symo_status check_apart(symo_context *context, const symo_problem *problem,
-                               const void *theta, const double *out, const char *where,
-                               const char *name) {
+symo_status symo_problem_check_apart(symo_context *context, const symo_problem *problem,
+                                     const void *theta, const double *out, const char *where,
+                                     const char *name) {
   size_t n = problem->size, numbers, bytes;
   uintptr_t t = (uintptr_t)theta, h = (uintptr_t)out;
   if (!symo_mul_size(n, n, &numbers) || !symo_mul_size(numbers, sizeof *out, &bytes))
@@ -168,13 +222,14 @@ symo_status symo_problem_hessian(symo_context *context, const symo_problem *prob
                           problem == NULL ? "problem"
                           : theta == NULL ? "theta"
                                           : "hessian");
-  symo_status status = check_apart(context, problem, theta, hessian, "problem_hessian", "hessian");
+  symo_status status =
+      symo_problem_check_apart(context, problem, theta, hessian, "problem_hessian", "hessian");
   const problem_call call = {context, "problem_hessian", problem, theta};
   if (status != SYMO_OK) return status;
   if (problem->hessian != NULL) {
     status = call_hessian(&call, hessian);
   } else if (problem->hvp != NULL) {
-    status = by_products(context, problem, "problem_hessian", false, theta, hessian);
+    status = by_products(context, problem, "problem_hessian", SYMO_MATRIX_HESSIAN, theta, hessian);
   } else {
     return symo_fail(
         context, SYMO_E_UNSUPPORTED,
@@ -195,7 +250,8 @@ symo_status symo_problem_ggn(symo_context *context, const symo_problem *problem,
     return symo_fail(context, SYMO_E_UNSUPPORTED,
                      "problem_ggn: the problem %s has no Gauss-Newton product (fill ggn)",
                      problem->name == NULL ? "" : problem->name);
-  symo_status status = check_apart(context, problem, theta, ggn, "problem_ggn", "ggn");
-  if (status == SYMO_OK) status = by_products(context, problem, "problem_ggn", true, theta, ggn);
+  symo_status status = symo_problem_check_apart(context, problem, theta, ggn, "problem_ggn", "ggn");
+  if (status == SYMO_OK)
+    status = by_products(context, problem, "problem_ggn", SYMO_MATRIX_GGN, theta, ggn);
   return status == SYMO_OK ? finish(context, problem, "problem_ggn", ggn) : status;
 }

@@ -58,6 +58,18 @@ static void backward(const symo_node *node, symo_pass *pass) {
                          symo_at(d, pass->gradient, (ptrdiff_t)node->bias));
 }
 
+static void example(const symo_node *node, const symo_pass *pass, size_t r, bool add, void *g) {
+  const symo_dtype d = pass->dtype;
+  const size_t in = node->in_width, out = node->out_width;
+  const void *delta = symo_param_row(pass, pass->cot[node->out[0]], out, 0, r);
+  symo_param_pairs(pass, node->in_rows, in, out,
+                   symo_param_row(pass, pass->value[node->in[0]], in, 0, r), delta, add,
+                   symo_at(d, g, (ptrdiff_t)node->weight));
+  if (node->has_bias)
+    symo_kernel_sum_apart(d, node->in_rows, out, pass->n * out, delta,
+                          symo_at(d, g, (ptrdiff_t)node->bias));
+}
+
 static void tangent(const symo_node *node, size_t index, symo_pass *pass) {
   const symo_dtype d = pass->dtype;
   const size_t n = examples(node, pass);
@@ -117,6 +129,7 @@ const symo_op symo_op_dense = {.name = "dense",
                                .backward = backward,
                                .tangent = tangent,
                                .backward_tangent = backward_tangent,
+                               .example = example,
                                .load = symo_param_load,
                                .store = symo_param_store};
 

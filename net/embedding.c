@@ -60,6 +60,17 @@ static void backward(const symo_node *node, symo_pass *pass) {
   }
 }
 
+static void example(const symo_node *node, const symo_pass *pass, size_t r, bool add, void *g) {
+  const size_t w = node->out_width, bytes = w * symo_dtype_size(pass->dtype);
+  if (!add) memset(row_of(pass, node, g, node->weight, 0), 0, node->weight_rows * bytes);
+  for (size_t p = 0; p < node->out_rows; p++) {
+    const void *delta = symo_param_row(pass, pass->cot[node->out[0]], w, p, r);
+    symo_kernel_sum_rows(pass->dtype, 1, w, delta,
+                         row_of(pass, node, g, node->weight, token(node, pass, r, p)));
+    memcpy(row_of(pass, node, g, node->bias, p), delta, bytes);
+  }
+}
+
 /* In the second packed form a row of a table holds all directions, as an example of the tangent
  * does. */
 static void tangent(const symo_node *node, size_t index, symo_pass *pass) {
@@ -129,6 +140,7 @@ const symo_op symo_op_embedding = {.name = "embedding",
                                    .backward = backward,
                                    .tangent = tangent,
                                    .backward_tangent = backward_tangent,
+                                   .example = example,
                                    .load = load,
                                    .store = store};
 

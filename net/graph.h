@@ -55,10 +55,10 @@ struct symo_net {
   size_t weights[SYMO_NET_MAX_WEIGHTS]; /* their nodes: dense and recurrent */
   size_t num_sites; /* of layer statistics; the first num_weights are the weights */
   symo_factor_site sites[SYMO_NET_MAX_WEIGHTS + 2];
-  size_t site_of[SYMO_NET_MAX_NODES]; /* the first site of a node; SYMO_NONE */
-  bool plain;                         /* only dense layers */
-  bool tokens[2];                     /* by symo_net_part: ids of tokens, uint32 */
-  size_t inputs, outputs, targets;    /* numbers of an example */
+  size_t site_of[SYMO_NET_MAX_NODES];            /* the first site of a node; SYMO_NONE */
+  bool plain;                                    /* only dense layers */
+  bool tokens[2];                                /* by symo_net_part: ids of tokens, uint32 */
+  size_t inputs, outputs, targets;               /* numbers of an example */
   size_t widths[SYMO_NET_MAX_BUFFERS], positions[SYMO_NET_MAX_BUFFERS];
   bool hidden[SYMO_NET_MAX_BUFFERS]; /* carries cotangents and tangents; false: saved, or without
                                         parameters before it */
@@ -95,6 +95,7 @@ struct symo_net {
   void *tangents, *cotangent_tangents; /* the arenas */
   void *tan[SYMO_NET_MAX_BUFFERS], *ctan[SYMO_NET_MAX_BUFFERS];
   void *tan_now[SYMO_NET_MAX_BUFFERS]; /* of the current pass; NULL before its first node */
+  void *scores; /* [direction_rows]: of products with the empirical Fisher matrix */
   void *packs;  /* v_rows, v_columns, hv_rows, hv_columns, each [block * parameters] */
   void *panels; /* workspace of the dense Hessian of plain networks */
   bool touched[SYMO_NET_MAX_NODES];
@@ -169,6 +170,16 @@ symo_status symo_net_row_residual(void *self, const void *theta, void *w);
 symo_status symo_net_row_product(void *self, const void *theta, size_t k, const void *v, void *sv);
 symo_status symo_net_row_transposed(void *self, const void *theta, size_t k, const void *u,
                                     void *su);
+symo_status symo_net_example_product(void *self, const void *theta, size_t k, const void *v,
+                                     void *out);
+symo_status symo_net_example_transposed(void *self, const void *theta, size_t k, const void *u,
+                                        void *out);
+
+/* And of single examples: examples.c.  Whether every operation with parameters has the slot. */
+bool symo_net_has_examples(const symo_net *net);
+size_t symo_net_examples(void *self);
+symo_status symo_net_example_gradients(void *self, const void *theta,
+                                       const symo_example_request *request);
 symo_status symo_net_sampled_gradient(void *self, const void *theta, uint64_t seed,
                                       double *examples, void *grad);
 
@@ -182,6 +193,9 @@ void symo_net_backward_all(symo_net *net, symo_pass *pass, bool seeded);
 /* From node `first` on; all tangents before it are zero, but, when `seeded`, that of what it reads,
  * which the caller has written in net->tan. */
 void symo_net_tangent(symo_net *net, symo_pass *pass, size_t first, bool seeded);
+
+/* From the outputs down; the caller has written their ctan. */
+void symo_net_back_from_outputs(symo_net *net, symo_pass *pass);
 
 /* From the loss down to node `last`, inclusive. */
 void symo_net_backward_tangent(symo_net *net, symo_pass *pass, size_t last);

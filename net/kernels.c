@@ -315,6 +315,28 @@ void symo_kernel_inner(symo_dtype dtype, size_t n, size_t k, size_t w, const voi
   SYMO_BY_TYPE(dtype, inner, n, k, w, x, t, sum);
 }
 
+/* ---- single examples ---- */
+
+void symo_kernel_pair(symo_dtype dtype, size_t rows, size_t cols, bool add, const void *d,
+                      const void *a, void *g) {
+  SYMO_BY_TYPE(dtype, pair, rows, cols, add, d, a, g);
+}
+
+void symo_kernel_sum_apart(symo_dtype dtype, size_t count, size_t w, size_t apart, const void *x,
+                           void *sum) {
+  SYMO_BY_TYPE(dtype, sum_apart, count, w, apart, x, sum);
+}
+
+void symo_kernel_score(symo_dtype dtype, size_t p, size_t n, size_t k, size_t w, const void *c,
+                       const void *t, size_t all, size_t first, void *s) {
+  SYMO_BY_TYPE(dtype, score, p, n, k, w, c, t, all, first, s);
+}
+
+void symo_kernel_unscore(symo_dtype dtype, size_t p, size_t n, size_t k, size_t w, const void *c,
+                         size_t all, size_t first, const void *s, void *t) {
+  SYMO_BY_TYPE(dtype, unscore, p, n, k, w, c, all, first, s, t);
+}
+
 /* ---- norms: means are carried in double, in lanes ---- */
 
 SYMO_VECTOR static void normalise_f64(size_t n, size_t w, bool centre, const double *restrict x,

@@ -62,6 +62,20 @@ void symo_kernel_outer(symo_dtype dtype, size_t n, size_t k, size_t w, const voi
 void symo_kernel_inner(symo_dtype dtype, size_t n, size_t k, size_t w, const void *x, const void *t,
                        void *sum);
 
+/* g[rows,cols] = d a', or += with `add`;  sum[w] = the sum of `count` rows x, `apart` numbers from
+ * one to the next. */
+void symo_kernel_pair(symo_dtype dtype, size_t rows, size_t cols, bool add, const void *d,
+                      const void *a, void *g);
+void symo_kernel_sum_apart(symo_dtype dtype, size_t count, size_t w, size_t apart, const void *x,
+                           void *sum);
+
+/* With c [p,n,w] and t [p,n,k,w]: s[k][first + n] = sum_p,w c t, of rows of `all` numbers; and
+ * t = s c. */
+void symo_kernel_score(symo_dtype dtype, size_t p, size_t n, size_t k, size_t w, const void *c,
+                       const void *t, size_t all, size_t first, void *s);
+void symo_kernel_unscore(symo_dtype dtype, size_t p, size_t n, size_t k, size_t w, const void *c,
+                         size_t all, size_t first, const void *s, void *t);
+
 /* Norms of rows, norm.c has the mathematics: xhat[n,w] and scale[n];  out = J t, [n,k,w], which may
  * be t;  out += the second derivative along t of what J p is, p [n,w]. */
 void symo_kernel_norm(symo_dtype dtype, size_t n, size_t w, bool centre, const void *x, void *xhat,

@@ -149,8 +149,9 @@ void symo_net_destroy(symo_net *net) {
   symo_net_free_lanes(net);
   symo_net_free_sum(net);
   symo_free(net->owners);
-  void *owned[] = {net->whole,  net->tangents, net->cotangent_tangents,         net->packs,
-                   net->panels, net->x,        net->y == net->x ? NULL : net->y};
+  void *owned[] = {
+      net->whole,  net->tangents, net->cotangent_tangents,         net->packs, net->panels,
+      net->scores, net->x,        net->y == net->x ? NULL : net->y};
   for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) symo_free(owned[i]);
   symo_free(net);
 }

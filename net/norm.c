@@ -12,6 +12,8 @@
  *                      K = -r (m(xhat Rx) x^ + R xhat m(xhat p) + xhat m(p R xhat))
  * The Gauss-Newton product leaves out K and the terms with y^.  The buffer out[1] is of xhat; its
  * cotangent is p. */
+#include <string.h>
+
 #include "net/kernels.h"
 #include "net/layer.h"
 #include "net/param.h"
@@ -78,6 +80,20 @@ static void backward(const symo_node *node, symo_pass *pass) {
   }
 }
 
+static void example(const symo_node *node, const symo_pass *pass, size_t r, bool add, void *g) {
+  const symo_dtype d = pass->dtype;
+  const size_t w = node->in_width;
+  const void *delta = pass->cot[node->out[0]];
+  void *to = symo_at(d, g, (ptrdiff_t)node->weight);
+  if (!add) memset(to, 0, w * symo_dtype_size(d));
+  for (size_t p = 0; p < node->in_rows; p++)
+    symo_kernel_inner(d, 1, 1, w, symo_param_row(pass, pass->value[node->out[1]], w, p, r),
+                      symo_param_row(pass, delta, w, p, r), to);
+  if (node->has_bias)
+    symo_kernel_sum_apart(d, node->in_rows, w, pass->n * w, symo_param_row(pass, delta, w, 0, r),
+                          symo_at(d, g, (ptrdiff_t)node->bias));
+}
+
 static void tangent(const symo_node *node, size_t index, symo_pass *pass) {
   const symo_dtype d = pass->dtype;
   const size_t n = examples(node, pass), w = node->in_width, k = pass->k;
@@ -132,6 +148,7 @@ const symo_op symo_op_layer_norm = {.name = "LayerNorm",
                                     .backward = backward,
                                     .tangent = tangent,
                                     .backward_tangent = backward_tangent,
+                                    .example = example,
                                     .load = symo_param_load,
                                     .store = symo_param_store};
 
@@ -142,6 +159,7 @@ const symo_op symo_op_rms_norm = {.name = "RMSNorm",
                                   .backward = backward,
                                   .tangent = tangent,
                                   .backward_tangent = backward_tangent,
+                                  .example = example,
                                   .load = symo_param_load,
                                   .store = symo_param_store};
 

@@ -86,6 +86,10 @@ typedef struct symo_extent {
  * tangent           tan[out] from tan[in] and the packed directions
  * backward_tangent  ctan[in] from ctan[out], the second derivatives and the packed directions; adds
  *                   to the packed products
+ * example           the gradient of the parameters of example r of the chunk alone, from what
+ *                   backward has left in buffers that share no memory, into g [P]: added where
+ *                   another node has the same weight and was there before (`add`), else written.
+ *                   NULL for operations without parameters
  * load, store       between a flat block of directions [k, P] and the packed forms; store scales.
  *                   NULL for operations without parameters
  * apply, adjoint    of linear operations without parameters (linear.h): `from` and `to` are arrays
@@ -109,6 +113,7 @@ typedef struct symo_op {
   void (*tangent)(const symo_node *node, size_t node_index, symo_pass *pass);
   void (*backward_tangent)(const symo_node *node, size_t node_index, symo_pass *pass);
   void (*extend)(const symo_node *node, symo_pass *pass, const symo_extent *old);
+  void (*example)(const symo_node *node, const symo_pass *pass, size_t r, bool add, void *g);
   bool (*load)(const symo_node *node, symo_dtype dtype, size_t k, size_t parameters, const void *v,
                void *rows, void *columns); /* true when some direction is not zero */
   void (*store)(const symo_node *node, symo_dtype dtype, size_t k, size_t parameters, double scale,

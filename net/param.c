@@ -1,6 +1,8 @@
 /* Between flat vectors and the packed forms of directions (op.h): copies with strides. */
 #include "net/param.h"
 
+#include <string.h>
+
 #include "core/nd.h"
 #include "net/kernels.h"
 
@@ -11,6 +13,24 @@ symo_mat symo_param_weight(const symo_node *node, symo_dtype dtype, const void *
 
 void *symo_param_packed(const symo_pass *pass, const void *block, size_t offset) {
   return symo_at(pass->dtype, block, (ptrdiff_t)(pass->k * offset));
+}
+
+void *symo_param_row(const symo_pass *pass, const void *buffer, size_t width, size_t p, size_t r) {
+  return symo_at(pass->dtype, buffer, (ptrdiff_t)((p * pass->n + r) * width));
+}
+
+void symo_param_pairs(const symo_pass *pass, size_t count, size_t in, size_t out, const void *a,
+                      const void *d, bool add, void *g) {
+  const ptrdiff_t n = (ptrdiff_t)pass->n;
+  if (count == 0) {
+    if (!add) memset(g, 0, out * in * symo_dtype_size(pass->dtype));
+  } else if (count == 1) {
+    symo_kernel_pair(pass->dtype, out, in, add, d, a, g);
+  } else {
+    const symo_mat as = {(void *)(uintptr_t)a, count, in, n * (ptrdiff_t)in, 1};
+    const symo_mat ds = {(void *)(uintptr_t)d, count, out, n * (ptrdiff_t)out, 1};
+    symo_gemm(pass->dtype, 1.0, symo_mat_t(ds), as, add ? 1.0 : 0.0, symo_mat_dense(g, out, in));
+  }
 }
 
 bool symo_param_touched(const symo_pass *pass, size_t node_index) {

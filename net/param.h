@@ -16,6 +16,14 @@ void *symo_param_packed(const symo_pass *pass, const void *block, size_t offset)
 /* Some direction is not zero on the node's parameters. */
 bool symo_param_touched(const symo_pass *pass, size_t node_index);
 
+/* The gradient of one example: g [out, in] = sum over `count` pairs of d a' (count 0: zero), or += it
+ * with `add`; a [in] and d [out] are those of the first, and the next are pass->n rows further. */
+void symo_param_pairs(const symo_pass *pass, size_t count, size_t in, size_t out, const void *a,
+                      const void *d, bool add, void *g);
+
+/* Row r of position p of a buffer of that width. */
+void *symo_param_row(const symo_pass *pass, const void *buffer, size_t width, size_t p, size_t r);
+
 /* The load and store slots. */
 bool symo_param_load(const symo_node *node, symo_dtype dtype, size_t k, size_t parameters,
                      const void *v, void *rows, void *columns);

@@ -460,8 +460,28 @@ size_t symo_net_product_block(const symo_net *net, const void *theta) {
   return symo_net_holds(net, theta) && most < net->sizes.block ? most : net->sizes.block;
 }
 
-static void product_block(symo_net *net, const void *theta, size_t k, bool gauss_newton,
+/* The way back of a product with the empirical Fisher matrix, whose second derivative of a loss by
+ * the outputs is c c', c their cotangent. */
+static void backward_scores(symo_net *net, symo_pass *pass, void *scores) {
+  const symo_node *loss = &net->nodes[net->num_nodes - 1];
+  const int at = loss->in[0];
+  loss->op->backward(loss, pass);
+  symo_kernel_score(pass->dtype, loss->in_rows, pass->n, pass->k, loss->in_width, pass->cot[at],
+                    pass->tan[at], pass->n, 0, scores);
+  symo_kernel_unscore(pass->dtype, loss->in_rows, pass->n, pass->k, loss->in_width, pass->cot[at],
+                      pass->n, 0, scores, pass->ctan[at]);
+  symo_net_back_from_outputs(net, pass);
+}
+
+void symo_net_back_from_outputs(symo_net *net, symo_pass *pass) {
+  net->counts.backward_tangent += share_of(net, pass) * (double)pass->k;
+  for (size_t i = net->num_nodes - 1; i-- > 0;)
+    net->nodes[i].op->backward_tangent(&net->nodes[i], i, pass);
+}
+
+static void product_block(symo_net *net, const void *theta, size_t k, symo_problem_matrix matrix,
                           const void *v, void *hv) {
+  const bool hessian = matrix == SYMO_MATRIX_HESSIAN;
   const symo_dtype dtype = net->spec.dtype;
   void *pack[4];
   size_t first = symo_net_load(net, k, v, pack);
@@ -471,23 +491,26 @@ static void product_block(symo_net *net, const void *theta, size_t k, bool gauss
   for (; at < end && first < net->num_nodes; at += step) {
     size_t n = end - at < step ? end - at : step;
     symo_pass pass = symo_net_pass(net, theta, at, n);
-    pass.k = k, pass.gauss_newton = gauss_newton, pass.touched = net->touched;
+    pass.k = k, pass.gauss_newton = !hessian, pass.touched = net->touched;
     pass.v_rows = pack[0], pass.v_columns = pack[1], pass.hv_rows = pack[2];
     pass.hv_columns = pack[3];
-    symo_net_values(net, &pass, gauss_newton ? 1 : 2, !gauss_newton);
+    symo_net_values(net, &pass, hessian ? 2 : 1, hessian);
     symo_net_tangent(net, &pass, first, false);
-    symo_net_backward_tangent(net, &pass, 0);
+    if (matrix == SYMO_MATRIX_FISHER)
+      backward_scores(net, &pass, net->scores);
+    else
+      symo_net_backward_tangent(net, &pass, 0);
   }
   for (size_t i = 0; i < net->num_nodes; i++)
     if (net->nodes[i].op->store != NULL)
       net->nodes[i].op->store(&net->nodes[i], dtype, k, net->parameters,
-                              1.0 / (double)net->examples, pack[2], gauss_newton ? NULL : pack[3],
-                              hv);
+                              1.0 / (double)net->examples, pack[2], hessian ? pack[3] : NULL, hv);
 }
 
-static symo_status products(symo_net *net, const void *theta, size_t k, bool gauss_newton,
+static symo_status products(symo_net *net, const void *theta, size_t k, symo_problem_matrix matrix,
                             const void *v, void *hv) {
-  symo_status status = symo_net_ready(net, theta, gauss_newton ? "network ggn" : "network hvp");
+  static const char *const names[] = {"network hvp", "network ggn", "network fisher"};
+  symo_status status = symo_net_ready(net, theta, names[matrix]);
   if (status == SYMO_OK) status = symo_net_allocate_products(net);
   if (status != SYMO_OK) return status;
   const symo_dtype dtype = net->spec.dtype;
@@ -495,23 +518,26 @@ static symo_status products(symo_net *net, const void *theta, size_t k, bool gau
   for (size_t first = 0; first < k; first += most) {
     size_t block = k - first < most ? k - first : most;
     ptrdiff_t offset = (ptrdiff_t)(first * net->parameters);
-    product_block(net, theta, block, gauss_newton, symo_at(dtype, v, offset),
-                  symo_at(dtype, hv, offset));
+    product_block(net, theta, block, matrix, symo_at(dtype, v, offset), symo_at(dtype, hv, offset));
     symo_comm_sum(net->comm, dtype, block * net->parameters, symo_at(dtype, hv, offset));
   }
   return SYMO_OK;
 }
 
 static symo_status slot_hvp(void *self, const void *theta, size_t k, const void *v, void *hv) {
-  return products(self, theta, k, false, v, hv);
+  return products(self, theta, k, SYMO_MATRIX_HESSIAN, v, hv);
 }
 
 static symo_status slot_ggn(void *self, const void *theta, size_t k, const void *v, void *gv) {
-  return products(self, theta, k, true, v, gv);
+  return products(self, theta, k, SYMO_MATRIX_GGN, v, gv);
+}
+
+static symo_status slot_fisher(void *self, const void *theta, size_t k, const void *v, void *fv) {
+  return products(self, theta, k, SYMO_MATRIX_FISHER, v, fv);
 }
 
 symo_problem symo_net_problem(symo_net *net) {
-  const bool rows = net->spec.loss != SYMO_LOSS_TOKENS;
+  const bool rows = net->spec.loss != SYMO_LOSS_TOKENS, single = symo_net_has_examples(net);
   return (symo_problem){.name = "network",
                         .size = net->parameters,
                         .dtype = net->spec.dtype,
@@ -528,6 +554,11 @@ symo_problem symo_net_problem(symo_net *net) {
                         .row_residual = rows ? symo_net_row_residual : NULL,
                         .row_product = rows ? symo_net_row_product : NULL,
                         .row_transposed = rows ? symo_net_row_transposed : NULL,
+                        .examples = single ? symo_net_examples : NULL,
+                        .example_gradients = single ? symo_net_example_gradients : NULL,
+                        .fisher = slot_fisher,
+                        .example_product = symo_net_example_product,
+                        .example_transposed = symo_net_example_transposed,
                         .sampled_gradient = symo_net_sampled_gradient,
                         .hold = hold};
 }

@@ -98,6 +98,18 @@ static void carry_tangent(const symo_node *node, size_t index, const symo_pass *
             step(node, pass, rz, t, k, n));
 }
 
+static void example(const symo_node *node, const symo_pass *pass, size_t r, bool add, void *g) {
+  const symo_dtype d = pass->dtype;
+  const size_t w = node->in_width, steps = node->in_rows;
+  const void *delta = pass->cot[node->in[0]];
+  symo_param_pairs(pass, steps - 1, w, w, symo_param_row(pass, pass->value[node->out[0]], w, 0, r),
+                   symo_param_row(pass, delta, w, steps > 1 ? 1 : 0, r), add,
+                   symo_at(d, g, (ptrdiff_t)node->weight));
+  if (node->has_bias)
+    symo_kernel_sum_apart(d, steps, w, pass->n * w, symo_param_row(pass, delta, w, 0, r),
+                          symo_at(d, g, (ptrdiff_t)node->bias));
+}
+
 static void tangent(const symo_node *node, size_t index, symo_pass *pass) {
   const symo_dtype d = pass->dtype;
   const size_t n = pass->n, w = node->in_width, k = pass->k, steps = node->in_rows;
@@ -183,6 +195,7 @@ const symo_op symo_op_recurrent = {.name = "recurrent",
                                    .backward = backward,
                                    .tangent = tangent,
                                    .backward_tangent = backward_tangent,
+                                   .example = example,
                                    .load = symo_param_load,
                                    .store = symo_param_store};
 

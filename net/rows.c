@@ -11,6 +11,9 @@
  * q q' / s, and w = r / sqrt(q) solves L w = r because r sums to 0, whatever the targets' sum s.
  * Where q underflows, LEAST stands for the variance.
  *
+ * The rows of the empirical Fisher matrix are the gradients g_i of the losses of single examples,
+ * g_i = J_i'c_i with the derivative c_i of the loss by the outputs of example i.
+ *
  * The loss over labels drawn from the model, whose squared gradient estimates the diagonal of A
  * (Gauss-Newton-Bartlett; Liu et al. 2023, section 2.3): for a mean over N examples the expectation
  * of N g g' is A, as the score has mean 0 and the examples are independent; tokens are as many
@@ -22,6 +25,7 @@
 #include "core/hash.h"
 #include "core/linalg.h"
 #include "net/graph.h"
+#include "net/kernels.h"
 
 #define LEAST 1e-30
 
@@ -77,8 +81,10 @@ symo_status symo_net_row_residual(void *self, const void *theta, void *w) {
 
 /* ---- products, a block of directions at a time ---- */
 
-static void product(symo_net *net, const void *theta, size_t k, const void *v, size_t rows,
-                    void *sv) {
+/* Rows of outputs, or of examples: g_i, the cotangents c of the outputs in the place of L' / sqrt N. */
+
+static void product(symo_net *net, const void *theta, size_t k, bool examples, const void *v,
+                    size_t rows, void *sv) {
   void *pack[4];
   const symo_dtype dtype = net->spec.dtype;
   const size_t first = symo_net_load(net, k, v, pack), step = symo_net_product_chunk(net, theta, k);
@@ -96,19 +102,19 @@ static void product(symo_net *net, const void *theta, size_t k, const void *v, s
     symo_net_values(net, &pass, 1, false);
     symo_net_tangent(net, &pass, first, false);
     void *out = pass.tan[loss->in[0]];
+    if (examples) {
+      loss->op->backward(loss, &pass);
+      symo_kernel_score(dtype, loss->in_rows, n, k, loss->in_width, pass.cot[loss->in[0]], out,
+                        rows, at, sv);
+      continue;
+    }
     apply_factor(net, &pass, true, out);
     SYMO_BY_TYPE(dtype, move, true, n, k, loss->in_width, rows, at, out, sv);
   }
 }
 
-static void back_from_outputs(symo_net *net, symo_pass *pass) {
-  net->counts.backward_tangent += (double)pass->n * (double)pass->k / (double)net->examples;
-  for (size_t i = net->num_nodes - 1; i-- > 0;)
-    net->nodes[i].op->backward_tangent(&net->nodes[i], i, pass);
-}
-
-static void transposed(symo_net *net, const void *theta, size_t k, size_t rows, const void *u,
-                       void *su) {
+static void transposed(symo_net *net, const void *theta, size_t k, bool examples, size_t rows,
+                       const void *u, void *su) {
   const symo_dtype dtype = net->spec.dtype;
   const size_t step = symo_net_product_chunk(net, theta, k), size = k * net->parameters;
   const symo_node *loss = loss_of(net);
@@ -121,9 +127,15 @@ static void transposed(symo_net *net, const void *theta, size_t k, size_t rows, 
     pass.k = k, pass.gauss_newton = true, pass.hv_rows = products;
     symo_net_values(net, &pass, 1, false);
     void *out = pass.ctan[loss->in[0]], *all = (void *)(uintptr_t)u;
-    SYMO_BY_TYPE(dtype, move, false, n, k, loss->in_width, rows, at, out, all);
-    apply_factor(net, &pass, false, out);
-    back_from_outputs(net, &pass);
+    if (examples) {
+      loss->op->backward(loss, &pass);
+      symo_kernel_unscore(dtype, loss->in_rows, n, k, loss->in_width, pass.cot[loss->in[0]], rows,
+                          at, u, out);
+    } else {
+      SYMO_BY_TYPE(dtype, move, false, n, k, loss->in_width, rows, at, out, all);
+      apply_factor(net, &pass, false, out);
+    }
+    symo_net_back_from_outputs(net, &pass);
   }
   for (size_t i = 0; i < net->num_nodes; i++)
     if (net->nodes[i].op->store != NULL)
@@ -138,33 +150,46 @@ static symo_status check_alone(symo_net *net) {
                    symo_comm_size(net->comm));
 }
 
-static symo_status blocks(symo_net *net, const void *theta, size_t k, bool back, const void *in,
-                          void *out) {
+static symo_status blocks(symo_net *net, const void *theta, size_t k, bool examples, bool back,
+                          const void *in, void *out) {
   symo_status status = symo_net_ready(net, theta, "network rows");
   if (status == SYMO_OK) status = check_alone(net);
   if (status == SYMO_OK) status = symo_net_allocate_products(net);
   if (status != SYMO_OK) return status;
   const symo_dtype dtype = net->spec.dtype;
-  const size_t most = symo_net_product_block(net, theta), rows = symo_net_rows(net);
+  const size_t most = symo_net_product_block(net, theta);
+  const size_t rows = examples ? net->examples : symo_net_rows(net);
   for (size_t first = 0; first < k; first += most) {
     const size_t block = k - first < most ? k - first : most;
     const ptrdiff_t in_row = (ptrdiff_t)(first * rows),
                     in_size = (ptrdiff_t)(first * net->parameters);
     if (back)
-      transposed(net, theta, block, rows, symo_at(dtype, in, in_row), symo_at(dtype, out, in_size));
+      transposed(net, theta, block, examples, rows, symo_at(dtype, in, in_row),
+                 symo_at(dtype, out, in_size));
     else
-      product(net, theta, block, symo_at(dtype, in, in_size), rows, symo_at(dtype, out, in_row));
+      product(net, theta, block, examples, symo_at(dtype, in, in_size), rows,
+              symo_at(dtype, out, in_row));
   }
   return SYMO_OK;
 }
 
 symo_status symo_net_row_product(void *self, const void *theta, size_t k, const void *v, void *sv) {
-  return blocks(self, theta, k, false, v, sv);
+  return blocks(self, theta, k, false, false, v, sv);
 }
 
 symo_status symo_net_row_transposed(void *self, const void *theta, size_t k, const void *u,
                                     void *su) {
-  return blocks(self, theta, k, true, u, su);
+  return blocks(self, theta, k, false, true, u, su);
+}
+
+symo_status symo_net_example_product(void *self, const void *theta, size_t k, const void *v,
+                                     void *out) {
+  return blocks(self, theta, k, true, false, v, out);
+}
+
+symo_status symo_net_example_transposed(void *self, const void *theta, size_t k, const void *u,
+                                        void *out) {
+  return blocks(self, theta, k, true, true, u, out);
 }
 
 /* ---- labels of the model's own ---- */

@@ -347,6 +347,7 @@ symo_status symo_net_allocate_products(symo_net *net) {
   SYMO_TRY(allocate_arena(net, &net->tangents, net->tan));
   SYMO_TRY(allocate_arena(net, &net->cotangent_tangents, net->ctan));
   SYMO_TRY(allocate_block(net, 4 * bytes, net->sizes.block, net->parameters, &net->packs));
+  SYMO_TRY(allocate_block(net, bytes, net->sizes.direction_rows, 1, &net->scores));
   if (net->plain)
     SYMO_TRY(allocate_block(net, bytes, symo_net_panel_numbers(net), 1, &net->panels));
 fail:

@@ -115,7 +115,7 @@ static symo_status hutchinson(const symo_optim *optim, const optim_block *b, con
           symo_hash_join(symo_hash_join(symo_hash(b->method.probe_seed), t), first + p);
       SYMO_BY_TYPE(optim->dtype, signs, n, key, symo_at(optim->dtype, r->v, (ptrdiff_t)(p * n)));
     }
-    symo_status status = symo_problem_call_product(call, false, k, r->v, r->av);
+    symo_status status = symo_problem_call_product(call, SYMO_MATRIX_HESSIAN, k, r->v, r->av);
     if (status != SYMO_OK) return status;
     SYMO_BY_TYPE(optim->dtype, add_products, k, n, 1.0 / (double)probes, r->v, r->av, r->one);
   }

@@ -1,7 +1,7 @@
 /* Newton steps: (A + damping I) d = g, theta <- theta - lr d, once a step, with A the Hessian
  * (newton-cg: Nocedal and Wright, Numerical Optimization, algorithm 7.1, without its line search)
- * or the Gauss-Newton matrix (ggn-cg; Martens 2010), by conjugate gradients or, where A is small
- * enough to be formed, by its factor; of the Gauss-Newton matrix also in the space of its rows
+ * or the Gauss-Newton matrix (ggn-cg; Martens 2010) or the empirical Fisher matrix, by conjugate gradients or, where A is small
+ * enough to be formed, by its factor; of the last two also in the space of their rows
  * (row_space.c).  The problem is told that theta stays until the trial, so that it may make one
  * forward pass serve the gradient and all products.
  *
@@ -39,8 +39,8 @@ static const char *refuse_unused(const symo_method *m) {
 /* What goes with iterations on vectors of the parameters only. */
 static const char *refuse_lane(const symo_method *m) {
   const bool dense = symo_solver_of_systems(m)->most > 0, rows = m->space == SYMO_SPACE_ROWS;
-  if (rows && !m->curvature->gauss_newton)
-    return "the Hessian has no rows: space parameters, or curvature ggn";
+  if (rows && m->curvature->matrix == SYMO_MATRIX_HESSIAN)
+    return "the Hessian has no rows: space parameters, or curvature ggn or fisher";
   if (rows && m->precondition->curvature != NULL)
     return "preconditioners are of the parameters: precondition none, or space parameters";
   if (rows && m->warm_start)
@@ -177,7 +177,7 @@ typedef struct newton {
   symo_optim_state *state;
   const optim_block *b;
   const symo_problem *problem;
-  bool ggn; /* products with the Gauss-Newton matrix, else with the Hessian */
+  symo_problem_matrix matrix; /* that products are with */
   void *theta;
   symo_dtype dtype;
   size_t n;
@@ -212,7 +212,7 @@ static problem_call call_at(const newton *s) {
 static symo_status multiply_block(void *self, size_t k, const void *v, void *av) {
   const newton *s = self;
   const problem_call call = call_at(s);
-  symo_status status = symo_problem_call_product(&call, s->ggn, k, v, av);
+  symo_status status = symo_problem_call_product(&call, s->matrix, k, v, av);
   if (status == SYMO_OK && s->decay != 0) symo_axpy(s->dtype, k * s->n, s->decay, v, av);
   return status;
 }
@@ -363,7 +363,8 @@ static symo_status solve_rows(newton *s) {
                          .dtype = s->dtype,
                          .n = s->n,
                          .damping = s->report->damping,
-                         .decay = s->decay};
+                         .decay = s->decay,
+                         .matrix = s->matrix};
   solver_system_report report = {0};
   symo_status status = symo_row_space_solve(&task, s->d, &report);
   s->report->cg_iterations += (uint64_t)report.iterations;
@@ -431,8 +432,9 @@ static symo_status refuse_factor(newton *s, symo_status factor) {
 /* ---- the step ---- */
 
 static const char *lacks(const newton *s) {
-  if ((s->ggn ? s->problem->ggn : s->problem->hvp) == NULL) return s->ggn ? "ggn" : "hvp";
-  return s->b->method.space == SYMO_SPACE_ROWS ? symo_row_space_lacks(s->problem) : NULL;
+  const char *slot = symo_problem_lacks(s->problem, s->matrix);
+  if (slot != NULL || s->b->method.space != SYMO_SPACE_ROWS) return slot;
+  return symo_row_space_lacks(s->problem, s->matrix);
 }
 
 static symo_status check(const newton *s) {
@@ -505,7 +507,7 @@ symo_status symo_second_order_step(symo_optim_state *state, const symo_problem *
   const optim_block *b = &optim->blocks[0];
   const symo_method *m = &b->method;
   newton s = {.state = state, .b = b, .problem = problem, .theta = theta, .dtype = optim->dtype};
-  s.ggn = m->curvature->gauss_newton;
+  s.matrix = m->curvature->matrix;
   s.n = b->layout->parameters;
   s.w = work_of(optim);
   s.g = at(&s, s.w.gradient_at);
@@ -521,7 +523,7 @@ symo_status symo_second_order_step(symo_optim_state *state, const symo_problem *
   symo_status status = check(&s);
   const problem_call call = call_at(&s);
   if (status != SYMO_OK) return status;
-  symo_problem_call_hold(&call, true, !s.ggn);
+  symo_problem_call_hold(&call, true, s.matrix == SYMO_MATRIX_HESSIAN);
   status = run(&s, loss);
   symo_problem_call_hold(&call, false, false);
   if (status != SYMO_OK) return status;
@@ -531,7 +533,7 @@ symo_status symo_second_order_step(symo_optim_state *state, const symo_problem *
   return SYMO_OK;
 }
 
-/* ---- the two rows ---- */
+/* ---- the three rows ---- */
 
 const symo_curvature symo_curvature_hessian = {
     .name = "hessian",
@@ -543,5 +545,13 @@ const symo_curvature symo_curvature_ggn = {
     .name = "ggn",
     .summary = "products with the Gauss-Newton matrix of a problem",
     .products = true,
-    .gauss_newton = true,
+    .matrix = SYMO_MATRIX_GGN,
+};
+
+const symo_curvature symo_curvature_fisher = {
+    .name = "fisher",
+    .summary =
+        "products with the empirical Fisher matrix of a problem, the mean of g g' over examples",
+    .products = true,
+    .matrix = SYMO_MATRIX_FISHER,
 };

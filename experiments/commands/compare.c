@@ -90,7 +90,8 @@ static const cli_option options[] = {
              "most a quarter"},
     {.name = "ggn",
      .kind = CLI_FLAG,
-     .help = "Add the exact Gauss-Newton matrix (one more dense eigendecomposition)"},
+     .help = "Add the exact Gauss-Newton and empirical Fisher matrices (two more dense "
+             "eigendecompositions)"},
     {.name = "sweep",
      .kind = CLI_CHOICE,
      .arg = "WHAT",

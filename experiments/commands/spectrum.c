@@ -27,9 +27,10 @@ static const cli_option options[] = {
     {.name = "matrix",
      .kind = CLI_CHOICE,
      .arg = "WHICH",
-     .choices = "hessian|ggn",
+     .choices = "hessian|ggn|fisher",
      .fallback = "hessian",
-     .help = "Whose spectrum: the Hessian's or the Gauss-Newton matrix's"},
+     .help = "Whose spectrum: the Hessian's, the Gauss-Newton matrix's or the empirical Fisher "
+             "matrix's"},
     {.name = "eigenpairs",
      .kind = CLI_INT,
      .arg = "N",
@@ -193,6 +194,15 @@ static int measure_exponents(cli *c, inquiry *q) {
   return code;
 }
 
+static const char *const matrices[] = {"Hessian", "Gauss-Newton", "empirical Fisher"};
+
+static symo_problem_matrix matrix_of(cli *c) {
+  const char *name = cli_str(c, "matrix");
+  return strcmp(name, "ggn") == 0      ? SYMO_MATRIX_GGN
+         : strcmp(name, "fisher") == 0 ? SYMO_MATRIX_FISHER
+                                       : SYMO_MATRIX_HESSIAN;
+}
+
 static json_t *density_answer(cli *c, const inquiry *q, const spectrum_density *d) {
   json_t *answer = json_object();
   inquiry_set_json(c, answer, q);
@@ -212,7 +222,7 @@ static int report_density(cli *c, const inquiry *q, const spectrum_density *d) {
   if (cli_json(c)) return cli_print_json(c, density_answer(c, q, d));
   inquiry_print(q);
   printf("point    loss %.6g, |gradient| %.3g\nmatrix   %s, %zu products\n", d->loss, d->gradient,
-         strcmp(cli_str(c, "matrix"), "ggn") == 0 ? "Gauss-Newton" : "Hessian", d->products);
+         matrices[matrix_of(c)], d->products);
   spectrum_density_print(d);
   printf("\nwritten to %s: spectrum.json%s\n", cli_str(c, "out"),
          q->plots != NULL ? ", density and tensors as pictures" : "");
@@ -222,7 +232,7 @@ static int report_density(cli *c, const inquiry *q, const spectrum_density *d) {
 static int measure_density(cli *c, inquiry *q) {
   spectrum_density_options o = spectrum_density_options_default();
   spectrum_density d = {0};
-  o.ggn = strcmp(cli_str(c, "matrix"), "ggn") == 0;
+  o.matrix = matrix_of(c);
   o.count = (size_t)cli_int(c, "eigenpairs");
   o.probes = (size_t)cli_int(c, "probes");
   o.steps = (size_t)cli_int(c, "steps");
@@ -257,7 +267,8 @@ const cli_command cli_command_spectrum = {
     .name = "spectrum",
     .summary = "how the curvature of a network is spread over directions",
     .description =
-        "Leading eigenpairs of the Hessian (or Gauss-Newton matrix) by Lanczos\n"
+        "Leading eigenpairs of the Hessian (or the Gauss-Newton or the empirical Fisher\n"
+        "matrix, the mean of g g' over the examples) by Lanczos\n"
         "iterations, and of what tensors they are; from random probes the trace of every\n"
         "tensor's block and, by quadrature, the density of all eigenvalues and their\n"
         "participation ratio, (sum |lambda|)^2 / sum lambda^2.  Errors are those of the\n"

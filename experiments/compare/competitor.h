@@ -35,7 +35,8 @@ typedef struct compare_competitor {
   X(ekfac)                                                                                         \
   X(diagonal)                                                                                      \
   X(identity)                                                                                      \
-  X(gauss_newton)
+  X(gauss_newton)                                                                                  \
+  X(fisher)
 
 size_t compare_competitor_count(void);
 const compare_competitor *compare_competitor_at(size_t index);       /* NULL past the end */
@@ -52,7 +53,7 @@ typedef struct compare_tensor {
 symo_status compare_tensors(const compare_input *input, size_t *count, compare_tensor **out);
 
 /* out [P] = the mean over examples of the squared entries of their gradients, at the given labels
- * ([N, outputs]; NULL: those of the data).  One gradient for each example. */
+ * ([N, outputs]; NULL: those of the data). */
 symo_status compare_squares(const compare_input *input, const double *labels, double *out);
 
 #endif

@@ -1,6 +1,8 @@
 /* The registry of competitors, and what they see of a network. */
 #include "experiments/compare/competitor.h"
 
+#include <symo/examples.h>
+
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
@@ -66,27 +68,15 @@ symo_status compare_tensors(const compare_input *input, size_t *count, compare_t
 
 symo_status compare_squares(const compare_input *input, const double *labels, double *out) {
   const symo_net_spec *spec = symo_net_get_spec(input->net);
-  size_t inputs = symo_net_inputs(spec), targets = symo_net_targets(spec);
-  size_t count = symo_net_num_parameters(input->net);
-  const double *y = labels != NULL ? labels : input->y;
   symo_net *net = NULL;
   symo_status status = SYMO_OK;
-  void *grad = symo_malloc(count * symo_dtype_size(spec->dtype));
-  if (grad == NULL) return symo_fail_memory(input->context, "compare");
-  for (size_t i = 0; i < count; i++) out[i] = 0;
-  SYMO_TRY(symo_net_create(input->context, spec, &net));
-  symo_problem problem = symo_net_problem(net);
-  for (size_t n = 0; n < input->examples; n++) {
-    double loss;
-    SYMO_TRY(symo_net_set_data(net, 1, input->x + n * inputs, y + n * targets));
-    SYMO_TRY(problem.gradient(problem.self, input->theta, &loss, grad));
-    for (size_t i = 0; i < count; i++) {
-      double g = symo_get(spec->dtype, grad, i);
-      out[i] += g * g / (double)input->examples;
-    }
+  if (labels != NULL) {
+    SYMO_TRY(symo_net_create(input->context, spec, &net));
+    SYMO_TRY(symo_net_set_data(net, input->examples, input->x, labels));
   }
+  const symo_problem problem = symo_net_problem(net != NULL ? net : input->net);
+  status = symo_problem_fisher_diagonal(input->context, &problem, input->theta, out, NULL);
 fail:
   symo_net_destroy(net);
-  symo_free(grad);
   return status;
 }

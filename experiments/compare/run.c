@@ -407,7 +407,7 @@ symo_status compare_prepare(compare_bench *b) {
 
 static symo_status operator_rows(compare_bench *b) {
   const network_point *s = &b->run->setup;
-  const symo_problem_point point = {&s->problem, s->theta, false};
+  const symo_problem_point point = {&s->problem, s->theta, SYMO_MATRIX_HESSIAN};
   symo_operator a;
   symo_status status = symo_operator_of_problem(b->ref.context, &point, &a);
   return status == SYMO_OK ? compare_products_rows(b, &a) : status;

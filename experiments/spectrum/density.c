@@ -206,7 +206,7 @@ static symo_status open_task(task *t, spectrum_density *d) {
   SYMO_TRY(symo_net_select(s->net, s->examples, s->rows));
   SYMO_TRY(t->problem.gradient(t->problem.self, s->theta, &d->loss, t->z));
   d->gradient = symo_nrm2(t->problem.dtype, size, t->z);
-  t->point = (symo_problem_point){&t->problem, s->theta, t->options->ggn};
+  t->point = (symo_problem_point){&t->problem, s->theta, t->options->matrix};
   SYMO_TRY(symo_operator_of_problem(s->context, &t->point, &t->a));
 fail:
   return status;

@@ -5,11 +5,11 @@
 
 #include <symo/operator.h>
 
-/* The spectrum of the Hessian or Gauss-Newton matrix A of a network of P parameters: leading
+/* The spectrum of the Hessian, Gauss-Newton or empirical Fisher matrix A of a network of P parameters: leading
  * eigenpairs by Lanczos iterations; traces of the blocks of its tensors, and the density of
  * eigenvalues, from probes z of entries +1 and -1 (docs/mathematics.md, section 6b). */
 typedef struct spectrum_density_options {
-  bool ggn;
+  symo_problem_matrix matrix;
   size_t count;     /* eigenpairs, at most P */
   double tolerance; /* of their residuals, relative to the largest */
   size_t probes;    /* at least 2: errors come from their spread */

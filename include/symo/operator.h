@@ -19,16 +19,15 @@ typedef struct symo_operator {
   symo_status (*product)(void *self, size_t k, const void *v, void *av);
 } symo_operator;
 
-/* The Hessian of a problem at theta, or its Gauss-Newton matrix.  The caller owns the struct, which
- * must outlive the operator. */
+/* A matrix of a problem at theta.  The caller owns the struct, which must outlive the operator. */
 typedef struct symo_problem_point {
   const symo_problem *problem;
-  const void *theta; /* [size] in the problem's dtype */
-  bool ggn;
+  const void *theta;          /* [size] in the problem's dtype */
+  symo_problem_matrix matrix; /* default: the Hessian */
 } symo_problem_point;
 
-/* Makes an operator of it.  SYMO_E_UNSUPPORTED if the problem lacks hvp (ggn), SYMO_E_DTYPE if it
- * has no dtype.  context may be NULL, here and below. */
+/* Makes an operator of it.  SYMO_E_UNSUPPORTED if the problem lacks hvp (ggn; fisher and
+ * example_gradients), SYMO_E_ARGUMENT for another matrix, SYMO_E_DTYPE if it has no dtype.  context may be NULL, here and below. */
 symo_status symo_operator_of_problem(symo_context *context, const symo_problem_point *point,
                                      symo_operator *out);
 

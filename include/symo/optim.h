@@ -34,6 +34,7 @@ typedef struct symo_precondition symo_precondition; /* of cg */
   X(none, "none")                                                                                  \
   X(hessian, "hessian")                                                                            \
   X(ggn, "ggn")                                                                                    \
+  X(fisher, "fisher")                                                                              \
   X(kfac, "kfac")
 
 #define SYMO_SOLVER_LIST(X)                                                                        \
@@ -138,8 +139,10 @@ typedef struct symo_method {
   const symo_solver *solver;
   const symo_damping *damping;
   const symo_precondition *precondition; /* of cg */
-  /* Curvature ggn: where its system is solved.  parameters: as large as the parameters.  rows: as
-   * large as examples times outputs, for problems that have rows (symo/problem.h). */
+  /* Curvatures ggn and fisher: where their systems are solved.  parameters: as large as the
+   * parameters.  rows: of ggn as large as examples times outputs, for problems that have rows; of
+   * fisher as large as examples, for problems that have products with gradients of single examples
+   * (symo/problem.h). */
   symo_space space;
   /* Second moments in the eigenbasis of the curvature.  Every step updates them; they correct the
    * eigenvalues between refreshes.  none.  adam: of every entry of the gradient (per-axis: SOAP;

@@ -10,6 +10,25 @@
 extern "C" {
 #endif
 
+/* Gradients of the losses of single examples that are asked for: of [first, first + count), as
+ * numbers of the problem's dtype.  With take NULL, gradients is [count, size] and gets them all.
+ * Else it is [block, size] and gets a block of them at a time, in order, after each of which take is
+ * called; what take returns, if not SYMO_OK, ends it.  A block of a few hundred KiB stays in
+ * cache. */
+typedef struct symo_example_request {
+  size_t first, count, block;
+  void *gradients;
+  symo_status (*take)(void *self, size_t first, size_t count, const void *gradients);
+  void *self;
+} symo_example_request;
+
+/* The symmetric matrices of a problem at a point. */
+typedef enum symo_problem_matrix {
+  SYMO_MATRIX_HESSIAN,
+  SYMO_MATRIX_GGN,   /* Gauss-Newton */
+  SYMO_MATRIX_FISHER /* the empirical Fisher matrix */
+} symo_problem_matrix;
+
 /* A model of the caller: a loss as a function of `size` parameters.  The parameters are one flat
  * vector of type `dtype`, with the tensors in layout order, each row-major.  loss and gradient are
  * required.  A NULL slot means that the model does not have this function; operations that need it
@@ -39,7 +58,15 @@ extern "C" {
  *                     distribution by the seed; *examples: how many the mean is over
  *   hold              until the next call, functions are called at this theta, which stays as it is;
  *                     `hessian`: hvp among them.  What they share may be kept.  theta NULL: no
- *                     longer */
+ *                     longer
+ *
+ * Single examples, for models whose loss is the mean over N of them; g_i is the gradient of the loss
+ * of example i, and F = (1/N) sum_i g_i g_i' the empirical Fisher matrix (symo/examples.h):
+ *   examples            N at present
+ *   example_gradients   the g_i that `request` asks for.  Goes with `examples`
+ *   fisher              F V for k directions, as ggn.  The others do without it
+ *   example_product     g_i'v for k directions: V [k, size], out [k, N]
+ *   example_transposed  sum_i u_i g_i for k vectors: U [k, N], out [k, size] */
 typedef struct symo_problem {
   const char *name;
   size_t size;
@@ -61,6 +88,13 @@ typedef struct symo_problem {
   symo_status (*sampled_gradient)(void *self, const void *theta, uint64_t seed, double *examples,
                                   void *grad);
   void (*hold)(void *self, const void *theta, bool hessian);
+  size_t (*examples)(void *self);
+  symo_status (*example_gradients)(void *self, const void *theta,
+                                   const symo_example_request *request);
+  symo_status (*fisher)(void *self, const void *theta, size_t k, const void *v, void *fv);
+  symo_status (*example_product)(void *self, const void *theta, size_t k, const void *v, void *out);
+  symo_status (*example_transposed)(void *self, const void *theta, size_t k, const void *u,
+                                    void *out);
 } symo_problem;
 
 /* The exact Hessian at theta, dense, float64, [size, size] row-major, exactly symmetric.  It is

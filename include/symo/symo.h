@@ -17,6 +17,7 @@
  * of the linear algebra (symo_set_threads). */
 #include <symo/context.h>
 #include <symo/element.h>
+#include <symo/examples.h>
 #include <symo/factors.h>
 #include <symo/graph.h>
 #include <symo/group.h>

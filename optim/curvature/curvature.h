@@ -90,12 +90,12 @@ enum { CURVATURE_KEY = 4 * SYMO_MAX_NAME };
 
 struct symo_curvature {
   const char *name, *summary;
-  bool products;     /* of the problem (hessian, ggn): no slot below is set */
-  bool gauss_newton; /* of those: with the Gauss-Newton matrix */
-  bool sites;        /* of layer statistics, which sums and accumulate are about */
-  bool couples;      /* axes of tensors that name one space are coupled */
-  bool for_matrices; /* made for tensors of two axes and more */
-  bool elementwise;  /* second moments of every entry, one array of them a tensor */
+  bool products;              /* of the problem (hessian, ggn): no slot below is set */
+  symo_problem_matrix matrix; /* of those: with which */
+  bool sites;                 /* of layer statistics, which sums and accumulate are about */
+  bool couples;               /* axes of tensors that name one space are coupled */
+  bool for_matrices;          /* made for tensors of two axes and more */
+  bool elementwise;           /* second moments of every entry, one array of them a tensor */
   bool identity;     /* the direction as it is.  Of either kind a step may go over memory once */
   bool own_momentum; /* second moments in its basis come with a momentum of their own */
 

@@ -86,7 +86,7 @@ static dense_pieces pieces_of(symo_dtype dtype, size_t n, void *work) {
 }
 
 /* a := A by products with unit vectors; what is not finite is told by the largest entry. */
-static symo_status form(const solver_system *t, const dense_pieces *p) {
+static symo_status form_by_products(const solver_system *t, const dense_pieces *p) {
   const size_t n = t->n;
   for (size_t first = 0; first < n; first += BLOCK) {
     const size_t k = n - first < BLOCK ? n - first : BLOCK;
@@ -98,8 +98,13 @@ static symo_status form(const solver_system *t, const dense_pieces *p) {
   }
   for (size_t i = 0; i < n; i++)
     for (size_t j = 0; j < i; j++) p->a[i * n + j] = 0.5 * (p->a[i * n + j] + p->a[j * n + i]);
-  for (size_t i = 0; i < n; i++) p->a[i * n + i] += t->damping;
   return SYMO_OK;
+}
+
+static symo_status form(const solver_system *t, const dense_pieces *p) {
+  symo_status status = t->form != NULL ? t->form(t->self, p->a) : form_by_products(t, p);
+  for (size_t i = 0; i < t->n && status == SYMO_OK; i++) p->a[i * t->n + i] += t->damping;
+  return status;
 }
 
 static symo_status solve(const solver_system *t, const void *b, void *x,

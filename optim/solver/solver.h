@@ -40,7 +40,8 @@ typedef struct solver_system {
   void *self;
   symo_status (*multiply)(void *self, const void *v, void *av);
   symo_status (*multiply_block)(void *self, size_t k, const void *v, void *av); /* [k, n] */
-  symo_status (*precondition)(void *self, const void *r, void *z);              /* NULL: none */
+  symo_status (*form)(void *self, double *a); /* A, lower triangle; NULL: by products */
+  symo_status (*precondition)(void *self, const void *r, void *z); /* NULL: none */
 } solver_system;
 typedef struct solver_system_report {
   int iterations;

@@ -126,6 +126,8 @@ class Problem(ctypes.Structure):
         + [("num_sites", c_size_t), ("sites", c_void_p), ("factors", c_void_p)]
         + _of(c_void_p, "rows row_residual row_product row_transposed")
         + [("sampled_gradient", c_void_p), ("hold", c_void_p)]
+        + [(k, c_void_p) for k in "examples example_gradients fisher".split()]
+        + [(k, c_void_p) for k in "example_product example_transposed".split()]
     )
 
 

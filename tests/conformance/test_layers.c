@@ -348,6 +348,36 @@ static void check_derivatives(kit *k) {
 
 Test(layer_kit, derivatives_are_those_of_the_loss) { for_each_net(check_derivatives); }
 
+/* ---- single examples ---- */
+
+/* Each is the gradient of that example alone, and under dropout, which goes by the place in the data,
+ * their mean is the gradient. */
+static void check_examples(kit *k) {
+  const size_t n = k->size;
+  double *g = net_vector(EXAMPLES * n), *one = net_vector(n), *mean = net_vector(n), loss;
+  const symo_example_request request = {.count = EXAMPLES, .gradients = g};
+  const double bound = symo_test_bound(SYMO_F64, LONGEST, 1.0);
+  cr_assert(k->problem.example_gradients != NULL, "%s has no slot `example`", k->row->name);
+  cr_ok(k->context, k->problem.example_gradients(k->problem.self, k->theta, &request));
+  cr_ok(k->context, k->problem.gradient(k->problem.self, k->theta, &loss, one));
+  for (size_t i = 0; i < EXAMPLES * n; i++) mean[i % n] += g[i] / EXAMPLES;
+  cr_assert(symo_test_rel(mean, one, n) <= bound, "%s in %s", k->row->name, k->text);
+  symo_net_set_dropout(k->net, false, 0);
+  cr_ok(k->context, k->problem.example_gradients(k->problem.self, k->theta, &request));
+  for (size_t e = 0; e < EXAMPLES; e++) {
+    cr_ok(k->context, symo_net_select(k->net, 1, &e));
+    cr_ok(k->context, k->problem.gradient(k->problem.self, k->theta, &loss, one));
+    const double scale = fmax(symo_test_max(one, n), symo_test_max(mean, n));
+    for (size_t i = 0; i < n; i++)
+      cr_assert(fabs(g[e * n + i] - one[i]) <= bound * scale, "%s in %s, example %zu", k->row->name,
+                k->text, e);
+  }
+  cr_ok(k->context, symo_net_select(k->net, 0, NULL));
+  symo_free(g), symo_free(one), symo_free(mean);
+}
+
+Test(layer_kit, gradients_of_single_examples) { for_each_net(check_examples); }
+
 /* ---- float32 ---- */
 
 static symo_status results(const symo_problem *p, const void *theta, const void *v, double *loss,

@@ -33,7 +33,7 @@ for key in '"net": "2-4-1"' '"loss": ' '"parameters": 17' '"seed": 1' '"estimato
   '"label": "exact"' '"h1": "signed-permutation"'; do
   grep -q -- "$key" a/results.json || fail "no $key in results.json"
 done
-for row in h-star-exact reynolds h-lr-exact h-lr h-probes h-star h-pd h-g h-g-bd covariance shampoo kfac identity diagonal ggn; do
+for row in h-star-exact reynolds h-lr-exact h-lr h-probes h-star h-pd h-g h-g-bd covariance shampoo kfac identity diagonal ggn fisher; do
   grep -q "\"name\": \"$row\"" a/results.json || fail "no row $row in results.json"
   grep -q "^  $row " out || fail "no row $row in the table"
 done

@@ -156,7 +156,7 @@ fails 2 'means nothing for isotropic' estimate --layout "$layout" --grad cmp/gra
 
 # Optimizers list the curvature and the solver, set them by name, and step with them.
 has '  largest           the largest entry of every tensor' optimizers
-has 'none hessian ggn kfac largest' optimizers
+has 'none hessian ggn fisher kfac largest' optimizers
 "$symo" optimizers | tr -s ' \n' ' ' | grep -qF 'cholesky cg jacobi' ||
   fail 'symo optimizers: no jacobi behind the other solvers'
 step() { # OUT SETTINGS...

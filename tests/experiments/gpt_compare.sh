@@ -24,7 +24,7 @@ for key in '"net": "gpt:v8-t4-c4-h2-l1-f5"' '"activation": "gelu"' '"loss_functi
   grep -q -- "$key" a/results.json || fail "no $key in results.json"
 done
 for row in h-star-exact reynolds h-lr-exact h-lr h-probes h-star h-pd h-g h-g-bd covariance shampoo kfac identity diagonal \
-  ggn; do
+  ggn fisher; do
   grep -q "^  $row " out || fail "no row $row in the table"
 done
 grep -q 'h.0.attn.c_proj.weight' a/layout.json || fail "no tensor names in layout.json"

@@ -127,7 +127,7 @@ mv out-p by-flag
 echo '{"preset": "symo", "lr": 0.1, "w*:alpha": 1.2}' >patterns.json
 succeeds "${step[@]}" --optimizer patterns.json
 cmp -s by-flag out-p || fail 'a pattern in a file is another step than on the command line'
-for optimizer in newton-cg ggn-cg lm newton-direct ggn-direct egn egn-cg sgn adahessian sophia-g sophia-h; do
+for optimizer in newton-cg ggn-cg lm newton-direct ggn-direct egn egn-cg ngd ngd-cg sgn adahessian sophia-g sophia-h; do
   "$symo" "${step[@]}" --optimizer $optimizer >out 2>err && fail "$optimizer from a gradient alone"
   grep -q "^symo: error: --optimizer.*$optimizer" err || fail "$optimizer: $(cat err)"
 done

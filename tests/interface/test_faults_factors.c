@@ -94,7 +94,7 @@ Test(faults, products_and_eigenpairs) {
   stage s;
   stage_open(&s);
   symo_operator a = {"unit", STAGE_SIZE, SYMO_F64, NULL, unit_product}, out;
-  const symo_problem_point point = {&s.problem, s.theta, false};
+  const symo_problem_point point = {&s.problem, s.theta, SYMO_MATRIX_HESSIAN};
   symo_lanczos_spec spec = symo_lanczos_spec_default();
   symo_eigenpairs pairs = {.count = 0};
   spec.count = 3;

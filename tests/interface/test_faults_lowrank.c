@@ -14,7 +14,7 @@ static const symo_operator known = {"known", STAGE_SIZE, SYMO_F64, NULL, product
 Test(faults, operators) {
   stage s;
   stage_open(&s);
-  symo_problem_point point = {&s.problem, s.theta, false};
+  symo_problem_point point = {&s.problem, s.theta, SYMO_MATRIX_HESSIAN};
   symo_operator a;
   symo_eigenpairs pairs = {0};
   const symo_lanczos_spec spec = {.count = 2, .basis = 5, .products = 40, .repeated = true};

@@ -329,7 +329,7 @@ Test(interface, operators) {
   stage_open(&s);
   symo_problem *p = &s.problem;
   const symo_problem sound = s.problem;
-  symo_problem_point point = {p, s.theta, false};
+  symo_problem_point point = {p, s.theta, SYMO_MATRIX_HESSIAN};
   symo_operator a = {"unit", STAGE_SIZE, SYMO_F64, NULL, unit_product}, out;
   symo_lanczos_spec spec = symo_lanczos_spec_default();
   symo_eigenpairs pairs;
@@ -339,14 +339,14 @@ Test(interface, operators) {
   POINT(SYMO_E_ARGUMENT, "out is NULL", &point, NULL);
   point.theta = NULL;
   POINT(SYMO_E_ARGUMENT, "theta is NULL", &point, &out);
-  point = (symo_problem_point){NULL, s.theta, false};
+  point = (symo_problem_point){NULL, s.theta, SYMO_MATRIX_HESSIAN};
   POINT(SYMO_E_ARGUMENT, "problem is NULL", &point, &out);
   point.problem = p;
   p->dtype = SYMO_ANY;
   POINT(SYMO_E_DTYPE, "dtype", &point, &out);
   p->hvp = NULL;
   POINT(SYMO_E_UNSUPPORTED, "fill hvp", &point, &out);
-  point.ggn = true;
+  point.matrix = SYMO_MATRIX_GGN;
   p->ggn = NULL;
   POINT(SYMO_E_UNSUPPORTED, "fill ggn", &point, &out);
   *p = sound;

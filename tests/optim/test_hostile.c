@@ -149,7 +149,8 @@ static const double spectra[SPECTRA][M] = {
 
 /* Rows come from a Cholesky factor here: of the zero matrix, or of one that is well conditioned. */
 static bool wants_rows(const char *preset) {
-  return strncmp(preset, "egn", 3) == 0 || strcmp(preset, "sophia-g") == 0;
+  return strncmp(preset, "egn", 3) == 0 || strncmp(preset, "ngd", 3) == 0 ||
+         strcmp(preset, "sophia-g") == 0;
 }
 
 static void try_problem(const char *preset, symo_dtype dtype, int spectrum, int fault) {

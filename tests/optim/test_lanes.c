@@ -54,14 +54,12 @@ static double *change(const char *text, symo_loss loss, symo_dtype dtype, const 
   return after;
 }
 
-Test(lanes, rows_and_parameters_solve_the_same_system) {
+enum { WAYS = 4 };
+
+/* One system, of the same matrix, in all ways that there are; of the first by a dense factor. */
+static void check_same_system(const char *direct, const char *own,
+                              const char *const ways[WAYS][2]) {
   static const char *const nets[] = {"4-5-3", "rnn:3x2-4leak0.3-2each", "conv:4x4x1-c2k3-p2-3"};
-  static const char *const ways[][2] = {
-      {"egn", ""},
-      {"egn-cg", " solver_steps=400 solver_tolerance=1e-14"},
-      {"ggn-cg", " solver_steps=400 solver_tolerance=1e-14"},
-      {"sgn", " solver_steps=400 solver_tolerance=1e-14 lr=1"},
-  };
   static const char *const common[] = {"damping=constant eps=0.01",
                                        "damping=constant eps=0.001 decay=l2 weight_decay=0.02",
                                        "damping=levenberg-marquardt eps=0.5 decay=l2 "
@@ -72,8 +70,9 @@ Test(lanes, rows_and_parameters_solve_the_same_system) {
         size_t n;
         char settings[200];
         if (loss == SYMO_LOSS_CROSS_ENTROPY && t == 1) continue;
-        double *want = change(nets[t], (symo_loss)loss, SYMO_F64, "ggn-direct", common[s], &n);
-        for (size_t k = 0; k < sizeof ways / sizeof *ways; k++) {
+        (void)snprintf(settings, sizeof settings, "%s%s", common[s], own);
+        double *want = change(nets[t], (symo_loss)loss, SYMO_F64, direct, settings, &n);
+        for (size_t k = 0; k < WAYS; k++) {
           (void)snprintf(settings, sizeof settings, "%s%s", common[s], ways[k][1]);
           double *got = change(nets[t], (symo_loss)loss, SYMO_F64, ways[k][0], settings, &n);
           cr_assert(symo_test_rel(got, want, n) <= 1e-8, "%s loss %d %s %s: %g", nets[t], loss,
@@ -82,6 +81,52 @@ Test(lanes, rows_and_parameters_solve_the_same_system) {
         }
         free(want);
       }
+}
+
+#define EXACTLY " solver_steps=400 solver_tolerance=1e-14"
+
+Test(lanes, rows_and_parameters_solve_the_same_system) {
+  static const char *const ways[WAYS][2] = {
+      {"egn", ""}, {"egn-cg", EXACTLY}, {"ggn-cg", EXACTLY}, {"sgn", EXACTLY " lr=1"}};
+  check_same_system("ggn-direct", "", ways);
+}
+
+Test(lanes, rows_of_examples_and_parameters_solve_the_same_system) {
+  static const char *const ways[WAYS][2] = {{"ngd", ""},
+                                            {"ngd-cg", EXACTLY},
+                                            {"ngd-cg", EXACTLY " space=parameters"},
+                                            {"ggn-cg", EXACTLY " curvature=fisher"}};
+  check_same_system("ngd", " space=parameters", ways);
+}
+
+/* (F + eps I)^-1 g with F of the gradients of single examples, written out; also of a problem without
+ * these, where the system of rows is formed by products. */
+Test(lanes, natural_gradient_of_single_examples) {
+  enum { EXAMPLES = 9 };
+  for (int without = 0; without < 2; without++) {
+    lane l;
+    open_lane(&l, "4-5-3", SYMO_LOSS_CROSS_ENTROPY, SYMO_F64, false, "ngd",
+              "damping=constant eps=0.01");
+    const size_t n = l.c.size;
+    double *g = net_vector(EXAMPLES * n), *f = net_vector(n * n), *d = net_vector(n);
+    double *theta = net_vector(n), loss;
+    for (size_t e = 0; e < EXAMPLES; e++) {
+      cr_ok(l.c.context, symo_net_select(l.c.net, 1, &e));
+      cr_ok(l.c.context, l.c.problem.gradient(l.c.net, l.c.theta, &loss, g + e * n));
+      for (size_t i = 0; i < n; i++) d[i] += g[e * n + i] / EXAMPLES;
+    }
+    cr_ok(l.c.context, symo_net_select(l.c.net, 0, NULL));
+    for (size_t i = 0; i < n * n; i++)
+      for (size_t e = 0; e < EXAMPLES; e++) f[i] += g[e * n + i / n] * g[e * n + i % n] / EXAMPLES;
+    symo_test_solve(n, f, 0.01, d);
+    if (without) l.d.problem.example_gradients = NULL;
+    cr_assert(symo_descent_step(&l.d).accepted);
+    symo_descent_get(&l.d, theta);
+    for (size_t i = 0; i < n; i++) theta[i] = l.c.theta[i] - theta[i];
+    cr_assert(symo_test_rel(theta, d, n) <= 1e-10, "%g", symo_test_rel(theta, d, n));
+    symo_free(g), symo_free(f), symo_free(d), symo_free(theta);
+    close_lane(&l);
+  }
 }
 
 Test(lanes, float32) {
@@ -256,4 +301,16 @@ Test(lanes, each_shared_intermediate_is_computed_once) {
               "%s", presets[i]);
     cr_assert(apart.backward > 1 || strstr(presets[i], "newton") == NULL, "%s", presets[i]);
   }
+}
+
+/* Gradients of single examples come of the backward pass of the gradient: what is left is S'y for the
+ * step, and F d of the model. */
+Test(lanes, gradients_of_examples_take_no_pass) {
+  uint64_t k;
+  size_t n, rows;
+  const symo_net_counts c = passes("ngd", "eps=3", true, &k, &n, &rows);
+  cr_assert(c.forward == 2 && c.backward == 1 && c.tangent == 1 && c.backward_tangent == 2,
+            "%g %g %g %g", c.forward, c.backward, c.tangent, c.backward_tangent);
+  const symo_net_counts apart = passes("ngd", "eps=3", false, &k, &n, &rows);
+  cr_assert(apart.forward == 5 && apart.backward == 2, "%g %g", apart.forward, apart.backward);
 }

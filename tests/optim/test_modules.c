@@ -48,7 +48,7 @@ static bool is_of_products(const choice *c) {
   const bool dense = c->solver->most > 0;
   return (c->solver->chooses || c->solver->solve != NULL) && !c->damping->relative &&
          !c->damping->largest && !c->damping->factored && c->source == SYMO_SOURCE_GRADIENT &&
-         !(rows && (own || !c->curvature->gauss_newton)) && !(dense && own);
+         !(rows && (own || c->curvature->matrix == SYMO_MATRIX_HESSIAN)) && !(dense && own);
 }
 
 static bool must_be_refused(const choice *c) {

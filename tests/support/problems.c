@@ -169,6 +169,83 @@ static symo_status take_sampled(void *self, const void *theta, uint64_t seed, do
   return SYMO_OK;
 }
 
+/* ---- examples: 2 n of them, g +- root(n) s_i with the rows s_i of S, so that F = A + g g' ---- */
+
+static size_t count_examples(void *self) { return 2 * ((const symo_test_problem *)self)->n; }
+
+/* G [2 n, n], float64; free. */
+static double *examples_of(symo_test_problem *p, const void *theta) {
+  const size_t n = p->n;
+  double *s = factor(p, theta), *g = calloc(2 * n * n + n, sizeof *g), *mean = g + 2 * n * n;
+  cr_assert(g != NULL);
+  for (size_t i = 0; i < n && !p->valley; i++) {
+    mean[i] = -p->b[i];
+    for (size_t j = 0; j < n; j++) mean[i] += p->a[i * n + j] * p->x[j];
+  }
+  for (size_t i = 0; i < n && p->valley; i++) /* S'r */
+    mean[i] = s[i] * 10 * (p->x[1] - p->x[0] * p->x[0]) + s[n + i] * (1 - p->x[0]);
+  for (size_t e = 0; e < 2 * n; e++)
+    for (size_t j = 0; j < n; j++)
+      g[e * n + j] = mean[j] + (e % 2 == 0 ? 1 : -1) * sqrt((double)n) * s[e / 2 * n + j];
+  if (p->nan_gradient) g[0] = NAN;
+  free(s);
+  return g;
+}
+
+static symo_status take_examples(void *self, const void *theta, const symo_example_request *r) {
+  symo_test_problem *p = self;
+  double *g = examples_of(p, theta);
+  const size_t n = p->n, most = r->take != NULL ? r->block : r->count;
+  symo_status status = SYMO_OK;
+  for (size_t at = 0, count; at < r->count && status == SYMO_OK; at += count) {
+    count = r->count - at < most ? r->count - at : most;
+    symo_test_pack(p->dtype, g + (r->first + at) * n, r->gradients, count * n);
+    if (r->take != NULL) status = r->take(r->self, r->first + at, count, r->gradients);
+  }
+  free(g);
+  return status;
+}
+
+/* G V' or, back, G'U, or both over N. */
+static symo_status multiply_examples(void *self, const void *theta, size_t k, int way,
+                                     const void *v, void *out) {
+  symo_test_problem *p = self;
+  double *g = examples_of(p, theta);
+  const size_t n = p->n, rows = 2 * n, item = symo_dtype_size(p->dtype);
+  const size_t from = way == 1 ? rows : n, to = way == 0 ? rows : n;
+  double *x = calloc(2 * rows + n, sizeof *x), *u = x + rows, *y = u + rows;
+  cr_assert(x != NULL);
+  p->products += k;
+  for (size_t d = 0; d < k; d++) {
+    symo_test_unpack(p->dtype, (const char *)v + d * from * item, way == 1 ? u : x, from);
+    for (size_t e = 0; e < rows && way != 1; e++) {
+      u[e] = 0;
+      for (size_t j = 0; j < n; j++) u[e] += g[e * n + j] * x[j] / (way == 2 ? (double)rows : 1);
+    }
+    memset(y, 0, n * sizeof *y);
+    for (size_t e = 0; e < rows; e++)
+      for (size_t j = 0; j < n; j++) y[j] += g[e * n + j] * u[e];
+    if (p->nan_product) y[0] = u[0] = NAN;
+    symo_test_pack(p->dtype, way == 0 ? u : y, (char *)out + d * to * item, to);
+  }
+  free(x), free(g);
+  return SYMO_OK;
+}
+
+static symo_status take_example_product(void *self, const void *theta, size_t k, const void *v,
+                                        void *out) {
+  return multiply_examples(self, theta, k, 0, v, out);
+}
+
+static symo_status take_example_transposed(void *self, const void *theta, size_t k, const void *u,
+                                           void *out) {
+  return multiply_examples(self, theta, k, 1, u, out);
+}
+
+static symo_status take_fisher(void *self, const void *theta, size_t k, const void *v, void *fv) {
+  return multiply_examples(self, theta, k, 2, v, fv);
+}
+
 static void fill(symo_test_problem *p, symo_dtype dtype, size_t n) {
   *p = (symo_test_problem){.n = n, .dtype = dtype};
   p->a = calloc(n * n + 3 * n, sizeof *p->a);
@@ -188,7 +265,12 @@ static void fill(symo_test_problem *p, symo_dtype dtype, size_t n) {
                               .row_residual = take_row_residual,
                               .row_product = take_row_product,
                               .row_transposed = take_row_transposed,
-                              .sampled_gradient = take_sampled};
+                              .sampled_gradient = take_sampled,
+                              .examples = count_examples,
+                              .example_gradients = take_examples,
+                              .fisher = take_fisher,
+                              .example_product = take_example_product,
+                              .example_transposed = take_example_transposed};
 }
 
 void symo_test_quadratic(symo_test_problem *p, symo_rng *rng, symo_dtype dtype, size_t n,

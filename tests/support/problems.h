@@ -6,7 +6,7 @@
 #include "tests/support/world.h"
 
 /* f(x) = c + x'A x / 2 - b'x, of which A is given; ggn is A too, and has rows where A is definite.
- *  What is told to fail gives NaN.
+ * It has 2 n examples with the empirical Fisher matrix A + g g'.  What is told to fail gives NaN.
  * With `valley` instead Rosenbrock's function of the first two numbers as residuals,
  *     f = (r1^2 + r2^2) / 2,  r1 = 10 (x2 - x1^2),  r2 = 1 - x1,
  * whose Gauss-Newton matrix is J'J. */

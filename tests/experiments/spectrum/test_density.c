@@ -112,7 +112,7 @@ static void check_probes(const fixture *f, const double *a, const double *w) {
 static void check_network(const char *net, symo_loss loss, bool ggn) {
   fixture f;
   open_fixture(&f, net, loss, 6);
-  f.options.ggn = ggn;
+  f.options.matrix = ggn ? SYMO_MATRIX_GGN : SYMO_MATRIX_HESSIAN;
   f.options.probes = 100, f.options.steps = 12;
   cr_ok(f.c.context, spectrum_density_measure(&f.subject, &f.options, &f.d));
   const size_t n = f.c.size;
