@@ -13,9 +13,13 @@
 #include "core/error.h"
 #include "core/linalg.h"
 #include "core/nd.h"
+#include "core/vector.h"
 #include "hessian/factors.h"
 
-enum { BLOCK_ROWS = 512 }; /* that work space is taken for */
+enum {
+  BLOCK_ROWS = 512, /* that work space is taken for */
+  STRIP = 256       /* numbers that sums of narrow rows are taken in */
+};
 
 size_t symo_factor_width(const symo_factor_site *site, const symo_factor_sums *sums) {
   return site == NULL || sums == NULL ? 0 : site->inputs + (sums->bias ? 1 : 0);
@@ -98,11 +102,15 @@ static row_block part_of(const row_block *x, size_t first, size_t most) {
   return part;
 }
 
+#define SYMO_KERNELS "hessian/factors.inc"
+#include "core/real.h"
+
 /* to [width] += the sum of the rows. */
 static void add_rows(symo_dtype dtype, size_t n, size_t width, const void *rows, void *to) {
-  const size_t shape[] = {n, width}, one[] = {1, width};
-  symo_nd from = symo_nd_dense(dtype, (void *)(uintptr_t)rows, 2, shape);
-  symo_nd_axpy(1, from, symo_nd_stretch(symo_nd_dense(dtype, to, 2, one), 0, n));
+  if (width <= STRIP / 2)
+    SYMO_BY_TYPE(dtype, add_narrow, n, width, rows, to);
+  else
+    SYMO_BY_TYPE(dtype, add_rows, n, width, rows, to);
 }
 
 /* out [n, columns] = [x 1] B', B [columns, m]. */

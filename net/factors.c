@@ -36,6 +36,15 @@ static void add_site(symo_net *net, size_t node, symo_factor_site site) {
   net->sites[net->num_sites++] = site;
 }
 
+/* Wx of a recurrent layer writes what Wh adds to: they have the same d. */
+static void find_same_outputs(symo_net *net) {
+  for (size_t s = 0; s < net->num_sites; s++) net->same_outputs[s] = SYMO_NONE;
+  for (size_t i = 0; i < net->num_nodes; i++)
+    for (size_t j = 0; j < net->num_nodes && net->nodes[i].op == &symo_op_recurrent; j++)
+      if (net->nodes[j].op == &symo_op_dense && net->nodes[j].out[0] == net->nodes[i].in[0])
+        net->same_outputs[net->site_of[j]] = net->site_of[i];
+}
+
 /* Weights in their order, then tables: of tokens, and of positions.  A tied table has gradients of
  * two kinds and is none. */
 void symo_net_find_sites(symo_net *net) {
@@ -62,6 +71,27 @@ void symo_net_find_sites(symo_net *net) {
     if (is_tied(net, i)) continue;
     add_site(net, i, site);
     add_site(net, i, places);
+  }
+  find_same_outputs(net);
+}
+
+/* Whether the sum of d d' of site s is taken from that site. */
+static bool shares_outputs(const symo_net *net, const symo_factor_sums *sums, size_t s) {
+  const size_t other = net->same_outputs[s];
+  if (other == SYMO_NONE || sums[s].outputs == NULL || sums[other].outputs == NULL) return false;
+  return sums[s].moments == NULL && sums[s].output_columns + sums[other].output_columns == 0 &&
+         sums[s].sharing == sums[other].sharing;
+}
+
+/* What both had before is taken off, and comes back with the rest. */
+void symo_net_share_outputs(const symo_net *net, symo_factor_sums *sums, bool end) {
+  const double sign = end ? 1.0 : -1.0;
+  for (size_t s = 0; s < net->num_sites; s++) {
+    if (!shares_outputs(net, sums, s)) continue;
+    const symo_factor_sums *from = &sums[net->same_outputs[s]];
+    const size_t n = net->sites[s].outputs;
+    symo_axpy(sums[s].dtype, n * n, sign, from->outputs, sums[s].outputs);
+    sums[s].output_count += sign * from->output_count;
   }
 }
 
@@ -120,6 +150,7 @@ void symo_net_collect_node(const symo_net *net, size_t i, const symo_pass *pass)
     pass->collect->status = collect_recurrent(net, i, pass, rows);
   } else {
     rows.inputs = pass->value[node->in[0]];
+    if (shares_outputs(net, pass->collect->sums, net->site_of[i])) rows.outputs = NULL;
     add(net, net->site_of[i], pass->collect, rows, &pass->collect->status);
   }
 }

@@ -19,6 +19,9 @@ void symo_net_find_sites(symo_net *net);
 /* The pairs (a, d) of node i, whose backward pass has just run. */
 void symo_net_collect_node(const symo_net *net, size_t i, const symo_pass *pass);
 
+/* Before and after a lane's chunks: sums of d d' that are those of another site are taken once. */
+void symo_net_share_outputs(const symo_net *net, symo_factor_sums *sums, bool end);
+
 /* Sums of every lane but the first, which adds to the request's.  SYMO_E_MEMORY, SYMO_E_SIZE. */
 symo_status symo_net_allocate_sums(symo_net *net, const symo_factor_request *request);
 void symo_net_free_sums(symo_net *net);

@@ -56,6 +56,8 @@ struct symo_net {
   size_t num_sites; /* of layer statistics; the first num_weights are the weights */
   symo_factor_site sites[SYMO_NET_MAX_WEIGHTS + 2];
   size_t site_of[SYMO_NET_MAX_NODES];            /* the first site of a node; SYMO_NONE */
+  size_t same_outputs[SYMO_NET_MAX_WEIGHTS + 2]; /* a site whose d are those of this one;
+                                                    SYMO_NONE */
   bool plain;                                    /* only dense layers */
   bool tokens[2];                                /* by symo_net_part: ids of tokens, uint32 */
   size_t inputs, outputs, targets;               /* numbers of an example */

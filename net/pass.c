@@ -242,10 +242,12 @@ static void run_lane(void *arg, size_t index, int worker) {
   if (j->request != NULL)
     lane->sums = index == 0 ? j->request->sums : net->sums + (index - 1) * net->num_sites;
   if (gradient != NULL) memset(gradient, 0, net->parameters * symo_dtype_size(net->spec.dtype));
+  if (j->request != NULL) symo_net_share_outputs(net, lane->sums, false);
   for (size_t n; first < end; first += n) {
     n = end - first < step ? end - first : step;
     run_chunk(j, lane, gradient, first, n, j->watched && first + n == end ? &watch : NULL);
   }
+  if (j->request != NULL) symo_net_share_outputs(net, lane->sums, true);
 }
 
 static void sum_range(void *arg, size_t index, int worker) {

@@ -9,6 +9,9 @@
   X(HESSIAN, AT_LEAST, 0.75, "exact Hessian, of the dgemm rate, on one and two threads")           \
   X(HVP, AT_MOST, 2.5, "a product with the Hessian, in gradients")                                 \
   X(GGN, AT_MOST, 2, "a product with the Gauss-Newton matrix, in gradients")                       \
+  X(FISHER, AT_MOST, 2, "a product with the empirical Fisher matrix, in gradients")                \
+  X(EXAMPLES, AT_MOST, 2, "gradients of single examples, in gradients")                            \
+  X(STATISTICS, AT_MOST, 0.5, "layer statistics beside a gradient, in gradients")                  \
   X(MATRICES_128, AT_LEAST, 0.6, "a step of a preset for matrices at width 128, of its limit")     \
   X(MATRICES_768, AT_LEAST, 0.8, "a step of a preset for matrices at width 768, of its limit")     \
   X(ADAMW_BANDWIDTH, AT_LEAST, 0.7, "adamw, of the speed of memory")                               \
