@@ -53,6 +53,7 @@ typedef struct bench_subject {
   X(estimate)                                                                                      \
   X(hessian)                                                                                       \
   X(curvature)                                                                                     \
+  X(shared)                                                                                        \
   X(solvers)                                                                                       \
   X(optim)                                                                                         \
   X(gpt)                                                                                           \
@@ -60,7 +61,7 @@ typedef struct bench_subject {
   X(gemm)
 
 #define BENCH_GPT_PRESETS "gpt2"
-#define BENCH_SUBJECT_CHOICES "estimate|hessian|curvature|solvers|optim|gpt|ranks|gemm|all"
+#define BENCH_SUBJECT_CHOICES "estimate|hessian|curvature|shared|solvers|optim|gpt|ranks|gemm|all"
 
 bool bench_row_ok(const bench_row *row);
 

@@ -17,7 +17,13 @@ has out '"rows": \[' '"figure": ' '"floor": null' '"unit": "GFLOP/s"'
 "$symo" bench estimate --only 'mlp-2M f32 h-g' --repeats 1 --json >out 2>err || fail "bench estimate: $(cat err)"
 has out '"ratio": ' '"target": 0.9' '"target": 1.2' '"ok": '
 "$symo" bench curvature --only rnn --repeats 1 --threads 1 --json >out 2>err || fail "bench curvature: $(cat err)"
-grep -q 'rnn:8x8-64-10, Gauss-Newton product' out || fail "bench curvature lacks products: $(cat out)"
+for row in 'Gauss-Newton product' 'gradients of single examples, in blocks' 'layer statistics beside'; do
+  grep -q "rnn:8x8-64-10, $row" out || fail "bench curvature lacks $row: $(cat out)"
+done
+"$symo" bench shared --only conv --repeats 1 --threads 1 --json >out 2>err || fail "bench shared: $(cat err)"
+grep -q 'ggn-cg, shared: passes 1 1 10 10"' out && grep -q 'ggn-cg, apart: passes 11 1 10 10"' out ||
+  fail "bench shared counts otherwise: $(cat out)"
+grep -q 'ngd, shared: passes 1 1 0 1"' out || fail "examples take a pass: $(cat out)"
 fails 2 'nothing' bench nothing
 
 # ---- targets: all in one table, each met or missed, and the exit code says so ----
