@@ -17,6 +17,7 @@
   X(compare)                                                                                       \
   X(spectrum)                                                                                      \
   X(landscape)                                                                                     \
+  X(gradients)                                                                                     \
   X(train)                                                                                         \
   X(eval)                                                                                          \
   X(sample)                                                                                        \

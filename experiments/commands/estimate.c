@@ -13,12 +13,21 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A file, and which of the vectors it holds: [first, first + count). */
+typedef struct source {
+  const char *path;
+  size_t first, count;
+} source;
+
 typedef struct job {
   symo_layout *layout;
   symo_plan *plan;
   symo_hessian *hessian;
   symo_estimate_spec spec;
-  size_t count, num_params;
+  size_t num_files, num_params;
+  size_t count; /* gradients: a file of --grad may hold several */
+  size_t num_sources;
+  source *sources;           /* files in the order of the vectors */
   size_t num_probes;         /* pairs of --probe and --product */
   cli_vector *vectors;       /* [vectors_of]: gradients, parameters, probes, products */
   symo_const_vector *grads;  /* [count + num_probes]: gradients, then products */
@@ -34,6 +43,7 @@ static void drop(job *j) {
   symo_layout_destroy(j->layout);
   for (size_t i = 0; j->vectors && i < vectors_of(j); i++) cli_drop_vector(&j->vectors[i]);
   symo_free(j->vectors);
+  symo_free(j->sources);
   symo_free(j->grads);
   symo_free(j->params);
 }
@@ -46,12 +56,12 @@ static int check_probes(cli *c, job *j) {
   const char *name = cli_str(c, "estimator");
   (void)cli_list(c, "probe", &j->num_probes);
   (void)cli_list(c, "product", &products);
-  (void)cli_list(c, "grad", &j->count);
+  (void)cli_list(c, "grad", &j->num_files);
   if (products != j->num_probes)
     return cli_fail(c, CLI_USAGE,
                     "--product: given %zu times for %zu of --probe (give one for each)", products,
                     j->num_probes);
-  if (j->count == 0 && j->num_probes == 0)
+  if (j->num_files == 0 && j->num_probes == 0)
     return cli_fail(
         c, CLI_USAGE,
         "estimate: --grad is missing (give a gradient, or pairs of --probe and --product)");
@@ -60,10 +70,10 @@ static int check_probes(cli *c, job *j) {
                     "estimate: --estimator is missing (symo estimate --help shows the usage)");
   if (j->num_probes > 0 && name != NULL && strcmp(name, "h-star") != 0)
     return cli_fail(c, CLI_USAGE, "--probe: means nothing for %s (it is for h-star)", name);
-  if (cli_flag(c, "average") && (j->num_probes == 0 || j->count > 0))
+  if (cli_flag(c, "average") && (j->num_probes == 0 || j->num_files > 0))
     return cli_fail(c, CLI_USAGE,
                     "--average: is for pairs of --probe and --product alone (leave it out)");
-  if (cli_double(c, "damping") > 0 && j->num_probes > 0 && j->count == 0)
+  if (cli_double(c, "damping") > 0 && j->num_probes > 0 && j->num_files == 0)
     return cli_fail(c, CLI_USAGE,
                     "--damping: means nothing for probes alone (give it to symo apply)");
   return CLI_DONE;
@@ -85,18 +95,13 @@ static int check_flags(cli *c, job *j) {
   if (j->spec.scale && !symo_estimator_can_scale(j->spec.estimator))
     return cli_fail(c, CLI_USAGE, "--scale: means nothing for %s (it is for %s)", name, scalable);
   (void)cli_list(c, "param", &j->num_params);
-  if (j->num_params > 0 && j->count == 0)
+  if (j->num_params > 0 && j->num_files == 0)
     return cli_fail(c, CLI_USAGE, "--param: means nothing without --grad (leave it out)");
-  if (j->num_params == 0 && j->count > 0 && (needs || j->spec.scale))
+  if (j->num_params == 0 && j->num_files > 0 && (needs || j->spec.scale))
     return cli_fail(c, CLI_USAGE,
                     "--param: is missing, and %s%s needs the parameters (give the file "
                     "of the parameters at which the gradient was taken)",
                     name, j->spec.scale ? " with --scale" : "");
-  if (j->num_params > 1 && j->num_params != j->count)
-    return cli_fail(c, CLI_USAGE,
-                    "--param: given %zu times for %zu %s (give one for all, or "
-                    "one for each --grad)",
-                    j->num_params, j->count, symo_plural(j->count, "gradient", "gradients"));
   const char *out = cli_str(c, "out"), *dense = cli_str(c, "dense");
   if (out && dense && strcmp(out, dense) == 0)
     return cli_fail(c, CLI_USAGE, "--dense: %s is the file of --out too (give another name)",
@@ -126,16 +131,47 @@ static int check_dense(cli *c, const job *j) {
 
 static const char *path_of(const cli *c, const job *j, size_t i) {
   size_t n = 0;
-  if (i < j->count) return cli_list(c, "grad", &n)[i];
-  i -= j->count;
+  if (i < j->num_files) return cli_list(c, "grad", &n)[i];
+  i -= j->num_files;
   if (i < j->num_params) return cli_list(c, "param", &n)[i];
   i -= j->num_params;
   return i < j->num_probes ? cli_list(c, "probe", &n)[i]
                            : cli_list(c, "product", &n)[i - j->num_probes];
 }
 
+/* How many vectors the files hold, and of them how many gradients. */
+static int list_sources(cli *c, job *j) {
+  size_t first = 0;
+  j->num_sources = j->num_files + j->num_params + 2 * j->num_probes;
+  j->sources = symo_calloc(j->num_sources, sizeof *j->sources);
+  if (!j->sources) return cli_fail_memory(c);
+  for (size_t i = 0; i < j->num_sources; i++) {
+    source *s = &j->sources[i];
+    *s = (source){.path = path_of(c, j, i), .first = first, .count = 1};
+    int code = i < j->num_files ? cli_count_vectors(c, j->layout, s->path, &s->count) : CLI_DONE;
+    if (code != CLI_DONE) return code;
+    first += s->count;
+    if (i + 1 == j->num_files) j->count = first;
+  }
+  if (j->num_params <= 1 || j->num_params == j->count) return CLI_DONE;
+  return cli_fail(c, CLI_USAGE,
+                  "--param: given %zu times for %zu %s (give one for all, or one for each --grad)",
+                  j->num_params, j->count, symo_plural(j->count, "gradient", "gradients"));
+}
+
+/* Files that are stacks hold gradients alone. */
+static int read_source(cli *c, job *j, size_t i, symo_dtype dtype) {
+  const source *s = &j->sources[i];
+  for (size_t k = 0; k < s->count; k++) cli_drop_vector(&j->vectors[s->first + k]);
+  return i < j->num_files
+             ? cli_read_vectors(c, j->layout, s->path, dtype, s->count, &j->vectors[s->first])
+             : cli_read_vector(c, j->layout, s->path, dtype, &j->vectors[s->first]);
+}
+
 /* The layout says which number type, else the data: float64 if any of it is. */
 static int read_vectors(cli *c, job *j) {
+  int code = list_sources(c, j);
+  if (code != CLI_DONE) return code;
   const size_t total = vectors_of(j), pairs = j->count + j->num_probes;
   const bool with_params = j->num_params > 0 || j->num_probes > 0;
   symo_dtype wanted = symo_layout_dtype(j->layout), widest = SYMO_F32;
@@ -144,16 +180,12 @@ static int read_vectors(cli *c, job *j) {
   if (with_params) j->params = symo_calloc(pairs, sizeof *j->params);
   if (!j->vectors || !j->grads || (with_params && !j->params))
     return cli_fail_status(c, symo_fail_memory(cli_context(c), "estimate"));
-  int code = CLI_DONE;
-  for (size_t i = 0; i < total && code == CLI_DONE; i++) {
-    code = cli_read_vector(c, j->layout, path_of(c, j, i), wanted, &j->vectors[i]);
-    if (j->vectors[i].dtype == SYMO_F64) widest = SYMO_F64;
+  for (size_t i = 0; i < j->num_sources && code == CLI_DONE; i++) {
+    code = read_source(c, j, i, wanted);
+    if (j->vectors[j->sources[i].first].dtype == SYMO_F64) widest = SYMO_F64;
   }
-  for (size_t i = 0; i < total && code == CLI_DONE; i++) {
-    if (j->vectors[i].dtype == widest) continue;
-    cli_drop_vector(&j->vectors[i]);
-    code = cli_read_vector(c, j->layout, path_of(c, j, i), widest, &j->vectors[i]);
-  }
+  for (size_t i = 0; i < j->num_sources && code == CLI_DONE; i++)
+    if (j->vectors[j->sources[i].first].dtype != widest) code = read_source(c, j, i, widest);
   for (size_t i = 0; i < j->count && code == CLI_DONE; i++) {
     j->grads[i] = cli_const_vector(&j->vectors[i]);
     if (!j->params) continue;
@@ -308,8 +340,9 @@ static const cli_option options[] = {
     {.name = "grad",
      .arg = "FILE",
      .kind = CLI_LIST,
-     .help = "Gradient: one safetensors entry for each tensor of the layout. The averages of "
-             "several gradients are added"},
+     .help = "Gradient: one safetensors entry for each tensor of the layout, or several gradients: "
+             "entries with one axis more in front (symo gradients). The averages of several are "
+             "added"},
     {.name = "param",
      .arg = "FILE",
      .kind = CLI_LIST,

@@ -4,6 +4,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "io/stack.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -54,6 +55,30 @@ int cli_read_vector(cli *c, const symo_layout *layout, const char *path, symo_dt
     *out = v;
   else
     cli_drop_vector(&v);
+  return code;
+}
+
+int cli_count_vectors(cli *c, const symo_layout *layout, const char *path, size_t *count) {
+  symo_status status = symo_stack_count(layout, path, count);
+  return status == SYMO_OK ? CLI_DONE : cli_fail_status(c, status);
+}
+
+int cli_read_vectors(cli *c, const symo_layout *layout, const char *path, symo_dtype dtype,
+                     size_t count, cli_vector *out) {
+  void *all = NULL;
+  symo_dtype found = SYMO_ANY;
+  symo_status status = symo_stack_read(layout, path, dtype, count, &found, &all);
+  if (status != SYMO_OK) return cli_fail_status(c, status);
+  const size_t bytes = symo_layout_num_parameters(layout) * symo_dtype_size(found);
+  int code = CLI_DONE;
+  for (size_t i = 0; i < count && code == CLI_DONE; i++) {
+    code = cli_new_vector(c, layout, found, &out[i]);
+    if (code != CLI_DONE) break;
+    memcpy(out[i].flat, (char *)all + i * bytes, bytes);
+    code = check_finite(c, layout, path, &out[i]);
+  }
+  for (size_t i = 0; i < count && code != CLI_DONE; i++) cli_drop_vector(&out[i]);
+  symo_free(all);
   return code;
 }
 

@@ -48,6 +48,11 @@ typedef struct cli_vector {
 int cli_read_vector(cli *c, const symo_layout *layout, const char *path, symo_dtype dtype,
                     cli_vector *out);
 
+/* The vectors of a file (io/stack.h): how many there are, and all of them, into out [count]. */
+int cli_count_vectors(cli *c, const symo_layout *layout, const char *path, size_t *count);
+int cli_read_vectors(cli *c, const symo_layout *layout, const char *path, symo_dtype dtype,
+                     size_t count, cli_vector *out);
+
 /* Zeros. */
 int cli_new_vector(cli *c, const symo_layout *layout, symo_dtype dtype, cli_vector *out);
 void cli_drop_vector(cli_vector *v); /* {0} is accepted */
