@@ -92,6 +92,7 @@ compare groups-tanh "cost.png" "${one[@]}" --act tanh
 compare groups-relu "cost.png" "${one[@]}" --act relu
 bench bench-estimate estimate
 bench bench-hessian hessian
+bench bench-shared shared --threads 1
 bench bench-optim optim
 
 # AdamW beside torch's, where there is torch (PYTHON: the interpreter that has it).
