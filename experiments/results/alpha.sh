@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes docs/results/spectral-newton/alpha-TASK.txt: ./experiments/results/alpha.sh [autoencoder] [gpt] [conv]
+# Makes docs/results/spectral-newton/alpha.txt, but for its last table: ./experiments/results/alpha.sh [autoencoder] [gpt] [conv]
 # Spectral Newton with one exponent for all, with those that its authors have by kind of layer, and with alpha=auto, which
 # measures them: as many rates for each on seed 1, three fresh seeds of the best.  Half an hour of one core.  Needs
 # MNIST, Fashion-MNIST and tinyshakespeare.txt in $SYMO_DATA, and python3.  SYMO: the command; WORK: a folder to keep
@@ -47,7 +47,7 @@ compare() {
     echo "alpha=auto: ${auto[*]}"
     echo
     python3 "$here/alpha.py" . tables
-  } >"$results/alpha-$name.txt"
+  } >"$work/$name.txt"
 }
 
 names=("$@")
@@ -71,3 +71,5 @@ if wanted conv; then
   decay=(--set 'rules.*.schedule=cosine' --set 'rules.*.total_steps=400')
   compare conv 400 0.004,0.008,0.016
 fi
+cd "$work"
+cat ./*.txt >"$results/alpha.txt"

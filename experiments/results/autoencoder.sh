@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Optimizers on the deep autoencoder of MNIST, 784-256-64-16 and its mirror image, batches of 512, 300
 # steps, rates falling linearly to 0, float32, one thread.  Every method has the same sweep, six rates a
-# factor 2 or so apart times two decays, with one seed, then three other seeds; the preset symo has four
+# factor 2 or so apart times two decays, with one seed, then three other seeds; the presets symo and spectral-newton have four and five
 # rates only.  Needs MNIST in $SYMO_DATA/mnist.  Writes autoencoder/output.txt and curves.png in
 # docs/results; about half an hour.
 #
@@ -44,12 +44,13 @@ one() { # NAME RATE-KEY "RATES" DECAY-KEY "DECAYS" OPTIONS..
     --out "$work/$name" 2>/dev/null
 }
 mkdir -p "$folder"
-names=(adamw sgd soap shampoo muon full-groups by-tensor across-tensors symo) to=output.txt
+names=(adamw sgd soap shampoo muon full-groups by-tensor across-tensors symo spectral-newton) to=output.txt
 [ $# -eq 0 ] || names=("$@") to=preset.txt
 rates=0.0005,0.001,0.002,0.004,0.008,0.016
 {
   # The preset as it stands, nothing chosen but the rate.
   one symo lr 0.0015,0.003,0.006,0.012 weight_decay 0 --optimizer symo
+  one spectral-newton lr 0.00075,0.0015,0.003,0.006,0.012 weight_decay 0 --optimizer spectral-newton
   one adamw lr $rates weight_decay 0,0.1 --optimizer adamw
   one across-tensors lr 0.0005,0.001,0.002,0.003,0.006,0.012 weight_decay 0,0.1 --optimizer symo-published "${stateless[@]}" --set groups=alternate
   one muon rules.0.lr 0.0125,0.025,0.05,0.1,0.2,0.4 'rules.*.weight_decay' 0,0.01 --optimizer muon --set rules.1.lr=0.003
