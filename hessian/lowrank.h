@@ -2,6 +2,7 @@
 #define SYMO_HESSIAN_LOWRANK_H
 
 #include <symo/lowrank.h>
+#include <symo/operator.h>
 
 #include "hessian/spectral.h"
 
@@ -25,5 +26,9 @@ static inline void *symo_lowrank_coordinates(const symo_lowrank *h, size_t i) {
  * scaled [k, numbers]: the coordinates over w, or NULL.  */
 symo_status symo_lowrank_gram(const symo_lowrank *h, const char *where, const double *w,
                               double *gram, void *scaled);
+
+/* Whether an operator is one over the parameters of the plan, in its dtype. */
+symo_status symo_lowrank_check_operator(const symo_plan *plan, const char *where,
+                                        const symo_operator *a);
 
 #endif

@@ -1,9 +1,12 @@
 /* Low rank plus symmetry from products.  A Lanczos iteration gives Ritz pairs (u, theta), V in all, of
- * which the leading ones are kept as eigenpairs.  The others say what A does on their span, and random
+ * which the leading ones are kept, U.  The others say what A does on their span, and random
  * probes z orthogonal to V what it does on the rest of the space, so that with Q = I - U'U
  *     |Q A Q - S|^2  =  sum over the other u of |theta u - S u|^2  +  E |A z - S z|^2 ,
  * but for the blocks between the two, and for S, least squares: split so that the part that random
- * vectors have to find is small (as Meyer, Musco, Musco and Woodruff 2021 do for traces). */
+ * vectors have to find is small (as Meyer, Musco, Musco and Woodruff 2021 do for traces).
+ *
+ * The probes' covariance on a label of multiplicity m is that of about as many rows, and its least
+ * eigenvalue next to nothing where they are m: a prior worth a tenth of a probe bounds what noise gets. */
 #include <math.h>
 #include <string.h>
 
@@ -11,9 +14,10 @@
 #include "core/error.h"
 #include "hessian/lowrank.h"
 #include "hessian/operator.h"
+#include "hessian/probes.h"
 
 symo_lowrank_spec symo_lowrank_spec_default(void) {
-  return (symo_lowrank_spec){.products = 60, .absolute = true};
+  return (symo_lowrank_spec){.products = 60, .absolute = true, .strength = 0.1};
 }
 
 /* ---- what it takes ---- */
@@ -39,8 +43,18 @@ symo_status symo_lowrank_plan(const symo_plan *plan, const symo_lowrank_spec *sp
   symo_lowrank_cost c = {.probes = s.probes};
   if (c.probes == 0) c.probes = enough < quarter ? enough : quarter;
   c.iteration = s.products > c.probes ? s.products - c.probes : 0;
-  c.rank = s.rank;
-  if (c.rank == 0) c.rank = s.products / 6 > 0 ? s.products / 6 : 1;
+  if (!(s.strength >= 0) || !isfinite(s.strength))
+    return symo_fail(plan->context, SYMO_E_ARGUMENT,
+                     "lowrank: strength %g of the prior (it must be finite and not negative)",
+                     s.strength);
+  if (s.prior != NULL && !symo_plan_equal(s.prior->plan, plan))
+    return symo_fail(plan->context, SYMO_E_SHAPE,
+                     "lowrank: the prior is of another plan (make both from the same layout, dtype "
+                     "and coupling)");
+  if (s.prior != NULL && s.strength == 0)
+    return symo_fail(plan->context, SYMO_E_ARGUMENT,
+                     "lowrank: a prior of strength 0 says nothing (leave it out)");
+  c.rank = s.rank > 0 ? s.rank : c.iteration > 0 ? c.iteration : 1;
   if (c.rank > p) c.rank = p;
   if (c.iteration < c.rank)
     return symo_fail(plan->context, SYMO_E_ARGUMENT,
@@ -56,7 +70,7 @@ symo_status symo_lowrank_plan(const symo_plan *plan, const symo_lowrank_spec *sp
     c.products = c.iteration + c.probes;
   }
   c.stored_numbers = symo_plan_cost_of(plan).stored_numbers + (double)c.rank * ((double)p + 1);
-  c.work_numbers = (double)p * (2.0 * (double)c.iteration + 2 + 2.0 * (double)c.probes);
+  c.work_numbers = (double)p * (2.0 * (double)c.iteration + 2 + 3.0 * (double)c.probes);
   *cost = c;
   return SYMO_OK;
 }
@@ -68,6 +82,8 @@ typedef struct job {
   const symo_operator *a;
   symo_eigenpairs pairs;      /* all Ritz pairs of the iteration */
   size_t rank, probes, count; /* count: pairs of the least squares */
+  double strength;            /* in units of the probes' covariance, which is of size 1 */
+  double scale;               /* of the prior */
   char *v, *av;               /* [count, P]: Ritz vectors behind the first `rank`, then probes */
   const void **data;          /* [2 count][tensors] */
   symo_const_vector *vectors; /* [2 count]: v, then A v */
@@ -137,11 +153,52 @@ static symo_status probe(job *j, symo_rng *rng) {
   return status;
 }
 
-static symo_status assemble(const job *j, bool absolute, symo_lowrank **out) {
+/* A v := A v - scale Q P v for all pairs. */
+static symo_status subtract_prior(job *j, const symo_hessian *prior) {
+  const symo_dtype t = j->plan->dtype;
+  const symo_layout *layout = j->plan->layout;
+  const size_t p = layout->parameters, item = symo_dtype_size(t);
+  symo_status status = SYMO_OK;
+  char *known = symo_malloc(j->count * p * item + 1), *c = symo_malloc(2 * j->rank * item + 1);
+  void **data = symo_malloc((layout->num_tensors + 1) * sizeof *data);
+  if (known == NULL || c == NULL || data == NULL)
+    SYMO_TRY(symo_fail_memory(j->plan->context, "lowrank_estimate"));
+  for (size_t i = 0; i < j->count; i++) {
+    symo_layout_split(layout, t, known + i * p * item, data);
+    SYMO_TRY(symo_hessian_matvec(prior, j->vectors[i], symo_vector_of(t, data)));
+    symo_project_out(t, p, j->rank, j->pairs.vectors, known + i * p * item, c, c + j->rank * item);
+  }
+  j->scale = symo_probes_scale(t, j->count * p, j->av, known);
+  symo_axpy(t, j->count * p, -j->scale, known, j->av);
+fail:
+  symo_free(known);
+  symo_free(c);
+  symo_free(data);
+  return status;
+}
+
+/* S, from the pairs alone or drawn to the prior. */
+static symo_status fit_rest(job *j, const symo_hessian *prior, symo_hessian **out) {
+  if (j->strength == 0)
+    return symo_estimate_probes(j->plan, SYMO_LEAST_SQUARES, j->count, j->vectors,
+                                j->vectors + j->count, out);
+  symo_hessian *zero = NULL;
+  symo_status status = SYMO_OK;
+  if (prior == NULL)
+    SYMO_TRY(symo_hessian_identity(j->plan, 0, &zero));
+  else
+    SYMO_TRY(subtract_prior(j, prior));
+  status = symo_probes_fit(prior != NULL ? prior : zero, j->strength, j->scale, j->count,
+                           j->vectors, j->vectors + j->count, out);
+fail:
+  symo_hessian_destroy(zero);
+  return status;
+}
+
+static symo_status assemble(job *j, const symo_hessian *prior, bool absolute, symo_lowrank **out) {
   symo_hessian *rest = NULL;
   symo_lowrank *h = NULL;
-  symo_status status = symo_estimate_probes(j->plan, SYMO_LEAST_SQUARES, j->count, j->vectors,
-                                            j->vectors + j->count, &rest);
+  symo_status status = fit_rest(j, prior, &rest);
   if (status == SYMO_OK)
     status = symo_lowrank_create(rest, j->rank, j->pairs.values, j->pairs.vectors, &h);
   symo_hessian_destroy(rest);
@@ -154,8 +211,8 @@ static symo_status assemble(const job *j, bool absolute, symo_lowrank **out) {
   return status;
 }
 
-static symo_status check_operator(const symo_plan *plan, const symo_operator *a) {
-  const char *where = "lowrank_estimate";
+symo_status symo_lowrank_check_operator(const symo_plan *plan, const char *where,
+                                        const symo_operator *a) {
   symo_status status = symo_operator_check(plan->context, where, a);
   if (status != SYMO_OK) return status;
   if (a->size != plan->layout->parameters)
@@ -176,16 +233,21 @@ symo_status symo_lowrank_estimate(const symo_plan *plan, const symo_operator *a,
     return symo_fail_null(plan->context, "lowrank_estimate", rng == NULL ? "rng" : "out");
   const symo_lowrank_spec s = spec == NULL ? symo_lowrank_spec_default() : *spec;
   symo_lowrank_cost c;
-  symo_status status = check_operator(plan, a);
+  symo_status status = symo_lowrank_check_operator(plan, "lowrank_estimate", a);
   if (status == SYMO_OK) status = symo_lowrank_plan(plan, &s, &c);
   if (status != SYMO_OK) return status;
-  job j = {.plan = plan, .a = a, .rank = c.rank, .probes = c.probes};
+  job j = {.plan = plan,
+           .a = a,
+           .rank = c.rank,
+           .probes = c.probes,
+           .strength = c.iteration < plan->layout->parameters ? s.strength / (double)c.probes : 0};
   const symo_lanczos_spec lanczos = {.count = c.iteration, .products = c.iteration};
   SYMO_TRY(symo_lanczos(plan->context, a, &lanczos, rng, &j.pairs));
   SYMO_TRY(allocate(&j));
   take_ritz(&j);
   SYMO_TRY(probe(&j, rng));
-  SYMO_TRY(assemble(&j, s.absolute, out));
+  SYMO_TRY(assemble(&j, s.prior, s.absolute, out));
+  c.prior_scale = j.scale;
   if (cost != NULL) *cost = c;
 fail:
   drop(&j);

@@ -16,6 +16,7 @@
   X(verify)                                                                                        \
   X(compare)                                                                                       \
   X(spectrum)                                                                                      \
+  X(lowrank)                                                                                       \
   X(landscape)                                                                                     \
   X(gradients)                                                                                     \
   X(train)                                                                                         \

@@ -79,7 +79,7 @@ static const cli_option options[] = {
      .min = 0,
      .max = 1e6,
      .fallback = "0",
-     .help = "Eigenpairs of h-lr; 0: a sixth of the products"},
+     .help = "Eigenpairs that h-lr keeps, and h-lr-all beside it all that it found; 0: all"},
     {.name = "probes",
      .kind = CLI_INT,
      .arg = "P",
@@ -88,6 +88,7 @@ static const cli_option options[] = {
      .fallback = "0",
      .help = "Random vectors among the products of h-lr; 0: twice what the structure needs, but at "
              "most a quarter"},
+    CURVATURE_PRIOR_ROWS,
     {.name = "ggn",
      .kind = CLI_FLAG,
      .help = "Add the exact Gauss-Newton and empirical Fisher matrices (two more dense "
@@ -125,6 +126,8 @@ static int read_estimates(cli *c, compare_spec *spec) {
   spec->products = (size_t)cli_int(c, "products");
   spec->rank = (size_t)cli_int(c, "rank");
   spec->probes = (size_t)cli_int(c, "probes");
+  int code = curvature_prior_read(c, &spec->prior, &spec->prior_strength);
+  if (code != CLI_DONE) return code;
   const size_t least = (spec->rank > 0 ? spec->rank : 1) + (spec->probes > 0 ? spec->probes : 1);
   if (least > spec->products)
     return cli_fail(c, CLI_USAGE,
@@ -302,6 +305,10 @@ static int check_given(cli *c) {
   }
   if (!given && cli_given(c, "param"))
     return cli_fail(c, CLI_USAGE, "--param: means nothing without --hessian (give that too)");
+  if (given && strcmp(cli_str(c, "prior"), "kfac") == 0)
+    return cli_fail(c, CLI_USAGE,
+                    "--prior: kfac needs a network, and --hessian has none (give "
+                    "zero, identity, gradient or none)");
   for (size_t i = 0; given && i < sizeof network / sizeof *network; i++)
     if (cli_given(c, network[i]))
       return cli_fail(c, CLI_USAGE, "--%s: means nothing with --hessian (leave one out)",

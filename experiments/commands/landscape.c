@@ -32,10 +32,6 @@ typedef struct plane {
   double centre, least, least_at[2];
 } plane;
 
-static symo_layout *layout_of(inquiry *q) {
-  return q->path != NULL ? q->model.layout : q->point.layout;
-}
-
 /* ---- directions ---- */
 
 static double dot(const plane *p, const void *x, const void *y) {
@@ -130,7 +126,7 @@ static symo_status orbit_axes(cli *c, inquiry *q, plane *p) {
   symo_layout_split_const(p->layout, p->dtype, p->theta, data);
   const symo_const_vector theta = symo_const_vector_of(p->dtype, data);
   spec.estimator = symo_estimator_find("covariance");
-  SYMO_TRY(symo_plan_create(layout_of(q), &plan_spec, &plan));
+  SYMO_TRY(symo_plan_create(inquiry_layout(q), &plan_spec, &plan));
   SYMO_TRY(symo_estimate(plan, &spec, 1, &theta, NULL, &covariance));
   k.basis = symo_calloc((MOST_STEPS + 1) * p->size, symo_dtype_size(p->dtype));
   if (k.basis == NULL) {
@@ -297,7 +293,7 @@ static int report(cli *c, const inquiry *q, const plane *p) {
 }
 
 static int measure(cli *c, inquiry *q) {
-  plane p = {.layout = layout_of(q), .theta = q->subject.theta};
+  plane p = {.layout = inquiry_layout(q), .theta = q->subject.theta};
   p.dtype = symo_net_get_spec(q->subject.net)->dtype;
   p.size = symo_net_num_parameters(q->subject.net);
   p.points = (size_t)cli_int(c, "points"), p.range = cli_double(c, "range");
@@ -326,7 +322,7 @@ static int measure(cli *c, inquiry *q) {
 static int run(cli *c) {
   inquiry *q = symo_calloc(1, sizeof *q);
   if (q == NULL) return cli_fail_memory(c);
-  int code = inquiry_open(c, q, false);
+  int code = inquiry_open(c, q, INQUIRY_PLOTS);
   if (code == CLI_DONE) code = measure(c, q);
   inquiry_close(q);
   symo_free(q);

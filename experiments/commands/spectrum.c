@@ -255,7 +255,7 @@ static int run(cli *c) {
                     symo_comm_size(cli_ranks(c)));
   inquiry *q = symo_calloc(1, sizeof *q);
   if (q == NULL) return cli_fail_memory(c);
-  code = inquiry_open(c, q, true);
+  code = inquiry_open(c, q, INQUIRY_RULES | INQUIRY_PLOTS);
   if (code == CLI_DONE)
     code = cli_flag(c, "exponents") ? measure_exponents(c, q) : measure_density(c, q);
   inquiry_close(q);

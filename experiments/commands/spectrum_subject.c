@@ -1,4 +1,4 @@
-/* The networks that symo spectrum looks at. */
+/* The networks that symo spectrum, landscape and lowrank look at. */
 #include "experiments/commands/spectrum_subject.h"
 #include "experiments/models/network_data.h"
 #include "experiments/models/network_options.h"
@@ -115,17 +115,17 @@ static char *absolute(const char *path) {
   return path[0] == '/' ? symo_strdup(path) : cli_join(here, path);
 }
 
-static int open_folder(cli *c, inquiry *q, bool rules) {
+static int open_folder(cli *c, inquiry *q, int options) {
   if (symo_comm_rank(cli_ranks(c)) > 0) return CLI_DONE; /* the first process has it */
   int code = cli_make_directory(c, cli_str(c, "out"));
   if (code != CLI_DONE) return code;
   q->directory = absolute(cli_str(c, "out"));
-  rules = rules && cli_given(c, "rules");
+  const bool rules = (options & INQUIRY_RULES) && cli_given(c, "rules");
   if (rules) q->rules = absolute(cli_str(c, "rules"));
   if (q->directory == NULL || (rules && q->rules == NULL)) return cli_fail_memory(c);
   code = cli_folder_lock(c, q->directory, &q->lock);
   if (code == CLI_DONE) code = cli_record(c, q->directory, false);
-  if (code != CLI_DONE || cli_flag(c, "no-plots")) return code;
+  if (code != CLI_DONE || !(options & INQUIRY_PLOTS) || cli_flag(c, "no-plots")) return code;
   q->plots = cli_join(q->directory, "plots");
   if (q->plots == NULL) return cli_fail_memory(c);
   return cli_make_directory(c, q->plots);
@@ -143,10 +143,14 @@ void inquiry_close(inquiry *q) {
   symo_free(q->rules);
 }
 
-int inquiry_open(cli *c, inquiry *q, bool rules) {
+symo_layout *inquiry_layout(const inquiry *q) {
+  return q->path != NULL ? q->model.layout : q->point.layout;
+}
+
+int inquiry_open(cli *c, inquiry *q, int options) {
   *q = (inquiry){.path = NULL};
   int code = check_checkpoint(c);
-  if (code == CLI_DONE) code = open_folder(c, q, rules);
+  if (code == CLI_DONE) code = open_folder(c, q, options);
   return code == CLI_DONE ? open_subject(c, q) : code;
 }
 

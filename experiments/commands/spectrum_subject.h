@@ -6,7 +6,7 @@
 #include "experiments/spectrum/exponents.h"
 #include "experiments/train/train.h"
 
-/* What symo spectrum looks at, a network by options or the model of a checkpoint, and where it
+/* What symo spectrum, landscape and lowrank look at, a network by options or the model of a checkpoint, and where it
  * writes. */
 typedef struct inquiry {
   network_point point;
@@ -23,10 +23,15 @@ typedef struct inquiry {
   cli_folder lock;
 } inquiry;
 
-/* Folders, network, data and point, from the options of the command line; `rules`: there is the option
- * --rules.  Exit code, after the error
+/* Options that not every command has: --rules; --no-plots, and pictures. */
+enum { INQUIRY_RULES = 1, INQUIRY_PLOTS = 2 };
+
+/* Folders, network, data and point, from the options of the command line.  Exit code, after the error
  * line; inquiry_close in any case. */
-int inquiry_open(cli *c, inquiry *q, bool rules);
+int inquiry_open(cli *c, inquiry *q, int options);
+
+/* The layout of the network; it belongs to the inquiry. */
+symo_layout *inquiry_layout(const inquiry *q);
 void inquiry_close(inquiry *q);
 
 /* Which network, on which data. */

@@ -3,12 +3,14 @@
 #include "experiments/compare/lowrank.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/linalg.h"
 #include "experiments/compare/approx_form.h"
+#include "experiments/models/curvature_prior.h"
 
 /* ---- the form ---- */
 
@@ -108,6 +110,14 @@ static const compare_row estimate = {
     .kind = COMPARE_PRODUCTS,
     .style = {PLOT_RED, 1, 7, 3},
     .swept = true};
+static const compare_row all_pairs = {
+    .name = "h-lr-all",
+    .summary =
+        "the same from the same products with all pairs that the iteration found, in place of "
+        "as many as --rank says",
+    .kind = COMPARE_PRODUCTS,
+    .style = {PLOT_RED, 2, 6, 2},
+    .swept = true};
 static const compare_row probes_alone = {
     .name = "h-probes",
     .summary = "the absolute value of the structured matrix of least squares of the products of H "
@@ -116,10 +126,16 @@ static const compare_row probes_alone = {
     .style = {PLOT_ORANGE, 1, 5, 2},
     .swept = true};
 
+static symo_lowrank_spec spec_of(const compare_spec *s) {
+  return (symo_lowrank_spec){.products = s->products,
+                             .rank = s->rank,
+                             .probes = s->probes,
+                             .absolute = true,
+                             .strength = s->prior_strength};
+}
+
 symo_status compare_plan_products(compare_bench *b) {
-  const compare_spec *s = &b->run->spec;
-  const symo_lowrank_spec spec = {
-      .products = s->products, .rank = s->rank, .probes = s->probes, .absolute = true};
+  const symo_lowrank_spec spec = spec_of(&b->run->spec);
   return symo_lowrank_plan(b->run->setup.exact_plan, &spec, &b->run->lowrank);
 }
 
@@ -166,20 +182,33 @@ fail:
   return status;
 }
 
-/* The estimate itself, which is also written where arrays are. */
-static symo_status lowrank_row(compare_bench *b, const symo_plan *plan, const symo_operator *op,
-                               symo_rng *rng) {
-  const compare_spec *s = &b->run->spec;
-  const symo_lowrank_spec spec = {
-      .products = s->products, .rank = s->rank, .probes = s->probes, .absolute = true};
-  compare_row *row = compare_row_add(b, &estimate);
+/* What the rows from products stand on. */
+typedef struct products_input {
+  const symo_plan *plan;
+  const symo_operator *op;
+  const symo_hessian *prior; /* NULL: none */
+  uint64_t seed;
+} products_input;
+
+/* The estimate itself, which is also written where arrays are; rank 0: with all pairs. */
+static symo_status lowrank_row(compare_bench *b, const products_input *in, const compare_row *like,
+                               size_t rank, symo_lowrank_cost *cost) {
+  symo_lowrank_spec spec = spec_of(&b->run->spec);
+  compare_row *row = compare_row_add(b, like);
   symo_lowrank *h = NULL;
+  symo_rng *rng = NULL;
   compare_approx *a = NULL;
+  spec.rank = rank;
+  spec.prior = in->prior;
+  symo_status status = symo_rng_create(b->ref.context, in->seed, &rng);
   double start = cli_seconds();
-  symo_status status = symo_lowrank_estimate(plan, op, &spec, rng, &h, &b->run->lowrank);
+  if (status == SYMO_OK) status = symo_lowrank_estimate(in->plan, in->op, &spec, rng, &h, cost);
   row->seconds = cli_seconds() - start;
+  symo_rng_destroy(rng);
   if (status == SYMO_OK && b->want->save != NULL) {
-    char *path = cli_join(b->want->save, "h-lr.safetensors");
+    char name[64];
+    (void)snprintf(name, sizeof name, "%s.safetensors", like->name);
+    char *path = cli_join(b->want->save, name);
     status =
         path == NULL ? symo_fail_memory(b->ref.context, "compare") : symo_lowrank_write(h, path);
     symo_free(path);
@@ -190,9 +219,9 @@ static symo_status lowrank_row(compare_bench *b, const symo_plan *plan, const sy
 }
 
 /* From `count` random vectors alone. */
-static symo_status probes_row(compare_bench *b, const symo_plan *plan, const symo_operator *op,
-                              symo_rng *rng) {
-  const symo_layout *layout = symo_plan_layout(plan);
+static symo_status probes_row(compare_bench *b, const products_input *in, symo_rng *rng) {
+  const symo_operator *op = in->op;
+  const symo_layout *layout = symo_plan_layout(in->plan);
   const symo_dtype t = op->dtype;
   const size_t n = op->size, item = symo_dtype_size(t), count = b->run->lowrank.products;
   const size_t tensors = symo_layout_num_tensors(layout);
@@ -211,7 +240,12 @@ static symo_status probes_row(compare_bench *b, const symo_plan *plan, const sym
     x[i] = symo_const_vector_of(t, data + i * tensors);
   }
   SYMO_TRY(op->product(op->self, count, v, v + count * n * item));
-  SYMO_TRY(symo_estimate_probes(plan, SYMO_LEAST_SQUARES, count, x, x + count, &signed_one));
+  if (in->prior == NULL)
+    status = symo_estimate_probes(in->plan, SYMO_LEAST_SQUARES, count, x, x + count, &signed_one);
+  else
+    status = symo_estimate_probes_near(in->prior, b->run->spec.prior_strength, count, x, x + count,
+                                       NULL, &signed_one);
+  if (status != SYMO_OK) goto fail;
   SYMO_TRY(symo_hessian_abs(signed_one, &h));
   row->seconds = cli_seconds() - start;
   status = compare_approx_structured(b->ref.context, h, &a);
@@ -225,17 +259,29 @@ fail:
 }
 
 symo_status compare_products_rows(compare_bench *b, const symo_operator *a) {
+  compare_run *run = b->run;
   symo_plan *plan = NULL;
   symo_rng *rng = NULL;
+  symo_hessian *prior = NULL;
+  symo_lowrank_cost all;
   symo_plan_spec spec = symo_plan_spec_default();
+  products_input in = {.op = a, .seed = run->setup.spec.seed + 0x6c616e63};
+  const curvature_prior_input known = {b->ref.context, b->ref.problem, b->ref.theta, run->grad,
+                                       in.seed};
   spec.dtype = a->dtype;
   spec.coupling = SYMO_COUPLED;
   symo_status status;
-  SYMO_TRY(symo_plan_create(b->run->setup.layout, &spec, &plan));
-  SYMO_TRY(symo_rng_create(b->ref.context, b->run->setup.spec.seed + 0x6c616e63, &rng));
-  SYMO_TRY(lowrank_row(b, plan, a, rng));
-  status = probes_row(b, plan, a, rng);
+  SYMO_TRY(symo_plan_create(run->setup.layout, &spec, &plan));
+  SYMO_TRY(curvature_prior_make(&known, run->spec.prior, plan, &prior));
+  in.plan = plan;
+  in.prior = prior;
+  SYMO_TRY(lowrank_row(b, &in, &estimate, run->spec.rank, &run->lowrank));
+  if (run->lowrank.rank < run->lowrank.iteration)
+    SYMO_TRY(lowrank_row(b, &in, &all_pairs, 0, &all));
+  SYMO_TRY(symo_rng_create(b->ref.context, in.seed + 1, &rng));
+  status = probes_row(b, &in, rng);
 fail:
+  symo_hessian_destroy(prior);
   symo_plan_destroy(plan);
   symo_rng_destroy(rng);
   return status;

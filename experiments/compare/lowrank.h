@@ -16,7 +16,8 @@ symo_status compare_plan_products(compare_bench *b);
 /* Exact eigenpairs, and the Reynolds average of the rest. */
 symo_status compare_lowrank_exact(compare_bench *b);
 
-/* The rows from products with H: h-lr, and the structured estimate from as many probes alone. */
+/* The rows from products with H: h-lr, h-lr-all where that keeps more pairs, and the structured
+ * estimate from as many probes alone. */
 symo_status compare_products_rows(compare_bench *b, const symo_operator *a);
 
 #endif

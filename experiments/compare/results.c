@@ -89,6 +89,8 @@ void compare_set_estimates(cli *c, json_t *out, const compare_run *run) {
   cli_set(c, out, "products", json_integer((json_int_t)run->lowrank.products));
   cli_set(c, out, "rank", json_integer((json_int_t)run->lowrank.rank));
   cli_set(c, out, "probes", json_integer((json_int_t)run->lowrank.probes));
+  cli_set(c, out, "prior", json_string(curvature_prior_name(run->spec.prior)));
+  cli_set(c, out, "prior_strength", cli_number(run->spec.prior_strength));
   cli_set(c, out, "plan", timed(c, run->setup.plan_seconds));
   cli_set(c, out, "hessian", timed(c, run->hessian_seconds));
   cli_set(c, out, "eigendecomposition", timed(c, run->eigen_seconds));

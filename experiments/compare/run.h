@@ -3,6 +3,7 @@
 
 #include "experiments/compare/metrics.h"
 #include "experiments/inputs/tensors.h"
+#include "experiments/models/curvature_prior.h"
 #include "experiments/models/network_point.h"
 #include "experiments/plot/plot.h"
 
@@ -64,6 +65,8 @@ typedef struct compare_spec {
   compare_center center; /* whether estimates leave out what the group does not move, label 0 */
   bool ggn;              /* the exact Gauss-Newton matrix as a row */
   size_t products, rank, probes; /* of h-lr, as in symo_lowrank_spec */
+  curvature_prior prior;         /* of the rows from products */
+  double prior_strength;
 } compare_spec;
 
 enum { COMPARE_MAX_ROWS = 40, COMPARE_IMAGE = 300 };

@@ -29,6 +29,18 @@ symo_status symo_estimate_probes(const symo_plan *plan, symo_probe_method method
                                  const symo_const_vector *probes, const symo_const_vector *products,
                                  symo_hessian **out);
 
+/* The same by least squares that prefer what is near a multiple of `prior`, such as an estimate from
+ * one gradient: with the number c of least sum |A v - c P v|^2, the M of least
+ *     sum |A v - M v|^2 + strength |M - c P|^2 ,
+ * where of a label each |.|^2 is taken on one copy of its irrep.  So the prior weighs as much as
+ * `strength` normal probes, and says all where the pairs say nothing.  *scale, unless NULL: c.
+ *   SYMO_E_ARGUMENT  strength is not positive and finite
+ *   SYMO_E_SHAPE     the prior is of another plan, as for symo_hessian_add */
+symo_status symo_estimate_probes_near(const symo_hessian *prior, double strength, size_t count,
+                                      const symo_const_vector *probes,
+                                      const symo_const_vector *products, double *scale,
+                                      symo_hessian **out);
+
 /* ---- low rank plus symmetry ---- */
 
 /* A symmetric matrix with k given eigenpairs, and a structured matrix S on the rest of the space:
@@ -54,10 +66,14 @@ symo_status symo_lowrank_create(const symo_hessian *rest, size_t k, const double
 /* How much an estimate may ask, and what it takes. */
 typedef struct symo_lowrank_spec {
   size_t products; /* of A in all: the budget; default 60 */
-  size_t rank;     /* eigenpairs; 0: a sixth of the products */
+  size_t rank;     /* pairs that are kept; 0: all that the iteration finds, a vector for each of its
+                      products, which it holds in any case */
   size_t probes;   /* random vectors for the rest; 0: twice what determines every label, but at
                        most a quarter of the products */
   bool absolute;   /* take |S| and |values|; default true */
+  const symo_hessian *prior; /* of the plan, what S is drawn to a multiple of; NULL: to zero */
+  double strength; /* .. as by so many probes; default 0.1; 0: not at all, which is fragile where a
+                      label has about as many rows of probes as its multiplicity */
 } symo_lowrank_spec;
 
 /* The defaults above. */
@@ -68,26 +84,46 @@ typedef struct symo_lowrank_cost {
   size_t rank, probes;
   size_t iteration;      /* products of the Lanczos iteration */
   size_t products;       /* all of them */
+  double prior_scale;    /* of the prior in S; 0 where there is none, and in a plan */
   double stored_numbers; /* of the result */
   double work_numbers;   /* held at once while it is made */
 } symo_lowrank_cost;
 
 /* The rank, the probes and the cost that a spec means for a plan.  spec NULL: the default.
  * SYMO_E_ARGUMENT if the products do not suffice for one eigenpair and one probe, or for the rank
- * and the probes that were asked for. */
+ * and the probes that were asked for, or if the strength is negative, not finite, or 0 of a prior
+ * that is given; SYMO_E_SHAPE if the prior is of another plan. */
 symo_status symo_lowrank_plan(const symo_plan *plan, const symo_lowrank_spec *spec,
                               symo_lowrank_cost *cost);
 
 /* Estimates A by a Lanczos iteration of its share of the products, without restart, and from random
- * probes z orthogonal to all of its Ritz vectors.  The leading ones are the eigenpairs.  S is the
+ * probes z orthogonal to all of its Ritz vectors.  Of these the leading ones are kept, all by
+ * default: pairs that have not converged are exact on their span all the same.  S is the
  * structured matrix of least squares of the pairs (w, value w) of the other Ritz vectors and of the
  * pairs (z, A z), projected as z is.  The probes, divided by the root of their number, stand for the
  * space that the iteration has not seen, so that the sum of squares is, in the mean, the squared
- * Frobenius norm of what is left.  a: of the plan's number of parameters and dtype.  *cost, unless NULL, is what it took.  Statuses
- * of symo_lowrank_plan, symo_lanczos and symo_estimate_probes; SYMO_E_SHAPE, SYMO_E_DTYPE. */
+ * Frobenius norm of what is left; the prior, projected too, is worth `strength` of them.  a: of the
+ * plan's number of parameters and dtype.  *cost, unless NULL, is what it took.  Statuses of
+ * symo_lowrank_plan, symo_lanczos and symo_estimate_probes_near; SYMO_E_SHAPE, SYMO_E_DTYPE. */
 symo_status symo_lowrank_estimate(const symo_plan *plan, const symo_operator *a,
                                   const symo_lowrank_spec *spec, symo_rng *rng, symo_lowrank **out,
                                   symo_lowrank_cost *cost);
+
+/* How far H is from A, by products of A with fresh random vectors alone. */
+typedef struct symo_lowrank_quality {
+  double relative; /* |A - H| / |A|, Frobenius norms */
+  double error;    /* standard error of that; NaN from one probe */
+  double norm;     /* |A| */
+} symo_lowrank_quality;
+
+/* Estimates them with `probes` >= 1 normal vectors z: |A - H|^2 is the mean of |A z - H z|^2, and
+ * |A|^2 = |H|^2 + 2 tr H (A - H) + |A - H|^2, the second term the mean of (H z)'(A z - H z).  Both
+ * squares are unbiased, and vary with what H misses, not with the large eigenvalues that it has.
+ * H is to be an estimate of A, not of |A| (`absolute` false; symo_lowrank_abs comes afterwards).
+ * rng: not that state which the estimate was made with.  `probes` products, two vectors.  Statuses of
+ * symo_lowrank_matvec and of the operator; SYMO_E_ARGUMENT, SYMO_E_SHAPE, SYMO_E_DTYPE. */
+symo_status symo_lowrank_measure(const symo_lowrank *h, const symo_operator *a, size_t probes,
+                                 symo_rng *rng, symo_lowrank_quality *out);
 
 /* The parts; they belong to h.  NULL and 0 for NULL. */
 const symo_hessian *symo_lowrank_rest(const symo_lowrank *h);

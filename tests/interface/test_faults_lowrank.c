@@ -30,13 +30,17 @@ Test(faults, operators) {
          &s.in, &s.in, &s.out.hessian);
   FAULTY(symo_estimate_probes, symo_hessian_destroy(s.out.hessian), s.plan, SYMO_AVERAGE, 1, &s.in,
          &s.in, &s.out.hessian);
+  FAULTY(symo_estimate_probes_near, symo_hessian_destroy(s.out.hessian), s.h, 0.5, 1, &s.in, &s.in,
+         NULL, &s.out.hessian);
   stage_close(&s);
 }
 
 Test(faults, low_rank_plus_symmetry) {
   stage s;
   stage_open(&s);
-  const symo_lowrank_spec spec = {.products = 6, .rank = 2, .probes = 2, .absolute = true};
+  const symo_lowrank_spec spec = {
+      .products = 6, .rank = 2, .probes = 2, .absolute = true, .strength = 0.5};
+  symo_lowrank_quality quality;
   symo_lowrank_cost cost;
   symo_lowrank *h, *out;
   double unit[STAGE_SIZE] = {1}, value = 2;
@@ -46,6 +50,7 @@ Test(faults, low_rank_plus_symmetry) {
   FAULTY(symo_lowrank_create, symo_lowrank_destroy(out), s.h, 1, &value, unit, &out);
   FAULTY(symo_lowrank_estimate, symo_lowrank_destroy(out), s.plan, &known, &spec, s.rng, &out,
          NULL);
+  FAULTY(symo_lowrank_measure, (void)0, h, &known, 3, s.rng, &quality);
   FAULTY(symo_lowrank_abs, symo_lowrank_destroy(out), h, &out);
   FAULTY(symo_lowrank_logdet, (void)0, h, 1, &s.out.number);
   FAULTY(symo_lowrank_dense, (void)0, h, s.out.matrix);

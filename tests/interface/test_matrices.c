@@ -431,6 +431,19 @@ Test(interface, probes_and_low_rank) {
   const symo_const_vector hole = s.inputs[STAGE_INPUT_FAULTS - 1].v;
   PROBES(SYMO_E_NONFINITE, "product 0", SYMO_AVERAGE, 1, &s.in, &hole, &s.out.hessian);
   PROBES(SYMO_E_NONFINITE, "probe 0", SYMO_AVERAGE, 1, &hole, &s.in, &s.out.hessian);
+  SILENT(symo_estimate_probes_near, NULL, 1, 1, &s.in, &s.in, NULL, &s.out.hessian);
+#define NEAR(expected, word, strength, count, v, av, out)                                          \
+  REFUSED(symo_estimate_probes_near, expected, "estimate_probes_near: ", word, s.h, strength,      \
+          count, v, av, NULL, out)
+  NEAR(SYMO_E_ARGUMENT, "probes is NULL", 1, 1, NULL, &s.in, &s.out.hessian);
+  NEAR(SYMO_E_ARGUMENT, "products is NULL", 1, 1, &s.in, NULL, &s.out.hessian);
+  NEAR(SYMO_E_ARGUMENT, "out is NULL", 1, 1, &s.in, &s.in, NULL);
+  NEAR(SYMO_E_ARGUMENT, "no probes", 1, 0, &s.in, &s.in, &s.out.hessian);
+  NEAR(SYMO_E_ARGUMENT, "strength 0", 0, 1, &s.in, &s.in, &s.out.hessian);
+  NEAR(SYMO_E_ARGUMENT, "strength nan", (double)NAN, 1, &s.in, &s.in, &s.out.hessian);
+  NEAR(SYMO_E_NONFINITE, "a product holds", 1, 1, &s.in, &hole, &s.out.hessian);
+  REFUSED(symo_estimate_probes_near, SYMO_E_NONFINITE, "matvec: ", "NaN", s.h, 1, 1, &hole, &s.in,
+          NULL, &s.out.hessian);
   SILENT(symo_lowrank_create, NULL, 2, values, unit, &out);
 #define CREATE(expected, word, k, values, vectors, out)                                            \
   REFUSED(symo_lowrank_create, expected, "lowrank_create: ", word, s.h, k, values, vectors, out)
@@ -448,6 +461,20 @@ Test(interface, probes_and_low_rank) {
   spec = (symo_lowrank_spec){.products = 7, .rank = 5, .probes = 3};
   REFUSED(symo_lowrank_plan, SYMO_E_ARGUMENT, "lowrank: ", "raise the products to 8", s.plan, &spec,
           &cost);
+  spec = (symo_lowrank_spec){.products = 7, .strength = -1};
+  REFUSED(symo_lowrank_plan, SYMO_E_ARGUMENT, "lowrank: ", "strength -1", s.plan, &spec, &cost);
+  spec = (symo_lowrank_spec){.products = 7, .prior = s.h};
+  REFUSED(symo_lowrank_plan, SYMO_E_ARGUMENT, "lowrank: ", "strength 0 says nothing", s.plan, &spec,
+          &cost);
+  symo_lowrank_quality quality;
+  SILENT(symo_lowrank_measure, NULL, &a, 1, s.rng, &quality);
+#define QUALITY(expected, word, a, probes, rng, out)                                               \
+  REFUSED(symo_lowrank_measure, expected, "lowrank_measure: ", word, h, a, probes, rng, out)
+  QUALITY(SYMO_E_ARGUMENT, "operator is NULL", NULL, 1, s.rng, &quality);
+  QUALITY(SYMO_E_ARGUMENT, "rng is NULL", &a, 1, NULL, &quality);
+  QUALITY(SYMO_E_ARGUMENT, "out is NULL", &a, 1, s.rng, NULL);
+  QUALITY(SYMO_E_ARGUMENT, "no probes", &a, 0, s.rng, &quality);
+  spec = (symo_lowrank_spec){.products = 7, .rank = 5, .probes = 3};
   SILENT(symo_lowrank_estimate, NULL, &a, NULL, s.rng, &out, NULL);
 #define ESTIMATE(expected, word, a, spec, rng, out)                                                \
   REFUSED(symo_lowrank_estimate, expected, "lowrank", word, s.plan, a, spec, rng, out, NULL)
