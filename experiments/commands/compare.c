@@ -128,13 +128,7 @@ static int read_estimates(cli *c, compare_spec *spec) {
   spec->probes = (size_t)cli_int(c, "probes");
   int code = curvature_prior_read(c, &spec->prior, &spec->prior_strength);
   if (code != CLI_DONE) return code;
-  const size_t least = (spec->rank > 0 ? spec->rank : 1) + (spec->probes > 0 ? spec->probes : 1);
-  if (least > spec->products)
-    return cli_fail(c, CLI_USAGE,
-                    "--products: %zu do not suffice for %zu of --rank and %zu of --probes (give at "
-                    "least %zu)",
-                    spec->products, spec->rank, spec->probes, least);
-  return CLI_DONE;
+  return products_check(c);
 }
 
 static int read_spec(cli *c, compare_spec *spec) {

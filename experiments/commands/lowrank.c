@@ -47,7 +47,8 @@ static int read_options(cli *c, job *j) {
   j->residual = (size_t)cli_int(c, "residual");
   j->ggn = strcmp(cli_str(c, "matrix"), "ggn") == 0;
   j->absolute = !cli_flag(c, "signed");
-  return curvature_prior_read(c, &j->prior, &j->spec.strength);
+  const int code = products_check(c);
+  return code == CLI_DONE ? curvature_prior_read(c, &j->prior, &j->spec.strength) : code;
 }
 
 /* The plan and what it takes; matrices that do not fit are refused before anything is computed. */

@@ -31,6 +31,9 @@ typedef enum curvature_prior {
 const char *curvature_prior_name(curvature_prior prior);
 int curvature_prior_read(cli *c, curvature_prior *prior, double *strength);
 
+/* Whether --products suffice for --rank and --probes. */
+int products_check(cli *c);
+
 typedef struct curvature_prior_input {
   symo_context *context;
   const symo_problem *problem; /* NULL: none, and no K-FAC */

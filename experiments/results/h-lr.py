@@ -7,7 +7,8 @@ import subprocess
 import sys
 
 ROWS = [  # name, colour, width, dash
-    ("h-lr", "#d55e00", 4, 1),
+    ("h-lr-all", "#d55e00", 4, 1),
+    ("h-lr", "#d55e00", 2, 2),
     ("h-lr-exact", "#d55e00", 1.5, 3),
     ("reynolds-abs", "#000000", 1.5, 3),
     ("h-probes", "#e69f00", 2, 1),

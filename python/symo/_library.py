@@ -147,12 +147,14 @@ class LowrankSpec(ctypes.Structure):
         ("rank", c_size_t),
         ("probes", c_size_t),
         ("absolute", c_bool),
+        ("prior", c_void_p),
+        ("strength", c_double),
     ]
 
 
 class LowrankCost(ctypes.Structure):
     _fields_ = _of(c_size_t, "rank probes iteration products") + _of(
-        c_double, "stored_numbers work_numbers"
+        c_double, "prior_scale stored_numbers work_numbers"
     )
 
 

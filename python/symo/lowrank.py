@@ -271,6 +271,8 @@ def estimate_products(
     rank: int = 0,
     probes: int = 0,
     absolute: bool = True,
+    prior: Hessian | None = None,
+    strength: float = 0.1,
     blocked: bool = False,
     centered: bool = False,
     dtype: Any = None,
@@ -292,10 +294,13 @@ def estimate_products(
     products : int
         The budget: how many products are taken at most.
     rank, probes : int
-        Of h-lr: eigenpairs, and random vectors for the rest; 0 is a sixth of the products, and what
-        determines every label twice over.
+        Of h-lr: pairs that are kept, and random vectors for the rest; 0 is all that the iteration
+        finds, and what determines every label twice over, at most a quarter of the products.
     absolute : bool
         Of h-lr: an estimate of |A|, positive semi-definite, rather than of A.
+    prior, strength : Hessian of the same layout and number type, float
+        Of h-lr: what the structured part is drawn to a multiple of, as by so many random vectors;
+        None: to zero.  With strength 0, least squares alone.
     blocked : bool
         The structured part has no blocks between different tensors.
     centered : bool
@@ -313,7 +318,8 @@ def estimate_products(
     >>> import numpy as np, symo
     >>> rng = np.random.default_rng(0)
     >>> u = rng.normal(size=(12, 2)); a = u @ u.T + np.eye(12)
-    >>> h = symo.estimate_products("h: orthogonal 12; b[h]", lambda x: a @ x, products=8, rank=2)
+    >>> h = symo.estimate_products("h: orthogonal 12; b[h]", lambda x: a @ x, products=8, rank=2,
+    ...                            strength=0)
     >>> bool(np.allclose(h.to_dense(), a))
     True
     """
@@ -322,8 +328,8 @@ def estimate_products(
     code = _code(dtype if dtype is not None else getattr(matrix, "dtype", None))
     plan = plan_of(layout, code, int(blocked), centered)
     if estimator == "probes":
-        if rank or probes:
-            c.refuse("SYMO_E_ARGUMENT", "estimate_products: rank and probes are of h-lr")
+        if rank or probes or prior is not None:
+            c.refuse("SYMO_E_ARGUMENT", "estimate_products: rank, probes and prior are of h-lr")
         generator = seed if hasattr(seed, "normal") else np.random.default_rng(seed)
         z = generator.normal(size=(int(products), size)).astype(c.DTYPES[code])
         return _of_pairs(layout, plan, z, rows_of(matrix, size)(z), 0)
@@ -334,7 +340,14 @@ def estimate_products(
         )
     operator, rng = _Operator(matrix, size, code), rng_of(seed, context)
     spec, cost, out = (
-        c.LowrankSpec(int(products), int(rank), int(probes), absolute),
+        c.LowrankSpec(
+            int(products),
+            int(rank),
+            int(probes),
+            absolute,
+            None if prior is None else prior._pointer,
+            float(strength),
+        ),
         c.LowrankCost(),
         c_void_p(),
     )
