@@ -55,12 +55,12 @@ val = {n: [held(r) for r in runs[n]] for n in names}
 final = {n: [whole(f) for f in sorted(glob.glob(f"{work}/{n}/**/checkpoint.safetensors", recursive=True))] for n in names}
 end = {kind: {n: statistics.median(c[-1][2] for c in curves[n]) for n in names}
        for kind, curves in (("train", train), ("val", val))}
-print("%-8s %-27s %-27s %8s %9s | %-14s %-14s | %-14s %-14s" % (
+print("%-16s %-27s %-27s %8s %9s | %-14s %-14s | %-14s %-14s" % (
     "", "held-back loss", "training loss", "seconds", "optimizer", "adamw's val", "muon's val",
     "adamw's train", "muon's train"))
 for n in names:
     share = [sum(l.get("optimizer_seconds", 0) for l in r) / r[-1]["seconds"] for r in runs[n]]
-    print("%-8s %-27s %-27s %8.0f %8.0f%% | %-14s %-14s | %-14s %-14s" % (
+    print("%-16s %-27s %-27s %8.0f %8.0f%% | %-14s %-14s | %-14s %-14s" % (
         n, spread(final[n]), spread([c[-1][2] for c in train[n]]),
         statistics.median(r[-1]["seconds"] for r in runs[n]), 100 * statistics.median(share),
         mark(val[n], end["val"]["adamw"]), mark(val[n], end["val"]["muon"]),

@@ -3,7 +3,7 @@
 # tokens, batches of 12) on tiny Shakespeare, float32, one thread.  Every method gets the same sweep,
 # $POINTS random points (6) over rate, decay, momentum and the rate of AdamW on embeddings and norms, at
 # the length of the final runs, 2,000 steps, one seed; then the best point with three other seeds.
-# symo-coupled takes the point of symo.
+# symo-coupled and spectral-newton take the point of symo.
 # Needs tinyshakespeare.txt in $SYMO_DATA.  Writes gpt/output.txt and gpt/curves.png in docs/results;
 # about two hours on one core.
 #
@@ -14,11 +14,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 results=$(cd "$here/../../docs/results" && pwd)
 symo=${SYMO:-$here/../../build/symo}
 work=${WORK:-$(mktemp -d)}
-names=(adamw soap muon symo-coupled symo)
+names=(adamw soap muon symo-coupled symo spectral-newton)
 momentum="--grid momentum=0.8,0.85,0.9,0.95"
 fixed() {
   case $1 in
-  adamw | muon | symo | symo-coupled) echo "--optimizer $1" ;;
+  adamw | muon | symo | symo-coupled | spectral-newton) echo "--optimizer $1" ;;
   soap) echo "--optimizer soap --set refresh_every=10" ;;
   shampoo) echo "--optimizer shampoo --set refresh_every=10 --set graft=adam" ;;
   esac
@@ -33,6 +33,7 @@ space() {
 }
 # Decoupled decay is lr weight_decay: muon's rates, for updates of norm 1, are ten times those of the others.
 decay() { if [ "$1" = muon ]; then echo 0.003:0.03; else echo 0.03:0.3; fi; }
+point() { case $1 in symo-coupled | spectral-newton) echo symo ;; *) echo "$1" ;; esac }
 # The best point of a sweep, as arguments --grid KEY=VALUE.
 best() {
   python3 - "$1" <<'PY'
@@ -54,7 +55,7 @@ tune() {
 }
 final() {
   local all
-  read -ra all <<<"$(fixed "$1") $(best "$work/tune-${1%-coupled}")"
+  read -ra all <<<"$(fixed "$1") $(best "$work/tune-$(point "$1")")"
   echo "\$ symo sweep gpt ${all[*]} --steps 2000   (seeds 21 to 23)"
   sweep "${all[@]}" --steps 2000 --eval-every 100 --eval-iters 50 --seed 21 --seeds 3 --out "$work/$1"
 }
@@ -77,6 +78,7 @@ else
   {
     for name in adamw soap muon symo; do tune "$name" && final "$name"; done
     final symo-coupled
+    final spectral-newton
     report
   } >"$results/gpt/output.txt"
 fi
