@@ -80,6 +80,7 @@ static symo_status plan(symo_context *context, preset_bench *b) {
   SYMO_TRY(symo_layout_set_dtype(b->layout, b->spec.dtype));
   b->bytes.parameters = sizeof(float) * (double)symo_layout_num_parameters(b->layout);
   b->bytes.activations = symo_net_bytes(&b->spec, b->threads, false);
+  if (isnan(b->bytes.activations)) SYMO_TRY(symo_fail_memory(context, b->name));
   for (size_t i = 0; i < OPTIMIZERS; i++) {
     cli_progress(b->report->c, "%s: plan of %s", b->name, optimizers[i]);
     SYMO_TRY(bench_gpt_optimizer(context, b->layout, optimizers[i], b->threads, &b->optim[i]));

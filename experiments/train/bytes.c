@@ -4,6 +4,7 @@
 #include "experiments/inputs/tensors.h"
 #include "experiments/train/net_model.h"
 
+#include <math.h>
 #include <symo/io.h>
 
 /* The optimizer with its state.  One that cannot be is reported where it is made. */
@@ -41,6 +42,7 @@ symo_status train_bytes(symo_context *context, const train_spec *spec, const sym
   for (int again = 0; again < 2; again++) {
     *recompute = again == 1;
     *bytes = rest + symo_net_bytes(net, threads, *recompute);
+    if (isnan(*bytes)) return symo_fail_memory(context, "memory of the network");
     if (!(spec->memory > 0 && *bytes > spec->memory)) return SYMO_OK;
   }
   return symo_fail(context, SYMO_E_SIZE,
