@@ -14,16 +14,18 @@ cp "$text" tinyshakespeare.txt
 run() {
   local name=$1
   shift
-  set -- "$@" --rank 10 --prior identity --sweep steps --sweep-values 0,10,100,300,1000
+  set -- "$@" --rank 10 --sweep steps --sweep-values 0,10,100,300,1000
   { echo "\$ symo compare $*"; "$symo" compare "$@" --no-plots --out "$name"; echo; } >>output.txt
 }
 run digits --data digits --net 64-16-10 --seeds 3
 run rnn --data digits --net rnn:8-12-10 --examples 300 --seeds 3
 run conv --data digits --net conv:8x8x1-c16k3-p4-10 --examples 150 --seeds 3
 run gpt --net gpt:t8-c8-h2-l1 --data tinyshakespeare.txt --examples 64 --init-scale 0.1
-large="--data digits --net 64-128-128-10 --train-steps 0 --residual 16"
-# shellcheck disable=SC2086 # words
-{ echo "\$ symo lowrank $large"; "$symo" lowrank $large --out m0; echo; } >>output.txt
+for steps in 0 100; do
+  large="--data digits --net 64-128-128-10 --train-steps $steps --residual 16"
+  # shellcheck disable=SC2086 # words
+  { echo "\$ symo lowrank $large"; "$symo" lowrank $large --out "m$steps"; echo; } >>output.txt
+done
 python3 "$here/h-lr.py" cosines.png "digits, 64-16-10"=digits/results.json \
   "recurrent, 8-12-10"=rnn/results.json "convolutional, 8x8-c16k3-p4-10"=conv/results.json \
   "transformer, 1472 parameters"=gpt/results.json
