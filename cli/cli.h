@@ -165,6 +165,7 @@ void cli_progress(cli *c, const char *format, ...);
 void cli_progress_end(cli *c);
 
 double cli_seconds(void);          /* monotonic clock */
+double cli_processor(void);        /* seconds of processor time, of all threads */
 double cli_memory_available(void); /* bytes that can be had without swapping; infinity if unknown */
 
 /* ---- running ---- */

@@ -256,6 +256,12 @@ double cli_seconds(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+double cli_processor(void) {
+  struct timespec t;
+  if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) != 0) return 0;
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 /* The whole number behind `key` on the first line of the file that begins with it, as in
  * "MemAvailable: 12345 kB"; `otherwise` where there is none, as in "max". */
 static double read_amount(const char *path, const char *key, double otherwise) {

@@ -184,7 +184,7 @@ typedef struct figures {
 } figures;
 
 static double seconds(const gpt_bench *b) {
-  return b->threads == 1 ? bench_gpt_processor() : cli_seconds();
+  return b->threads == 1 ? cli_processor() : cli_seconds();
 }
 
 /* Seconds a flop of [t, k] times [k, n]; b is read as [n, k]. */

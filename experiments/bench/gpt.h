@@ -21,7 +21,4 @@ int bench_gpt_preset(bench_report *report);
 int bench_gpt_parts(bench_report *report, const char *name, symo_net *net, const void *theta,
                     void *gradient, size_t examples, double square);
 
-/* Seconds of the processor. */
-double bench_gpt_processor(void);
-
 #endif

@@ -7,14 +7,11 @@
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/alloc.h"
 #include "core/linalg.h"
 
 enum { MOST = 32, CALLS = 16 };
-
-double bench_gpt_processor(void) { return (double)clock() / CLOCKS_PER_SEC; }
 
 typedef struct part {
   symo_net_time of; /* the first of those alike */
@@ -49,10 +46,10 @@ static double product_flop(size_t rows, size_t in, size_t out) {
   float *c = symo_calloc(rows, out * sizeof *c);
   double best = a != NULL && b != NULL && c != NULL ? INFINITY : (double)NAN;
   for (int call = 0; call < CALLS && !isnan(best); call++) {
-    const double start = bench_gpt_processor();
+    const double start = cli_processor();
     symo_gemm(SYMO_F32, 1, symo_mat_dense(a, rows, in), symo_mat_t(symo_mat_dense(b, out, in)), 0,
               symo_mat_dense(c, rows, out));
-    best = fmin(best, bench_gpt_processor() - start);
+    best = fmin(best, cli_processor() - start);
   }
   symo_free(a), symo_free(b), symo_free(c);
   return best / (2 * (double)rows * (double)in * (double)out);
@@ -94,7 +91,7 @@ int bench_gpt_parts(bench_report *report, const char *name, symo_net *net, const
   if (times == NULL) return cli_fail_memory(report->c);
   for (size_t r = 0; r < repeats && status == SYMO_OK; r++) {
     cli_progress(report->c, "%s: parts, %zu of %zu", name, r, repeats);
-    times->clock = bench_gpt_processor;
+    times->clock = cli_processor;
     symo_net_set_times(net, times);
     status = problem.gradient(problem.self, theta, &loss, gradient);
     found = collect(times, r, parts);

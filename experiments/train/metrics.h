@@ -20,9 +20,11 @@
  *
  * and of the next step what applies (symo_step_report): gradient_norm, update_norm, damping,
  * reduction_ratio, condition, effective_rank, refreshes, kept_roots, failed_roots, cg_iterations;
- * measured_alphas and alphas, objects, where exponents were measured: the average of each matrix, and
- * what its steps have (alpha=auto); refused_steps and rejected_steps since the start; optimizer_seconds, and optimizer_items, an
- * object: the same by item (symo_step_seconds).  Of tasks with tokens also
+ * measured_alphas and alphas, objects, where exponents were measured: the average of each matrix,
+ * and what its steps have (alpha=auto); refused_steps and rejected_steps since the start;
+ * optimizer_seconds, and optimizer_items, an object: the same by item (symo_step_seconds), and the
+ * gradient beside them where the optimizer asks for it; with one thread in one process, seconds of
+ * the processor.  Of tasks with tokens also
  * tokens_per_s, gradient_ms, optimizer_ms and, in some lines, forward_ms (of a pass by itself) and
  * backward_ms (what is left of gradient_ms).  What is not a number is left out, but for loss:
  * null. */

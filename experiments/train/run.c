@@ -165,9 +165,9 @@ static symo_status probe(train_runner *r) {
   double loss;
   r->times.forward = NAN;
   if (r->model.tokens == 0 || r->step % PROBE_EVERY != PROBE_AT) return SYMO_OK;
-  const double before = cli_seconds();
+  const double before = train_clock(r);
   symo_status status = p->loss(p->self, r->theta, &loss);
-  r->times.forward = cli_seconds() - before;
+  r->times.forward = train_clock(r) - before;
   return status;
 }
 
@@ -176,23 +176,23 @@ static symo_status advance(train_runner *r, double *loss, symo_step_report *repo
   const symo_problem *p = &r->model.problem;
   symo_status status = probe(r);
   if (status != SYMO_OK) return status;
-  const double before = cli_seconds();
+  const double started = cli_seconds(), before = train_clock(r);
   if (symo_optim_needs_problem(r->optim)) {
     status = symo_optim_problem_step(r->state, p, r->theta, loss, report);
     r->times.gradient = report->seconds.gradient;
-    r->optimizer_seconds = cli_seconds() - before - report->seconds.gradient;
+    r->optimizer_seconds = train_clock(r) - before - report->seconds.gradient;
   } else {
     status = p->gradient(p->self, r->theta, loss, r->grad);
-    const double between = cli_seconds();
+    const double between = train_clock(r);
     r->times.gradient = between - before;
     if (status == SYMO_OK && isfinite(*loss)) {
       const symo_const_vector grad = symo_const_vector_of(p->dtype, r->grads);
       const symo_vector params = symo_vector_of(p->dtype, r->params);
       status = symo_optim_step(r->state, grad, params, report);
     }
-    r->optimizer_seconds = cli_seconds() - between;
+    r->optimizer_seconds = train_clock(r) - between;
   }
-  r->times.step = cli_seconds() - before;
+  r->times.step = cli_seconds() - started;
   r->seconds += r->times.step;
   r->result->optimizer_seconds += r->optimizer_seconds;
   if (!isnan(r->times.forward)) {

@@ -46,6 +46,10 @@ typedef struct train_runner {
  * All read the data, and all have the parameters. */
 static inline bool train_is_first(const train_runner *r) { return symo_comm_rank(r->comm) == 0; }
 
+/* The clock of the parts of a step: one thread by itself by the time that it has of the processor,
+ * so that what else runs counts as little as can be. */
+double train_clock(const train_runner *r);
+
 /* Everything before the first step: model, threads, optimizer, files; r holds what train_run was
  * given.  r->state is NULL where there is nothing to do.  An exit code after its error line. */
 int train_runner_start(train_runner *r, train_start how);

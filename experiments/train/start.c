@@ -131,10 +131,11 @@ static void say_bytes(const train_runner *r) {
            cli_format_bytes(r->model.bytes).text);
 }
 
-static double clock_of(void *self) {
-  (void)self;
-  return cli_seconds();
+double train_clock(const train_runner *r) {
+  return r->threads == 1 && symo_comm_size(r->comm) == 1 ? cli_processor() : cli_seconds();
 }
+
+static double clock_of(void *self) { return train_clock(self); }
 
 /* Before processes wait for each other: what stops one stops all, with the line of the first. */
 static int agree(const train_runner *r, int code) {
@@ -178,7 +179,7 @@ static symo_status begin(train_runner *r, symo_optim_spec **was) {
                        : r->optim->share != NULL ? take_up(r, was)
                                                  : read_checkpoint(r, &r->state, was);
   if (status != SYMO_OK) return status;
-  symo_optim_state_set_clock(r->state, clock_of, NULL);
+  symo_optim_state_set_clock(r->state, clock_of, r);
   if (access(r->best_path, F_OK) != 0 || !resume) r->best.loss = NAN; /* it is gone */
   return train_check_data(r->context, r->record.data, r->model.data, r->model.checksum);
 }
