@@ -16,7 +16,8 @@ typedef struct symo_kfac symo_kfac;
  *   exact     to the block: G (x) A + lambda I, in the eigenbasis
  *   factored  to the factors, (G + sqrt(lambda) / pi I) (x) (A + sqrt(lambda) pi I), pi^2 the ratio
  *             of the mean eigenvalues of A and G
- *   plain     the same with pi = 1 */
+ *   plain     the same with pi = 1
+ * To moments (EKFAC) the last two add what they add to the product that these stand for. */
 typedef enum symo_kfac_damping {
   SYMO_KFAC_EXACT,
   SYMO_KFAC_FACTORED,

@@ -124,6 +124,16 @@ tail -n 1 whole/metrics.jsonl | grep -qF "\"val_loss\": $loss" || fail "eval say
 works eval --checkpoint whole/checkpoint.safetensors --data digits --json
 grep -q '"examples": 1797' out || fail "eval: not all digits"
 
+# ---- time ----
+# Of methods that ask for the gradient themselves its time is not the optimizer's: items and the sum
+# agree, and a gradient without layer statistics is beside them.
+works train classifier --data digits --net 64-32-10 --optimizer kfac --steps 30 --threads 1 --out timed
+sed -n 's/.*"optimizer_seconds": \([0-9.e+-]*\), "optimizer_items": {\(.*\)}.*/\1 \2/p' timed/metrics.jsonl | tr -d '",:' |
+  awk '{ all = 0; for (i = 2; i < NF; i += 2) if ($i != "gradient") all += $(i + 1); else gradient += $(i + 1)
+         own += $1; items += all }
+       END { exit !(NR == 30 && gradient > 0 && items > 0.5 * own && items < 1.05 * own) }' ||
+  fail "kfac: optimizer_seconds are not those of its items: $(tail -n 2 timed/metrics.jsonl)"
+
 # ---- sweep and plot ----
 grid="--data digits --net 64-8-10 --steps 6 --grid optimizer=adam,sgd --grid lr=0.01,0.1 --seeds 2"
 # shellcheck disable=SC2086
