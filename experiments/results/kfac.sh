@@ -14,8 +14,8 @@ work=${WORK:-$(mktemp -d)}
 data=${SYMO_DATA:?the folder of mnist and fashion-mnist}
 common=(--act relu --batch 256 --train 20000 --threads 1 --checkpoint-every 0)
 dense=(--net 784-512-256-10 --data "$data/mnist" --test 5000 --steps 156 --eval-every 6 "${common[@]}")
-conv=(--net conv:28x28x1-c16k3-p2-c32k3-p2-128-10 --data "$data/fashion-mnist" --test 2000 --steps 78
-  --eval-every 6 "${common[@]}")
+conv=(--net conv:28x28x1-c16k3-p2-c32k3-p2-128-10 --data "$data/fashion-mnist" --test 1500 --steps 60
+  --eval-every 5 "${common[@]}")
 
 # The best point of a sweep, as an argument --grid KEY=VALUE.
 best() {
