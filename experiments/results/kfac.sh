@@ -5,7 +5,7 @@
 # one seed, then three other seeds.  Data are looked for in $SYMO_DATA.  Writes kfac/output.txt and pictures
 # in docs/results; an hour on a loaded core.
 #
-#   kfac.sh NET | cadences | report     parts, of the same $WORK; without: everything.  NET: dense, conv
+#   kfac.sh NET | preset | cadences | report     parts, of the same $WORK; without: everything.  NET: dense, conv
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 results=$(cd "$here/../../docs/results" && pwd)
@@ -43,12 +43,12 @@ one() { # NET NAME RATES OPTIONS..
 }
 network() { # NET
   mkdir -p "$work/$1"
-  one "$1" sgd 0.025,0.05,0.1,0.2 --optimizer sgd --set momentum=0.9
-  one "$1" adamw 0.0005,0.001,0.002,0.004 --optimizer adamw
-  one "$1" muon 0.01,0.02,0.04,0.08 --optimizer muon
-  one "$1" symo 0.0015,0.003,0.006,0.012 --optimizer symo
   one "$1" kfac 0.05,0.1,0.2,0.4 --optimizer kfac
   one "$1" kfac-lowrank 0.05,0.1,0.2,0.4 --optimizer kfac-lowrank
+  one "$1" adamw 0.0005,0.001,0.002,0.004 --optimizer adamw
+  one "$1" symo 0.0015,0.003,0.006,0.012 --optimizer symo
+  one "$1" muon 0.01,0.02,0.04,0.08 --optimizer muon
+  one "$1" sgd 0.025,0.05,0.1,0.2 --optimizer sgd --set momentum=0.9
   one "$1" ekfac 0.05,0.1,0.2,0.4 --optimizer ekfac
 }
 # How often, and of which rank, as it is (rank_share 0): at the rate of the preset, one seed.
@@ -64,10 +64,15 @@ cadences() {
     done
   done
 }
+# At the rate of the preset, the seeds of the others.
+preset() {
+  "$symo" sweep classifier "${dense[@]}" --optimizer kfac-lowrank --seed 21 --seeds 3 --grid lr=0.1 \
+    --out "$work/dense/preset" >/dev/null 2>&1
+}
 report() { python3 "$here/kfac.py" "$work" "$results/kfac" >"$results/kfac/output.txt"; }
 mkdir -p "$results/kfac"
 case ${1:-all} in
 dense | conv) network "$1" ;;
-all) network dense && network conv && cadences && report ;;
+all) network dense && network conv && preset && cadences && report ;;
 *) "$1" ;;
 esac
