@@ -58,6 +58,8 @@ def network(net):
             runs[name] = [read(file) for file in files]
             memories[name] = memory(f"{work}/{net}/{name}.plan")
             print(open(f"{work}/{net}/{name}.command").read(), end="")
+    if not runs:
+        return
     pass_ms = statistics.median(g for rs in runs.values() for g in map(gradient, rs) if g is not None)
     level = LEVELS[net]
     print("\n%s: a gradient takes %.1f ms; steps and seconds (gradients and optimizer, by the processor) to %g %%\n" %
