@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "core/alloc.h"
-#include "experiments/bench/gpt.h"
 #include "optim/solver/solver.h"
 
 enum { MOST = 64, GEMM_SIDE = 1024 };
@@ -148,7 +147,7 @@ static int run_root(bench_report *report, symo_dtype dtype, size_t n, double rat
  * diagonal of P C P', whose off-diagonal part is what is neglected.  V: eigenvectors of an average
  * that has since taken in one more gradient with a weight of 0.05. */
 /* Of the processor where it is one thread: other programs do not count then. */
-static double now(void) { return symo_get_threads() == 1 ? bench_gpt_processor() : cli_seconds(); }
+static double now(void) { return symo_get_threads() == 1 ? cli_processor() : cli_seconds(); }
 
 typedef struct refresh {
   void *c, *v, *basis, *product, *out;
