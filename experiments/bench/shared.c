@@ -58,9 +58,9 @@ static symo_status step(shared_case *k, int way, double *took) {
   if (status != SYMO_OK) return status;
   memcpy(k->theta, k->at->theta, bytes);
   const symo_net_counts before = symo_net_get_counts(k->at->net);
-  const double start = symo_get_threads() == 1 ? bench_gpt_processor() : cli_seconds();
+  const double start = symo_get_threads() == 1 ? cli_processor() : cli_seconds();
   status = symo_optim_problem_step(state, &problem, k->theta, &loss, &report);
-  *took = (symo_get_threads() == 1 ? bench_gpt_processor() : cli_seconds()) - start;
+  *took = (symo_get_threads() == 1 ? cli_processor() : cli_seconds()) - start;
   const symo_net_counts now = symo_net_get_counts(k->at->net);
   k->passes[way] = (symo_net_counts){now.forward - before.forward, now.backward - before.backward,
                                      now.tangent - before.tangent,
