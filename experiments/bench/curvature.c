@@ -58,9 +58,7 @@ typedef struct bench_case {
 } bench_case;
 
 /* On one thread of the processor, whatever else runs. */
-static double seconds(void) {
-  return symo_get_threads() == 1 ? cli_processor() : cli_seconds();
-}
+static double seconds(void) { return symo_get_threads() == 1 ? cli_processor() : cli_seconds(); }
 
 static symo_status nothing(void *self, size_t first, size_t count, const void *gradients) {
   (void)first, (void)gradients;

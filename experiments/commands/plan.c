@@ -108,9 +108,7 @@ static symo_status print_parts(const symo_optim *optim) {
     const size_t parts = symo_share_parts(b, part);
     printf("rule %zu, %s: %zu %s", b->rule, b->method.curvature->name, b->num_tensors,
            symo_plural(b->num_tensors, "tensor", "tensors"));
-    if (symo_optim_measures(optim))
-      printf(" in every process: exponents are measured on all of them\n");
-    else if (parts == 1 && b->num_tensors > 1)
+    if (parts == 1 && b->num_tensors > 1)
       printf(" in one part, which a single process has: they are coupled\n");
     else
       printf(" in %zu %s\n", parts, symo_plural(parts, "part", "parts"));

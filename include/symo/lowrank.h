@@ -72,8 +72,8 @@ typedef struct symo_lowrank_spec {
                        most a quarter of the products */
   bool absolute;   /* take |S| and |values|; default true */
   const symo_hessian *prior; /* of the plan, what S is drawn to a multiple of; NULL: to zero */
-  double strength; /* .. as by so many probes; default 0.1; 0: not at all, which is fragile where a
-                      label has about as many rows of probes as its multiplicity */
+  double strength; /* what the prior counts, in probes; default 0.1; 0: nothing, which is fragile
+                      where a label has about as many rows of probes as its multiplicity */
 } symo_lowrank_spec;
 
 /* The defaults above. */

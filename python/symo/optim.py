@@ -36,6 +36,7 @@ class Report(NamedTuple):
     refused_steps: int
     rejected_steps: int
     cg_iterations: int
+    measured_alphas: int
 
 
 def presets() -> list[str]:

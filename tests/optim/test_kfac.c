@@ -239,8 +239,12 @@ static void reference_step(reference *r) {
 }
 
 /* What the report says of factors that were all taken in this step: their least effective rank, and a
- * condition that is at least that of each factor without eigenvalues near zero. */
+ * condition that is at least that of each factor without eigenvalues near zero, damped where what is
+ * kept is its inverse. */
 static void check_report(const reference *r, const symo_step_report *report, symo_dtype dtype) {
+  const symo_method *m = &r->t->method;
+  const bool inverses = m->damping == &symo_damping_factored && m->basis == SYMO_BASIS_NONE &&
+                        m->solver != &symo_solver_eigh;
   double rank = INFINITY, condition = 0;
   for (size_t s = 0; s < r->t->c.problem.num_sites; s++)
     for (int side = 0; side < 2; side++) {
@@ -249,6 +253,9 @@ static void check_report(const reference *r, const symo_step_report *report, sym
       double w[MOST], v[MOST * MOST], sum = 0, squares = 0;
       symo_dense_eigen(n, side == 0 ? site->rooted_a : site->rooted_g, w, v);
       for (size_t i = 0; i < n; i++) sum += w[i], squares += w[i] * w[i];
+      const double pi =
+          sqrt(mean_diagonal(site->m, site->rooted_a) / mean_diagonal(site->n, site->rooted_g));
+      for (size_t i = 0; i < n && inverses; i++) w[i] += sqrt(m->eps) * (side == 0 ? pi : 1 / pi);
       rank = fmin(rank, sum * sum / squares);
       if (w[0] > 1e-3 * w[n - 1]) condition = fmax(condition, w[n - 1] / w[0]);
     }
