@@ -183,11 +183,12 @@ static const preset_row table[] = {
      NULL},
     {"ngd",
      "natural gradient of the empirical Fisher matrix, in the space of examples, by a factor",
-     "curvature=fisher; space=rows; solver=cholesky; damping=levenberg-marquardt; lr=1; alpha=2; "
-     "eps=1",
+     "curvature=fisher; space=rows; solver=cholesky; damping=constant; lr=0.3; alpha=2; "
+     "eps=0.1",
      NULL},
     {"ngd-cg", "the same by conjugate gradients",
-     "curvature=fisher; space=rows; solver=cg; damping=levenberg-marquardt; lr=1; alpha=2; eps=1; "
+     "curvature=fisher; space=rows; solver=cg; damping=constant; lr=0.3; alpha=2; "
+     "eps=0.1; "
      "solver_steps=50; solver_tolerance=1e-4",
      NULL},
     {"sgn", "Gauss-Newton on batches by a few conjugate gradients, with constant damping",

@@ -92,11 +92,11 @@ Test(lanes, rows_and_parameters_solve_the_same_system) {
 }
 
 Test(lanes, rows_of_examples_and_parameters_solve_the_same_system) {
-  static const char *const ways[WAYS][2] = {{"ngd", ""},
-                                            {"ngd-cg", EXACTLY},
-                                            {"ngd-cg", EXACTLY " space=parameters"},
+  static const char *const ways[WAYS][2] = {{"ngd", " lr=1"},
+                                            {"ngd-cg", EXACTLY " lr=1"},
+                                            {"ngd-cg", EXACTLY " lr=1 space=parameters"},
                                             {"ggn-cg", EXACTLY " curvature=fisher"}};
-  check_same_system("ngd", " space=parameters", ways);
+  check_same_system("ngd", " lr=1 space=parameters", ways);
 }
 
 /* (F + eps I)^-1 g with F of the gradients of single examples, written out; also of a problem without
@@ -106,7 +106,7 @@ Test(lanes, natural_gradient_of_single_examples) {
   for (int without = 0; without < 2; without++) {
     lane l;
     open_lane(&l, "4-5-3", SYMO_LOSS_CROSS_ENTROPY, SYMO_F64, false, "ngd",
-              "damping=constant eps=0.01");
+              "damping=constant eps=0.01 lr=1");
     const size_t n = l.c.size;
     double *g = net_vector(EXAMPLES * n), *f = net_vector(n * n), *d = net_vector(n);
     double *theta = net_vector(n), loss;
@@ -308,9 +308,10 @@ Test(lanes, each_shared_intermediate_is_computed_once) {
 Test(lanes, gradients_of_examples_take_no_pass) {
   uint64_t k;
   size_t n, rows;
-  const symo_net_counts c = passes("ngd", "eps=3", true, &k, &n, &rows);
+  const symo_net_counts c = passes("ngd", "damping=levenberg-marquardt eps=3", true, &k, &n, &rows);
   cr_assert(c.forward == 2 && c.backward == 1 && c.tangent == 1 && c.backward_tangent == 2,
             "%g %g %g %g", c.forward, c.backward, c.tangent, c.backward_tangent);
-  const symo_net_counts apart = passes("ngd", "eps=3", false, &k, &n, &rows);
+  const symo_net_counts apart =
+      passes("ngd", "damping=levenberg-marquardt eps=3", false, &k, &n, &rows);
   cr_assert(apart.forward == 5 && apart.backward == 2, "%g %g", apart.forward, apart.backward);
 }

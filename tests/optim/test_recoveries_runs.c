@@ -279,7 +279,7 @@ static unsigned char *entries_of(symo_optim_state *state, size_t *total) {
 }
 
 /* Gradients of 1e30 have squares that float32 does not hold: finite is all that is asked there.
- * sgd goes as far as it is told to. */
+ * sgd goes as far as it is told to; natural gradients go like the inverse of gradients. */
 Test(recoveries_runs, zero_stays_zero_and_extremes_are_finite) {
   static const double units[] = {0, 1e-30, 1e30};
   for (size_t p = 0; p < symo_method_num_presets(); p++)
@@ -287,6 +287,8 @@ Test(recoveries_runs, zero_stays_zero_and_extremes_are_finite) {
       bench b;
       const char *preset = symo_method_preset_name(p);
       if (has_sites(preset)) continue;
+      /* A factor of F, of 1e60, and the damping of gradients of 1: refused as not definite. */
+      if (k % 3 == 2 && strcmp(preset, "ngd") == 0) continue;
       bool narrow = k >= 3, free_size = narrow || strcmp(preset, "sgd") == 0;
       bench_open(&b, preset, "weight_decay=0", narrow ? SYMO_F32 : SYMO_F64, units[k % 3]);
       double *before = malloc(b.s.w.n * sizeof *before);
@@ -301,7 +303,7 @@ Test(recoveries_runs, zero_stays_zero_and_extremes_are_finite) {
       }
       bool same = memcmp(before, b.s.theta, b.s.w.n * sizeof *before) == 0;
       cr_assert(k % 3 > 0 || same, "%s", preset);
-      cr_assert(k != 2 || !same, "%s", preset);
+      cr_assert(k != 2 || !same || strncmp(preset, "ngd", 3) == 0, "%s", preset);
       free(before);
       bench_close(&b);
     }
@@ -360,7 +362,8 @@ static void restore(symo_optim_state *from, symo_optim_state *to) {
 static bool has_products(const char *preset) {
   symo_method m;
   cr_ok(NULL, symo_method_preset(NULL, preset, &m));
-  return m.curvature == &symo_curvature_hessian || m.curvature == &symo_curvature_ggn;
+  return m.curvature == &symo_curvature_hessian || m.curvature == &symo_curvature_ggn ||
+         m.curvature == &symo_curvature_fisher;
 }
 
 static bool takes_cadence(const char *preset) {
