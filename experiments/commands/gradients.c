@@ -212,20 +212,8 @@ static int run(cli *c) {
 }
 
 static const cli_option options[] = {
-    {.name = "checkpoint",
-     .arg = "FILE",
-     .kind = CLI_STRING,
-     .help = "A file of symo train, which says network and data; --data and --examples may say "
-             "others"},
-    NETWORK_ROWS,
-    NETWORK_GROUPS_ROW,
-    {.name = "seed",
-     .kind = CLI_INT,
-     .arg = "S",
-     .min = 0,
-     .max = 9e15,
-     .fallback = "1",
-     .help = "Seed of weights and generated data"},
+    INQUIRY_ROWS,
+    NETWORK_SEED_ROW("Seed of weights and generated data"),
     NETWORK_DTYPE_ROW,
     {.name = "out",
      .kind = CLI_STRING,

@@ -330,13 +330,7 @@ static int run(cli *c) {
 }
 
 static const cli_option options[] = {
-    {.name = "checkpoint",
-     .arg = "FILE",
-     .kind = CLI_STRING,
-     .help = "A file of symo train, which says network and data; --data and --examples may say "
-             "others"},
-    NETWORK_ROWS,
-    NETWORK_GROUPS_ROW,
+    INQUIRY_ROWS,
     {.name = "along",
      .arg = "FILE",
      .kind = CLI_LIST,
@@ -357,13 +351,7 @@ static const cli_option options[] = {
      .max = 2000,
      .fallback = "41",
      .help = "On each side of the square"},
-    {.name = "seed",
-     .kind = CLI_INT,
-     .arg = "S",
-     .min = 0,
-     .max = 9e15,
-     .fallback = "1",
-     .help = "Seed of weights and generated data"},
+    NETWORK_SEED_ROW("Seed of weights and generated data"),
     NETWORK_DTYPE_ROW,
     {.name = "out",
      .kind = CLI_STRING,

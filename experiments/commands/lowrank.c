@@ -192,20 +192,8 @@ static int run(cli *c) {
 }
 
 static const cli_option options[] = {
-    {.name = "checkpoint",
-     .arg = "FILE",
-     .kind = CLI_STRING,
-     .help = "A file of symo train, which says network and data; --data and --examples may say "
-             "others"},
-    NETWORK_ROWS,
-    NETWORK_GROUPS_ROW,
-    {.name = "seed",
-     .kind = CLI_INT,
-     .arg = "S",
-     .min = 0,
-     .max = 9e15,
-     .fallback = "1",
-     .help = "Seed of weights, generated data, sampled labels and random vectors"},
+    INQUIRY_ROWS,
+    NETWORK_SEED_ROW("Seed of weights, generated data, sampled labels and random vectors"),
     {.name = "matrix",
      .kind = CLI_CHOICE,
      .arg = "WHICH",

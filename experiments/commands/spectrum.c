@@ -10,20 +10,8 @@
 #include "core/alloc.h"
 
 static const cli_option options[] = {
-    {.name = "checkpoint",
-     .arg = "FILE",
-     .kind = CLI_STRING,
-     .help = "A file of symo train, which says network and data; --data and --examples may say "
-             "others"},
-    NETWORK_ROWS,
-    NETWORK_GROUPS_ROW,
-    {.name = "seed",
-     .kind = CLI_INT,
-     .arg = "S",
-     .min = 0,
-     .max = 9e15,
-     .fallback = "1",
-     .help = "Seed of weights, generated data, sampled labels and resampled points"},
+    INQUIRY_ROWS,
+    NETWORK_SEED_ROW("Seed of weights, generated data, sampled labels and resampled points"),
     {.name = "matrix",
      .kind = CLI_CHOICE,
      .arg = "WHICH",

@@ -2,6 +2,7 @@
 #define SYMO_EXPERIMENTS_COMMANDS_SPECTRUM_SUBJECT_H
 
 #include "cli/folder.h"
+#include "experiments/models/network_options.h"
 #include "experiments/models/network_point.h"
 #include "experiments/spectrum/exponents.h"
 #include "experiments/train/train.h"
@@ -37,5 +38,14 @@ void inquiry_close(inquiry *q);
 /* Which network, on which data. */
 void inquiry_set_json(cli *c, json_t *object, const inquiry *q);
 void inquiry_print(const inquiry *q);
+
+/* The options that inquiry_open reads, besides --seed and --dtype. */
+#define INQUIRY_ROWS                                                                               \
+  {.name = "checkpoint",                                                                           \
+   .arg = "FILE",                                                                                  \
+   .kind = CLI_STRING,                                                                             \
+   .help = "A file of symo train, which says network and data; --data and --examples may say "     \
+           "others"},                                                                              \
+      NETWORK_ROWS, NETWORK_GROUPS_ROW
 
 #endif

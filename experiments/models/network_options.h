@@ -108,6 +108,12 @@
         "mlp=identity\"), or a layout file or text"                                                \
   }
 
+#define NETWORK_SEED_ROW(OF)                                                                       \
+  {                                                                                                \
+    .name = "seed", .kind = CLI_INT, .arg = "S", .min = 0, .max = 9e15, .fallback = "1",           \
+    .help = OF                                                                                     \
+  }
+
 #define NETWORK_DTYPE_ROW                                                                          \
   {                                                                                                \
     .name = "dtype", .kind = CLI_CHOICE, .arg = "TYPE", .choices = "f32|f64", .fallback = "f64",   \
