@@ -133,7 +133,7 @@ void symo_rotation_exp(size_t d, const double *a, double t, double *q, double *s
   if (!normalised(d, a, b)) return;
   int squarings = 0;
   double step = t;
-  for (; fabs(step) > 0.25; step /= 2) squarings++;
+  while (fabs(step) > 0.25) step /= 2, squarings++;
   symo_scal(SYMO_F64, size, step, b);
   double *e = taylor(d, b, b2, b3, x, y), *other = e == x ? y : x;
   for (int k = 0; k < squarings; k++) { /* each doubles a defect */

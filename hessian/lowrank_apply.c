@@ -328,8 +328,8 @@ static symo_status raise(frame *f, double p) {
     memcpy(f->w, kept, f->h->s.groups * sizeof *kept);
     symo_free(kept);
   }
-  for (; whole > 0 && status == SYMO_OK; whole--) multiply(f);
-  for (; whole < 0 && status == SYMO_OK; whole++) status = divide(f);
+  while (whole > 0 && status == SYMO_OK) multiply(f), whole--;
+  while (whole < 0 && status == SYMO_OK) status = divide(f), whole++;
   return status;
 }
 

@@ -11,7 +11,8 @@
 /* The free numbers in the M of a label: symmetric matrices of the multiplicity over C or H for each
  * unit that is symmetric itself, antisymmetric ones for the others. */
 static double stored_numbers(const plan_label *l) {
-  double mu = (double)(l->m / l->type), even = (double)l->hermitian;
+  const size_t multiplicity = l->m / l->type;
+  double mu = (double)multiplicity, even = (double)l->hermitian;
   double odd = (double)l->type - even;
   return l->dropped ? 0 : (double)l->count * (even * mu * (mu + 1) + odd * mu * (mu - 1)) / 2;
 }
