@@ -258,7 +258,8 @@ static bool is_for_matrices(const symo_method *m) {
 
 /* They model the whole loss: no clipping, no schedule. */
 static bool is_newton(const symo_method *m) {
-  return m->curvature == &symo_curvature_hessian || m->curvature == &symo_curvature_ggn;
+  return m->curvature == &symo_curvature_hessian || m->curvature == &symo_curvature_ggn ||
+         m->curvature == &symo_curvature_fisher;
 }
 
 /* A run that ends within the warm-up has no cosine. */
