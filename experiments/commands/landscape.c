@@ -319,15 +319,7 @@ static int measure(cli *c, inquiry *q) {
   return code;
 }
 
-static int run(cli *c) {
-  inquiry *q = symo_calloc(1, sizeof *q);
-  if (q == NULL) return cli_fail_memory(c);
-  int code = inquiry_open(c, q, INQUIRY_PLOTS);
-  if (code == CLI_DONE) code = measure(c, q);
-  inquiry_close(q);
-  symo_free(q);
-  return code;
-}
+static int run(cli *c) { return inquiry_run(c, INQUIRY_PLOTS, measure); }
 
 static const cli_option options[] = {
     INQUIRY_ROWS,

@@ -154,6 +154,16 @@ int inquiry_open(cli *c, inquiry *q, int options) {
   return code == CLI_DONE ? open_subject(c, q) : code;
 }
 
+int inquiry_run(cli *c, int options, int (*measure)(cli *c, inquiry *q)) {
+  inquiry *q = symo_calloc(1, sizeof *q);
+  if (q == NULL) return cli_fail_memory(c);
+  int code = inquiry_open(c, q, options);
+  if (code == CLI_DONE) code = measure(c, q);
+  inquiry_close(q);
+  symo_free(q);
+  return code;
+}
+
 /* ---- what answers say of it ---- */
 
 void inquiry_set_json(cli *c, json_t *o, const inquiry *q) {

@@ -35,6 +35,9 @@ int inquiry_open(cli *c, inquiry *q, int options);
 symo_layout *inquiry_layout(const inquiry *q);
 void inquiry_close(inquiry *q);
 
+/* A command that is one inquiry: opened, measured, closed.  Exit code, after the error line. */
+int inquiry_run(cli *c, int options, int (*measure)(cli *c, inquiry *q));
+
 /* Which network, on which data. */
 void inquiry_set_json(cli *c, json_t *object, const inquiry *q);
 void inquiry_print(const inquiry *q);
