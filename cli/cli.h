@@ -58,6 +58,8 @@ typedef struct cli_option {
   bool required;
 } cli_option;
 
+enum { CLI_MOST_THREADS = 1024 }; /* of --threads */
+
 typedef struct cli_command {
   const char *name;
   const char *summary;     /* one line, for `symo help` */

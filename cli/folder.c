@@ -126,7 +126,7 @@ static int earlier(cli *c, const char *path, json_t **out) {
   return CLI_DONE;
 }
 
-int cli_record(cli *c, const char *directory, bool more) {
+int cli_record(cli *c, const char *directory, bool more, int threads) {
   char *path = cli_join(directory, CLI_RECORD);
   if (path == NULL) return cli_fail_memory(c);
   json_t *commands = NULL;
@@ -142,7 +142,7 @@ int cli_record(cli *c, const char *directory, bool more) {
   cli_set(c, o, "folder", c->folder[0] != '\0' ? json_string(c->folder) : json_null());
   cli_set(c, o, "version", json_string(symo_version()));
   cli_set(c, o, "build", json_string(symo_build_info()));
-  cli_set(c, o, "threads", json_integer(symo_get_threads()));
+  cli_set(c, o, "threads", json_integer(threads));
   cli_push(c, commands, o);
   cli_set(c, record, "commands", commands);
   code = cli_write_json(c, path, record);

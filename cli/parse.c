@@ -16,7 +16,7 @@ static const cli_option common_rows[] = {
      .arg = "N",
      .kind = CLI_INT,
      .min = 1,
-     .max = 1024,
+     .max = CLI_MOST_THREADS,
      .help = "Threads for the linear algebra; default: the choice of the BLAS library"},
     CLI_PLUGIN_ROW,
     {.name = "help", .kind = CLI_FLAG, .help = "Print this text"},

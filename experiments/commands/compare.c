@@ -194,7 +194,7 @@ static int prepare(cli *c, job *j) {
   if (!is_first(c)) return CLI_DONE;
   code = cli_make_directory(c, j->directory);
   if (code == CLI_DONE) code = cli_folder_lock(c, j->directory, &j->lock);
-  if (code == CLI_DONE) code = cli_record(c, j->directory, false);
+  if (code == CLI_DONE) code = cli_record(c, j->directory, false, symo_get_threads());
   if (code != CLI_DONE || cli_flag(c, "no-plots")) return code;
   j->plots = cli_join(j->directory, "plots");
   if (j->plots == NULL) return cli_fail_memory(c);

@@ -124,7 +124,7 @@ static int open_folder(cli *c, inquiry *q, int options) {
   if (rules) q->rules = absolute(cli_str(c, "rules"));
   if (q->directory == NULL || (rules && q->rules == NULL)) return cli_fail_memory(c);
   code = cli_folder_lock(c, q->directory, &q->lock);
-  if (code == CLI_DONE) code = cli_record(c, q->directory, false);
+  if (code == CLI_DONE) code = cli_record(c, q->directory, false, symo_get_threads());
   if (code != CLI_DONE || !(options & INQUIRY_PLOTS) || cli_flag(c, "no-plots")) return code;
   q->plots = cli_join(q->directory, "plots");
   if (q->plots == NULL) return cli_fail_memory(c);

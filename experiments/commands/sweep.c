@@ -270,7 +270,7 @@ static int run(cli *c) {
   if (symo_comm_rank(cli_ranks(c)) == 0) {
     if (code == CLI_DONE) code = cli_make_directory(c, s.directory);
     if (code == CLI_DONE) code = cli_folder_lock(c, s.directory, &lock);
-    if (code == CLI_DONE) code = cli_record(c, s.directory, false);
+    if (code == CLI_DONE) code = cli_record(c, s.directory, false, symo_get_threads());
   }
   code = agree(&s, code);
   if (code == CLI_DONE) code = run_all(&s);

@@ -20,7 +20,9 @@ static const cli_option own_options[] = {
      .arg = "DIR",
      .kind = CLI_STRING,
      .help = "Take up the run in DIR, with its options; those of the optimizer and the schedule, "
-             "--steps, how often it is evaluated and saved, and the place of --data may be others"},
+             "--steps, how often it is evaluated and saved, the place of --data, --threads and "
+             "--memory "
+             "may be others"},
     {.name = "overwrite",
      .kind = CLI_FLAG,
      .help = "Replace a run that is in the folder of --out; without, that is refused"},
@@ -96,6 +98,7 @@ static int read_old(cli *c, char **directory, train_spec *spec) {
     code = cli_fail(c, CLI_USAGE, "--resume: the run in %s is of %s, not %s (name that task)",
                     resume, spec->task->name, task);
   if (code == CLI_DONE) code = train_check_options(c, resume, spec);
+  if (code == CLI_DONE) code = train_record_keep(c, resume, &record, spec);
   if (code == CLI_DONE) {
     train_here(here);
     if (cli_given(c, "data") && strcmp(here, record.folder) != 0) train_absolute(spec->data);

@@ -31,6 +31,7 @@ static symo_status read_object(symo_context *context, const char *path, json_t *
 void train_record_drop(train_record *record) {
   json_decref(record->history);
   json_decref(record->by_task);
+  json_decref(record->plugins);
   *record = (train_record){0};
 }
 
@@ -43,12 +44,44 @@ static symo_status read_text(symo_context *context, const char *where, json_t *o
   return status;
 }
 
+static symo_status read_machine(symo_context *context, const char *where, json_t *object,
+                                train_record *out) {
+  const json_t *threads = json_object_get(object, "threads");
+  const json_t *memory = json_object_get(object, "memory");
+  json_t *plugins = json_object_get(object, "plugins");
+  symo_status status = SYMO_OK;
+  if (threads != NULL) {
+    SYMO_TRY(symo_json_expect(context, where, "threads", threads, JSON_INTEGER, "a whole number"));
+    const json_int_t count = json_integer_value(threads);
+    if (count < 1 || count > CLI_MOST_THREADS)
+      SYMO_TRY(symo_fail(context, SYMO_E_FORMAT, "%s: threads: not from 1 to %d (was it edited?)",
+                         where, CLI_MOST_THREADS));
+    out->threads = (int)count;
+  }
+  if (memory != NULL) {
+    out->memory = json_number_value(memory);
+    if (!(out->memory > 0))
+      SYMO_TRY(symo_fail(context, SYMO_E_FORMAT, "%s: memory: no positive number (was it edited?)",
+                         where));
+  }
+  if (plugins != NULL) {
+    SYMO_TRY(symo_json_expect(context, where, "plugins", plugins, JSON_ARRAY, "of files"));
+    for (size_t i = 0; i < json_array_size(plugins); i++)
+      SYMO_TRY(symo_json_expect(context, where, "plugins", json_array_get(plugins, i), JSON_STRING,
+                                "a file"));
+    out->plugins = json_incref(plugins);
+  }
+fail:
+  return status;
+}
+
 static symo_status read_record(symo_context *context, const char *where, json_t *object,
                                train_record *out) {
   json_t *history = json_object_get(object, "history");
   symo_status status = SYMO_OK;
   SYMO_TRY(read_text(context, where, object, "folder", sizeof out->folder, out->folder));
   SYMO_TRY(read_text(context, where, object, "data", sizeof out->data, out->data));
+  SYMO_TRY(read_machine(context, where, object, out));
   if (history != NULL) {
     SYMO_TRY(symo_json_expect(context, where, "history", history, JSON_ARRAY, "of changes"));
     out->history = json_incref(history);
@@ -89,11 +122,45 @@ int train_write_run(cli *c, const char *directory, const train_spec *spec,
   }
   if (record->folder[0] != '\0') cli_set(c, object, "folder", json_string(record->folder));
   if (record->data[0] != '\0') cli_set(c, object, "data", json_string(record->data));
+  if (record->threads > 0) cli_set(c, object, "threads", json_integer(record->threads));
+  if (record->memory > 0) cli_set(c, object, "memory", cli_number(record->memory));
+  if (record->plugins != NULL) cli_set(c, object, "plugins", json_incref(record->plugins));
   if (record->by_task != NULL) cli_set(c, object, "changed_by_task", json_incref(record->by_task));
   if (record->history != NULL) cli_set(c, object, "history", json_incref(record->history));
   const int code = cli_write_json(c, path, object);
   symo_free(path);
   return code;
+}
+
+/* ---- the machine ---- */
+
+static json_t *plugins_given(cli *c) {
+  size_t count;
+  const char *const *files = cli_list(c, "plugin", &count);
+  json_t *list = count > 0 ? json_array() : NULL;
+  for (size_t i = 0; i < count; i++) cli_push(c, list, json_string(files[i]));
+  return list;
+}
+
+int train_record_keep(cli *c, const char *directory, train_record *record, train_spec *spec) {
+  if (cli_given(c, "threads"))
+    record->threads = spec->threads;
+  else if (record->threads > 0)
+    spec->threads = record->threads;
+  if (cli_given(c, "memory"))
+    record->memory = spec->memory;
+  else if (record->memory > 0)
+    spec->memory = record->memory;
+  if (cli_given(c, "plugin")) {
+    json_decref(record->plugins);
+    record->plugins = plugins_given(c);
+  } else if (json_array_size(record->plugins) > 0) {
+    return cli_fail(c, CLI_USAGE,
+                    "--resume: the run in %s was given --plugin %s (give it again: code runs only "
+                    "where it is asked for)",
+                    directory, json_string_value(json_array_get(record->plugins, 0)));
+  }
+  return CLI_DONE;
 }
 
 /* ---- places ---- */

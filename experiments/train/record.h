@@ -7,6 +7,8 @@
  *   folder   where the run was begun; relative paths in its options are meant from there
  *   data     checksum of the examples (train_model), or ""
  *   changed_by_task  what the task changed in the preset of the optimizer
+ *   threads, memory  of --threads and --memory, where the run was given them
+ *   plugins  files of --plugin, where it was given some
  *   history  what was changed when it was taken up again:
  *            [{"step": N, "changes": {KEY: [OLD, NEW]}}],
  *            KEY being an option, or rules.N.KEY (N: * for all rules) of the optimizer */
@@ -15,6 +17,9 @@ typedef struct train_record {
   char data[SYMO_DATA_CHECKSUM];
   json_t *history; /* NULL: none */
   json_t *by_task; /* of train_optimizer_spec; written only */
+  int threads;     /* 0: not given */
+  double memory;   /* bytes; 0: not given */
+  json_t *plugins; /* NULL: none */
 } train_record;
 
 void train_record_drop(train_record *record); /* {0} is accepted */
@@ -23,6 +28,11 @@ void train_record_drop(train_record *record); /* {0} is accepted */
 int train_read_run(cli *c, const char *directory, train_spec *out, train_record *record);
 int train_write_run(cli *c, const char *directory, const train_spec *spec,
                     const train_record *record);
+
+/* What the command line says of the machine (--threads, --memory, --plugin) goes into the record; where
+ * it says nothing, what the record has goes into the spec.  Plugins are code, which runs only where
+ * it is asked for: CLI_USAGE where the record has some and the command line none. */
+int train_record_keep(cli *c, const char *directory, train_record *record, train_spec *spec);
 
 /* Makes the folder that relative paths of the run are meant from the working directory, unless it
  * is not there any more, or a file of the run is missing there that is here. */

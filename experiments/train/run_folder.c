@@ -66,7 +66,7 @@ int train_write_files(train_runner *r, const symo_optim_spec *optim, bool resume
   symo_free(path);
   symo_free(text);
   if (code == CLI_DONE) code = train_write_run(r->c, r->directory, r->spec, &r->record);
-  return code == CLI_DONE ? cli_record(r->c, r->directory, resume) : code;
+  return code == CLI_DONE ? cli_record(r->c, r->directory, resume, r->threads) : code;
 }
 
 /* ---- the checkpoint to go on from ---- */
@@ -108,11 +108,21 @@ int train_choose_checkpoint(train_runner *r) {
 
 /* ---- what was there ---- */
 
+/* Sums are added in another order; what only limits memory changes no number. */
+static void add_threads(const train_runner *r, const train_spec *old, json_t *changes) {
+  char before[16] = "", after[16];
+  if (old->threads == r->record.threads) return;
+  if (old->threads > 0) snprintf(before, sizeof before, "%d", old->threads);
+  snprintf(after, sizeof after, "%d", r->record.threads);
+  cli_set(r->c, changes, "threads", json_pack("[ss]", before, after));
+}
+
 int train_note_changes(train_runner *r, const train_spec *old, const symo_optim_spec *was,
                        const symo_optim_spec *now) {
   json_t *changes = json_object();
   symo_status status = SYMO_OK;
   train_changes_of_options(old, r->spec, changes);
+  add_threads(r, old, changes);
   if (was != NULL) status = train_changes_of_optimizer(r->context, was, now, r->step, changes);
   train_changes_print(r->c, r->directory, r->step, changes);
   if (json_object_size(changes) > 0) {

@@ -268,9 +268,9 @@ fail:
 
 symo_status train_spec_from_json(symo_context *context, const char *where, json_t *object,
                                  train_spec *out) {
-  static const char *const known[] = {
-      "format", "task",    "options",        "folder",
-      "data",   "history", "changed_by_task"}; /* the last ones: record.c */
+  static const char *const known[] = {"format", "task",    "options",         "folder",
+                                      "data",   "history", "changed_by_task", "threads",
+                                      "memory", "plugins"}; /* all but the first three: record.c */
   json_t *options = json_object_get(object, "options");
   symo_status status = SYMO_OK;
   SYMO_TRY(symo_json_expect(context, where, "", object, JSON_OBJECT, "as symo train writes it"));

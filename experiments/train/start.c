@@ -20,7 +20,7 @@
  * thread, since two for every small product are slower than one, and far slower on a machine that
  * others use too. */
 static symo_status take_threads(train_runner *r) {
-  r->threads = r->spec->threads > 0 ? r->spec->threads : r->blas_threads;
+  r->threads = r->own.threads > 0 ? r->own.threads : r->blas_threads;
   symo_status status = symo_set_threads(1);
   if (r->comm != NULL) r->model.set_comm(r->model.self, r->comm);
   if (status != SYMO_OK || r->model.set_pool == NULL) return status;
@@ -199,10 +199,14 @@ static int choose_checkpoint(train_runner *r, train_start how, int code) {
 
 /* What the run is, and was: for one that goes on, what run.json says. */
 static int read_record(train_runner *r, train_start how, train_spec *old) {
-  *old = *r->spec;
-  if (how == TRAIN_RESUME) return train_read_run(r->c, r->directory, old, &r->record);
-  train_here(r->record.folder);
-  return CLI_DONE;
+  int code = CLI_DONE;
+  *old = r->own = *r->spec;
+  if (how == TRAIN_RESUME)
+    code = train_read_run(r->c, r->directory, old, &r->record);
+  else
+    train_here(r->record.folder);
+  old->threads = r->record.threads;
+  return code == CLI_DONE ? train_record_keep(r->c, r->directory, &r->record, &r->own) : code;
 }
 
 /* Of the gradient a process gets what its share of the optimizer is of. */
@@ -219,7 +223,6 @@ static symo_status divide_gradient(const train_runner *r) {
 
 /* Model, threads and optimizer.  Tokens are those of the checkpoint, where there is one. */
 static int make_all(train_runner *r, train_start how, symo_optim_spec **optim) {
-  r->own = *r->spec;
   memcpy(r->own.expected, r->record.data, sizeof r->own.expected);
   symo_status status =
       train_check_files(r->context, r->spec, how == TRAIN_RESUME || r->cache != NULL);

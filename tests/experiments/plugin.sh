@@ -84,6 +84,13 @@ fails 3 'unknown group "hadamard"' layout --layout plugin.json
 [ $? -eq 3 ] && grep -q 'group hadamard: it does not act on dimension 6' err ||
   fail "dimension 6: $(cat err)"
 
+# A run that goes on is not given code unasked.
+trains() { "$symo" train classifier "$@" --plugin hadamard.so >out 2>err || fail "train: $(cat err)"; }
+trains --data digits --net 64-4-10 --groups hadamard --steps 2 --out run
+fails 2 'the run in run was given --plugin hadamard.so (give it again' train classifier --resume run --steps 3
+trains --resume run --steps 3
+tr -d ' \n' <run/run.json | grep -qF '"plugins":["hadamard.so"]' || fail "run.json: $(cat run/run.json)"
+
 # A plugin that takes the locale of its user leaves the point in numbers.
 if locale -a | grep -qix 'de_DE.utf-\?8'; then
   sed '1i #include <locale.h>' "$root/experiments/examples/plugin_hadamard.c" >comma.c

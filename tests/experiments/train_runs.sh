@@ -207,6 +207,42 @@ fails 2 "what the checkpoint holds is of that" train classifier --resume c --opt
 works train teacher-student --net 4-3-2 --train 20 --test 10 --steps 3 --out s
 fails 3 "use the one it was made with" train teacher-student --resume s --steps 5 --set groups=sign-flip
 
+# ---- what a run was given of the machine ----
+blas_threads=${OPENBLAS_NUM_THREADS-}
+export OPENBLAS_NUM_THREADS=1
+given() { tr -d ' \n' <"$1/command.json" | grep -o '"threads":[0-9]*' | cut -d: -f2 | tr '\n' ' '; }
+short="$net --eval-every 10 --threads 3 --memory 300MiB"
+# shellcheck disable=SC2086 # words
+works train classifier $short --steps 30 --out on-three
+# shellcheck disable=SC2086
+works train classifier $short --steps 20 --out goes-on
+grep -q '"threads": 3' goes-on/run.json || fail "run.json has no threads: $(cat goes-on/run.json)"
+grep -q '"memory": 314572800' goes-on/run.json || fail "run.json has no memory: $(cat goes-on/run.json)"
+works train classifier --resume goes-on --steps 30
+[ "$(given goes-on)" = "3 3 " ] || fail "resumed on other threads: $(given goes-on)"
+same_run on-three goes-on
+works train classifier --resume goes-on --steps 31 --threads 2
+grep -q "^symo: goes-on: from step 30 on: threads: 3 -> 2$" err || fail "not said: $(cat err)"
+grep -q '"threads": 2' goes-on/run.json || fail "other threads are not kept"
+fails 3 "memory: about" train classifier --resume goes-on --steps 32 --memory 100000
+fails 3 "memory: about" train classifier --resume goes-on --plan --memory 100000
+works train classifier --resume goes-on --steps 32
+sed -i 's/"threads": 2/"threads": 0/' goes-on/run.json
+fails 3 "threads: not from 1 to 1024" train classifier --resume goes-on --steps 33
+
+# A sweep that goes on, too.
+grid="--grid lr=0.01 --steps 20 --out given"
+# shellcheck disable=SC2086
+works sweep classifier $net --threads 3 $grid
+cp -r given given-whole
+rm given/adamw/lr=0.01/s1/summary.json
+# shellcheck disable=SC2086
+works sweep classifier $net $grid
+[ "$(given given/adamw/lr=0.01/s1)" = "3 3 " ] || fail "sweep: other threads: $(given given/adamw/lr=0.01/s1)"
+same_run given/adamw/lr=0.01/s1 given-whole/adamw/lr=0.01/s1
+unset OPENBLAS_NUM_THREADS
+[ -z "$blas_threads" ] || export OPENBLAS_NUM_THREADS=$blas_threads
+
 # A GPT whose run ended within the warm-up goes on behind it.
 awk 'BEGIN { for (i = 0; i < 400; i++) printf "%s ", substr("abcdefgh", 1 + (i * i) % 8, 3) }' >text.txt
 gpt="--data text.txt --n-layer 1 --n-head 2 --n-embd 8 --block-size 8 --batch-size 4 --eval-iters 2"
