@@ -171,27 +171,36 @@ Test(net_kfac, expand_is_exact_for_sums) {
   cr_no_leaks();
 }
 
-/* Frobenius distance to the blocks of the Gauss-Newton matrix. */
-static double distance(net_case *c, bool corrected) {
-  symo_kfac_spec spec = exact_spec(SYMO_SHARING_EXPAND);
+/* Frobenius distance to the blocks of the Gauss-Newton matrix, and how far the traces are apart. */
+static double distance(net_case *c, symo_sharing sharing, bool corrected, double *trace) {
+  symo_kfac_spec spec = exact_spec(sharing);
   symo_kfac *kfac = NULL;
-  double *dense = net_vector(c->size * c->size), *ggn = net_dense(c, true), sum = 0;
+  double *dense = net_vector(c->size * c->size), *ggn = net_dense(c, true), sum = 0, whole = 0;
   spec.corrected = corrected;
   cr_ok(c->context, symo_kfac_of_problem(c->context, &c->problem, c->packed, &spec, &kfac));
   cr_ok(c->context, symo_kfac_dense(kfac, 1, SYMO_KFAC_EXACT, 0, dense));
   for (size_t i = 0; i < c->size * c->size; i++) /* zero outside of the blocks in both */
     sum += (dense[i] - ggn[i]) * (dense[i] - ggn[i]);
+  for (size_t i = 0; i < c->size; i++) whole += ggn[i * c->size + i];
+  *trace = fabs(symo_kfac_trace(kfac) - whole) / whole;
   symo_kfac_destroy(kfac);
   symo_free(dense), symo_free(ggn);
   return sqrt(sum);
 }
 
+/* Moments are those of the gradients of examples, sums over their positions, whatever the factors
+ * make of these: so EKFAC has the trace of the matrix, with reduce too. */
 Test(net_kfac, corrected_is_nearer) {
   static const char *const nets[] = {"5-7-4", "conv:4x4x2-c3k3-4", "rnn:4x3-6-3"};
-  for (size_t k = 0; k < 3; k++) {
-    net_case c = open_case(nets[k], SYMO_ACT_TANH, SYMO_LOSS_CROSS_ENTROPY, 40);
-    const double plain = distance(&c, false), corrected = distance(&c, true);
-    cr_assert(corrected < plain, "%s: %g, %g without", nets[k], corrected, plain);
+  static const symo_sharing sharings[] = {SYMO_SHARING_EXPAND, SYMO_SHARING_REDUCE};
+  for (size_t k = 0; k < 6; k++) {
+    net_case c = open_case(nets[k / 2], SYMO_ACT_TANH, SYMO_LOSS_CROSS_ENTROPY, 40);
+    double trace, without;
+    const double plain = distance(&c, sharings[k % 2], false, &without),
+                 corrected = distance(&c, sharings[k % 2], true, &trace);
+    cr_assert(corrected < plain, "%s: %g, %g without", nets[k / 2], corrected, plain);
+    cr_assert(trace <= symo_test_bound(SYMO_F64, c.size, 1), "%s: %g", nets[k / 2], trace);
+    cr_assert(k < 2 || without >= 1e-3, "%s: %g", nets[k / 2], without); /* not by chance */
     net_case_destroy(&c);
   }
 }
