@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import warnings
+
 import numpy as np
 import torch
 from torch.func import functional_call, grad, jvp, vjp, vmap
@@ -13,6 +16,11 @@ from .hessian import estimate
 from .layout import Layout
 from .lowrank import estimate_products
 
+try:
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+except ImportError:  # torch before 2.3
+    sdpa_kernel = None
+
 _AT_ONCE = 16  # products in one pass, which holds so many times the memory of one
 _NUMPY = {torch.float32: np.dtype("f4"), torch.float64: np.dtype("f8")}
 
@@ -20,7 +28,9 @@ _NUMPY = {torch.float32: np.dtype("f4"), torch.float64: np.dtype("f8")}
 class Curvature(Matrix):
     """The exact Hessian of a loss, or its Gauss-Newton matrix, as a linear operator.
 
-    Products are those of ``torch.func``, forward over reverse, added over the batches.
+    Products are those of ``torch.func``, forward over reverse, added over the batches.  A model in
+    training mode is one matrix all the same: random numbers, as those of dropout, are the same in
+    every product, and BatchNorm's running statistics stay as they are.
 
     Attributes
     ----------
@@ -31,6 +41,7 @@ class Curvature(Matrix):
 
     def __init__(self, model, loss, data, layout, kind):
         self.kind, self._loss, self._data, self._model = kind, loss, data, model
+        self._spelt_out = False  # whether torch has no forward derivative of its fused operations
         named = {clean(n): (n, p) for n, p in model.named_parameters()}
         wrong = set(named) ^ set(layout.tensors)
         if wrong:
@@ -56,23 +67,30 @@ class Curvature(Matrix):
         return torch.cat([tensors[n].reshape(-1) for n in self._params]).detach().numpy()
 
     def _losses(self):
-        """Each batch as a loss of the parameters, with its weight."""
-        for batch in self._data:
+        """Each batch as a loss of the parameters.  A batch has the same random numbers each time."""
+        for i, batch in enumerate(self._data):
 
-            def loss(params, batch=batch):
+            def loss(params, i=i, batch=batch):
+                torch.manual_seed(i)
                 return self._loss(_Called(self._model, params), *batch)
 
             yield loss
 
-    def _one(self, loss, batch, v):
+    def _gradients(self):
+        """The gradient of each batch, by name."""
+        for loss in self._losses():
+            with torch.random.fork_rng(devices=[]):
+                yield grad(loss)(self._params)
+
+    def _one(self, loss, i, v):
         if self.kind == "hessian":
             return jvp(grad(loss), (self._params,), (v,))[1]
-        outputs = {}
+        batch = self._data[i]
 
-        def model(params):  # what the model returns, and the loss of it
+        def model(params):  # what the model returns
+            torch.manual_seed(i)
             called = _Called(self._model, params)
-            value = self._loss(called, *batch)
-            outputs["value"] = value
+            self._loss(called, *batch)
             if len(called.returned) != 1:
                 c.refuse("SYMO_E_ARGUMENT", "curvature: ggn needs a loss that calls the model once")
             return called.returned[0]
@@ -95,24 +113,42 @@ class Curvature(Matrix):
         out = np.zeros((len(rows), self.shape[0]), self.dtype)
         for at in range(0, len(rows), _AT_ONCE):
             part = slice(at, at + _AT_ONCE)
-            for loss, batch in zip(self._losses(), self._data):
-                out[part] += self._several(loss, batch, rows[part])
+            for i, loss in enumerate(self._losses()):
+                with torch.random.fork_rng(devices=[]):
+                    out[part] += self._several(loss, i, rows[part])
         return out / self.dtype.type(len(self._data))
 
-    def _several(self, loss, batch, rows):
+    def _several(self, loss, i, rows):
+        if not self._spelt_out:
+            try:
+                return self._at_once(loss, i, rows)
+            except NotImplementedError:
+                self._spelt_out = True
+        with _spelt_out():
+            try:
+                return self._at_once(loss, i, rows)
+            except NotImplementedError as error:
+                c.refuse(
+                    "SYMO_E_UNSUPPORTED",
+                    "curvature: the model does what torch has no forward derivative of: "
+                    + str(error).split("\n")[0],
+                )
+
+    def _at_once(self, loss, i, rows):
         if len(rows) > 1:
             try:
-                made = vmap(lambda v: self._one(loss, batch, v))(self._split(rows))
+                one = vmap(lambda v: self._one(loss, i, v), randomness="same")
+                made = one(self._split(rows))
                 return torch.cat([made[n].flatten(1) for n in self._params], 1).detach().numpy()
-            except RuntimeError:  # what vmap cannot, as dropout: one after the other
-                pass
-        return np.stack([self._flat(self._one(loss, batch, self._split(row))) for row in rows])
+            except RuntimeError as error:  # what vmap cannot, as BatchNorm: one after the other
+                if isinstance(error, NotImplementedError) and not self._spelt_out:
+                    raise
+        return np.stack([self._flat(self._one(loss, i, self._split(row))) for row in rows])
 
     def gradient(self) -> np.ndarray:
         """The gradient of the loss, a flat array [num_parameters]."""
         total = None
-        for loss in self._losses():
-            g = grad(loss)(self._params)
+        for g in self._gradients():
             total = g if total is None else {n: total[n] + g[n] for n in g}
         return self._flat(total) / len(self._data)
 
@@ -122,6 +158,18 @@ class Curvature(Matrix):
         return (out + out.T) / 2
 
 
+@contextlib.contextmanager
+def _spelt_out():
+    """Attention and recurrent layers by the operations that they are made of."""
+    with contextlib.ExitStack() as stack:
+        if sdpa_kernel is not None:
+            stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+        with warnings.catch_warnings():  # of number types on other processors
+            warnings.simplefilter("ignore")
+            stack.enter_context(torch.backends.mkldnn.flags(enabled=False))
+        yield
+
+
 class _Called:
     """The model at other parameters; remembers what it returned."""
 
@@ -129,7 +177,10 @@ class _Called:
         self._model, self._params, self.returned = model, params, []
 
     def __call__(self, *args, **kwargs):
-        out = functional_call(self._model, self._params, args, kwargs)
+        given = self._params
+        if self._model.training:  # running statistics are written, and not those of the model
+            given = {**{n: b.clone() for n, b in self._model.named_buffers()}, **given}
+        out = functional_call(self._model, given, args, kwargs)
         self.returned.append(out)
         return out
 
@@ -167,7 +218,7 @@ def curvature(model, loss, data, layout, kind):
 def gradients(model, loss, data, layout):
     """A row of the gradient for each batch, [count, P], and the parameters, as many rows."""
     products = curvature(model, loss, data, layout, "hessian")
-    rows = [products._flat(grad(one)(products._params)) for one in products._losses()]
+    rows = [products._flat(g) for g in products._gradients()]
     point = products._flat(products._params)
     return np.stack(rows), np.stack([point] * len(rows)), products.layout
 

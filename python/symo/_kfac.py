@@ -171,6 +171,11 @@ class _Batch:
         """The loss has to be the mean over examples of what it is for each of them."""
         one, tensors = self.of_examples()
         each = vmap(one)(self.output.detach(), *tensors)
+        if not torch.isfinite(each).all():
+            c.refuse(
+                "SYMO_E_NONFINITE",
+                "kfac: the loss of an example is not finite (check the parameters and the data)",
+            )
         scale = each.abs().mean().item() or 1.0
         if not abs(each.mean().item() - value.item()) <= 1e-4 * scale:
             c.refuse(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import ctypes
+import operator
 import os
 import pathlib
 import sys
@@ -59,6 +60,17 @@ class Error(Exception):
 def refuse(name, text):
     """Raises the error that the library would give, for what it is never asked."""
     raise Error(STATUS[name], name, text)
+
+
+def count(value, what, least=0):
+    """A whole number for the library, which would take a negative one for a very large one."""
+    try:
+        n = operator.index(value)
+    except TypeError:
+        refuse("SYMO_E_ARGUMENT", f"{what}: is {value!r} (give a whole number)")
+    if not least <= n < 2**63:
+        refuse("SYMO_E_ARGUMENT", f"{what}: is {n} (give {least} or more)")
+    return n
 
 
 F32, F64 = 1, 2
@@ -473,7 +485,7 @@ def new_context():
 
 def set_threads(n: int) -> None:
     """Sets how many threads the linear algebra of the library may use, in the whole process."""
-    check(lib.symo_set_threads(int(n)), None)
+    check(lib.symo_set_threads(min(count(n, "set_threads: n", 1), 2**31 - 1)), None)
 
 
 def get_threads() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any, Callable
 
 import numpy as np
@@ -133,6 +134,6 @@ class VectorMatrix(Matrix):
 def rng_of(seed, context):
     """A generator of the library, as a handle."""
     if isinstance(seed, np.random.Generator):
-        seed = int(seed.integers(2**63))
+        seed = seed.integers(2**63)
     lib = c.lib
-    return c.make(lib.symo_rng_create, lib.symo_rng_destroy, context, context, int(seed))
+    return c.make(lib.symo_rng_create, lib.symo_rng_destroy, context, context, operator.index(seed))

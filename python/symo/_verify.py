@@ -114,6 +114,7 @@ def verify(
     theta = _flat(layout, params, c.DTYPES[views[0].dtype] if views else np.dtype("f8"))
     problem = _Callback(layout, gradient, params)
     apart, ties = _apart(layout, found)
+    samples = c.count(samples, "verify: samples")
     options = dict(samples=samples, exact=exact, approximate=approximate)
     rows, loss, norm, bounds = _measure(apart, problem, theta, seed, options)
     for row in rows:

@@ -325,13 +325,17 @@ def estimate_products(
     """
     layout = as_layout(layout)
     context, size = layout._context.pointer, layout.num_parameters
+    products, rank, probes = (
+        c.count(value, f"estimate_products: {name}")
+        for name, value in (("products", products), ("rank", rank), ("probes", probes))
+    )
     code = _code(dtype if dtype is not None else getattr(matrix, "dtype", None))
     plan = plan_of(layout, code, int(blocked), centered)
     if estimator == "probes":
         if rank or probes or prior is not None:
             c.refuse("SYMO_E_ARGUMENT", "estimate_products: rank, probes and prior are of h-lr")
         generator = seed if hasattr(seed, "normal") else np.random.default_rng(seed)
-        z = generator.normal(size=(int(products), size)).astype(c.DTYPES[code])
+        z = generator.normal(size=(products, size)).astype(c.DTYPES[code])
         return _of_pairs(layout, plan, z, rows_of(matrix, size)(z), 0)
     if estimator != "h-lr":
         c.refuse(
@@ -341,9 +345,9 @@ def estimate_products(
     operator, rng = _Operator(matrix, size, code), rng_of(seed, context)
     spec, cost, out = (
         c.LowrankSpec(
-            int(products),
-            int(rank),
-            int(probes),
+            products,
+            rank,
+            probes,
             absolute,
             None if prior is None else prior._pointer,
             float(strength),

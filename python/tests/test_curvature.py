@@ -194,6 +194,130 @@ def test_many_products_at_once_are_those_one_by_one():
     assert made.shape == (44, 3) and np.isfinite(made).all()  # vmap refuses random numbers
 
 
+def squares(m, x):
+    return m(x).sin().square().mean()
+
+
+def central(net, f, x, v):
+    """(gradient(theta + e v) - gradient(theta - e v)) / 2 e, the model as it is afterwards."""
+    params = list(net.parameters())
+
+    def at(e):
+        shifted, k = [], 0
+        for p in params:
+            shifted.append(p.detach() + e * torch.from_numpy(v[k : k + p.numel()]).reshape(p.shape))
+            k += p.numel()
+        for p, value in zip(params, shifted):
+            p.data, p.was = value, p.data
+        made = torch.autograd.grad(f(net, x), params)
+        for p in params:
+            p.data = p.was
+        return torch.cat([g.reshape(-1) for g in made]).numpy()
+
+    return (at(1e-5) - at(-1e-5)) / 2e-5
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.LSTM(6, 4, batch_first=True)
+
+    def forward(self, x):
+        return self.layer(x)[0]
+
+
+class Attentive(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.q, self.o = nn.Linear(6, 18), nn.Linear(6, 6)
+
+    def forward(self, x):
+        q, k, v = self.q(x).chunk(3, -1)
+        return self.o(nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True))
+
+
+MODELS = {
+    "attention": Attentive,
+    "transformer": lambda: nn.TransformerEncoderLayer(6, 2, 8, dropout=0.0, batch_first=True),
+    "lstm": Recurrent,
+    "batchnorm": lambda: nn.Sequential(nn.Linear(6, 5), nn.Flatten(0, 1), nn.BatchNorm1d(5)),
+}
+
+
+@pytest.mark.parametrize("kind", ["hessian", "ggn"])
+@pytest.mark.parametrize("which", MODELS)
+def test_operations_that_torch_has_no_forward_derivative_of(which, kind):
+    torch.manual_seed(0)
+    net = MODELS[which]().double()
+    x = torch.randn(3, 5, 6, dtype=torch.float64)
+    before = {n: b.clone() for n, b in net.named_buffers()}
+    h = symo.torch.curvature(net, squares, (x,), kind=kind)
+    v = np.random.default_rng(0).normal(size=(h.shape[0], 2))
+    made = h @ v
+    assert all(torch.equal(b, before[n]) for n, b in net.named_buffers())
+    # One alone goes other ways than several at once.
+    assert np.allclose(h @ v[:, 0], made[:, 0], rtol=1e-10, atol=1e-12)
+    if kind == "ggn":
+        assert np.allclose(v[:, 1] @ made[:, 0], v[:, 0] @ made[:, 1], atol=1e-10)
+        return
+    for k in range(2):
+        expected = central(net, squares, x, v[:, k])
+        # Differences: 1e-10 of the step's square, and rounding over 2e-5.
+        assert np.allclose(made[:, k], expected, rtol=1e-6, atol=1e-9 * (1 + abs(expected).max()))
+
+
+@pytest.mark.parametrize("kind", ["hessian", "ggn"])
+def test_dropout_drops_the_same_in_every_product(kind):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Dropout(0.5), nn.Linear(8, 2)).double()
+    batches = [(torch.randn(7, 6, dtype=torch.float64),) for _ in range(2)]
+    h = symo.torch.curvature(net, squares, batches, kind=kind)
+    v = np.random.default_rng(0).normal(size=(h.shape[0], 3))
+    state = torch.random.get_rng_state()
+    made = h @ v
+    assert np.array_equal(made, h @ v)
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert np.allclose(v.T @ made, made.T @ v, atol=1e-12)  # of one symmetric matrix
+    assert np.allclose(h @ v[:, 0], made[:, 0], atol=1e-12)
+    assert np.array_equal(h.gradient(), h.gradient())
+    with torch.no_grad():  # it is not the matrix without dropout
+        rest = symo.torch.curvature(net.eval(), squares, batches, kind=kind)
+        assert abs(rest @ v - made).max() > 1e-3 * abs(made).max()
+
+
+def test_what_torch_cannot_differentiate_forward_is_said():
+    class Odd(torch.autograd.Function):
+        @staticmethod
+        def forward(x):
+            return x * 2
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            pass
+
+        @staticmethod
+        def backward(ctx, g):
+            return 2 * g
+
+    class Net(nn.Linear):
+        def forward(self, x):
+            return Odd.apply(super().forward(x))
+
+    h = symo.torch.curvature(Net(3, 2), squares, (torch.ones(2, 3),))
+    with pytest.raises((symo.Error, RuntimeError), match="forward|jvp"):
+        h @ np.ones(8)
+
+
+def test_parameters_that_are_not_finite():
+    net = model()
+    with torch.no_grad():
+        net[0].weight[0, 0] = float("nan")
+    for how in (symo.torch.kfac, symo.torch.hessian_estimate):
+        with pytest.raises(symo.Error) as refused:
+            how(net, loss, data())
+        assert refused.value.name == "SYMO_E_NONFINITE", how
+
+
 def test_options_of_the_other_kind_of_estimate():
     net, (x, y) = model(), data()
     for estimator, options, word in (

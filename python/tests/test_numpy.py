@@ -217,6 +217,8 @@ def test_bad_vectors_are_refused(bad, status, word):
         (lambda h: h.block(0, 4), "SYMO_E_ARGUMENT"),
         (lambda h: symo.estimate(TEXT, np.ones(P), estimator="h"), "SYMO_E_NAME"),
         (lambda h: symo.set_threads(0), "SYMO_E_ARGUMENT"),
+        (lambda h: symo.set_threads(-1), "SYMO_E_ARGUMENT"),
+        (lambda h: symo.set_threads(1.5), "SYMO_E_ARGUMENT"),
     ],
 )
 def test_refusals_of_a_hessian(call, status):
@@ -523,6 +525,8 @@ def test_verify_passes_errors_on_and_sees_float32():
         symo.verify(layout, lambda p: (1.0, [p[0].astype("f4")]), [w])
     with pytest.raises(symo.Error, match="samples"):
         symo.verify(layout, gradient, [w], samples=0)
+    with pytest.raises(symo.Error, match="verify: samples: is -1"):
+        symo.verify(layout, gradient, [w], samples=-1)
 
 
 def test_options_of_tensors_by_their_names():

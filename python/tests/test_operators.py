@@ -176,6 +176,15 @@ def test_probes_give_what_commutes_exactly():
     assert np.linalg.norm(average - a) <= 0.1 * np.linalg.norm(a)
 
 
+@pytest.mark.parametrize("name", ["products", "rank", "probes"])
+@pytest.mark.parametrize("value", [-1, 2.5, "7", None, 2**63])
+@pytest.mark.parametrize("estimator", ["h-lr", "probes"])
+def test_numbers_of_products_that_are_none(name, value, estimator):
+    with pytest.raises(symo.Error, match=f"estimate_products: {name}: is ") as refused:
+        symo.estimate_products("h: orthogonal 4; b[h]", np.eye(4), estimator, **{name: value})
+    assert refused.value.name == "SYMO_E_ARGUMENT"
+
+
 def test_products_that_fail():
     def broken(x):
         raise KeyError("mine")
