@@ -315,16 +315,25 @@ test-long: $(BUILD)/tests/long_run
 	OPENBLAS_NUM_THREADS=1 $< $(LONG_STEPS)
 .PHONY: test-tsan test-long
 # libFuzzer with the sanitizers: each of FUZZ_TARGETS for FUZZ_SECONDS, from the seeds of tests/fuzz
-# and what was found before (build/fuzz/corpus).
+# and what was found before (build/fuzz/corpus), FUZZ_JOBS of them at once.  FUZZ_RUNS=10000000: in
+# rounds, until each has had so many executions in all, those of earlier campaigns among them
+# (build/fuzz/executions.txt; fuzz-table prints them).  fuzz-merge makes the corpus smaller.
 FUZZ_CC ?= clang
 FUZZ_SECONDS ?= 60
+FUZZ_JOBS ?= 1
 FUZZ_TARGETS ?= $(shell sed -n 's/^  X(\([a-z_]*\)).*/\1/p' tests/fuzz/targets.h)
-fuzz:
-	+@$(SELF) BUILD=$(BUILD)/fuzz WERROR=0 CC='$(FUZZ_CC)' OPT='-O1 -g -fno-omit-frame-pointer -Wno-pass-failed' \
+FUZZ_RUN = BUILD='$(BUILD)/fuzz' FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_RUNS='$(FUZZ_RUNS)' \
+  FUZZ_JOBS='$(FUZZ_JOBS)' tests/fuzz/run.sh
+FUZZ_OPT ?= -O2 -g1 -fno-omit-frame-pointer -Wno-pass-failed
+fuzz fuzz-merge:
+	+@$(SELF) BUILD=$(BUILD)/fuzz WERROR=0 CC='$(FUZZ_CC)' OPT='$(FUZZ_OPT)' \
+	  CPPFLAGS='$(strip -DSYMO_ONE_TARGET $(CPPFLAGS))' \
 	  SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined' \
 	  fuzzers
-	@BUILD='$(BUILD)/fuzz' FUZZ_SECONDS='$(FUZZ_SECONDS)' tests/fuzz/run.sh $(FUZZ_TARGETS)
-.PHONY: fuzz fuzzers
+	@$(FUZZ_RUN) $(if $(filter fuzz-merge,$@),--merge) $(FUZZ_TARGETS)
+fuzz-table:
+	@$(FUZZ_RUN) --table
+.PHONY: fuzz fuzzers fuzz-merge fuzz-table
 fuzzers: $(FUZZ_TARGETS:%=$(BUILD)/fuzz-%)
 FUZZ_OBJ := $(patsubst %.c,$(OBJ)/%.o,$(filter-out tests/fuzz/driver.c tests/fuzz/test_fuzz.c,$(wildcard tests/fuzz/*.c)))
 $(BUILD)/fuzz-%: tests/fuzz/driver.c $(FUZZ_OBJ) $(KIT) $(STATIC)
@@ -505,7 +514,7 @@ help:
 	@echo 'make valgrind  some suites under valgrind: VALGRIND_FILTER=SUITE/TEST'
 	@echo 'make test-tsan  optimizers and estimates in several threads under ThreadSanitizer'
 	@echo 'make test-long  a million steps of small models: LONG_STEPS'
-	@echo 'make fuzz      libFuzzer on all that is read: FUZZ_SECONDS=60 for each of FUZZ_TARGETS'
+	@echo 'make fuzz      libFuzzer on all that is read: FUZZ_SECONDS=60 for each of FUZZ_TARGETS, or FUZZ_RUNS in all'
 	@echo 'make coverage  the tests with gcov: lines and branches that they reach'
 	@echo 'make mutants   do tests fail where the code is changed? MUTANTS=300 MUTANT_SEED MUTANT_JOBS'
 	@echo 'make format    clang-format on all sources; format-check only looks'

@@ -22,20 +22,26 @@ static bool reserve(symo_text *out, size_t more) {
   return true;
 }
 
+/* Where it does not fit into what is left, it is formatted a second time. */
 void symo_text_add(symo_text *out, const char *format, ...) {
   va_list arguments, again;
   if (out->failed) return;
+  const size_t left = out->room - out->used;
   va_start(arguments, format);
   va_copy(again, arguments);
-  int n = vsnprintf(NULL, 0, format, arguments);
+  int n = vsnprintf(left > 0 ? out->text + out->used : NULL, left, format, arguments);
   va_end(arguments);
-  if (n < 0 || !reserve(out, (size_t)n + 1)) {
-    out->failed = true;
-  } else {
-    vsnprintf(out->text + out->used, (size_t)n + 1, format, again);
-    out->used += (size_t)n;
+  if (n >= 0 && (size_t)n >= left) {
+    if (reserve(out, (size_t)n + 1))
+      vsnprintf(out->text + out->used, (size_t)n + 1, format, again);
+    else
+      n = -1;
   }
   va_end(again);
+  if (n < 0)
+    out->failed = true;
+  else
+    out->used += (size_t)n;
 }
 
 void symo_text_add_number(symo_text *out, double value) {

@@ -151,7 +151,7 @@ static met *memory_at(met *entry, size_t room, const char *word, size_t length) 
 }
 
 static bool memory_grow(memory *m) {
-  const size_t room = m->room > 0 ? 2 * m->room : 1024;
+  const size_t room = m->room > 0 ? 2 * m->room : 64;
   met *larger = symo_calloc(room, sizeof *larger);
   if (larger == NULL) return false;
   for (size_t i = 0; i < m->room; i++)

@@ -13,18 +13,20 @@
 #include "experiments/data/unicode.h"
 #include "io/json.h"
 
-enum { POINTS = 0x110000 };
+enum { POINTS = 0x110000, PAGE = 256, PAGES = POINTS / PAGE };
 #define NONE UINT32_MAX
 
-/* Characters: point[i] as UTF-8 in text[i], and number[c] the number of code point c up to the
- * last one there is.  Numbers: label[i] is i with a blank behind. */
+/* Characters: point[i] as UTF-8 in text[i].  Code points lie in pages of 256: code point c, if page[c
+ * / 256] is not 0, has the number number[256 (page[c / 256] - 1) + c % 256], or NONE; so a tokenizer
+ * takes the room of the pages that it uses, not that of the largest code point.  Numbers: label[i] is
+ * i with a blank behind. */
 struct gpt_tokenizer {
   size_t size;
   char (*label)[12]; /* [size]; NULL: no numbers */
   uint32_t *point;   /* [size]; NULL: no characters */
   char (*text)[4];
-  uint32_t *number; /* [points] */
-  size_t points;
+  uint16_t *page; /* [PAGES] */
+  uint32_t *number;
   gpt_bpe bpe;
   char *vocab, *merges;
 };
@@ -34,6 +36,7 @@ void gpt_tokenizer_destroy(gpt_tokenizer *tokenizer) {
   symo_free(tokenizer->label);
   symo_free(tokenizer->point);
   symo_free(tokenizer->text);
+  symo_free(tokenizer->page);
   symo_free(tokenizer->number);
   gpt_bpe_drop(&tokenizer->bpe);
   symo_free(tokenizer->vocab);
@@ -67,26 +70,31 @@ const char *gpt_tokenizer_decode(const gpt_tokenizer *tokenizer, uint32_t id, si
 /* point: [size] ascending, taken over also after a failure. */
 static symo_status of_points(symo_context *context, const char *where, size_t size, uint32_t *point,
                              gpt_tokenizer **out) {
+  uint16_t pages = 0;
   gpt_tokenizer *made = symo_calloc(1, sizeof *made);
   if (made == NULL) {
     symo_free(point);
     return symo_fail_memory(context, where);
   }
   made->size = size, made->point = point;
-  made->points = point[size - 1] + (size_t)1;
   made->text = symo_calloc(size, sizeof *made->text);
-  made->number = symo_malloc(made->points * sizeof *made->number);
-  if (made->text == NULL || made->number == NULL) {
-    gpt_tokenizer_destroy(made);
-    return symo_fail_memory(context, where);
-  }
-  memset(made->number, 0xff, made->points * sizeof *made->number);
+  made->page = symo_calloc(PAGES, sizeof *made->page);
+  if (made->text == NULL || made->page == NULL) goto memory;
+  for (size_t i = 0; i < size; i++)
+    if (made->page[point[i] / PAGE] == 0) made->page[point[i] / PAGE] = ++pages;
+  made->number = symo_malloc(pages * PAGE * sizeof *made->number);
+  if (made->number == NULL) goto memory;
+  memset(made->number, 0xff, pages * PAGE * sizeof *made->number);
   for (uint32_t i = 0; i < size; i++) {
+    const size_t page = made->page[point[i] / PAGE] - (size_t)1;
     gpt_utf8_write(point[i], made->text[i]);
-    made->number[point[i]] = i;
+    made->number[PAGE * page + point[i] % PAGE] = i;
   }
   *out = made;
   return SYMO_OK;
+memory:
+  gpt_tokenizer_destroy(made);
+  return symo_fail_memory(context, where);
 }
 
 static symo_status fail_utf8(symo_context *context, const char *where, const char *text,
@@ -99,33 +107,32 @@ static symo_status fail_utf8(symo_context *context, const char *where, const cha
 
 symo_status gpt_tokenizer_create_characters(symo_context *context, const char *where,
                                             const char *text, size_t length, gpt_tokenizer **out) {
-  size_t count = 0, size;
-  symo_status status = SYMO_OK;
+  uint16_t page[PAGES] = {0}, pages = 0; /* as in a tokenizer */
+  size_t count = 0, n = 0, size;
   if (length == 0) return symo_fail(context, SYMO_E_ARGUMENT, "%s: is empty (give a text)", where);
-  unsigned char *seen = symo_calloc(POINTS, 1);
-  uint32_t *point = NULL;
+  for (size_t at = 0; at < length; at += size) {
+    const uint32_t c = gpt_utf8_read(text + at, length - at, &size);
+    if (size == 0) return fail_utf8(context, where, text, at);
+    if (page[c / PAGE] == 0) page[c / PAGE] = ++pages;
+  }
+  unsigned char *seen = symo_calloc(pages, PAGE);
   if (seen == NULL) return symo_fail_memory(context, where);
   for (size_t at = 0; at < length; at += size) {
     const uint32_t c = gpt_utf8_read(text + at, length - at, &size);
-    if (size == 0) {
-      status = fail_utf8(context, where, text, at);
-      goto fail;
-    }
-    count += !seen[c];
-    seen[c] = 1;
+    unsigned char *this = &seen[PAGE * (page[c / PAGE] - (size_t)1) + c % PAGE];
+    count += !*this;
+    *this = 1;
   }
-  point = symo_calloc(count, sizeof *point);
-  if (point == NULL) {
-    status = symo_fail_memory(context, where);
-    goto fail;
+  uint32_t *point = symo_calloc(count, sizeof *point);
+  for (uint32_t c = 0; c < POINTS && point != NULL && n < count; c++) {
+    if (page[c / PAGE] == 0)
+      c |= PAGE - 1;
+    else if (seen[PAGE * (page[c / PAGE] - (size_t)1) + c % PAGE])
+      point[n++] = c;
   }
-  count = 0;
-  for (uint32_t c = 0; c < POINTS; c++)
-    if (seen[c]) point[count++] = c;
-  status = of_points(context, where, count, point, out);
-fail:
   symo_free(seen);
-  return status;
+  if (point == NULL) return symo_fail_memory(context, where);
+  return of_points(context, where, count, point, out);
 }
 
 /* Line and column of a place, for people. */
@@ -159,7 +166,8 @@ static symo_status encode_characters(symo_context *context, const gpt_tokenizer 
   for (size_t at = 0; at < length; at += size) {
     const uint32_t c = gpt_utf8_read(text + at, length - at, &size);
     if (size == 0) return fail_utf8(context, where, text, at);
-    const uint32_t id = c < tokenizer->points ? tokenizer->number[c] : NONE;
+    const size_t page = tokenizer->page[c / PAGE];
+    const uint32_t id = page > 0 ? tokenizer->number[PAGE * (page - 1) + c % PAGE] : NONE;
     if (id == NONE) return fail_unknown(context, where, text, at, size, c);
     ids[n++] = id;
   }

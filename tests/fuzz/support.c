@@ -1,4 +1,5 @@
 /* What targets share.  See targets.h. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,8 +8,10 @@
 #include "core/alloc.h"
 #include "tests/fuzz/targets.h"
 
+int fuzz_errors = 2;
+
 void fuzz_fail(const char *file, int line, const char *condition) {
-  fprintf(stderr, "%s:%d: %s\n", file, line, condition);
+  dprintf(fuzz_errors, "%s:%d: %s\n", file, line, condition);
   abort();
 }
 
@@ -46,10 +49,10 @@ const char *fuzz_path(const char *name) {
 
 const char *fuzz_file(const char *name, const uint8_t *data, size_t size) {
   const char *path = fuzz_path(name);
-  FILE *file = fopen(path, "wb");
-  FUZZ_CHECK(file != NULL);
-  FUZZ_CHECK(fwrite(data, 1, size, file) == size);
-  FUZZ_CHECK(fclose(file) == 0);
+  const int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  FUZZ_CHECK(file >= 0);
+  FUZZ_CHECK(write(file, data, size) == (ssize_t)size);
+  FUZZ_CHECK(close(file) == 0);
   return path;
 }
 
@@ -64,9 +67,20 @@ symo_context *fuzz_context(void) {
   return context;
 }
 
+static size_t kept;
+
+void fuzz_keep(void) { kept = symo_alloc_live_blocks(); }
+
 void fuzz_end(symo_context *context) {
   symo_context_destroy(context);
-  FUZZ_CHECK(symo_alloc_live_blocks() == 0);
+  FUZZ_CHECK(symo_alloc_live_blocks() == kept);
+}
+
+symo_layout *fuzz_layout(symo_context *context) {
+  static const char text[] = "h: permutation 3; i: identity 2; w[h,i] b[h]";
+  symo_layout *layout = NULL;
+  FUZZ_CHECK(symo_layout_parse(context, text, &layout) == SYMO_OK);
+  return layout;
 }
 
 void fuzz_detail(const symo_context *context, symo_status status) {

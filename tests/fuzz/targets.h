@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <symo/context.h>
+#include <symo/layout.h>
 
 /* Readers of what others wrote, one target each: any bytes are read, or refused with a status, and
  * what was read is written and read again to the same.  A target ends the process (abort) where
@@ -44,6 +45,7 @@ FUZZ_TARGETS(FUZZ_DECLARE)
     if (!(condition)) fuzz_fail(__FILE__, __LINE__, #condition);                                   \
   } while (0)
 void fuzz_fail(const char *file, int line, const char *condition);
+extern int fuzz_errors; /* where that is told: standard error */
 
 /* The bytes with a NUL behind (free). */
 char *fuzz_text(const uint8_t *data, size_t size);
@@ -54,9 +56,14 @@ const char *fuzz_path(const char *name);
 const char *fuzz_file(const char *name, const uint8_t *data, size_t size);
 const char *fuzz_folder(void);
 
-/* A context; and the end of a target, after which nothing of ours is held. */
+/* A context; and the end of a target, after which nothing of ours is held, but for what was there at
+ * fuzz_keep: what is the same for every input is made once. */
 symo_context *fuzz_context(void);
+void fuzz_keep(void);
 void fuzz_end(symo_context *context);
+
+/* A layout of the context, small, which is read with by several targets. */
+symo_layout *fuzz_layout(symo_context *context);
 
 /* A refusal says why, in one line, and is none for want of memory. */
 void fuzz_detail(const symo_context *context, symo_status status);

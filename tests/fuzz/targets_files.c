@@ -82,8 +82,9 @@ void fuzz_generators(const uint8_t *data, size_t size) {
   symo_context *context = fuzz_context();
   symo_layout *layout = NULL, *again = NULL;
   char *json = NULL;
+  static const char *path;
   (void)fuzz_file("file", data, size);
-  const char *path = fuzz_file("layout.json", (const uint8_t *)text, strlen(text));
+  if (path == NULL) path = fuzz_file("layout.json", (const uint8_t *)text, strlen(text));
   symo_status status = symo_layout_read_json(context, path, &layout);
   fuzz_detail(context, status);
   if (layout != NULL) {

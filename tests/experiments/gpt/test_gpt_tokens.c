@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/alloc.h"
 #include "experiments/data/text.h"
 #include "experiments/data/tokenizer.h"
 #include "experiments/data/unicode.h"
@@ -56,6 +57,30 @@ Test(gpt_tokens, characters_are_numbered_in_order) {
   symo_free(ids);
   round_trip(context, tokenizer, text, strlen(text));
   round_trip(context, tokenizer, "", 0);
+  gpt_tokenizer_destroy(tokenizer);
+  symo_context_destroy(context);
+  cr_no_leaks();
+}
+
+/* A tokenizer takes the room of the code points that it has, not that of all that there are; each
+ * one, on whichever page, has its place. */
+Test(gpt_tokens, room_of_what_is_there) {
+  enum { EVERY = 97, PAGES = 4352 };
+  symo_context *context = symo_test_context();
+  static char text[4 * 0x110000 / EVERY + 4];
+  size_t length = 0, count = 0;
+  symo_alloc_reset_peak();
+  gpt_tokenizer_destroy(characters(context, "ab\xf4\x8f\xbf\xbf")); /* U+10FFFF */
+  cr_assert_lt(symo_alloc_peak_bytes(), (size_t)16 * PAGES);
+  for (uint32_t c = 0x110000 - EVERY; c >= EVERY; c -= EVERY) {
+    const size_t bytes = gpt_utf8_write(c, text + length); /* 0: a surrogate */
+    length += bytes;
+    count += bytes > 0;
+  }
+  gpt_tokenizer *tokenizer = NULL;
+  cr_ok(context, gpt_tokenizer_create_characters(context, "text", text, length, &tokenizer));
+  cr_assert_eq(gpt_tokenizer_size(tokenizer), count);
+  round_trip(context, tokenizer, text, length);
   gpt_tokenizer_destroy(tokenizer);
   symo_context_destroy(context);
   cr_no_leaks();
