@@ -71,13 +71,14 @@ static double angular(size_t d, const double *a, size_t i, size_t j) {
   return a[i * d + j] / 2 - a[j * d + i] / 2;
 }
 
-/* Whether a pairs the coordinates; *size is then the largest frequency. */
+/* Whether a pairs the coordinates, some of them with themselves, which turns nothing; *size is then
+ * the largest frequency. */
 static bool is_planar(size_t d, const double *a, double *size) {
   *size = 0;
   for (size_t i = 0; i < d; i++) {
     size_t j = partner(d, a, i);
     if (j == d) continue;
-    if (j > d || j == i || partner(d, a, j) != i) return false;
+    if (j > d || partner(d, a, j) != i) return false;
     *size = fmax(*size, fabs(angular(d, a, i, j)));
   }
   return true;

@@ -69,7 +69,7 @@ static symo_status too_large(const symo_plan *plan, const char *what) {
 /* Sizes and row axes of a new label from its key; order[i]: the key whose axes come i-th. */
 static symo_status shape_label(const symo_plan *plan, plan_label *label, const int *order) {
   label->dim = label->count = label->ambient = label->type = label->hermitian = 1;
-  size_t rows = 1, axes = 0;
+  size_t axes = 0;
   bool fits = true;
   const symo_irrep *irrep[SYMO_MAX_ORDER];
   for (int i = 0; i < label->num_keys; i++) {
@@ -99,8 +99,8 @@ static symo_status shape_label(const symo_plan *plan, plan_label *label, const i
       fits = fits && symo_mul_size(label->ambient, irrep[i]->frame[k], &label->ambient);
     }
   }
-  fits = fits && symo_mul_size(label->count, label->ambient, &rows);
-  fits = fits && label->ambient <= 2147483647 && rows <= PTRDIFF_MAX / 16;
+  /* Rows, count * ambient, are part of the entries of a tensor, and no more than these. */
+  fits = fits && label->ambient <= 2147483647;
   return fits ? SYMO_OK : too_large(plan, label->name);
 }
 

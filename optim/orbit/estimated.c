@@ -211,12 +211,11 @@ static symo_status finish(estimate_job *j, const member *one) {
 /* A power of two that brings parameters far from 1 near it. */
 static double scale_of(const orbit *o, symo_const_vector theta) {
   double most = 0;
-  int exponent;
+  int exponent = 0;
   for (size_t t = 0; t < o->plan->layout->num_tensors; t++)
     most = fmax(most, symo_nd_max_abs(symo_layout_view(o->plan->layout, o->dtype, theta, t)));
-  frexp(most, &exponent);
-  bool tame = !(most > 0) || !isfinite(most) || abs(exponent) <= curvature_tame(o->dtype);
-  return tame ? 1 : ldexp(1, -exponent);
+  if (isfinite(most)) frexp(most, &exponent); /* 0 of 0 */
+  return abs(exponent) <= curvature_tame(o->dtype) ? 1 : ldexp(1, -exponent);
 }
 
 /* H^{-1} where S_w and S_g are zero. */

@@ -50,6 +50,39 @@ Test(generators, refused_by_size) {
   gens_end(&w);
 }
 
+/* Sums may be as large as a matrix of generators can be counted in bytes, 8 d^2 < 2^64: parts that
+ * nothing moves take no memory. */
+Test(generators, sums_end_at_the_largest_dimension) {
+  enum { LARGEST = 1518500249 };
+  static const struct {
+    size_t first, second;
+    const char *refusal;
+  } cases[] = {{LARGEST - 1, 1, NULL},
+               {1, LARGEST - 1, NULL},
+               {LARGEST, 1, "1518500250 is too large"},
+               {2147483646, 2, "passes 2147483647"},
+               {1, SIZE_MAX, "passes 2147483647"},
+               {SIZE_MAX, 1, "passes 2147483647"}};
+  gens_world w = gens_begin(4);
+  for (int k = 0; k < 6; k++) {
+    const symo_group *identity = symo_group_find("identity");
+    symo_group_part parts[] = {{identity, cases[k].first}, {identity, cases[k].second}};
+    symo_group_spec spec = symo_group_spec_default("sum");
+    symo_group *out = NULL;
+    spec.num_parts = 2;
+    spec.parts = parts;
+    if (cases[k].refusal == NULL) {
+      cr_ok(w.context, symo_group_create(w.context, &spec, &out));
+      cr_assert_eq(symo_group_dim(out), LARGEST);
+      symo_group_destroy(out);
+    } else {
+      cr_fails(w.context, SYMO_E_SIZE, cases[k].refusal, symo_group_create(w.context, &spec, &out));
+      cr_assert_null(out);
+    }
+  }
+  gens_end(&w);
+}
+
 Test(generators, refused_by_value) {
   gens_world w = gens_begin(2);
   generator_set *s = gens_new(&w, 3);

@@ -55,6 +55,32 @@ Test(random_element, exponentials) {
   gens_end(&w);
 }
 
+/* Only the antisymmetric part counts.  That of the shift of three coordinates turns about
+ * k = (1, 1, 1) / sqrt(3), by Rodrigues' formula R = cos t + sin t K + (1 - cos t) k k', though no two
+ * coordinates are a pair; a diagonal beside one pair turns nothing, and a symmetric matrix neither. */
+Test(random_element, exponentials_of_matrices_that_are_not_antisymmetric) {
+  enum { D = 3 };
+  static const double shift[D * D] = {0, 0, 1, 1, 0, 0, 0, 1, 0};
+  static const double pair[D * D] = {0, -2, 0, 2, 0, 0, 0, 0, 5};
+  static const double symmetric[D * D] = {1, 4, 0, 4, -7, 0, 0, 0, 3};
+  static const double times[] = {0.3, -2, 1};
+  double q[D * D], scratch[SYMO_EXP_SCRATCH * D * D];
+  for (int n = 0; n < 3; n++) {
+    const double t = times[n], c = cos(t), s = sin(t) / sqrt(3), k = (1 - c) / 3;
+    const double about[D * D] = {c + k, k - s, k + s, k + s, c + k, k - s, k - s, k + s, c + k};
+    const double plane[D * D] = {c, -sin(t), 0, sin(t), c, 0, 0, 0, 1};
+    symo_rotation_identity(D, q);
+    symo_rotation_exp(D, shift, t, q, scratch);
+    cr_assert(gens_distance(D * D, q, about) <= symo_test_bound(SYMO_F64, D, 2), "shift, t = %g",
+              t);
+    symo_rotation_identity(D, q);
+    symo_rotation_exp(D, pair, t, q, scratch);
+    cr_assert(gens_distance(D * D, q, plane) <= symo_test_bound(SYMO_F64, D, 2), "pair, t = %g", t);
+    symo_rotation_exp(D, symmetric, t, q, scratch);
+    cr_assert(gens_distance(D * D, q, plane) <= symo_test_bound(SYMO_F64, D, 2), "t = %g", t);
+  }
+}
+
 /* ---- random elements ---- */
 
 enum { DRAWS = 4000 };

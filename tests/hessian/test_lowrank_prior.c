@@ -115,6 +115,37 @@ static double error_of(symo_world *w, const symo_plan *plan, const symo_operator
   return error;
 }
 
+/* The prior, here zero, is worth `strength` probes: of A = a I on n numbers that one block covers and k
+ * probes z of covariance near I, sum |a z - S z|^2 + strength |S|^2 is least at S = a C / (C + strength / k)
+ * with C = sum |z|^2 / (k n), which is 1 but for sqrt(2 / (k n)), and for 1 / n, what the eigenpair takes. */
+Test(prior, strength_is_a_number_of_probes) {
+  const double a = -3, strength = 1.5;
+  symo_world w;
+  symo_world_open(&w, 84);
+  symo_world_parse(&w, "h: orthogonal 300; b[h]");
+  const size_t n = w.n;
+  symo_plan *plan = symo_world_plan(&w, SYMO_F64, SYMO_COUPLED, false);
+  symo_test_matrix m = {.n = n, .dtype = SYMO_F64, .a = symo_dense_new(n, n)};
+  for (size_t i = 0; i < n; i++) m.a[i * n + i] = a;
+  symo_operator op = symo_test_operator(&m);
+  for (size_t probes = 1; probes <= 16; probes *= 2) {
+    const symo_lowrank_spec spec = {
+        .products = probes + 1, .rank = 1, .probes = probes, .strength = strength};
+    symo_lowrank *h;
+    cr_ok(w.context, symo_lowrank_estimate(plan, &op, &spec, w.rng, &h, NULL));
+    const double *found = symo_hessian_blocks(symo_lowrank_rest(h), 0);
+    /* Five standard errors of C times the derivative at C = 1. */
+    const double off = 5 * sqrt(2 / (double)(n * probes)) + 1 / (double)n;
+    const double share = strength / (double)probes, error = off * share / pow(1 + share, 2);
+    cr_assert(fabs(found[0] / a - 1 / (1 + share)) <= error, "%zu probes: %g", probes,
+              found[0] / a);
+    symo_lowrank_destroy(h);
+  }
+  symo_test_matrix_drop(&m);
+  symo_plan_destroy(plan);
+  symo_world_close(&w);
+}
+
 static int ascending(const void *a, const void *b) {
   const double x = *(const double *)a, y = *(const double *)b;
   return (x > y) - (x < y);

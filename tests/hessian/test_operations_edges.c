@@ -363,3 +363,33 @@ Test(operations_edges, labels_with_many_rows) {
   symo_plan_destroy(plan);
   symo_world_close(&w);
 }
+
+/* Sign flips leave products of one coordinate alone: every other entry of a block of two tensors, or of
+ * one with itself, is 0 to the last bit, and those that are left are the entries of the matrix. */
+Test(operations_edges, entries_that_the_group_forbids_are_zero) {
+  enum { D = 5 };
+  symo_world w;
+  symo_world_open(&w, 94);
+  symo_world_parse(&w, "f: sign-flip 5; i: identity 3; v[f] w[i,f]");
+  for (int type = 0; type < 2; type++) {
+    symo_plan *plan = symo_world_plan(&w, type ? SYMO_F32 : SYMO_F64, SYMO_COUPLED, false);
+    symo_hessian *h = symo_world_indefinite(&w, plan);
+    static const size_t size[] = {D, 3 * D};
+    double block[9 * D * D], *a = symo_dense_of(h);
+    for (size_t r = 0; r < 2; r++)
+      for (size_t c = 0; c < 2; c++) {
+        cr_ok(w.context, symo_hessian_block(h, r, c, block));
+        for (size_t i = 0; i < size[r]; i++)
+          for (size_t j = 0; j < size[c]; j++) {
+            const double x = block[i * size[c] + j], y = a[(r * D + i) * w.n + c * D + j];
+            cr_assert(i % D == j % D ? x != 0 && fabs(x - y) <= symo_test_bound(SYMO_F32, 4, 10)
+                                     : x == 0,
+                      "%zu %zu, %zu %zu: %g, %g", r, c, i, j, x, y);
+          }
+      }
+    free(a);
+    symo_hessian_destroy(h);
+    symo_plan_destroy(plan);
+  }
+  symo_world_close(&w);
+}

@@ -108,14 +108,11 @@ class Workshop:
         words = [w for w in shlex.split(flags) if not re.match(r"-(W|O\d)", w) and w != "ccache"]
         self.compile = words[:1] + ["-O1", "-w"] + words[1:]
         self.libraries = shlex.split(os.environ["MUTANT_LIBRARIES"])
-        objects = os.path.join(options.build, "obj")
-        tests = glob.glob(objects + "/tests/*/*.o") + glob.glob(objects + "/tests/*/*/*.o")
-        self.tests = [t for t in tests if "/programs/" not in t and
-                      ("/support/" not in t or t.endswith("/testing.o"))]
+        self.tests = open(os.path.join(options.build, "test-list")).read().split()
         self.environment = dict(os.environ, OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", LC_ALL="C",
                                 SOURCE=os.getcwd(), BUILD=os.path.abspath(options.build),
                                 SYMO=os.path.abspath(os.path.join(options.build, "symo")))
-        self.kills, self.lock, self.originals = {}, threading.Lock(), {}
+        self.kills, self.lock, self.originals, self.sound = {}, threading.Lock(), {}, set()
         linkers = [n for n in ("lld", "gold") if subprocess.run(
             words[:1] + ["-fuse-ld=" + n, "-Wl,--version"], capture_output=True).returncode == 0]
         self.linker = ["-fuse-ld=" + linkers[0]] if linkers else []
@@ -136,12 +133,28 @@ class Workshop:
         os.unlink(path)
         return out if run.returncode == 0 else None
 
-    def link(self, folder, made):
-        out = os.path.join(folder, "tests")
+    def link(self, folder, name, made):
+        """The test binary, by default in `folder`; one that does not link is no fault of a mutant."""
+        out = os.path.join(folder, name)
         build = self.options.build
-        run = subprocess.run(self.compile[:1] + self.linker + ["-o", out, made] + self.tests +
-                             [build + "/obj/libkit.a", build + "/libsymo.a"] + self.libraries, capture_output=True)
-        return out if run.returncode == 0 else None
+        run = subprocess.run(self.compile[:1] + self.linker + ["-o", out] + made + self.tests +
+                             [build + "/obj/libkit.a", build + "/libsymo.a"] + self.libraries,
+                             capture_output=True, text=True)
+        if run.returncode != 0:
+            raise SystemExit("mutants: the test binary does not link:\n" + run.stderr[:2000])
+        return out
+
+    def check(self, suite):
+        """Ends the check if the suite fails where nothing is changed: it would kill every mutant."""
+        with self.lock:
+            if suite in self.sound:
+                return
+            unchanged = os.path.join(os.path.abspath(self.options.results), "unchanged")
+            if not self.sound:
+                self.link(os.path.dirname(unchanged), "unchanged", [])
+            if self.run(unchanged, [suite], self.map["seconds"][suite])[0]:
+                raise SystemExit(f"mutants: the suite {suite} fails without any change")
+            self.sound.add(suite)
 
     def suites(self, mutant):
         """Those that reach the line: that have killed in this file, of its name, then the quickest."""
@@ -204,15 +217,14 @@ class Workshop:
                 file.write(code)
         if code == self.originals[mutant["file"]]:
             return dict(mutant, result="same code")
-        binary, result, how, by = self.link(folder, made), "survived", "", ""
-        if binary is None:
-            return dict(mutant, result="invalid")
+        binary, result, how, by = self.link(folder, "tests", [made]), "survived", "", ""
         suites, tried = self.suites(mutant), 0
         for batch, seconds in self.batches(suites):
             killed, how, by = self.run(binary, batch, seconds)
             tried += len(batch)
             if killed:
                 result = "killed"
+                self.check(by.split("/")[0])
                 with self.lock:
                     key = (mutant["file"], by.split("/")[0])
                     self.kills[key] = self.kills.get(key, 0) + 1

@@ -50,6 +50,28 @@ Test(filter, error_is_as_reported_on_any_grid) {
 }
 
 /* What README and the presets rest on. */
+/* By squares alone, p_{j+1} = 2 p_j^2 - 1 doubles the degree of Chebyshev's polynomials:
+ * p_j(cos a) = cos(2^(j-1) a).  Numbers behind the products are of no filter, and not read. */
+Test(filter, polynomials_are_their_recursion) {
+  for (int products = 1; products <= SYMO_FILTER_MOST; products++) {
+    symo_filter f = {.products = products, .slope = 1};
+    for (int j = 0; j < SYMO_FILTER_MOST; j++) {
+      f.scale[j] = j < products ? 2 : (double)NAN;
+      f.shift[j] = j < products ? -1 : (double)NAN;
+    }
+    for (int j = 0; j < SYMO_FILTER_MOST + 2; j++)
+      f.weight[j] = j < products + 2 ? 1 + 0.25 * j : (double)NAN;
+    for (double angle = 0.1; angle < 1.5; angle += 0.17) {
+      double expected = f.weight[0];
+      for (int j = 0; j <= products; j++) expected += f.weight[j + 1] * cos(ldexp(angle, j));
+      /* Each square doubles the error of the angle. */
+      const double off = fabs(symo_filter_polynomial(&f, cos(angle)) - expected);
+      cr_assert(off <= symo_test_bound(SYMO_F64, (size_t)products, ldexp(4, products)), "%d: %g",
+                products, off);
+    }
+  }
+}
+
 Test(filter, few_products_serve) {
   symo_filter seven = fitted(1.4, 0.012, 1.4, 7), eight = fitted(1.4, 0.012, 1.4, 8);
   cr_assert(measured_error(&seven) <= 0.2);

@@ -286,3 +286,36 @@ Test(solver_iterations, cholesky) {
   }
   end(k);
 }
+
+/* (C + eps I)^p of c C is c^p times that of C, for powers of two c to the last bit; and damping that is
+ * nothing beside C, however small, changes no bit, since it vanishes in the first sum. */
+Test(solver_iterations, roots_do_not_depend_on_where_the_matrix_lies) {
+  enum { N = 6 };
+  static const int exponents[] = {-80, -40, 0, 40, 80};
+  static const double damping[] = {0, 0x1p-70, 0x1p-150, 0x1p-220};
+  world *k = begin(9);
+  double near[N * N], c[N * N], out[N * N], lambda[N];
+  solvers_log_spaced(N, 10, lambda);
+  solvers_spd(k->rng, N, lambda, k->a);
+  for (size_t i = 0; i < solvers_count(); i++)
+    for (int type = 0; type < 2; type++)
+      for (int half = 0; half < 2; half++) {
+        const symo_solver *s = solvers_at(i);
+        solver_options o = {.dtype = dtypes[type], .power = half ? -0.5 : -0.25};
+        o.steps = s->default_steps;
+        if (s->root == NULL || s->fits || (s->refuse != NULL && s->refuse(o.power) != NULL))
+          continue;
+        cr_ok(k->context, solvers_root(s, &o, N, k->a, near, &k->report));
+        for (int e = 0; e < 5; e++)
+          for (int d = 0; d < 4; d++) {
+            for (size_t j = 0; j < N * N; j++) c[j] = ldexp(k->a[j], exponents[e]);
+            o.eps = ldexp(damping[d], exponents[e]);
+            cr_ok(k->context, solvers_root(s, &o, N, c, out, &k->report));
+            for (size_t j = 0; j < N * N; j++)
+              cr_assert(out[j] == ldexp(near[j], (int)(o.power * exponents[e])),
+                        "%s: %s, C 2^%d, eps %g, power %g: %g, %g", s->name,
+                        symo_dtype_name(o.dtype), exponents[e], o.eps, o.power, out[j], near[j]);
+          }
+      }
+  end(k);
+}

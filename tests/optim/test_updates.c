@@ -2,7 +2,9 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/linalg.h"
 #include "optim/damping/damping.h"
+#include "optim/update/moments.h"
 #include "optim/update/rows.h"
 #include "optim/update/update.h"
 #include "tests/support/stepping.h"
@@ -100,6 +102,26 @@ Test(optim_updates, clipping_and_l2_decay) {
     symo_update_gradient(&m, norm, 0, view_of(g, tg), view_of(p, tp), view_of(out, false));
     for (int i = 0; i < N; i++) cr_assert(out[i] == entry(g, tg, i));
   }
+}
+
+/* Of every other number: those between are not looked at, and no other is overlooked. */
+Test(optim_updates, second_moments_are_looked_through_by_their_strides) {
+  static const double wrong[] = {-1, -1e-30, (double)NAN, -INFINITY};
+  for (int type = 0; type < 2; type++)
+    for (size_t stride = 1; stride <= 3; stride++)
+      for (size_t at = 0; at < N * stride; at++)
+        for (int k = 0; k < 4; k++) {
+          const symo_dtype dtype = type ? SYMO_F32 : SYMO_F64;
+          double v[3 * N] = {0};
+          size_t n = N;
+          symo_nd x = symo_nd_dense(dtype, v, 1, &n);
+          x.s[0] = (ptrdiff_t)stride;
+          for (size_t i = 0; i < N * stride; i++) symo_put(dtype, v, i, i % 4 == 0 ? 0 : (double)i);
+          cr_assert(symo_update_is_second(x));
+          symo_put(dtype, v, at, wrong[k]);
+          cr_assert(symo_update_is_second(x) == (at % stride != 0), "%g at %zu of %zu", wrong[k],
+                    at, stride);
+        }
 }
 
 Test(optim_updates, momentum_variants) {
