@@ -12,6 +12,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "core/alloc.h"
 #include "core/error.h"
@@ -76,6 +77,7 @@ symo_status symo_probes_fit(const symo_hessian *prior, double strength, double s
   symo_hessian *correction = NULL;
   symo_status status = symo_estimate(plan, &spec, count, left, probes, &correction);
   if (status == SYMO_OK) status = symo_hessian_add(scale, prior, 1, correction, out);
+  if (status == SYMO_OK) memcpy((*out)->name, correction->name, sizeof correction->name);
   symo_hessian_destroy(correction);
   return status;
 }

@@ -60,28 +60,7 @@ static const cli_option options[] = {
      .max = 1e6,
      .fallback = "1",
      .help = "Label draws per example for K-FAC"},
-    {.name = "products",
-     .kind = CLI_INT,
-     .arg = "N",
-     .min = 2,
-     .max = 1e6,
-     .fallback = "60",
-     .help = "Products with the Hessian that h-lr may take"},
-    {.name = "rank",
-     .kind = CLI_INT,
-     .arg = "K",
-     .min = 0,
-     .max = 1e6,
-     .fallback = "0",
-     .help = "Eigenpairs that h-lr keeps, and h-lr-all beside it all that it found; 0: all"},
-    {.name = "probes",
-     .kind = CLI_INT,
-     .arg = "P",
-     .min = 0,
-     .max = 1e6,
-     .fallback = "0",
-     .help = "Random vectors among the products of h-lr; 0: twice what the structure needs, but at "
-             "most a quarter"},
+    PRODUCTS_ROWS("h-lr", "Leading pairs that h-lr keeps, and h-lr-all beside it all of them"),
     CURVATURE_PRIOR_ROWS,
     {.name = "ggn",
      .kind = CLI_FLAG,
@@ -117,12 +96,9 @@ static int read_estimates(cli *c, compare_spec *spec) {
   spec->center = cli_flag(c, "centered")     ? COMPARE_CENTER_YES
                  : cli_flag(c, "uncentered") ? COMPARE_CENTER_NO
                                              : COMPARE_CENTER_AUTO;
-  spec->products = (size_t)cli_int(c, "products");
-  spec->rank = (size_t)cli_int(c, "rank");
-  spec->probes = (size_t)cli_int(c, "probes");
   int code = curvature_prior_read(c, &spec->prior, &spec->prior_strength);
   if (code != CLI_DONE) return code;
-  return products_check(c);
+  return products_read(c, &spec->products, &spec->rank, &spec->probes);
 }
 
 static int read_spec(cli *c, compare_spec *spec) {

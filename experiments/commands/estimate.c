@@ -1,10 +1,12 @@
 /* symo estimate: a structured Hessian from gradients (and the parameters they were taken at). */
 #include "experiments/commands/commands.h"
 #include "experiments/inputs/tensors.h"
+#include "experiments/models/curvature_prior.h"
 
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/text.h"
+#include "groups/plan/plan.h"
 #include "hessian/estimator.h"
 
 #include <symo/lowrank.h>
@@ -29,6 +31,8 @@ typedef struct job {
   size_t num_sources;
   source *sources;           /* files in the order of the vectors */
   size_t num_probes;         /* pairs of --probe and --product */
+  const char *prior;         /* of --prior; NULL: none */
+  double prior_scale;        /* what it is multiplied with in the estimate */
   cli_vector *vectors;       /* [vectors_of]: gradients, parameters, probes, products */
   symo_const_vector *grads;  /* [count + num_probes]: gradients, then products */
   symo_const_vector *params; /* [count + num_probes] or NULL: parameters, then probes */
@@ -73,6 +77,15 @@ static int check_probes(cli *c, job *j) {
   if (cli_flag(c, "average") && (j->num_probes == 0 || j->num_files > 0))
     return cli_fail(c, CLI_USAGE,
                     "--average: is for pairs of --probe and --product alone (leave it out)");
+  j->prior = strcmp(cli_str(c, "prior"), "none") != 0 ? cli_str(c, "prior") : NULL;
+  if (j->prior != NULL && (j->num_probes == 0 || j->num_files > 0 || cli_flag(c, "average")))
+    return cli_fail(
+        c, CLI_USAGE,
+        "--prior: is for least squares from pairs of --probe and --product alone (leave "
+        "it out)");
+  if (j->prior == NULL && cli_given(c, "prior-strength"))
+    return cli_fail(c, CLI_USAGE,
+                    "--prior-strength: means nothing without --prior (give one, or leave it out)");
   if (cli_double(c, "damping") > 0 && j->num_probes > 0 && j->num_files == 0)
     return cli_fail(c, CLI_USAGE,
                     "--damping: means nothing for probes alone (give it to symo apply)");
@@ -215,6 +228,38 @@ static symo_status advise(cli *c, const job *j) {
   return status;
 }
 
+/* Of the plan of the pairs: the identity, zero, or a file, which must be of an equal plan. */
+static symo_status read_prior(cli *c, const job *j, symo_hessian **out) {
+  symo_hessian *read = NULL;
+  if (strcmp(j->prior, "zero") == 0) return symo_hessian_identity(j->plan, 0, out);
+  if (strcmp(j->prior, "identity") == 0) return symo_hessian_identity(j->plan, 1, out);
+  symo_status status = symo_hessian_read(cli_context(c), j->prior, &read);
+  if (status != SYMO_OK) return status;
+  if (symo_plan_equal(symo_hessian_plan(read), j->plan)) {
+    *out = read;
+    return SYMO_OK;
+  }
+  symo_hessian_destroy(read);
+  return symo_fail(cli_context(c), SYMO_E_SHAPE,
+                   "--prior: %s: its layout, coupling, centring or number type is not that of the "
+                   "pairs (make it with the same --layout and --centered from data of their type)",
+                   j->prior);
+}
+
+static symo_status estimate_pairs(cli *c, job *j) {
+  symo_hessian *prior = NULL;
+  symo_status status;
+  if (j->prior == NULL)
+    return symo_estimate_probes(j->plan, cli_flag(c, "average") ? SYMO_AVERAGE : SYMO_LEAST_SQUARES,
+                                j->num_probes, j->params, j->grads, &j->hessian);
+  status = read_prior(c, j, &prior);
+  if (status == SYMO_OK)
+    status = symo_estimate_probes_near(prior, cli_double(c, "prior-strength"), j->num_probes,
+                                       j->params, j->grads, &j->prior_scale, &j->hessian);
+  symo_hessian_destroy(prior);
+  return status;
+}
+
 static symo_status compute(cli *c, job *j) {
   symo_status status = SYMO_OK;
   symo_plan_spec spec = symo_plan_spec_default();
@@ -224,9 +269,7 @@ static symo_status compute(cli *c, job *j) {
   SYMO_TRY(symo_plan_create(j->layout, &spec, &j->plan));
   double start = cli_seconds();
   if (j->count == 0)
-    SYMO_TRY(symo_estimate_probes(j->plan,
-                                  cli_flag(c, "average") ? SYMO_AVERAGE : SYMO_LEAST_SQUARES,
-                                  j->num_probes, j->params, j->grads, &j->hessian));
+    SYMO_TRY(estimate_pairs(c, j));
   else
     SYMO_TRY(symo_estimate(j->plan, &j->spec, j->count + j->num_probes, j->grads, j->params,
                            &j->hessian));
@@ -267,6 +310,11 @@ static int answer_json(cli *c, const job *j) {
   cli_set(c, o, "damping", cli_number(j->spec.damping));
   cli_set(c, o, "gradients", cli_count((double)j->count));
   if (j->num_probes > 0) cli_set(c, o, "probes", cli_count((double)j->num_probes));
+  if (j->prior != NULL) {
+    cli_set(c, o, "prior", json_string(j->prior));
+    cli_set(c, o, "prior_strength", cli_number(cli_double(c, "prior-strength")));
+    cli_set(c, o, "prior_scale", cli_number(j->prior_scale));
+  }
   cli_set(c, o, "parameters", cli_count(cost.parameters));
   cli_set(c, o, "labels", cli_labels_json(c, j->plan));
   cli_set(c, o, "stored_numbers", cli_count(cost.stored_numbers));
@@ -277,7 +325,7 @@ static int answer_json(cli *c, const job *j) {
   return cli_print_json(c, o);
 }
 
-static int answer_text(const job *j) {
+static int answer_text(cli *c, const job *j) {
   symo_plan_cost cost = symo_plan_cost_of(j->plan);
   printf("%s from ", symo_hessian_name(j->hessian));
   if (j->count > 0) printf("%zu %s", j->count, symo_plural(j->count, "gradient", "gradients"));
@@ -287,6 +335,9 @@ static int answer_text(const job *j) {
   printf(
       ", %.0f %s, %s%s\n", cost.parameters, symo_plural(cost.parameters, "parameter", "parameters"),
       symo_dtype_name(symo_plan_dtype(j->plan)), symo_plan_centered(j->plan) ? ", centered" : "");
+  if (j->prior != NULL)
+    printf("prior   %s, as %g pairs, times %.6g\n", j->prior, cli_double(c, "prior-strength"),
+           j->prior_scale);
   printf("labels  %zu\n", symo_plan_num_labels(j->plan));
   for (size_t l = 0; l < symo_plan_num_labels(j->plan); l++) {
     symo_label_info info = symo_plan_label(j->plan, l);
@@ -312,7 +363,7 @@ static int run(cli *c) {
     if (status != SYMO_OK) code = cli_fail_status(c, status);
   }
   if (code == CLI_DONE) code = write_files(c, &j);
-  if (code == CLI_DONE) code = cli_json(c) ? answer_json(c, &j) : answer_text(&j);
+  if (code == CLI_DONE) code = cli_json(c) ? answer_json(c, &j) : answer_text(c, &j);
   drop(&j);
   return code;
 }
@@ -366,6 +417,14 @@ static const cli_option options[] = {
     {.name = "average",
      .kind = CLI_FLAG,
      .help = "The mean of A V V' instead of least squares (for normal probes; more noise)"},
+    {.name = "prior",
+     .arg = "WHICH|FILE",
+     .kind = CLI_STRING,
+     .fallback = "none",
+     .help = "What least squares from pairs are drawn to a multiple of, which helps where they are "
+             "few: none, zero, identity, or an estimate that --out wrote, such as h-g of a "
+             "gradient"},
+    PRIOR_STRENGTH_ROW,
     {.name = "centered",
      .kind = CLI_FLAG,
      .help = "Subtract the orbit means: leave out the part of the gradient that the group does not "

@@ -40,14 +40,11 @@ static void drop(job *j) {
 
 static int read_options(cli *c, job *j) {
   j->spec = symo_lowrank_spec_default();
-  j->spec.products = (size_t)cli_int(c, "products");
-  j->spec.rank = (size_t)cli_int(c, "rank");
-  j->spec.probes = (size_t)cli_int(c, "probes");
   j->spec.absolute = false; /* what is measured is an estimate of A */
   j->residual = (size_t)cli_int(c, "residual");
   j->ggn = strcmp(cli_str(c, "matrix"), "ggn") == 0;
   j->absolute = !cli_flag(c, "signed");
-  const int code = products_check(c);
+  const int code = products_read(c, &j->spec.products, &j->spec.rank, &j->spec.probes);
   return code == CLI_DONE ? curvature_prior_read(c, &j->prior, &j->spec.strength) : code;
 }
 
@@ -200,28 +197,7 @@ static const cli_option options[] = {
      .choices = "hessian|ggn",
      .fallback = "hessian",
      .help = "The Hessian or the Gauss-Newton matrix"},
-    {.name = "products",
-     .kind = CLI_INT,
-     .arg = "N",
-     .min = 2,
-     .max = 1e6,
-     .fallback = "60",
-     .help = "Products with the matrix that the estimate may take"},
-    {.name = "rank",
-     .kind = CLI_INT,
-     .arg = "K",
-     .min = 0,
-     .max = 1e6,
-     .fallback = "0",
-     .help = "Leading pairs that are kept; 0: all that the iteration finds"},
-    {.name = "probes",
-     .kind = CLI_INT,
-     .arg = "P",
-     .min = 0,
-     .max = 1e6,
-     .fallback = "0",
-     .help = "Random vectors among the products; 0: twice what the structure needs, but at most a "
-             "quarter"},
+    PRODUCTS_ROWS("the estimate", "Leading pairs that are kept"),
     CURVATURE_PRIOR_ROWS,
     {.name = "residual",
      .kind = CLI_INT,

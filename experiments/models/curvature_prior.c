@@ -26,15 +26,16 @@ int curvature_prior_read(cli *c, curvature_prior *prior, double *strength) {
   return CLI_DONE;
 }
 
-int products_check(cli *c) {
-  const size_t products = (size_t)cli_int(c, "products"), rank = (size_t)cli_int(c, "rank"),
-               probes = (size_t)cli_int(c, "probes");
-  const size_t least = (rank > 0 ? rank : 1) + (probes > 0 ? probes : 1);
-  if (least <= products) return CLI_DONE;
+int products_read(cli *c, size_t *products, size_t *rank, size_t *probes) {
+  *products = (size_t)cli_int(c, "products");
+  *rank = (size_t)cli_int(c, "rank");
+  *probes = (size_t)cli_int(c, "probes");
+  const size_t least = (*rank > 0 ? *rank : 1) + (*probes > 0 ? *probes : 1);
+  if (least <= *products) return CLI_DONE;
   return cli_fail(c, CLI_USAGE,
                   "--products: %zu do not suffice for %zu of --rank and %zu of --probes (give at "
                   "least %zu)",
-                  products, rank, probes, least);
+                  *products, *rank, *probes, least);
 }
 
 /* Vectors over the parameters, flat and as the library takes them. */

@@ -64,6 +64,18 @@ works apply --hessian h.safetensors --op matvec --in v6.safetensors --out g6.saf
 works estimate --layout "$net" --grad g6.safetensors --param v6.safetensors "${pairs[@]}" \
   --estimator h-star --dense beside.npy
 grep -q '^h-star from 1 gradient and 4 pairs' out || fail "not both counted: $(cat out)"
+# Two pairs of seven, drawn to zero, to the identity, to a multiple of the matrix itself.
+few=("${pairs[@]:0:4}")
+works apply --hessian h.safetensors --op matvec --in v7.safetensors --out av7.safetensors
+for prior in none zero identity h.safetensors; do
+  works estimate --layout "$net" "${few[@]}" --prior $prior --dense prior-${prior%.*}.npy --out p.safetensors --json
+  grep -q '"estimator": "probes"' out || fail "$prior: the estimator is not named: $(cat out)"
+  [ $prior = none ] || grep -q "\"prior\": \"$prior\"" out || fail "no prior $prior: $(cat out)"
+done
+grep -q '"prior_scale": 1.0' out || fail "the matrix itself is not its own multiple: $(cat out)"
+works estimate --layout "$net" "${few[@]}" --prior identity --prior-strength 1e9 --dense strong.npy
+grep -q '^prior   identity, as 1e+09 pairs, times ' out || fail "prior: $(cat out)"
+sed -n 's/^prior .*times //p' out >scale
 one="i: identity 3; w[i]"
 works estimate --layout "$one" --average --probe x0.safetensors --product x1.safetensors \
   --probe x1.safetensors --product x2.safetensors --dense mean.npy
@@ -71,6 +83,14 @@ python3 - <<'END' || fail "the estimates are not what the products say"
 from tools import *
 near(dense("found.npy"), dense("h.npy"), 1e-10)
 near(dense("beside.npy"), dense("h.npy"), 1e-10)
+def off(path):  # |M - H| / |H|
+    a, b = dense(path), dense("h.npy")
+    return (sum((x - y) ** 2 for x, y in zip(a, b)) / sum(y * y for y in b)) ** 0.5
+near(dense("prior-h.npy"), dense("h.npy"), 1e-10)
+assert off("prior-zero.npy") > 1e-3 and off("prior-identity.npy") > 1e-3
+assert off("prior-zero.npy") != off("prior-none.npy")
+c = float(open("scale").read())  # a strong prior says all: c I
+near(dense("strong.npy"), [c if i == j else 0 for i in range(15) for j in range(15)], 1e-5)
 x = [read(f"x{i}.safetensors", ["w"]) for i in range(3)]
 mean = [sum((x[k][i] * x[k + 1][j] + x[k + 1][i] * x[k][j]) / 4 for k in range(2))
         for i in range(3) for j in range(3)]
@@ -85,6 +105,13 @@ refused "given 1 times for 0 of --probe" --grad v0.safetensors --estimator h-g -
 refused "means nothing for h-g" "${pairs[@]}" --estimator h-g
 refused "--param: means nothing without --grad" "${pairs[@]}" --param v0.safetensors
 refused "--average" --grad v0.safetensors --estimator h-g --average
+refused "--prior: is for least squares" --grad v0.safetensors --estimator h-g --prior identity
+refused "--prior: is for least squares" "${pairs[@]}" --average --prior identity
+refused "--prior: is for least squares" "${pairs[@]}" --grad v0.safetensors --param v1.safetensors --estimator h-star --prior zero
+refused "--prior-strength: means nothing without --prior" "${pairs[@]}" --prior-strength 1
+refused "--prior-strength: 0 is out of range" "${pairs[@]}" --prior zero --prior-strength 0
+fails 4 "best: cannot open" estimate --layout "$net" "${pairs[@]}" --prior best
+fails 3 "--prior: h.safetensors: its layout" estimate --layout "$net" "${pairs[@]}" --prior h.safetensors --centered
 refused "--damping: means nothing for probes alone" "${pairs[@]}" --damping 1
 refused "--scale: means nothing" "${pairs[@]}" --scale
 fails 3 "v0.safetensors" estimate --layout "$one" --probe v0.safetensors --product v0.safetensors
