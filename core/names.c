@@ -71,9 +71,15 @@ static size_t distance(const char *a, size_t na, const char *b, size_t nb) {
 void symo_suggestion_offer(symo_suggestion *s, const char *known, size_t length) {
   size_t own = strlen(s->name);
   if (own == 0 || own > LONGEST || length > LONGEST) return;
-  size_t d = distance(s->name, own, known, length);
   /* A third of the letters may differ; of a short name, one. */
-  if ((s->best != NULL && d >= s->distance) || d > 1 + own / 3 || d >= own) return;
+  size_t most = least(1 + own / 3, own - 1);
+  if (s->best != NULL) {
+    if (s->distance == 0) return;
+    most = least(most, s->distance - 1);
+  }
+  if (own > length + most || length > own + most) return; /* as many letters are to be added */
+  size_t d = distance(s->name, own, known, length);
+  if (d > most) return;
   s->best = known;
   s->length = length;
   s->distance = d;

@@ -140,15 +140,25 @@ const symo_option *symo_method_option(size_t index) {
 /* ---- words in lists of words ---- */
 
 /* The place of a word, or SYMO_NONE. */
-static size_t place_of(const char *values, const char *word, symo_suggestion *s) {
+static size_t place_of(const char *values, const char *word) {
   size_t length = strlen(word), place = 0;
   for (const char *v = values; *v != 0; place++) {
     size_t n = strcspn(v, " ");
     if (n == length && memcmp(v, word, n) == 0) return place;
-    if (s != NULL) symo_suggestion_offer(s, v, n);
     v += n + (v[n] == ' ');
   }
   return SYMO_NONE;
+}
+
+/* The one of the words that may have been meant. */
+static symo_quote suggest_word(const char *values, const char *word) {
+  symo_suggestion s = {.name = word};
+  for (const char *v = values; *v != 0;) {
+    size_t n = strcspn(v, " ");
+    symo_suggestion_offer(&s, v, n);
+    v += n + (v[n] == ' ');
+  }
+  return symo_suggestion_text(&s);
 }
 
 /* The word at a place, not terminated at *length; NULL past the end. */
@@ -164,10 +174,10 @@ static const char *word_at(const char *values, size_t place, size_t *length) {
 
 static const option_row *find_row(symo_context *context, const char *key) {
   symo_suggestion s = {.name = key};
-  for (size_t i = 0; i < NUM_ROWS; i++) {
+  for (size_t i = 0; i < NUM_ROWS; i++)
     if (strcmp(rows[i].option.key, key) == 0) return &rows[i];
+  for (size_t i = 0; i < NUM_ROWS; i++)
     symo_suggestion_offer(&s, rows[i].option.key, strlen(rows[i].option.key));
-  }
   symo_fail(context, SYMO_E_NAME, "method: \"%.40s\" is no option%s", key,
             symo_suggestion_text(&s).text);
   return NULL;
@@ -275,11 +285,11 @@ static symo_status read_name(symo_context *context, const option_row *row, const
                              size_t *place) {
   static const char where[] = "method";
   if (row->option.values == NULL) return check_groups(context, where, value);
-  symo_suggestion s = {.name = value};
-  *place = place_of(row->option.values, value, &s);
+  *place = place_of(row->option.values, value);
   if (*place != SYMO_NONE) return SYMO_OK;
   return symo_fail(context, SYMO_E_NAME, "%s: %s: \"%.40s\" (must be one of: %s)%s", where,
-                   row->option.key, value, row->option.values, symo_suggestion_text(&s).text);
+                   row->option.key, value, row->option.values,
+                   suggest_word(row->option.values, value).text);
 }
 
 static double number_in(const option_row *row, const void *field) {
@@ -338,8 +348,8 @@ static void write_number(double x, char value[128]) {
 }
 
 static bool read_flag(const char *value, bool *out) {
-  *out = place_of("true yes on 1", value, NULL) != SYMO_NONE;
-  return *out || place_of("false no off 0", value, NULL) != SYMO_NONE;
+  *out = place_of("true yes on 1", value) != SYMO_NONE;
+  return *out || place_of("false no off 0", value) != SYMO_NONE;
 }
 
 /* A number in its range, or that of the row's word. */

@@ -232,16 +232,15 @@ symo_status symo_method_preset(symo_context *context, const char *name, symo_met
     return symo_fail_null(context, "method_preset", name == NULL ? "name" : "out");
   symo_suggestion s = {.name = name};
   for (size_t i = 0; i < NUM_PRESETS; i++) {
-    if (strcmp(table[i].name, name) != 0) {
-      symo_suggestion_offer(&s, table[i].name, strlen(table[i].name));
-      continue;
-    }
+    if (strcmp(table[i].name, name) != 0) continue;
     symo_method method = base;
     snprintf(method.preset, sizeof method.preset, "%s", name);
     symo_status status = apply_settings(context, table[i].settings, &method);
     if (status == SYMO_OK) *out = method;
     return status;
   }
+  for (size_t i = 0; i < NUM_PRESETS; i++)
+    symo_suggestion_offer(&s, table[i].name, strlen(table[i].name));
   return symo_fail(context, SYMO_E_NAME, "method: there is no preset \"%.40s\"%s", name,
                    symo_suggestion_text(&s).text);
 }
