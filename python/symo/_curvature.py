@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,10 +17,11 @@ from .hessian import estimate
 from .layout import Layout
 from .lowrank import estimate_products
 
+sdpa_kernel: Any = None
 try:
     from torch.nn.attention import SDPBackend, sdpa_kernel
 except ImportError:  # torch before 2.3
-    sdpa_kernel = None
+    pass
 
 _AT_ONCE = 16  # products in one pass, which holds so many times the memory of one
 _NUMPY = {torch.float32: np.dtype("f4"), torch.float64: np.dtype("f8")}
@@ -67,7 +69,7 @@ class Curvature(Matrix):
         return torch.cat([tensors[n].reshape(-1) for n in self._params]).detach().numpy()
 
     def _losses(self):
-        """Each batch as a loss of the parameters.  A batch has the same random numbers each time."""
+        """Each batch as a loss of the parameters, with the same random numbers each time."""
         for i, batch in enumerate(self._data):
 
             def loss(params, i=i, batch=batch):

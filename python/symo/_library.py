@@ -413,6 +413,8 @@ _FUNCTIONS = {
     "symo_optim_state_num_entries": (_Z, [_P]),
     "symo_optim_state_entry": (StateEntry, [_P, _Z]),
     "symo_optim_step": (_I, [_P, Vector, Vector, _P]),
+    "symo_optim_problem_step": (_I, [_P, _P, _P, _P, _P]),
+    "symo_optim_state_alpha": (_D, [_P, _Z, _P]),
     "symo_optim_state_write": (_I, [_P, _S]),
     "symo_optim_state_read": (_I, [_P, _S, _Z, _P, _P]),
 }

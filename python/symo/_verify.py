@@ -11,7 +11,7 @@ import numpy as np
 
 from . import _library as c
 from ._library import lib
-from .layout import Layout, as_layout
+from .layout import Layout, as_layout, flat_copy
 
 _GRADIENT = ctypes.CFUNCTYPE(c_int, c_void_p, c_void_p, POINTER(c_double), c_void_p)
 
@@ -111,7 +111,7 @@ def verify(
     found = getattr(layout, "found", [])
     layout = as_layout(layout)
     views = layout._views(params, "params")
-    theta = _flat(layout, params, c.DTYPES[views[0].dtype] if views else np.dtype("f8"))
+    theta = flat_copy(layout, params, c.DTYPES[views[0].dtype] if views else np.dtype("f8"))
     problem = _Callback(layout, gradient, params)
     apart, ties = _apart(layout, found)
     samples = c.count(samples, "verify: samples")
@@ -125,19 +125,6 @@ def verify(
     rows = [row for row in rows if row["space"] != "all together"]
     rows += [_exchange(layout, problem, theta, names, rng, samples, bounds) for names in ties]
     return Verification(rows + joint, loss, norm)
-
-
-def _flat(layout, params, dtype):
-    flat = np.empty(layout.num_parameters, dtype)
-    if isinstance(params, np.ndarray):
-        flat[:] = params
-        return flat
-    arrays = params.values() if hasattr(params, "keys") else params
-    if hasattr(params, "keys"):
-        arrays = [params[name] for name in layout.tensors]
-    for to, array in zip(layout.split(flat).values(), arrays):
-        to[...] = np.asarray(array.detach() if hasattr(array, "detach") else array)
-    return flat
 
 
 class _Callback:
@@ -155,7 +142,7 @@ class _Callback:
             c.refuse(
                 "SYMO_E_DTYPE", f"verify: the gradient is not {c.NAMES[code]} as the parameters are"
             )
-        return float(loss), _flat(self.layout, grad, flat.dtype)
+        return float(loss), flat_copy(self.layout, grad, flat.dtype)
 
     def problem(self, dtype):
         size, code = self.layout.num_parameters, {v: k for k, v in c.DTYPES.items()}[dtype]

@@ -202,6 +202,20 @@ class Layout:
             return f"symo.Layout({self.to_dict()!r})"
 
 
+def flat_copy(layout, params, dtype):
+    """A new flat array with the numbers of one, of a dict by name or of a list."""
+    flat = np.empty(layout.num_parameters, dtype)
+    if isinstance(params, np.ndarray):
+        flat[:] = params
+        return flat
+    arrays = params.values() if hasattr(params, "keys") else params
+    if hasattr(params, "keys"):
+        arrays = [params[name] for name in layout.tensors]
+    for to, array in zip(layout.split(flat).values(), arrays):
+        to[...] = np.asarray(array.detach() if hasattr(array, "detach") else array)
+    return flat
+
+
 def add_groups(context, groups):
     """Lets texts and files that are read with this context name the groups."""
     for group in groups:

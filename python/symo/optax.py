@@ -84,6 +84,8 @@ def symo(
     >>> float(abs(params["w"]).max()) < 0.5, int(state.count)
     (True, 40)
     """
+    if "products" in settings:
+        c.refuse("SYMO_E_UNSUPPORTED", "optax: products are no pure function of arrays")
     hosts: dict[Any, _Host] = {}
     known = None if layout is None else as_layout(layout)
     if learning_rate is not None and not callable(learning_rate):

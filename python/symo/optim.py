@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
-from ctypes import byref, c_char_p
+from ctypes import POINTER, byref, c_char_p, c_double, c_int, c_size_t, c_void_p
 from typing import Any, NamedTuple, Sequence
 
 import numpy as np
 
 from . import _library as c
 from ._library import lib
-from .layout import as_layout
+from .layout import as_layout, flat_copy
+from .lowrank import Products, rows_of
+
+_GRADIENT = ctypes.CFUNCTYPE(c_int, c_void_p, c_void_p, POINTER(c_double), c_void_p)
+_PRODUCT = ctypes.CFUNCTYPE(c_int, c_void_p, c_void_p, c_size_t, c_void_p, c_void_p)
 
 
 class Report(NamedTuple):
@@ -62,6 +67,65 @@ def setting_text(key, value):
     )
 
 
+def _asked(rules):
+    """Which matrices rules ask for products with; None where they ask for more than that."""
+    kinds = set()
+    for rule in rules:
+        if rule["curvature"] in ("hessian", "ggn", "fisher", "kfac"):
+            return None
+        if rule["source"] == "bartlett":
+            return None
+        if rule["source"] == "hutchinson":
+            kinds.add("hessian")
+        if rule["alpha"] == "auto":
+            kinds.add(rule["alpha_curvature"])
+    return kinds
+
+
+class _Problem:
+    """The gradient at hand, and products of the caller's, as a problem of the library."""
+
+    def __init__(self, products, kinds, size, code):
+        self.take(products, size)
+        numbers, self.gradient = c.DTYPES[code], np.empty(0)
+        kind = ctypes.c_float if code == c.F32 else c_double
+
+        def kept(call):
+            try:
+                call()
+                return 0
+            except BaseException as error:  # goes on when the library has returned
+                c.keep(error)
+                return c.STATUS["SYMO_E_UNSUPPORTED"]
+
+        @_GRADIENT
+        def gradient(_, theta, loss, grad):
+            if loss:
+                loss[0] = 0.0  # steps that need no losses look only at whether it is finite
+            ctypes.memmove(grad, self.gradient.ctypes.data, self.gradient.nbytes)
+            return 0
+
+        @_PRODUCT
+        def product(_, theta, k, v, out):
+            def rows(address):
+                return np.ctypeslib.as_array(ctypes.cast(address, POINTER(kind)), (k, size))
+
+            def call():
+                rows(out)[...] = np.asarray(self.rows(rows(v).copy()), numbers)
+
+            return kept(call)
+
+        self._calls = gradient, product
+        self.struct = c.Problem(b"the products", size, code)
+        self.struct.gradient = ctypes.cast(gradient, c_void_p).value
+        for kind_of in kinds:
+            slot = {"hessian": "hvp", "ggn": "ggn"}[kind_of]
+            setattr(self.struct, slot, ctypes.cast(product, c_void_p).value)
+
+    def take(self, products, size):
+        self.rows, self.products = rows_of(products, size), products
+
+
 class Optimizer:
     """An optimizer with its state: one composed and planned step on arrays, in place.
 
@@ -73,6 +137,12 @@ class Optimizer:
         One of :func:`presets`, or the path of a file with rules.
     dtype : {"f32", "f64"} or numpy dtype, optional
         Of parameters, gradients and state.  The default is that of the layout, or float64.
+    products : ndarray [P, P], LinearOperator, or callable, optional
+        For methods that ask for products with a curvature of the loss: ``alpha="auto"`` the
+        Gauss-Newton matrix (or, with ``alpha_curvature="hessian"``, the Hessian), adahessian and
+        sophia-h the Hessian.  A callable takes a flat array [P] and returns one, or a tensor.  It
+        is called within :meth:`step`, in those steps that measure, and belongs to the parameters as
+        they are then, before the step.  :attr:`products` may be set to others.
     **settings
         Options of the method: ``lr=0.01``, ``betas=(0.9, 0.95)``, ``threads=4``; the command
         ``symo optimizers`` lists them all.  Those of one rule: ``**{"rules.1.lr": 0.001}``; those
@@ -91,7 +161,13 @@ class Optimizer:
     """
 
     def __init__(
-        self, layout: c.LayoutLike, preset: str = "symo", *, dtype: Any = None, **settings: Any
+        self,
+        layout: c.LayoutLike,
+        preset: str = "symo",
+        *,
+        dtype: Any = None,
+        products: Products | None = None,
+        **settings: Any,
     ) -> None:
         self.layout = as_layout(layout)
         if dtype is not None:
@@ -116,13 +192,7 @@ class Optimizer:
             spec.pointer,
         )
         self.spec = json.loads(c.text(lib.symo_optim_spec_to_json, context, context, spec.pointer))
-        if lib.symo_optim_needs_problem(self._optim.pointer):
-            measures = any(rule["alpha"] == "auto" for rule in self.spec["rules"])
-            c.refuse(
-                "SYMO_E_UNSUPPORTED",
-                f"optim: {preset}{' with alpha auto' if measures else ''} needs products with the "
-                "curvature of a loss, which steps from a gradient do not have",
-            )
+        self._problem = self._take(preset, products)
         self._base_rates = [float(rule["lr"]) for rule in self.spec["rules"]]
         self._rates = list(self._base_rates)
         # Rules of patterns stand in front of the one that they are made from.
@@ -131,6 +201,54 @@ class Optimizer:
         self._state = self._new_state(lib.symo_optim_state_create, self._optim.pointer)
         self._reported = c.StepReport()
         self._reported_at = byref(self._reported)
+
+    def _take(self, preset, products):
+        """The problem that steps are taken on; None where a gradient is enough."""
+        kinds = _asked(self.spec["rules"])
+        measures = any(rule["alpha"] == "auto" for rule in self.spec["rules"])
+        what = f"{preset}{' with alpha auto' if measures else ''}"
+        if not lib.symo_optim_needs_problem(self._optim.pointer):
+            if products is not None:
+                c.refuse(
+                    "SYMO_E_UNSUPPORTED",
+                    f"optim: {what} asks for no products on this layout (leave them out)",
+                )
+            return None
+        if kinds is None:
+            c.refuse(
+                "SYMO_E_UNSUPPORTED",
+                f"optim: {what} needs a loss beside products with its curvature, which steps from "
+                "a gradient do not have (take another preset, or symo_optim_problem_step in C)",
+            )
+        if len(kinds) > 1:
+            c.refuse(
+                "SYMO_E_UNSUPPORTED",
+                f"optim: {what} needs products with the Hessian and with the Gauss-Newton matrix "
+                "(set alpha_curvature to hessian)",
+            )
+        if products is None:
+            (kind,) = kinds
+            name = {"hessian": "Hessian", "ggn": "Gauss-Newton matrix"}[kind]
+            c.refuse(
+                "SYMO_E_UNSUPPORTED",
+                f"optim: {what} needs products with the {name} (give products)",
+            )
+        names = {name: code for code, name in c.NAMES.items()}
+        code = names.get(self.spec["dtype"])
+        if code is None:  # any: that of the layout, or float64
+            code = {known: code for code, known in c.DTYPES.items()}.get(self.layout.dtype, c.F64)
+        return _Problem(products, kinds, self.layout.num_parameters, code)
+
+    @property
+    def products(self) -> Any:
+        """What gives products with the curvature, or None."""
+        return None if self._problem is None else self._problem.products
+
+    @products.setter
+    def products(self, products: Products) -> None:
+        if self._problem is None:
+            c.refuse("SYMO_E_UNSUPPORTED", "optim: the method asks for no products")
+        self._problem.take(products, self.layout.num_parameters)
 
     def _new_state(self, create, *arguments):
         return c.make(create, lib.symo_optim_state_destroy, self._context, *arguments)
@@ -177,14 +295,47 @@ class Optimizer:
         for array in flat:
             if isinstance(array, np.ndarray) and not array.flags.writeable:
                 c.refuse("SYMO_E_ARGUMENT", "params: an array is read-only")
-        return self._step(self.layout._views(grad, "grad"), self.layout._views(params, "params"))
-
-    def _step(self, grad, params):
-        """The same from views, which the caller keeps alive."""
-        (g, alive), (p, also) = c.vector(grad), c.vector(params)
+        views = self.layout._views(grad, "grad"), self.layout._views(params, "params")
+        if self._problem is not None:
+            return self._step_on_problem(grad, params, views)
+        (g, alive), (p, also) = map(c.vector, views)
         self._call(g, p)
         del alive, also
         return self._report()
+
+    def _step_on_problem(self, grad, params, views):
+        """The same on flat copies, which is what problems have."""
+        for what, known in zip(("grad", "params"), views):
+            if known and known[0].dtype != self._problem.struct.dtype:
+                c.refuse(
+                    "SYMO_E_DTYPE",
+                    f"{what}: is {c.NAMES[known[0].dtype]}, the optimizer "
+                    f"{c.NAMES[self._problem.struct.dtype]}",
+                )
+        dtype = c.DTYPES[self._problem.struct.dtype]
+        theta = flat_copy(self.layout, params, dtype)
+        self._call_on_problem(flat_copy(self.layout, grad, dtype), theta)
+        if isinstance(params, np.ndarray):
+            params[...] = theta
+            return self._report()
+        arrays = [params[n] for n in self.layout.tensors] if hasattr(params, "keys") else params
+        for to, part in zip(arrays, self.layout.split(theta).values()):
+            np.asarray(to.detach() if hasattr(to, "detach") else to)[...] = part
+        return self._report()
+
+    def _call_on_problem(self, grad, theta):
+        """A step in place on theta, flat arrays."""
+        self._problem.gradient = grad
+        c.check(
+            lib.symo_optim_problem_step(
+                self._state.pointer,
+                byref(self._problem.struct),
+                theta.ctypes.data,
+                None,
+                self._reported_at,
+            ),
+            self._context,
+        )
 
     def _call(self, grad, params):
         """The same from C vectors; :meth:`_report` says what was done."""
@@ -199,6 +350,15 @@ class Optimizer:
     def rule_of(self, tensor: int) -> int:
         """The rule of a tensor, by its number in the layout: ``spec["rules"]`` lists them."""
         return lib.symo_optim_rule_of(self._optim.pointer, tensor)
+
+    def alphas(self) -> dict[str, float]:
+        """The exponent that the next step of each tensor has: with ``alpha="auto"`` what was
+        measured so far has come to; NaN where a method has none."""
+        state = self._state.pointer
+        return {
+            name: lib.symo_optim_state_alpha(state, t, None)
+            for t, name in enumerate(self.layout.tensors)
+        }
 
     def describe(self) -> str:
         """The plan: which tensor has which method and why, what is computed when, and its cost."""

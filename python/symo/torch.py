@@ -41,10 +41,11 @@ __all__ = [
     "verify",
 ]
 
+increment_version: Any = None
 try:
     from torch.autograd.graph import increment_version
 except ImportError:  # torch before 2.1
-    increment_version = None
+    pass
 
 
 def _written(tensors):
@@ -527,6 +528,14 @@ def _part(layout, names):
 # ---- parameter groups ----------------------------------------------------------------------------
 
 
+def _missing(v):
+    """In place of products that a copy does not have."""
+    c.refuse(
+        "SYMO_E_UNSUPPORTED",
+        "symo: copies and pickles are without products (set those of the copy: .products)",
+    )
+
+
 def _is_watched():
     """Whether a profiler or a hook of all optimizers is to see the step."""
     return any(h is None or h for h in _GLOBAL_HOOKS) or torch.autograd._profiler_enabled()
@@ -535,7 +544,8 @@ def _is_watched():
 class _Stack:
     """The optimizer of the library behind one parameter group."""
 
-    def __init__(self, group, names, layout, reasons, keys, groups):
+    def __init__(self, group, names, layout, reasons, keys, groups, products=None):
+        self.products = products
         self.names, self.layout, self.reasons, self.keys = names, layout, reasons, keys
         self.groups = groups  # of the caller's own code
         # Numbers of the parameters that take part; the others are frozen, or empty.
@@ -582,7 +592,7 @@ class _Stack:
         self.read = [layout.tensors[self.names[i]] for i in self.active]
         self.dtype = dtypes.pop()
         self.lay_out()
-        self.optimizer = Optimizer(layout, group["preset"], **settings)
+        self.optimizer = Optimizer(layout, group["preset"], products=self.products, **settings)
         if group["lr"] is None:
             group["lr"] = self.base_lr = self.optimizer.lr
         self.lr = self.base_lr
@@ -643,7 +653,11 @@ class _Stack:
             self.stepped = False
             return
         self.follow(group)
-        if group.get("device") is None and self.point(grads, params):
+        if (
+            group.get("device") is None
+            and self.products is None
+            and self.point(grads, params)
+        ):
             self.optimizer._call(*self.as_they_lie)
             self.stepped = True
             _written(params)
@@ -696,7 +710,10 @@ class _Stack:
             grads = [self.local(group, x, i, "gradient of") for i, x in zip(self.active, grads)]
             worked = [self.local(group, x, i, "parameter") for i, x in zip(self.active, values)]
         (g, alive), (p, also) = self.vector(grads, "gradient of"), self.vector(worked, "parameter")
-        self.optimizer._call(g, p)
+        if self.products is None:
+            self.optimizer._call(g, p)
+        else:
+            self.step_with_products(grads, worked)
         self.stepped = True
         del alive, also
         changed = [p for p, value in zip(params, values) if p is value]
@@ -706,6 +723,13 @@ class _Stack:
         for p, value, new in zip(params, values, worked):
             if p is value:
                 p.copy_(new)
+
+    def step_with_products(self, grads, worked):
+        """On flat copies of what was looked at."""
+        grad, theta = (torch.cat([x.detach().reshape(-1) for x in xs]) for xs in (grads, worked))
+        self.optimizer._call_on_problem(grad.numpy(), theta.numpy())
+        for to, new in zip(worked, theta.split([x.numel() for x in worked])):
+            to.copy_(new.view(to.shape))
 
     def local(self, group, x, i, what):
         """The tensor, or, with device="copy", its numbers in the memory of the CPU."""
@@ -824,6 +848,11 @@ class Symo(torch.optim.Optimizer):
     device : {None, "copy"}
         What to do with tensors elsewhere than on the CPU: refuse them, or copy gradients and
         parameters to the CPU and parameters back at every step.
+    products : LinearOperator or callable, optional
+        For methods that ask for products with a curvature of the loss (``alpha="auto"``,
+        adahessian, sophia-h), as of :class:`symo.Optimizer`, in the order of the parameters; with
+        one parameter group.  :attr:`products` may be set to others, as those of the next batch.
+        Copies and pickles of the optimizer are without it.
     **settings
         Options of the method, as ``weight_decay=0.1`` and ``threads=2``; ``symo optimizers`` lists
         them.  They may be changed in ``param_groups`` as far as a state can go on with them.
@@ -858,6 +887,7 @@ class Symo(torch.optim.Optimizer):
         lr: float | None = None,
         layout: c.LayoutLike | None = None,
         device: str | None = None,
+        products: Any = None,
         **settings: Any,
     ) -> None:
         for key in settings:
@@ -867,7 +897,7 @@ class Symo(torch.optim.Optimizer):
         self._why, self._groups = {}, ()
         if isinstance(model_or_params, nn.Module):
             self._draft = _Draft.of_model(model_or_params)
-            params = list(model_or_params.named_parameters())
+            params: list[Any] = list(model_or_params.named_parameters())
         else:
             params = (
                 [model_or_params]
@@ -883,9 +913,11 @@ class Symo(torch.optim.Optimizer):
         if device not in (None, "copy"):
             c.refuse("SYMO_E_ARGUMENT", f'symo: device is {device!r} (None or "copy")')
         super().__init__(groups, dict(preset=preset, lr=lr, device=device, **settings))
+        if products is not None and len(self.param_groups) > 1:
+            c.refuse("SYMO_E_UNSUPPORTED", "symo: products go with one parameter group")
         self._ready = True
         for group in self.param_groups:
-            self._stacks.append(self._stack(group))
+            self._stacks.append(self._stack(group, products))
 
     def _give(self, layout, groups):
         """A layout of the caller's: parameters without names get those of its tensors, in order."""
@@ -915,6 +947,8 @@ class Symo(torch.optim.Optimizer):
         Its parameters stand each by itself, or as the layout says.
         """
         group = param_group if "param_names" in param_group else _named(param_group)
+        if self._ready and self._stacks[0].products is not None:
+            c.refuse("SYMO_E_UNSUPPORTED", "symo: products go with one parameter group")
         if self._ready:
             group["param_names"] = [
                 n or f"group{len(self.param_groups)}.{i}"
@@ -933,7 +967,7 @@ class Symo(torch.optim.Optimizer):
                 self.param_groups.pop()
                 raise
 
-    def _stack(self, group):
+    def _stack(self, group, products=None):
         names, reasons = [], []
         known = {t["name"] for t in self._given["tensors"]} if self._given else set()
         layout = self._given
@@ -951,7 +985,20 @@ class Symo(torch.optim.Optimizer):
         if not all(n is None or n in known for n in names):
             layout = self._draft.layout([n for n in names if n is not None])
         keys = [key for key in group if key not in _RESERVED]
-        return _Stack(group, names, layout, reasons, keys, self._groups)
+        return _Stack(group, names, layout, reasons, keys, self._groups, products)
+
+    @property
+    def products(self) -> Any:
+        """What gives products with the curvature, or None."""
+        return self._stacks[0].products
+
+    @products.setter
+    def products(self, products: Any) -> None:
+        stack = self._stacks[0]
+        if stack.optimizer is None:
+            c.refuse("SYMO_E_UNSUPPORTED", "symo: all parameters are frozen")
+        stack.optimizer.products = products
+        stack.products = products
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Takes a step.
@@ -1031,7 +1078,10 @@ class Symo(torch.optim.Optimizer):
         self._stacks = stacks
 
     def __getstate__(self):
-        kept = [{"layout": s.layout, "reasons": s.reasons, **s.saved()} for s in self._stacks]
+        kept = [
+            {"layout": s.layout, "reasons": s.reasons, "asks": s.products is not None, **s.saved()}
+            for s in self._stacks
+        ]
         return {
             **super().__getstate__(),
             "_draft": self._draft,
@@ -1056,6 +1106,7 @@ class Symo(torch.optim.Optimizer):
                 reasons=one["reasons"],
                 keys=one["keys"],
                 groups=self._groups,
+                products=_missing if one.get("asks") else None,
                 active=[i for i, name in enumerate(one["names"]) if name is not None],
                 copies={},
             )

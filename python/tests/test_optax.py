@@ -200,3 +200,8 @@ def test_refusals():
 def test_doctests():
     result = doctest.testmod(symo.optax)
     assert result.failed == 0 and result.attempted > 0
+
+
+def test_products_are_no_function_of_arrays():
+    with pytest.raises(symo.Error, match="no pure function"):
+        so.symo(0.1, "symo", alpha="auto", products=lambda v: v)
