@@ -204,4 +204,4 @@ def test_doctests():
 
 def test_products_are_no_function_of_arrays():
     with pytest.raises(symo.Error, match="no pure function"):
-        so.symo(0.1, "symo", alpha="auto", products=lambda v: v)
+        symo.optax.symo(0.1, "symo", alpha="auto", products=lambda v: v)
