@@ -348,17 +348,22 @@ coverage:
 	  tests/coverage.py $(BUILD)/coverage --least 95 85 && exit $$status
 
 # Operators, constants and flags of closed forms, solvers and the optimizer are changed, one at a time:
-# do tests fail?  MUTANTS of them, the same ones for the same MUTANT_SEED; what was tried stays tried.
+# do tests fail?  MUTANTS of them, the same ones for the same MUTANT_SEED; what was tried stays tried, but
+# for survivors with MUTANT_AGAIN=survived.  Which suites reach which lines is found out first, and
+# again when a source has changed (ten minutes).  MUTANT_SECONDS: of suites, for one.
 MUTANTS     ?= 300
 MUTANT_SEED ?= 1
 MUTANT_JOBS ?= 1
+MUTANT_SECONDS ?= 40
+MUTANT_AGAIN ?=
 .PHONY: mutants
 mutants: all $(TESTS)
 	+@$(SELF) BUILD=$(BUILD)/coverage OPT='-O1 -g -fno-inline' SANITIZE=--coverage \
 	  CPPFLAGS='-DSYMO_ONE_TARGET $(CPPFLAGS)' $(BUILD)/coverage/tests/symo-tests
 	@MUTANT_LIBRARIES='$(ALL_LDFLAGS) $(CRITERION_LIBS) $(EXE_LIBS)' python3 tests/mutation/mutants.py \
 	  --build $(BUILD) --coverage $(BUILD)/coverage --results $(BUILD)/mutants \
-	  --count $(MUTANTS) --seed $(MUTANT_SEED) --jobs $(MUTANT_JOBS)
+	  --count $(MUTANTS) --seed $(MUTANT_SEED) --jobs $(MUTANT_JOBS) --most $(MUTANT_SECONDS) \
+	  $(if $(MUTANT_AGAIN),--again $(MUTANT_AGAIN))
 
 format:
 	$(CLANG_FORMAT) -i $(OUR_CODE)
@@ -503,20 +508,21 @@ clean:
 
 help:
 	@echo 'make [all]     $(SYMO), $(STATIC), $(BUILD)/$(SHARED_NAME)'
-	@echo 'make test      the whole test suite (check is the same); WERROR=1 as in CI'
+	@echo 'make test      the whole test suite (check is the same); WERROR=1 as in CI; FILTER=SUITE/TEST for some'
+	@echo '               of the tests in C, SHELL_TESTS="cli train*" for some of those in shell'
 	@echo 'make test-kernels  the same with each kernel family of OpenBLAS that the machine has, and'
 	@echo '               with one and two BLAS threads: KERNELS=FAMILY:THREADS ($(KERNELS))'
 	@echo 'make test-torch  the Python tests with torch, in a virtual environment outside the tree (2 to 3 GB)'
 	@echo 'make MPI=1     the command for several processes in build-mpi: mpirun -n N build-mpi/symo train ..'
 	@echo 'make test-mpi  builds that in $(BUILD)-mpi, and tests what it does in several processes: KILLS=4'
 	@echo 'make test-kill  kill -9 at random moments of training: KILLS=100'
-	@echo 'make asan      the same under AddressSanitizer, LeakSanitizer and UBSan'
+	@echo 'make asan      the same under AddressSanitizer, LeakSanitizer and UBSan (FILTER and SHELL_TESTS too)'
 	@echo 'make valgrind  some suites under valgrind: VALGRIND_FILTER=SUITE/TEST'
 	@echo 'make test-tsan  optimizers and estimates in several threads under ThreadSanitizer'
 	@echo 'make test-long  a million steps of small models: LONG_STEPS'
 	@echo 'make fuzz      libFuzzer on all that is read: FUZZ_SECONDS=60 for each of FUZZ_TARGETS, or FUZZ_RUNS in all'
 	@echo 'make coverage  the tests with gcov: lines and branches that they reach'
-	@echo 'make mutants   do tests fail where the code is changed? MUTANTS=300 MUTANT_SEED MUTANT_JOBS'
+	@echo 'make mutants   do tests fail where the code is changed? MUTANTS=300 MUTANT_SEED MUTANT_JOBS MUTANT_AGAIN=survived'
 	@echo 'make format    clang-format on all sources; format-check only looks'
 	@echo 'make lint      cppcheck, and gcc -fanalyzer on what reads, writes and holds memory'
 	@echo 'make tidy      clang-tidy on the library and the command'

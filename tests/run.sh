@@ -9,6 +9,7 @@
 # Environment: BUILD (the build directory, with symo in it), CC;
 #   TEST_FLAGS           for compiler and linker: the --coverage or -fsanitize of the build
 #   FILTER=SUITE/TEST    only these tests of the binary, no floor, no shell tests
+#   SHELL_TESTS='A B ..' only these shell tests (names without .sh, patterns), not the binary
 #   SANITIZED=1          the build has the sanitizers; any report of theirs is a failure
 #   VALGRIND=SUITE/TEST  these tests under valgrind, no floor, no shell tests
 #   TEST_TIMEOUT         seconds for one test, 300
@@ -24,10 +25,15 @@ SOURCE=$PWD
 BUILD=$(cd "${BUILD:-build}" && pwd) || exit 2
 SYMO=$BUILD/symo
 FILTER=${FILTER:-}
+SHELL_TESTS=${SHELL_TESTS:-}
 VALGRIND=${VALGRIND:-}
 SANITIZED=${SANITIZED:-}
 TEST_TIMEOUT=${TEST_TIMEOUT:-300}
 [ -n "$VALGRIND" ] && FILTER=$VALGRIND
+if [ -n "$FILTER" ] && [ -n "$SHELL_TESTS" ]; then
+  echo "tests/run.sh: FILTER is of the binary and SHELL_TESTS of the others (give one)" >&2
+  exit 2
+fi
 
 # make cannot name files with blanks in their paths, and tests install into this directory.
 base=${TMPDIR:-/tmp}
@@ -69,35 +75,40 @@ fi
 
 [ -n "$SANITIZED" ] && TEST_TIMEOUT=$((TEST_TIMEOUT * 4))
 [ -n "$VALGRIND" ] && TEST_TIMEOUT=$((TEST_TIMEOUT * 10))
-command=("$binary" --color=never "--tap=$scratch/tap")
-[ -n "$FILTER" ] && command+=(--filter "$FILTER")
-if [ -n "$VALGRIND" ]; then
-  command -v valgrind >/dev/null || { echo "valgrind is not installed" >&2; exit 1; }
-  command=(valgrind --quiet --trace-children=yes --leak-check=full --show-leak-kinds=definite
-    "--log-file=$scratch/reports/vg.%p" "${command[@]}")
-fi
-
-"${command[@]}" </dev/null 2>&1 | tee "$scratch/log"
-status=${PIPESTATUS[0]}
 
 number() { # of the closing line: Tested, Passing or Failing
   sed -n "s/.*Synthesis: .*$1: \([0-9][0-9]*\).*/\1/p" "$scratch/log" | tail -n 1
 }
-tested=$(number Tested)
-passed=$(number Passing)
-failed=$(number Failing)
-tested=${tested:-0} passed=${passed:-0} failed=${failed:-0}
-[ -z "$FILTER" ] && [ -f "$scratch/tap" ] && skipped=$(grep -c '# SKIP' "$scratch/tap")
 
-[ "$status" -eq 0 ] || [ "$failed" -gt 0 ] || complain "the test binary ended with $status"
-floor=1
-[ -z "$FILTER" ] && floor=$(cat tests/floor)
-if [ "$tested" -lt 1 ] || [ $((tested + skipped)) -lt "$floor" ]; then
-  complain "$tested tests ran, at least $floor are expected (tests/floor)"
-fi
-reports && complain "the reports above"
-grep -q 'On entry to .* had an illegal value' "$scratch/log" &&
-  complain "BLAS or LAPACK was called with wrong arguments"
+test_binary() {
+  local command=("$binary" --color=never "--tap=$scratch/tap")
+  [ -n "$FILTER" ] && command+=(--filter "$FILTER")
+  if [ -n "$VALGRIND" ]; then
+    command -v valgrind >/dev/null || { echo "valgrind is not installed" >&2; exit 1; }
+    command=(valgrind --quiet --trace-children=yes --leak-check=full --show-leak-kinds=definite
+      "--log-file=$scratch/reports/vg.%p" "${command[@]}")
+  fi
+
+  "${command[@]}" </dev/null 2>&1 | tee "$scratch/log"
+  local status=${PIPESTATUS[0]} tested floor=1
+
+  tested=$(number Tested)
+  passed=$(number Passing)
+  failed=$(number Failing)
+  tested=${tested:-0} passed=${passed:-0} failed=${failed:-0}
+  [ -z "$FILTER" ] && [ -f "$scratch/tap" ] && skipped=$(grep -c '# SKIP' "$scratch/tap")
+
+  [ "$status" -eq 0 ] || [ "$failed" -gt 0 ] || complain "the test binary ended with $status"
+  [ -z "$FILTER" ] && floor=$(cat tests/floor)
+  if [ "$tested" -lt 1 ] || [ $((tested + skipped)) -lt "$floor" ]; then
+    complain "$tested tests ran, at least $floor are expected (tests/floor)"
+  fi
+  reports && complain "the reports above"
+  grep -q 'On entry to .* had an illegal value' "$scratch/log" &&
+    complain "BLAS or LAPACK was called with wrong arguments"
+}
+
+[ -n "$SHELL_TESTS" ] || test_binary
 
 # ---- shell tests ----
 
@@ -129,8 +140,14 @@ shell_test() {
 }
 
 if [ -z "$FILTER" ]; then
-  for test in tests/experiments/*.sh; do
-    [ -e "$test" ] && shell_test "$test"
+  set -f
+  for pattern in ${SHELL_TESTS:-*}; do
+    found=0
+    set +f
+    for test in tests/experiments/$pattern.sh; do
+      [ -e "$test" ] && found=1 && shell_test "$test"
+    done
+    [ $found -eq 1 ] || complain "no tests/experiments/$pattern.sh (SHELL_TESTS)"
   done
 fi
 

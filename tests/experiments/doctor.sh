@@ -54,7 +54,8 @@ OPENBLAS_CORETYPE=Prescott "$symo" doctor --json >out 2>err
 status=$?
 if grep -q '"kernels": "Prescott"' out && ! grep -q '"instructions": "base"' out; then
   [ $status -eq 1 ] || fail "old kernels: exit $status: $(cat out err)"
-  grep -q '"problems": 1' out || fail "old kernels: $(cat out)"
+  problems=$(grep -c '"state": "problem"' out) # on a busy machine its rates may be among them
+  grep -q "\"problems\": $problems\$" out || fail "old kernels: $(cat out)"
   grep -A3 '"name": "kernels"' out | grep -q 'unset OPENBLAS_CORETYPE' || fail "old kernels: $(cat out)"
 fi
 for key in version build kernels instructions threads processors memory_available gemm_f32_gflops \

@@ -3,6 +3,7 @@
 The counters of gcov only grow, so a line belongs to a suite where its count has grown in the suite's run;
 the counters stay as the total of all."""
 import glob
+import hashlib
 import json
 import os
 import re
@@ -39,12 +40,25 @@ def counts(objects, wanted):
     return found
 
 
-def make(binary, objects, wanted, folders, environment, path, say):
-    """Into a file of JSON: {"seconds": {suite: s}, "lines": {file: {line: [suite ..]}}}; what is there stays."""
-    made = {"seconds": {}, "lines": {}}
+def checksum(sources):
+    """Of the texts whose lines are numbered."""
+    sums = hashlib.sha256()
+    for name in sources:
+        with open(name, "rb") as file:
+            sums.update(name.encode() + b"\0" + file.read() + b"\0")
+    return sums.hexdigest()
+
+
+def make(binary, objects, wanted, sources, folders, environment, path, say):
+    """Into a file of JSON: {"sources": checksum, "seconds": {suite: s}, "lines": {file: {line: [suite ..]}}}.
+
+    What is there stays while the sources do: other lines would have other numbers."""
+    made, known = {"sources": checksum(sources), "seconds": {}, "lines": {}}, None
     if os.path.exists(path):
         with open(path, encoding="utf-8") as file:
-            made = json.load(file)
+            known = json.load(file)
+    if known and known.get("sources") == made["sources"]:
+        made = known
     seconds, reached = made["seconds"], made["lines"]
     left = [s for s in suites(folders) if s not in seconds]
     before = counts(objects, wanted) if left else {}

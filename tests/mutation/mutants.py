@@ -287,7 +287,7 @@ def main():
         reached = coverage_map.make(os.path.join(options.coverage, "tests/symo-tests"),
                                     os.path.abspath(os.path.join(options.coverage, "obj")),
                                     lambda n: n.startswith(("core/linalg", "groups/", "hessian/", "optim/")),
-                                    FOLDERS, environment, map_path,
+                                    sources(), FOLDERS, environment, map_path,
                                     lambda text: print(text, file=sys.stderr, flush=True))
         workshop = Workshop(options, reached)
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool, open(path, "a") as out:
