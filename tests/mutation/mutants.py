@@ -112,7 +112,8 @@ class Workshop:
         self.environment = dict(os.environ, OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", LC_ALL="C",
                                 SOURCE=os.getcwd(), BUILD=os.path.abspath(options.build),
                                 SYMO=os.path.abspath(os.path.join(options.build, "symo")))
-        self.kills, self.lock, self.originals, self.sound = {}, threading.Lock(), {}, set()
+        self.kills, self.lock, self.originals = {}, threading.Lock(), {}
+        self.sound, self.checking = set(), threading.Lock()
         linkers = [n for n in ("lld", "gold") if subprocess.run(
             words[:1] + ["-fuse-ld=" + n, "-Wl,--version"], capture_output=True).returncode == 0]
         self.linker = ["-fuse-ld=" + linkers[0]] if linkers else []
@@ -146,7 +147,7 @@ class Workshop:
 
     def check(self, suite):
         """Ends the check if the suite fails where nothing is changed: it would kill every mutant."""
-        with self.lock:
+        with self.checking:
             if suite in self.sound:
                 return
             unchanged = os.path.join(os.path.abspath(self.options.results), "unchanged")
