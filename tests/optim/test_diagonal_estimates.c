@@ -1,5 +1,6 @@
 /* Steps with estimates of a diagonal against their formulas, written out here in float64. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,6 +61,55 @@ Test(diagonal_estimates, adahessian_is_its_formula) {
     cr_assert(f.p.products == 18 && f.p.gradients == 6);
     close_all(&f);
   }
+}
+
+/* Rules that estimate apart from each other: each tensor goes as under its own rule alone, the Hessian
+ * being diagonal, in either order of the rules. */
+Test(diagonal_estimates, rules_take_their_own_part) {
+  static const char *const settings[] = {"lr=0.15 eps=1e-4", "lr=0.02 beta2=0.5 momentum=0.3"};
+  static const char *const presets[] = {"adahessian", "sophia-h"};
+  enum { FIRST = 2 }; /* numbers of u */
+  const double w[N] = {3, 1, 0.5, 2, 7, 1}, start[N] = {1, -2, 0.5, 3, -0.1, 0.7};
+  for (int turned = 0; turned < 2; turned++) {
+    symo_context *context = symo_test_context();
+    symo_rng *rng = symo_test_rng(context, 9);
+    symo_test_problem p;
+    symo_layout *layout;
+    symo_test_descent d[3]; /* each rule alone, and both */
+    cr_ok(context, symo_layout_parse(context, "x: identity 2; y: identity 4; u[x] v[y]", &layout));
+    symo_test_quadratic(&p, rng, SYMO_F64, N, w);
+    for (size_t i = 0; i < N * N; i++) p.a[i] = i % (N + 1) == 0 ? w[i / N] : 0;
+    for (int k = 0; k < 3; k++)
+      symo_descent_open(&d[k], context, &p.problem, layout, presets[k % 2], settings[k % 2]);
+    symo_rule rules[2];
+    for (int k = 0; k < 2; k++) {
+      symo_rule *rule = &rules[turned ? 1 - k : k];
+      *rule = d[k].rule;
+      snprintf(rule->pattern, sizeof rule->pattern, "%s", k == 0 ? "u" : "v");
+    }
+    symo_optim_state_destroy(d[2].state);
+    symo_optim_destroy(d[2].optim);
+    d[2].spec.num_rules = 2;
+    d[2].spec.rules = rules;
+    cr_ok(context, symo_optim_create(layout, &d[2].spec, &d[2].optim));
+    cr_ok(context, symo_optim_state_create(d[2].optim, &d[2].state));
+    for (int k = 0; k < 3; k++) symo_descent_set(&d[k], start);
+    for (int t = 1; t <= 6; t++) {
+      double x[3][N];
+      for (int k = 0; k < 3; k++) {
+        cr_assert(symo_descent_step(&d[k]).accepted);
+        symo_descent_get(&d[k], x[k]);
+      }
+      for (size_t i = 0; i < N; i++)
+        cr_assert(fabs(x[2][i] - x[i < FIRST ? 0 : 1][i]) <= 1e-13, "step %d, entry %zu", t, i);
+    }
+    for (int k = 0; k < 3; k++) symo_descent_close(&d[k]);
+    symo_layout_destroy(layout);
+    symo_test_problem_free(&p);
+    symo_rng_destroy(rng);
+    symo_context_destroy(context);
+  }
+  cr_no_leaks();
 }
 
 /* Every second step; where the diagonal is negative the direction is a sign. */

@@ -225,6 +225,71 @@ Test(orbit_memory, a_basis_that_serves_is_kept_and_its_eigenvalues_renewed) {
   }
 }
 
+enum { KEPT_N = 4 };
+
+/* What off / tolerance is that decides whether a basis V (columns) of C is kept, the larger of both:
+ *     |off| / |C|  and  sqrt(1 / n sum_{i != j} d_ij^2 / ((d_ii + eps) (d_jj + eps)))  of D = V' C V. */
+static double off_of(const double *c, const double *v, double eps, double *small) {
+  double d[KEPT_N * KEPT_N] = {0}, off = 0, all = 0, beside = 0;
+  for (size_t i = 0; i < KEPT_N; i++)
+    for (size_t j = 0; j < KEPT_N; j++)
+      for (size_t k = 0; k < KEPT_N; k++)
+        for (size_t l = 0; l < KEPT_N; l++)
+          d[i * KEPT_N + j] += v[k * KEPT_N + i] * c[k * KEPT_N + l] * v[l * KEPT_N + j];
+  for (size_t i = 0; i < KEPT_N; i++)
+    for (size_t j = 0; j < KEPT_N; j++) {
+      const double x = d[i * KEPT_N + j] * d[i * KEPT_N + j];
+      all += x;
+      if (i == j) continue;
+      off += x;
+      beside += x / ((d[i * KEPT_N + i] + eps) * (d[j * KEPT_N + j] + eps));
+    }
+  *small = sqrt(beside / KEPT_N);
+  return fmax(sqrt(off / all), *small);
+}
+
+/* A basis serves by |off| beside C and, entry by entry, beside the damped eigenvalues that it joins: with
+ * much damping a turn among small eigenvalues is nothing, with little it counts. */
+Test(orbit_memory, a_basis_is_kept_while_what_it_leaves_is_small_beside_damped_eigenvalues) {
+  static const double damping[] = {1e-4, 0.01, 0.3, 3};
+  static const double size[KEPT_N] = {2, 1, 0.5, 0.1}; /* of gradients: eigenvalues are uneven */
+  size_t kept = 0, not_kept = 0, by_ratio = 0;
+  for (int e = 0; e < 4; e++)
+    for (int trial = 0; trial < 40; trial++) {
+      symo_world w;
+      symo_world_open(&w, 300 + (uint64_t)trial);
+      symo_world_parse(&w, "a: identity 4; w[a]");
+      symo_method method = symo_rig_method();
+      method.beta2 = 0.98;
+      method.eps = damping[e];
+      method.skip_tolerance = 0.05;
+      symo_rig rig = symo_rig_make(&w, &symo_curvature_orbit, &method, SYMO_F64);
+      double c[KEPT_N * KEPT_N] = {0}, v[KEPT_N * KEPT_N], l[KEPT_N], u[KEPT_N], out[KEPT_N],
+                        ratio = 0;
+      bool turned = false;
+      for (int t = 1; t <= 40; t++) {
+        const bool refresh = t >= 36 || t == 30;
+        symo_test_randn(w.rng, u, KEPT_N);
+        for (size_t i = 0; i < KEPT_N; i++) u[i] *= size[i];
+        remember(&w, method.beta2, 1 - method.beta2, u, c);
+        symo_rig_step(&rig, refresh, u, out);
+        if (!refresh) continue;
+        const double off = turned ? off_of(c, v, method.eps, &ratio) : INFINITY;
+        if (fabs(off / method.skip_tolerance - 1) > 1e-6)
+          cr_assert(rig.report.kept == (off <= method.skip_tolerance),
+                    "eps %g, step %d: %g, kept %d", method.eps, t, off, rig.report.kept);
+        kept += rig.report.kept, not_kept += turned && !rig.report.kept;
+        by_ratio += turned && !rig.report.kept && ratio == off;
+        if (!rig.report.kept) symo_dense_eigen(KEPT_N, c, l, v);
+        turned = true;
+      }
+      symo_rig_free(&rig);
+      symo_world_close(&w);
+    }
+  cr_assert(kept >= 20 && not_kept >= 20 && by_ratio >= 20, "%zu, %zu, %zu", kept, not_kept,
+            by_ratio);
+}
+
 Test(orbit_memory, a_root_that_fails_leaves_the_last_one) {
   static const double tolerances[] = {0, 0.1};
   for (size_t k = 0; k < 2; k++) {
