@@ -70,7 +70,7 @@ struct symo_net {
    * blocks. */
   size_t num_segments, segments[SYMO_NET_MAX_NODES]; /* first nodes */
 
-  /* For losses and gradients (pass.c), allocated by the first of them. */
+  /* For losses and gradients (lanes.c), allocated by the first of them. */
   symo_pool *pool;       /* NULL: one lane; not ours */
   const symo_comm *comm; /* NULL: one process; not ours */
   symo_net_sum *sum;     /* of the gradients of all processes */
@@ -166,7 +166,16 @@ size_t symo_net_load(symo_net *net, size_t k, const void *v, void *pack[4]);
 size_t symo_net_product_chunk(const symo_net *net, const void *theta, size_t k);
 size_t symo_net_product_block(const symo_net *net, const void *theta);
 
-/* Slots of the problem: rows.c. */
+/* Slots of the problem: pass.c. */
+void symo_net_hold(void *self, const void *theta, bool hessian);
+
+/* lanes.c */
+symo_status symo_net_loss(void *self, const void *theta, double *loss);
+symo_status symo_net_gradient(void *self, const void *theta, double *loss, void *grad);
+symo_status symo_net_take_factors(void *self, const void *theta, double *loss, void *grad,
+                                  const symo_factor_request *request);
+
+/* rows.c */
 size_t symo_net_rows(void *self);
 symo_status symo_net_row_residual(void *self, const void *theta, void *w);
 symo_status symo_net_row_product(void *self, const void *theta, size_t k, const void *v, void *sv);
