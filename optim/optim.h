@@ -102,7 +102,7 @@ symo_status symo_state_check_factors(const symo_optim_state *state);
  * entry is what counts: a step reads the fields of the state from it, and writes them back at its
  * end. */
 
-/* Methods on the whole vector with products of a problem (optim/second_order.c): newton-cg, ggn-cg,
+/* Methods on the whole vector with products of a problem (optim/second_order*.c): newton-cg, ggn-cg,
  * lm.  Called by symo_optim_problem_step when the plan has one block with curvature hessian or
  * ggn. */
 const char *symo_second_order_refuse(const symo_method *method);
