@@ -3,7 +3,7 @@
 
 #include "experiments/compare/run.h"
 
-/* The inside of a run: shared by run.c, measure.c and the files of rows. */
+/* The inside of a run: shared by run.c, rows.c, measure.c and lowrank.c. */
 
 /* The workspace of one run. */
 typedef struct compare_bench {
@@ -23,13 +23,15 @@ enum { COMPARE_DIRECTIONS = 32 };
 
 /* Parts of a run, in their order (run.c).  prepare: memory and directions; exact_reference: |H| and
  * what is compared with, of run->h; rows: averages of exact matrices, estimates from one gradient,
- * the identity. */
+ * the identity, what others use. */
 symo_status compare_prepare(compare_bench *b);
 symo_status compare_choose_centering(cli *c, compare_run *run);
 symo_status compare_exact_reference(compare_bench *b);
+symo_status compare_star_row(compare_bench *b, double seconds); /* seconds: that H* took */
 symo_status compare_average_rows(compare_bench *b);
 symo_status compare_family_rows(compare_bench *b);
 symo_status compare_identity_row(compare_bench *b);
+symo_status compare_competitor_rows(compare_bench *b);
 void compare_bench_free(compare_bench *b);
 
 /* A new row like the one given, at the end of the run's, and a progress line with its name. */
