@@ -112,7 +112,11 @@ const char *graph_keep(graph *g, const char *text);
 
 const char *graph_op_name(graph_op op);
 bool graph_op_find(const char *name, graph_op *out);
+void graph_op_takes(graph_op op, size_t *fewest, size_t *most); /* values it is made from */
 const char *graph_role_key(graph_role role);
+
+/* The node of that name. */
+bool graph_find(const graph *g, const char *name, size_t *index);
 
 /* "nodes[3] (dense h1)" */
 typedef struct graph_place {
@@ -120,7 +124,7 @@ typedef struct graph_place {
 } graph_place;
 graph_place graph_place_of(const graph *g, size_t node);
 
-/* Reads the JSON of docs/graphs.md.  where: the file, for failures. */
+/* Reads the JSON of docs/graphs.md: graph_json.c.  where: the file, for failures. */
 symo_status graph_read_json(symo_context *context, const char *path, graph **out);
 symo_status graph_parse_json(symo_context *context, const char *where, const char *text,
                              size_t length, graph **out);
