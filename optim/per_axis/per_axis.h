@@ -80,6 +80,33 @@ void symo_axis_multiply_all(const per_axis *p, size_t tensor, void *const *matri
 void symo_axis_accumulate(const per_axis *p, void *const *state, size_t tensor, symo_const_vector x,
                           const curvature_scale *scale, double beta, void *work);
 
+/* The slots of the curvature (step.c). */
+symo_status symo_axis_accumulate_all(const void *self, void *const *state,
+                                     const curvature_step *step, symo_const_vector x, void *work);
+symo_status symo_axis_refresh(const void *self, void *const *state, const curvature_step *step,
+                              size_t root, curvature_report *report, void *work);
+symo_status symo_axis_apply(const void *self, void *const *state, const curvature_step *step,
+                            symo_const_vector g, symo_const_vector u, symo_vector out, void *work);
+
+/* Bytes in the work space: of a tensor, of a square with the side of an axis, of the roots of a
+ * tensor. */
+static inline size_t symo_axis_tensor_bytes(const per_axis *p) {
+  return symo_padded(p->largest * symo_dtype_size(p->dtype));
+}
+
+static inline size_t symo_axis_square_bytes(const per_axis *p, const axis_factor *a) {
+  return symo_padded(a->dim * a->dim * symo_dtype_size(p->dtype));
+}
+
+/* Roots without memory stand one behind the other. */
+static inline size_t symo_axis_roots_bytes(const per_axis *p, size_t tensor) {
+  size_t bytes = 0;
+  const axis_tensor *t = &p->tensors[tensor];
+  for (size_t i = t->first; i < t->first + t->num; i++)
+    bytes += symo_axis_square_bytes(p, &p->axes[i]);
+  return bytes;
+}
+
 /* With a basis (basis.c). */
 const char *symo_axis_basis_refuse(const symo_method *method);
 symo_status symo_axis_basis_refresh(const per_axis *p, void *const *state, size_t root,
