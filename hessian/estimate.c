@@ -15,32 +15,22 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
-#include "hessian/estimator.h"
-#include "hessian/hessian.h"
+#include "hessian/estimate.h"
 
 symo_estimate_spec symo_estimate_spec_default(void) {
   return (symo_estimate_spec){.estimator = &symo_estimator_h_g, .damping = 0, .scale = false};
 }
 
-typedef struct job {
-  const symo_plan *plan;
-  const symo_estimator *estimator;
-  symo_estimate_spec spec;
-  size_t count;
-  const symo_const_vector *grads, *params;
-  bool with_params;
-  const double *loss; /* [num_labels] of precision, by subtracting orbit means; NULL: none */
-} job;
-
 /* What the vectors are called in details. */
-static const char *grads_of(const job *j) {
+static const char *grads_of(const estimate_job *j) {
   return j->estimator->products ? "product" : "gradient";
 }
-static const char *params_of(const job *j) {
+static const char *params_of(const estimate_job *j) {
   return j->estimator->products ? "probe" : "parameters";
 }
 
-static symo_status check_pointers(const job *j, const symo_const_vector *x, const char *what) {
+static symo_status check_pointers(const estimate_job *j, const symo_const_vector *x,
+                                  const char *what) {
   symo_status status = SYMO_OK;
   for (size_t k = 0; k < j->count && status == SYMO_OK; k++) {
     char which[64];
@@ -51,8 +41,8 @@ static symo_status check_pointers(const job *j, const symo_const_vector *x, cons
 }
 
 /* The largest entry of the tensors of a label, in all vectors. */
-static symo_status survey(const job *j, const plan_label *label, const symo_const_vector *x,
-                          const char *what, double *largest) {
+static symo_status survey(const estimate_job *j, const plan_label *label,
+                          const symo_const_vector *x, const char *what, double *largest) {
   const symo_layout *layout = j->plan->layout;
   for (size_t k = 0; k < j->count; k++)
     for (size_t p = 0; p < label->num_pieces; p++) {
@@ -74,103 +64,8 @@ static bool in_range(symo_dtype dtype, double trace) {
   return dtype == SYMO_F32 ? trace >= 1e-14 && trace <= 1e10 : trace >= 1e-120 && trace <= 1e120;
 }
 
-typedef struct buffers {
-  char *block, *near;   /* near: copies of vectors, taken where some are far from 1 */
-  void **params, *work; /* params [num_labels]: of labels with scaling spaces apart, else shared */
-  double *w, *roots;
-} buffers;
-
-/* True if the label is done from the smaller side. */
-static bool use_stack(const job *j, const plan_label *l) {
-  size_t rows;
-  return j->estimator->apply_stack != NULL && !j->with_params && !l->scaled && l->count == 1 &&
-         l->num_families == 0 && symo_mul_size(symo_label_rows(l), j->count, &rows) && rows > 1 &&
-         rows < l->m;
-}
-
-/* True if C_g of a block is x x' for one vector x. */
-static bool rank_one(const job *j, const plan_label *l) {
-  return l->ambient == 1 && j->count == 1 && !l->scaled;
-}
-
-/* How `work` is divided for a stack: Gram matrix, Y, eigendecomposition or gathered coordinates. */
-typedef struct stack_parts {
-  size_t rows, gram, y, eigh, all;
-} stack_parts;
-
-static stack_parts divide_stack(const job *j, const plan_label *l) {
-  size_t item = symo_dtype_size(j->plan->dtype), rows = j->count * symo_label_rows(l);
-  stack_parts p = {.rows = rows};
-  p.gram = symo_padded(rows * rows * item);
-  p.y = symo_padded(rows * l->m * item);
-  p.eigh = symo_padded(symo_eigh_work(j->plan->dtype, rows));
-  p.all = p.gram + p.y + p.eigh + symo_stack_work(j->plan, l, j->count);
-  return p;
-}
-
-/* Bytes of C_t of a label. */
-static size_t params_bytes(const job *j, const plan_label *l) {
-  size_t bytes = l->count * l->m * l->m * symo_dtype_size(j->plan->dtype);
-  return j->with_params && !l->dropped ? symo_padded(bytes) : 0;
-}
-
-/* Points every label to its C_t, from `at` on, those of labels with scaling spaces behind. */
-static void place_params(const job *j, char *at, size_t shared, buffers *out) {
-  size_t used = shared;
-  for (size_t i = 0; i < j->plan->num_labels; i++) {
-    const plan_label *l = &j->plan->labels[i];
-    out->params[i] = l->scaled ? at + used : at;
-    if (l->scaled) used += params_bytes(j, l);
-  }
-}
-
-/* Allocates one block: the workspace of the label that needs most, and C_t of all labels that are
- * averaged together. */
-static symo_status allocate_buffers(const job *j, buffers *out) {
-  size_t shared = 0, own = 0, work = 0, values = 0, pointers;
-  for (size_t i = 0; i < j->plan->num_labels; i++) {
-    const plan_label *l = &j->plan->labels[i];
-    if (l->dropped) continue;
-    size_t need;
-    if (use_stack(j, l)) {
-      need = divide_stack(j, l).all;
-    } else { /* panels and eigendecompositions never live at the same time */
-      bool closed = j->estimator->eigh == EIGH_NEVER ||
-                    (j->estimator->eigh == EIGH_UNLESS_RANK_ONE && rank_one(j, l));
-      size_t eigh = l->m == 1 || closed ? 256 : symo_eigh_work(j->plan->dtype, l->m);
-      if (!closed && l->m > SYMO_EIGH_MAX)
-        return symo_fail(j->plan->context, SYMO_E_SIZE,
-                         "estimate %s: label %s: multiplicity %zu, and eigendecompositions end at "
-                         "%d (choose groups with smaller multiplicities; see `symo layout`)",
-                         j->estimator->name, l->name, l->m, SYMO_EIGH_MAX);
-      need = symo_gram_work(j->plan, l, j->estimator->cross);
-      need = need > eigh ? need : eigh;
-    }
-    if (need > work) work = need;
-    need = params_bytes(j, l);
-    if (l->scaled) own += need;
-    if (!l->scaled && need > shared) shared = need;
-    if (l->m > values) values = l->m;
-  }
-  size_t params = shared + own;
-  work = symo_padded(work);
-  pointers = symo_padded(j->plan->num_labels * sizeof *out->params);
-  out->block = symo_malloc(params + work + pointers + 2 * values * sizeof(double));
-  if (out->block == NULL)
-    return symo_fail(j->plan->context, SYMO_E_MEMORY,
-                     "estimate: out of memory for %.3f GiB of work space (choose groups with "
-                     "smaller multiplicities; see `symo layout`)",
-                     (double)(params + work) / 1073741824.0);
-  out->work = out->block + params;
-  out->params = (void **)(void *)(out->block + params + work);
-  out->w = (double *)(void *)(out->block + params + work + pointers);
-  out->roots = out->w + values;
-  place_params(j, out->block, shared, out);
-  return SYMO_OK;
-}
-
 typedef struct stack_source {
-  const job *j;
+  const estimate_job *j;
   const plan_label *label;
   const void *work;
 } stack_source;
@@ -180,78 +75,16 @@ static void stack_multiply(void *self, symo_mat a, void *y) {
   symo_stack_multiply(s->j->plan, s->label, s->j->count, 1, s->j->grads, a, y, s->work);
 }
 
-/* Vectors are taken over 2^grad and 2^param. */
-typedef struct levels {
-  int grad, param;
-} levels;
-
-/* Whether a tensor lies in a label; NULL: in any that has scaling spaces. */
-static bool lies_in(const job *j, const plan_label *label, size_t tensor) {
-  for (size_t i = 0; i < j->plan->num_labels; i++) {
-    const plan_label *l = &j->plan->labels[i];
-    for (size_t p = 0; (label == NULL ? l->scaled : l == label) && p < l->num_pieces; p++)
-      if (l->pieces[p].tensor == tensor) return true;
-  }
-  return false;
-}
-
-static void copy_near(const job *j, const plan_label *label, int level, const symo_const_vector *x,
-                      symo_const_vector *near) {
-  const symo_layout *layout = j->plan->layout;
-  symo_dtype t = j->plan->dtype;
-  for (size_t i = 0; i < layout->num_tensors; i++)
-    for (size_t k = 0; k < j->count && lies_in(j, label, i); k++)
-      symo_nd_shift(-level, symo_layout_view(layout, t, x[k], i),
-                    symo_layout_view(layout, t, near[k], i));
-}
-
-/* Allocates the scaled copies: vectors, pointers to tensors, numbers. */
-static symo_status allocate_scaled(const job *j, buffers *b) {
-  size_t vectors = (j->with_params ? 2 : 1) * j->count, one = 0, bytes = 0;
-  size_t tensors = j->plan->layout->num_tensors;
-  size_t heads = symo_padded(vectors * sizeof(symo_const_vector));
-  size_t pointers = symo_padded(vectors * tensors * sizeof(void *));
-  bool fits = symo_mul_size(j->plan->layout->parameters, symo_dtype_size(j->plan->dtype), &one) &&
-              symo_mul_size(symo_padded(one), vectors, &bytes);
-  if (b->near != NULL) return SYMO_OK;
-  if (fits) b->near = symo_malloc(heads + pointers + bytes);
-  if (b->near == NULL) return symo_fail_memory(j->plan->context, "estimate");
-  for (size_t k = 0; k < vectors; k++) {
-    void **data = (void **)(void *)(b->near + heads) + k * tensors;
-    symo_layout_split(j->plan->layout, j->plan->dtype,
-                      b->near + heads + pointers + k * symo_padded(one), data);
-    ((symo_const_vector *)(void *)b->near)[k] =
-        symo_const_vector_of(j->plan->dtype, (const void *const *)data);
-  }
-  return SYMO_OK;
-}
-
-/* The job with vectors near 1. */
-static symo_status come_near(const job *j, const plan_label *label, levels at, buffers *b,
-                             job *out) {
-  *out = *j;
-  if (at.grad == 0 && at.param == 0) return SYMO_OK;
-  symo_status status = allocate_scaled(j, b);
-  if (status != SYMO_OK) return status;
-  symo_const_vector *grads = (symo_const_vector *)(void *)b->near, *params = grads + j->count;
-  copy_near(j, label, at.grad, j->grads, grads);
-  out->grads = grads;
-  if (!j->with_params) return SYMO_OK;
-  copy_near(j, label, at.param, j->params, params);
-  out->params = params;
-  return SYMO_OK;
-}
-
 /* Forms the averages of a label: C_g or C_gt + C_gt' in c, C_t in its params; for a stack the small
  * Gram matrix in b->work.  False if a trace says that the numbers left their range. */
-static bool average(const job *j, size_t index, const buffers *b, void *c) {
+static bool average(const estimate_job *j, size_t index, const estimate_buffers *b, void *c) {
   const plan_label *label = &j->plan->labels[index];
   const symo_const_vector none = {0};
   symo_dtype t = j->plan->dtype;
   double n = (double)label->dim, trace = 0, param_trace = 0;
   size_t m = label->m;
-  if (use_stack(j, label)) {
-    stack_parts parts = divide_stack(j, label);
+  if (symo_estimate_use_stack(j, label)) {
+    stack_parts parts = symo_estimate_divide_stack(j, label);
     symo_stack_gram(j->plan, label, j->count, 1, j->grads, 1 / n, b->work,
                     (char *)b->work + parts.gram + parts.y + parts.eigh);
     return in_range(t, symo_trace(t, parts.rows, b->work));
@@ -280,9 +113,9 @@ static bool average(const job *j, size_t index, const buffers *b, void *c) {
                                      (!j->with_params || in_range(t, most * param_trace))));
 }
 
-static symo_status apply_to_stack(const job *j, const plan_label *label, const buffers *b,
-                                  void *m) {
-  stack_parts parts = divide_stack(j, label);
+static symo_status apply_to_stack(const estimate_job *j, const plan_label *label,
+                                  const estimate_buffers *b, void *m) {
+  stack_parts parts = symo_estimate_divide_stack(j, label);
   char *y = (char *)b->work + parts.gram, *eigh = y + parts.y;
   stack_source source = {j, label, eigh + parts.eigh};
   estimate_stack stack = {.dtype = j->plan->dtype,
@@ -302,8 +135,8 @@ static symo_status apply_to_stack(const job *j, const plan_label *label, const b
   return status;
 }
 
-static symo_status apply_to_blocks(const job *j, size_t index, levels level, const buffers *b,
-                                   symo_hessian *h) {
+static symo_status apply_to_blocks(const estimate_job *j, size_t index, estimate_levels level,
+                                   const estimate_buffers *b, symo_hessian *h) {
   const plan_label *label = &j->plan->labels[index];
   symo_status status = SYMO_OK;
   double loss = j->loss == NULL ? 1 : j->loss[index];
@@ -315,7 +148,7 @@ static symo_status apply_to_blocks(const job *j, size_t index, levels level, con
                             .params = symo_at(j->plan->dtype, b->params[index], at),
                             .damping = ldexp(j->spec.damping, -2 * level.param),
                             .scale = j->spec.scale,
-                            .rank_one = rank_one(j, label),
+                            .rank_one = symo_estimate_rank_one(j, label),
                             .tolerance = loss * symo_rank_tolerance(j->plan->dtype, label->m),
                             .w = b->w,
                             .roots = b->roots,
@@ -326,7 +159,7 @@ static symo_status apply_to_blocks(const job *j, size_t index, levels level, con
 }
 
 /* The largest entries of the tensors of a label. */
-static symo_status survey_label(const job *j, const plan_label *label, double *grad,
+static symo_status survey_label(const estimate_job *j, const plan_label *label, double *grad,
                                 double *param) {
   symo_status status = survey(j, label, j->grads, grads_of(j), grad);
   if (status == SYMO_OK && j->with_params)
@@ -334,8 +167,8 @@ static symo_status survey_label(const job *j, const plan_label *label, double *g
   return status;
 }
 
-static symo_status refuse_result(const job *j, const plan_label *label, const char *how, int power,
-                                 double log_size) {
+static symo_status refuse_result(const estimate_job *j, const plan_label *label, const char *how,
+                                 int power, double log_size) {
   int by = (int)round(-log_size / power);
   return symo_fail(j->plan->context, SYMO_E_NUMERIC,
                    "estimate %s: label %s: the estimate %s %s (scale the loss by 2^%d%s)",
@@ -345,7 +178,8 @@ static symo_status refuse_result(const job *j, const plan_label *label, const ch
 
 /* M := 2^back M.  An M below the normal numbers has lost digits, unless the gradients, of this
  * size, had lost as many, or it was made of their rounding alone. */
-static symo_status scale_back(const job *j, size_t index, int back, double size, symo_hessian *h) {
+static symo_status scale_back(const estimate_job *j, size_t index, int back, double size,
+                              symo_hessian *h) {
   const plan_label *label = &j->plan->labels[index];
   symo_dtype t = j->plan->dtype;
   size_t total = label->count * label->m * label->m;
@@ -362,11 +196,11 @@ static symo_status scale_back(const job *j, size_t index, int back, double size,
 }
 
 /* The estimator on the averages of a label, and its scale taken back.  size: of its gradients. */
-static symo_status finish_label(const job *j, size_t index, levels at, double size,
-                                const buffers *b, symo_hessian *h) {
+static symo_status finish_label(const estimate_job *j, size_t index, estimate_levels at,
+                                double size, const estimate_buffers *b, symo_hessian *h) {
   const plan_label *label = &j->plan->labels[index];
-  symo_status status = use_stack(j, label) ? apply_to_stack(j, label, b, h->m[index])
-                                           : apply_to_blocks(j, index, at, b, h);
+  symo_status status = symo_estimate_use_stack(j, label) ? apply_to_stack(j, label, b, h->m[index])
+                                                         : apply_to_blocks(j, index, at, b, h);
   if (status != SYMO_OK)
     return symo_fail(j->plan->context, status,
                      "estimate %s: label %s: the eigendecomposition failed (try float64 or "
@@ -377,25 +211,26 @@ static symo_status finish_label(const job *j, size_t index, levels at, double si
   return back == 0 ? SYMO_OK : scale_back(j, index, back, size, h);
 }
 
-static symo_status estimate_label(const job *j, size_t index, buffers *b, symo_hessian *h) {
+static symo_status estimate_label(const estimate_job *j, size_t index, estimate_buffers *b,
+                                  symo_hessian *h) {
   const plan_label *label = &j->plan->labels[index];
   symo_dtype t = j->plan->dtype;
-  levels at = {0, 0};
-  job near = *j;
+  estimate_levels at = {0, 0};
+  estimate_job near = *j;
   double grad = 0, param = sqrt(j->spec.damping);
   if (!average(j, index, b, h->m[index])) {
     symo_status status = survey_label(j, label, &grad, &param);
     if (status != SYMO_OK) return status;
     at.grad = symo_near_level(t, grad);
     if (j->with_params) at.param = symo_near_level(t, param);
-    status = come_near(j, label, at, b, &near);
+    status = symo_estimate_come_near(j, label, at, b, &near);
     if (status != SYMO_OK) return status;
     if (at.grad != 0 || at.param != 0) average(&near, index, b, h->m[index]);
   }
   return finish_label(&near, index, at, grad, b, h);
 }
 
-static bool average_scaled(const job *j, const buffers *b, symo_hessian *h) {
+static bool average_scaled(const estimate_job *j, const estimate_buffers *b, symo_hessian *h) {
   bool fine = true;
   for (size_t i = 0; i < j->plan->num_labels; i++)
     if (j->plan->labels[i].scaled) fine = average(j, i, b, h->m[i]) && fine;
@@ -403,11 +238,11 @@ static bool average_scaled(const job *j, const buffers *b, symo_hessian *h) {
 }
 
 /* All labels that moments may mix. */
-static symo_status estimate_scaled(const job *j, buffers *b, symo_hessian *h) {
+static symo_status estimate_scaled(const estimate_job *j, estimate_buffers *b, symo_hessian *h) {
   const symo_plan *plan = j->plan;
   moment_kind kind = j->estimator->cross ? MOMENT_CROSS : MOMENT_SAME;
-  levels at = {0, 0};
-  job precise = *j;
+  estimate_levels at = {0, 0};
+  estimate_job precise = *j;
   symo_status status = SYMO_OK;
   double *loss = NULL, grad = 0, param = sqrt(j->spec.damping);
   if (!average_scaled(j, b, h)) {
@@ -416,7 +251,7 @@ static symo_status estimate_scaled(const job *j, buffers *b, symo_hessian *h) {
       if (plan->labels[i].scaled) SYMO_TRY(survey_label(j, &plan->labels[i], &grad, &param));
     at.grad = symo_near_level(plan->dtype, ldexp(grad, most));
     if (j->with_params) at.param = symo_near_level(plan->dtype, ldexp(param, most));
-    SYMO_TRY(come_near(j, NULL, at, b, &precise));
+    SYMO_TRY(symo_estimate_come_near(j, NULL, at, b, &precise));
     if (at.grad != 0 || at.param != 0) average_scaled(&precise, b, h);
   }
   /* The trace of C_gt says nothing of its size: what it loses goes into the second half. */
@@ -435,7 +270,7 @@ fail:
   return status;
 }
 
-static symo_status check_job(const job *j) {
+static symo_status check_job(const estimate_job *j) {
   symo_context *context = j->plan->context;
   const symo_estimator *e = j->estimator;
   if (e == NULL)
@@ -472,18 +307,18 @@ symo_status symo_estimate(const symo_plan *plan, const symo_estimate_spec *spec,
                           symo_hessian **out) {
   if (plan == NULL) return SYMO_E_ARGUMENT;
   if (out == NULL) return symo_fail_null(plan->context, "estimate", "out");
-  job j = {.plan = plan, .count = count, .grads = grads, .params = params};
+  estimate_job j = {.plan = plan, .count = count, .grads = grads, .params = params};
   j.spec = spec == NULL ? symo_estimate_spec_default() : *spec;
   j.estimator = j.spec.estimator;
   j.with_params = symo_estimator_needs_parameters(j.estimator) || j.spec.scale;
-  buffers b = {NULL};
+  estimate_buffers b = {NULL};
   symo_hessian *h = NULL;
   symo_status status = check_job(&j);
   if (status != SYMO_OK) return status;
   SYMO_TRY(check_pointers(&j, grads, grads_of(&j)));
   if (j.with_params) SYMO_TRY(check_pointers(&j, params, params_of(&j)));
   SYMO_TRY(symo_hessian_create(plan, j.estimator->name, &h));
-  SYMO_TRY(allocate_buffers(&j, &b));
+  SYMO_TRY(symo_estimate_allocate(&j, &b));
   for (size_t i = 0; i < plan->num_labels; i++) {
     double unused = 0; /* a dropped label is not averaged, but NaN in it is still an error */
     const plan_label *label = &plan->labels[i];
