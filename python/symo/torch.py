@@ -121,6 +121,7 @@ def infer_layout(
     >>> layout["spaces"]["0"]
     {'dim': 8, 'group': 'permutation'}
     """
+    model = _bare(model)
     if example_input is not None:
         return infer(model, example_input, groups, scaling)
     if groups or scaling:
@@ -172,7 +173,7 @@ def verify(
     >>> symo.torch.verify(model, layout, loss, x).verdict
     'exact'
     """
-    twin = copy.deepcopy(model).double().cpu().train().requires_grad_(True)
+    twin = copy.deepcopy(_bare(model)).double().cpu().train().requires_grad_(True)
     named = {clean(name): p for name, p in twin.named_parameters()}
     data = _pytree.tree_map(_widened, data)
     made = Layout(dict(layout)) if isinstance(layout, dict) else layout
@@ -236,6 +237,7 @@ def curvature(
     >>> bool(abs(h.to_dense()[:3, :3] - x.numpy().T @ x.numpy() / 50).max() < 1e-12)
     True
     """
+    model = _bare(model)
     return _curvature.curvature(model, loss, data, layout or infer_layout(model), kind)
 
 
@@ -286,7 +288,7 @@ def hessian_estimate(
     >>> [near[name]["cosine_abs_hessian"] > least for name, least in (("h-g", 0.3), ("h-lr", 0.9))]
     [True, True]
     """
-    data = _curvature.batches_of(data)
+    model, data = _bare(model), _curvature.batches_of(data)
     layout = layout or infer_layout(model, data[0][0])
     return _curvature.hessian_estimate(model, loss, data, estimator, layout, options)
 
@@ -353,10 +355,23 @@ def kfac(
     >>> bool(np.allclose(f.to_dense(), ggn.to_dense()))
     True
     """
+    model = _bare(model)
     layout = layout or infer_layout(model)
     layout = layout if isinstance(layout, Layout) else Layout(layout)
     options = dict(fisher=fisher, sharing=sharing, draws=draws, seed=seed, corrected=corrected)
     return _kfac.kfac(model, loss, data, layout, options)
+
+
+def _bare(model):
+    """The model that torch.compile, or what spreads it over devices, is put around: its parameters
+    have the names that they have without."""
+    while True:
+        if isinstance(getattr(model, "_orig_mod", None), nn.Module):
+            model = model._orig_mod
+        elif isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+            model = model.module
+        else:
+            return model
 
 
 def _widened(x):
@@ -561,6 +576,7 @@ class _Stack:
         """The plan and a fresh state.  base_lr: of the plan; group["lr"] replaces it in steps."""
         self.base_lr, self.built = base_lr, (group["preset"], self.settings(group))
         self.raw = [group[key] for key in self.keys]
+        self.width = len(group)
         self.left_out = [i for i, name in enumerate(self.names) if name is None]
         self.optimizer = None
         if not self.active:
@@ -610,14 +626,24 @@ class _Stack:
 
     def follow(self, group):
         """Takes over what was changed in the group since the step before."""
-        if group["preset"] != self.built[0] or not self.same_settings(group):
-            now = (group["preset"], self.settings(group))
+        keys = self.keys if len(group) == self.width else self.keys_of(group)
+        if group["preset"] != self.built[0] or keys != self.keys or not self.same_settings(group):
+            now = (group["preset"], {key: setting_text(key, group[key]) for key in keys})
             if now != self.built:
-                self.rebuild(group, now)
+                self.rebuild(group, keys, now)
+        self.width = len(group)
         lr = float(group["lr"])
         if lr != self.lr:
             self.optimizer._follow(lr)
             self.lr = lr
+
+    def keys_of(self, group):
+        """The settings in the group, with options of the method that came later; what schedulers
+        and callers put there besides is theirs."""
+        spec = self.optimizer.spec
+        options = {"betas", "threads", "budget_memory", *spec["rules"][0]}
+        options -= {"min_lr", *_RESERVED}  # OneCycleLR writes a min_lr of its own
+        return self.keys + [key for key in group if key in options and key not in self.keys]
 
     def same_settings(self, group):
         """Whether nothing has changed; False where only the texts of the settings can tell."""
@@ -628,14 +654,15 @@ class _Stack:
             for key, was in zip(self.keys, self.raw)
         )
 
-    def rebuild(self, group, now):
+    def rebuild(self, group, keys, now):
         """The same state under other settings, if the library says that it can go on with them."""
-        changed = [key for key in self.keys if now[1][key] != self.built[1][key]]
+        changed = [key for key in keys if now[1][key] != self.built[1].get(key)]
         names = [
             n for key in changed for n in (("momentum", "beta2") if key == "betas" else (key,))
         ]
         was, data = self.__dict__.copy(), self.optimizer.to_bytes()
         try:
+            self.keys = keys
             self.build(group, self.base_lr)
             self.optimizer.from_bytes(data, names)
         except c.Error:
@@ -896,13 +923,18 @@ class Symo(torch.optim.Optimizer):
         self._draft, self._given, self._ready, self._stacks = _Draft(), None, False, []
         self._why, self._groups = {}, ()
         if isinstance(model_or_params, nn.Module):
-            self._draft = _Draft.of_model(model_or_params)
-            params: list[Any] = list(model_or_params.named_parameters())
+            model = _bare(model_or_params)
+            self._draft = _Draft.of_model(model)
+            params: list[Any] = list(model.named_parameters())
         else:
             params = (
                 [model_or_params]
                 if isinstance(model_or_params, torch.Tensor)
                 else list(model_or_params)
+            )
+        if not params:
+            c.refuse(
+                "SYMO_E_ARGUMENT", "symo: there are no parameters (a generator gives them once)"
             )
         groups = params if params and isinstance(params[0], dict) else [{"params": params}]
         groups = [_named(group) for group in groups]
@@ -1056,7 +1088,10 @@ class Symo(torch.optim.Optimizer):
         if isinstance(state_dict, (str, os.PathLike)):
             if len(self._stacks) != 1:
                 c.refuse("SYMO_E_ARGUMENT", "symo: a checkpoint goes with one parameter group")
-            self._stacks[0].optimizer.load(state_dict)
+            optimizer = self._stacks[0].optimizer
+            if optimizer is None:
+                c.refuse("SYMO_E_ARGUMENT", "symo: all parameters are frozen, and have no state")
+            optimizer.load(state_dict)
             return
         state_dict = dict(state_dict)
         saved = state_dict.pop("symo", None)

@@ -643,3 +643,50 @@ def test_estimates_from_tensors():
 def test_doctests():
     failed, tried = doctest.testmod(symo.torch)
     assert failed == 0 and tried > 0
+
+
+def test_options_that_come_into_a_group_later():
+    model, twin = net(), net()
+    opt, known = Symo(model, lr=0.01), Symo(twin, lr=0.01, weight_decay=0.0)
+    opt.param_groups[0]["label"] = "body"  # the caller's own
+    train(model, opt, [1])
+    train(twin, known, [1])
+    for each in (opt, known):
+        each.param_groups[0]["weight_decay"] = 0.5
+    train(model, opt, [2, 3])
+    train(twin, known, [2, 3])
+    assert {rule["weight_decay"] for rule in opt._stacks[0].optimizer.spec["rules"]} == {0.5}
+    assert bits(model) == bits(twin)
+    again = Symo(net(), lr=0.01)
+    again.load_state_dict(opt.state_dict())
+    assert again.param_groups[0]["weight_decay"] == 0.5 and "weight_decay=0.5" in repr(again)
+    opt.param_groups[0]["momentum"] = 2.0
+    with pytest.raises(symo.Error, match="momentum"):
+        train(model, opt, [4])
+    del opt.param_groups[0]["momentum"]
+    train(model, opt, [4])
+
+
+def test_no_parameters():
+    with pytest.raises(symo.Error, match="no parameters"):
+        Symo(nn.Tanh())
+    params = net().parameters()
+    list(params)
+    with pytest.raises(symo.Error, match="a generator gives them once"):
+        Symo(params)
+    frozen = Symo(net().requires_grad_(False))
+    with pytest.raises(symo.Error, match="all parameters are frozen"):
+        frozen.load_state_dict("checkpoint.safetensors")
+
+
+def test_compiled_models_have_the_names_of_the_model():
+    plain, wrapped = net(), net()
+    compiled = torch.compile(nn.DataParallel(wrapped), backend="eager")
+    a, b = Symo(plain, lr=0.01), Symo(compiled, lr=0.01)
+    for model in (plain, wrapped):
+        for p in model.parameters():
+            p.grad = torch.ones_like(p)
+    a.step()
+    b.load_state_dict(a.state_dict())
+    assert infer_layout(compiled) == infer_layout(plain)
+    assert b.param_groups[0]["param_names"] == [n for n, _ in plain.named_parameters()]
