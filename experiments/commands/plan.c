@@ -126,6 +126,15 @@ static int read_ranks(cli *c, const char *text, int *ranks) {
   return CLI_DONE;
 }
 
+/* Before anything is printed. */
+static int check_ranks(cli *c) {
+  size_t lists = 0;
+  const char *const *list = cli_list(c, "ranks", &lists);
+  int code = CLI_DONE, ranks;
+  for (size_t i = 0; i < lists && code == CLI_DONE; i++) code = read_ranks(c, list[i], &ranks);
+  return code;
+}
+
 /* Rows of one number of processes, the cheapest marked. */
 static int fill(cli *c, const scaling_job *job, const scaling_machine *machine, int ranks,
                 plan_row rows[SCALING_WAYS], size_t *count) {
@@ -212,7 +221,8 @@ static int run(cli *c) {
   symo_optim_spec *spec = NULL;
   symo_optim *optim = NULL;
   symo_net *net = NULL;
-  int code = open_layout(c, &layout, &net);
+  int code = check_ranks(c);
+  if (code == CLI_DONE) code = open_layout(c, &layout, &net);
   if (code == CLI_DONE) code = cli_read_optimizer(c, 0, NULL, &spec);
   if (code == CLI_DONE) {
     const symo_problem problem = net != NULL ? symo_net_problem(net) : (symo_problem){0};

@@ -56,6 +56,7 @@ refused 3 "every process has all of the method" --net 9-14-13-7 --optimizer spec
 refused 2 "give --layout or --net"
 refused 2 "give --layout or --net" --net 3-2 --layout "a: identity 2; w[a]"
 refused 2 'is no number from 1 to 65536' --net 3-4-2 --ranks 0 --json
+refused 2 'is no number from 1 to 65536' --net 3-4-2 --ranks 2 --ranks x
 refused 2 "--optimizer: " --net 3-4-2 --optimizer nothing
 refused 3 "every process has all of the method" --net 3-4-2 --optimizer lm
 [ $faults -eq 0 ] || { echo "$faults faults" >&2; exit 1; }
