@@ -330,7 +330,7 @@ symo_status symo_factor_sums_add(symo_context *context, const symo_factor_site *
   row_block d = {sums->dtype, n, site->outputs, rows->outputs, false};
   char *room = NULL;
   if (n == 0) return SYMO_OK;
-  if (kept + columns > 0) {
+  if (reduced || columns > 0) {
     room = symo_calloc(kept + BLOCK_ROWS * columns, bytes);
     if (room == NULL) return symo_fail_memory(context, "factors");
   }

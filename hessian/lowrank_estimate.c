@@ -100,22 +100,24 @@ static void drop(job *j) {
 static symo_status allocate(job *j) {
   const symo_layout *layout = j->plan->layout;
   const size_t item = symo_dtype_size(j->plan->dtype);
+  const size_t count = j->pairs.count - j->rank + j->probes;
   size_t bytes = 0;
-  j->count = j->pairs.count - j->rank + j->probes;
-  if (symo_mul_size(j->count * item, layout->parameters, &bytes)) {
+  j->count = count;
+  if (symo_mul_size(count * item, layout->parameters, &bytes)) {
     j->v = symo_malloc(bytes + 1);
     j->av = symo_malloc(bytes + 1);
   }
-  j->data = symo_calloc(2 * j->count * layout->num_tensors + 1, sizeof *j->data);
-  j->vectors = symo_calloc(2 * j->count + 1, sizeof *j->vectors);
+  j->data = symo_calloc(2 * count * layout->num_tensors + 1, sizeof *j->data);
+  j->vectors = symo_calloc(2 * count + 1, sizeof *j->vectors);
   if (j->v == NULL || j->av == NULL || j->data == NULL || j->vectors == NULL)
     return symo_fail_memory(j->plan->context, "lowrank_estimate");
-  for (size_t i = 0; i < 2 * j->count; i++) {
-    const size_t row = i % j->count * layout->parameters * item;
-    const void **data = j->data + i * layout->num_tensors;
-    symo_layout_split_const(layout, j->plan->dtype, (i < j->count ? j->v : j->av) + row, data);
-    j->vectors[i] = symo_const_vector_of(j->plan->dtype, data);
-  }
+  for (size_t i = 0; i < count; i++)
+    for (size_t half = 0; half < 2; half++) {
+      const size_t at = half * count + i;
+      const char *row = (half == 0 ? j->v : j->av) + i * layout->parameters * item;
+      symo_layout_split_const(layout, j->plan->dtype, row, j->data + at * layout->num_tensors);
+      j->vectors[at] = symo_const_vector_of(j->plan->dtype, j->data + at * layout->num_tensors);
+    }
   return SYMO_OK;
 }
 

@@ -137,6 +137,7 @@ static size_t max_size(size_t a, size_t b) { return a > b ? a : b; }
 typedef struct pair_room {
   double *row, *tail;
   char *r, *q, *c; /* [g.k, a.n], [g.k, a.k], [g.n, a.k] */
+  bool separate;   /* r and c only, one after the other */
 } pair_room;
 
 static size_t place(const factor_pair *p, pair_function f, char *memory, pair_room *room) {
@@ -145,9 +146,10 @@ static size_t place(const factor_pair *p, pair_function f, char *memory, pair_ro
   const size_t tail = symo_padded((max_size(p->a.k, p->g.k) + 1) * sizeof(double));
   const size_t r = symo_padded(p->g.k * p->a.n * size), q = symo_padded(p->g.k * p->a.k * size),
                c = symo_padded(p->g.n * p->a.k * size), at = row + tail;
-  if (room != NULL) *room = (pair_room){.row = (double *)(void *)memory};
+  const bool separate = separates(p, f);
+  if (room != NULL) *room = (pair_room){.row = (double *)(void *)memory, .separate = separate};
   if (room != NULL) room->tail = (double *)(void *)(memory + row);
-  if (separates(p, f)) { /* one panel after the other */
+  if (separate) {
     if (room != NULL) room->r = room->c = memory + at;
     return at + max_size(r, c);
   }
@@ -337,7 +339,7 @@ void symo_pair_apply(const factor_pair *p, pair_function f, const void *x, void 
   const pair_spectrum s = symo_pair_spectrum(p, f);
   pair_room room;
   (void)place(p, f, work, &room);
-  if (separates(p, f))
+  if (room.separate)
     apply_sides(&s, &room, x, y);
   else if (is_full(&p->a))
     apply_full_inputs(&s, &room, x, y);

@@ -3,6 +3,7 @@
  * group, every size is looked at before memory is taken for it. */
 #include "io/group_json.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -107,7 +108,6 @@ static symo_status make_room(builder *b, const group_parameter *parameters) {
     if (p->kind == GROUP_PART) room++;
     if (p->kind == GROUP_PARTS) room += json_array_size(json_object_get(b->object, p->name));
   }
-  if (room == 0) return SYMO_OK;
   b->uses = symo_calloc(room, sizeof *b->uses);
   b->parts = symo_calloc(room, sizeof *b->parts);
   b->spec.parts = b->parts;
@@ -272,11 +272,12 @@ static symo_status read_group(const symo_group_source *source, const char *at, j
     if (group == NULL) return unknown_group(source, key, json_string_value(name));
   }
   SYMO_TRY(check_keys(source, at, object, group));
-  bool follows = parameters_of(group) != NULL && group->dim_of != NULL;
+  bool follows = group != NULL && parameters_of(group) != NULL && group->dim_of != NULL;
   bool sized = follows || (group != NULL && symo_group_dim(group) != 0);
   if (size != NULL || !sized) SYMO_TRY(read_dim(source, at, size, &dim));
   SYMO_TRY(symo_json_expect(source->context, source->where, key, name, JSON_STRING,
                             "the name of a group, for example \"identity\""));
+  assert(group != NULL); /* a name, which was looked up */
   if (symo_group_needs_parameters(group)) return build(source, at, object, depth, dim, group, out);
   *out = (symo_group_use){group, dim != 0 ? dim : symo_group_dim(group), NULL};
   return SYMO_OK;

@@ -3,6 +3,7 @@
  * know of processes. */
 #include "optim/share.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -135,7 +136,10 @@ symo_status symo_share_collect(symo_optim_state *share, symo_optim_state *whole)
       continue;
     }
     const int owner = symo_comm_first(s->comm, from != NULL);
-    if (owner == 0 && to != NULL) memcpy(to, from, bytes_of(s->whole, &p));
+    if (owner == 0 && to != NULL) {
+      assert(from != NULL); /* `whole` is given where the rank is 0 */
+      memcpy(to, from, bytes_of(s->whole, &p));
+    }
     if (owner > 0) s->comm->move(s->comm->self, owner, 0, bytes_of(s->whole, &p), from, to);
   }
   if (whole != NULL) symo_state_load(whole);
@@ -153,11 +157,15 @@ symo_status symo_share_distribute(symo_optim_state *whole, symo_optim_state *sha
     if (p.keyed) {
       SYMO_TRY(distribute_keyed(share, &p, from));
     } else if (p.all == NULL) { /* counters: all have them */
+      assert(to != NULL);
       if (from != NULL) memcpy(to, from, bytes_of(s->whole, &p));
       symo_comm_share(s->comm, 0, bytes_of(s->whole, &p), to);
     } else {
       const int owner = symo_comm_first(s->comm, to != NULL);
-      if (owner == 0 && from != NULL) memcpy(to, from, bytes_of(s->whole, &p));
+      if (owner == 0 && from != NULL) {
+        assert(to != NULL); /* as above */
+        memcpy(to, from, bytes_of(s->whole, &p));
+      }
       if (owner > 0) s->comm->move(s->comm->self, 0, owner, bytes_of(s->whole, &p), from, to);
     }
   }

@@ -321,10 +321,10 @@ static symo_status step_blocks(symo_optim_state *state, double norm, symo_const_
   report->lr = symo_state_rate(state, &whole->blocks[0], state->steps);
   for (size_t i = 0; i < whole->num_blocks && status == SYMO_OK; i++) {
     const optim_block *all = &whole->blocks[i];
-    const optim_block *own =
-        whole == state->optim ? all : symo_share_block(state->optim, all->rule);
-    status = own != NULL ? step_block(state, own, norm, grad, params, report)
-                         : step_beside(state, &all->method);
+    const bool shared = whole != state->optim;
+    const optim_block *own = shared ? symo_share_block(state->optim, all->rule) : all;
+    status = shared && own == NULL ? step_beside(state, &all->method)
+                                   : step_block(state, own, norm, grad, params, report);
   }
   return status;
 }

@@ -180,7 +180,7 @@ static tagged fresh(symo_dtype dtype, const size_t *n, const int *tags, int nd, 
 /* [reduced, lanes] for the lanes of x, whose first axes are those of the occurrence. */
 static symo_nd reduced_space(const occurrence *o, symo_nd x, arena *scratch) {
   int tags[SYMO_ND_MAX] = {0};
-  size_t shape[SYMO_ND_MAX];
+  size_t shape[SYMO_ND_MAX] = {0};
   shape[0] = o->group->reduced == NULL ? 0 : o->group->reduced(o->group, x.n[0], o->order);
   for (int i = o->order; i < x.nd; i++) shape[1 + i - o->order] = x.n[i];
   return fresh(x.dtype, shape, tags, 1 + x.nd - o->order, scratch).x;

@@ -69,10 +69,11 @@ static symo_status too_large(const symo_plan *plan, const char *what) {
 /* Sizes and row axes of a new label from its key; order[i]: the key whose axes come i-th. */
 static symo_status shape_label(const symo_plan *plan, plan_label *label, const int *order) {
   label->dim = label->count = label->ambient = label->type = label->hermitian = 1;
+  const int keys = label->num_keys;
   size_t axes = 0;
   bool fits = true;
   const symo_irrep *irrep[SYMO_MAX_ORDER];
-  for (int i = 0; i < label->num_keys; i++) {
+  for (int i = 0; i < keys; i++) {
     irrep[i] = &plan->spaces[label->key_space[order[i]]].irreps[label->key_irrep[order[i]]];
     axes += (size_t)irrep[i]->ambient + irrep[i]->family;
   }
@@ -80,7 +81,7 @@ static symo_status shape_label(const symo_plan *plan, plan_label *label, const i
     return symo_fail(plan->context, SYMO_E_UNSUPPORTED,
                      "plan: label %s has %zu row axes, more than %d (use fewer or simpler groups)",
                      label->name, axes, SYMO_MAX_ROWS);
-  for (int i = 0; i < label->num_keys; i++) {
+  for (int i = 0; i < keys; i++) {
     fits = fits && symo_mul_size(label->dim, irrep[i]->dim, &label->dim);
     fits = fits && symo_mul_size(label->count, irrep[i]->count, &label->count);
     /* Of the units of a product of algebras, those are symmetric of which an even number of factors
@@ -92,7 +93,7 @@ static symo_status shape_label(const symo_plan *plan, plan_label *label, const i
     if (irrep[i]->family) label->row[label->num_rows++] = irrep[i]->count;
   }
   label->num_families = label->num_rows;
-  for (int i = 0; i < label->num_keys; i++) {
+  for (int i = 0; i < keys; i++) {
     label->key_ambient[order[i]] = irrep[i]->ambient > 0 ? label->num_rows : -1;
     for (int k = 0; k < irrep[i]->ambient; k++) {
       label->row[label->num_rows++] = irrep[i]->frame[k];

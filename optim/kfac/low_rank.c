@@ -137,7 +137,7 @@ static symo_status factorise(const kfac_curvature *c, const kfac_side *s, const 
   const double norm = symo_nrm2(SYMO_F64, t * n, room->y);
   double added = 0;
   *nu = 10 * (double)t * symo_epsilon(c->dtype) * norm;
-  for (int attempt = 0; attempt < 4; attempt++, *nu *= 100) {
+  for (int attempt = 0; attempt < 4; attempt++) {
     symo_axpy(SYMO_F64, t * n, *nu - added, room->w, room->y);
     added = *nu;
     symo_gemm(SYMO_F64, 0.5, panel(room->y, t, n), symo_mat_t(panel(room->w, t, n)), 0,
@@ -145,6 +145,7 @@ static symo_status factorise(const kfac_curvature *c, const kfac_side *s, const 
     symo_gemm(SYMO_F64, 0.5, panel(room->w, t, n), symo_mat_t(panel(room->y, t, n)), 1,
               panel(room->b, t, t));
     if (symo_cholesky(SYMO_F64, t, room->b, NULL, room->work) == SYMO_OK) return SYMO_OK;
+    *nu *= 100;
   }
   return SYMO_NO_CONVERGENCE;
 }

@@ -36,10 +36,11 @@ static void list_parts(orbit *o, const size_t *part, double *weight) {
   for (size_t i = 0; i < o->num_labels; i++) weight[i] = part[i] == i ? 0 : -1;
   for (size_t i = 0; i < o->num_labels; i++)
     weight[part[i]] += symo_orbit_label_flops(o, &o->labels[i]);
-  for (size_t best; (best = heaviest(o, weight)) < o->num_labels; weight[best] = -1) {
+  for (size_t best; (best = heaviest(o, weight)) < o->num_labels;) {
     for (size_t i = best; i < o->num_labels; i++)
       if (part[i] == best) o->part_label[count++] = i;
     o->part_end[o->num_parts++] = count;
+    weight[best] = -1;
   }
 }
 

@@ -153,7 +153,7 @@ static const orbit_label *label_of(const orbit *o, size_t root) {
     if (o->labels[i].way == ORBIT_ROOTS && root-- == 0) return &o->labels[i];
 }
 
-/* All members, into root (or, that NULL, into values) and v [count, m, m]. */
+/* All members, into root (in a basis, where it is NULL, into values) and v [count, m, m]. */
 static symo_status refresh_members(const orbit *o, const orbit_label *l, const void *covariance,
                                    const curvature_step *step, void *v, void *root, double *values,
                                    curvature_report *report, char *work) {
@@ -161,18 +161,19 @@ static symo_status refresh_members(const orbit *o, const orbit_label *l, const v
   root_parts p = divide(o, l);
   double scale = symo_orbit_correction(o, step), trace;
   bool full = (double)step->updates * (double)l->label->ambient >= (double)m;
+  bool basis = orbit_in_basis(l); /* eigenvalues are wanted, no root */
   report->kept = l->basis != ORBIT_NO_ENTRY;
   for (size_t i = 0; i < l->label->count; i++) {
-    void *to = root != NULL ? symo_at(o->dtype, root, (ptrdiff_t)(i * m * m)) : NULL;
+    void *to = basis ? NULL : symo_at(o->dtype, root, (ptrdiff_t)(i * m * m));
     curvature_report one = {NAN, NAN, false};
     if (!load(o, l, covariance, i, scale, work, &trace)) return SYMO_NO_CONVERGENCE;
     double eps = symo_orbit_damping(o, step, trace, m);
-    if (root != NULL) eps += symo_orbit_unseen(o, l, step, trace);
+    if (!basis) eps += symo_orbit_unseen(o, l, step, trace);
     symo_status status;
     if (l->basis != ORBIT_NO_ENTRY) {
       status = refresh_basis(o, l, covariance, i, scale, eps, full,
                              symo_at(o->dtype, v, (ptrdiff_t)(i * m * m)), to,
-                             root != NULL ? values : values + i * m, &one, work);
+                             basis ? values + i * m : values, &one, work);
     } else {
       solver_options options = symo_orbit_options(o, &o->own, eps, 0);
       solver_report solved = {NAN, NAN, 0};

@@ -14,6 +14,7 @@
  * published it comes at the end of a step, from the L that holds the gradient of that step: a
  * refresh says that an axis is due, the step does it.  L, m and v are all in the unit of the tensor
  * (unit.c). */
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -105,6 +106,7 @@ static void move_moments(const per_axis *p, const axis_factor *a, void *const *s
 static curvature_report judge(const per_axis *p, const axis_factor *a, const void *v,
                               const void *product, double made, double *value) {
   size_t n = a->dim;
+  assert(n > 0);
   double square = symo_nrm2(p->dtype, n * n, product), sum = 0, diagonal = 0, most = 0, least = 0;
   square *= square; /* |V L V'|^2, V being orthogonal */
   for (size_t i = 0; i < n; i++) {

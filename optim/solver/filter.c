@@ -72,7 +72,8 @@ static void fit_set(fit *q, const symo_filter_shape *shape, int products) {
   q->unit = symo_filter_value(shape, 0);
   double low = log(shape->cut / 20), bend = 0.5 * shape->cut;
   for (int i = 0; i < GRID; i++) {
-    double at = (i / 2) / (GRID / 2 - 1.0), half;
+    const int place = i / 2, last = GRID / 2 - 1;
+    double at = (double)place / last, half;
     double s = i % 2 == 0 ? exp(low * (1 - at)) : q->shape.cut + (1 - q->shape.cut) * at;
     half = fmax(s, bend);
     q->s[i] = s;
@@ -155,10 +156,12 @@ static double descend(fit *q, double *x, int steps, void *work) {
     symo_syrk(SYMO_F64, 1, j, 0, symo_mat_dense(q->normal, n, n));
     symo_gemm(SYMO_F64, 1, symo_mat_t(j), r, 0, symo_mat_dense(q->gradient, n, 1));
     double next = INFINITY;
-    for (int i = 0; i < 15 && !(next < cost); i++, mu *= 4) {
-      if (!solve(q, mu, work)) continue;
-      for (size_t k = 0; k < n; k++) trial[k] = x[k] + q->step[k];
-      next = evaluate(q, trial, false);
+    for (int i = 0; i < 15 && !(next < cost); i++) {
+      if (solve(q, mu, work)) {
+        for (size_t k = 0; k < n; k++) trial[k] = x[k] + q->step[k];
+        next = evaluate(q, trial, false);
+      }
+      mu *= 4;
     }
     if (!(next < cost)) break;
     mu = fmax(mu / 16, 1e-12);

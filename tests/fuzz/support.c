@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/alloc.h"
@@ -25,6 +26,7 @@ char *fuzz_text(const uint8_t *data, size_t size) {
 
 enum { MOST_FILES = 8, PATH = 160 };
 static char folder[64], paths[MOST_FILES][PATH];
+static int opened[MOST_FILES]; /* 0: not; what is made again and again stays open */
 static size_t files;
 
 static void remove_files(void) {
@@ -47,12 +49,23 @@ const char *fuzz_path(const char *name) {
   return strcpy(paths[files++], path);
 }
 
+/* The descriptor of the file of this path, made where there is none (any more). */
+static int descriptor(const char *path, struct stat *info) {
+  size_t i = 0;
+  while (strcmp(paths[i], path) != 0) i++;
+  if (opened[i] > 0 && fstat(opened[i], info) == 0 && info->st_nlink > 0) return opened[i];
+  if (opened[i] > 0) (void)close(opened[i]);
+  opened[i] = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  FUZZ_CHECK(opened[i] > 0 && fstat(opened[i], info) == 0);
+  return opened[i];
+}
+
 const char *fuzz_file(const char *name, const uint8_t *data, size_t size) {
+  struct stat info;
   const char *path = fuzz_path(name);
-  const int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  FUZZ_CHECK(file >= 0);
-  FUZZ_CHECK(write(file, data, size) == (ssize_t)size);
-  FUZZ_CHECK(close(file) == 0);
+  const int file = descriptor(path, &info);
+  FUZZ_CHECK(pwrite(file, data, size, 0) == (ssize_t)size);
+  FUZZ_CHECK(info.st_size <= (off_t)size || ftruncate(file, (off_t)size) == 0);
   return path;
 }
 
