@@ -3,6 +3,8 @@
  * others, so that every number goes out twice however many processes there are. */
 #include "core/comm.h"
 
+#include <assert.h>
+#include <math.h>
 #include <string.h>
 
 #include "core/linalg.h"
@@ -57,7 +59,7 @@ void symo_comm_sum(const symo_comm *comm, symo_dtype dtype, size_t n, void *x) {
   }
 }
 
-enum { SUM_TO_TAG = 1 };
+enum { SUM_TO_TAG = 1, PASS_TAG = 2, PASS_BYTES = 1 << 30 };
 
 /* n numbers, of which the owner gets the terms of all in its room. */
 static void sum_block_to(const symo_comm *comm, int owner, symo_dtype dtype, size_t n, void *x,
@@ -94,6 +96,50 @@ void symo_comm_sum_to(const symo_comm *comm, int owner, symo_dtype dtype, size_t
     sum_block_to(comm, owner, dtype, some, symo_at(dtype, x, (ptrdiff_t)at),
                  (size_t *)(void *)counts);
   }
+}
+
+/* Of `all` bytes those from `at` on that go at once. */
+static size_t some_of(size_t all, size_t at) {
+  const size_t left = all > at ? all - at : 0;
+  return left < PASS_BYTES ? left : PASS_BYTES;
+}
+
+/* Both ends of a way know how long it is, and so in how many pieces it goes. */
+void symo_comm_pass(const symo_comm *comm, const symo_comm_parcel *parcel) {
+  if (symo_comm_size(comm) == 1) return;
+  const size_t size = (size_t)comm->size;
+  size_t *counts = comm->room;
+  const symo_comm_parcel now = {.from = parcel->from,
+                                .to = parcel->to,
+                                .send = counts,
+                                .send_at = counts + size,
+                                .receive = counts + 2 * size,
+                                .receive_at = counts + 3 * size,
+                                .tag = PASS_TAG};
+  bool left = true;
+  for (size_t at = 0; left; at += PASS_BYTES) {
+    left = false;
+    for (size_t r = 0; r < size; r++) {
+      counts[r] = some_of(parcel->send[r], at);
+      counts[size + r] = parcel->send_at[r] + at;
+      counts[2 * size + r] = some_of(parcel->receive[r], at);
+      counts[3 * size + r] = parcel->receive_at[r] + at;
+      left = left || parcel->send[r] > at + PASS_BYTES || parcel->receive[r] > at + PASS_BYTES;
+    }
+    comm->begin(comm->self, 0, &now);
+    (void)comm->done(comm->self, 0, true);
+  }
+}
+
+void symo_comm_most(const symo_comm *comm, size_t n, double *x) {
+  if (symo_comm_size(comm) == 1) return;
+  double *all = comm->room;
+  assert(n <= SYMO_COMM_FEW);
+  memcpy(all + (size_t)comm->rank * n, x, n * sizeof *x);
+  comm->collect(comm->self, n * sizeof *x, all);
+  for (size_t i = 0; i < n; i++) x[i] = all[i];
+  for (size_t r = 1; r < (size_t)comm->size; r++)
+    for (size_t i = 0; i < n; i++) x[i] = fmax(x[i], all[r * n + i]);
 }
 
 void symo_comm_spread(const symo_comm *comm, size_t count, const symo_comm_piece *pieces) {

@@ -64,6 +64,14 @@ void symo_comm_sum_to(const symo_comm *comm, int owner, symo_dtype dtype, size_t
 void symo_comm_share(const symo_comm *comm, int owner, size_t bytes, void *data);
 void symo_comm_spread(const symo_comm *comm, size_t count, const symo_comm_piece *pieces);
 
+/* Sends a parcel of any size, whose tag is not looked at, and waits for it.  Processes that have
+ * nothing for each other may leave it out. */
+void symo_comm_pass(const symo_comm *comm, const symo_comm_parcel *parcel);
+
+/* x [n], n up to SYMO_COMM_FEW: the largest of all processes, NaN where all have NaN. */
+enum { SYMO_COMM_FEW = 16 };
+void symo_comm_most(const symo_comm *comm, size_t n, double *x);
+
 /* The number of the first process whose flag is set; -1: that of none. */
 int symo_comm_first(const symo_comm *comm, bool flag);
 

@@ -48,6 +48,7 @@ block_work symo_block_work(const optim_block *b, symo_dtype dtype, int threads) 
                       symo_block_has_momentum(b) && (m->nesterov || m->momentum_correction)};
   w.pointers_at = take(&w, 5 * n * sizeof(void *));
   w.strides_at = take(&w, 2 * n * sizeof(ptrdiff_t *));
+  w.theta_at = take(&w, (b->all != NULL ? b->all->num_tensors : 0) * sizeof(void *));
   w.norms_at = take(&w, 3 * n * sizeof(double));
   w.levels_at = take(&w, 3 * n * sizeof(int));
   w.roots_at = take(&w, symo_block_num_roots(b) * sizeof(block_root));

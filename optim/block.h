@@ -41,8 +41,8 @@ static inline size_t symo_block_exponent_entry(const optim_block *b) {
  * `stride` bytes behind that of the thread before. */
 typedef struct block_work {
   bool gradient, direction;
-  size_t pointers_at, strides_at, norms_at, levels_at, roots_at, gradient_at, direction_at, out_at,
-      curvature_at, stride, bytes;
+  size_t pointers_at, strides_at, theta_at, norms_at, levels_at, roots_at, gradient_at,
+      direction_at, out_at, curvature_at, stride, bytes;
 } block_work;
 block_work symo_block_work(const optim_block *b, symo_dtype dtype, int threads);
 

@@ -142,6 +142,23 @@ static symo_status check_sites(const symo_optim *optim, size_t rule) {
       "problem)");
 }
 
+/* Of a rule that is divided the curvature knows of all tensors and processes. */
+static symo_status create_curvature(const symo_optim *optim, optim_block *b, curvature_task *task) {
+  const int *units = symo_share_units(optim->share, b->rule);
+  if (units == NULL) return b->curvature->create(task, &b->self);
+  b->all = symo_share_block(optim->share->whole, b->rule);
+  int *owner = symo_calloc(b->all->num_tensors, sizeof *owner);
+  if (owner == NULL) return symo_fail_memory(optim->context, "optim");
+  for (size_t i = 0; i < b->all->num_tensors; i++)
+    owner[i] = optim->share->owner[b->all->tensors[i]];
+  const curvature_division division = {
+      .comm = optim->share->comm, .layout = b->all->layout, .tensor = owner, .unit = units};
+  task->division = &division;
+  symo_status status = b->curvature->create(task, &b->self);
+  symo_free(owner);
+  return status;
+}
+
 static symo_status pair_block(symo_optim *optim, optim_block *b) {
   const bool share = optim->share != NULL; /* the whole was not refused */
   const char *reason = symo_method_refuse(&b->method);
@@ -163,7 +180,7 @@ static symo_status pair_block(symo_optim *optim, optim_block *b) {
                          .tensors = b->tensors,
                          .num_sites = optim->spec.num_sites,
                          .sites = optim->sites};
-  status = b->curvature->create(&task, &b->self);
+  status = create_curvature(optim, b, &task);
   if (status == SYMO_OK && share) status = symo_share_number_roots(optim->share, optim->context, b);
   if (status != SYMO_OK) return status;
   if (b->curvature->sites) optim->sums_bytes += symo_padded(b->curvature->sums_bytes(b->self));
@@ -185,7 +202,7 @@ static symo_status make_layout(const symo_optim *optim, optim_block *b) {
     return symo_block_layout(optim->layout, b->num_tensors, b->tensors, &b->method, optim->dtype,
                              &b->layout);
   const optim_block *all = symo_share_block(optim->share->whole, b->rule);
-  size_t *places = symo_calloc(b->num_tensors, sizeof *places), at = 0;
+  size_t *places = symo_calloc(b->num_tensors + 1, sizeof *places), at = 0;
   if (places == NULL) return symo_fail_memory(optim->context, "optim");
   for (size_t i = 0; i < b->num_tensors; i++) {
     while (all->tensors[at] != b->tensors[i]) at++;
@@ -204,7 +221,7 @@ static symo_status make_block(symo_optim *optim, size_t rule, size_t count) {
   symo_status status;
   b->method = optim->rules[rule].method;
   b->rule = rule;
-  b->tensors = symo_calloc(count, sizeof *b->tensors);
+  b->tensors = symo_calloc(count + 1, sizeof *b->tensors);
   b->chunk_at = symo_calloc(count + 1, sizeof *b->chunk_at);
   if (b->tensors == NULL || b->chunk_at == NULL) return symo_fail_memory(optim->context, "optim");
   for (size_t i = 0; i < optim->layout->num_tensors; i++) {
@@ -236,7 +253,8 @@ static symo_status make_blocks(symo_optim *optim) {
   for (size_t r = 0; r < optim->spec.num_rules; r++) {
     size_t count = 0;
     for (size_t i = 0; i < optim->layout->num_tensors; i++) count += is_ours(optim, r, i);
-    symo_status status = count == 0 ? check_sites(optim, r) : make_block(optim, r, count);
+    const bool here = count > 0 || symo_share_units(optim->share, r) != NULL;
+    symo_status status = here ? make_block(optim, r, count) : check_sites(optim, r);
     if (status != SYMO_OK) return status;
   }
   symo_status status = check_labels(optim);

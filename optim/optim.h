@@ -21,6 +21,7 @@ typedef struct optim_block {
   struct cg_preconditioner *precondition; /* of hessian and ggn; NULL: none */
   size_t first_entry, num_entries;        /* of its state, in the list of all: momentum first */
   size_t *chunk_at; /* [num_tensors + 1]: the first chunk of each tensor (UPDATE_CHUNK numbers) */
+  const struct optim_block *all; /* of a share of a rule that is divided: that of all tensors */
   size_t all_roots, *root_at; /* of a share: roots of the rule, and which of them are ours; root_at
                                  NULL: all */
 } optim_block;

@@ -17,6 +17,7 @@ symo_optim *symo_optim_whole(symo_optim *optim) {
 
 void symo_share_destroy(optim_share *share) {
   if (share == NULL) return;
+  symo_share_free_units(share->whole, share->units);
   symo_optim_destroy(share->whole);
   symo_free(share->owner);
   symo_free(share);
@@ -26,6 +27,17 @@ const optim_block *symo_share_block(const symo_optim *optim, size_t rule) {
   for (size_t i = 0; i < optim->num_blocks; i++)
     if (optim->blocks[i].rule == rule) return &optim->blocks[i];
   return NULL;
+}
+
+const int *symo_share_units(const optim_share *share, size_t rule) {
+  for (size_t i = 0; share != NULL && i < share->whole->num_blocks; i++)
+    if (share->whole->blocks[i].rule == rule) return share->units[i];
+  return NULL;
+}
+
+void symo_share_free_units(const symo_optim *whole, int **units) {
+  for (size_t i = 0; units != NULL && i < whole->num_blocks; i++) symo_free(units[i]);
+  symo_free(units);
 }
 
 size_t symo_share_list(const symo_optim *optim, symo_reduction_part *parts) {
@@ -56,17 +68,19 @@ symo_status symo_optim_create_share(symo_layout *layout, const symo_optim_spec *
   whole->spec.budget_bytes = spec->budget_bytes; /* as checkpoints have it */
   share = symo_calloc(1, sizeof *share);
   load = symo_calloc((size_t)comm->size, sizeof *load);
+  if (share != NULL) share->comm = comm, share->whole = whole;
   if (share == NULL || load == NULL) SYMO_TRY(symo_fail_memory(layout->context, "optim"));
   share->owner = symo_calloc(layout->num_tensors, sizeof *share->owner);
-  if (share->owner == NULL) SYMO_TRY(symo_fail_memory(layout->context, "optim"));
-  SYMO_TRY(symo_share_assign(whole, comm->size, share->owner, load));
-  share->comm = comm, share->whole = whole;
+  share->units = symo_calloc(whole->num_blocks, sizeof *share->units);
+  if (share->owner == NULL || share->units == NULL)
+    SYMO_TRY(symo_fail_memory(layout->context, "optim"));
+  SYMO_TRY(symo_share_assign(whole, comm->size, share->owner, share->units, load));
   symo_free(load);
   return symo_optim_create_part(layout, spec, share, out);
 fail:
   symo_free(load);
+  if (share == NULL) symo_optim_destroy(whole);
   symo_share_destroy(share);
-  symo_optim_destroy(whole);
   return status;
 }
 

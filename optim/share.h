@@ -13,6 +13,8 @@ typedef struct optim_share {
   const symo_comm *comm;
   symo_optim *whole; /* the plan of all tensors; the other processes have the same */
   int *owner;        /* [tensors] */
+  int **units;       /* [blocks of whole]: of rules that are divided the process of every unit
+                        (curvature.h); NULL: units are where their tensors are */
 } optim_share;
 
 /* The share of this process.  A method with products of the problem, and a process by itself, have
@@ -32,6 +34,7 @@ size_t symo_share_list(const symo_optim *optim, symo_reduction_part *parts);
  * moves. */
 typedef struct share_load {
   double flops, bytes, parameters;
+  double sent; /* numbers that go to units of other processes, or come back from here */
 } share_load;
 
 /* How many parts a block of the plan of all tensors falls into, and which each tensor is in: to
@@ -39,8 +42,12 @@ typedef struct share_load {
 size_t symo_share_parts(const optim_block *b, size_t *to);
 
 /* Which of `ranks` processes each tensor belongs to: owner [tensors], load [ranks].  Parts go, those
- * with most to do first, to where the larger of the shares in flops and in bytes stays least. */
-symo_status symo_share_assign(const symo_optim *whole, int ranks, int *owner, share_load *load);
+ * with most to do first, to where the larger of the shares in flops and in bytes stays least.  A part
+ * with more than its share goes tensor by tensor and unit by unit where its curvature has units:
+ * units [blocks of whole], NULL on entry, of these the caller's to free, stay NULL of others. */
+symo_status symo_share_assign(const symo_optim *whole, int ranks, int *owner, int **units,
+                              share_load *load);
+void symo_share_free_units(const symo_optim *whole, int **units); /* NULL is accepted */
 
 /* Between a state of the plan of all tensors in the first process (NULL in others) and the shares:
  * entries keep their names, and numbers of entries of a whole rule are found by what they are of. */
@@ -57,6 +64,8 @@ symo_status symo_block_extract(const symo_layout *layout, size_t num_tensors, co
                                symo_dtype dtype, symo_layout **out);
 /* The block of the plan of all tensors with this rule; the same of the share, or NULL. */
 const optim_block *symo_share_block(const symo_optim *optim, size_t rule);
+/* The process of every unit of a rule that is divided, or NULL. */
+const int *symo_share_units(const optim_share *share, size_t rule);
 /* Numbers of the roots of a block among those of its rule: fills root_at and all_roots. */
 symo_status symo_share_number_roots(const optim_share *share, symo_context *context,
                                     optim_block *b);

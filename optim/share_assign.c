@@ -3,7 +3,9 @@
  * A rule falls into parts: sets of tensors that its curvature takes without the others, but for the
  * mean of eigenvalues by which centred covariances move what they have none for.  What a part costs
  * in flops and bytes is that of a block of its own; parts go, those with most to do first, to where
- * the larger of the shares in flops and in bytes stays least. */
+ * the larger of the shares in flops and in bytes stays least.  A part with more than an equal share
+ * is opened where its curvature knows how to be divided: its tensors, with their momentum, and its
+ * units (labels, with their covariances and roots) go each for itself. */
 #include "optim/share.h"
 
 #include <math.h>
@@ -14,9 +16,14 @@
 #include "groups/instance.h"
 #include "optim/cost.h"
 
+/* What goes to one process: a part; or, of a part that is opened, a tensor or a unit.  number: of the
+ * part among those of its block, of the tensor in the block, of the unit. */
+typedef enum part_kind { PART_WHOLE, PART_TENSOR, PART_UNIT } part_kind;
+
 typedef struct part {
   const optim_block *b;
-  size_t number; /* of those of the block */
+  size_t number;
+  part_kind kind;
   share_load load;
 } part;
 
@@ -25,6 +32,8 @@ typedef struct assignment {
   size_t num_parts, *part_of; /* part_of [tensors]: of its rule */
   part *parts;
   share_load all;
+  int *owner, **units; /* -1: not yet */
+  double *common;      /* [ranks]: numbers that the part at hand has in common with what is there */
 } assignment;
 
 size_t symo_share_parts(const optim_block *b, size_t *to) {
@@ -174,32 +183,172 @@ static void sort_parts(assignment *a) {
   }
 }
 
-static void give(const assignment *a, int ranks, int *owner, share_load *load) {
-  for (int r = 0; r < ranks; r++) load[r] = (share_load){0};
-  for (size_t k = 0; k < a->num_parts; k++) {
-    const part *p = &a->parts[k];
-    int best = 0;
-    for (int r = 1; r < ranks; r++)
-      if (level_of(a, &load[r], &p->load) < level_of(a, &load[best], &p->load)) best = r;
-    load[best].flops += p->load.flops, load[best].bytes += p->load.bytes;
-    load[best].parameters += p->load.parameters;
-    for (size_t i = 0; i < p->b->num_tensors; i++)
-      if (a->part_of[p->b->tensors[i]] == p->number) owner[p->b->tensors[i]] = best;
+/* ---- parts that are more than a share ---- */
+
+static size_t units_of(const optim_block *b) {
+  return b->curvature != NULL && b->curvature->num_units != NULL ? b->curvature->num_units(b->self)
+                                                                 : 0;
+}
+
+static int *units_here(const assignment *a, const optim_block *b) {
+  return a->units[b - a->whole->blocks];
+}
+
+/* The part of a unit: that of its tensors.  SYMO_NONE: it has none of its own. */
+static size_t part_of_unit(const assignment *a, const optim_block *b, size_t unit) {
+  for (size_t i = 0; i < b->num_tensors; i++)
+    if (b->curvature->unit_in(b->self, unit, i) > 0) return a->part_of[b->tensors[i]];
+  return SYMO_NONE;
+}
+
+static share_load tensor_load(const assignment *a, const optim_block *b, size_t i) {
+  const double size = (double)b->layout->tensors[i].size;
+  const double vectors = (symo_block_has_momentum(b) ? 1 : 0) + (symo_block_grafts_adam(b) ? 1 : 0);
+  return (share_load){.flops = symo_block_update_flops(b) * size / (double)b->layout->parameters,
+                      .bytes = vectors * size * (double)symo_dtype_size(a->whole->dtype),
+                      .parameters = size};
+}
+
+/* Its tensors and units, in the place of a part and behind all others. */
+static void open_part(assignment *a, size_t at) {
+  const part p = a->parts[at];
+  const optim_block *b = p.b;
+  bool first = true;
+  for (size_t i = 0; i < b->num_tensors; i++) {
+    if (a->part_of[b->tensors[i]] != p.number) continue;
+    part *to = first ? &a->parts[at] : &a->parts[a->num_parts++];
+    *to = (part){.b = b, .number = i, .kind = PART_TENSOR, .load = tensor_load(a, b, i)};
+    first = false;
+  }
+  for (size_t u = 0; u < units_of(b); u++) {
+    if (part_of_unit(a, b, u) != p.number) continue;
+    const curvature_unit unit = b->curvature->unit(b->self, u);
+    a->parts[a->num_parts++] = (part){
+        .b = b, .number = u, .kind = PART_UNIT, .load = {.flops = unit.flops, .bytes = unit.bytes}};
   }
 }
 
-symo_status symo_share_assign(const symo_optim *whole, int ranks, int *owner, share_load *load) {
-  const size_t tensors = whole->layout->num_tensors;
-  assignment a = {.whole = whole};
+static symo_status open_parts(assignment *a, int ranks) {
+  const share_load none = {0};
+  const size_t count = a->num_parts;
+  for (size_t k = 0; k < count; k++) {
+    const optim_block *b = a->parts[k].b;
+    const size_t units = units_of(b);
+    if (units == 0 || !(level_of(a, &a->parts[k].load, &none) * ranks > 1)) continue;
+    int **to = &a->units[b - a->whole->blocks];
+    if (*to == NULL) *to = symo_calloc(units, sizeof **to);
+    if (*to == NULL) return symo_fail_memory(a->whole->context, "optim");
+    open_part(a, k);
+  }
+  return SYMO_OK;
+}
+
+/* ---- giving them away ---- */
+
+/* What the part at hand has in common with tensors or units that are given away. */
+static void find_common(assignment *a, const part *p, int ranks) {
+  const optim_block *b = p->b;
+  const symo_curvature *c = b->curvature;
+  memset(a->common, 0, (size_t)ranks * sizeof *a->common);
+  for (size_t u = 0; u < units_of(b) && p->kind == PART_TENSOR; u++)
+    if (units_here(a, b)[u] >= 0)
+      a->common[units_here(a, b)[u]] += c->unit_in(b->self, u, p->number);
+  for (size_t i = 0; i < b->num_tensors && p->kind == PART_UNIT; i++)
+    if (a->owner[b->tensors[i]] >= 0)
+      a->common[a->owner[b->tensors[i]]] += c->unit_in(b->self, p->number, i);
+}
+
+/* A level that is this much above another is none the worse for it. */
+static const double slack = 1.05;
+
+/* Where the level stays least.  Tensors and units, of those processes where it stays below that of others
+ * anyway, go to those that have no more bytes than an equal share, or the fewest; and of these to
+ * what they have most in common with. */
+static int choose(const assignment *a, const part *p, int ranks, const share_load *load) {
+  const share_load none = {0};
+  double limit = INFINITY, top = 0, bytes = INFINITY;
+  int best = -1;
+  for (int r = 0; r < ranks; r++) {
+    limit = fmin(limit, level_of(a, &load[r], &p->load));
+    top = fmax(top, level_of(a, &load[r], &none));
+  }
+  limit = fmax(limit, top) * (p->kind != PART_WHOLE ? slack : 1);
+  for (int r = 0; r < ranks && p->kind != PART_WHOLE; r++)
+    if (level_of(a, &load[r], &p->load) <= limit) bytes = fmin(bytes, load[r].bytes);
+  if (p->kind != PART_WHOLE) bytes = fmax(bytes, a->all.bytes / ranks - p->load.bytes);
+  for (int r = 0; r < ranks; r++) {
+    if (!(level_of(a, &load[r], &p->load) <= limit) || load[r].bytes > bytes) continue;
+    const bool more = best < 0 || a->common[r] > a->common[best];
+    const bool equal = best >= 0 && !more && !(a->common[r] < a->common[best]);
+    if (more || (equal && level_of(a, &load[r], &p->load) < level_of(a, &load[best], &p->load)))
+      best = r;
+  }
+  return best;
+}
+
+static void take(assignment *a, const part *p, int rank) {
+  const optim_block *b = p->b;
+  if (p->kind == PART_TENSOR) a->owner[b->tensors[p->number]] = rank;
+  if (p->kind == PART_UNIT) units_here(a, b)[p->number] = rank;
+  if (p->kind != PART_WHOLE) return;
+  for (size_t i = 0; i < b->num_tensors; i++)
+    if (a->part_of[b->tensors[i]] == p->number) a->owner[b->tensors[i]] = rank;
+  for (size_t u = 0; u < units_of(b) && units_here(a, b) != NULL; u++)
+    if (part_of_unit(a, b, u) == p->number) units_here(a, b)[u] = rank;
+}
+
+static void give(assignment *a, int ranks, share_load *load) {
+  for (int r = 0; r < ranks; r++) load[r] = (share_load){0};
+  for (size_t t = 0; t < a->whole->layout->num_tensors; t++) a->owner[t] = -1;
+  for (size_t k = 0; k < a->whole->num_blocks; k++)
+    for (size_t u = 0; a->units[k] != NULL && u < units_of(&a->whole->blocks[k]); u++)
+      a->units[k][u] = -1;
+  for (size_t k = 0; k < a->num_parts; k++) {
+    const part *p = &a->parts[k];
+    find_common(a, p, ranks);
+    const int best = choose(a, p, ranks, load);
+    load[best].flops += p->load.flops, load[best].bytes += p->load.bytes;
+    load[best].parameters += p->load.parameters;
+    take(a, p, best);
+  }
+}
+
+/* Units without tensors of their own are nobody's work; what others send is counted. */
+static void count_sent(const assignment *a, share_load *load) {
+  for (size_t k = 0; k < a->whole->num_blocks; k++) {
+    const optim_block *b = &a->whole->blocks[k];
+    for (size_t u = 0; a->units[k] != NULL && u < units_of(b); u++) {
+      if (a->units[k][u] < 0) a->units[k][u] = 0;
+      const double vectors = b->curvature->unit(b->self, u).vectors;
+      for (size_t i = 0; i < b->num_tensors; i++) {
+        const int owner = a->owner[b->tensors[i]];
+        if (owner == a->units[k][u]) continue;
+        const double numbers = b->curvature->unit_in(b->self, u, i);
+        load[owner].sent += vectors * numbers, load[a->units[k][u]].sent += numbers;
+      }
+    }
+  }
+}
+
+symo_status symo_share_assign(const symo_optim *whole, int ranks, int *owner, int **units,
+                              share_load *load) {
+  assignment a = {.whole = whole, .owner = owner, .units = units};
+  size_t most = whole->layout->num_tensors;
   symo_status status = SYMO_OK;
-  a.part_of = symo_calloc(tensors, sizeof *a.part_of);
-  a.parts = symo_calloc(tensors, sizeof *a.parts);
-  if (a.part_of == NULL || a.parts == NULL) SYMO_TRY(symo_fail_memory(whole->context, "optim"));
+  for (size_t k = 0; k < whole->num_blocks; k++) most += units_of(&whole->blocks[k]);
+  a.part_of = symo_calloc(whole->layout->num_tensors, sizeof *a.part_of);
+  a.parts = symo_calloc(most, sizeof *a.parts);
+  a.common = symo_calloc((size_t)ranks, sizeof *a.common);
+  if (a.part_of == NULL || a.parts == NULL || a.common == NULL)
+    SYMO_TRY(symo_fail_memory(whole->context, "optim"));
   SYMO_TRY(list_parts(&a));
+  SYMO_TRY(open_parts(&a, ranks));
   sort_parts(&a);
-  give(&a, ranks, owner, load);
+  give(&a, ranks, load);
+  count_sent(&a, load);
 fail:
   symo_free(a.part_of);
   symo_free(a.parts);
+  symo_free(a.common);
   return status;
 }

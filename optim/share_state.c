@@ -69,12 +69,13 @@ static void match_keys(const symo_optim *share, const entry_pair *p, size_t *pla
   const symo_state_entry *e = &share->entries[p->share];
   for (size_t a = 0; a < e->order; a++) own *= e->shape[a];
   for (size_t i = 0; i < own; i++) {
-    key_of(p->own, p->share, i, mine);
-    for (size_t tried = 0; tried < p->count; tried++, at = (at + 1) % p->count) {
+    bool found = false;
+    if (!key_of(p->own, p->share, i, mine)) continue;
+    for (size_t tried = 0; tried < p->count && !found; tried++, at = (at + 1) % p->count) {
       key_of(p->all, p->whole, at, other);
-      if (strcmp(mine, other) == 0) break;
+      found = strcmp(mine, other) == 0;
+      if (found) places[at] = i;
     }
-    places[at] = i;
   }
 }
 
@@ -93,10 +94,12 @@ static symo_status collect_keyed(symo_optim_state *share, const entry_pair *p, d
     holders[i] = 1;
   }
   symo_comm_sum(comm, SYMO_F64, 2 * p->count, x);
-  /* Where several have it, what they have is the same, and so is the mean: of a few of them it may
-   * round, but these are counts. */
+  /* Where several have it, what they have is the same.  So is the mean, but it may round: that is for
+   * counts that the first process does not have. */
   for (size_t i = 0; i < p->count && whole != NULL; i++)
-    whole[i] = holders[i] > 0 ? x[i] / holders[i] : 0;
+    whole[i] = places[i] != SYMO_NONE ? ((const double *)share->data[p->share])[places[i]]
+               : holders[i] > 0       ? x[i] / holders[i]
+                                      : 0;
 fail:
   symo_free(places);
   symo_free(x);

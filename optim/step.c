@@ -38,9 +38,15 @@ static void lay_out(block_step *s, symo_const_vector grad, symo_vector params) {
     strides[i] = grad.strides != NULL ? grad.strides[tensor] : NULL;
     strides[n + i] = params.strides != NULL ? params.strides[tensor] : NULL;
   }
+  s->p = (symo_vector){s->state->optim->dtype, p, strides + n};
+  s->theta = symo_vector_const(s->p);
+  if (b->all != NULL) { /* other processes keep theirs to themselves, but for the parameters */
+    const void **theta = symo_step_at(s, s->w.theta_at);
+    for (size_t i = 0; i < b->all->num_tensors; i++) theta[i] = params.data[b->all->tensors[i]];
+    s->theta = symo_const_vector_of(s->state->optim->dtype, theta);
+  }
   symo_layout_split(b->layout, s->state->optim->dtype, symo_step_at(s, s->w.out_at), out);
   s->g = s->u = (symo_const_vector){s->state->optim->dtype, g, strides};
-  s->p = (symo_vector){s->state->optim->dtype, p, strides + n};
   s->out = symo_vector_of(s->state->optim->dtype, out);
   s->norms = symo_step_at(s, s->w.norms_at);
   s->graft = s->norms + n;
@@ -73,11 +79,11 @@ static curvature_step curvature_now(block_step *s) {
                           .damping = s->b->method.eps,
                           .pool = s->state->pool,
                           .stride = s->w.stride,
-                          .theta = symo_vector_const(s->p),
+                          .theta = s->theta,
                           .rate = s->rate,
                           .sums = s->state->sums,
-                          .x = {s->u_stored, s->u_level},
-                          .g = {NULL, s->g_level}};
+                          .x = {.stored = s->u_stored, .level = s->u_level},
+                          .g = {.level = s->g_level}};
 }
 
 static void *const *curvature_state(const block_step *s) {
@@ -143,12 +149,12 @@ static symo_status refresh(block_step *s, bool *found) {
   for (size_t i = 0; i < count; i++) {
     const block_root *due = &j.due[i];
     if (due->status < 0) return due->status;
-    if (due->status == SYMO_OK) {
-      s->counters[1 + due->root] = 1;
+    if (due->status == SYMO_OK) s->counters[1 + due->root] = 1;
+    if (due->report.elsewhere) continue;
+    if (due->status == SYMO_OK)
       symo_curvature_report(&due->report, s->report);
-    } else {
+    else
       s->report->failed_roots++;
-    }
   }
   *found = true;
   for (size_t r = 0; r < roots; r++) *found = *found && s->counters[1 + r] > 0;

@@ -19,6 +19,7 @@ typedef struct block_step {
   double rate, norm, decay;          /* of the step; of all gradients; decoupled */
   symo_vector p;                     /* the caller's, tensors of the block alone */
   symo_const_vector g, u;            /* the gradient and the direction so far */
+  symo_const_vector theta;           /* the parameters that the curvature sees */
   symo_vector out;                   /* the direction to be */
   double *norms;                     /* of each tensor: of the graft, then of the change */
   double *graft;                     /* norms of the graft are to be taken times 2^graft[i], .. */

@@ -35,7 +35,7 @@ enum {
   SIDE = 256,
   MOST_RANKS = 4096
 };
-static const char *const optimizers[] = {"adamw", "symo", "soap"};
+static const char *const optimizers[] = {"adamw", "symo", "soap", "symo-coupled", "symo-pd"};
 
 /* ---- exchanges that are counted ---- */
 
@@ -313,8 +313,8 @@ static void add_steps(bench_report *report, const char *name, const stage *s, fi
   if (ranks == 1) return;
   add(report, 1e3 * median(comm, f->exchange), "ms", 1e3 * (cost.wait + cost.spread), name,
       "in exchanges");
-  /* Of the gradient what others own; of the parameters what is ours, once. */
-  add(report, 1e-6 * bytes, "MB", 1e-6 * job.parameters * job.item, name, "sent");
+  /* Of the gradient what others own; of the parameters what is ours, once; what goes to labels. */
+  add(report, 1e-6 * bytes, "MB", 1e-6 * (job.parameters * job.item + cost.labels), name, "sent");
 }
 
 static int measure_steps(bench_report *report, const scaling_machine *machine) {

@@ -108,10 +108,16 @@ static symo_status print_parts(const symo_optim *optim) {
     const size_t parts = symo_share_parts(b, part);
     printf("rule %zu, %s: %zu %s", b->rule, b->method.curvature->name, b->num_tensors,
            symo_plural(b->num_tensors, "tensor", "tensors"));
-    if (parts == 1 && b->num_tensors > 1)
+    const size_t units = b->curvature != NULL && b->curvature->num_units != NULL
+                             ? b->curvature->num_units(b->self)
+                             : 0;
+    if (units == 0 && parts == 1 && b->num_tensors > 1)
       printf(" in one part, which a single process has: they are coupled\n");
     else
-      printf(" in %zu %s\n", parts, symo_plural(parts, "part", "parts"));
+      printf(" in %zu %s%s", parts, symo_plural(parts, "part", "parts"), units > 0 ? "" : "\n");
+    if (units > 0)
+      printf("; what is more than a share, by tensors and %zu %s\n", units,
+             symo_plural(units, "label", "labels"));
   }
   symo_free(part);
   return SYMO_OK;
@@ -256,7 +262,7 @@ const cli_command cli_command_plan = {
         "--flops, passes over memory --memory-bandwidth.  Gradients are summed (reduce)\n"
         "while backward goes on, and wait is what that does not hide.  The optimizer is\n"
         "  replicated  in every process;\n"
-        "  sharded     some of the tensors in each, as mpirun symo train has it;\n"
+        "  sharded     some of the tensors and labels in each, as mpirun symo train has it;\n"
         "  blocked     with matrices in blocks, where there are more processes than matrices\n"
         "              (a forecast).\n"
         "Memory is parameters, gradient and state, without activations.  docs/scaling.md has\n"

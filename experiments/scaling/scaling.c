@@ -4,6 +4,7 @@
  *   a sum for owners      ceil(k / 4) a +     (N - 1) / N n b
  *   a short sum         2 ceil(log2 N) a + 2 (N - 1) / N n b
  *   spread from owners    ceil(log2 N) a +   (N - 1) / N n b
+ *   to labels, and back    2 a +            n b, what the process with most sends
  *
  * k the number of buckets (core/reduction.h), of which four are on their way at once; short sums and
  * spreads as in Thakur, Rabenseifner, Gropp (2005).  Sums go on while backward does, which is two
@@ -106,14 +107,17 @@ static double local_seconds(const scaling_machine *m, const scaling_job *j,
 static symo_status largest_share(const scaling_job *j, int ranks, share_load *most) {
   int *owner = symo_calloc(j->optim->layout->num_tensors, sizeof *owner);
   share_load *load = symo_calloc((size_t)ranks, sizeof *load);
-  symo_status status = owner != NULL && load != NULL ? SYMO_OK : SYMO_E_MEMORY;
+  int **units = symo_calloc(j->optim->num_blocks, sizeof *units);
+  symo_status status = owner != NULL && load != NULL && units != NULL ? SYMO_OK : SYMO_E_MEMORY;
   *most = (share_load){0};
-  if (status == SYMO_OK) status = symo_share_assign(j->optim, ranks, owner, load);
+  if (status == SYMO_OK) status = symo_share_assign(j->optim, ranks, owner, units, load);
   for (int r = 0; r < ranks && status == SYMO_OK; r++) {
     most->flops = fmax(most->flops, load[r].flops);
     most->bytes = fmax(most->bytes, load[r].bytes);
     most->parameters = fmax(most->parameters, load[r].parameters);
+    most->sent = fmax(most->sent, load[r].sent);
   }
+  symo_share_free_units(j->optim, units);
   symo_free(owner);
   symo_free(load);
   return status;
@@ -122,8 +126,9 @@ static symo_status largest_share(const scaling_job *j, int ranks, share_load *mo
 /* A matrix in blocks on a square of g processes. */
 static double blocked_seconds(const scaling_job *j, const scaling_machine *m, int ranks) {
   const double n = (double)ranks, g = n / (double)j->matrices;
-  const share_load own = {j->step_flops / n / block_efficiency, j->state_bytes / n,
-                          j->parameters / n};
+  const share_load own = {.flops = j->step_flops / n / block_efficiency,
+                          .bytes = j->state_bytes / n,
+                          .parameters = j->parameters / n};
   const double products = j->step_flops / (2 * (double)j->side * j->parameters);
   const double bytes = products * 2 * j->parameters / (double)j->matrices * j->item / sqrt(g);
   return local_seconds(m, j, &own) + bytes / m->bandwidth + products * 2 * sqrt(g) * m->latency;
@@ -132,7 +137,7 @@ static double blocked_seconds(const scaling_job *j, const scaling_machine *m, in
 symo_status scaling_cost_of(scaling_way way, const scaling_job *j, const scaling_machine *m,
                             int ranks, scaling_cost *out) {
   const double vector = j->parameters * j->item;
-  share_load most = {j->step_flops, j->state_bytes, j->parameters};
+  share_load most = {.flops = j->step_flops, .bytes = j->state_bytes, .parameters = j->parameters};
   scaling_cost cost = {.gradient = j->gradient_flops / m->flops / (double)ranks};
   symo_status status = SYMO_OK;
   if (way == SCALING_BLOCKED && (size_t)ranks <= j->matrices) return SYMO_E_UNSUPPORTED;
@@ -146,6 +151,9 @@ symo_status scaling_cost_of(scaling_way way, const scaling_job *j, const scaling
       way == SCALING_BLOCKED ? blocked_seconds(j, m, ranks) : local_seconds(m, j, &most);
   if (way != SCALING_REPLICATED)
     cost.spread = spread_seconds(m, ranks, vector) + SHORT_SUMS * sum_seconds(m, ranks, 64);
+  if (way == SCALING_SHARDED && most.sent > 0) /* to labels, and back */
+    cost.labels = most.sent * j->item;
+  if (cost.labels > 0) cost.spread += 2 * m->latency + cost.labels / m->bandwidth;
   cost.bytes = 2 * vector + j->sums_bytes + most.bytes;
   *out = cost;
   return SYMO_OK;

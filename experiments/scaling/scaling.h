@@ -47,6 +47,7 @@ scaling_job scaling_job_of(const symo_optim *optim, double tokens);
  * state.  Activations depend on the batch, and are not counted. */
 typedef struct scaling_cost {
   double gradient, reduce, wait, optimizer, spread, bytes;
+  double labels; /* bytes that a process sends to labels and back, in spread */
 } scaling_cost;
 
 double scaling_seconds(const scaling_cost *cost);

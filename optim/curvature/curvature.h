@@ -3,6 +3,7 @@
 
 #include <symo/optim.h>
 
+#include "core/comm.h"
 #include "core/pool.h"
 #include "groups/plan/layout.h"
 #include "optim/solver/solver.h"
@@ -14,13 +15,24 @@
  * vectors hold those tensors alone.  `create` checks, sizes and chooses; afterwards nothing
  * allocates.  State is a list of entries, zeroed at the start, whose memory the executor owns and
  * hands in as `state`, in the order of `entry`. */
+/* In several processes tensors of a rule may be in one and what belongs to them in another: units, of
+ * which the curvature has num_units.  Of a divided rule every process has a curvature, perhaps of
+ * no tensor or no unit, and all of them call accumulate, refresh of root 0 where the roots are those
+ * of all units, and apply at the same time, from their first threads. */
+typedef struct curvature_division {
+  const symo_comm *comm;
+  symo_layout *layout; /* of all tensors of the rule; that of the task has those of the process */
+  const int *tensor, *unit; /* the process of each */
+} curvature_division;
+
 typedef struct curvature_task {
   symo_context *context;
   symo_layout *layout; /* of the rule; frozen by the first plan made from it */
   symo_dtype dtype;
   const symo_method *method;
   int threads;
-  bool share; /* other processes have more tensors of the rule */
+  bool share;                         /* other processes have more tensors of the rule */
+  const curvature_division *division; /* NULL: units are where their tensors are */
   /* For layer statistics: the user's layout, the indices in it of the rule's tensors, and sites, by
    * offsets in it. */
   const symo_layout *whole;
@@ -37,10 +49,11 @@ typedef struct curvature_common {
 
 /* A vector whose tensors are stored with powers of two: tensor t is x_t 2^stored[t].  Its norm is
  * near 2^level[t]; the level is 0 where squares of the norm stay in range, and CURVATURE_ZERO where
- * the tensor is zero.  NULL: all 0. */
+ * the tensor is zero.  NULL: all 0.  log_norm: binary, of what the tensors are; NULL: not known. */
 enum { CURVATURE_ZERO = -100000 };
 typedef struct curvature_scale {
   const int *stored, *level;
+  const double *log_norm;
 } curvature_scale;
 
 static inline int curvature_stored(const curvature_scale *scale, size_t tensor) {
@@ -61,7 +74,8 @@ typedef struct curvature_step {
   double damping;          /* eps, times what the damping module says (1 for constant) */
   symo_pool *pool;         /* for what accumulate and apply can do at once; NULL: nothing */
   size_t stride;           /* bytes from the work space of one worker to that of the next */
-  symo_const_vector theta; /* the parameters before the step; of any size, not only tame */
+  symo_const_vector theta; /* the parameters before the step; of any size, not only tame.  Of a
+                              divided rule those of all processes */
   curvature_scale x,
       g;       /* of the vector of accumulate and the direction of apply; of its gradient */
   double rate; /* the learning rate of the step */
@@ -84,7 +98,14 @@ static inline void *curvature_work(const curvature_step *step, void *work, int w
 typedef struct curvature_report {
   double condition, effective_rank; /* of the root just taken; NaN unknown */
   bool kept;                        /* good enough as it was: skipped */
+  bool elsewhere;                   /* a root of all processes, which another one counts */
 } curvature_report;
+
+/* A unit of a rule that can be divided: flops of a step and bytes of state; how many vectors go to
+ * it in a step (one comes back). */
+typedef struct curvature_unit {
+  double flops, bytes, vectors;
+} curvature_unit;
 
 enum { CURVATURE_KEY = 4 * SYMO_MAX_NAME };
 
@@ -149,6 +170,12 @@ struct symo_curvature {
    * part.  parts NULL: the tensors stay together, and key is not asked. */
   size_t (*parts)(const void *self, size_t *part);
   bool (*key)(const void *self, size_t entry, size_t index, char key[CURVATURE_KEY]);
+
+  /* Units that may be in a process other than those of their tensors; NULL: there are none.  in: how
+   * many numbers of a tensor belong to a unit. */
+  size_t (*num_units)(const void *self);
+  curvature_unit (*unit)(const void *self, size_t unit);
+  double (*unit_in)(const void *self, size_t unit, size_t tensor);
 
   /* out := u C^{-alpha/2}, all tensors written; u and out do not overlap.  g: the gradient of this
    * step, for what updates second moments in a basis. */

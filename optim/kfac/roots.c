@@ -131,7 +131,7 @@ symo_status symo_kfac_refresh(const void *self, void *const *state, const curvat
                               size_t root, curvature_report *report, void *work) {
   const kfac_curvature *c = self;
   const kfac_block *b = &c->blocks[root];
-  curvature_report found = {NAN, NAN, false};
+  curvature_report found = {.condition = NAN, .effective_rank = NAN};
   factor_pair pair;
   bool kept[2];
   char *room = (char *)work + c->head;

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "optim/orbit/orbit.h"
+#include "optim/orbit/division.h"
 #include "optim/solver/scaled.h"
 
 /* What is known of the covariances so far, for the part of a centred plan that has none. */
@@ -38,38 +38,13 @@ static double factor_of(const orbit *o, const orbit_power *p, double value, doub
   return solver->number(&options, value) * power_of(p, value);
 }
 
-/* ---- dense coordinates ---- */
-
-/* Work: X, Y, and behind them scratch or the solver's. */
-static size_t x_bytes(const orbit *o, const plan_label *l) {
-  return symo_padded(orbit_size(l) * symo_dtype_size(o->dtype));
-}
-
-void symo_orbit_gather(const orbit *o, const plan_label *l, symo_const_vector u, void *x,
-                       void *rest) {
-  arena scratch = {.base = rest};
-  symo_label_gather(o->plan, l, u, 0, l->num_rows > 0 ? l->row[0] : 1, x, &scratch);
-}
-
-void symo_orbit_scatter(const orbit *o, const plan_label *l, const void *x, symo_vector out,
-                        void *rest) {
-  arena scratch = {.base = rest};
-  symo_label_scatter(o->plan, l, x, out, &scratch);
-}
-
-size_t symo_orbit_gather_bytes(const orbit *o, const plan_label *l) {
-  size_t in = symo_gather_scratch(o->plan, l, l->num_rows > 0 ? l->row[0] : 1);
-  size_t out = symo_scatter_scratch(o->plan, l);
-  return symo_padded(in > out ? in : out);
-}
+/* ---- labels that numbers scale ---- */
 
 /* sum of squares without overflow on the way, if the result is in range. */
 static double square_norm(const orbit *o, size_t n, const void *x) {
   double norm = symo_nrm2(o->dtype, n, x);
   return norm * norm;
 }
-
-/* ---- labels that numbers scale ---- */
 
 /* In two steps where float32 may not hold the factor, but does hold the result. */
 static void multiply(const orbit *o, size_t n, double factor, void *x) {
@@ -109,8 +84,7 @@ typedef struct apply_job {
   const orbit_power *power; /* of the label */
   void *const *state;
   const curvature_step *step;
-  symo_const_vector g, u;
-  symo_vector out;
+  orbit_vectors v;
   double level;       /* of all, where results are not taken as they are, else 0 */
   double to, mean_to; /* the mean of C is in units of 2^(2 mean_to) */
   void **spare;
@@ -141,9 +115,10 @@ static void apply_numbers(const apply_job *j, const orbit_label *l, spectrum_mea
   double edge = symo_orbit_edge(o, label, j->noise, level) / sqrt(orbit_divisor(o, label));
   const curvature_step now = symo_orbit_in_units(o, j->step, exp2(level)), *step = &now;
   size_t size = orbit_member_size(label), n = label->count;
-  char *rest = work + x_bytes(o, label);
+  char *rest = work + orbit_x_bytes(o, label);
   double scale = covariance != NULL ? symo_orbit_correction(o, step) : 1 / orbit_divisor(o, label);
-  symo_orbit_gather(o, label, symo_orbit_in(o, label, j->u, &j->step->x, in, j->spare), work, rest);
+  symo_orbit_gather(o, l, symo_orbit_in(o, label, j->v.u, &j->step->x, in, j->spare), in,
+                    &j->v.u_far, work, rest);
   if (size == 1) {
     void *x = work;
     double sum = o->dtype == SYMO_F32
@@ -161,7 +136,7 @@ static void apply_numbers(const apply_job *j, const orbit_label *l, spectrum_mea
     multiply(o, size, back * factor_of(o, j->power, damped, edge), x);
     add_trace(mean, label, trace * squares);
   }
-  symo_orbit_scatter(o, label, work, j->out, rest);
+  symo_orbit_scatter(o, l, work, j->v.out, &j->v.u_far, rest);
 }
 
 /* The part that has no covariance, by the mean of those of the others: by one number, so that every
@@ -173,13 +148,36 @@ static void apply_dropped(const apply_job *j, const orbit_label *l, const spectr
   double value = mean->number > 0 ? mean->sum / mean->number : 0;
   const curvature_step now = symo_orbit_in_units(o, j->step, exp2(j->mean_to));
   double in = o->method.alpha * j->mean_to + (j->step->out != NULL ? 0 : j->to);
-  char *rest = work + x_bytes(o, label);
-  symo_const_vector u = symo_orbit_in_own(o, label, j->u, &j->step->x, in, j->step->out, j->spare);
-  symo_orbit_gather(o, label, u, work, rest);
+  symo_const_vector u =
+      symo_orbit_in_own(o, label, j->v.u, &j->step->x, in, j->step->out, j->spare);
   double factor = o->estimated ? *(const double *)j->state[o->fixed] * exp2(j->mean_to)
                                : power_of(&o->own, value + symo_orbit_damping(o, &now, value, 1));
-  multiply(o, orbit_size(label), factor, work);
-  symo_orbit_scatter(o, label, work, j->out, rest);
+  for (size_t p = 0; p < label->num_pieces; p++) {
+    plan_piece piece;
+    const plan_label one = symo_orbit_piece(label, p, &piece);
+    arena scratch = {.base = work + orbit_x_bytes(o, &one)};
+    if (!symo_orbit_has(o, piece.tensor)) continue;
+    symo_label_gather(o->plan, &one, u, 0, orbit_first_rows(&one), work, &scratch);
+    multiply(o, orbit_size(&one), factor, work);
+    symo_label_scatter(o->plan, &one, work, j->v.out, &scratch);
+  }
+}
+
+/* By roots, of coordinates that come from several processes. */
+static void apply_roots_apart(const apply_job *j, const orbit_label *l, double in, char *work) {
+  const orbit *o = j->o;
+  const symo_dtype t = o->dtype;
+  const size_t rows = l->label->ambient, m = l->label->m, bytes = orbit_x_bytes(o, l->label);
+  char *y = work + bytes, *rest = y + bytes;
+  symo_orbit_gather(o, l, symo_orbit_in(o, l->label, j->v.u, &j->step->x, in, j->spare), in,
+                    &j->v.u_far, work, rest);
+  for (size_t i = 0; i < l->label->count; i++) {
+    const ptrdiff_t at = (ptrdiff_t)(i * rows * m);
+    void *root = symo_at(t, j->state[l->root], (ptrdiff_t)(i * m * m));
+    symo_gemm(t, 1, symo_mat_dense(symo_at(t, work, at), rows, m), symo_mat_dense(root, m, m), 0,
+              symo_mat_dense(symo_at(t, y, at), rows, m));
+  }
+  symo_orbit_scatter(o, l, y, j->v.out, &j->v.u_far, rest);
 }
 
 /* ---- the smaller side ---- */
@@ -220,25 +218,25 @@ static symo_status apply_polar(const apply_job *j, const orbit_label *l, spectru
   const orbit *o = j->o;
   const plan_label *label = l->label;
   symo_dtype t = o->dtype;
-  size_t size = orbit_member_size(label), bytes = x_bytes(o, label);
+  size_t size = orbit_member_size(label), bytes = orbit_x_bytes(o, label);
   const double alpha = j->power->alpha, divisor = orbit_divisor(o, label);
   const double level = own_level(j, l), squares = exp2(2 * (level - j->mean_to));
   const double edge = symo_orbit_edge(o, label, j->noise, level);
   const double back = pow(divisor, alpha / 2) * exp2((1 - alpha) * level - j->to);
   const curvature_step now = symo_orbit_in_units(o, j->step, exp2(level));
-  symo_const_vector u = symo_orbit_in(o, label, j->u, &j->step->x, level, j->spare);
+  symo_const_vector u = symo_orbit_in(o, label, j->v.u, &j->step->x, level, j->spare);
   char *y = work + bytes, *rest = y + bytes;
   void *to = NULL;
   symo_mat x;
   solver_report report;
   bool norms = o->relative || o->plan->centered;
-  if (!norms && as_matrices(o, l, u, j->out, &x, &to)) {
+  if (!norms && !l->apart && as_matrices(o, l, u, j->v.out, &x, &to)) {
     solver_options options = symo_orbit_options(o, j->power, now.damping * divisor, edge);
     symo_status status = polar_of(l->solver, &options, x, to, &report, rest);
     if (status == SYMO_OK && back != 1) symo_scal(t, size, back, to);
     return status;
   }
-  symo_orbit_gather(o, label, u, work, rest);
+  symo_orbit_gather(o, l, u, level, &j->v.u_far, work, rest);
   for (size_t i = 0; i < label->count; i++) {
     ptrdiff_t at = (ptrdiff_t)(i * size);
     double square = norms ? square_norm(o, size, symo_at(t, work, at)) : 0;
@@ -250,17 +248,29 @@ static symo_status apply_polar(const apply_job *j, const orbit_label *l, spectru
     if (status != SYMO_OK) return status;
   }
   if (back != 1) symo_scal(t, label->count * size, back, y);
-  symo_orbit_scatter(o, label, y, j->out, rest);
+  symo_orbit_scatter(o, l, y, j->v.out, &j->v.u_far, rest);
   return SYMO_OK;
 }
 
 /* ---- all labels ---- */
 
+static size_t largest_piece(const orbit *o, const plan_label *l) {
+  size_t most = 0;
+  for (size_t p = 0; p < l->num_pieces; p++) {
+    plan_piece piece;
+    const plan_label one = symo_orbit_piece(l, p, &piece);
+    if (symo_orbit_has(o, piece.tensor) && orbit_x_bytes(o, &one) > most)
+      most = orbit_x_bytes(o, &one);
+  }
+  return most;
+}
+
 size_t symo_orbit_apply_work(const orbit *o, const orbit_label *l) {
   const plan_label *label = l->label;
-  size_t rest = symo_orbit_gather_bytes(o, label), bytes = x_bytes(o, label);
+  size_t rest = symo_orbit_gather_bytes(o, label), bytes = orbit_x_bytes(o, label);
+  if (!l->here || l->way == ORBIT_DROPPED) return largest_piece(o, label) + rest;
   if (orbit_in_basis(l)) return symo_orbit_basis_work(o, l);
-  if (l->way == ORBIT_ROOTS) return symo_apply_work(o->plan, label);
+  if (l->way == ORBIT_ROOTS) return l->apart ? 2 * bytes + rest : symo_apply_work(o->plan, label);
   if (l->way != ORBIT_POLAR) return bytes + rest;
   size_t solver = polar_bytes(o, l->solver, label->ambient, label->m);
   size_t other = polar_bytes(o, l->solver, label->m, label->ambient); /* where it lies transposed */
@@ -338,11 +348,15 @@ static symo_status apply_label(const apply_job *all, const orbit_label *l, spect
   case ORBIT_NUMBERS: apply_numbers(j, l, mean, work); break;
   case ORBIT_ROOTS:
     if (orbit_in_basis(l)) {
-      symo_orbit_basis_apply(o, l, j->state, j->step, j->g, j->u, j->to, j->out, j->spare, work);
+      symo_orbit_basis_apply(o, l, j->state, j->step, &j->v, j->to, j->spare, work);
     } else {
       double in = o->method.alpha * log2(symo_orbit_root_unit(o, j->state, l)) + j->to;
-      symo_label_apply(o->plan, l->label, j->state[l->root],
-                       symo_orbit_in(o, l->label, j->u, &j->step->x, in, j->spare), j->out, work);
+      if (l->apart)
+        apply_roots_apart(j, l, in, work);
+      else
+        symo_label_apply(o->plan, l->label, j->state[l->root],
+                         symo_orbit_in(o, l->label, j->v.u, &j->step->x, in, j->spare), j->v.out,
+                         work);
     }
     if (o->plan->centered) add_traces(j, l, mean);
     break;
@@ -363,7 +377,8 @@ static size_t results_bytes(const orbit *o) {
   return symo_padded(o->num_labels * sizeof(label_result));
 }
 size_t symo_orbit_apply_head(const orbit *o) {
-  return symo_orbit_spare_bytes(o) + results_bytes(o) + symo_orbit_noise_bytes(o);
+  return symo_orbit_spare_bytes(o) + results_bytes(o) + symo_orbit_noise_bytes(o) +
+         symo_orbit_division_bytes(o);
 }
 
 static label_result *results_of(const apply_job *j) {
@@ -381,7 +396,7 @@ static void apply_part(void *arg, size_t part, int worker) {
     const orbit_label *l = &o->labels[o->part_label[i]];
     label_result *r = &results[o->part_label[i]];
     *r = (label_result){.status = status};
-    if (status == SYMO_OK && l->way != ORBIT_DROPPED)
+    if (status == SYMO_OK && l->way != ORBIT_DROPPED && l->here)
       status = r->status = apply_label(j, l, &r->mean, work);
   }
 }
@@ -399,7 +414,7 @@ static symo_status combine(apply_job *j, symo_status status, spectrum_mean *mean
 }
 
 /* Labels that need what the others say of the mean. */
-static symo_status apply_rest(apply_job *j) {
+static symo_status apply_rest(apply_job *j, const orbit_wide *wide) {
   const orbit *o = j->o;
   const label_result *results = results_of(j);
   symo_status status = SYMO_OK;
@@ -410,6 +425,7 @@ static symo_status apply_rest(apply_job *j) {
     mean.number += results[i].mean.number;
   }
   if (j->step->combine != NULL && status >= 0) status = combine(j, status, &mean);
+  if (status == SYMO_OK && wide != NULL) symo_orbit_return(o, wide);
   for (size_t i = 0; i < o->num_labels && status == SYMO_OK; i++)
     if (o->labels[i].way == ORBIT_DROPPED)
       status = apply_label(j, &o->labels[i], &mean, j->work + o->head);
@@ -421,25 +437,38 @@ symo_status symo_orbit_apply(const void *self, void *const *state, const curvatu
                              void *work) {
   const orbit *o = self;
   const symo_layout *layout = o->plan->layout;
-  const bool scaled = step->out != NULL;
-  apply_job j = {.o = o, .state = state, .step = step, .g = g, .u = u, .out = out, .work = work};
+  const bool scaled = step->out != NULL, divided = o->division != NULL;
+  double *left = step->out;
+  orbit_wide wide;
+  if (divided) {
+    symo_orbit_widen(o, step, g, u, out, symo_orbit_moments_ahead(o), work, &wide);
+    step = &wide.step, g = wide.g, u = wide.x, out = wide.out;
+  }
+  apply_job j = {
+      .o = o, .state = state, .step = step, .v = {.g = g, .u = u, .out = out}, .work = work};
+  if (divided) j.v.g_far = wide.g_far, j.v.u_far = wide.x_far;
   if (o->num_labels > 0) {
     j.spare = symo_orbit_spare(o, work);
     orbit_noise *noise = (void *)((char *)work + symo_orbit_spare_bytes(o) + results_bytes(o));
     symo_orbit_noise(o, step, g, u, noise);
+    if (divided && symo_orbit_noise_bytes(o) > 0) symo_orbit_join_noise(o, noise, work);
     j.noise = noise;
   }
   if (scaled) j.level = symo_orbit_level_of_all(o, &step->x);
   j.mean_to = mean_level(o, state, step);
   for (size_t t = 0; t < layout->num_tensors; t++) {
+    if (scaled && o->num_labels > 0) step->out[t] = left_of(&j, t);
+    if (!symo_orbit_has(o, t)) continue;
     symo_nd to = symo_layout_view(layout, o->dtype, symo_vector_const(out), t);
     if (o->num_labels > 0)
       symo_nd_fill(0, to);
     else
       symo_nd_copy(1, symo_layout_view(layout, o->dtype, u, t), to);
-    if (scaled && o->num_labels > 0) step->out[t] = left_of(&j, t);
     if (scaled && o->num_labels == 0) step->out[t] = curvature_stored(&step->x, t);
   }
   symo_pool_run(step->pool, o->num_parts, apply_part, &j);
-  return apply_rest(&j);
+  const symo_status status = apply_rest(&j, divided ? &wide : NULL);
+  for (size_t k = 0; divided && scaled && k < o->division->num_own; k++)
+    left[k] = step->out[o->division->own[k]];
+  return status;
 }

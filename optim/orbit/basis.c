@@ -38,7 +38,7 @@
 
 #include "core/spectrum.h"
 #include "optim/damping/damping.h"
-#include "optim/orbit/orbit.h"
+#include "optim/orbit/division.h"
 
 /* ---- numbers of either type: sums and powers in float64 ---- */
 
@@ -280,9 +280,10 @@ static void turn(const basis_step *s, const void *from, bool back, void *to) {
 }
 
 /* Z = X V' of a vector. */
-static void project(const basis_step *s, symo_const_vector u, const curvature_scale *scale) {
+static void project(const basis_step *s, symo_const_vector u, const curvature_scale *scale,
+                    const orbit_far *far) {
   symo_const_vector near = symo_orbit_in(s->o, s->l->label, u, scale, s->level, s->spare);
-  symo_orbit_gather(s->o, s->l->label, near, s->x, s->rest);
+  symo_orbit_gather(s->o, s->l, near, s->level, far, s->x, s->rest);
   turn(s, s->x, false, s->z);
 }
 
@@ -355,12 +356,14 @@ static void apply_folded(const basis_step *s, symo_const_vector u, symo_vector o
 }
 
 void symo_orbit_basis_apply(const orbit *o, const orbit_label *l, void *const *state,
-                            const curvature_step *step, symo_const_vector g, symo_const_vector u,
-                            double to, symo_vector out, void **spare, void *work) {
+                            const curvature_step *step, const orbit_vectors *vectors, double to,
+                            void **spare, void *work) {
+  const symo_const_vector g = vectors->g, u = vectors->u;
   basis_step s = {.o = o, .l = l, .state = state, .eps = step->damping, .p = divide(o, l)};
   const bool of_u = by_column(o) && of_momentum(o);
   const symo_const_vector x = of_u ? u : g;
   const curvature_scale *scale_of_x = of_u ? &step->x : &step->g;
+  const orbit_far *far_of_x = of_u ? &vectors->u_far : &vectors->g_far;
   const bool due = progress_of(l, state)[ORBIT_TAKEN] != (double)step->t;
   const bool same = x.data == u.data && x.strides == u.strides;
   s.spare = spare;
@@ -375,20 +378,20 @@ void symo_orbit_basis_apply(const orbit *o, const orbit_label *l, void *const *s
   /* A vector is near its own level; what it is in units of the memory may be far from 1. */
   if (due) {
     s.level = symo_orbit_level(o, l->label, scale_of_x, log2(s.unit));
-    project(&s, x, scale_of_x);
+    project(&s, x, scale_of_x, far_of_x);
     take_in(&s);
   }
   if (!(due && same)) s.level = symo_orbit_level(o, l->label, &step->x, log2(s.unit));
   double left = s.level - o->method.alpha * log2(s.unit) - to;
   s.back = exp2(left);
-  if (folds(o, l) && left == 0 && !(due && same)) {
-    apply_folded(&s, symo_orbit_in(o, l->label, u, &step->x, s.level, spare), out);
+  if (folds(o, l) && !l->apart && left == 0 && !(due && same)) {
+    apply_folded(&s, symo_orbit_in(o, l->label, u, &step->x, s.level, spare), vectors->out);
     return;
   }
-  if (!(due && same)) project(&s, u, &step->x);
+  if (!(due && same)) project(&s, u, &step->x, &vectors->u_far);
   scale(&s);
   turn(&s, s.z, true, s.x);
-  symo_orbit_scatter(o, l->label, s.x, out, s.rest);
+  symo_orbit_scatter(o, l, s.x, vectors->out, &vectors->u_far, s.rest);
 }
 
 double symo_orbit_basis_flops(const orbit *o, const orbit_label *l) {

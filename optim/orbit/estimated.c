@@ -18,7 +18,7 @@
 #include <string.h>
 
 #include "core/spectrum.h"
-#include "optim/orbit/orbit.h"
+#include "optim/orbit/division.h"
 
 const char *symo_orbit_estimated_refuse(const symo_method *m) {
   if (m->alpha < 1 || m->alpha > 1) return "estimators h-pd and h-star invert H: alpha 1";
@@ -49,7 +49,7 @@ static estimate_parts divide(const orbit *o) {
   size_t numbers = 0, rows = 0, scratch = 0, item = symo_dtype_size(o->dtype);
   for (size_t i = 0; i < o->num_labels; i++) {
     const plan_label *l = o->labels[i].label;
-    if (o->labels[i].way != ORBIT_ROOTS) continue;
+    if (o->labels[i].way != ORBIT_ROOTS || !o->labels[i].here) continue;
     size_t need[] = {symo_eigh_work(o->dtype, l->m), l->m * l->m * item,
                      symo_gram_work(o->plan, l, false)};
     for (int k = 0; k < 3; k++) scratch = need[k] > scratch ? need[k] : scratch;
@@ -90,7 +90,7 @@ static symo_status for_each_member(estimate_job *j, char *work,
   size_t at = 0, row = 0;
   for (size_t i = 0; i < o->num_labels; i++) {
     const orbit_label *l = &o->labels[i];
-    if (l->way != ORBIT_ROOTS) continue;
+    if (l->way != ORBIT_ROOTS || !l->here) continue;
     double unit = symo_orbit_unit(o, j->state, l) / j->largest_unit;
     size_t m = l->label->m;
     for (size_t c = 0; c < l->label->count; c++, at += m * m, row += m) {
@@ -231,9 +231,15 @@ static bool units_fit(const estimate_job *j) {
   for (size_t i = 0; i < j->o->num_labels; i++) {
     const orbit_label *l = &j->o->labels[i];
     double exponent = log2(symo_orbit_unit(j->o, j->state, l)) + log2(j->theta_scale);
-    if (l->way == ORBIT_ROOTS && fabs(exponent) > most) return false;
+    if (l->way == ORBIT_ROOTS && l->here && fabs(exponent) > most) return false;
   }
   return true;
+}
+
+static void join_report(const orbit *o, curvature_report *report) {
+  double worst[2] = {report->condition, -report->effective_rank};
+  (void)symo_orbit_join(o, SYMO_OK, 2, worst);
+  report->condition = worst[0], report->effective_rank = -worst[1];
 }
 
 symo_status symo_orbit_estimate(const orbit *o, void *const *state, const curvature_step *step,
@@ -243,23 +249,32 @@ symo_status symo_orbit_estimate(const orbit *o, void *const *state, const curvat
                       .state = state,
                       .step = step,
                       .eps = step->damping,
-                      .report = {NAN, NAN, false}},
+                      .report = {.condition = NAN, .effective_rank = NAN}},
                *j = &job;
   symo_status status;
   j->theta_scale = pd ? scale_of(o, step->theta) : 1;
   for (size_t i = 0; i < o->num_labels; i++)
-    if (o->labels[i].way == ORBIT_ROOTS)
+    if (o->labels[i].way == ORBIT_ROOTS && o->labels[i].here)
       j->largest_unit = fmax(j->largest_unit, symo_orbit_unit(o, state, &o->labels[i]));
+  /* All processes have the largest of all, and fail where one fails. */
+  (void)symo_orbit_join(o, SYMO_OK, 1, &j->largest_unit);
   status = for_each_member(j, work, decompose);
-  if (status == SYMO_OK) status = for_each_member(j, work, pd ? join_pd : join_star);
+  status = symo_orbit_join(o, status, 1, &j->top_w);
+  if (status == SYMO_OK) {
+    status = for_each_member(j, work, pd ? join_pd : join_star);
+    if (status == SYMO_OK && !units_fit(j)) status = SYMO_NO_CONVERGENCE;
+    status = symo_orbit_join(o, status, 1, &j->top);
+  }
+  if (report != NULL) report->elsewhere = o->division != NULL && o->division->comm->rank > 0;
   if (status != SYMO_OK) return status;
-  if (!units_fit(j)) return SYMO_NO_CONVERGENCE;
   for_each_member(j, work, finish);
+  join_report(o, &job.report);
   for (size_t i = 0; i < o->num_labels; i++)
-    if (o->labels[i].way == ORBIT_ROOTS)
+    if (o->labels[i].way == ORBIT_ROOTS && o->labels[i].here)
       ((double *)state[o->root_units])[i] =
           symo_orbit_unit(o, state, &o->labels[i]) * j->theta_scale;
   *(double *)state[o->fixed] = fixed_of(j);
-  if (report != NULL) *report = job.report;
+  if (report == NULL) return SYMO_OK;
+  report->condition = job.report.condition, report->effective_rank = job.report.effective_rank;
   return SYMO_OK;
 }

@@ -7,7 +7,7 @@
  * taken. */
 #include <math.h>
 
-#include "optim/orbit/orbit.h"
+#include "optim/orbit/division.h"
 
 /* Exponents of two that norms in units of their label may have, squares of which are then far from
  * both ends of the range; and those that units themselves may have. */
@@ -113,9 +113,41 @@ typedef struct gram_job {
   void *const *state;
   const curvature_step *step;
   symo_const_vector x;
+  orbit_far far;
   void **spare;
   void *work;
 } gram_job;
+
+/* C of coordinates that come from several processes. */
+static void take_gram_apart(const gram_job *j, const orbit_label *l, symo_const_vector x, double to,
+                            double weight, bool cross, char *work) {
+  const orbit *o = j->o;
+  const plan_label *label = l->label;
+  const symo_dtype t = o->dtype;
+  const size_t m = label->m, rows = label->ambient, all = rows * m * label->count;
+  char *y = work + symo_padded(all * symo_dtype_size(t)), *rest = y;
+  if (cross) {
+    arena scratch = {.base = rest += symo_padded(all * symo_dtype_size(t))};
+    symo_label_gather(o->plan, label, j->step->theta, 0, orbit_first_rows(label), y, &scratch);
+  }
+  symo_orbit_gather(o, l, x, to, &j->far, work, rest);
+  for (size_t i = 0; i < label->count; i++) {
+    const ptrdiff_t at = (ptrdiff_t)(i * rows * m);
+    const symo_mat a = symo_mat_dense(symo_at(t, work, at), rows, m);
+    const symo_mat c =
+        symo_mat_dense(symo_at(t, j->state[l->covariance], (ptrdiff_t)(i * m * m)), m, m);
+    if (cross)
+      symo_syr2k(t, weight, a, symo_mat_dense(symo_at(t, y, at), rows, m), o->method.beta2, c);
+    else
+      symo_syrk(t, weight, a, o->method.beta2, c);
+  }
+}
+
+size_t symo_orbit_gram_work(const orbit *o, const orbit_label *l) {
+  const size_t bytes = orbit_x_bytes(o, l->label);
+  if (!l->apart) return symo_gram_work(o->plan, l->label, o->estimated);
+  return (o->estimated ? 2 : 1) * bytes + symo_orbit_gather_bytes(o, l->label);
+}
 
 static void take_gram(void *arg, size_t index, int worker) {
   const gram_job *j = arg;
@@ -126,11 +158,15 @@ static void take_gram(void *arg, size_t index, int worker) {
   bool cross = o->method.estimator == SYMO_STEP_H_STAR;
   weight *= symo_orbit_estimated_weight(o, j->step);
   if (l->covariance == ORBIT_NO_ENTRY) return;
-  symo_const_vector x = symo_orbit_in(o, l->label, j->x, &j->step->x,
-                                      log2(symo_orbit_unit(o, j->state, l)), j->spare);
-  symo_label_gram(o->plan, l->label, weight / orbit_divisor(o, l->label), 1, x, 1,
-                  cross ? j->step->theta : none, beta, j->state[l->covariance],
-                  (char *)curvature_work(j->step, j->work, worker) + o->head);
+  const double to = log2(symo_orbit_unit(o, j->state, l));
+  symo_const_vector x = symo_orbit_in(o, l->label, j->x, &j->step->x, to, j->spare);
+  char *work = (char *)curvature_work(j->step, j->work, worker) + o->head;
+  weight /= orbit_divisor(o, l->label);
+  if (l->apart)
+    take_gram_apart(j, l, x, to, weight, cross, work);
+  else
+    symo_label_gram(o->plan, l->label, weight, 1, x, 1, cross ? j->step->theta : none, beta,
+                    j->state[l->covariance], work);
 }
 
 /* Labels that share tensors one after the other, as they take turns in the spare vector. */
@@ -144,10 +180,17 @@ symo_status symo_orbit_accumulate(const void *self, void *const *state, const cu
                                   symo_const_vector x, void *work) {
   const orbit *o = self;
   const symo_layout *layout = o->plan->layout;
-  gram_job j = {o, state, step, x, NULL, work};
+  const symo_const_vector none = {0};
+  gram_job j = {.o = o, .state = state, .step = step, .x = x, .work = work};
+  orbit_wide wide;
   double all = -INFINITY; /* of the norm */
   bool plain = true;
   if (o->units == ORBIT_NO_ENTRY) return SYMO_OK; /* without memory */
+  if (o->division != NULL) {
+    symo_orbit_widen(o, step, none, x, (symo_vector){0}, true, work, &wide);
+    j.step = step = &wide.step;
+    j.x = x = wide.x, j.far = wide.x_far;
+  }
   j.spare = symo_orbit_spare(o, work);
   for (size_t t = 0; t < layout->num_tensors; t++) {
     all = fmax(all, symo_orbit_log_norm(o, x, &step->x, t));

@@ -14,8 +14,7 @@
  * Check: b = 0.9 with Nesterov's rule, t large: A = 1, Q = 0.0706, v = 0.6906, s = 0.32 rms(d). */
 #include <math.h>
 
-#include "optim/orbit/orbit.h"
-#include "optim/update/update.h"
+#include "optim/orbit/division.h"
 
 /* a_0, A and Q of step t. */
 typedef struct weights {
@@ -50,7 +49,7 @@ static void estimate(void *arg, size_t t, int worker) {
   const int level = of_g > of_u ? of_g : of_u;
   (void)worker;
   j->noise[t] = (orbit_noise){.level = level};
-  if (!(v > 0)) return;
+  if (!(v > 0) || !symo_orbit_has(j->o, t)) return;
   const double square =
       symo_update_sum_of_two(ldexp(1, curvature_stored(&j->step->g, t) - level),
                              symo_layout_view(layout, j->o->dtype, j->g, t),

@@ -18,7 +18,7 @@
  *
  * Check value: one matrix, orthogonal group on its first axis, identity on its second, no memory,
  * mean false, alpha 1: the polar factor U V' of u. */
-#include "optim/orbit/orbit.h"
+#include "optim/orbit/division.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -124,12 +124,33 @@ static const symo_solver *choose_solver(const orbit *o, const orbit_label *l) {
   return symo_solver_auto_root(o->dtype, o->own.power, l->label->m, o->threads);
 }
 
+/* Its entries, of which numbers of the whole rule are in every process. */
+static void add_entries(orbit *o, orbit_label *l) {
+  const bool memory = o->method.beta2 > 0 && l->way != ORBIT_DROPPED;
+  l->covariance = l->root = l->basis = l->moments = l->progress = ORBIT_NO_ENTRY;
+  if (memory && o->units == ORBIT_NO_ENTRY) o->units = (int)o->num_entries++;
+  if (memory && l->here) l->covariance = (int)o->num_entries++;
+  if (l->way != ORBIT_ROOTS) return;
+  if (o->root_units == ORBIT_NO_ENTRY) o->root_units = (int)o->num_entries++;
+  if (o->estimated && o->fixed == ORBIT_NO_ENTRY) o->fixed = (int)o->num_entries++;
+  if (o->estimated) o->num_roots = 1;
+  if (!l->here) return;
+  if (!o->estimated) o->num_roots++;
+  if (o->moments != ORBIT_BASIS_NONE) {
+    l->basis = (int)o->num_entries++;
+    l->moments = (int)o->num_entries++;
+    l->progress = (int)o->num_entries++;
+    return;
+  }
+  l->root = (int)o->num_entries++;
+  if (o->method.skip_tolerance > 0) l->basis = (int)o->num_entries++;
+}
+
 static symo_status set_label(orbit *o, orbit_label *l) {
   const plan_label *label = l->label;
   bool memory = o->method.beta2 > 0;
   /* One number needs no basis, but its rows may still have second moments. */
   bool entries = o->moments == ORBIT_BASIS_ADAM && label->ambient > 1;
-  l->covariance = l->root = l->basis = l->moments = l->progress = ORBIT_NO_ENTRY;
   if (label->dropped)
     l->way = ORBIT_DROPPED;
   else if (memory)
@@ -145,61 +166,27 @@ static symo_status set_label(orbit *o, orbit_label *l) {
                        label->name, small, SYMO_EIGH_MAX);
     l->solver = choose_solver(o, l);
   }
-  if (memory && l->way != ORBIT_DROPPED) {
-    if (o->units == ORBIT_NO_ENTRY) o->units = (int)o->num_entries++;
-    l->covariance = (int)o->num_entries++;
-  }
-  if (l->way != ORBIT_ROOTS) return SYMO_OK;
-  if (o->root_units == ORBIT_NO_ENTRY) o->root_units = (int)o->num_entries++;
-  if (o->estimated && o->fixed == ORBIT_NO_ENTRY) o->fixed = (int)o->num_entries++;
-  o->num_roots = o->estimated ? 1 : o->num_roots + 1;
-  if (o->moments != ORBIT_BASIS_NONE) {
-    l->basis = (int)o->num_entries++;
-    l->moments = (int)o->num_entries++;
-    l->progress = (int)o->num_entries++;
-    return SYMO_OK;
-  }
-  l->root = (int)o->num_entries++;
-  if (o->method.skip_tolerance > 0) l->basis = (int)o->num_entries++;
+  add_entries(o, l);
   return SYMO_OK;
 }
 
-/* ---- costs ---- */
-
-static double members(const orbit_label *l) { return (double)l->label->count; }
-
-static double root_flops(const orbit_label *l, int steps) {
-  return members(l) * l->solver->root_flops(l->label->m, steps);
-}
-
-static double polar_flops(const orbit_label *l, int steps) {
-  const symo_solver *s = l->solver;
-  size_t rows = l->label->ambient, m = l->label->m;
-  return s->polar != NULL ? s->polar_flops(rows, m, steps)
-                          : symo_polar_by_root_flops(s, rows, m, steps);
-}
-
-double symo_orbit_label_flops(const orbit *o, const orbit_label *l) {
-  double size = (double)orbit_size(l->label);
-  if (orbit_in_basis(l)) return symo_orbit_basis_flops(o, l);
-  if (l->way == ORBIT_ROOTS) return 2 * size * (double)l->label->m;
-  if (l->way == ORBIT_POLAR) return members(l) * polar_flops(l, symo_solver_steps(&o->method));
-  return 3 * size;
-}
-
-static symo_status set_labels(orbit *o, bool share) {
+static symo_status set_labels(orbit *o, const curvature_task *task) {
   symo_status status = SYMO_OK;
   bool any = false;
   o->labels = symo_calloc(o->plan->num_labels, sizeof *o->labels);
   if (o->labels == NULL) return symo_fail_memory(o->context, "orbit");
   o->num_labels = o->plan->num_labels;
   for (size_t i = 0; i < o->num_labels; i++) {
+    o->labels[i].label = &o->plan->labels[i];
+    o->labels[i].here = true;
+  }
+  if (task->division != NULL) SYMO_TRY(symo_orbit_divide(o, task->division));
+  for (size_t i = 0; i < o->num_labels; i++) {
     orbit_label *l = &o->labels[i];
-    l->label = &o->plan->labels[i];
     SYMO_TRY(set_label(o, l));
     size_t need = symo_orbit_apply_work(o, l), roots = symo_orbit_refresh_work(o, l);
     if (l->covariance != ORBIT_NO_ENTRY) {
-      size_t gram = symo_gram_work(o->plan, l->label, o->estimated);
+      size_t gram = symo_orbit_gram_work(o, l);
       need = gram > need ? gram : need;
     }
     need = roots > need ? roots : need;
@@ -213,7 +200,7 @@ static symo_status set_labels(orbit *o, bool share) {
   o->head = symo_orbit_apply_head(o);
   o->work += o->head;
   SYMO_TRY(symo_orbit_make_parts(o));
-  if (!any && !share)
+  if (!any && !task->share)
     status = symo_fail(o->context, SYMO_E_UNSUPPORTED,
                        "orbit: no group moves any of the tensors, and centred covariances are zero "
                        "(set centered to false)");
@@ -228,6 +215,7 @@ static void destroy(void *self) {
   symo_free(o->labels);
   symo_free(o->part_end);
   symo_free(o->part_label);
+  symo_orbit_division_destroy(o->division);
   symo_free(o);
 }
 
@@ -250,9 +238,10 @@ static symo_status create(const curvature_task *task, symo_coupling coupling, vo
   symo_plan_spec spec = {
       .dtype = task->dtype, .coupling = coupling, .centered = task->method->centered};
   /* Steps have room for all coordinates of a label anyway. */
-  SYMO_TRY(symo_plan_create_panel(task->layout, &spec, SIZE_MAX, &plan));
+  symo_layout *layout = task->division != NULL ? task->division->layout : task->layout;
+  SYMO_TRY(symo_plan_create_panel(layout, &spec, SIZE_MAX, &plan));
   o->plan = plan;
-  if (o->method.alpha > 0) SYMO_TRY(set_labels(o, task->share));
+  if (o->method.alpha > 0) SYMO_TRY(set_labels(o, task));
   if (o->measures) symo_orbit_add_alphas(o);
   *self = o;
   return SYMO_OK;
@@ -267,7 +256,7 @@ static size_t num_entries(const void *self) { return ((const orbit *)self)->num_
 static size_t num_roots(const void *self) { return ((const orbit *)self)->num_roots; }
 static size_t work_bytes(const void *self) { return ((const orbit *)self)->work; }
 
-static symo_state_entry entry(const void *self, size_t index) {
+symo_state_entry symo_orbit_entry(const void *self, size_t index) {
   const orbit *o = self;
   symo_state_entry e = {.dtype = o->dtype};
   if (o->units == (int)index)
@@ -306,7 +295,13 @@ static symo_state_entry entry(const void *self, size_t index) {
   return e;
 }
 
-static const orbit_label *label_of_root(const orbit *o, size_t root);
+const orbit_label *symo_orbit_label_of_root(const orbit *o, size_t root) {
+  for (size_t i = 0; i < o->num_labels; i++) {
+    const orbit_label *l = &o->labels[i];
+    if ((o->estimated ? l->way == ORBIT_ROOTS : symo_orbit_keeps_root(l)) && root-- == 0) return l;
+  }
+  return NULL;
+}
 
 static bool key(const void *self, size_t entry, size_t index, char key[CURVATURE_KEY]) {
   const orbit *o = self;
@@ -318,43 +313,16 @@ static bool key(const void *self, size_t entry, size_t index, char key[CURVATURE
     snprintf(key, CURVATURE_KEY, "%s", o->plan->layout->tensors[index / rows].name);
     return true;
   }
+  if (o->fixed >= 0 && entry == (size_t)o->fixed) { /* the same in all processes */
+    key[0] = '\0';
+    return true;
+  }
   if (!units && !root_units && entry != SYMO_NONE) return false;
-  const orbit_label *l = entry == SYMO_NONE ? label_of_root(o, index) : &o->labels[index];
+  const orbit_label *l =
+      entry == SYMO_NONE ? symo_orbit_label_of_root(o, index) : &o->labels[index];
+  if (entry != SYMO_NONE && !l->here) return false; /* another process has the number */
   snprintf(key, CURVATURE_KEY, "%s", l->label->name);
   return true;
-}
-
-static double accumulate_flops(const void *self) {
-  const orbit *o = self;
-  double flops = 0;
-  for (size_t i = 0; i < o->num_labels; i++)
-    if (o->labels[i].covariance != ORBIT_NO_ENTRY)
-      flops += (double)orbit_size(o->labels[i].label) * ((double)o->labels[i].label->m + 1);
-  return flops;
-}
-
-static const orbit_label *label_of_root(const orbit *o, size_t root) {
-  for (size_t i = 0; i < o->num_labels; i++)
-    if (o->labels[i].way == ORBIT_ROOTS && root-- == 0) return &o->labels[i];
-  return NULL;
-}
-
-static double refresh_flops(const void *self, size_t root) {
-  const orbit *o = self;
-  const orbit_label *l = label_of_root(o, root);
-  double flops = 0;
-  for (size_t i = 0; o->estimated && i < o->num_labels; i++)
-    if (o->labels[i].way == ORBIT_ROOTS)
-      flops += 2 * root_flops(&o->labels[i], symo_solver_steps(&o->method));
-  if (o->estimated) return flops;
-  return l == NULL ? 0 : root_flops(l, symo_solver_steps(&o->method));
-}
-
-static double apply_flops(const void *self) {
-  const orbit *o = self;
-  double flops = 0;
-  for (size_t i = 0; i < o->num_labels; i++) flops += symo_orbit_label_flops(o, &o->labels[i]);
-  return flops;
 }
 
 static void describe_filter(const orbit *o, symo_text *out) {
@@ -377,7 +345,6 @@ static void describe_filter(const orbit *o, symo_text *out) {
 static symo_status describe(const void *self, char **text) {
   const orbit *o = self;
   const char *how = o->method.solver->chooses ? " (auto)" : "";
-  int steps = symo_solver_steps(&o->method);
   symo_text out = {0};
   if (o->num_labels == 0) symo_text_add(&out, "alpha 0: directions as they are\n");
   if (o->estimated)
@@ -397,17 +364,17 @@ static symo_status describe(const void *self, char **text) {
       symo_text_add(&out, "one number\n");
     else if (l->way == ORBIT_POLAR)
       symo_text_add(&out, "%zu x %zu from the smaller side by %s%s, %.4g Mflop\n", rows, m,
-                    l->solver->name, how, 1e-6 * members(l) * polar_flops(l, steps));
+                    l->solver->name, how, 1e-6 * symo_orbit_polar_flops(o, l));
     else if (orbit_in_basis(l))
       symo_text_add(&out,
                     "%zu x %zu eigenbasis by %s%s, %.4g Mflop, %zu x %zu second moments in it by "
                     "%s\n",
-                    m, m, l->solver->name, how, 1e-6 * root_flops(l, steps),
+                    m, m, l->solver->name, how, 1e-6 * symo_orbit_root_flops(o, l),
                     o->moments == ORBIT_BASIS_COLUMN ? (size_t)1 : rows, m,
                     o->moments == ORBIT_BASIS_COLUMN ? "column" : "entry");
     else
       symo_text_add(&out, "%zu x %zu root by %s%s, %.4g Mflop\n", m, m, l->solver->name, how,
-                    1e-6 * root_flops(l, steps));
+                    1e-6 * symo_orbit_root_flops(o, l));
   }
   return symo_text_finish(&out, o->context, text);
 }
@@ -427,15 +394,19 @@ static bool keeps_roots(const symo_method *method) { return method->beta2 > 0; }
 
 #define ORBIT_ROW                                                                                  \
   .takes_cut = true, .takes_estimator = true, .keeps_roots = keeps_roots, .refuse = refuse,        \
-  .destroy = destroy, .num_entries = num_entries, .entry = entry, .work_bytes = work_bytes,        \
-  .accumulate = symo_orbit_accumulate, .num_roots = num_roots, .parts = symo_orbit_parts,          \
-  .key = key, .refresh = symo_orbit_refresh, .apply = symo_orbit_apply, .describe = describe,      \
-  .accumulate_flops = accumulate_flops, .refresh_flops = refresh_flops, .apply_flops = apply_flops
+  .destroy = destroy, .num_entries = num_entries, .entry = symo_orbit_entry,                       \
+  .work_bytes = work_bytes, .accumulate = symo_orbit_accumulate, .num_roots = num_roots,           \
+  .parts = symo_orbit_parts, .key = key, .refresh = symo_orbit_refresh, .apply = symo_orbit_apply, \
+  .describe = describe, .accumulate_flops = symo_orbit_accumulate_flops,                           \
+  .refresh_flops = symo_orbit_refresh_flops, .apply_flops = symo_orbit_apply_flops
 
 const symo_curvature symo_curvature_orbit = {
     ORBIT_ROW,
     .couples = true,
     .create = create_coupled,
+    .num_units = symo_orbit_num_units,
+    .unit = symo_orbit_unit_cost,
+    .unit_in = symo_orbit_unit_in,
     .name = "orbit",
     .summary = "averages of u u' over the group, coupled across tensors",
 };

@@ -27,6 +27,9 @@ typedef enum orbit_basis { ORBIT_BASIS_NONE, ORBIT_BASIS_COLUMN, ORBIT_BASIS_ADA
 typedef struct orbit_label {
   const plan_label *label;
   orbit_way way;
+  bool here;  /* in this process: the label's entries are, and others have none of it.  What is
+                 dropped is in all */
+  bool apart; /* here, but not all of its tensors are */
   const symo_solver *solver;   /* of POLAR and ROOTS */
   int covariance, root, basis; /* entries of the state, or ORBIT_NO_ENTRY */
   int moments, progress;       /* of orbit_basis */
@@ -40,6 +43,14 @@ typedef struct orbit_power {
                                             alone */
   int rungs;                             /* of them that were fitted */
 } orbit_power;
+
+/* Of several processes (division.h): pieces that came from others, those of tensor t times
+ * 2^stored[t]. */
+typedef struct orbit_division orbit_division;
+typedef struct orbit_far {
+  char *coordinates;
+  const int *stored;
+} orbit_far;
 
 typedef struct orbit {
   symo_context *context;
@@ -61,11 +72,26 @@ typedef struct orbit {
    * part_end[k]; the part with most to do is the first. */
   size_t num_parts, *part_end, *part_label;
   size_t head; /* bytes of what apply keeps of each label, in front of the work space */
+  orbit_division *division; /* NULL: all labels and tensors are here */
 } orbit;
+
+/* Whether a tensor is in this process. */
+bool symo_orbit_has(const orbit *o, size_t tensor);
+
+/* Whether a root of the label is here. */
+static inline bool symo_orbit_keeps_root(const orbit_label *l) {
+  return l->way == ORBIT_ROOTS && l->here;
+}
 
 /* Numbers in one member of X, and in all of them; X'X is divided by orbit_divisor. */
 static inline size_t orbit_member_size(const plan_label *l) { return l->ambient * l->m; }
 static inline size_t orbit_size(const plan_label *l) { return l->count * orbit_member_size(l); }
+static inline size_t orbit_x_bytes(const orbit *o, const plan_label *l) {
+  return symo_padded(orbit_size(l) * symo_dtype_size(o->dtype));
+}
+static inline size_t orbit_first_rows(const plan_label *l) {
+  return l->num_rows > 0 ? l->row[0] : 1;
+}
 static inline double orbit_divisor(const orbit *o, const plan_label *l) {
   return o->method.mean ? (double)l->dim : 1;
 }
@@ -126,7 +152,22 @@ double symo_orbit_edge(const orbit *o, const plan_label *l, const orbit_noise *n
 /* parts.c: labels without a tensor in common */
 symo_status symo_orbit_make_parts(orbit *o);
 size_t symo_orbit_parts(const void *self, size_t *part);
+
+/* cost.c: of steps in all; of one label; and what labels cost that other processes may have. */
+double symo_orbit_root_flops(const orbit *o, const orbit_label *l);
+double symo_orbit_polar_flops(const orbit *o, const orbit_label *l);
 double symo_orbit_label_flops(const orbit *o, const orbit_label *l);
+double symo_orbit_accumulate_flops(const void *self);
+double symo_orbit_refresh_flops(const void *self, size_t root);
+double symo_orbit_apply_flops(const void *self);
+size_t symo_orbit_num_units(const void *self);
+curvature_unit symo_orbit_unit_cost(const void *self, size_t index);
+double symo_orbit_unit_in(const void *self, size_t index, size_t tensor);
+
+/* orbit.c: an entry without its data; the label of a root.  Where the roots are those of all labels,
+ * that is the first one, wherever it is. */
+symo_state_entry symo_orbit_entry(const void *self, size_t index);
+const orbit_label *symo_orbit_label_of_root(const orbit *o, size_t root);
 
 /* alphas.c: powers.  That with a cut is fitted where the solver needs it. */
 symo_status symo_orbit_fit(const orbit *o, double alpha, orbit_power *out);
@@ -144,6 +185,8 @@ symo_status symo_orbit_accumulate(const void *self, void *const *state, const cu
 symo_status symo_orbit_refresh(const void *self, void *const *state, const curvature_step *step,
                                size_t root, curvature_report *report, void *work);
 size_t symo_orbit_refresh_work(const orbit *o, const orbit_label *l);
+
+size_t symo_orbit_gram_work(const orbit *o, const orbit_label *l);
 
 /* Chooses the unit of a label so that it suits both its memory and x, and rescales the memory to
  * it. all: an upper bound of the binary logarithm of the norm of the label's tensors of x; NaN:
@@ -178,9 +221,14 @@ void symo_orbit_basis_start(const orbit *o, const orbit_label *l, void *const *s
                             const curvature_step *step, const double *eigenvalues);
 size_t symo_orbit_basis_work(const orbit *o, const orbit_label *l);
 /* The result is to be taken times 2^to. */
+typedef struct orbit_vectors { /* of the label's process */
+  symo_const_vector g, u;
+  symo_vector out;
+  orbit_far g_far, u_far;
+} orbit_vectors;
 void symo_orbit_basis_apply(const orbit *o, const orbit_label *l, void *const *state,
-                            const curvature_step *step, symo_const_vector g, symo_const_vector u,
-                            double to, symo_vector out, void **spare, void *work);
+                            const curvature_step *step, const orbit_vectors *v, double to,
+                            void **spare, void *work);
 double symo_orbit_basis_flops(const orbit *o, const orbit_label *l);
 
 /* apply.c */
@@ -188,11 +236,12 @@ symo_status symo_orbit_apply(const void *self, void *const *state, const curvatu
                              symo_const_vector g, symo_const_vector u, symo_vector out, void *work);
 size_t symo_orbit_apply_work(const orbit *o, const orbit_label *l);
 size_t symo_orbit_apply_head(const orbit *o);
-/* Dense coordinates [count, ambient, m]; rest: symo_orbit_gather_bytes of scratch. */
-void symo_orbit_gather(const orbit *o, const plan_label *l, symo_const_vector u, void *x,
-                       void *rest);
-void symo_orbit_scatter(const orbit *o, const plan_label *l, const void *x, symo_vector out,
-                        void *rest);
+/* Dense coordinates [count, ambient, m] of u in the unit 2^to, as symo_orbit_in leaves it; rest:
+ * symo_orbit_gather_bytes of scratch; far: of labels that are apart. */
+void symo_orbit_gather(const orbit *o, const orbit_label *l, symo_const_vector u, double to,
+                       const orbit_far *far, void *x, void *rest);
+void symo_orbit_scatter(const orbit *o, const orbit_label *l, void *x, symo_vector out,
+                        const orbit_far *far, void *rest);
 size_t symo_orbit_gather_bytes(const orbit *o, const plan_label *l);
 
 #endif

@@ -150,7 +150,7 @@ static symo_status refresh_basis(const orbit *o, const orbit_label *l, const voi
 static const orbit_label *label_of(const orbit *o, size_t root) {
   size_t i = 0;
   for (;; i++)
-    if (o->labels[i].way == ORBIT_ROOTS && root-- == 0) return &o->labels[i];
+    if (symo_orbit_keeps_root(&o->labels[i]) && root-- == 0) return &o->labels[i];
 }
 
 /* All members, into root (in a basis, where it is NULL, into values) and v [count, m, m]. */
@@ -165,7 +165,7 @@ static symo_status refresh_members(const orbit *o, const orbit_label *l, const v
   report->kept = l->basis != ORBIT_NO_ENTRY;
   for (size_t i = 0; i < l->label->count; i++) {
     void *to = basis ? NULL : symo_at(o->dtype, root, (ptrdiff_t)(i * m * m));
-    curvature_report one = {NAN, NAN, false};
+    curvature_report one = {.condition = NAN, .effective_rank = NAN};
     if (!load(o, l, covariance, i, scale, work, &trace)) return SYMO_NO_CONVERGENCE;
     double eps = symo_orbit_damping(o, step, trace, m);
     if (!basis) eps += symo_orbit_unseen(o, l, step, trace);
@@ -178,7 +178,8 @@ static symo_status refresh_members(const orbit *o, const orbit_label *l, const v
       solver_options options = symo_orbit_options(o, &o->own, eps, 0);
       solver_report solved = {NAN, NAN, 0};
       status = l->solver->root(&options, m, work, to, &solved, work + p.c + p.roots + p.values);
-      one = (curvature_report){solved.condition, solved.effective_rank, false};
+      one = (curvature_report){.condition = solved.condition,
+                               .effective_rank = solved.effective_rank};
     }
     if (status != SYMO_OK) return status;
     merge(report, one.condition, one.effective_rank, i == 0);
@@ -205,7 +206,7 @@ symo_status symo_orbit_refresh(const void *self, void *const *state, const curva
   }
   if (basis) memcpy(v, state[l->basis], bytes);
   double *values = basis ? (double *)(void *)((char *)work + p.c + p.roots) + l->label->m : NULL;
-  curvature_report found = {NAN, NAN, false};
+  curvature_report found = {.condition = NAN, .effective_rank = NAN};
   double unit = symo_orbit_unit(o, state, l);
   curvature_step now = symo_orbit_in_units(o, step, unit);
   symo_status status =

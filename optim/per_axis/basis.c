@@ -163,7 +163,7 @@ symo_status symo_axis_basis_refresh(const per_axis *p, void *const *state, size_
   double *progress = state[p->progress];
   char *l = work, *product = l + square_bytes(p, a);
   char *values = product + square_bytes(p, a) + tensor_bytes(p);
-  curvature_report found = {NAN, NAN, true};
+  curvature_report found = {.condition = NAN, .effective_rank = NAN, .kept = true};
   if (progress[0] > 0) { /* else the first step makes the basis */
     if (!isfinite(symo_trace(p->dtype, a->dim, state[a->factor]))) return SYMO_NO_CONVERGENCE;
     if (p->method.skip_tolerance > 0) {
@@ -171,7 +171,7 @@ symo_status symo_axis_basis_refresh(const per_axis *p, void *const *state, size_
       found = judge(p, a, state[a->root], product, progress[0], (double *)(void *)values);
     } else { /* the product can wait for the step */
       double rank = symo_lower_effective_rank(p->dtype, a->dim, state[a->factor]);
-      found = (curvature_report){NAN, rank, false};
+      found = (curvature_report){.condition = NAN, .effective_rank = rank};
     }
     progress[1 + root] = found.kept ? 0 : 1;
   }

@@ -67,7 +67,8 @@ symo_status symo_axis_refresh(const void *self, void *const *state, const curvat
                                  (char *)work + symo_axis_square_bytes(p, a));
   if (status == SYMO_OK) ((double *)state[p->root_units])[root] = unit;
   if (status == SYMO_OK && report != NULL)
-    *report = (curvature_report){solved.condition, solved.effective_rank, false};
+    *report =
+        (curvature_report){.condition = solved.condition, .effective_rank = solved.effective_rank};
   return status;
 }
 

@@ -2,6 +2,7 @@
  * parts of a whole. */
 #include "core/comm.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include "core/linalg.h"
@@ -121,4 +122,53 @@ Test(comm, parts_are_all_of_it) {
       }
       cr_assert(at == count && most - least <= 1);
     }
+}
+
+/* What process `from` sends to process `to`: nothing to itself, and to some others. */
+static size_t pass_bytes(int from, int to) {
+  return from == to ? 0 : (size_t)((from * 7 + to * 3) % 5) * 1001;
+}
+
+static void take_pass(const symo_comm *comm, void *arg) {
+  const size_t size = (size_t)comm->size, me = (size_t)comm->rank;
+  size_t counts[4 * TEST_MOST_RANKS], out = 0, in = 0;
+  (void)arg;
+  for (size_t r = 0; r < size; r++) {
+    counts[r] = pass_bytes((int)me, (int)r), counts[size + r] = out;
+    counts[2 * size + r] = pass_bytes((int)r, (int)me), counts[3 * size + r] = in;
+    out += counts[r], in += counts[2 * size + r];
+  }
+  unsigned char *from = symo_calloc(out + 1, 1), *to = symo_calloc(in + 1, 1);
+  for (size_t r = 0; r < size; r++) memset(from + counts[size + r], (int)(10 * me + r), counts[r]);
+  const symo_comm_parcel parcel = {.from = from,
+                                   .to = to,
+                                   .send = counts,
+                                   .send_at = counts + size,
+                                   .receive = counts + 2 * size,
+                                   .receive_at = counts + 3 * size};
+  for (int k = 0; k < 2; k++) symo_comm_pass(comm, &parcel);
+  for (size_t r = 0; r < size; r++)
+    for (size_t i = 0; i < counts[2 * size + r]; i++)
+      cr_assert_eq(to[counts[3 * size + r] + i], 10 * r + me);
+  symo_free(from), symo_free(to);
+}
+
+Test(comm, parcels_that_are_waited_for) {
+  for (int size = 1; size <= 5; size++) symo_test_ranks(size, take_pass, NULL);
+  cr_no_leaks();
+}
+
+static void take_most(const symo_comm *comm, void *arg) {
+  const int r = comm->rank;
+  double x[4] = {(double)(r * r % 5), r == 1 ? 3 : (double)NAN, (double)NAN, -1.0 - r};
+  (void)arg;
+  symo_comm_most(comm, 4, x);
+  const double largest = comm->size > 3 ? 4 : comm->size == 3 ? 4 : comm->size - 1;
+  cr_assert(fabs(x[0] - largest) <= 0 && isnan(x[2]) && fabs(x[3] + 1) <= 0);
+  cr_assert(comm->size == 1 ? isnan(x[1]) : fabs(x[1] - 3) <= 0);
+}
+
+Test(comm, largest_of_all_processes) {
+  for (int size = 1; size <= 5; size++) symo_test_ranks(size, take_most, NULL);
+  cr_no_leaks();
 }

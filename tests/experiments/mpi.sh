@@ -69,6 +69,28 @@ for optimizer in kfac sophia-h; do
     'BEGIN { d = a - b; exit !(a != "" && d * d <= 1e-8 * b * b) }' || complain "$optimizer ends elsewhere"
 done
 
+# ---- labels in other processes than their tensors: the same up to rounding, repeatable, by name in files ----
+
+for optimizer in symo-coupled symo-pd symo-published; do
+  coupled=(classifier --net 64-32-24-10 --batch 50 --optimizer $optimizer --checkpoint-every 4)
+  "$MPI_SYMO" train "${coupled[@]}" --steps 9 --threads 1 --out one-$optimizer >/dev/null 2>&1 ||
+    complain "$optimizer in one process"
+  for folder in two again; do
+    train 2 "${coupled[@]}" --steps 4 --out $folder-$optimizer
+    must "$optimizer in 2 processes"
+  done
+  cmp -s two-$optimizer/checkpoint.safetensors again-$optimizer/checkpoint.safetensors || complain "$optimizer is not repeatable"
+  train 3 classifier --resume two-$optimizer --steps 7
+  must "$optimizer from 2 to 3 processes"
+  "$MPI_SYMO" train classifier --resume two-$optimizer --steps 9 --threads 1 >/dev/null 2>&1 || complain "$optimizer from 3 to 1"
+  train 3 classifier --resume again-$optimizer --steps 7
+  cmp -s <(losses two-$optimizer | sed -n 1,7p) <(losses again-$optimizer | sed -n 1,7p) || complain "$optimizer: 3 processes are not repeatable"
+  awk -v a="$(first one-$optimizer)" -v b="$(first two-$optimizer)" \
+    'BEGIN { d = a - b; exit !(a != "" && d * d <= 1e-8 * b * b) }' ||
+    complain "$optimizer ends elsewhere: $(first one-$optimizer), $(first two-$optimizer)"
+  "$MPI_SYMO" eval --checkpoint two-$optimizer/checkpoint.safetensors >/dev/null 2>&1 || complain "$optimizer: no checkpoint to read"
+done
+
 # ---- measured: the state is divided, and bytes are those of the model ----
 
 run 2 bench ranks --only 'steps memory' --json

@@ -44,7 +44,13 @@ tr -d '\n ' <rows.json | sed 's/},{/}\n{/g' | grep -o '"strategy":"sharded".*' |
 "$SYMO" plan --net 9-14-13-7 --optimizer kfac --ranks 2 >out && grep -qx 'rule 0, kfac: 6 tensors in 3 parts' out ||
   complain "K-FAC is not divided by sites"
 "$SYMO" plan --layout "in: identity 4; h: permutation 5; w[h, in] b[h]" --optimizer symo-published --ranks 2 >out &&
-  grep -q 'in one part, which a single process has: they are coupled' out || complain "coupled tensors: $(cat out)"
+  grep -q ': 2 tensors in 1 part; what is more than a share, by tensors and 2 labels' out || complain "coupled tensors: $(cat out)"
+# Labels go each for itself: of a network no process keeps all of the state.
+"$SYMO" plan --net gpt:v65-t64-c128-h4-l4 --optimizer symo-pd --ranks 1 --ranks 2 --ranks 4 --json >rows.json ||
+  complain "of labels ended with $?"
+tr -d '\n ' <rows.json | sed 's/},{/}\n{/g' | grep -o '"ranks":[124],"strategy":"[a-z]*".*' | grep -e '"ranks":1' -e sharded |
+  sed 's/.*"bytes":\([0-9.e+-]*\).*/\1/' | awk 'NR > 1 && $1 > 0.9 * b { bad = 1 } { b = $1 } END { exit bad || NR != 3 }' ||
+  complain "labels are not divided: $(cat rows.json)"
 
 refused() { # CODE TEXT ARGUMENT..
   local code=$1 text=$2
