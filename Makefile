@@ -426,9 +426,18 @@ fill = sed -e 's|@prefix@|$(PREFIX)|' \
 	  -e 's|@shared@|$(SHARED_FULL)|' -e 's|@soname@|$(SHARED_SO)|' $(3) \
 	  packaging/$(1).in >$(DESTDIR)$(2)/$(1) && chmod 644 $(DESTDIR)$(2)/$(1)
 
-install: all
+# A page for each header, and for each function one that refers to it.
+MAN3 := $(BUILD)/man3
+.PHONY: man
+man: $(MAN3)/symo.3
+$(MAN3)/symo.3: packaging/man.awk $(HEADERS)
+	@rm -rf $(MAN3) && mkdir -p $(MAN3)
+	@awk -v out=$(MAN3) -v version=$(VERSION) -f packaging/man.awk include/symo/symo.h \
+	  $(filter-out include/symo/symo.h,$(HEADERS))
+
+install: all man
 	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR) $(INCLUDEDIR)/symo $(PCDIR) $(CMAKEDIR) \
-	  $(DATADIR) $(MANDIR)/man1 $(BASHDIR) $(EXAMPLEDIR))
+	  $(DATADIR) $(MANDIR)/man1 $(MANDIR)/man3 $(BASHDIR) $(EXAMPLEDIR))
 	install -m 755 $(SYMO) $(DESTDIR)$(BINDIR)/symo
 	install -m 644 $(STATIC) $(DESTDIR)$(LIBDIR)/libsymo.a
 	install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)/$(SHARED_FULL)
@@ -444,10 +453,12 @@ install: all
 	$(call fill,symoConfigVersion.cmake,$(CMAKEDIR))
 	$(SYMO) help --man >$(DESTDIR)$(MANDIR)/man1/symo.1
 	for c in $(COMMANDS); do $(SYMO) help --man $$c >$(DESTDIR)$(MANDIR)/man1/symo-$$c.1 || exit 1; done
+	install -m 644 $(MAN3)/*.3 $(DESTDIR)$(MANDIR)/man3
 	$(SYMO) help --completion >$(DESTDIR)$(BASHDIR)/symo
 	chmod 644 $(addprefix $(DESTDIR)$(MANDIR)/man1/,$(PAGES)) $(DESTDIR)$(BASHDIR)/symo
 
-uninstall:
+uninstall: man
+	for page in $(MAN3)/*.3; do rm -f "$(DESTDIR)$(MANDIR)/man3/$${page##*/}"; done
 	rm -f $(addprefix $(DESTDIR),$(BINDIR)/symo $(PCDIR)/symo.pc $(BASHDIR)/symo \
 	  $(CMAKEDIR)/symoConfig.cmake $(CMAKEDIR)/symoConfigVersion.cmake \
 	  $(addprefix $(LIBDIR)/,libsymo.a $(SHARED_FULL) $(SHARED_SO) $(SHARED_NAME)) \
@@ -531,6 +542,7 @@ help:
 	@echo 'make results   makes docs/results again'
 	@echo 'make examples  the programs of experiments/examples'
 	@echo 'make install | uninstall   under PREFIX ($(PREFIX)), with DESTDIR'
+	@echo 'make man       manual pages of the interface, section 3, in $$(BUILD)/man3'
 	@echo 'make docs      the manual and the interface as a site, by Doxygen'
 	@echo 'make deb       Debian packages in $(BUILD)/deb, where debhelper is installed; test-deb looks at them'
 	@echo 'make symbols   the list of what the library exports, after the interface has grown'

@@ -15,25 +15,25 @@
  * locked.  A layout that is being built, a state of an optimizer, a generator and a problem belong
  * to one thread at a time.  The one thing that holds for the whole process is the number of threads
  * of the linear algebra (symo_set_threads). */
-#include <symo/context.h>
-#include <symo/element.h>
-#include <symo/examples.h>
-#include <symo/factors.h>
-#include <symo/graph.h>
-#include <symo/group.h>
-#include <symo/hessian.h>
-#include <symo/io.h>
-#include <symo/kfac.h>
-#include <symo/layout.h>
-#include <symo/lowrank.h>
-#include <symo/open.h>
-#include <symo/operator.h>
-#include <symo/optim.h>
-#include <symo/plan.h>
-#include <symo/problem.h>
-#include <symo/status.h>
-#include <symo/symmetry.h>
-#include <symo/types.h>
-#include <symo/version.h>
+#include <symo/context.h>  /* details of failures, and groups of your own */
+#include <symo/element.h>  /* elements of the group of a layout */
+#include <symo/examples.h> /* gradients of single examples, the empirical Fisher matrix */
+#include <symo/factors.h>  /* layer statistics, of which K-FAC is made */
+#include <symo/graph.h>    /* layouts from the operations of a network */
+#include <symo/group.h>    /* groups: the registry, parameters, groups of your own */
+#include <symo/hessian.h>  /* estimates of Hessians with the structure of a group */
+#include <symo/io.h>       /* files: layouts, tensors, Hessians, optimizers and their states */
+#include <symo/kfac.h>     /* K-FAC and EKFAC as operators */
+#include <symo/layout.h>   /* spaces, tensors, and the groups that act on them */
+#include <symo/lowrank.h>  /* estimates from products: structured, and low rank plus symmetry */
+#include <symo/open.h>     /* optimizers and estimates from texts, in one call */
+#include <symo/operator.h> /* matrices known by their products: eigenpairs, spectra, traces */
+#include <symo/optim.h>    /* optimizers: methods, rules, states, steps */
+#include <symo/plan.h>     /* labels and multiplicities of a layout */
+#include <symo/problem.h>  /* losses with their gradients and products */
+#include <symo/status.h>   /* statuses of functions */
+#include <symo/symmetry.h> /* whether a group is a symmetry of a loss */
+#include <symo/types.h>    /* number types, vectors, memory, random numbers */
+#include <symo/version.h>  /* version and build */
 
 #endif

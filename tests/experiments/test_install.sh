@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # make install into a DESTDIR: programs outside find the library through pkg-config and CMake, shared
 # and static, in C and C++; the shared library exports what the public headers declare and the list in
-# packaging/debian says, and nothing else; manual pages and completion have every option of --help;
-# uninstall leaves nothing.
+# packaging/debian says, and nothing else; manual pages and completion have every option of --help, and there
+# is a page of each header and function; uninstall leaves nothing.
 # Environment: SOURCE, BUILD (all of it built), CC, WORK (an empty directory).
 set -euo pipefail
 cd "$SOURCE"
@@ -178,9 +178,26 @@ for command in $("$symo" help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p
   ) >"$WORK/completed"
   diff "$WORK/help" "$WORK/completed" || fail "completion of $command has other options than --help"
 done
+# The interface: a page of each header, with all that it declares, and one of each function that is exported.
+pages=$root$prefix/share/man/man3
+for header in "$root$prefix"/include/symo/*.h; do
+  name=symo_$(basename "$header" .h)
+  [ "$name" = symo_symo ] && name=symo
+  [ -s "$pages/$name.3" ] || fail "there is no page of $(basename "$header")"
+  grep -q "^$name "'\\- [A-Za-z]' "$pages/$name.3" || fail "$name.3 does not say what it is of"
+  [ "$name" = symo ] || grep -qF "BR $name (3)" "$pages/symo.3" || [ "$name" = symo_plugin ] ||
+    fail "symo.3 does not name $name"
+done
+for function in $(nm -g "$root$prefix/lib/libsymo.a" 2>/dev/null | sed -n 's/.* T _*\(symo_[a-z0-9_]*\)$/\1/p' | sort -u); do
+  grep -q "^ $function@" packaging/debian/libsymo0.symbols || continue
+  page=$pages/$function.3
+  [ -s "$page" ] || fail "there is no page of $function"
+  target=$(sed -n 's/^[.]so man3[/]//p' "$page")
+  grep -q "$function(" "$pages/${target:-$function.3}" || fail "$function stands on no page"
+done
 if command -v groff >/dev/null; then
-  for page in "$root$prefix"/share/man/man1/*.1; do
-    groff -ww -man -Tutf8 -z "$page" 2>"$WORK/groff" || true
+  for page in "$root$prefix"/share/man/man[13]/*; do
+    (cd "$root$prefix/share/man" && groff -ww -man -Tutf8 -z "$page") 2>"$WORK/groff" || true
     [ -s "$WORK/groff" ] && fail "$(basename "$page"): $(head -n 2 "$WORK/groff")"
   done
 fi
