@@ -1,6 +1,9 @@
-/* Counting allocator.  A header of one cache line in front of each block keeps its size. */
+/* Counting allocator.  A header of one cache line in front of each block keeps its size.  The rest of the
+ * header, and what is behind the block up to the end of its last cache line, are marked, and looked at
+ * when the block goes; AddressSanitizer is told that nobody may touch them. */
 #include "core/alloc.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -10,7 +13,21 @@
 
 #include "core/alloc_faults.h"
 
-enum { HEADER = 64 };
+#ifdef __SANITIZE_ADDRESS__ /* by gcc; clang says it as below */
+#define SYMO_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SYMO_ASAN 1
+#endif
+#endif
+#ifdef SYMO_ASAN
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
+#define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
+#endif
+
+enum { HEADER = 64, MARK = 0x5a };
 
 static atomic_size_t live_blocks, live_bytes, peak_bytes, calls;
 static atomic_size_t refused;
@@ -37,12 +54,35 @@ static int allowed(void) {
   return 1;
 }
 
+/* Of a block with its header. */
+static size_t padded_size(size_t bytes) { return symo_round_up(bytes, HEADER) + HEADER; }
+
+static void mark(unsigned char *block, size_t bytes) {
+  const size_t behind = padded_size(bytes) - HEADER - bytes;
+  memcpy(block, &bytes, sizeof bytes);
+  memset(block + sizeof bytes, MARK, HEADER - sizeof bytes);
+  memset(block + HEADER + bytes, MARK, behind);
+  ASAN_POISON_MEMORY_REGION(block, HEADER);
+  ASAN_POISON_MEMORY_REGION(block + HEADER + bytes, behind);
+}
+
+/* *bytes: of a block that goes.  False if something was written beside it. */
+static bool unmark(unsigned char *block, size_t *bytes) {
+  bool whole = true;
+  ASAN_UNPOISON_MEMORY_REGION(block, HEADER);
+  memcpy(bytes, block, sizeof *bytes);
+  for (size_t i = sizeof *bytes; i < HEADER; i++) whole = whole && block[i] == MARK;
+  if (!whole) return false; /* nor is the size to be trusted */
+  ASAN_UNPOISON_MEMORY_REGION(block + HEADER + *bytes, padded_size(*bytes) - HEADER - *bytes);
+  for (size_t i = HEADER + *bytes; i < padded_size(*bytes); i++) whole = whole && block[i] == MARK;
+  return whole;
+}
+
 void *symo_malloc(size_t bytes) {
   if (bytes > SIZE_MAX - 2 * HEADER || !allowed()) return NULL;
-  size_t padded = symo_round_up(bytes, HEADER) + HEADER;
-  unsigned char *block = aligned_alloc(HEADER, padded);
+  unsigned char *block = aligned_alloc(HEADER, padded_size(bytes));
   if (block == NULL) return NULL;
-  memcpy(block, &bytes, sizeof bytes);
+  mark(block, bytes);
   atomic_fetch_add(&calls, 1);
   atomic_fetch_add(&live_blocks, 1);
   size_t now = atomic_fetch_add(&live_bytes, bytes) + bytes;
@@ -71,7 +111,9 @@ void symo_free(void *memory) {
   if (memory == NULL) return;
   unsigned char *block = (unsigned char *)memory - HEADER;
   size_t bytes;
-  memcpy(&bytes, block, sizeof bytes);
+  const bool whole = unmark(block, &bytes);
+  assert(whole && "something was written beside a block");
+  (void)whole;
   atomic_fetch_sub(&live_blocks, 1);
   atomic_fetch_sub(&live_bytes, bytes);
   free(block);

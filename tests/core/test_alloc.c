@@ -3,8 +3,23 @@
 #include "tests/support/testing.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifdef SANITIZED
+#include <sanitizer/asan_interface.h>
+#endif
 
 Test(alloc, counts_blocks_and_bytes) {
   symo_alloc_reset_peak();
@@ -42,6 +57,45 @@ Test(alloc, blocks_are_aligned_and_whole) {
     symo_free(blocks[n]);
   }
   cr_no_leaks();
+}
+
+#ifdef SANITIZED
+static bool is_found(size_t n, ptrdiff_t at) {
+  unsigned char *block = symo_malloc(n);
+  const bool found = __asan_address_is_poisoned(block + at);
+  symo_free(block);
+  return found;
+}
+#else
+/* Another process writes there, and ends as it frees the block. */
+static bool is_found(size_t n, ptrdiff_t at) {
+  const pid_t child = fork();
+  int status = 0;
+  if (child == 0) {
+    signal(SIGABRT, SIG_DFL);
+    if (freopen("/dev/null", "w", stderr) == NULL) _exit(1);
+    unsigned char *block = symo_malloc(n);
+    if (at < (ptrdiff_t)n) memset(block, 0xff, n);
+    if (at < 0 || at >= (ptrdiff_t)n) block[at]++;
+    symo_free(block);
+    _exit(0);
+  }
+  cr_assert(child > 0 && waitpid(child, &status, 0) == child);
+  cr_assert(WIFSIGNALED(status) ? WTERMSIG(status) == SIGABRT : WEXITSTATUS(status) == 0);
+  return WIFSIGNALED(status);
+}
+#endif
+
+/* To the end of the last cache line behind a block, and most of one before it. */
+Test(alloc, what_is_written_beside_a_block_is_found) {
+  static const size_t sizes[] = {0, 1, 7, 24, 63, 100, 4093};
+  for (int k = 0; k < 7; k++) {
+    const ptrdiff_t n = (ptrdiff_t)sizes[k], last = (n + 63) / 64 * 64 - 1;
+    cr_assert(is_found(sizes[k], -1) && is_found(sizes[k], -56), "before %zu bytes", sizes[k]);
+    if (n == 0) continue; /* nothing is behind it in its cache line */
+    cr_assert(is_found(sizes[k], n) && is_found(sizes[k], last), "behind %zu bytes", sizes[k]);
+    cr_assert(!is_found(sizes[k], n - 1) && !is_found(sizes[k], 0), "in %zu bytes", sizes[k]);
+  }
 }
 
 Test(alloc, calloc_gives_zeros) {

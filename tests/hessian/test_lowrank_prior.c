@@ -146,6 +146,46 @@ Test(prior, strength_is_a_number_of_probes) {
   symo_world_close(&w);
 }
 
+/* Of a structured matrix that is c times the prior nothing is left to find, whatever the eigenpairs, the
+ * probes and the strength: the rest is the matrix, and the prior's scale c. */
+Test(prior, a_multiple_of_the_prior_comes_back_beside_eigenpairs) {
+  const double c = -2.5;
+  symo_world w;
+  symo_world_open(&w, 85);
+  for (int i = 0; i < 24; i++) {
+    symo_world_random(&w, SYMO_TEST_ALL, 0, 30);
+    const symo_dtype dtype = i % 4 == 3 ? SYMO_F32 : SYMO_F64;
+    const size_t n = w.n, rank = (size_t)(1 + i % 3), probes = (size_t)(1 + i % 2);
+    symo_plan *plan = symo_world_plan(&w, dtype, SYMO_COUPLED, false);
+    symo_hessian *p = symo_world_indefinite(&w, plan);
+    symo_test_matrix m = {.n = n, .dtype = dtype, .a = symo_dense_of(p)};
+    for (size_t k = 0; k < n * n; k++) m.a[k] *= c;
+    symo_operator a = symo_test_operator(&m);
+    const symo_lowrank_spec spec = {.products = rank + probes,
+                                    .rank = rank,
+                                    .probes = probes,
+                                    .prior = p,
+                                    .strength = i % 2 ? 0.1 : 20};
+    symo_lowrank *h;
+    symo_lowrank_cost cost;
+    if (n > rank) { /* else there is nothing beside the eigenpairs */
+      cr_ok(w.context, symo_lowrank_estimate(plan, &a, &spec, w.rng, &h, &cost));
+      double *rest = symo_dense_of(symo_lowrank_rest(h));
+      const double bound = symo_test_bound(dtype, n, 100);
+      cr_assert(fabs(cost.prior_scale / c - 1) <= bound, "%g: %s", cost.prior_scale, w.text);
+      cr_assert(symo_test_rel(rest, m.a, n * n) <= bound, "%g: %s", symo_test_rel(rest, m.a, n * n),
+                w.text);
+      free(rest);
+      symo_lowrank_destroy(h);
+    }
+    symo_test_matrix_drop(&m);
+    symo_hessian_destroy(p);
+    symo_plan_destroy(plan);
+    symo_world_drop(&w);
+  }
+  symo_world_close(&w);
+}
+
 static int ascending(const void *a, const void *b) {
   const double x = *(const double *)a, y = *(const double *)b;
   return (x > y) - (x < y);
