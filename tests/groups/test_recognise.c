@@ -147,6 +147,22 @@ Test(recognise, groups_with_the_commutant_of_a_row) {
   set = gens_new(&w, 7);
   for (size_t k = 0; k < 6; k++) gens_add_plane(set, k, k + 1, 1 + (double)k);
   check_row(set, "orthogonal");
+  set = gens_new(&w, 7); /* whichever way they turn */
+  for (size_t k = 0; k < 6; k++) gens_add_plane(set, k, k + 1, k % 2 ? -1 : -0.5);
+  check_row(set, "orthogonal");
+  /* SU(3) on C^3 = R^6 by z_i, z_j -> i z_j, i z_i, and back: two planes turn at once, one each way, and
+   * multiplication by i commutes with all. */
+  set = gens_new(&w, 6);
+  for (size_t j = 1; j < 3; j++)
+    for (size_t i = 0; i < j; i++)
+      for (int way = -1; way <= 1; way += 2) {
+        const size_t x = 2 * i, y = x + 1, u = 2 * j, v = u + 1;
+        double a[6 * 6] = {0};
+        a[x * 6 + v] = a[u * 6 + y] = -way;
+        a[v * 6 + x] = a[y * 6 + u] = way;
+        cr_ok(w.context, symo_generator_set_add_lie(set, a));
+      }
+  check_row(set, NULL);
   set = gens_new(&w, 7);
   for (size_t k = 0; k < 6; k++)
     if (k != 2) gens_add_plane(set, k, k + 1, 1);

@@ -49,7 +49,6 @@ Test(filter, error_is_as_reported_on_any_grid) {
   cr_no_leaks();
 }
 
-/* What README and the presets rest on. */
 /* By squares alone, p_{j+1} = 2 p_j^2 - 1 doubles the degree of Chebyshev's polynomials:
  * p_j(cos a) = cos(2^(j-1) a).  Numbers behind the products are of no filter, and not read. */
 Test(filter, polynomials_are_their_recursion) {
@@ -72,6 +71,7 @@ Test(filter, polynomials_are_their_recursion) {
   }
 }
 
+/* What README and the presets rest on. */
 Test(filter, few_products_serve) {
   symo_filter seven = fitted(1.4, 0.012, 1.4, 7), eight = fitted(1.4, 0.012, 1.4, 8);
   cr_assert(measured_error(&seven) <= 0.2);

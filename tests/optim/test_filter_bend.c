@@ -360,6 +360,20 @@ Test(filter_bend, plans_say_what_a_cut_is_of) {
     symo_stepper_preset(&s, "symo", settings[i]);
     cr_ok(s.w.context, symo_optim_describe(s.optim, &text));
     cr_assert(strstr(text, wanted[i]) != NULL, "no \"%s\" in\n%s", wanted[i], text);
+    if (i < 2) { /* the errors are those of the filters at both ends */
+      const symo_method m = symo_stepper_method(&s, "symo", settings[i]);
+      const double cuts[] = {0.006, 0.384}, order = m.cut_order > 0 ? m.cut_order : m.alpha;
+      double errors[2];
+      cr_assert(sscanf(strstr(text, "4-norm"), "4-norm, errors %lf to %lf", errors, errors + 1) ==
+                2);
+      for (int end = 0; end < 2; end++) {
+        const symo_filter_shape shape = {m.alpha, cuts[end], order};
+        symo_filter f;
+        cr_ok(s.w.context, symo_filter_fit(&shape, 8, 0, &f));
+        cr_assert(fabs(errors[end] / f.error - 1) <= 0.05, "%g, %g: %s", errors[end], f.error,
+                  text);
+      }
+    }
     cr_assert(strstr(text, i == 0 ? "; cut 0.3 of the median" : "; cut 0.5 of the noise") != NULL);
     symo_free(text);
     symo_stepper_close(&s);
