@@ -61,9 +61,10 @@ static symo_status go_on(train_metrics *metrics, uint64_t step, kept *k) {
     status = symo_file_read_all(metrics->context, metrics->path, LARGEST, &text, &length);
     if (status != SYMO_OK) return status;
   }
-  *k = kept_of(text != NULL ? text : "", step);
+  const char *lines = text != NULL ? text : "";
+  *k = kept_of(lines, step);
   if (k->lines < step) {
-    status = mend(metrics, text, k, step);
+    status = mend(metrics, lines, k, step);
   } else {
     metrics->file = fopen(metrics->path, "r+");
     if (metrics->file == NULL || ftruncate(fileno(metrics->file), (off_t)k->bytes) != 0 ||

@@ -166,6 +166,19 @@ Test(scaling, samples_are_log_uniform) {
 
 /* ---- tables of patterns ---- */
 
+/* Of one axis and one under permutations, M_0 of the mean and M_1 of the rest make
+ * (M_0 + (d - 1) M_1) / d of equal indices and (M_0 - M_1) / d of different ones. */
+static void check_projectors(const pattern_table *t, size_t d) {
+  cr_assert(t->num_entries == 2 && t->num_patterns == 2 && t->entry[0].irrep == 0);
+  for (int k = 0; k < 2; k++) {
+    const bool equal = t->block[k][0] == t->block[k][1];
+    const double n = (double)d, rest = equal ? (n - 1) / n : -1 / n;
+    cr_assert(t->tuples[k] == (equal ? n : n * (n - 1)));
+    cr_assert(fabs(t->projector[k][0] - 1 / n) <= 1e-14, "%g", t->projector[k][0]);
+    cr_assert(fabs(t->projector[k][1] - rest) <= 1e-14, "%g", t->projector[k][1]);
+  }
+}
+
 /* Moments of 1 change nothing: the projectors are orthonormal, whatever the dimension. */
 Test(scaling, pattern_tables_are_changes_of_basis) {
   static const char *const groups[] = {"permutation", "signed-permutation"};
@@ -189,6 +202,7 @@ Test(scaling, pattern_tables_are_changes_of_basis) {
           cr_ok(c, symo_pattern_table_create(c, &space, d, p, q, &t));
           if (g == 0 && p == 2 && q == 2 && d >= 4)
             cr_assert(t->num_entries == 15 && t->num_patterns == 15);
+          if (g == 0 && p == 1 && q == 1 && d >= 2) check_projectors(t, d);
           symo_pattern_table_map(t, kappa, side, map);
           int n = t->num_entries;
           for (int i = 0; i < n * n; i++)
