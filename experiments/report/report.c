@@ -28,17 +28,21 @@ static const report_kind kinds[] = {
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
+/* *out: written where all is well, the caller's. */
 static int read_json(cli *c, const char *directory, const char *name, json_t **out) {
   char *path = cli_join(directory, name), *text = NULL;
   size_t length = 0;
+  json_t *read = NULL;
   if (path == NULL) return cli_fail_memory(c);
   symo_status status = symo_file_read_all(cli_context(c), path, (size_t)1 << 30, &text, &length);
-  if (status == SYMO_OK) status = symo_json_parse(cli_context(c), path, text, length, out);
-  if (status == SYMO_OK) {
+  if (status == SYMO_OK) status = symo_json_parse(cli_context(c), path, text, length, &read);
+  if (status == SYMO_OK)
     status =
-        symo_json_expect(cli_context(c), path, "", *out, JSON_OBJECT, "the file of a run of symo");
-    if (status != SYMO_OK) json_decref(*out);
-  }
+        symo_json_expect(cli_context(c), path, "", read, JSON_OBJECT, "the file of a run of symo");
+  if (status == SYMO_OK)
+    *out = read;
+  else
+    json_decref(read);
   symo_free(text);
   symo_free(path);
   return status == SYMO_OK ? CLI_DONE : cli_fail_status(c, status);
