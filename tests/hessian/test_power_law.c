@@ -2,7 +2,10 @@
 #include "hessian/power_law.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "tests/support/testing.h"
 
@@ -41,6 +44,35 @@ Test(symo_power, what_is_not_positive_is_left_out) {
   symo_context_destroy(context);
   cr_no_leaks();
 }
+
+/* Room for the fit itself, which is not taken by our allocator: here there is enough for the logarithms
+ * (4 n numbers) and not for the fit (a multiple of that).  Address space of a sanitizer has no limit. */
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__)
+Test(symo_power, a_fit_that_gets_no_memory_says_so) {
+  enum { MANY = 1 << 20 };
+  symo_context *context = symo_test_context();
+  double *x = malloc(MANY * sizeof *x), *y = malloc(MANY * sizeof *y);
+  symo_power p = {.value = 7};
+  unsigned long pages;
+  struct rlimit before, limit;
+  cr_assert(x != NULL && y != NULL && getrlimit(RLIMIT_AS, &before) == 0);
+  for (size_t i = 0; i < MANY; i++) x[i] = (double)(i + 1), y[i] = 1 / x[i];
+  FILE *file = fopen("/proc/self/statm", "r");
+  cr_assert(file != NULL && fscanf(file, "%lu", &pages) == 1);
+  fclose(file);
+  limit = before;
+  limit.rlim_cur = pages * (unsigned long)sysconf(_SC_PAGESIZE) + 4 * MANY * sizeof *x + (4 << 20);
+  cr_assert(setrlimit(RLIMIT_AS, &limit) == 0);
+  const symo_status status = symo_power_fit(context, NULL, 0, MANY, x, y, &p);
+  cr_assert(setrlimit(RLIMIT_AS, &before) == 0);
+  cr_fails(context, SYMO_E_MEMORY, "power law", status);
+  cr_assert(p.value == 7, "written though it failed");
+  free(x);
+  free(y);
+  symo_context_destroy(context);
+  cr_no_leaks();
+}
+#endif
 
 Test(symo_power, participation) {
   const double equal[] = {2, 2, 2, 2}, one[] = {0, 5, 0}, zero[] = {0, 0};
