@@ -288,16 +288,6 @@ typedef struct symo_net_weight {
 size_t symo_net_num_weights(const symo_net *net);
 symo_net_weight symo_net_get_weight(const symo_net *net, size_t index);
 
-/* What entered weight `index` and the derivative of the PER-EXAMPLE loss (that is, N times that of
- * the mean loss) by what left it: inputs [N rows, inputs], deltas [N rows, outputs], float64,
- * caller's arrays.  Each position or step of an example is a row, the rows of an example together
- * and in order (the expand form of Eschenhagen et al. 2023); the sum over rows of delta input' is N
- * times the gradient of the weight.  Wh has its zero initial state as the first input.
- * labels NULL: at the data's labels.  Else deltas at these targets instead ([N, targets] float64):
- * for Fisher matrices with labels drawn from the model. */
-symo_status symo_net_statistics(symo_net *net, const void *theta, const double *labels,
-                                size_t index, double *inputs, double *deltas);
-
 /* Targets drawn from the model's own distribution at the data's inputs: one-hot classes for
  * cross-entropy, 0 or 1 for bernoulli, f + N(0, 1) for mse, tokens.  labels: [N, targets]
  * float64. */

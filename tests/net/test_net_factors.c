@@ -8,6 +8,7 @@
 #include "tests/experiments/gpt/test_gpt_support.h"
 #include "tests/net/test_net_support.h"
 #include "tests/support/factors.h"
+#include "tests/support/statistics.h"
 
 static const char *const nets[] = {
     "5-7-4",
@@ -27,14 +28,14 @@ static net_case open_case(size_t net, symo_loss loss, symo_dtype dtype) {
   return net_case_create(&spec, EXAMPLES, 0.5, 17 + net);
 }
 
-/* The worst site; labels as of symo_net_statistics. */
+/* The worst site; labels as of symo_test_statistics. */
 static double worst_error(net_case *c, const factor_case *f, const double *labels) {
   double worst = 0;
   for (size_t k = 0; k < symo_net_num_weights(c->net); k++) {
     const symo_net_weight w = symo_net_get_weight(c->net, k);
     double *a = net_vector(c->examples * w.rows * w.inputs);
     double *d = net_vector(c->examples * w.rows * w.outputs);
-    cr_ok(c->context, symo_net_statistics(c->net, c->packed, labels, k, a, d));
+    cr_ok(c->context, symo_test_statistics(c->net, c->packed, labels, k, a, d));
     worst = fmax(worst, factor_case_error(f, k, c->examples, w.rows, a, d));
     symo_free(a), symo_free(d);
   }

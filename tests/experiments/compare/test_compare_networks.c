@@ -2,6 +2,7 @@
  * networks: against definitions formed naively, and against the dense network that a recurrent or
  * convolutional one is where nothing is shared. */
 #include "tests/experiments/compare/test_compare_support.h"
+#include "tests/support/statistics.h"
 
 #include <math.h>
 
@@ -205,7 +206,7 @@ static void naive_factors(fixture *f, const symo_net_weight *w, size_t index, do
   double *in = symo_calloc(n * w->inputs, sizeof *in),
          *out = symo_calloc(n * w->outputs, sizeof *out);
   cr_assert(in != NULL && out != NULL);
-  cr_ok(f->context, symo_net_statistics(f->net, f->theta, NULL, index, in, out));
+  cr_ok(f->context, symo_test_statistics(f->net, f->theta, NULL, index, in, out));
   memset(d, 0, w->outputs * w->outputs * sizeof *d);
   memset(a, 0, wide * wide * sizeof *a);
   for (size_t r = 0; r < n; r++) {

@@ -5,6 +5,7 @@
 #include "core/linalg.h"
 #include "net/op.h"
 #include "tests/experiments/gpt/test_gpt_support.h"
+#include "tests/support/statistics.h"
 
 /* ---- text and specs ---- */
 
@@ -163,7 +164,7 @@ Test(gpt_api, data_that_are_no_tokens) {
     c.x[3] = x, c.y[6] = wrong[i];
     cr_assert_eq(symo_net_set_data(c.net, 2, c.x, c.y), expected);
     cr_assert(strstr(symo_context_detail(c.context), "target 1 of example 1") != NULL);
-    cr_assert_eq(symo_net_statistics(c.net, c.theta, c.y, 0, f, deltas), SYMO_E_ARGUMENT);
+    cr_assert_eq(symo_test_statistics(c.net, c.theta, c.y, 0, f, deltas), SYMO_E_ARGUMENT);
     c.y[6] = y;
   }
   uint32_t *ids = gpt_ids(count, c.x), *next = gpt_ids(count, c.y);
@@ -313,7 +314,7 @@ Test(gpt_api, statistics) {
     const size_t rows = c.examples * w.rows;
     double *a = net_vector(rows * w.inputs), *d = net_vector(rows * w.outputs);
     double *sum = net_vector(w.inputs * w.outputs);
-    cr_ok(c.context, symo_net_statistics(c.net, c.theta, NULL, i, a, d));
+    cr_ok(c.context, symo_test_statistics(c.net, c.theta, NULL, i, a, d));
     symo_gemm(SYMO_F64, 1.0 / (double)c.examples, symo_mat_t(symo_mat_dense(d, rows, w.outputs)),
               symo_mat_dense(a, rows, w.inputs), 0.0, symo_mat_dense(sum, w.outputs, w.inputs));
     cr_assert(symo_test_rel(sum, grad + w.weight, w.inputs * w.outputs) <= 1e-13, "%zu", i);
