@@ -136,15 +136,8 @@ typedef struct job {
   cli_folder lock;
 } job;
 
-/* Of several processes all compute, and the first alone has the folder. */
+/* Of several processes the first alone has the folder. */
 static bool is_first(const cli *c) { return symo_comm_rank(cli_ranks(c)) == 0; }
-
-/* What stops one process stops all. */
-static int agree(const cli *c, int code) {
-  const int first = symo_comm_first(cli_ranks(c), code != CLI_DONE);
-  if (first >= 0) symo_comm_share(cli_ranks(c), first, sizeof code, &code);
-  return code;
-}
 
 static int prepare(cli *c, job *j) {
   int code = read_spec(c, &j->spec);
@@ -187,22 +180,28 @@ static void note_unused(cli *c, const job *j) {
     cli_note(c, "--train-lr without --train-steps: no effect");
 }
 
+/* The first run is one of all processes; of the others, each has some. */
 static int compute(cli *c, job *j) {
+  int code = CLI_DONE;
   for (size_t k = 0; k < j->seeds; k++) {
     compare_spec spec = j->spec;
     spec.network.seed += k;
     compare_want want = {.pictures = k == 0 && j->plots != NULL,
-                         .save = k == 0 && cli_flag(c, "save-all") && is_first(c) ? j->directory
-                                                                                  : NULL};
+                         .save =
+                             k == 0 && cli_flag(c, "save-all") && is_first(c) ? j->directory : NULL,
+                         .owner = k == 0 ? COMPARE_ALL : compare_run_owner(c, k - 1, j->seeds - 1)};
+    if (want.owner == COMPARE_ALL) code = compare_agree(c, code);
+    if (code != CLI_DONE) continue;
     j->made = k + 1;
-    int code = compare_run_make(c, &spec, &want, &j->runs[k]);
+    code = compare_run_make(c, &spec, &want, &j->runs[k]);
     if (code == CLI_DONE && k == 0 && is_first(c))
       code = compare_write_arrays(c, j->directory, &j->runs[0]);
-    if (code != CLI_DONE) return code;
+    if (code != CLI_DONE) continue;
     if (k == 0) note_unused(c, j);
     compare_run_trim(&j->runs[k]);
   }
-  if (j->kind == NULL) return CLI_DONE;
+  code = compare_runs_share(c, code, j->runs + 1, j->seeds - 1);
+  if (j->kind == NULL || code != CLI_DONE) return code;
   /* The first run has chosen from the data what the command line left open. */
   compare_spec base = j->spec;
   base.network.net = j->runs[0].setup.spec.net;
@@ -319,7 +318,7 @@ static int run(cli *c) {
                     symo_comm_size(cli_ranks(c)));
   if (cli_str(c, "hessian") != NULL) return run_given(c);
   job j = {0};
-  int code = agree(c, prepare(c, &j));
+  int code = compare_agree(c, prepare(c, &j));
   if (code == CLI_DONE) code = compute(c, &j);
   if (code == CLI_DONE) code = report(c, &j);
   compare_sweep_destroy(&j.sweep);
@@ -361,7 +360,8 @@ const cli_command cli_command_compare = {
         "computed elsewhere; rows and figures that need a network are left out, and no\n"
         "pictures are drawn.\n"
         "\n"
-        "Under mpirun (make MPI=1) the processes share the directions of exact Hessians.",
+        "Under mpirun (make MPI=1) the processes share the directions of exact Hessians,\n"
+        "and of the runs of --seeds and --sweep each takes some.",
     .example = "symo compare --data digits --net 64-32-10 --act tanh --seeds 3\n"
                "symo compare --data teacher --net 3-64-2 --sweep scale --seeds 3 --out out\n"
                "symo compare --data digits --net rnn:8-16-10 --examples 300\n"

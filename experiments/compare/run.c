@@ -159,10 +159,11 @@ static symo_status operator_rows(compare_bench *b) {
   return status == SYMO_OK ? compare_products_rows(b, &a) : status;
 }
 
-/* Several processes take the directions of a Hessian together, and everything else each by itself. */
+/* Several processes take the directions of a Hessian together where all have the run, and everything
+ * else each by itself. */
 static symo_status exact_hessian(const compare_bench *b, const void *theta, double *out) {
   const network_point *s = &b->run->setup;
-  symo_net_set_comm(s->net, cli_ranks(b->c));
+  if (b->want->owner == COMPARE_ALL) symo_net_set_comm(s->net, cli_ranks(b->c));
   const symo_status status = symo_problem_hessian(b->ref.context, &s->problem, theta, out);
   symo_net_set_comm(s->net, NULL);
   return status;
@@ -211,7 +212,7 @@ int compare_run_make(cli *c, const compare_spec *spec, const compare_want *want,
   *run = (compare_run){.spec = *spec};
   run->abs.metrics = run->raw[0].metrics = run->raw[1].metrics = compare_metrics_none();
   int code = network_point_make(c, &spec->network, &run->setup);
-  if (code != CLI_DONE) return code;
+  if (code != CLI_DONE || !compare_run_is_ours(c, want->owner)) return code;
   compare_bench b = {.c = c, .want = want, .run = run, .ref = {.context = cli_context(c)}};
   symo_status status = compute(&b);
   compare_bench_free(&b);
@@ -237,6 +238,7 @@ void compare_run_destroy(compare_run *run) {
   row_free(&run->abs);
   row_free(&run->raw[0]);
   row_free(&run->raw[1]);
+  symo_free(run->texts);
   network_point_destroy(&run->setup);
   *run = (compare_run){0};
 }

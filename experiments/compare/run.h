@@ -88,14 +88,29 @@ typedef struct compare_run {
   compare_row abs;    /* |H| itself: its spectrum and image */
   compare_row raw[2]; /* images of H and H* as they are */
   size_t side;        /* of the images */
+  char *texts;        /* names of rows that came from another process; else NULL */
 } compare_run;
 
 typedef struct compare_want {
   bool pictures;    /* fill spectra and images */
   const char *save; /* directory for <name>.npy of every estimate, or NULL */
+  int owner;        /* of several processes: the one that takes the run, or COMPARE_ALL */
 } compare_want;
 
-/* Returns an exit code, after the error line.  The run is the caller's to destroy in any case. */
+/* Of several processes each takes some runs by itself, in rounds; COMPARE_ALL: all of them take this
+ * one together, sharing the directions of its Hessians, as they do with those that fill no round.
+ * Before such a run, and before they give each other their results, all agree: what stops one stops
+ * all, and none waits for ever. */
+enum { COMPARE_ALL = -1 };
+int compare_run_owner(const cli *c, size_t index, size_t count);
+bool compare_run_is_ours(const cli *c, int owner);
+int compare_agree(const cli *c, int code);
+/* Runs with the owners of compare_run_owner, all of which have been made: what reports and pictures
+ * need of them comes to every process. */
+int compare_runs_share(cli *c, int code, compare_run *runs, size_t count);
+
+/* Returns an exit code, after the error line.  The run is the caller's to destroy in any case.  Of
+ * one that another process takes there is the network alone. */
 int compare_run_make(cli *c, const compare_spec *spec, const compare_want *want, compare_run *run);
 
 /* Gives back all but what reports and pictures need: dense Hessians, network, data, parameters. */

@@ -129,7 +129,7 @@ int compare_sweep_make(cli *c, const compare_spec *spec, const compare_sweep_kin
   if (code != CLI_DONE) return code;
   sweep->runs = symo_calloc(sweep->count * seeds, sizeof *sweep->runs);
   if (sweep->runs == NULL) return cli_fail_memory(c);
-  const compare_want want = {0};
+  const size_t count = sweep->count * seeds;
   for (size_t i = 0; i < sweep->count; i++) {
     compare_spec here = *spec;
     if (!kind->apply(&here, sweep->value[i]))
@@ -137,16 +137,18 @@ int compare_sweep_make(cli *c, const compare_spec *spec, const compare_sweep_kin
                       "--sweep-values: %s cannot be \"%s\" here (see symo compare --help)",
                       kind->label, sweep->value[i]);
     for (size_t k = 0; k < seeds; k++) {
+      const compare_want want = {.owner = compare_run_owner(c, i * seeds + k, count)};
+      if (want.owner == COMPARE_ALL) code = compare_agree(c, code);
+      if (code != CLI_DONE) continue;
       here.network.seed = spec->network.seed + k;
       cli_progress(c, "%s %s, seed %llu", kind->name, sweep->value[i],
                    (unsigned long long)here.network.seed);
       compare_run *run = &sweep->runs[i * seeds + k];
       code = compare_run_make(c, &here, &want, run);
-      if (code != CLI_DONE) return code;
-      compare_run_trim(run);
+      if (code == CLI_DONE) compare_run_trim(run);
     }
   }
-  return CLI_DONE;
+  return compare_runs_share(c, code, sweep->runs, count);
 }
 
 void compare_sweep_destroy(compare_sweep *sweep) {

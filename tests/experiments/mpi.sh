@@ -69,6 +69,16 @@ for optimizer in kfac sophia-h; do
     'BEGIN { d = a - b; exit !(a != "" && d * d <= 1e-8 * b * b) }' || complain "$optimizer ends elsewhere"
 done
 
+# Measured exponents: the method is in every process, its products are shared.
+measured=(classifier --net 64-24-10 --batch 50 --optimizer spectral-newton --set alpha=auto --set alpha_every=3 --set alpha_first=2)
+"$MPI_SYMO" train "${measured[@]}" --steps 8 --threads 1 --out one-alpha >/dev/null 2>&1 || complain "alpha=auto in one process"
+train 2 "${measured[@]}" --steps 5 --out two-alpha
+must "alpha=auto in 2 processes"
+train 3 classifier --resume two-alpha --steps 8
+must "alpha=auto from 2 to 3 processes"
+awk -v a="$(first one-alpha)" -v b="$(first two-alpha)" \
+  'BEGIN { d = a - b; exit !(a != "" && d * d <= 1e-6 * b * b) }' || complain "alpha=auto ends elsewhere: $(first one-alpha), $(first two-alpha)"
+
 # ---- labels in other processes than their tensors: the same up to rounding, repeatable, by name in files ----
 
 for optimizer in symo-coupled symo-pd symo-published; do
@@ -112,6 +122,23 @@ must "compare in 3 processes"
 "$MPI_SYMO" "${compare[@]}" --out compare-1 >/dev/null 2>&1 || complain "compare in one process"
 for folder in compare-1 compare-3; do grep -v -e seconds -e '"out"' $folder/results.json >$folder.json; done
 cmp -s compare-1.json compare-3.json || complain "compare has other figures in 3 processes: $(diff compare-1.json compare-3.json | head -n 4)"
+# ..and runs are: of --seeds 4 the first by all, then a round of three; of a sweep over 2 values four rounds of two.
+several=("${compare[@]}" --seeds 4 --sweep depth --sweep-values 1,2)
+"$MPI_SYMO" "${several[@]}" --out several-1 >alone 2>/dev/null || complain "compare of 4 seeds in one process"
+figures() { grep -v -e seconds -e '"out"' "$1"; }
+table() { sed -E 's/several-[0-9]//; s/ +[0-9.e-]+$//; /second/d' "$1"; } # without the last column, seconds
+for n in 2 3; do
+  run $n "${several[@]}" --out several-$n
+  must "compare of 4 seeds in $n processes"
+  cmp -s <(figures several-1/results.json) <(figures several-$n/results.json) ||
+    complain "runs of $n processes have other figures: $(diff <(figures several-1/results.json) <(figures several-$n/results.json) | head -n 4)"
+  cmp -s <(table alone) <(table stdout) || complain "the tables of $n processes differ: $(diff <(table alone) <(table stdout) | head -n 4)"
+done
+# One of the processes cannot take its run: one line, one code, and none that waits.
+timeout 60 mpirun -n 1 "$MPI_SYMO" "${several[@]}" --out failing : -n 1 bash -c 'ulimit -v 1200000; exec "$@"' _ \
+  "$MPI_SYMO" "${several[@]}" --sweep-values 1,200 --out failing >stdout 2>stderr
+code=$?
+{ [ $code -ne 0 ] && [ $code -ne 124 ] && [ "$(errors)" -eq 1 ]; } || complain "a run that fails in one process: $code: $(cat stderr)"
 spectrum=(spectrum --data digits --net 64-6-10 --examples 40 --eigenpairs 3 --probes 4 --steps 20 --no-plots --threads 1)
 run 2 "${spectrum[@]}" --out spectrum-2 --json
 must "spectrum in 2 processes"
@@ -128,8 +155,8 @@ sweep=(classifier --grid optimizer=sgd,symo --grid lr=0.01,0.02 --seeds 2 --step
 run 3 sweep "${sweep[@]}" --out sweep-3
 must "a sweep in 3 processes"
 "$MPI_SYMO" sweep "${sweep[@]}" --out sweep-1 >/dev/null 2>&1 || complain "a sweep in one process"
-figures() { grep -v seconds "$1/sweep.json"; }
-[ "$(figures sweep-1)" = "$(figures sweep-3)" ] || complain "a sweep has other figures in 3 processes"
+points() { grep -v seconds "$1/sweep.json"; }
+[ "$(points sweep-1)" = "$(points sweep-3)" ] || complain "a sweep has other figures in 3 processes"
 [ "$(find sweep-3 -name summary.json | wc -l)" -eq 8 ] || complain "a sweep lacks runs"
 
 # ---- errors: one line, the right code, all processes end ----
