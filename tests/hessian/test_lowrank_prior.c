@@ -282,6 +282,49 @@ Test(measure, squares_are_unbiased) {
   symo_world_close(&w);
 }
 
+/* An estimate that is worse than zero: H = c A is at |1 - c| |A|, and one without any of A in it
+ * at sqrt(|A|^2 + |H|^2). */
+Test(measure, what_is_worse_than_zero) {
+  static const double factors[] = {-20, -2, -0.5, 0.25, 1.5, 3, 20};
+  enum { COUNT = sizeof factors / sizeof *factors };
+  symo_world w;
+  symo_world_open(&w, 87);
+  symo_world_parse(&w, "i: identity 2; h: permutation 5; w[h,i] b[h]");
+  symo_plan *plan = symo_world_plan(&w, SYMO_F64, SYMO_COUPLED, false);
+  symo_hessian *s = symo_world_indefinite(&w, plan), *one;
+  symo_test_matrix m = {.n = w.n, .dtype = SYMO_F64, .a = symo_dense_of(s)};
+  symo_operator a = symo_test_operator(&m);
+  symo_lowrank *h;
+  symo_lowrank_quality q;
+  cr_ok(w.context, symo_lowrank_create(s, 0, NULL, NULL, &h));
+  for (int i = 0; i < COUNT; i++) {
+    for (size_t k = 0; k < w.n * w.n; k++) m.a[k] /= factors[i]; /* H = factor A */
+    cr_ok(w.context, symo_lowrank_measure(h, &a, 8, w.rng, &q));
+    const double exact = fabs(1 - factors[i]);
+    cr_assert(fabs(q.relative - exact) <= 5 * q.error + 1e-12 * exact, "%g: %g +- %g", factors[i],
+              q.relative, q.error);
+    cr_assert(q.error <= 0.5 * exact, "%g: +- %g", factors[i], q.error);
+    for (size_t k = 0; k < w.n * w.n; k++) m.a[k] *= factors[i];
+  }
+  symo_lowrank_destroy(h);
+  for (size_t k = 0; k < w.n * w.n; k++) m.a[k] = 0;
+  cr_ok(w.context, symo_hessian_identity(plan, 1, &one));
+  cr_ok(w.context, symo_lowrank_create(one, 0, NULL, NULL, &h));
+  cr_ok(w.context, symo_lowrank_measure(h, &a, 3, w.rng, &q));
+  cr_assert(isinf(q.relative) && q.norm == 0, "%g of zero", q.relative);
+  /* A small matrix beside it: its norm does not drown in the trace. */
+  for (size_t k = 0; k < w.n; k++) m.a[k * w.n + k] = (k % 2 ? 1e-3 : -1e-3);
+  cr_ok(w.context, symo_lowrank_measure(h, &a, 40, w.rng, &q));
+  cr_assert(fabs(q.norm / (1e-3 * sqrt((double)w.n)) - 1) <= 0.25, "|A| %g", q.norm);
+  cr_assert(fabs(q.relative - 1e3) <= 5 * q.error + 1, "%g +- %g", q.relative, q.error);
+  symo_lowrank_destroy(h);
+  symo_hessian_destroy(one);
+  symo_hessian_destroy(s);
+  symo_test_matrix_drop(&m);
+  symo_plan_destroy(plan);
+  symo_world_close(&w);
+}
+
 /* Nothing is left of a matrix that has the form; one probe has no error; zero has no direction. */
 Test(measure, what_is_exact) {
   symo_world w;
