@@ -161,7 +161,7 @@ class Workshop:
         """Those that reach the line: that have killed in this file, of its name, then the quickest."""
         lines = self.map["lines"].get(mutant["file"], {})
         reach = {s for n in range(mutant["line"], mutant["last_line"] + 1) for s in lines.get(str(n), [])}
-        if not reach and mutant["file"].endswith(".inc"):  # counts of kernels may be those of lines nearby
+        if not reach:  # counts of kernels, and of statements of several lines, may be those of lines nearby
             reach = {s for n in range(mutant["line"] - 9, mutant["line"] + 10) for s in lines.get(str(n), [])}
         stem = os.path.splitext(os.path.basename(mutant["file"]))[0]
         def order(suite):

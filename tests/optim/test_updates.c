@@ -4,6 +4,7 @@
 
 #include "core/linalg.h"
 #include "optim/damping/damping.h"
+#include "optim/update/loops.h"
 #include "optim/update/moments.h"
 #include "optim/update/rows.h"
 #include "optim/update/update.h"
@@ -102,6 +103,40 @@ Test(optim_updates, clipping_and_l2_decay) {
     symo_update_gradient(&m, norm, 0, view_of(g, tg), view_of(p, tp), view_of(out, false));
     for (int i = 0; i < N; i++) cr_assert(out[i] == entry(g, tg, i));
   }
+}
+
+typedef struct stretches {
+  size_t count, next, length;
+} stretches;
+
+static void take_stretch(void *self, size_t n, size_t first, void *const *p, const ptrdiff_t *s) {
+  stretches *t = self;
+  cr_assert(first == t->next);
+  t->count++, t->length = n, t->next += n;
+}
+
+/* Axes are joined as far as they lie one behind the other in every operand, and no further: dense ones
+ * are one stretch, and one operand with a gap cuts all of them there. */
+Test(optim_updates, loops_run_over_the_longest_stretches) {
+  enum { A = 2, B = 3, C = 4 };
+  static const struct {
+    int axis; /* behind which there is a gap; -1: none */
+    size_t count, length;
+  } cases[] = {{-1, 1, A * B * C}, {0, A, B * C}, {1, A * B, C}};
+  static double room[4][4 * A * B * C];
+  for (int operands = 1; operands <= LOOP_MAX; operands++)
+    for (int gap = 0; gap < operands; gap++)
+      for (int k = 0; k < 3; k++) {
+        symo_nd x[LOOP_MAX];
+        stretches t = {0, 0, 0};
+        for (int i = 0; i < operands; i++)
+          x[i] = symo_nd_dense(SYMO_F64, room[i], 3, (size_t[]){A, B, C});
+        if (cases[k].axis >= 0) x[gap].s[cases[k].axis] += 1;
+        if (cases[k].axis == 1) x[gap].s[0] = B * x[gap].s[1];
+        symo_loop(operands, x, take_stretch, &t);
+        cr_assert(t.next == A * B * C && t.count == cases[k].count && t.length == cases[k].length,
+                  "%d operands, gap %d in %d: %zu of %zu", operands, k, gap, t.count, t.length);
+      }
 }
 
 /* Of every other number: those between are not looked at, and no other is overlooked. */
