@@ -81,7 +81,8 @@ static double column_dot(symo_dtype dtype, symo_mat x, symo_mat y) {
 
 void symo_syrk(symo_dtype dtype, double alpha, symo_mat a, double beta, symo_mat c) {
   assert(a.cols == c.rows && c.rows == c.cols);
-  if (c.rows == 1) { /* xGEMM is slow at this */
+  if (c.rows == 0) return; /* BLAS would print that the rows are too near */
+  if (c.rows == 1) {       /* xGEMM is slow at this */
     double old = beta == 0 ? 0 : beta * symo_get(dtype, c.p, 0);
     symo_put(dtype, c.p, 0, old + alpha * column_dot(dtype, a, a));
     return;
@@ -102,6 +103,7 @@ void symo_syrk(symo_dtype dtype, double alpha, symo_mat a, double beta, symo_mat
 
 void symo_syr2k(symo_dtype dtype, double alpha, symo_mat a, symo_mat b, double beta, symo_mat c) {
   assert(a.cols == c.rows && b.cols == c.rows && a.rows == b.rows);
+  if (c.rows == 0) return;
   blas_view va = view_of(a), vb = view_of(b);
   if (va.trans != vb.trans || c.rows == 1 || a.rows == 1) {
     symo_gemm(dtype, alpha, symo_mat_t(a), b, beta, c);

@@ -1,5 +1,7 @@
 /* Sums of statistics of a site (symo/factors.h): cleared, and joined, each number of them. */
+#include <stdio.h>
 #include <symo/factors.h>
+#include <unistd.h>
 
 #include "core/linalg.h"
 #include "tests/support/testing.h"
@@ -54,4 +56,32 @@ Test(factors, sums_are_joined_and_cleared) {
       cr_assert(sums.input_count == 0 && sums.output_count == 0);
       cr_assert(sums.input_trace == 0 && sums.output_trace == 0);
     }
+}
+
+/* A site without numbers adds none, and neither the library nor BLAS says anything. */
+Test(factors, sums_of_a_site_without_numbers) {
+  const symo_factor_site site = {.bias = SYMO_NONE};
+  const double number = 1;
+  const symo_factor_rows rows = {
+      .examples = 2, .repeats = 3, .inputs = &number, .outputs = &number};
+  const int before[] = {dup(1), dup(2)};
+  FILE *said = tmpfile();
+  cr_assert(said != NULL && dup2(fileno(said), 1) == 1 && dup2(fileno(said), 2) == 2);
+  for (int sharing = SYMO_SHARING_EXPAND; sharing <= SYMO_SHARING_REDUCE; sharing++)
+    for (int dtype = SYMO_F32; dtype <= SYMO_F64; dtype++) {
+      arrays a;
+      symo_factor_sums sums = fill((symo_dtype)dtype, 0, false, &a);
+      sums.bias = false, sums.sharing = (symo_sharing)sharing;
+      cr_ok(NULL, symo_factor_sums_add(NULL, &site, &sums, &rows));
+      cr_assert(sums.input_count == (sharing == SYMO_SHARING_REDUCE ? 2 : 6));
+      cr_assert(sums.output_count == 2);
+      cr_assert(symo_get((symo_dtype)dtype, a.inputs, 0) == 0);
+      cr_assert(symo_get((symo_dtype)dtype, a.outputs, 0) == 0);
+    }
+  fflush(NULL);
+  dup2(before[0], 1);
+  dup2(before[1], 2);
+  cr_assert_eq(lseek(fileno(said), 0, SEEK_END), 0);
+  fclose(said);
+  cr_no_leaks();
 }
