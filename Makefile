@@ -379,9 +379,9 @@ $(TIDY): tidy/%: %
 	@$(CLANG_TIDY) --quiet --warnings-as-errors='*' $< -- $(ALL_CPPFLAGS) $(TIDY_FLAGS) \
 	  -std=c11 2>&1 | { ! grep -v ' warnings* generated\.$$'; }
 
-# cppcheck on everything, and gcc's analyzer on what reads, writes and holds memory.
+# cppcheck on everything, and gcc's analyzer on the library, the networks and the command's frame.
 LINT_DIRS := $(LIB_DIRS) $(CMD_DIRS) tests/support tests/programs
-ANALYZED := $(filter-out cli/ranks_mpi.c,$(wildcard core/*.c io/*.c io/*/*.c cli/*.c))
+ANALYZED := $(filter-out cli/ranks_mpi.c,$(LIB_SRC) $(wildcard net/*.c net/*/*.c cli/*.c))
 .PHONY: lint cppcheck $(ANALYZED:%=analyze/%)
 lint: cppcheck $(ANALYZED:%=analyze/%)
 cppcheck:
@@ -535,7 +535,7 @@ help:
 	@echo 'make coverage  the tests with gcov: lines and branches that they reach'
 	@echo 'make mutants   do tests fail where the code is changed? MUTANTS=300 MUTANT_SEED MUTANT_JOBS MUTANT_AGAIN=survived'
 	@echo 'make format    clang-format on all sources; format-check only looks'
-	@echo 'make lint      cppcheck, and gcc -fanalyzer on what reads, writes and holds memory'
+	@echo 'make lint      cppcheck, and gcc -fanalyzer on the library, the networks and cli'
 	@echo 'make tidy      clang-tidy on the library and the command'
 	@echo 'make bench     speed against limits and peers'
 	@echo 'make peers     the same work by PyTorch, JAX, curvlinops and heavyball, in one run'

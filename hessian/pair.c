@@ -137,7 +137,7 @@ static size_t max_size(size_t a, size_t b) { return a > b ? a : b; }
 typedef struct pair_room {
   double *row, *tail;
   char *r, *q, *c; /* [g.k, a.n], [g.k, a.k], [g.n, a.k] */
-  bool separate;   /* r and c only, one after the other */
+  bool separate;   /* r and c only, one after the other, in one place */
 } pair_room;
 
 static size_t place(const factor_pair *p, pair_function f, char *memory, pair_room *room) {
@@ -150,7 +150,7 @@ static size_t place(const factor_pair *p, pair_function f, char *memory, pair_ro
   if (room != NULL) *room = (pair_room){.row = (double *)(void *)memory, .separate = separate};
   if (room != NULL) room->tail = (double *)(void *)(memory + row);
   if (separate) {
-    if (room != NULL) room->r = room->c = memory + at;
+    if (room != NULL) room->r = room->q = room->c = memory + at;
     return at + max_size(r, c);
   }
   const bool inputs = is_full(&p->a), outputs = is_full(&p->g);

@@ -208,7 +208,7 @@ SYMO_VECTOR static void times_f32(size_t count, float factor, float *x) {
 static double softmax_f32(size_t w, const float *f, const float *y, float *p) {
   const float top = symo_vec_max_f32(w, f);
   const double sum = symo_vec_exp_sum_f32(w, f, top, p);
-  double mass;
+  double mass = 0;
   const double loss = -weigh_f32(w, f, (double)top + log(sum), y, &mass);
   if (p != NULL) times_f32(w, (float)(mass / sum), p);
   return loss;

@@ -1,5 +1,6 @@
 /* Network specs: names, defaults, sizes; what layers do to the shape of an example, and where each
  * can stand. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -286,6 +287,7 @@ symo_status symo_net_shapes(symo_context *context, const symo_net_spec *spec,
                        row != NULL ? row->name : "unknown", why);
     shapes[l + 1] = walk.now;
   }
+  assert(row != NULL); /* of the last layer, and there is one */
   if (row->logits != (spec->loss == SYMO_LOSS_TOKENS))
     return symo_fail(context, SYMO_E_ARGUMENT,
                      "network: loss %s and last layer %s (tokens and a head belong together)",

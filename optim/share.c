@@ -4,6 +4,7 @@
 #include "optim/share.h"
 #include "optim/alphas.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -89,6 +90,7 @@ symo_status symo_share_number_roots(const optim_share *share, symo_context *cont
   const optim_block *all = symo_share_block(share->whole, b->rule);
   const size_t own = symo_block_num_roots(b);
   char mine[CURVATURE_KEY], other[CURVATURE_KEY];
+  assert(all != NULL); /* the whole has every rule that a share has */
   b->all_roots = symo_block_num_roots(all);
   if (own == b->all_roots) return SYMO_OK;
   b->root_at = symo_calloc(own + 1, sizeof *b->root_at);

@@ -185,13 +185,14 @@ static int read_source(cli *c, job *j, size_t i, symo_dtype dtype) {
 static int read_vectors(cli *c, job *j) {
   int code = list_sources(c, j);
   if (code != CLI_DONE) return code;
-  const size_t total = vectors_of(j), pairs = j->count + j->num_probes;
-  const bool with_params = j->num_params > 0 || j->num_probes > 0;
+  const size_t total = vectors_of(j), num_probes = j->num_probes, pairs = j->count + num_probes;
+  const bool with_params = j->num_params > 0 || num_probes > 0;
   symo_dtype wanted = symo_layout_dtype(j->layout), widest = SYMO_F32;
   j->vectors = symo_calloc(total, sizeof *j->vectors);
   j->grads = symo_calloc(pairs, sizeof *j->grads);
   if (with_params) j->params = symo_calloc(pairs, sizeof *j->params);
-  if (!j->vectors || !j->grads || (with_params && !j->params))
+  symo_const_vector *params = j->params;
+  if (!j->vectors || !j->grads || (with_params && !params))
     return cli_fail_status(c, symo_fail_memory(cli_context(c), "estimate"));
   for (size_t i = 0; i < j->num_sources && code == CLI_DONE; i++) {
     code = read_source(c, j, i, wanted);
@@ -201,13 +202,13 @@ static int read_vectors(cli *c, job *j) {
     if (j->vectors[j->sources[i].first].dtype != widest) code = read_source(c, j, i, widest);
   for (size_t i = 0; i < j->count && code == CLI_DONE; i++) {
     j->grads[i] = cli_const_vector(&j->vectors[i]);
-    if (!j->params) continue;
-    j->params[i] = cli_const_vector(&j->vectors[j->count + (j->num_params > 1 ? i : 0)]);
+    if (!params) continue;
+    params[i] = cli_const_vector(&j->vectors[j->count + (j->num_params > 1 ? i : 0)]);
   }
   const cli_vector *probes = j->vectors + j->count + j->num_params;
-  for (size_t i = 0; i < j->num_probes && code == CLI_DONE; i++) {
-    j->params[j->count + i] = cli_const_vector(&probes[i]);
-    j->grads[j->count + i] = cli_const_vector(&probes[j->num_probes + i]);
+  for (size_t i = 0; i < num_probes && code == CLI_DONE; i++) {
+    params[j->count + i] = cli_const_vector(&probes[i]);
+    j->grads[j->count + i] = cli_const_vector(&probes[num_probes + i]);
   }
   return code;
 }

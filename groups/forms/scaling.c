@@ -15,6 +15,7 @@
  * Check: a = 1 gives kappa(1) = 1.1752012, kappa(2) = 1.8134302. */
 #include "groups/forms/scaling.h"
 
+#include <assert.h>
 #include <math.h>
 
 #include "core/error.h"
@@ -49,6 +50,7 @@ static const symo_group *structure(const symo_group *self) {
 static symo_status element_sample(const symo_group *self, size_t dim, symo_rng *rng, double *g,
                                   void *work) {
   const symo_group_spec *spec = symo_scaling_spec(self);
+  assert(spec != NULL); /* layouts take no group whose parameters are missing */
   symo_monomial_sample(dim, rng, spec->permute, spec->signs, g);
   for (size_t i = 0; i < dim; i++)
     g[dim + i] *= exp(spec->window * (2 * symo_rng_uniform(rng) - 1));

@@ -134,9 +134,8 @@ symo_status symo_layout_add_space(symo_layout *layout, const char *name, size_t 
 /* Reads one axis "name" or "name*" into axis a of the tensor. */
 static symo_quote suggest_space(const symo_layout *layout, const char *name) {
   symo_suggestion s = {.name = name};
-  for (size_t i = 0; i < symo_layout_num_spaces(layout); i++)
-    symo_suggestion_offer(&s, symo_layout_space_name(layout, i),
-                          strlen(symo_layout_space_name(layout, i)));
+  for (size_t i = 0; i < layout->num_spaces; i++)
+    symo_suggestion_offer(&s, layout->spaces[i].name, strlen(layout->spaces[i].name));
   return symo_suggestion_text(&s);
 }
 

@@ -83,11 +83,10 @@ static void step(newton *w) {
 
 /* |X^p A v - v| <= |v| / 10; not if NaN.  Vectors stand in t, with what rounds it up. */
 static bool holds(const newton *w, symo_mat a) {
-  symo_mat v[3];
-  for (int k = 0; k < 3; k++) {
-    v[k] = symo_mat_dense(w->t.p, w->n, 1);
-    v[k].p = symo_at(w->dtype, w->t.p, k * (ptrdiff_t)w->n);
-  }
+  const ptrdiff_t n = (ptrdiff_t)w->n;
+  symo_mat v[] = {symo_mat_dense(w->t.p, w->n, 1),
+                  symo_mat_dense(symo_at(w->dtype, w->t.p, n), w->n, 1),
+                  symo_mat_dense(symo_at(w->dtype, w->t.p, 2 * n), w->n, 1)};
   for (size_t i = 0; i < w->n; i++) symo_put(w->dtype, v[0].p, i, cos((double)i * (double)i));
   symo_gemm(w->dtype, 1, a, v[0], 0, v[1]);
   for (int k = 0; k < w->p; k++) {
