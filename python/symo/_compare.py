@@ -62,6 +62,10 @@ def compare(hessian: Any, estimates: Any, *, probes: int = 16, seed: int = 0) ->
     absolute: Any = None
     if dense:
         target = np.asarray(hessian, "f8")
+        if target.shape != (size, size):
+            c.refuse("SYMO_E_SHAPE", f"compare: the Hessian has shape {target.shape}, no square")
+        if not np.isfinite(target).all():
+            c.refuse("SYMO_E_NONFINITE", "compare: the Hessian holds NaN or infinity")
         values, vectors = np.linalg.eigh((target + target.T) / 2)
         absolute = (vectors * np.abs(values)) @ vectors.T
     directions = np.random.default_rng(seed).normal(size=(size, probes))
@@ -79,7 +83,7 @@ def compare(hessian: Any, estimates: Any, *, probes: int = 16, seed: int = 0) ->
             cosine = _cosine(matrix, absolute)
             row["cosine_abs_hessian"] = cosine
             row["cosine_hessian"] = _cosine(matrix, target)
-            row["rel_error_abs_hessian"] = float(np.sqrt(max(0.0, 1 - cosine**2)))
+            row["rel_error_abs_hessian"] = float(np.sqrt(np.maximum(0, 1 - cosine**2)))
         rows[name] = row
     return rows
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import operator
 import os
 from ctypes import POINTER, byref, c_char_p, c_double, c_int, c_size_t, c_void_p
 from typing import Any, NamedTuple, Sequence
@@ -170,6 +171,7 @@ class Optimizer:
         **settings: Any,
     ) -> None:
         self.layout = as_layout(layout)
+        self._made = (self.layout, preset, dtype, dict(settings))
         if dtype is not None:
             settings["dtype"] = dtype if dtype in c.NAMES.values() else _dtype_name(dtype)
         texts = [f"{key}={setting_text(key, value)}".encode() for key, value in settings.items()]
@@ -262,8 +264,7 @@ class Optimizer:
     def set_lr(self, lr: float, rule: int | None = None) -> None:
         """Sets the learning rate of a rule, from the next step on; without one that of :attr:`lr`
         alone, and not those of patterns (``"h.*.attn*:lr"``)."""
-        if rule is None:
-            rule = self._first
+        rule = self._first if rule is None else c.count(rule, "set_lr: rule")
         c.check(lib.symo_optim_state_set_lr(self._state.pointer, rule, float(lr)), self._context)
         self._rates[rule] = float(lr)
 
@@ -349,6 +350,8 @@ class Optimizer:
 
     def rule_of(self, tensor: int) -> int:
         """The rule of a tensor, by its number in the layout: ``spec["rules"]`` lists them."""
+        if not 0 <= operator.index(tensor) < len(self.layout.tensors):
+            c.refuse("SYMO_E_ARGUMENT", f"optim: there is no tensor {tensor}")
         return lib.symo_optim_rule_of(self._optim.pointer, tensor)
 
     def alphas(self) -> dict[str, float]:
@@ -387,6 +390,9 @@ class Optimizer:
             c.check(lib.symo_optim_state_set_lr(state.pointer, rule, lr), self._context)
         self._state = state
 
+    def __reduce__(self):
+        return _restored, (*self._made, self.products, list(self._rates), self.to_bytes())
+
     def to_bytes(self) -> bytes:
         """What :meth:`save` writes."""
         return c.to_bytes(lib.symo_optim_state_write, self._context, self._state.pointer)
@@ -394,6 +400,15 @@ class Optimizer:
     def from_bytes(self, data: bytes, may_differ: Sequence[str] = ()) -> None:
         """As :meth:`load` with `may_differ`, from what :meth:`to_bytes` gave."""
         c.from_bytes(data, lambda path: self._read(path, may_differ))
+
+
+def _restored(layout, preset, dtype, settings, products, rates, data):
+    """What a copy or a pickle is made of."""
+    made = Optimizer(layout, preset, dtype=dtype, products=products, **settings)
+    for rule, rate in enumerate(rates):
+        made.set_lr(rate, rule)
+    made.from_bytes(data)
+    return made
 
 
 def _dtype_name(dtype):

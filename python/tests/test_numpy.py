@@ -550,6 +550,40 @@ def test_options_of_tensors_by_their_names():
         symo.Optimizer(TEXT, "symo", **{"w*:rate": 0.5})
 
 
+def test_copies_of_an_optimizer_go_on_to_the_same_bits():
+    g = np.random.default_rng(0).normal(size=symo.Layout(TEXT).num_parameters)
+    hessian = {"products": np.diag(g)}
+    for preset, settings in (("symo", {}), ("soap", {"lr": 0.1}), ("adahessian", hessian)):
+        opt = symo.Optimizer(TEXT, preset, **settings)
+        x = np.ones_like(g)
+        opt.set_lr(0.02)
+        opt.step(g, x)
+        kept = []
+        for twin in (copy.deepcopy(opt), pickle.loads(pickle.dumps(opt))):
+            y = x.copy()
+            twin.step(g, y)
+            assert twin.lr == 0.02 and not np.array_equal(x, y)
+            kept.append(y)
+        opt.step(g, x)
+        assert np.array_equal(x, kept[0]) and np.array_equal(x, kept[1])
+    for wrong in (-1, 99):
+        with pytest.raises(symo.Error, match=f"no tensor {wrong}"):
+            opt.rule_of(wrong)
+        with pytest.raises(symo.Error, match="rule"):
+            opt.set_lr(0.1, wrong)
+
+
+def test_comparisons_with_what_is_no_number():
+    a = np.diag([3.0, 2.0, 1.0])
+    with pytest.raises(symo.Error, match="holds NaN"):
+        symo.compare(a * np.nan, a)
+    with pytest.raises(symo.Error, match="shape .2, 3."):
+        symo.compare(a[:2], a)
+    row = symo.compare(a, {"none": np.zeros((3, 3)), "itself": a})
+    assert np.isnan(row["none"]["rel_error_abs_hessian"]) and np.isnan(row["none"]["hvp_cosine"])
+    assert row["itself"]["rel_error_abs_hessian"] <= 1e-7  # the root of 1 - cosine^2
+
+
 def test_exponents_are_measured_by_products_alone():
     layout = "h: identity 6; i: identity 5; w[h,i]"
     with pytest.raises(symo.Error) as refused:
