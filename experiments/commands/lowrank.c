@@ -81,6 +81,7 @@ static symo_status estimate(cli *c, job *j) {
   SYMO_TRY(symo_rng_create(cli_context(c), (uint64_t)cli_int(c, "seed") + 0x6c616e63, &j->rng));
   SYMO_TRY(curvature_prior_make(&known, j->prior, j->plan, &prior));
   j->spec.prior = prior;
+  symo_net_set_comm(j->q.subject.net, cli_ranks(c)); /* products: a part of the examples each */
   const double start = cli_seconds();
   cli_progress(c, "%zu products", j->cost.products);
   SYMO_TRY(symo_lowrank_estimate(j->plan, &j->a, &j->spec, j->rng, &j->h, &j->cost));
@@ -157,6 +158,7 @@ static void print(cli *c, const job *j) {
 }
 
 static int report(cli *c, const job *j) {
+  if (symo_comm_rank(cli_ranks(c)) > 0) return CLI_DONE; /* the first has the folder */
   char *matrix = cli_join(j->q.directory, "h-lr.safetensors"),
        *path = cli_join(j->q.directory, "lowrank.json");
   int code = matrix == NULL || path == NULL ? cli_fail_memory(c) : CLI_DONE;
@@ -229,10 +231,13 @@ const cli_command cli_command_lowrank = {
         "the parameters squared is formed.  symo apply takes the file: products,\n"
         "solutions, powers.  Then measures with fresh random vectors how far the estimate M\n"
         "is from the matrix A: |A - M| / |A| in Frobenius norm, with its standard\n"
-        "error.  That is of the signed M; what is written is |M| unless --signed.",
+        "error.  That is of the signed M; what is written is |M| unless --signed.\n"
+        "\n"
+        "Under mpirun (make MPI=1) the processes share the examples of products.",
     .example = "symo lowrank --data digits --net 64-128-128-10 --train-steps 100 --out curvature\n"
                "symo apply --hessian curvature/h-lr.safetensors --op solve --damping 0.01 \\\n"
                "  --in grad.safetensors --out step.safetensors",
     .options = options,
     .json = true,
+    .ranks = true,
     .run = run};

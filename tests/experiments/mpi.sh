@@ -146,6 +146,16 @@ must "spectrum in 2 processes"
 numbers() { grep -oE '[-0-9.]+e?[-+0-9]*,?$' "$1" | tr -d ,; }
 paste <(numbers alone) <(numbers stdout) | awk '{ d = $1 - $2; if (d * d > 1e-12 * $1 * $1 + 1e-20) bad = 1 } END { exit bad || NR < 10 }' ||
   complain "spectrum has other figures in 2 processes"
+for prior in zero kfac; do
+  lowrank=(lowrank --data digits --net 64-6-10 --examples 40 --products 40 --rank 6 --residual 4 --prior $prior --dtype f64 --threads 1)
+  run 2 "${lowrank[@]}" --out lowrank-2 --json
+  must "lowrank in 2 processes"
+  "$MPI_SYMO" "${lowrank[@]}" --out lowrank-1 --json >alone 2>/dev/null || complain "lowrank in one process"
+  paste <(grep -v seconds alone | grep -oE '[-0-9.]+e?[-+0-9]*,?$' | tr -d ,) <(grep -v seconds stdout | grep -oE '[-0-9.]+e?[-+0-9]*,?$' | tr -d ,) |
+    awk '{ d = $1 - $2; if (d * d > 1e-12 * $1 * $1 + 1e-20) bad = 1 } END { exit bad || NR < 10 }' ||
+    complain "lowrank has other figures in 2 processes: $(diff alone stdout | head -n 4)"
+  [ -s lowrank-2/h-lr.safetensors ] || complain "lowrank wrote nothing"
+done
 run 2 spectrum --data digits --net 64-6-10 --exponents --out exponents
 fails 2 "--exponents: works in one process"
 
