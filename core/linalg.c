@@ -11,6 +11,7 @@
 
 #include "core/nd.h"
 #include "core/reserve.h"
+#include "core/transpose.h"
 #include "core/vector.h"
 
 #include <symo/status.h>
@@ -220,18 +221,7 @@ bool symo_all_finite(symo_dtype dtype, size_t n, const void *x) {
   return SYMO_BY_TYPE(dtype, all_finite, n, x);
 }
 
-void symo_symmetrize(symo_dtype dtype, size_t n, void *a) {
-  enum { TILE = 32 };
-  for (size_t bi = 0; bi < n; bi += TILE)
-    for (size_t bj = 0; bj <= bi; bj += TILE)
-      for (size_t i = bi; i < n && i < bi + TILE; i++)
-        for (size_t j = bj; j < i && j < bj + TILE; j++) {
-          if (dtype == SYMO_F32)
-            ((float *)a)[j * n + i] = ((float *)a)[i * n + j];
-          else
-            ((double *)a)[j * n + i] = ((double *)a)[i * n + j];
-        }
-}
+void symo_symmetrize(symo_dtype dtype, size_t n, void *a) { SYMO_BY_TYPE(dtype, mirror, n, a); }
 
 void symo_add_diagonal(symo_dtype dtype, size_t n, double alpha, void *a) {
   for (size_t i = 0; i < n; i++)

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/linalg.h"
+#include "core/transpose.h"
 #include "core/vector.h"
 
 enum { MAX_OPERANDS = 3 };
@@ -176,40 +177,12 @@ static void run_nest(symo_dtype dtype, const nest *f, void *const *p, double alp
   }
 }
 
-enum { TILE = 32 };
-
-/* The axis along which the source runs, where the destination runs along the last one; or -1. */
-static int crossing_axis(const nest *f) {
-  int last = f->nd - 1;
-  if (f->operands != 2 || last < 1 || f->s[1][last] != 1 || f->s[0][last] == 0 ||
-      f->s[0][last] == 1 || f->n[last] < TILE)
-    return -1;
-  for (int i = 0; i < last; i++)
-    if (f->s[0][i] == 1 && f->s[1][i] != 0 && f->n[i] >= TILE) return i;
-  return -1;
-}
-
-static void run_tiles(symo_dtype dtype, const nest *f, int axis, void *const *p, double alpha,
-                      kernel k) {
-  int last = f->nd - 1;
-  nest tile = *f;
-  for (size_t i = 0; i < f->n[axis]; i += TILE)
-    for (size_t j = 0; j < f->n[last]; j += TILE) {
-      void *q[MAX_OPERANDS] = {0};
-      tile.n[axis] = f->n[axis] - i < TILE ? f->n[axis] - i : TILE;
-      tile.n[last] = f->n[last] - j < TILE ? f->n[last] - j : TILE;
-      for (int o = 0; o < f->operands; o++)
-        q[o] = symo_at(dtype, p[o], (ptrdiff_t)i * f->s[o][axis] + (ptrdiff_t)j * f->s[o][last]);
-      run_nest(dtype, &tile, q, alpha, k);
-    }
-}
-
 /* ---- kernels: p = sources, then destination ---- */
 
 /* The largest |x|, which is that of the largest bits, as whole numbers: those of NaN and infinity
  * are the largest of all.  Lanes let several loads be under way.  The "destination" is a
  * max_abs_state. */
-enum { LANE_BYTES = 256 };
+enum { LANE_BYTES = 256, SUM_LANES = 8, TILE = 32 };
 
 typedef struct max_abs_state {
   double largest;
@@ -230,6 +203,49 @@ static void shift_f32(size_t n, double alpha, const void *const *p, const ptrdif
   float *y = (float *)(uintptr_t)p[1];
   for (size_t i = 0; i < n; i++)
     y[(ptrdiff_t)i * s[1]] = (float)(alpha * (double)x[(ptrdiff_t)i * s[0]]);
+}
+
+/* ---- tiles ---- */
+
+/* The axis along which the source runs, where the destination runs along the last one; or -1. */
+static int crossing_axis(const nest *f) {
+  int last = f->nd - 1;
+  if (f->operands != 2 || last < 1 || f->s[1][last] != 1 || f->s[0][last] == 0 ||
+      f->s[0][last] == 1 || f->n[last] < TILE)
+    return -1;
+  for (int i = 0; i < last; i++)
+    if (f->s[0][i] == 1 && f->s[1][i] != 0 && f->n[i] >= TILE) return i;
+  return -1;
+}
+
+/* The last two axes in whole tiles, those that the source runs along being `axis`. */
+static void cross_tile(symo_dtype dtype, const nest *f, int axis, void *const *p, double alpha,
+                       bool add) {
+  const ptrdiff_t xs = f->s[0][f->nd - 1], ys = f->s[1][axis];
+  if (dtype == SYMO_F32)
+    cross_f32(add, (float)alpha, p[0], xs, p[1], ys);
+  else
+    cross_f64(add, alpha, p[0], xs, p[1], ys);
+}
+
+static void run_tiles(symo_dtype dtype, const nest *f, int axis, void *const *p, double alpha,
+                      kernel k) {
+  int last = f->nd - 1;
+  nest tile = *f;
+  const bool add = k == axpy_f32 || k == axpy_f64, copies = k == copy_f32 || k == copy_f64;
+  const bool crosses = f->nd == 2 && (add || copies); /* nothing but the two axes */
+  for (size_t i = 0; i < f->n[axis]; i += TILE)
+    for (size_t j = 0; j < f->n[last]; j += TILE) {
+      void *q[MAX_OPERANDS] = {0};
+      tile.n[axis] = f->n[axis] - i < TILE ? f->n[axis] - i : TILE;
+      tile.n[last] = f->n[last] - j < TILE ? f->n[last] - j : TILE;
+      for (int o = 0; o < f->operands; o++)
+        q[o] = symo_at(dtype, p[o], (ptrdiff_t)i * f->s[o][axis] + (ptrdiff_t)j * f->s[o][last]);
+      if (crosses && tile.n[axis] == TILE && tile.n[last] == TILE)
+        cross_tile(dtype, f, axis, q, alpha, add);
+      else
+        run_nest(dtype, &tile, q, alpha, k);
+    }
 }
 
 static void run(int operands, const symo_nd *x, double alpha, kernel f32, kernel f64) {

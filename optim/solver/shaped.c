@@ -19,6 +19,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/symmetric.h"
 #include "optim/solver/scaled.h"
 
 enum { PRODUCTS = 8 }; /* where the method asks for none */
@@ -48,24 +49,18 @@ static double flops(size_t m, int steps) {
 }
 
 /* g := G, both triangles, from A in the lower triangle of p, which is spoilt; q: as large. */
-static void polynomial(const symo_filter *f, symo_dtype t, double norm, symo_mat p, symo_mat q,
-                       symo_mat g) {
-  size_t n = p.rows;
-  symo_lower_scale(t, n, f->slope / norm, f->offset, p.p);
-  symo_symmetrize(t, n, p.p);
-  memcpy(g.p, p.p, n * n * symo_dtype_size(t));
-  symo_scal(t, n * n, f->weight[1], g.p);
-  symo_add_diagonal(t, n, f->weight[0], g.p);
+static void polynomial(const symo_filter *f, const solver_options *o, double norm, symo_mat p,
+                       symo_mat q, symo_mat g) {
+  const symo_affine first = {f->slope / norm, f->offset, f->weight[1], f->weight[0], false};
+  symo_symmetric_start(o->pool, o->dtype, &first, p, g);
   for (int j = 0; j < f->products; j++) {
-    symo_mat old = p;
-    symo_syrk(t, f->scale[j], p, 0, q);
-    symo_add_diagonal(t, n, f->shift[j], q.p);
-    symo_symmetrize(t, n, q.p);
-    symo_axpy(t, n * n, f->weight[j + 2], q.p, g.p);
+    const bool last = j + 1 == f->products;
+    const symo_affine term = {f->scale[j], f->shift[j], f->weight[j + 2], 0, last};
+    const symo_mat old = p;
+    symo_symmetric_square(o->pool, o->dtype, &term, p, q, g);
     p = q;
     q = old;
   }
-  symo_symmetrize(t, n, g.p); /* its sums may round differently above the diagonal */
 }
 
 static symo_mat square_take(symo_dtype t, size_t n, void **work) {
@@ -92,7 +87,7 @@ static symo_status root(const solver_options *o, size_t m, void *c, void *out,
   const symo_filter *f = filter_for(&scaled, m, trace, &norm);
   symo_mat p = square_take(t, m, &work), q = square_take(t, m, &work);
   memcpy(p.p, c, m * m * symo_dtype_size(t));
-  polynomial(f, t, norm, p, q, symo_mat_dense(out, m, m));
+  polynomial(f, o, norm, p, q, symo_mat_dense(out, m, m));
   symo_scal(t, m * m, pow(norm / unit, o->power), out);
   return SYMO_OK;
 }
@@ -108,7 +103,7 @@ static double gram_of(const solver_options *o, symo_mat *x, void *z, double *uni
   symo_dtype t = o->dtype;
   double least = t == SYMO_F32 ? 1e-20 : 1e-150, most = 1 / least;
   *unit = 1;
-  symo_syrk(t, 1, symo_mat_t(symo_mat_wide(*x)), 0, a);
+  symo_gram(o->pool, t, symo_mat_wide(*x), a);
   symo_add_diagonal(t, a.rows, o->eps, a.p);
   double norm = symo_lower_norm(t, a.rows, a.p);
   if (norm > least && norm < most) return norm;
@@ -117,7 +112,7 @@ static double gram_of(const solver_options *o, symo_mat *x, void *z, double *uni
   if (!isfinite(largest) || largest == 0) return largest == 0 ? 0 : INFINITY;
   symo_mat_load(t, *unit, *x, z);
   *x = symo_mat_dense(z, x->rows, x->cols);
-  symo_syrk(t, 1, symo_mat_t(symo_mat_wide(*x)), 0, a);
+  symo_gram(o->pool, t, symo_mat_wide(*x), a);
   symo_add_diagonal(t, a.rows, o->eps * *unit * *unit, a.p);
   return symo_lower_norm(t, a.rows, a.p);
 }
@@ -141,9 +136,10 @@ static symo_status polar(const solver_options *o, symo_mat x, void *y, solver_re
   solver_options scaled = *o;
   scaled.bend.edge *= unit;
   const symo_filter *f = filter_for(&scaled, n, trace, &norm);
-  polynomial(f, t, norm, a, q, g);
+  polynomial(f, o, norm, a, q, g);
   double scale = pow(norm, o->power) * pow(unit, -1 - 2 * o->power);
-  symo_gemm(t, scale, g, symo_mat_wide(x), 0, x.rows <= x.cols ? out : symo_mat_t(out));
+  symo_square_times(o->pool, t, scale, g, symo_mat_wide(x),
+                    x.rows <= x.cols ? out : symo_mat_t(out));
   return SYMO_OK;
 }
 
@@ -166,6 +162,7 @@ const symo_solver symo_solver_shaped = {
     .number = number,
     .takes_cut = true,
     .fits = true,
+    .shares = true,
     .root_flops = flops,
     .polar_flops = polar_flops,
 };

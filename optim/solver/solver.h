@@ -4,6 +4,7 @@
 #include <symo/optim.h>
 
 #include "core/linalg.h"
+#include "core/pool.h"
 #include "optim/solver/filter.h"
 
 /* How powers of matrices are computed, and systems solved.  One const table a file; one row of
@@ -22,6 +23,7 @@ typedef struct solver_options {
   /* Where it bends.  With another reference than `largest` there are SYMO_FILTER_RUNGS of them,
    * from filter on, for solvers that fit. */
   symo_filter_bend bend;
+  symo_pool *pool; /* NULL: none.  A solver that `shares` has its threads take part in `polar` */
 } solver_options;
 
 typedef struct solver_report {
@@ -80,6 +82,7 @@ struct symo_solver {
 
   bool takes_cut; /* looks at options.filter */
   bool fits;      /* needs its polynomial: symo_filter_fit with `steps` products */
+  bool shares;    /* looks at options.pool; the bits are the same with and without */
 
   double (*root_flops)(size_t m, int steps);
   double (*polar_flops)(size_t rows, size_t cols, int steps);

@@ -123,6 +123,36 @@ static void check_operations(symo_rng *rng, symo_dtype dtype) {
   compare_memory(dtype, &kept, wanted, "copy in place");
 }
 
+/* Where source and destination run along different axes, in tiles and at their edges; sums of many
+ * numbers a stride apart; and one number spread over a row. */
+static void check_crossing(symo_rng *rng, symo_dtype dtype) {
+  static random_view x, y;
+  static double wanted[ROOM];
+  const size_t n = 20 + (size_t)symo_rng_below(rng, 60), m = 20 + (size_t)symo_rng_below(rng, 60);
+  const double alpha = symo_rng_normal(rng);
+  const size_t shape[] = {n, m};
+  for (int what = 0; what < 5; what++) {
+    draw_view(rng, dtype, 2, shape, false, &x);
+    draw_view(rng, dtype, 2, shape, false, &y);
+    const ptrdiff_t pad = (ptrdiff_t)symo_rng_below(rng, 3);
+    x.view.p = x.store, x.view.s[0] = 1, x.view.s[1] = (ptrdiff_t)n + pad;
+    y.view.p = y.store, y.view.s[0] = (ptrdiff_t)m + pad, y.view.s[1] = 1;
+    if (what == 2) y.view.s[1] = 0;
+    if (what == 3) y.view.s[0] = 0;
+    if (what == 4) x.view.s[1] = 0;
+    load(dtype, &y, wanted);
+    for (size_t i = 0; i < n * m; i++) {
+      double *at = &wanted[place(&y.view, y.store, i)];
+      *at = (what == 1 ? 0 : *at) + alpha * entry(&x, i);
+    }
+    if (what == 1)
+      symo_nd_copy(alpha, x.view, y.view);
+    else
+      symo_nd_axpy(alpha, x.view, y.view);
+    compare_memory(dtype, &y, wanted, "crossing axes");
+  }
+}
+
 static void many(uint64_t seed, void (*check)(symo_rng *rng, symo_dtype dtype)) {
   symo_context *context = symo_test_context();
   symo_rng *rng = symo_test_rng(context, seed);
@@ -133,6 +163,15 @@ static void many(uint64_t seed, void (*check)(symo_rng *rng, symo_dtype dtype)) 
 }
 
 Test(nd, operations_are_what_loops_give) { many(171, check_operations); }
+
+Test(nd, axes_that_cross) {
+  symo_context *context = symo_test_context();
+  symo_rng *rng = symo_test_rng(context, 174);
+  for (int k = 0; k < 40; k++) check_crossing(rng, k % 2 ? SYMO_F32 : SYMO_F64);
+  symo_rng_destroy(rng);
+  symo_context_destroy(context);
+  cr_no_leaks();
+}
 
 /* Every transformation of views, entry by entry. */
 static void check_views(symo_rng *rng, symo_dtype dtype) {
