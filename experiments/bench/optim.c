@@ -17,6 +17,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <symo/optim.h>
 
@@ -211,6 +212,13 @@ static double stream_rate(const bench_shared *s) {
   return 3 * (double)half * sizeof(float) / (cli_seconds() - start);
 }
 
+/* Until the threads of BLAS sleep: for some 26 ms behind a product they look for the next one, and
+ * take the cores that the threads of a step are to have. */
+static void let_threads_sleep(void) {
+  const struct timespec moment = {.tv_nsec = 40000000};
+  if (symo_get_threads() > 1) (void)nanosleep(&moment, NULL);
+}
+
 /* Seconds of a first step, of one without roots, of the roots; rates; what memory could have moved
  * during a step. */
 typedef struct figures {
@@ -229,6 +237,7 @@ static int measure(bench_report *report, const bench_shared *shared, const bench
     for (size_t k = 0; k < 2 && status == SYMO_OK; k++) { /* without roots, with roots */
       gemm[2 * done + k] = bench_gemm_rate(&shared->gemm);
       stream[2 * done + k] = stream_rate(shared);
+      let_threads_sleep();
       status = take_step(r, 2 * done + k + 1, &step[k][done]);
       could[2 * done + k] = step[k][done] * stream[2 * done + k];
     }

@@ -9,7 +9,8 @@
  *                             widened in panels: twice the time, and good for any x of float32;
  *     worse, float64          there is no wider type: singular values of x itself (xGESDD), two to
  *                             four times the time.
- * accuracy is 1e-3 in float32 and 1e-10 in float64.
+ * accuracy is 1e-3 in float32 and 1e-10 in float64.  Where norms of rows differ as much, as those of
+ * gradients do, they say it without a factorisation.
  *
  * Coordinates of permutation groups have mean 0 over their smaller side, so that x x' is singular
  * but for no bad reason: with v = (1, .., 1)' / sqrt(n) and v'x = 0 (looked at in x itself, where
@@ -119,6 +120,41 @@ static bool well_conditioned(const polar_task *p, symo_mat gram, void *work) {
   return symo_cholesky(p->dtype, p->n, work, &rcond, symo_at(p->dtype, work, (ptrdiff_t)numbers)) ==
              SYMO_OK &&
          rcond * accuracy > symo_epsilon(p->dtype);
+}
+
+/* The squares of the norms of the rows. */
+static void row_squares(symo_dtype t, symo_mat x, double *out) {
+  for (size_t i = 0; i < x.rows && x.cs == 1; i++) {
+    const void *row = symo_at(t, x.p, (ptrdiff_t)i * x.rs);
+    out[i] = symo_dot(t, x.cols, row, row);
+  }
+  if (x.cs == 1) return;
+  memset(out, 0, x.rows * sizeof *out);
+  for (size_t j = 0; j < x.cols; j++) {
+    const void *column = symo_at(t, x.p, (ptrdiff_t)j * x.cs);
+    for (size_t i = 0; i < x.rows; i++) {
+      const double value = symo_get(t, column, i);
+      out[i] += value * value;
+    }
+  }
+}
+
+/* Whether the norms of rows say by themselves that the type of x will not do, without and with
+ * c v v', so that neither a Gram matrix nor its factor need be had.  If a and b are the least
+ * squares of norms, of rows i and j, the unit vector (e_i - e_j) / sqrt(2), orthogonal to v, has
+ * x x' at most a + b; and no square is larger than the largest eigenvalue. */
+static bool rows_forbid(const polar_task *p) {
+  const double accuracy = p->dtype == SYMO_F32 ? 1e-3 : 1e-10;
+  double a = INFINITY, b = INFINITY, most = 0;
+  if (p->n < 2) return false;
+  row_squares(p->dtype, p->wide, p->w);
+  for (size_t i = 0; i < p->n; i++) {
+    const double square = p->w[i];
+    most = fmax(most, square);
+    b = fmin(b, fmax(a, square));
+    a = fmin(a, square);
+  }
+  return (a + b + p->s.eps) * accuracy <= symo_epsilon(p->dtype) * (most + p->s.eps);
 }
 
 /* Whether |v'x| counts as zero beside the largest singular value, which is no less than any
@@ -249,6 +285,8 @@ static symo_status polar(const solver_options *o, symo_mat x, void *y, solver_re
   p.s.eps = o->eps * unit * unit;
   p.s.tolerance = tolerance * tolerance;
   p.s.floor = u * u;
+  if (o->filter == NULL && rows_forbid(&p))
+    return t == SYMO_F32 ? polar_widened(&p, work) : polar_svd(&p, work);
   symo_mat gram = symo_mat_dense(work, n, n);
   void *rest = (char *)work + symo_piece_bytes(t, n * n);
   symo_syrk(t, 1, symo_mat_t(p.wide), 0, gram);

@@ -177,6 +177,35 @@ Test(solvers, eigh_polar_ill_conditioned) {
   end(k);
 }
 
+/* Rows (of the smaller side) of very different norms, with eps and without. */
+Test(solvers, eigh_polar_of_graded_rows) {
+  static const double grades[] = {1, 30, 1e3, 1e5};
+  world *k = begin(17);
+  for (size_t i = 0; i < 2 * SHAPES * 4 * 2; i++) {
+    const size_t shape = i / 2 % SHAPES, rows = shapes[shape][0], cols = shapes[shape][1];
+    const size_t n = small_side(shape);
+    solver_options o = {.dtype = dtypes[i % 2], .power = -0.5};
+    const double u = symo_epsilon(o.dtype);
+    double grade = grades[i / 2 / SHAPES % 4], s[64];
+    if (o.dtype == SYMO_F32) grade = fmin(grade, 1e3);
+    make_matrix(k, o.dtype, shape, 2, 1);
+    for (size_t j = 0; j < rows * cols; j++)
+      k->a[j] *= pow(grade, -(double)(rows <= cols ? j / cols : j % cols) / (double)n);
+    rounded(o.dtype, k->a, rows * cols);
+    solvers_singular_values(rows, cols, k->a, s);
+    if (i / 2 / SHAPES / 4 > 0) o.eps = 0.3 * s[0] * s[0];
+    solvers_oracle_polar(rows, cols, k->a, o.eps, -0.5, 0, k->wanted);
+    cr_ok(k->context,
+          solvers_polar(&symo_solver_eigh, &o, rows, cols, (int)(i % 3), k->a, k->out, &k->report));
+    const double condition = o.eps > 0 ? 2 : s[0] / s[n - 1];
+    const double off = symo_test_rel(k->out, k->wanted, rows * cols);
+    cr_assert(off <= 10 * (double)n * u * solvers_polar_condition(o.dtype, condition),
+              "%zux%zu grade %g eps %g %s: %g", rows, cols, grade, o.eps, symo_dtype_name(o.dtype),
+              off);
+  }
+  end(k);
+}
+
 Test(solvers, eigh_polar_eps_and_rank) {
   world *k = begin(7);
   for (size_t i = 0; i < 2 * SHAPES; i++) {
