@@ -244,6 +244,14 @@ void symo_label_gather(const symo_plan *plan, const plan_label *label, symo_cons
     gather_piece(plan, label, &label->pieces[p], x, first, n, out, scratch);
 }
 
+void symo_label_gather_tensor(const symo_plan *plan, const plan_label *label, size_t tensor,
+                              symo_const_vector x, void *out, arena *scratch) {
+  const size_t rows = label->num_rows > 0 ? label->row[0] : 1;
+  for (size_t p = 0; p < label->num_pieces; p++)
+    if (label->pieces[p].tensor == tensor)
+      gather_piece(plan, label, &label->pieces[p], x, 0, rows, out, scratch);
+}
+
 /* ---- from coordinates ---- */
 
 /* Runs the transposed steps from src into y; diagonal: spreads an M's diagonal instead, with a
@@ -303,6 +311,13 @@ void symo_label_scatter(const symo_plan *plan, const plan_label *label, const vo
                         symo_vector y, arena *scratch) {
   for (size_t p = 0; p < label->num_pieces; p++)
     scatter_piece(plan, label, &label->pieces[p], coordinates, symo_vector_const(y), scratch);
+}
+
+void symo_label_scatter_tensor(const symo_plan *plan, const plan_label *label, size_t tensor,
+                               const void *coordinates, symo_vector y, arena *scratch) {
+  for (size_t p = 0; p < label->num_pieces; p++)
+    if (label->pieces[p].tensor == tensor)
+      scatter_piece(plan, label, &label->pieces[p], coordinates, symo_vector_const(y), scratch);
 }
 
 /* A new axis in front. */

@@ -99,6 +99,12 @@ void symo_label_gather(const symo_plan *plan, const plan_label *label, symo_cons
 /* y += the embedding of all coordinates X, dense [rows, m]. */
 void symo_label_scatter(const symo_plan *plan, const plan_label *label, const void *coordinates,
                         symo_vector y, arena *scratch);
+/* The same of one tensor, all rows: those of different tensors may go at once, each with a scratch
+ * of its own. */
+void symo_label_gather_tensor(const symo_plan *plan, const plan_label *label, size_t tensor,
+                              symo_const_vector x, void *out, arena *scratch);
+void symo_label_scatter_tensor(const symo_plan *plan, const plan_label *label, size_t tensor,
+                               const void *coordinates, symo_vector y, arena *scratch);
 
 /* y += the diagonal of the matrix with the M [count, m, m] of this label. */
 void symo_label_diagonal(const symo_plan *plan, const plan_label *label, const void *m,

@@ -90,6 +90,8 @@ typedef struct apply_job {
   void **spare;
   const orbit_noise *noise;
   char *work;
+  size_t first;    /* number of the part that is task 0 */
+  symo_pool *pool; /* for the products of one label; NULL in tasks */
 } apply_job;
 
 /* Where nothing is kept C is made of the vector itself, which is taken in the unit 2^level, of its
@@ -182,26 +184,6 @@ static void apply_roots_apart(const apply_job *j, const orbit_label *l, double i
 
 /* ---- the smaller side ---- */
 
-/* The whole label as one matrix in u and, dense, in out; *to is then where the result goes, and *x
- * transposed if that lies transposed. */
-static bool as_matrices(const orbit *o, const orbit_label *l, symo_const_vector u, symo_vector out,
-                        symo_mat *x, void **to) {
-  const plan_label *label = l->label;
-  symo_nd from, target;
-  symo_mat y;
-  if (label->num_pieces != 1 || label->num_families > 0) return false;
-  if (!symo_piece_view(o->plan, label, &label->pieces[0], u, &from) ||
-      !symo_piece_view(o->plan, label, &label->pieces[0], symo_vector_const(out), &target))
-    return false;
-  if (!symo_nd_matrix(from, label->num_rows, x) || !symo_nd_matrix(target, label->num_rows, &y))
-    return false;
-  *to = y.p;
-  if (y.cs == 1 && y.rs == (ptrdiff_t)y.cols) return true;
-  if (y.rs != 1 || y.cs != (ptrdiff_t)y.rows) return false;
-  *x = symo_mat_t(*x);
-  return true;
-}
-
 static symo_status polar_of(const symo_solver *solver, const solver_options *options, symo_mat x,
                             void *y, solver_report *report, void *work) {
   if (solver->polar != NULL) return solver->polar(options, x, y, report, work);
@@ -230,25 +212,35 @@ static symo_status apply_polar(const apply_job *j, const orbit_label *l, spectru
   symo_mat x;
   solver_report report;
   bool norms = o->relative || o->plan->centered;
-  if (!norms && !l->apart && as_matrices(o, l, u, j->v.out, &x, &to)) {
+  if (!norms && !l->apart && symo_orbit_as_matrices(o, l, u, j->v.out, &x, &to)) {
     solver_options options = symo_orbit_options(o, j->power, now.damping * divisor, edge);
+    options.pool = j->pool;
     symo_status status = polar_of(l->solver, &options, x, to, &report, rest);
     if (status == SYMO_OK && back != 1) symo_scal(t, size, back, to);
     return status;
   }
-  symo_orbit_gather(o, l, u, level, &j->v.u_far, work, rest);
+  const orbit_room room = {j->pool, j->step, j->work, rest};
+  const bool together = j->pool != NULL && !l->apart;
+  if (together)
+    symo_orbit_gather_by(o, label, &room, u, work);
+  else
+    symo_orbit_gather(o, l, u, level, &j->v.u_far, work, rest);
   for (size_t i = 0; i < label->count; i++) {
     ptrdiff_t at = (ptrdiff_t)(i * size);
     double square = norms ? square_norm(o, size, symo_at(t, work, at)) : 0;
     double eps = symo_orbit_damping(o, &now, square / divisor, label->m) * divisor;
     solver_options options = symo_orbit_options(o, j->power, eps, edge);
+    options.pool = j->pool;
     x = symo_mat_dense(symo_at(t, work, at), label->ambient, label->m);
     add_trace(mean, label, square / divisor * squares);
     symo_status status = polar_of(l->solver, &options, x, symo_at(t, y, at), &report, rest);
     if (status != SYMO_OK) return status;
   }
   if (back != 1) symo_scal(t, label->count * size, back, y);
-  symo_orbit_scatter(o, l, y, j->v.out, &j->v.u_far, rest);
+  if (together)
+    symo_orbit_scatter_by(o, label, &room, y, j->v.out);
+  else
+    symo_orbit_scatter(o, l, y, j->v.out, &j->v.u_far, rest);
   return SYMO_OK;
 }
 
@@ -386,8 +378,9 @@ static label_result *results_of(const apply_job *j) {
 }
 
 /* Tensors of one part lie in none of the others. */
-static void apply_part(void *arg, size_t part, int worker) {
+static void apply_part(void *arg, size_t index, int worker) {
   const apply_job *j = arg;
+  const size_t part = j->first + index;
   const orbit *o = j->o;
   label_result *results = results_of(j);
   char *work = (char *)curvature_work(j->step, j->work, worker) + o->head;
@@ -396,9 +389,29 @@ static void apply_part(void *arg, size_t part, int worker) {
     const orbit_label *l = &o->labels[o->part_label[i]];
     label_result *r = &results[o->part_label[i]];
     *r = (label_result){.status = status};
-    if (status == SYMO_OK && l->way != ORBIT_DROPPED && l->here)
-      status = r->status = apply_label(j, l, &r->mean, work);
+    if (status == SYMO_OK && l->here) status = r->status = apply_label(j, l, &r->mean, work);
   }
+}
+
+/* The parts that all threads take together.  BLAS has one thread in each of them, here too. */
+static void apply_shared(apply_job *j) {
+  const int blas = symo_get_threads();
+  if (j->step->pool == NULL || j->o->num_shared == 0) return;
+  if (blas > 1) (void)symo_set_threads(1);
+  j->pool = j->step->pool;
+  for (size_t k = 0; k < j->o->num_shared; k++) apply_part(j, k, 0);
+  j->pool = NULL;
+  j->first = j->o->num_shared;
+  if (blas > 1) (void)symo_set_threads(blas);
+}
+
+/* The result of a tensor, before labels add to it. */
+static void clear_tensor(void *arg, size_t t, int worker) {
+  const apply_job *j = arg;
+  const orbit *o = j->o;
+  (void)worker;
+  if (symo_orbit_has(o, t))
+    symo_nd_fill(0, symo_layout_view(o->plan->layout, o->dtype, symo_vector_const(j->v.out), t));
 }
 
 /* The mean over the labels of all processes, in a unit that all of them have. */
@@ -459,14 +472,17 @@ symo_status symo_orbit_apply(const void *self, void *const *state, const curvatu
   for (size_t t = 0; t < layout->num_tensors; t++) {
     if (scaled && o->num_labels > 0) step->out[t] = left_of(&j, t);
     if (!symo_orbit_has(o, t)) continue;
-    symo_nd to = symo_layout_view(layout, o->dtype, symo_vector_const(out), t);
-    if (o->num_labels > 0)
-      symo_nd_fill(0, to);
-    else
-      symo_nd_copy(1, symo_layout_view(layout, o->dtype, u, t), to);
-    if (scaled && o->num_labels == 0) step->out[t] = curvature_stored(&step->x, t);
+    if (o->num_labels > 0) continue;
+    symo_nd_copy(1, symo_layout_view(layout, o->dtype, u, t),
+                 symo_layout_view(layout, o->dtype, symo_vector_const(out), t));
+    if (scaled) step->out[t] = curvature_stored(&step->x, t);
   }
-  symo_pool_run(step->pool, o->num_parts, apply_part, &j);
+  if (o->num_labels > 0) {
+    memset(results_of(&j), 0, o->num_labels * sizeof(label_result)); /* those in no part too */
+    symo_pool_run(step->pool, layout->num_tensors, clear_tensor, &j);
+    apply_shared(&j);
+    symo_pool_run(step->pool, o->num_parts - j.first, apply_part, &j);
+  }
   const symo_status status = apply_rest(&j, divided ? &wide : NULL);
   for (size_t k = 0; divided && scaled && k < o->division->num_own; k++)
     left[k] = step->out[o->division->own[k]];

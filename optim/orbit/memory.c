@@ -201,7 +201,7 @@ symo_status symo_orbit_accumulate(const void *self, void *const *state, const cu
     if (o->labels[i].covariance != ORBIT_NO_ENTRY && o->method.estimator != SYMO_STEP_H_STAR)
       plain = symo_orbit_take_unit(o, state, &o->labels[i], step, x, &step->x, all) == 1 && plain;
   if (plain)
-    symo_pool_run(step->pool, o->num_labels, take_gram, &j);
+    symo_pool_run(step->pool, o->num_parts > 0 ? o->part_end[o->num_parts - 1] : 0, take_gram, &j);
   else
     symo_pool_run(step->pool, o->num_parts, take_part, &j);
   return SYMO_OK;

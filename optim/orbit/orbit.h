@@ -69,9 +69,10 @@ typedef struct orbit {
   int units, root_units; /* entries, or ORBIT_NO_ENTRY without memory */
   orbit_label *labels;   /* [num_labels]; none for alpha 0 */
   /* Labels without a tensor in common, in parts: the numbers of those of part k, ascending, end at
-   * part_end[k]; the part with most to do is the first. */
+   * part_end[k]; the part with most to do is the first.  What is dropped is in none. */
   size_t num_parts, *part_end, *part_label;
-  size_t head; /* bytes of what apply keeps of each label, in front of the work space */
+  size_t num_shared; /* of the first parts, which all threads take together, one after the other */
+  size_t head;       /* bytes of what apply keeps of each label, in front of the work space */
   orbit_division *division; /* NULL: all labels and tensors are here */
 } orbit;
 
@@ -243,5 +244,22 @@ void symo_orbit_gather(const orbit *o, const orbit_label *l, symo_const_vector u
 void symo_orbit_scatter(const orbit *o, const orbit_label *l, void *x, symo_vector out,
                         const orbit_far *far, void *rest);
 size_t symo_orbit_gather_bytes(const orbit *o, const plan_label *l);
+
+/* gather.c */
+/* The whole label as one matrix in u and, dense, in out; *to is then where the result goes, and *x
+ * transposed if that lies transposed. */
+bool symo_orbit_as_matrices(const orbit *o, const orbit_label *l, symo_const_vector u,
+                            symo_vector out, symo_mat *x, void **to);
+/* Gathering and scattering by the threads of a pool, tensor by tensor, of labels that are not apart.
+ * Each thread has the scratch that is its own in the work space of apply, worker 0 has `rest`. */
+typedef struct orbit_room {
+  symo_pool *pool;
+  const curvature_step *step;
+  void *work, *rest;
+} orbit_room;
+void symo_orbit_gather_by(const orbit *o, const plan_label *l, const orbit_room *room,
+                          symo_const_vector u, void *x);
+void symo_orbit_scatter_by(const orbit *o, const plan_label *l, const orbit_room *room, void *x,
+                           symo_vector out);
 
 #endif

@@ -1,6 +1,8 @@
 /* Any number of threads gives the same bits, allocates nothing in steps, and leaks nothing. */
 #include <math.h>
 
+#include "optim/optim.h"
+#include "optim/orbit/orbit.h"
 #include "tests/support/stepping.h"
 
 static const char wide[] = "in: identity 6; a: signed-permutation 9; b: permutation 8; "
@@ -75,6 +77,69 @@ Test(optim_threads, give_the_same_bits) {
   compare("shampoo", "beta2=0 source=momentum");
   compare("soap", "refresh_every=2");
   compare("adamw", "");
+}
+
+/* ---- who takes which label ---- */
+
+static const orbit *orbit_of(const symo_optim *optim) { return optim->blocks[0].self; }
+
+static symo_test_stepper open_symo(const char *preset, const char *layout, symo_dtype dtype,
+                                   int threads) {
+  symo_test_stepper s;
+  symo_stepper_open(&s, layout, dtype, 8, false);
+  symo_method method = symo_stepper_method(&s, preset, "");
+  symo_rule rule = symo_stepper_rule(&method);
+  symo_optim_spec spec = symo_optim_spec_default();
+  spec.num_rules = 1, spec.rules = &rule, spec.dtype = dtype, spec.threads = threads;
+  cr_ok(s.w.context, symo_optim_create(s.w.layout, &spec, &s.optim));
+  cr_ok(s.w.context, symo_optim_state_create(s.optim, &s.state));
+  return s;
+}
+
+/* What no group moves is one label of all tensors, and is taken behind the others. */
+Test(optim_threads, what_is_dropped_joins_no_labels) {
+  symo_test_stepper s = open_symo("symo-coupled",
+                                  "in: identity 6; a: permutation 9; b: permutation 8; "
+                                  "c: permutation 7; w1[a,in] b1[a] w2[b,in] w3[c,in]",
+                                  SYMO_F64, 2);
+  const orbit *o = orbit_of(s.optim);
+  cr_assert_eq(o->num_labels, 4);
+  cr_assert_eq(o->num_parts, 3, "%zu", o->num_parts);
+  cr_assert_eq(o->num_shared, 0);
+  symo_stepper_close(&s);
+}
+
+/* Alone it would leave the other threads idle; its bits are those that one thread makes. */
+static void check_shared(const char *preset, const char *layout) {
+  static const symo_dtype both[] = {SYMO_F64, SYMO_F32};
+  cr_assert_eq(symo_set_threads(1), SYMO_OK);
+  for (size_t d = 0; d < 2; d++) {
+    double *first = NULL;
+    for (int threads = 1; threads <= THREADS; threads++) {
+      symo_test_stepper s = open_symo(preset, layout, both[d], threads);
+      const size_t bytes = s.w.n * sizeof *s.theta;
+      cr_assert_eq(orbit_of(s.optim)->num_parts, 2);
+      cr_assert_eq(orbit_of(s.optim)->num_shared, threads > 1 ? 1 : 0, "%d threads", threads);
+      for (int step = 0; step < 2; step++) cr_assert(symo_stepper_random(&s, 1).accepted);
+      if (first == NULL) {
+        first = malloc(bytes);
+        cr_assert(first != NULL);
+        memcpy(first, s.theta, bytes);
+      }
+      cr_assert(memcmp(first, s.theta, bytes) == 0, "%d threads", threads);
+      symo_stepper_close(&s);
+    }
+    free(first);
+  }
+  cr_no_leaks();
+}
+
+Test(optim_threads, a_label_heavier_than_the_rest_is_taken_by_all) {
+  check_shared("symo", "a: identity 400; b: orthogonal 410; c: orthogonal 90; d: identity 80; "
+                       "w1[b,a] w2[c,d]");
+  /* gathered from two tensors, and with a part that is dropped */
+  check_shared("symo-coupled", "a: identity 200; b: permutation 410; c: orthogonal 90; "
+                               "d: identity 80; w1[b,a] w2[a,b] w3[c,d]");
 }
 
 /* BLAS with two threads: the same bits again for the same number of ours. */
