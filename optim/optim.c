@@ -144,7 +144,7 @@ static symo_status check_sites(const symo_optim *optim, size_t rule) {
 
 /* Of a rule that is divided the curvature knows of all tensors and processes. */
 static symo_status create_curvature(const symo_optim *optim, optim_block *b, curvature_task *task) {
-  const int *units = symo_share_units(optim->share, b->rule);
+  const int *units = optim->share != NULL ? symo_share_units(optim->share, b->rule) : NULL;
   if (units == NULL) return b->curvature->create(task, &b->self);
   b->all = symo_share_block(optim->share->whole, b->rule);
   int *owner = symo_calloc(b->all->num_tensors, sizeof *owner);

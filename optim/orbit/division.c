@@ -11,6 +11,7 @@
  * tensors by number: what is not here has no array. */
 #include "optim/orbit/division.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -193,6 +194,15 @@ size_t symo_orbit_division_bytes(const orbit *o) {
   return o->division != NULL ? lay_out(o, NULL, &room) : 0;
 }
 
+/* The end of what is common to all uses of the work space. */
+static wide_room room_in(const orbit *o, void *work) {
+  wide_room room;
+  char *base = (char *)work + o->head - symo_orbit_division_bytes(o);
+  assert(base != NULL);
+  (void)lay_out(o, base, &room);
+  return room;
+}
+
 /* An array of every tensor, NULL for those that are not here. */
 static symo_const_vector spread_arrays(const orbit_division *d, symo_const_vector x,
                                        const void **data, const ptrdiff_t **strides) {
@@ -289,8 +299,7 @@ void symo_orbit_widen(const orbit *o, const curvature_step *step, symo_const_vec
   const orbit_division *d = o->division;
   const size_t n = d->num_tensors;
   const bool two = g.data != NULL && o->method.momentum > 0; /* else x is g */
-  wide_room r;
-  (void)lay_out(o, (char *)work + o->head - symo_orbit_division_bytes(o), &r);
+  const wide_room r = room_in(o, work);
   memset(r.numbers, 0, 2 * EACH * n * sizeof *r.numbers);
   memset(r.to, 0, n * sizeof *r.to);
   *w = (orbit_wide){.step = *step, .work = work, .send = r.send};
@@ -396,8 +405,7 @@ void symo_orbit_scatter_apart(const orbit *o, const orbit_label *l, void *x, sym
 
 void symo_orbit_join_noise(const orbit *o, orbit_noise *noise, void *work) {
   const orbit_division *d = o->division;
-  wide_room r;
-  (void)lay_out(o, (char *)work + o->head - symo_orbit_division_bytes(o), &r);
+  const wide_room r = room_in(o, work);
   memset(r.numbers, 0, 2 * d->num_tensors * sizeof *r.numbers);
   for (size_t k = 0; k < d->num_own; k++) {
     r.numbers[2 * d->own[k]] = noise[d->own[k]].square;
