@@ -74,7 +74,14 @@ class Curvature(Matrix):
 
             def loss(params, i=i, batch=batch):
                 torch.manual_seed(i)
-                return self._loss(_Called(self._model, params), *batch)
+                value = self._loss(_Called(self._model, params), *batch)
+                if value.numel() != 1:
+                    c.refuse(
+                        "SYMO_E_SHAPE",
+                        f"curvature: the loss has shape {tuple(value.shape)} (give one number, as "
+                        "a mean over examples)",
+                    )
+                return value.reshape(())
 
             yield loss
 
@@ -112,6 +119,11 @@ class Curvature(Matrix):
 
     def _rows(self, rows):
         """Products with the rows of an array [k, P], _AT_ONCE of them in one pass."""
+        if rows.shape[1] != self.shape[0]:
+            c.refuse(
+                "SYMO_E_SHAPE",
+                f"curvature: a vector of {rows.shape[1]} numbers, the model has {self.shape[0]}",
+            )
         out = np.zeros((len(rows), self.shape[0]), self.dtype)
         for at in range(0, len(rows), _AT_ONCE):
             part = slice(at, at + _AT_ONCE)

@@ -287,6 +287,13 @@ def kfac(
             )
     if draws < 1 or (draws > 1 and fisher != "sampled"):
         c.refuse("SYMO_E_ARGUMENT", f"kfac: {draws} draws (1 or more, with fisher sampled)")
+    for name, module in model.named_modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.training:
+            c.refuse(
+                "SYMO_E_UNSUPPORTED",
+                f"kfac: module {name} takes its statistics from all examples together, so that none has a "
+                "gradient of its own (model.eval() takes the running ones)",
+            )
     named = dict(model.named_parameters())
     wrong = {clean(n) for n in named} ^ set(layout.tensors)
     if wrong:

@@ -308,6 +308,30 @@ def test_what_torch_cannot_differentiate_forward_is_said():
         h @ np.ones(8)
 
 
+def test_vectors_and_losses_of_another_shape():
+    net = model()
+    h = symo.torch.curvature(net, loss, data())
+    for wrong in (43, 45):
+        with pytest.raises((symo.Error, ValueError), match="a vector of|dimension"):
+            h @ np.ones(wrong)
+    each = nn.functional.cross_entropy
+
+    def several(m, x, y):
+        return each(m(x), y, reduction="none")
+
+    with pytest.raises(symo.Error, match="the loss has shape .24,."):
+        symo.torch.curvature(net, several, data()) @ np.ones(44)
+    one = symo.torch.curvature(net, lambda m, x, y: loss(m, x, y)[None], data())
+    assert np.array_equal(one @ np.ones(44), h @ np.ones(44))
+
+
+def test_kfac_where_examples_are_coupled():
+    net = nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5), nn.Linear(5, 4)).double()
+    with pytest.raises(symo.Error, match="module 1 takes its statistics from all examples together"):
+        symo.torch.kfac(net, loss, data())
+    assert symo.torch.kfac(net.eval(), loss, data()).shape == (54, 54)
+
+
 def test_parameters_that_are_not_finite():
     net = model()
     with torch.no_grad():
