@@ -61,11 +61,12 @@ symo_status symo_lowrank_measure(const symo_lowrank *h, const symo_operator *a, 
   const symo_dtype t = h->rest->plan->dtype;
   const size_t p = layout->parameters, item = symo_dtype_size(t), tensors = layout->num_tensors;
   const double size = symo_lowrank_frobenius(h), scale = size > 0 ? size : 1;
-  char *z = symo_malloc(3 * p * item), *az = z + p * item, *hz = az + p * item;
+  char *z = symo_malloc(3 * p * item), *az, *hz;
   void **data = symo_malloc((2 * tensors + 1) * sizeof *data);
-  double *square = symo_calloc(3 * probes, sizeof *square), *cross = square + probes,
-         *whole = cross + probes;
+  double *square = symo_calloc(3 * probes, sizeof *square), *cross, *whole;
   if (z == NULL || data == NULL || square == NULL) SYMO_TRY(symo_fail_memory(h->context, where));
+  az = z + p * item, hz = az + p * item;
+  cross = square + probes, whole = cross + probes;
   symo_layout_split(layout, t, z, data);
   symo_layout_split(layout, t, hz, data + tensors);
   for (size_t i = 0; i < probes; i++) {

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # run.sh TARGET...: each under libFuzzer for FUZZ_SECONDS, FUZZ_JOBS at once; with FUZZ_RUNS in rounds,
 # until each has been executed so often in all.  A line each; the same goes to $BUILD/executions.txt
-# (target, executions, seconds, outcome), which is what totals are counted from: a campaign that is
-# interrupted goes on where it was.  The exit status is 1 where one found something; what it found lies
+# (target, executions, seconds of the processor, outcome), which is what totals are counted from: a
+# campaign that is interrupted goes on where it was.  The exit status is 1 where one found something; what it found lies
 # in $BUILD/found, and that target is left out of further rounds.
 # run.sh --merge TARGET...: inputs that reach nothing of their own leave $BUILD/corpus.
-# run.sh --table TARGET...: executions in all, by second, and findings.
+# run.sh --table: executions in all, by second of the processor, and findings.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "$BUILD" && pwd) || exit 2
@@ -33,7 +33,7 @@ count() {
 
 # fuzz TARGET: for the seconds, or the executions that are left.
 fuzz() {
-  local target=$1 runs=-1 log=$found/$1.log corpus=$build/corpus/$1 begun=$SECONDS code executions
+  local target=$1 runs=-1 log=$found/$1.log corpus=$build/corpus/$1 code executions used
   mkdir -p "$corpus"
   [ "$wanted" -eq 0 ] || runs=$((wanted - $(total "$target")))
   cd "$found" || return 2
@@ -46,12 +46,15 @@ fuzz() {
   trap '' TERM INT
   wait $! 2>/dev/null # where a signal has ended the first one
   executions=$(count "$log")
+  times >"$log.times" # in a subshell there would be none
+  used=$(awk 'NR == 2 { for (i = 1; i <= 2; i++) { split($i, part, /[ms]/); n += 60 * part[1] + part[2] }
+    printf "%.2f", n }' "$log.times")
   if [ $code -eq 0 ] || grep -q 'libFuzzer: run interrupted' "$log"; then
-    echo "$target $executions $((SECONDS - begun)) nothing" >>"$account"
+    echo "$target $executions $used nothing" >>"$account"
     echo "$target: $executions executions, nothing found ($(total "$target") in all)"
     return $((code > 0 ? 130 : 0))
   fi
-  echo "$target $executions $((SECONDS - begun)) found" >>"$account"
+  echo "$target $executions $used found" >>"$account"
   echo "$target: $executions executions, then: $(grep -m 1 -e 'ERROR: ' -e 'runtime error' -e '^tests/' "$log") ($log)"
   return 1
 }
@@ -90,8 +93,8 @@ case ${1:-} in
 --table)
   shift
   awk '{ n[$1] += $2; s[$1] += $3; f[$1] += ($4 == "found") }
-    END { for (t in n) printf "%-16s %12d executions %8d by second %4d found\n", t, n[t], n[t] / (s[t] > 0 ? s[t] : 1), f[t] }' \
-    "$account" | sort
+    END { for (t in n) printf "%-16s %10d executions %8d by second of the processor %2d found\n", t, n[t],
+      n[t] / (s[t] > 0 ? s[t] : 1), f[t] }' "$account" | sort
   exit
   ;;
 --merge)
