@@ -97,6 +97,33 @@ Test(directions, a_zero_matrix_has_none) {
   close_fixture(&f);
 }
 
+/* All of the first, then fewer and fewer up to the last: where numbers are left out, the steps that go on
+ * to the end are equal in log k but for the rounding to whole numbers. */
+Test(directions, choices_are_even_on_a_log_scale) {
+  enum { MANY = 60 };
+  symo_context *context = symo_test_context();
+  static double g[MANY * MANY];
+  for (size_t i = 0; i < MANY; i++) g[i * MANY + (i + 7) % MANY] = 1 / ((double)i + 1);
+  for (size_t most = 1; most <= MANY + 1; most++) {
+    symo_directions d;
+    cr_ok(context, symo_directions_make(context, SYMO_F64, MANY, MANY, g, 0, most, &d));
+    const size_t last = d.count - 1;
+    cr_assert(d.range == MANY && d.count == (most < MANY ? most : MANY) && d.at[last] == MANY);
+    cr_assert(most == 1 || d.at[0] == 1);
+    for (size_t i = 0; i < last; i++) {
+      const double even = d.at[i] * pow(MANY / d.at[i], 1 / (double)(last - i));
+      cr_assert(d.at[i + 1] == d.at[i] + 1 ? even <= d.at[i] + 1.5 + 1e-9
+                                           : fabs(d.at[i + 1] - even) <= 0.5 + 1e-9,
+                "%zu of %zu: %g behind %g", i + 1, d.count, d.at[i + 1], d.at[i]);
+      cr_assert(d.at[i + 1] > d.at[i]);
+    }
+    for (size_t i = 0; i < d.count; i++) cr_assert(fabs(d.chosen[i] * d.at[i] - 1) <= 1e-13);
+    symo_directions_drop(&d);
+  }
+  symo_context_destroy(context);
+  cr_no_leaks();
+}
+
 static symo_status make_and_look(void *self) {
   fixture *f = self;
   symo_directions d;
