@@ -291,8 +291,8 @@ def kfac(
         if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.training:
             c.refuse(
                 "SYMO_E_UNSUPPORTED",
-                f"kfac: module {name} takes its statistics from all examples together, so that none has a "
-                "gradient of its own (model.eval() takes the running ones)",
+                f"kfac: module {name} takes its statistics from all examples together, so that "
+                "none has a gradient of its own (model.eval() takes the running ones)",
             )
     named = dict(model.named_parameters())
     wrong = {clean(n) for n in named} ^ set(layout.tensors)

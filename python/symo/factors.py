@@ -439,6 +439,10 @@ def _largest(array):
 def _given(weight, factors):
     """Factors as a dict."""
     if not hasattr(factors, "keys"):
+        if not isinstance(factors, (tuple, list)) or len(factors) > 3:
+            c.refuse(
+                "SYMO_E_ARGUMENT", f"factors: {weight}: give (A, G), (A, G, bias) or a dict of them"
+            )
         factors = dict(zip(("A", "G", "bias"), factors))
     wrong = set(factors) - {"A", "G", "bias", "table", "moments"}
     if wrong or not {"A", "G"} <= set(factors):
@@ -453,6 +457,8 @@ def _given(weight, factors):
 def site_of(layout, weight, factors):
     """The site of a weight; its outputs are the side of G."""
     bias, table = factors.get("bias"), bool(factors.get("table"))
+    if bias is not None and not isinstance(bias, str):
+        c.refuse("SYMO_E_ARGUMENT", f"factors: bias of {weight} is no name of a tensor")
     for name in (weight,) if bias is None else (weight, bias):
         if name not in layout.tensors:
             c.refuse("SYMO_E_NAME", f"factors: the layout has no tensor {name}")

@@ -326,6 +326,9 @@ def test_kfac_refusals():
         ({"w1": (np.tri(3), eye(5))}, "symmetric"),
         ({"w1": (eye(3) * np.nan, eye(5))}, "symmetric|NaN"),
         ({"w1": dict(A=eye(3))}, "A and G"),
+        ({"w1": eye(4)}, "w1: give .A, G."),
+        ({"w1": (eye(4), eye(5), "b1", 1)}, "w1: give .A, G."),
+        ({"w1": (eye(4), eye(5), eye(4))}, "no name of a tensor"),
         ({"w1": dict(A=eye(3), G=eye(5), moment=eye(5))}, "moment"),
         ({"w1": dict(A=eye(3), G=eye(5), moments=eye(5))}, "moments of w1"),
     ):
