@@ -3,7 +3,7 @@
 # checkpoint is written: all processes end, with a line that says what to do; every checkpoint that is
 # there opens; and the run, taken up again until it ends, has the bytes of one that was never killed.
 # Then a file system that is full for the process that writes alone, at two moments of a checkpoint.
-# SEED makes other choices; MPI_SYMO as in mpi.sh.
+# SEED makes other choices, OPTIMIZER another method than symo-pd, whose labels are apart from their tensors; MPI_SYMO as in mpi.sh.
 set -u
 faults=0
 complain() { echo "$*" >&2; faults=$((faults + 1)); }
@@ -16,7 +16,7 @@ kills=${KILLS:-4}
 RANDOM=${SEED:-1}
 
 ranks=$((2 + RANDOM % 2))
-options=(--net 64-48-10 --batch 60 --optimizer symo --checkpoint-every 1 --eval-every 5 --threads 1)
+options=(--net 64-48-10 --batch 60 --optimizer "${OPTIMIZER:-symo-pd}" --checkpoint-every 1 --eval-every 5 --threads 1)
 steps=$((kills * 12))
 train() { timeout 120 mpirun -n $ranks "$MPI_SYMO" train classifier "$@" >out 2>err </dev/null; }
 
