@@ -145,6 +145,38 @@ Test(second_order, warm_starts_and_schedules) {
   close_all(&f);
 }
 
+/* The numbers of the state that are these; NULL if there are none. */
+static const double *entry_with(const fixture *f, const double *wanted) {
+  for (size_t i = 0; i < symo_optim_state_num_entries(f->d.state); i++) {
+    const symo_state_entry e = symo_optim_state_entry(f->d.state, i);
+    const double *x = e.data;
+    bool same = e.dtype == SYMO_F64 && e.order == 1 && e.shape[0] == N;
+    for (size_t k = 0; k < N && same; k++) same = fabs(x[k] - wanted[k]) <= 1e-12 * wanted[k];
+    if (same) return x;
+  }
+  return NULL;
+}
+
+/* The gradients of steps 1, 4, 7, .. and of no others. */
+Test(second_order, preconditioners_take_in_every_third_gradient) {
+  fixture f;
+  double w[N], x[N], v[N] = {0};
+  definite(w);
+  open_quadratic(&f, SYMO_F64, 8, w, "lm",
+                 "damping=constant eps=1 precondition=diagonal beta2=0.5 statistics_every=3");
+  for (int t = 1; t <= 8; t++) {
+    symo_descent_get(&f.d, x);
+    for (size_t i = 0; i < N && t % 3 == 1; i++) {
+      double g = -f.p.b[i];
+      for (size_t j = 0; j < N; j++) g += f.p.a[i * N + j] * x[j];
+      v[i] = 0.5 * v[i] + 0.5 * g * g;
+    }
+    cr_assert(symo_descent_step(&f.d).accepted);
+    cr_assert(entry_with(&f, v) != NULL, "step %d", t);
+  }
+  close_all(&f);
+}
+
 Test(second_order, without_a_gradient_nothing_happens) {
   double w[N], zero[N] = {0};
   fixture f;
