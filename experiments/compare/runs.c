@@ -74,6 +74,7 @@ int compare_runs_share(cli *c, int code, compare_run *runs, size_t count) {
   for (size_t i = 0; i < count && code == CLI_DONE; i++) {
     const int owner = compare_run_owner(c, i, count);
     if (owner == COMPARE_ALL) continue;
+    assert(p != NULL); /* runs have one owner where there are several processes */
     if (compare_run_is_ours(c, owner)) pack(&runs[i], p);
     symo_comm_share(comm, owner, sizeof *p, p);
     if (!compare_run_is_ours(c, owner)) code = unpack(c, p, &runs[i]);
