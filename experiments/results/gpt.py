@@ -48,7 +48,7 @@ def whole(checkpoint):
     return json.loads(subprocess.run(line, check=True, capture_output=True).stdout)["loss"]
 
 
-work, folder, symo, text, names = *sys.argv[1:5], sys.argv[5:]
+work, folder, symo, text, title, names = *sys.argv[1:6], sys.argv[6:]
 runs = {n: [load(f) for f in sorted(glob.glob(f"{work}/{n}/**/metrics.jsonl", recursive=True))] for n in names}
 train = {n: [smooth(r) for r in runs[n]] for n in names}
 val = {n: [held(r) for r in runs[n]] for n in names}
@@ -71,11 +71,11 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#0
 names.sort(key=lambda n: statistics.median(final[n]))
 script = """set terminal pngcairo size 1100,430 font ',10'
 set output '%s/curves.png'
-set multiplot layout 1,2 title 'GPT 4 x 128 on tiny Shakespeare, three seeds'
-set yrange [1.55:2.4]
+set multiplot layout 1,2 title '%s'
+set yrange [%g:2.4]
 set grid
 set ylabel 'held-back loss'
-""" % folder
+""" % (folder, title, 0.05 * int(min(end["val"].values()) / 0.05))
 for n in names:
     with open(f"{work}/{n}.dat", "w") as out:
         for points in zip(*val[n]):

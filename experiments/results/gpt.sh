@@ -9,6 +9,7 @@
 #
 #   gpt.sh tune NAME | final NAME | report      parts, of the same $WORK; without: everything
 #   gpt.sh preset                               the preset symo as it stands, into gpt/preset.txt
+#   gpt.sh wide                                 6 x 384, 256 tokens, into gpt-wide; an hour and a half
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 results=$(cd "$here/../../docs/results" && pwd)
@@ -67,11 +68,39 @@ preset() {
 held=$work/held.txt
 hold() { python3 -c 'import sys; t = open(sys.argv[1]).read(); print(t[int(0.9 * len(t)):], end="")' \
   "${SYMO_DATA:?}/tinyshakespeare.txt" >"$held"; }
-report() { python3 "$here/gpt.py" "$work" "$results/gpt" "$symo" "$held" "${names[@]}"; }
+report() { # FOLDER TITLE NAME..
+  local folder=$results/$1 title=$2
+  shift 2
+  mkdir -p "$folder"
+  python3 "$here/gpt.py" "$work" "$folder" "$symo" "$held" "$title" "$@"
+}
+# nanoGPT's shakespeare-char, without dropout and in batches of 12, 1,000 steps, one seed.  Nothing is swept: the
+# rates of the sweep at width 128 are carried over, those of updates of rms 1 by 1 / sqrt(3), adamw's by 1 / 3.
+wide() {
+  local name all
+  for name in symo muon soap adamw; do
+    read -ra all <<<"$(fixed "$name") --grid $(wide_rates "$name")"
+    echo "\$ symo sweep gpt --preset shakespeare-char --dropout 0 --batch 12 --steps 1000 ${all[*]}   (seed 21)"
+    sweep --preset shakespeare-char --dropout 0 --batch 12 --steps 1000 "${all[@]}" --eval-every 100 --eval-iters 10 \
+      --seed 21 --out "$work/wide/$name"
+  done
+  work=$work/wide report gpt-wide 'GPT 6 x 384 on tiny Shakespeare, one seed' symo muon soap adamw
+}
+wide_rates() {
+  case $1 in
+  adamw) echo "lr=0.0013 --grid weight-decay=0.1" ;;
+  soap) echo "lr=0.0027 --grid adamw-lr=0.002 --grid weight-decay=0.1" ;;
+  muon) echo "lr=0.04 --grid adamw-lr=0.002 --grid weight-decay=0.01" ;;
+  symo) echo "lr=0.0018 --grid adamw-lr=0.002 --grid weight-decay=0.1" ;;
+  esac
+}
 mkdir -p "$results/gpt" "$work"
 [ -s "$held" ] || hold
 if [ "${1:-}" = preset ]; then
   preset >"$results/gpt/preset.txt"
+elif [ "${1:-}" = wide ]; then
+  mkdir -p "$results/gpt-wide"
+  wide >"$results/gpt-wide/output.txt"
 elif [ $# -gt 0 ]; then
   "$@"
 else
@@ -79,6 +108,6 @@ else
     for name in adamw soap muon symo; do tune "$name" && final "$name"; done
     final symo-coupled
     final spectral-newton
-    report
+    report gpt 'GPT 4 x 128 on tiny Shakespeare, three seeds' "${names[@]}"
   } >"$results/gpt/output.txt"
 fi
