@@ -163,6 +163,7 @@ static inline size_t *symo_group_size(const group_parameter *p, symo_group_spec 
   X(cyclic)                                                                                        \
   X(dihedral)                                                                                      \
   X(wreath)                                                                                        \
+  X(power)                                                                                         \
   X(product)                                                                                       \
   X(sum)                                                                                           \
   X(restriction)                                                                                   \

@@ -47,7 +47,8 @@ enum { MOST_LETTERS = 32 }; /* of the name of a module or choice, end included *
 static const option_row rows[] = {
     MODULE(curvature, MODULE_CURVATURE, SYMO_CURVATURE_LIST(WORD), "what curvature is kept"),
     NAME(groups, NULL,
-         "of the spaces, for orbit curvature: layout, alternate, alternate GROUP, or a group"),
+         "of the spaces, for orbit curvature: layout, alternate, alternate copies, alternate "
+         "GROUP, or a group"),
     NAME(source, "gradient momentum hutchinson bartlett",
          "what covariances are made of; the last two: of estimates of a diagonal by the problem"),
     NAME(estimator, "h-g h-pd h-star",
@@ -185,7 +186,7 @@ static const option_row *find_row(symo_context *context, const char *key) {
 
 /* ---- groups ---- */
 
-static const char alternate[] = "alternate";
+static const char alternate[] = "alternate", copies[] = "copies";
 
 bool symo_method_alternates(const symo_method *method) {
   size_t n = sizeof alternate - 1;
@@ -193,11 +194,16 @@ bool symo_method_alternates(const symo_method *method) {
          (method->groups[n] == 0 || method->groups[n] == ' ');
 }
 
+bool symo_method_splits(const symo_method *method) {
+  return symo_method_alternates(method) && method->groups[sizeof alternate - 1] != 0 &&
+         strcmp(method->groups + sizeof alternate, copies) == 0;
+}
+
 const char *symo_method_group(const symo_method *method) {
   const char *name = method->groups;
   if (symo_method_alternates(method)) {
     name += sizeof alternate - 1;
-    return *name == 0 ? NULL : name + 1;
+    return *name == 0 || symo_method_splits(method) ? NULL : name + 1;
   }
   return strcmp(name, "layout") == 0 ? NULL : name;
 }
@@ -217,13 +223,15 @@ static symo_status check_groups(symo_context *context, const char *where, const 
   symo_suggestion s = {.name = name};
   symo_suggestion_offer(&s, "layout", 6);
   symo_suggestion_offer(&s, alternate, sizeof alternate - 1);
+  symo_suggestion_offer(&s, copies, sizeof copies - 1);
   for (size_t i = 0; i < symo_group_count(); i++) {
     const char *known = symo_group_name(symo_group_at(i));
     symo_suggestion_offer(&s, known, strlen(known));
   }
-  return symo_fail(context, SYMO_E_NAME,
-                   "%s: groups: \"%.40s\" (must be layout, alternate, or a group)%s", where, name,
-                   symo_suggestion_text(&s).text);
+  return symo_fail(
+      context, SYMO_E_NAME,
+      "%s: groups: \"%.40s\" (must be layout, alternate, alternate copies, or a group)%s", where,
+      name, symo_suggestion_text(&s).text);
 }
 
 /* ---- modules and choices ---- */

@@ -24,8 +24,10 @@ bool symo_method_is_for_matrices(const symo_method *method);
 symo_status symo_method_companion(symo_context *context, const symo_method *method,
                                   symo_method *out);
 
-/* What `groups` says.  alternate: ..; group: the name in it, NULL for that of the layout. */
+/* What `groups` says.  alternates: alternate, whatever follows; splits: alternate copies; group: the
+ * name in it, NULL for those of the layout. */
 bool symo_method_alternates(const symo_method *method);
+bool symo_method_splits(const symo_method *method);
 const char *symo_method_group(const symo_method *method);
 
 /* What the option is of, where the method does not look at it ("schedule exponential"); NULL where it

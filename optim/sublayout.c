@@ -18,7 +18,10 @@
  * its first one in play, so that a convolution is the matrix [outputs, the rest] that Muon makes of
  * it.
  *
- * In play are the spaces with a group; all of them where `alternate` names one. */
+ * In play are the spaces with a group; all of them where `alternate` names one.
+ *
+ * `alternate copies` has the copies of a wreath product each by itself, K^h in place of K wr S_h: every
+ * head then has its own labels. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,7 +39,7 @@ typedef struct sublayout {
   size_t num_tensors;
   const size_t *tensors;
   const symo_group *named; /* NULL: that of the layout */
-  bool alternates, blocked;
+  bool alternates, splits, blocked;
   colour *colours; /* [num_spaces] */
   size_t *queue;
   bool *added; /* [2 num_spaces]: the space and its twin */
@@ -120,6 +123,24 @@ static bool keeps(const sublayout *s, const layout_tensor *t, size_t a) {
   return true;
 }
 
+static symo_status add_space(const sublayout *s, const layout_space *space, const char *name,
+                             bool kept) {
+  const symo_group *group = s->named != NULL ? s->named : space->group;
+  const symo_group_spec *spec = symo_group_get_spec(group);
+  symo_group *power = NULL;
+  symo_status status = SYMO_OK;
+  if (kept && s->splits && spec != NULL && strcmp(spec->group, "wreath") == 0) {
+    symo_group_spec copies = *spec;
+    copies.group = "power";
+    SYMO_TRY(symo_group_create(s->layout->context, &copies, &power));
+    group = power;
+  }
+  SYMO_TRY(symo_layout_add_space(s->out, name, space->dim, kept ? group : &symo_group_identity));
+fail:
+  symo_group_destroy(power);
+  return status;
+}
+
 /* The space of an axis in the new layout: itself or its twin, added when first named. */
 static symo_status add_axis(sublayout *s, const layout_tensor *t, size_t a, char *name,
                             size_t room) {
@@ -128,11 +149,9 @@ static symo_status add_axis(sublayout *s, const layout_tensor *t, size_t a, char
   bool plain =
       !s->alternates || !in_play(s, t->space[a]) || kept == (s->blocked || is_kept(s, t->space[a]));
   bool *added = &s->added[2 * t->space[a] + !plain];
-  const symo_group *group = s->named != NULL ? s->named : space->group;
   snprintf(name, room, "%s%s", space->name, plain ? "" : kept ? ".kept" : ".fixed");
   if (!*added) {
-    symo_status status =
-        symo_layout_add_space(s->out, name, space->dim, kept ? group : &symo_group_identity);
+    symo_status status = add_space(s, space, name, kept);
     if (status != SYMO_OK) return status;
     *added = true;
   }
@@ -195,6 +214,7 @@ symo_status symo_block_layout(const symo_layout *layout, size_t num_tensors, con
   sublayout s = {.layout = layout, .num_tensors = num_tensors, .tensors = tensors};
   const char *name = symo_method_group(method);
   s.alternates = symo_method_alternates(method);
+  s.splits = symo_method_splits(method);
   s.blocked = !method->curvature->couples;
   if (name != NULL) {
     s.named = symo_context_find_group(layout->context, name);

@@ -1,5 +1,6 @@
 /* The wreath product K wr S_h on R^h (x) R^k: h copies of R^k, each acted on by its own element of
- * K, and permuted (attention heads).  Index: copy * k + i.
+ * K, and permuted (attention heads); and the power K^h, the same without permutations.  Index:
+ * copy * k + i.
  *
  * On one axis everything follows from the closed forms of K on R^k, with the copies as one more
  * axis:
@@ -9,6 +10,9 @@
  * each with as many copies (in the sense of multiplicity) as in K, and of the same type: the last
  * is the representation that V induces, irreducible because the copies of V differ under K^h.
  * Where coordinates of K are views of the tensor, so are those of each-V.
+ *
+ * Under the power the copies of V are a family of h irreps, and the trivial part of K is trivial in
+ * every copy: h times as many copies, copy after copy, and no standard part.
  *
  * K without closed forms on one axis is decomposed numerically when the group is made. */
 #include <math.h>
@@ -26,6 +30,8 @@ enum { TRIVIAL, STANDARD, EACH, NAME = 56 };
 typedef struct member {
   symo_irrep irrep;
   int inner;     /* the irrep of K */
+  int rows;      /* of its row axes, without that of a family */
+  bool family;   /* it is one of K's families */
   size_t copies; /* multiplicity on one axis */
   char name[NAME];
 } member;
@@ -34,6 +40,7 @@ typedef struct wreath {
   group_instance instance;
   const symo_group *inner; /* what K's coordinates come from: K, or its numerical decomposition */
   size_t copies, dim;      /* h, k */
+  bool permutes;           /* K wr S_h, not K^h */
   int num_members;
   member *members;
 } wreath;
@@ -70,8 +77,15 @@ static symo_nd split(const wreath *w, symo_nd x) {
 
 /* The axis of h in coordinates of the group, [family][h][rows of K][copies][lanes], and in those of
  * K, [family][rows of K][copies][h][lanes]. */
-static int outer_axis(const member *v) { return v->irrep.family ? 1 : 0; }
-static int inner_axis(const member *v) { return (v->irrep.family ? 1 : 0) + v->irrep.ambient; }
+static int outer_axis(const member *v) { return v->family ? 1 : 0; }
+static int inner_axis(const member *v) { return outer_axis(v) + v->rows + 1; }
+
+/* Trivial coordinates of the power, [h copies, ..], as those of K in every copy, [copies, h, ..]. */
+static symo_nd trivial_to_inner(const wreath *w, symo_nd x) {
+  const size_t copies = w->members[TRIVIAL].copies / w->copies;
+  x.n[0] = copies;
+  return symo_nd_insert(x, 1, w->copies, x.s[0] * (ptrdiff_t)copies);
+}
 
 static symo_nd to_inner(const member *v, symo_nd x) {
   return symo_nd_move(x, outer_axis(v), inner_axis(v));
@@ -132,8 +146,12 @@ static void analyze(const symo_group *self, int order, int irrep, symo_nd x, sym
   double h = (double)w->copies;
   x = split(w, x);
   if (irrep >= EACH) {
-    if (!v->irrep.family) x = symo_nd_slice(x, 1, first, out.n[0]);
-    analyze_inner(w, v->inner, x, red, v->irrep.family ? first : 0, to_inner(v, out));
+    if (!v->family) x = symo_nd_slice(x, 1, first, out.n[0]);
+    analyze_inner(w, v->inner, x, red, v->family ? first : 0, to_inner(v, out));
+    return;
+  }
+  if (!w->permutes) {
+    analyze_inner(w, TRIVIAL, x, red, 0, trivial_to_inner(w, out));
     return;
   }
   size_t used = symo_nd_size(&x) / w->dim * inner_reduced(w);
@@ -157,7 +175,9 @@ static void synthesize(const symo_group *self, int order, int irrep, symo_nd x, 
   const member *v = &w->members[irrep];
   out = split(w, out);
   size_t used = symo_nd_size(&out) / w->dim * inner_reduced(w), none = 0;
-  if (irrep == TRIVIAL) { /* the same in every copy */
+  if (irrep == TRIVIAL && !w->permutes) {
+    x = trivial_to_inner(w, x);
+  } else if (irrep == TRIVIAL) { /* the same in every copy */
     symo_nd each = take(out, v->copies, true, work, &used);
     symo_nd_copy(1 / sqrt((double)w->copies), symo_nd_insert(x, 1, w->copies, 0), each);
     x = each;
@@ -168,20 +188,37 @@ static void synthesize(const symo_group *self, int order, int irrep, symo_nd x, 
   w->inner->synthesize(w->inner, 1, v->inner, x, red, out);
 }
 
-/* What K adds in every copy; for its trivial part, times the diagonal of J = 11'/h or of I - J.
- * There is no room to scale m in, so the sum is scaled, there and back. */
+/* The same of m, [copies, copies if crossed, lanes], where products of two copies of h are left out. */
+static symo_nd trivial_moments(const wreath *w, bool crossed, symo_nd m) {
+  const size_t copies = w->members[TRIVIAL].copies / w->copies;
+  ptrdiff_t step = 0;
+  for (int a = 0; a < (crossed ? 2 : 1); a++) {
+    step += m.s[a] * (ptrdiff_t)copies;
+    m.n[a] = copies;
+  }
+  return symo_nd_insert(m, crossed ? 2 : 1, w->copies, step);
+}
+
+/* What K adds in every copy; for its trivial part under S_h, times the diagonal of J = 11'/h or of
+ * I - J.  There is no room to scale m in, so the sum is scaled, there and back. */
 static void diagonal(const symo_group *self, int order, int irrep, symo_nd m, symo_nd out,
                      void *work) {
   const wreath *w = of(self);
   const member *v = &w->members[irrep];
   double h = (double)w->copies, scale = 1;
-  int lanes = (v->irrep.family ? 1 : 0) + (self->cross ? 2 : 1);
-  if (irrep == TRIVIAL) scale = h;
+  int lanes = (v->family ? 1 : 0) + (self->cross ? 2 : 1);
+  if (irrep == TRIVIAL && w->permutes) scale = h;
   if (irrep == STANDARD) scale = h / (h - 1);
+  if (irrep == TRIVIAL && !w->permutes)
+    m = trivial_moments(w, self->cross, m);
+  else if (v->irrep.family && !v->family) /* of the copies */
+    m = symo_nd_move(m, 0, lanes);
+  else
+    m = symo_nd_insert(m, lanes, w->copies, 0);
   out = split(w, out);
-  if (irrep < EACH) symo_nd_copy(scale, out, out);
-  w->inner->diagonal(w->inner, 1, v->inner, symo_nd_insert(m, lanes, w->copies, 0), out, work);
-  if (irrep < EACH) symo_nd_copy(1 / scale, out, out);
+  if (scale != 1) symo_nd_copy(scale, out, out);
+  w->inner->diagonal(w->inner, 1, v->inner, m, out, work);
+  if (scale != 1) symo_nd_copy(1 / scale, out, out);
 }
 
 static size_t diagonal_work(const symo_group *self, int order, int irrep) {
@@ -225,7 +262,7 @@ static symo_status element_sample(const symo_group *self, size_t dim, symo_rng *
     if (status != SYMO_OK) return status;
     image[a] = (double)a;
   }
-  for (size_t a = w->copies; a > 1; a--) {
+  for (size_t a = w->copies; a > 1 && w->permutes; a--) {
     size_t b = (size_t)symo_rng_below(rng, a);
     double swapped = image[a - 1];
     image[a - 1] = image[b];
@@ -249,7 +286,8 @@ static void act(const symo_group *self, size_t dim, const double *g, bool invers
   }
 }
 
-/* ---- generators: K on the first copy; two copies exchanged, all copies one further ---- */
+/* ---- generators: K on the first copy; two copies exchanged, all copies one further.  Of the power: K
+ * on every copy ---- */
 
 static symo_status add_permutation(const wreath *w, bool cycle, size_t *image, generator_set *out) {
   for (size_t a = 0; a < w->copies; a++) {
@@ -267,9 +305,10 @@ static symo_status generators(const symo_group *self, size_t dim, generator_set 
   if (image == NULL) return symo_fail_memory(out->context, "generators");
   SYMO_TRY(symo_generator_set_create(out->context, w->dim, &part));
   SYMO_TRY(symo_group_add_generators(part_of(w), w->dim, part));
-  SYMO_TRY(symo_generator_set_embed_sum(out, part, 0));
-  if (w->copies > 1) SYMO_TRY(add_permutation(w, false, image, out));
-  if (w->copies > 2) SYMO_TRY(add_permutation(w, true, image, out));
+  for (size_t a = 0; a < (w->permutes ? 1 : w->copies); a++)
+    SYMO_TRY(symo_generator_set_embed_sum(out, part, a * w->dim));
+  if (w->permutes && w->copies > 1) SYMO_TRY(add_permutation(w, false, image, out));
+  if (w->permutes && w->copies > 2) SYMO_TRY(add_permutation(w, true, image, out));
 fail:
   symo_generator_set_destroy(part);
   symo_free(image);
@@ -284,25 +323,33 @@ static void finish(group_instance *self) {
   symo_free(w->members);
 }
 
-/* One irrep, K's with the copies as one more row axis. */
+/* One irrep, K's with the copies as one more row axis, or as a family. */
 static symo_status add_member(symo_context *context, wreath *w, const symo_irrep *v, int inner,
                               size_t copies) {
   member *to = &w->members[w->num_members++];
+  *to = (member){
+      .irrep = *v, .inner = inner, .rows = v->ambient, .family = v->family, .copies = copies};
+  snprintf(to->name, NAME, "each-%s", v->name);
+  if (!w->permutes) {
+    if (v->family)
+      return symo_fail(
+          context, SYMO_E_UNSUPPORTED,
+          "group power: irrep %s of %s is a family already (use sum with the parts one by "
+          "one)",
+          v->name, part_of(w)->name);
+    to->irrep.family = true;
+    to->irrep.count = w->copies;
+    return SYMO_OK;
+  }
   bool fits = symo_mul_size(v->dim, w->copies, &to->irrep.dim);
   if (v->ambient + 1 > SYMO_MAX_FRAME || !fits)
     return symo_fail(context, SYMO_E_UNSUPPORTED,
                      "group wreath: irrep %s of %s has %d row axes, one more is too many (nest "
                      "wreath products less deeply)",
                      v->name, part_of(w)->name, v->ambient);
-  to->irrep.count = v->count;
-  to->irrep.family = v->family;
-  to->irrep.type = v->type;
   to->irrep.ambient = v->ambient + 1;
   to->irrep.frame[0] = w->copies;
   for (int a = 0; a < v->ambient; a++) to->irrep.frame[a + 1] = v->frame[a];
-  to->inner = inner;
-  to->copies = copies;
-  snprintf(to->name, NAME, "each-%s", v->name);
   return SYMO_OK;
 }
 
@@ -329,6 +376,10 @@ static symo_status describe(symo_context *context, wreath *w) {
     else
       SYMO_TRY(add_member(context, w, &theirs[parts[c].irrep], parts[c].irrep, parts[c].copies));
   }
+  if (!w->permutes) {
+    w->members[STANDARD].copies = 0;
+    w->members[TRIVIAL].copies *= w->copies; /* at most the dimension */
+  }
   w->instance.group.max_irreps = (int)room + 1;
   w->instance.group.cross = k->cross;
   if (part_of(w)->generators == NULL) w->instance.group.generators = NULL;
@@ -338,43 +389,43 @@ fail:
   return status;
 }
 
-static symo_status check(symo_context *context, const symo_group_spec *spec) {
+static symo_status check(symo_context *context, const symo_group *row,
+                         const symo_group_spec *spec) {
   const symo_group_part *p = spec->parts;
   size_t dim;
   if (spec->copies == 0)
-    return symo_fail(context, SYMO_E_ARGUMENT, "group wreath: 0 copies (give at least 1)");
+    return symo_fail(context, SYMO_E_ARGUMENT, "group %s: 0 copies (give at least 1)", row->name);
   if (spec->num_parts != 1 || p == NULL || p->group == NULL)
-    return symo_fail(context, SYMO_E_ARGUMENT,
-                     "group wreath: %zu %s (give one, with its dimension)",
-                     p == NULL ? 0 : spec->num_parts,
+    return symo_fail(context, SYMO_E_ARGUMENT, "group %s: %zu %s (give one, with its dimension)",
+                     row->name, p == NULL ? 0 : spec->num_parts,
                      symo_plural(p == NULL ? 0 : spec->num_parts, "group", "groups"));
   if (symo_group_has_parameters(p->group))
     return symo_fail(context, SYMO_E_NAME,
-                     "group wreath: %s has parameters (use what symo_group_create makes of it)",
-                     p->group->name);
+                     "group %s: %s has parameters (use what symo_group_create makes of it)",
+                     row->name, p->group->name);
   if (p->group->structure != NULL)
     return symo_fail(context, SYMO_E_UNSUPPORTED,
-                     "group wreath: %s does not act by orthogonal matrices (use another group)",
-                     p->group->name);
+                     "group %s: %s does not act by orthogonal matrices (use another group)",
+                     row->name, p->group->name);
   size_t own = symo_group_dim(p->group);
   if (p->dim == 0 || (own != 0 && own != p->dim))
-    return symo_fail(context, SYMO_E_SHAPE, "group wreath: %s on dimension %zu, but it acts on %zu",
-                     p->group->name, p->dim, own == 0 ? 1 : own);
+    return symo_fail(context, SYMO_E_SHAPE, "group %s: %s on dimension %zu, but it acts on %zu",
+                     row->name, p->group->name, p->dim, own == 0 ? 1 : own);
   if (!symo_mul_size(spec->copies, p->dim, &dim) || dim > 2147483647)
-    return symo_fail(context, SYMO_E_SIZE, "group wreath: the dimension passes 2147483647");
+    return symo_fail(context, SYMO_E_SIZE, "group %s: the dimension passes 2147483647", row->name);
   if (spec->dim != 0 && spec->dim != dim)
     return symo_fail(context, SYMO_E_SHAPE,
-                     "group wreath: dim is %zu, but %zu %s of dimension %zu make %zu (leave "
+                     "group %s: dim is %zu, but %zu %s of dimension %zu make %zu (leave "
                      "one out)",
-                     spec->dim, spec->copies, symo_plural(spec->copies, "copy", "copies"), p->dim,
-                     dim);
+                     row->name, spec->dim, spec->copies,
+                     symo_plural(spec->copies, "copy", "copies"), p->dim, dim);
   return SYMO_OK;
 }
 
 static symo_status create(symo_context *context, const symo_group *row, const symo_group_spec *spec,
                           symo_group **out) {
   group_instance *g;
-  symo_status status = check(context, spec);
+  symo_status status = check(context, row, spec);
   if (status != SYMO_OK) return status;
   size_t k = spec->parts[0].dim;
   status = symo_group_instance_from_spec(context, row, spec, sizeof(wreath), spec->copies * k, &g);
@@ -383,6 +434,7 @@ static symo_status create(symo_context *context, const symo_group *row, const sy
   g->finish = finish;
   w->copies = spec->copies;
   w->dim = k;
+  w->permutes = row == &symo_group_wreath;
   SYMO_TRY(symo_group_resolve(context, spec->parts[0].group, k, 1u << 1, &w->inner));
   SYMO_TRY(describe(context, w));
   *out = &g->group;
@@ -408,30 +460,30 @@ static const group_parameter parameters[] = {
     {.name = "inner", .kind = GROUP_PART},
     {.name = NULL}};
 
+/* What the two have in common. */
+#define OF_COPIES                                                                                  \
+  .max_axes = 1, .irreps = irreps, .components = components, .view = view, .reduced = reduced,     \
+  .analyze = analyze, .synthesize = synthesize, .diagonal = diagonal,                              \
+  .diagonal_work = diagonal_work, .element_size = element_size, .sample_work = sample_work,        \
+  .element_identity = element_identity, .element_sample = element_sample,                          \
+  .generators = generators, .act = act, .create = create, .parameters = parameters,                \
+  .dim_of = dim_of
+
 const symo_group symo_group_wreath = {
     .name = "wreath",
     .summary = "K wr S_h: h copies of a space, each under its own element of K, and permuted",
     .irreps_text = "for every irrep of K one of dimension h times its own; its trivial part as S_h",
     .average = "O(k) wr S_h: (x'y/hk) I",
     .exact = "attention heads, and other groups of units that may be exchanged",
-    .max_axes = 1,
     .stable = true,
-    .irreps = irreps,
-    .components = components,
-    .view = view,
-    .reduced = reduced,
-    .analyze = analyze,
-    .synthesize = synthesize,
-    .diagonal = diagonal,
-    .diagonal_work = diagonal_work,
-    .element_size = element_size,
-    .sample_work = sample_work,
-    .element_identity = element_identity,
-    .element_sample = element_sample,
-    .generators = generators,
-    .act = act,
-    .create = create,
-    .parameters = parameters,
     .example = "wreath(4, orthogonal 16)",
-    .dim_of = dim_of,
-};
+    OF_COPIES};
+
+const symo_group symo_group_power = {
+    .name = "power",
+    .summary = "K^h: h copies of a space, each under its own element of K",
+    .irreps_text = "for every irrep of K a family of h; its trivial part in every copy",
+    .average = "O(k)^h: (x_a'y_a/k) I for every copy a",
+    .exact = "attention heads, each by itself",
+    .example = "power(4, orthogonal 16)",
+    OF_COPIES};

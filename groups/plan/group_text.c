@@ -5,6 +5,7 @@
  *
  *            | "scaling" [ "(" arg { "," arg } ")" ] DIM  arg := window | "signs" | "permute"
  *            | "wreath" "(" COPIES "," group ")" [DIM]
+ *            | "power" "(" COPIES "," group ")" [DIM]
  *            | "product" "(" group { "," group } ")" [DIM]
  *            | "sum" "(" group { "," group } ")" [DIM]
  *            | "restriction" "(" group "," "keep" { INDEX } ")" [DIM]

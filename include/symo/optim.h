@@ -122,8 +122,10 @@ typedef struct symo_method {
   const symo_curvature *curvature;
   /* Which groups act on the spaces, for orbit curvature.  layout: those of the layout.  alternate:
    * every second hidden space keeps its group, the others get the identity, so that each matrix is
-   * acted on from one side.  alternate GROUP: the same with GROUP on all spaces.  A group
-   * ("sign-flip", "orthogonal", "identity"): that one on every space. */
+   * acted on from one side.  alternate copies: the same with every copy of a wreath product by
+   * itself (K^h in place of K wr S_h): each attention head has its own covariance.  alternate
+   * GROUP: the same as alternate with GROUP on all spaces.  A group ("sign-flip", "orthogonal",
+   * "identity"): that one on every space. */
   char groups[128];
   /* What covariances are made of.  hutchinson, bartlett: of estimates of a diagonal that the problem
    * makes (symo_optim_problem_step): of the Hessian, by products with random signs, and of the

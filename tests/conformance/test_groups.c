@@ -59,14 +59,15 @@ static const symo_group *example(symo_context *context, const symo_group *row) {
                                  {symo_group_find("sign-flip"), 2}};
   const symo_group_part one[] = {{symo_group_find("signed-permutation"), 3}};
   bool pair = strcmp(row->name, "product") == 0 || strcmp(row->name, "sum") == 0;
-  bool single = strcmp(row->name, "restriction") == 0 || strcmp(row->name, "wreath") == 0;
+  bool copies = strcmp(row->name, "wreath") == 0 || strcmp(row->name, "power") == 0;
+  bool single = strcmp(row->name, "restriction") == 0 || copies;
   bool custom = strcmp(row->name, "custom") == 0, scaling = strcmp(row->name, "scaling") == 0;
   if (!(pair || single || custom || scaling)) return from_notation(context, row);
   if (pair || single) spec.parts = pair ? two : one;
   spec.num_parts = pair ? 2 : single ? 1 : 0;
   if (strcmp(row->name, "restriction") == 0) spec.keep = keep;
   spec.num_keep = spec.keep == NULL ? 0 : 2;
-  if (strcmp(row->name, "wreath") == 0) spec.copies = 2;
+  if (copies) spec.copies = 2;
   if (custom)
     spec.generators = (symo_generators){.dim = 4, .num_matrices = 2, .matrices = quaternions[0]};
   symo_group *out;

@@ -196,6 +196,7 @@ Test(optim_method, groups_are_read) {
   } rows[] = {{"layout", NULL, false},
               {"alternate", NULL, true},
               {"alternate orthogonal", "orthogonal", true},
+              {"alternate copies", NULL, true},
               {"identity", "identity", false}};
   symo_method m = preset(NULL, "symo");
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

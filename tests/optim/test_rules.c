@@ -151,3 +151,34 @@ Test(optim_rules, presets_bring_theirs) {
   symo_context_destroy(context);
   cr_no_leaks();
 }
+
+/* Three steps of symo on tensors with heads. */
+static void walk(const char *layout, const char *groups, symo_dtype dtype, double *theta) {
+  symo_test_stepper s;
+  symo_stepper_open(&s, layout, dtype, 23, false);
+  symo_method m = symo_stepper_method(&s, "symo", "");
+  cr_ok(s.w.context, symo_method_set(s.w.context, &m, "groups", groups));
+  symo_rule rule = symo_stepper_rule(&m);
+  symo_stepper_plan(&s, 1, &rule);
+  for (int t = 0; t < 3; t++) symo_stepper_random(&s, 1);
+  cr_assert(s.w.n == 120);
+  memcpy(theta, s.theta, s.w.n * sizeof *theta);
+  symo_stepper_close(&s);
+}
+
+/* `alternate copies` is what heads of one group after the other give. */
+Test(optim_rules, copies_by_themselves) {
+  static const char wreath[] = "h: wreath(3, orthogonal 4); e: identity 5; q[h,e] o[e,h]";
+  static const char sum[] = "h: sum(orthogonal 4, orthogonal 4, orthogonal 4); e: identity 5; "
+                            "q[h,e] o[e,h]";
+  for (int f32 = 0; f32 < 2; f32++) {
+    const symo_dtype dtype = f32 ? SYMO_F32 : SYMO_F64;
+    double copies[120], parts[120], whole[120];
+    walk(wreath, "alternate copies", dtype, copies);
+    walk(sum, "alternate", dtype, parts);
+    walk(wreath, "alternate", dtype, whole);
+    const double bound = symo_test_bound(dtype, 4, 1), apart = symo_test_rel(copies, parts, 120);
+    cr_assert(apart <= bound, "%g", apart);
+    cr_assert(symo_test_rel(copies, whole, 120) > 10 * bound);
+  }
+}

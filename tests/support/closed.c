@@ -390,3 +390,15 @@ symo_claim symo_closed_wreath(size_t copies, const symo_claim *k) {
   free(generators);
   return out;
 }
+
+symo_claim symo_closed_power(size_t copies, const symo_claim *k) {
+  size_t d = k->dim, whole = copies * d, n = whole * whole, num = k->count * copies;
+  double *generators = calloc(num * n, sizeof *generators);
+  for (size_t g = 0; g < num; g++)
+    for (size_t a = 0; a < copies; a++)
+      place(d, whole, a == g % copies ? k->elements + g / copies * d * d : NULL, a, a,
+            generators + g * n);
+  symo_claim out = symo_claim_closure(whole, num, generators);
+  free(generators);
+  return out;
+}

@@ -38,8 +38,9 @@ void symo_closed_check_cuts(symo_world *w, const symo_group *group, size_t dim, 
 typedef enum symo_closed_kind { SYMO_SHIFT, SYMO_REVERSAL, SYMO_SWAP, SYMO_FLIP } symo_closed_kind;
 void symo_closed_matrix(symo_closed_kind kind, size_t d, double *out);
 
-/* All elements of what `num` of them generate, and of K wr S_h from the elements of K. */
+/* All elements of what `num` of them generate, and of K wr S_h and K^h from the elements of K. */
 symo_claim symo_closed_group(size_t d, size_t num, const symo_closed_kind *kinds);
 symo_claim symo_closed_wreath(size_t copies, const symo_claim *k);
+symo_claim symo_closed_power(size_t copies, const symo_claim *k);
 
 #endif
