@@ -3,7 +3,7 @@
 # tokens, batches of 12) on tiny Shakespeare, float32, one thread.  Every method gets the same sweep,
 # $POINTS random points (6) over rate, decay, momentum and the rate of AdamW on embeddings and norms, at
 # the length of the final runs, 2,000 steps, one seed; then the best point with three other seeds.
-# symo-coupled and spectral-newton take the point of symo.
+# symo-coupled, symo-copies (symo with every attention head by itself) and spectral-newton take the point of symo.
 # Needs tinyshakespeare.txt in $SYMO_DATA.  Writes gpt/output.txt and gpt/curves.png in docs/results;
 # about two hours on one core.
 #
@@ -15,11 +15,12 @@ here=$(cd "$(dirname "$0")" && pwd)
 results=$(cd "$here/../../docs/results" && pwd)
 symo=${SYMO:-$here/../../build/symo}
 work=${WORK:-$(mktemp -d)}
-names=(adamw soap muon symo-coupled symo spectral-newton)
+names=(adamw soap muon symo-coupled symo symo-copies spectral-newton)
 momentum="--grid momentum=0.8,0.85,0.9,0.95"
 fixed() {
   case $1 in
   adamw | muon | symo | symo-coupled | spectral-newton) echo "--optimizer $1" ;;
+  symo-copies) echo "--optimizer symo" ;; # and what `extra` has
   soap) echo "--optimizer soap --set refresh_every=10" ;;
   shampoo) echo "--optimizer shampoo --set refresh_every=10 --set graft=adam" ;;
   esac
@@ -32,9 +33,10 @@ space() {
   symo-coupled | symo) echo "--grid lr=0.0014:0.0056 --grid adamw-lr=0.002:0.006 $momentum" ;;
   esac
 }
+extra() { if [ "$1" = symo-copies ]; then more=(--set "groups=alternate copies"); else more=(); fi; }
 # Decoupled decay is lr weight_decay: muon's rates, for updates of norm 1, are ten times those of the others.
 decay() { if [ "$1" = muon ]; then echo 0.003:0.03; else echo 0.03:0.3; fi; }
-point() { case $1 in symo-coupled | spectral-newton) echo symo ;; *) echo "$1" ;; esac }
+point() { case $1 in symo-coupled | symo-copies | spectral-newton) echo symo ;; *) echo "$1" ;; esac }
 # The best point of a sweep, as arguments --grid KEY=VALUE.
 best() {
   python3 - "$1" <<'PY'
@@ -57,8 +59,9 @@ tune() {
 final() {
   local all
   read -ra all <<<"$(fixed "$1") $(best "$work/tune-$(point "$1")")"
-  echo "\$ symo sweep gpt ${all[*]} --steps 2000   (seeds 21 to 23)"
-  sweep "${all[@]}" --steps 2000 --eval-every 100 --eval-iters 50 --seed 21 --seeds 3 --out "$work/$1"
+  extra "$1"
+  echo "\$ symo sweep gpt ${all[*]} ${more[*]} --steps 2000   (seeds 21 to 23)"
+  sweep "${all[@]}" "${more[@]}" --steps 2000 --eval-every 100 --eval-iters 50 --seed 21 --seeds 3 --out "$work/$1"
 }
 preset() {
   echo "\$ symo sweep gpt --optimizer symo --steps 2000   (seeds 21 to 23)"
@@ -78,20 +81,21 @@ report() { # FOLDER TITLE NAME..
 # rates of the sweep at width 128 are carried over, those of updates of rms 1 by 1 / sqrt(3), adamw's by 1 / 3.
 wide() {
   local name all
-  for name in symo muon soap adamw; do
+  for name in symo symo-copies muon soap adamw; do
     read -ra all <<<"$(fixed "$name") --grid $(wide_rates "$name")"
-    echo "\$ symo sweep gpt --preset shakespeare-char --dropout 0 --batch 12 --steps 1000 ${all[*]}   (seed 21)"
-    sweep --preset shakespeare-char --dropout 0 --batch 12 --steps 1000 "${all[@]}" --eval-every 100 --eval-iters 10 \
+    extra "$name"
+    echo "\$ symo sweep gpt --preset shakespeare-char --dropout 0 --batch 12 --steps 1000 ${all[*]} ${more[*]}   (seed 21)"
+    sweep --preset shakespeare-char --dropout 0 --batch 12 --steps 1000 "${all[@]}" "${more[@]}" --eval-every 100 --eval-iters 10 \
       --seed 21 --out "$work/wide/$name"
   done
-  work=$work/wide report gpt-wide 'GPT 6 x 384 on tiny Shakespeare, one seed' symo muon soap adamw
+  work=$work/wide report gpt-wide 'GPT 6 x 384 on tiny Shakespeare, one seed' symo symo-copies muon soap adamw
 }
 wide_rates() {
   case $1 in
   adamw) echo "lr=0.0013 --grid weight-decay=0.1" ;;
   soap) echo "lr=0.0027 --grid adamw-lr=0.002 --grid weight-decay=0.1" ;;
   muon) echo "lr=0.04 --grid adamw-lr=0.002 --grid weight-decay=0.01" ;;
-  symo) echo "lr=0.0018 --grid adamw-lr=0.002 --grid weight-decay=0.1" ;;
+  symo | symo-copies) echo "lr=0.0018 --grid adamw-lr=0.002 --grid weight-decay=0.1" ;;
   esac
 }
 mkdir -p "$results/gpt" "$work"
@@ -106,8 +110,7 @@ elif [ $# -gt 0 ]; then
 else
   {
     for name in adamw soap muon symo; do tune "$name" && final "$name"; done
-    final symo-coupled
-    final spectral-newton
+    for name in symo-coupled symo-copies spectral-newton; do final "$name"; done
     report gpt 'GPT 4 x 128 on tiny Shakespeare, three seeds' "${names[@]}"
   } >"$results/gpt/output.txt"
 fi
