@@ -143,7 +143,8 @@ static symo_status check_sites(const symo_optim *optim, size_t rule) {
 }
 
 /* Of a rule that is divided the curvature knows of all tensors and processes. */
-static symo_status create_curvature(const symo_optim *optim, optim_block *b, curvature_task *task) {
+static symo_status create_curvature(const symo_optim *optim, optim_block *b,
+                                    const curvature_task *task) {
   const int *units = optim->share != NULL ? symo_share_units(optim->share, b->rule) : NULL;
   if (units == NULL) return b->curvature->create(task, &b->self);
   b->all = symo_share_block(optim->share->whole, b->rule);
@@ -153,8 +154,9 @@ static symo_status create_curvature(const symo_optim *optim, optim_block *b, cur
     owner[i] = optim->share->owner[b->all->tensors[i]];
   const curvature_division division = {
       .comm = optim->share->comm, .layout = b->all->layout, .tensor = owner, .unit = units};
-  task->division = &division;
-  symo_status status = b->curvature->create(task, &b->self);
+  curvature_task divided = *task;
+  divided.division = &division;
+  symo_status status = b->curvature->create(&divided, &b->self);
   symo_free(owner);
   return status;
 }

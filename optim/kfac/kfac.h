@@ -90,8 +90,8 @@ symo_status symo_kfac_refresh_inverses(const kfac_curvature *c, const kfac_block
 void symo_kfac_apply_inverses(const kfac_curvature *c, const kfac_block *b, void *const *state,
                               const void *x, void *y, void *work);
 
-/* low_rank.c: how many test vectors the next statistics take, at most s->tests; these [count, n],
- * those there are and random ones, orthonormal; and the factor after an update from sum [count, n],
+/* low_rank.c: how many test vectors the next statistics take, at most s->tests; these [columns, n],
+ * those there are and random ones, orthonormal; and the factor after an update from sum [columns, n],
  * their products with the sum of new statistics. */
 enum { KFAC_OVERSAMPLE = 8 };
 size_t symo_kfac_low_work(const kfac_side *s);
@@ -99,7 +99,7 @@ size_t symo_kfac_num_tests(const kfac_curvature *c, const kfac_side *s, void *co
 symo_status symo_kfac_tests(const kfac_curvature *c, const kfac_side *s, void *const *state,
                             size_t count, uint64_t seed, void *tests, void *work);
 symo_status symo_kfac_low_update(const kfac_curvature *c, const kfac_side *s, void *const *state,
-                                 size_t count, const void *tests, const void *sum, double divisor,
+                                 size_t columns, const void *tests, const void *sum, double count,
                                  double trace, double keep, void *work);
 
 /* apply.c */

@@ -173,9 +173,9 @@ symo_status symo_orbit_take_alphas(const void *self, void *const *state, const d
   const orbit *o = self;
   const size_t tensors = o->plan->layout->num_tensors;
   double *next = symo_calloc(tensors * (NUMBERS + row_length(o)), sizeof *next);
-  double *filters = next + tensors * NUMBERS;
   symo_status status = SYMO_OK;
   if (next == NULL) return symo_fail_memory(o->context, "orbit");
+  double *filters = next + tensors * NUMBERS;
   memcpy(next, state[o->alphas], tensors * NUMBERS * sizeof *next);
   if (fits(o)) memcpy(filters, state[o->filters], tensors * row_length(o) * sizeof *filters);
   for (size_t t = 0; t < tensors && status == SYMO_OK; t++) {
