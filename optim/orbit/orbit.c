@@ -321,7 +321,7 @@ static bool key(const void *self, size_t entry, size_t index, char key[CURVATURE
   if (!units && !root_units && entry != SYMO_NONE) return false;
   const orbit_label *l =
       entry == SYMO_NONE ? symo_orbit_label_of_root(o, index) : &o->labels[index];
-  assert(l != NULL); /* `index` is below the number of roots */
+  assert(l != NULL);                                /* `index` is below the number of roots */
   if (entry != SYMO_NONE && !l->here) return false; /* another process has the number */
   snprintf(key, CURVATURE_KEY, "%s", l->label->name);
   return true;

@@ -107,9 +107,10 @@ void oracle_for_each(const symo_layout *layout, oracle_visitor visit, void *self
   free(rho);
 }
 
+/* In a wider type: thousands of elements would leave an error of as many roundings. */
 typedef struct sum {
   const double *in;
-  double *out;
+  long double *out;
   double count;
 } sum;
 
@@ -137,10 +138,10 @@ static void add_image(void *self, const double *rho, size_t n) {
 
 static void average(const symo_layout *layout, oracle_visitor visit, const double *in, size_t size,
                     double *out) {
-  sum s = {in, out, 0};
-  memset(out, 0, size * sizeof *out);
+  sum s = {in, calloc(size, sizeof *s.out), 0};
   oracle_for_each(layout, visit, &s);
-  for (size_t i = 0; i < size; i++) out[i] /= s.count;
+  for (size_t i = 0; i < size; i++) out[i] = (double)(s.out[i] / s.count);
+  free(s.out);
 }
 
 void oracle_average(const symo_layout *layout, const double *a, double *out) {
