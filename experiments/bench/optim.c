@@ -212,11 +212,16 @@ static double stream_rate(const bench_shared *s) {
   return 3 * (double)half * sizeof(float) / (cli_seconds() - start);
 }
 
-/* Until the threads of BLAS sleep: for some 26 ms behind a product they look for the next one, and
- * take the cores that the threads of a step are to have. */
-static void let_threads_sleep(void) {
-  const struct timespec moment = {.tv_nsec = 40000000};
-  if (symo_get_threads() > 1) (void)nanosleep(&moment, NULL);
+/* With several threads: pairs of steps that do not count, for a tenth of a second.  The threads of
+ * BLAS look for the next product for some 26 ms behind one, and take the cores that a step is to
+ * have; and threads that have slept come to cores of their own while they work, as in a training. */
+static symo_status let_threads_settle(const bench_run *r, size_t *number) {
+  symo_status status = SYMO_OK;
+  double seconds;
+  const double begin = cli_seconds();
+  while (symo_get_threads() > 1 && status == SYMO_OK && cli_seconds() - begin < 0.1)
+    for (int k = 0; k < 2 && status == SYMO_OK; k++) status = take_step(r, ++*number, &seconds);
+  return status;
 }
 
 /* Seconds of a first step, of one without roots, of the roots; rates; what memory could have moved
@@ -228,17 +233,19 @@ typedef struct figures {
 static int measure(bench_report *report, const bench_shared *shared, const bench_run *r,
                    const char *name, figures *f) {
   double step[2][MOST], gemm[2 * MOST], stream[2 * MOST], could[2 * MOST], begin;
-  size_t repeats = report->repeats > 0 ? report->repeats : 9, done = 0;
+  size_t repeats = report->repeats > 0 ? report->repeats : 9, done = 0, number = 0;
   if (repeats > MOST) repeats = MOST;
   symo_status status = take_step(r, 0, &f->first);
   for (begin = cli_seconds(); status == SYMO_OK && done < repeats; done++) {
     if (report->repeats == 0 && done > 0 && cli_seconds() - begin > BUDGET) break;
     cli_progress(report->c, "%s: %zu of %zu", name, done + 1, repeats);
-    for (size_t k = 0; k < 2 && status == SYMO_OK; k++) { /* without roots, with roots */
+    for (size_t k = 0; k < 2; k++) {
       gemm[2 * done + k] = bench_gemm_rate(&shared->gemm);
       stream[2 * done + k] = stream_rate(shared);
-      let_threads_sleep();
-      status = take_step(r, 2 * done + k + 1, &step[k][done]);
+    }
+    status = let_threads_settle(r, &number);
+    for (size_t k = 0; k < 2 && status == SYMO_OK; k++) { /* without roots, with roots */
+      status = take_step(r, ++number, &step[k][done]);
       could[2 * done + k] = step[k][done] * stream[2 * done + k];
     }
   }
