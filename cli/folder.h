@@ -19,7 +19,8 @@ void cli_folder_unlock(cli_folder *folder); /* {0} is accepted */
  *   {"commands": [{"words": ["symo", "compare", ..], "folder": where it was given,
  *                  "version": "0.1.0", "build": symo_build_info, "threads": 2}]}
  * more: behind the commands that stand there, as of a run that is taken up again; otherwise alone.
- * threads: that the command works on.  No times, so that the same command writes the same bytes.  An exit code. */
+ * threads: that the command works on.  No times, so that the same command writes the same bytes.
+ * Returns an exit code. */
 #define CLI_RECORD "command.json"
 int cli_record(cli *c, const char *directory, bool more, int threads);
 

@@ -1,6 +1,6 @@
-/* Counting allocator.  A header of one cache line in front of each block keeps its size.  The rest of the
- * header, and what is behind the block up to the end of its last cache line, are marked, and looked at
- * when the block goes; AddressSanitizer is told that nobody may touch them. */
+/* Counting allocator.  A header of one cache line in front of each block keeps its size.  The rest
+ * of the header and the end of the block's last cache line are filled with a mark, which is checked
+ * when the block is released; AddressSanitizer is told that nobody may touch them. */
 #include "core/alloc.h"
 
 #include <assert.h>

@@ -161,6 +161,12 @@ int symo_comm_first(const symo_comm *comm, bool flag) {
   return -1;
 }
 
+int symo_comm_agree(const symo_comm *comm, int code) {
+  const int first = symo_comm_first(comm, code != 0);
+  if (first >= 0) symo_comm_share(comm, first, sizeof code, &code);
+  return code;
+}
+
 void symo_comm_part(size_t count, size_t parts, size_t index, size_t *first, size_t *end) {
   const size_t each = count / parts, more = count % parts;
   *first = index * each + (index < more ? index : more);

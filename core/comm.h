@@ -75,6 +75,10 @@ void symo_comm_most(const symo_comm *comm, size_t n, double *x);
 /* The number of the first process whose flag is set; -1: that of none. */
 int symo_comm_first(const symo_comm *comm, bool flag);
 
+/* The code of the first process whose code is not 0; 0 where all are.  Before processes wait for
+ * each other: what stops one stops all. */
+int symo_comm_agree(const symo_comm *comm, int code);
+
 /* Items [*first, *end) of `count` are those of number `index` of `parts`: contiguous, in order, and
  * their numbers differ by one at most. */
 void symo_comm_part(size_t count, size_t parts, size_t index, size_t *first, size_t *end);

@@ -31,9 +31,9 @@ struct symo_pool {
   pool_thread *thread;  /* [threads - 1] */
   pthread_mutex_t lock;
   pthread_cond_t opened, left;
-  bool open, quit;   /* these and the next two under the lock */
-  atomic_size_t run; /* how many there were, so that none is joined twice */
-  atomic_int inside; /* threads that joined the run at hand */
+  bool open, quit;   /* under the lock */
+  atomic_size_t run; /* how many there were, so that none is joined twice; written under the lock */
+  atomic_int inside; /* threads that joined the run at hand; the same */
   symo_pool_task task;
   void *arg;
   size_t count;

@@ -190,7 +190,7 @@ static int compute(cli *c, job *j) {
                          .save =
                              k == 0 && cli_flag(c, "save-all") && is_first(c) ? j->directory : NULL,
                          .owner = k == 0 ? COMPARE_ALL : compare_run_owner(c, k - 1, j->seeds - 1)};
-    if (want.owner == COMPARE_ALL) code = compare_agree(c, code);
+    if (want.owner == COMPARE_ALL) code = symo_comm_agree(cli_ranks(c), code);
     if (code != CLI_DONE) continue;
     j->made = k + 1;
     code = compare_run_make(c, &spec, &want, &j->runs[k]);
@@ -318,7 +318,7 @@ static int run(cli *c) {
                     symo_comm_size(cli_ranks(c)));
   if (cli_str(c, "hessian") != NULL) return run_given(c);
   job j = {0};
-  int code = compare_agree(c, prepare(c, &j));
+  int code = symo_comm_agree(cli_ranks(c), prepare(c, &j));
   if (code == CLI_DONE) code = compute(c, &j);
   if (code == CLI_DONE) code = report(c, &j);
   compare_sweep_destroy(&j.sweep);

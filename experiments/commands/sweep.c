@@ -203,14 +203,6 @@ static int do_points(sweep *s, size_t seed, bool check_only) {
   return CLI_DONE;
 }
 
-/* What stops one process stops all. */
-static int agree(const sweep *s, int code) {
-  const symo_comm *comm = cli_ranks(s->c);
-  const int first = symo_comm_first(comm, code != CLI_DONE);
-  if (first >= 0) symo_comm_share(comm, first, sizeof code, &code);
-  return code;
-}
-
 /* The results of all runs, each from the process that made it; in the order of the runs. */
 static void share_results(const sweep *s) {
   const symo_comm *comm = cli_ranks(s->c);
@@ -227,7 +219,7 @@ static int run_all(sweep *s) {
   for (size_t seed = 0; seed < s->seeds && code == CLI_DONE; seed++)
     code = do_points(s, seed, false);
   train_cache_drop(&s->cache);
-  code = agree(s, code);
+  code = symo_comm_agree(cli_ranks(s->c), code);
   if (code == CLI_DONE) share_results(s);
   for (size_t i = 0; i < s->count; i++) sweep_row_judge(&s->rows[i], s->by);
   return code;
@@ -272,7 +264,7 @@ static int run(cli *c) {
     if (code == CLI_DONE) code = cli_folder_lock(c, s.directory, &lock);
     if (code == CLI_DONE) code = cli_record(c, s.directory, false, symo_get_threads());
   }
-  code = agree(&s, code);
+  code = symo_comm_agree(cli_ranks(s.c), code);
   if (code == CLI_DONE) code = run_all(&s);
   if (code == CLI_DONE) code = finish(&s);
   cli_folder_unlock(&lock);

@@ -104,7 +104,6 @@ typedef struct compare_want {
 enum { COMPARE_ALL = -1 };
 int compare_run_owner(const cli *c, size_t index, size_t count);
 bool compare_run_is_ours(const cli *c, int owner);
-int compare_agree(const cli *c, int code);
 /* Runs with the owners of compare_run_owner, all of which have been made: what reports and pictures
  * need of them comes to every process. */
 int compare_runs_share(cli *c, int code, compare_run *runs, size_t count);

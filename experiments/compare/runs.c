@@ -15,13 +15,6 @@ typedef struct parcel {
   char name[COMPARE_MAX_ROWS][TEXT], summary[COMPARE_MAX_ROWS][TEXT];
 } parcel;
 
-/* What stops one process stops all. */
-int compare_agree(const cli *c, int code) {
-  const int first = symo_comm_first(cli_ranks(c), code != CLI_DONE);
-  if (first >= 0) symo_comm_share(cli_ranks(c), first, sizeof code, &code);
-  return code;
-}
-
 int compare_run_owner(const cli *c, size_t index, size_t count) {
   const size_t size = (size_t)symo_comm_size(cli_ranks(c));
   return size > 1 && index < count / size * size ? (int)(index % size) : COMPARE_ALL;
@@ -70,7 +63,7 @@ int compare_runs_share(cli *c, int code, compare_run *runs, size_t count) {
   parcel *p = NULL;
   if (code == CLI_DONE && symo_comm_size(comm) > 1 && (p = symo_calloc(1, sizeof *p)) == NULL)
     code = cli_fail_memory(c);
-  code = compare_agree(c, code);
+  code = symo_comm_agree(comm, code);
   for (size_t i = 0; i < count && code == CLI_DONE; i++) {
     const int owner = compare_run_owner(c, i, count);
     if (owner == COMPARE_ALL) continue;
@@ -78,7 +71,7 @@ int compare_runs_share(cli *c, int code, compare_run *runs, size_t count) {
     if (compare_run_is_ours(c, owner)) pack(&runs[i], p);
     symo_comm_share(comm, owner, sizeof *p, p);
     if (!compare_run_is_ours(c, owner)) code = unpack(c, p, &runs[i]);
-    code = compare_agree(c, code);
+    code = symo_comm_agree(comm, code);
   }
   symo_free(p);
   return code;

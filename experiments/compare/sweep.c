@@ -138,7 +138,7 @@ int compare_sweep_make(cli *c, const compare_spec *spec, const compare_sweep_kin
                       kind->label, sweep->value[i]);
     for (size_t k = 0; k < seeds; k++) {
       const compare_want want = {.owner = compare_run_owner(c, i * seeds + k, count)};
-      if (want.owner == COMPARE_ALL) code = compare_agree(c, code);
+      if (want.owner == COMPARE_ALL) code = symo_comm_agree(cli_ranks(c), code);
       if (code != CLI_DONE) continue;
       here.network.seed = spec->network.seed + k;
       cli_progress(c, "%s %s, seed %llu", kind->name, sweep->value[i],

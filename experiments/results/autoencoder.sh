@@ -19,18 +19,7 @@ all=(--net "$net" --data "${SYMO_DATA:?}/mnist" --steps 300 --threads 1 --checkp
 # The momentum's own covariance and no memory, the root anew in every step, tensors at rms 1.
 stateless=(--set source=momentum --set beta2=0 --set momentum=0.95 --set nesterov=true
   --set scale=unit-rms --set mean=false)
-# The best point of a sweep, as arguments --grid KEY=VALUE.
-best() {
-  python3 - "$1" <<'PY'
-import glob, json, math, sys
-points = []
-for path in glob.glob(sys.argv[1] + "/*/*/*/summary.json"):
-    loss = json.load(open(path)).get("smooth_loss")
-    good = isinstance(loss, float) and math.isfinite(loss)
-    points.append((loss if good else math.inf, path.split("/")[-3]))
-print(" ".join("--grid " + setting for setting in min(points)[1].split(",")))
-PY
-}
+best() { python3 "$here/best.py" "$1" smooth_loss; }
 one() { # NAME RATE-KEY "RATES" DECAY-KEY "DECAYS" OPTIONS..
   [[ " ${names[*]} " == *" $1 "* ]] || return 0
   local name=$1 rate=$2 rates=$3 decay=$4 decays=${DECAYS:-$5}

@@ -37,18 +37,7 @@ extra() { if [ "$1" = symo-copies ]; then more=(--set "groups=alternate copies")
 # Decoupled decay is lr weight_decay: muon's rates, for updates of norm 1, are ten times those of the others.
 decay() { if [ "$1" = muon ]; then echo 0.003:0.03; else echo 0.03:0.3; fi; }
 point() { case $1 in symo-coupled | symo-copies | spectral-newton) echo symo ;; *) echo "$1" ;; esac }
-# The best point of a sweep, as arguments --grid KEY=VALUE.
-best() {
-  python3 - "$1" <<'PY'
-import glob, json, math, sys
-points = []
-for path in glob.glob(sys.argv[1] + "/*/*/*/summary.json"):
-    loss = json.load(open(path)).get("val_loss")
-    good = isinstance(loss, float) and math.isfinite(loss)
-    points.append((loss if good else math.inf, path.split("/")[-3]))
-print(" ".join("--grid " + setting for setting in min(points)[1].split(",")))
-PY
-}
+best() { python3 "$here/best.py" "$1" val_loss; }
 sweep() { "$symo" sweep gpt --threads 1 --checkpoint-every 0 "$@" 2>/dev/null; }
 tune() {
   local all

@@ -17,18 +17,7 @@ dense=(--net 784-512-256-10 --data "$data/mnist" --test 5000 --steps 156 --eval-
 conv=(--net conv:28x28x1-c16k3-p2-c32k3-p2-128-10 --data "$data/fashion-mnist" --test 1500 --steps 60
   --eval-every 5 "${common[@]}")
 
-# The best point of a sweep, as an argument --grid KEY=VALUE.
-best() {
-  python3 - "$1" <<'PY'
-import glob, json, math, sys
-points = []
-for path in glob.glob(sys.argv[1] + "/*/*/*/summary.json"):
-    loss = json.load(open(path)).get("val_loss")
-    good = isinstance(loss, float) and math.isfinite(loss)
-    points.append((loss if good else math.inf, path.split("/")[-3]))
-print("--grid " + min(points)[1])
-PY
-}
+best() { python3 "$here/best.py" "$1" val_loss; }
 one() { # NET NAME RATES OPTIONS..
   local net=$1 name=$2 rates=$3
   local -n all=$net

@@ -84,12 +84,7 @@ static void watch_signals(void) {
 }
 
 /* The signal that any of the processes has noted; all of them stop after the same step. */
-static int noted(const symo_comm *comm) {
-  int number = signal_noted;
-  const int first = symo_comm_first(comm, number != 0);
-  if (first >= 0) symo_comm_share(comm, first, sizeof number, &number);
-  return number;
-}
+static int noted(const symo_comm *comm) { return symo_comm_agree(comm, signal_noted); }
 
 static void unwatch_signals(void) {
   drop_last_words();

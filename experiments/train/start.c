@@ -137,13 +137,6 @@ double train_clock(const train_runner *r) {
 
 static double clock_of(void *self) { return train_clock(self); }
 
-/* Before processes wait for each other: what stops one stops all, with the line of the first. */
-static int agree(const train_runner *r, int code) {
-  const int first = symo_comm_first(r->comm, code != CLI_DONE);
-  if (first >= 0) symo_comm_share(r->comm, first, sizeof code, &code);
-  return code;
-}
-
 static symo_status agree_status(const train_runner *r, symo_status status) {
   const int first = symo_comm_first(r->comm, status != SYMO_OK);
   if (first < 0 || status != SYMO_OK) return status;
@@ -189,7 +182,7 @@ static int choose_checkpoint(train_runner *r, train_start how, int code) {
   enum { NONE, LAST, PREVIOUS } which = NONE;
   if (code == CLI_DONE && how == TRAIN_RESUME && train_is_first(r))
     code = train_choose_checkpoint(r);
-  code = agree(r, code);
+  code = symo_comm_agree(r->comm, code);
   if (code != CLI_DONE) return code;
   if (r->from != NULL) which = r->from == r->previous ? PREVIOUS : LAST;
   symo_comm_share(r->comm, 0, sizeof which, &which);
@@ -292,9 +285,9 @@ int train_runner_start(train_runner *r, train_start how) {
     status = take(r);
     code = status == SYMO_OK ? CLI_DONE : cli_fail_status(r->c, status);
   }
-  code = agree(r, code);
+  code = symo_comm_agree(r->comm, code);
   if (code == CLI_DONE) code = open_files(r, &old, optim);
-  code = agree(r, code);
+  code = symo_comm_agree(r->comm, code);
   r->result->checkpoint = r->step;
   symo_optim_spec_destroy(optim);
   return code;

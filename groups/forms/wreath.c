@@ -105,9 +105,10 @@ static size_t inner_reduced(const wreath *w) {
   return w->inner->reduced == NULL ? 0 : w->inner->reduced(w->inner, w->dim, 1);
 }
 
-/* What K needs in every copy, its trivial coordinates in every copy, and their mean. */
+/* What K needs in every copy, and under permutations its trivial coordinates there and their mean. */
 static size_t reduced(const symo_group *self, size_t dim, int order) {
   const wreath *w = of(self);
+  if (!w->permutes) return w->copies * inner_reduced(w);
   return w->copies * inner_reduced(w) + (w->copies + 1) * w->members[TRIVIAL].copies;
 }
 

@@ -321,8 +321,9 @@ static bool key(const void *self, size_t entry, size_t index, char key[CURVATURE
   if (!units && !root_units && entry != SYMO_NONE) return false;
   const orbit_label *l =
       entry == SYMO_NONE ? symo_orbit_label_of_root(o, index) : &o->labels[index];
-  assert(l != NULL);                                /* `index` is below the number of roots */
-  if (entry != SYMO_NONE && !l->here) return false; /* another process has the number */
+  assert(l != NULL); /* `index` is below the number of roots */
+  /* Another process has the number. */
+  if (entry != SYMO_NONE && !l->here) return false;
   snprintf(key, CURVATURE_KEY, "%s", l->label->name);
   return true;
 }

@@ -67,7 +67,7 @@ Test(comm, sums_in_the_order_of_the_processes) {
 }
 
 typedef struct exchange {
-  int first[3], code;
+  int first[3], code, agreed[2];
   char text[3][8];
 } exchange;
 
@@ -79,6 +79,8 @@ static void take_exchange(const symo_comm *comm, void *arg) {
   e->first[2] = symo_comm_first(comm, true);
   e->code = 10 * comm->rank;
   symo_comm_share(comm, 1, sizeof e->code, &e->code);
+  e->agreed[0] = symo_comm_agree(comm, 0);
+  e->agreed[1] = symo_comm_agree(comm, 3 * comm->rank);
   snprintf(e->text[0], 8, "a%d", comm->rank);
   snprintf(e->text[1], 8, "b%d", comm->rank);
   snprintf(e->text[2], 8, "c%d", comm->rank);
@@ -92,6 +94,7 @@ Test(comm, what_one_has_comes_to_the_others) {
   for (int r = 0; r < 3; r++) {
     cr_assert(all[r].first[0] == -1 && all[r].first[1] == 1 && all[r].first[2] == 0);
     cr_assert_eq(all[r].code, 10);
+    cr_assert(all[r].agreed[0] == 0 && all[r].agreed[1] == 3);
     cr_assert_str_eq(all[r].text[0], "a2");
     cr_assert_str_eq(all[r].text[1], "b0");
     cr_assert_str_eq(all[r].text[2], r == 0 ? "c2" : r == 1 ? "c1" : "c2");
@@ -107,6 +110,7 @@ Test(comm, one_process) {
   symo_comm_share(NULL, 0, sizeof code, &code);
   cr_assert(x == 3 && code == 7);
   cr_assert(symo_comm_size(NULL) == 1 && symo_comm_rank(NULL) == 0);
+  cr_assert(symo_comm_agree(NULL, 4) == 4 && symo_comm_agree(NULL, 0) == 0);
   cr_assert(symo_comm_first(NULL, true) == 0 && symo_comm_first(NULL, false) == -1);
 }
 

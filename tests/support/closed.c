@@ -402,3 +402,18 @@ symo_claim symo_closed_power(size_t copies, const symo_claim *k) {
   free(generators);
   return out;
 }
+
+void symo_closed_check_copies(symo_world *w, symo_group *group, symo_claim all,
+                              const char *tensors) {
+  symo_closed_space spaces[] = {{"h", all.dim, group, &all},
+                                {"i", 2, symo_group_find("identity"), NULL},
+                                {"j", 3, symo_group_find("identity"), NULL}};
+  size_t order = 0;
+  symo_closed_check(w, 3, spaces, tensors);
+  symo_closed_check_custom(w, 3, spaces, tensors);
+  if (strchr(tensors, 'h')[1] != 'h') symo_closed_check_cuts(w, group, all.dim, 1);
+  cr_ok(w->context, symo_group_order(w->context, group, all.dim, 20000, &order));
+  cr_assert_eq(order, all.count);
+  symo_claim_free(&all);
+  symo_group_destroy(group);
+}

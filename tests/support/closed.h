@@ -43,4 +43,9 @@ symo_claim symo_closed_group(size_t d, size_t num, const symo_closed_kind *kinds
 symo_claim symo_closed_wreath(size_t copies, const symo_claim *k);
 symo_claim symo_closed_power(size_t copies, const symo_claim *k);
 
+/* All of these checks for a group of copies with all its elements, beside two spaces that stand
+ * still; takes over both. */
+void symo_closed_check_copies(symo_world *w, symo_group *group, symo_claim all,
+                              const char *tensors);
+
 #endif
