@@ -126,11 +126,14 @@ bool symo_is_name_letter(char letter) {
   return isalnum((unsigned char)letter) || (letter != 0 && strchr("_.-/", letter) != NULL);
 }
 
-bool symo_is_name(const char *name) {
-  if (name == NULL || *name == 0 || strlen(name) > SYMO_MAX_NAME) return false;
-  while (symo_is_name_letter(*name)) name++;
-  return *name == 0;
+static bool consists_of_letters(const char *text, const char *others) {
+  if (text == NULL || *text == 0 || strlen(text) > SYMO_MAX_NAME) return false;
+  while (symo_is_name_letter(*text) || (*text != 0 && strchr(others, *text) != NULL)) text++;
+  return *text == 0;
 }
+
+bool symo_is_name(const char *name) { return consists_of_letters(name, ""); }
+bool symo_is_pattern(const char *pattern) { return consists_of_letters(pattern, "*?"); }
 
 size_t symo_item_length(const char *text) {
   int depth = 0;

@@ -31,7 +31,8 @@ bool symo_utf8_valid(const char *string);
 
 /* Letters, digits, and _ . - / : what names of spaces, tensors and groups are made of. */
 bool symo_is_name_letter(char letter);
-bool symo_is_name(const char *name); /* at most SYMO_MAX_NAME of them, and at least one */
+bool symo_is_name(const char *name);       /* at most SYMO_MAX_NAME of them, and at least one */
+bool symo_is_pattern(const char *pattern); /* the same, with * and ? */
 
 /* The length of the first item of a list: up to a comma outside of parentheses, or to the end. */
 size_t symo_item_length(const char *text);

@@ -3,6 +3,7 @@
  *
  * A rule that such settings are for gets a copy in front of it, which has the pattern as its second
  * one and the settings on top of its method.  So plans, files and states know nothing but rules. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,6 +24,18 @@ static const char *colon_of(const char *setting) {
 }
 
 bool symo_spec_has_pattern(const char *setting) { return colon_of(setting) != NULL; }
+
+const char symo_spec_pattern_rule[] =
+    "a pattern has letters, digits, _ . - / * and ?, 127 at most (as in h.*.attn*:alpha=1.4)";
+static_assert(SYMO_MAX_NAME == 127, "the text says so");
+
+bool symo_spec_read_pattern(const char *setting, const char *colon, char out[SYMO_MAX_NAME + 1]) {
+  const size_t length = (size_t)(colon - setting);
+  if (length > SYMO_MAX_NAME) return false;
+  memcpy(out, setting, length);
+  out[length] = '\0';
+  return symo_is_pattern(out);
+}
 
 symo_status symo_spec_draft_keep(spec_draft *draft, const char *key, const char *value) {
   char *text = NULL, **kept;
@@ -72,14 +85,11 @@ static bool read_rule(const char **key, long *rule) {
 static symo_status parse(const spec_draft *draft, const char *text, pattern_setting *out) {
   static const char rules[] = "rules.";
   const char *colon = colon_of(text), *key = colon + 1, *equal = strchr(text, '=');
-  const size_t length = (size_t)(colon - text);
   bool sound = true;
   *out = (pattern_setting){.text = text, .value = equal + 1};
-  if (length == 0 || length > SYMO_MAX_NAME)
-    return symo_fail(draft->context, SYMO_E_ARGUMENT,
-                     "%s: the pattern must have 1 to %d characters (as in h.*.attn*:alpha=1.4)",
-                     symo_quoted(text).text, SYMO_MAX_NAME);
-  memcpy(out->pattern, text, length);
+  if (!symo_spec_read_pattern(text, colon, out->pattern))
+    return symo_fail(draft->context, SYMO_E_ARGUMENT, "%s: %s", symo_quoted(text).text,
+                     symo_spec_pattern_rule);
   if (strncmp(key, rules, sizeof rules - 1) == 0) {
     key += sizeof rules - 1;
     sound = read_rule(&key, &out->rule);

@@ -282,10 +282,10 @@ static symo_status read_pattern(const reader *r, const char *at, const char *key
   const json_t *match = json_object_get(object, key);
   const char *pattern = json_string_value(match);
   if (match == NULL) return SYMO_OK;
-  if (pattern == NULL || *pattern == '\0' || strlen(pattern) > SYMO_MAX_NAME)
+  if (!symo_is_pattern(pattern))
     return symo_fail(r->draft->context, SYMO_E_FORMAT,
-                     "%s: %s: must be a text of 1 to %d characters (such as \"*.w*\", * for any "
-                     "run of characters and ? for one)",
+                     "%s: %s: must be 1 to %d letters, digits, _ . - / * and ? (such as \"*.w*\", "
+                     "* for any run of characters and ? for one)",
                      r->where, join(at, key).text, SYMO_MAX_NAME);
   snprintf(out, SYMO_MAX_NAME + 1, "%s", pattern);
   return SYMO_OK;
@@ -348,11 +348,14 @@ static symo_status read_patterns(const reader *r, json_t *root) {
   json_t *value;
   json_object_foreach(root, key, value) {
     const char *colon = strrchr(key, ':'), *dot = strrchr(key, '.');
-    char text[VALUE];
+    char text[VALUE], pattern[SYMO_MAX_NAME + 1];
     if (colon == NULL) continue;
     const char *name = dot != NULL && dot > colon ? dot + 1 : colon + 1;
     const symo_option *option = find_option(name);
     json_path path = join("", symo_quoted(key).text);
+    if (!symo_spec_read_pattern(key, colon, pattern))
+      return symo_fail(r->draft->context, SYMO_E_FORMAT, "%s: %s: %s", r->where, path.text,
+                       symo_spec_pattern_rule);
     if (option == NULL)
       return symo_fail(r->draft->context, SYMO_E_FORMAT,
                        "%s: %s: \"%s\" is no option (PATTERN:KEY; %s)", r->where, path.text,

@@ -52,6 +52,9 @@ symo_status symo_spec_draft_settings(spec_draft *draft, size_t count, const char
  * of each rule and pattern that a setting is for a rule of its own, in front of that rule; those of
  * files come first.  A tensor has the first of the patterns that it fits. */
 bool symo_spec_has_pattern(const char *setting);
+extern const char symo_spec_pattern_rule[]; /* what a pattern may be, in words */
+/* out: what stands before the colon.  False: it is no pattern. */
+bool symo_spec_read_pattern(const char *setting, const char *colon, char out[SYMO_MAX_NAME + 1]);
 symo_status symo_spec_draft_keep(spec_draft *draft, const char *key, const char *value);
 symo_status symo_spec_draft_patterns(spec_draft *draft, size_t count, const char *const *settings);
 

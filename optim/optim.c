@@ -7,6 +7,7 @@
 
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/names.h"
 #include "core/text.h"
 #include "optim/alphas.h"
 #include "optim/block.h"
@@ -287,9 +288,12 @@ static symo_status check_spec(symo_context *context, const symo_optim_spec *spec
     const symo_rule *rule = &spec->rules[i];
     char where[40];
     snprintf(where, sizeof where, "optim: rule %zu", i);
-    if (memchr(rule->pattern, 0, sizeof rule->pattern) == NULL || rule->pattern[0] == 0 ||
-        memchr(rule->also, 0, sizeof rule->also) == NULL)
-      return symo_fail(context, SYMO_E_NAME, "%s: the pattern is no text (\"*\" is any name)",
+    if (memchr(rule->pattern, 0, sizeof rule->pattern) == NULL ||
+        memchr(rule->also, 0, sizeof rule->also) == NULL || !symo_is_pattern(rule->pattern) ||
+        (rule->also[0] != 0 && !symo_is_pattern(rule->also)))
+      return symo_fail(context, SYMO_E_NAME,
+                       "%s: the pattern has other characters than names, * and ? (\"*\" is any "
+                       "name)",
                        where);
     if (rule->min_order < 0 || rule->max_order < rule->min_order)
       return symo_fail(context, SYMO_E_ARGUMENT,

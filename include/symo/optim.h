@@ -262,8 +262,8 @@ symo_status symo_method_get(symo_context *context, const symo_method *method, co
 
 /* ---- rules ---- */
 
-/* The first rule that fits gives a tensor its method: pattern against the name ('*' any run of
- * characters, '?' one), its number of axes, and whether a group moves it.  A tensor that no rule
+/* The first rule that fits gives a tensor its method: pattern against the name (the letters of names,
+ * '*' any run of them, '?' one), its number of axes, and whether a group moves it.  A tensor that no rule
  * fits is an error, and so is a second pattern of which no rule has a tensor. */
 typedef struct symo_rule {
   char pattern[SYMO_MAX_NAME + 1]; /* "*" */

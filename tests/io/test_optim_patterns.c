@@ -134,7 +134,10 @@ Test(io_optim_patterns, what_cannot_be_is_refused) {
     const char *setting;
     symo_status status;
     const char *detail;
-  } rows[] = {{":alpha=1", SYMO_E_ARGUMENT, "the pattern must have 1 to"},
+  } rows[] = {{":alpha=1", SYMO_E_ARGUMENT, "a pattern has letters, digits"},
+              {"nul\xff*:lr=1", SYMO_E_ARGUMENT, "a pattern has letters, digits"},
+              {"a:b:lr=1", SYMO_E_ARGUMENT, "a pattern has letters, digits"},
+              {"\001:lr=1", SYMO_E_ARGUMENT, "a pattern has letters, digits"},
               {"*q*:=1", SYMO_E_NAME, "is no option"},
               {"*q*:alphaa=1", SYMO_E_NAME, "did you mean alpha?"},
               {"*q*:alpha=7", SYMO_E_ARGUMENT, "from 0 to 2"},
@@ -152,6 +155,17 @@ Test(io_optim_patterns, what_cannot_be_is_refused) {
   symo_optim_spec *spec = NULL;
   cr_fails(context, SYMO_E_FORMAT, "\"alphaa\" is no option",
            symo_optim_spec_from_json(context, "{\"preset\": \"symo\", \"*:alphaa\": 1}", &spec));
+  static const char *const others[] = {"un=", "", "a:b", "*\\u00e9", "*\\n"};
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+    char text[64];
+    (void)snprintf(text, sizeof text, "{\"preset\": \"symo\", \"%s:lr\": 1}", others[i]);
+    cr_fails(context, SYMO_E_FORMAT, "a pattern has letters, digits",
+             symo_optim_spec_from_json(context, text, &spec));
+    (void)snprintf(text, sizeof text, "{\"rules\": [{\"match\": \"%s\", \"preset\": \"sgd\"}]}",
+                   others[i]);
+    cr_fails(context, SYMO_E_FORMAT, "letters, digits",
+             symo_optim_spec_from_json(context, text, &spec));
+  }
   cr_fails(context, SYMO_E_FORMAT, "must be a number",
            symo_optim_spec_from_json(context, "{\"preset\": \"symo\", \"*:alpha\": \"x\"}", &spec));
   cr_fails(context, SYMO_E_FORMAT, "into them",

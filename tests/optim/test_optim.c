@@ -94,6 +94,11 @@ Test(optim_plan, specs_are_checked) {
   spec = fine;
   rule.pattern[0] = 0;
   cr_fails(context, SYMO_E_NAME, "pattern", symo_optim_create(s.w.layout, &spec, &optim));
+  rule.pattern[0] = '=';
+  cr_fails(context, SYMO_E_NAME, "pattern", symo_optim_create(s.w.layout, &spec, &optim));
+  rule = good;
+  rule.also[0] = '\xff';
+  cr_fails(context, SYMO_E_NAME, "pattern", symo_optim_create(s.w.layout, &spec, &optim));
   rule = good;
   rule.min_order = 3;
   rule.max_order = 2;
