@@ -6,6 +6,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/names.h"
+#include "core/number.h"
 #include "core/text.h"
 #include "experiments/data/csv.h"
 #include "io/file.h"
@@ -115,9 +116,9 @@ static symo_status read_table(csv_table *t, char *write, const symo_data_options
   if (t->sizes && t->promised != (double)records) {
     status =
         symo_fail(t->context, SYMO_E_FORMAT,
-                  "%s: the first line says %.17g examples, and there are %zu (is it whole? or say "
+                  "%s: the first line says %s examples, and there are %zu (is it whole? or say "
                   "what the line is, names or data: --header yes or --header no)",
-                  t->path, t->promised, records);
+                  t->path, symo_decimal_of(t->promised).text, records);
     goto fail;
   }
   SYMO_TRY(csv_make_targets(t, options, data, labels, out));

@@ -7,6 +7,7 @@
 #include "core/alloc.h"
 #include "core/error.h"
 #include "core/names.h"
+#include "core/number.h"
 #include "core/text.h"
 #include "experiments/data/csv.h"
 
@@ -28,7 +29,8 @@ static void name_of(const csv_label *label, char text[LABEL_TEXT]) {
   if (label->word)
     snprintf(text, LABEL_TEXT, "%.*s", (int)label->length, label->text);
   else
-    snprintf(text, LABEL_TEXT, "%.17g", label->value == 0.0 ? 0.0 : label->value);
+    snprintf(text, LABEL_TEXT, "%s",
+             symo_decimal_of(label->value == 0.0 ? 0.0 : label->value).text);
 }
 
 /* Line and field of label `index`. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/number.h"
 #include "core/text.h"
 
 typedef enum size_of { ONE, WIDTH, THREE, HIDDEN, VOCABULARY, BLOCK } size_of; /* ONE: no axis */
@@ -115,6 +116,7 @@ symo_status gpt_hugging_face_config(symo_context *context, const symo_gpt_spec *
   enum { END_OF_TEXT = 50256 };
   symo_text text = {0};
   char inner[32] = "null", end[32] = "null";
+  const symo_decimal dropout = symo_decimal_of(spec->dropout);
   if (spec->hidden > 0) snprintf(inner, sizeof inner, "%zu", spec->hidden);
   if (spec->vocabulary > END_OF_TEXT) snprintf(end, sizeof end, "%d", END_OF_TEXT);
   symo_text_add(&text,
@@ -125,12 +127,12 @@ symo_status gpt_hugging_face_config(symo_context *context, const symo_gpt_spec *
                 spec->vocabulary, spec->block, spec->width, spec->layers, spec->heads, inner,
                 hugging_face_activation(spec->activation));
   symo_text_add(&text,
-                "  \"resid_pdrop\": %.17g,\n  \"embd_pdrop\": %.17g,\n  \"attn_pdrop\": %.17g,\n"
+                "  \"resid_pdrop\": %s,\n  \"embd_pdrop\": %s,\n  \"attn_pdrop\": %s,\n"
                 "  \"initializer_range\": 0.02,\n  \"bos_token_id\": %s,\n"
                 "  \"eos_token_id\": %s,\n  \"tie_word_embeddings\": %s,\n"
                 "  \"torch_dtype\": \"%s\"\n}\n",
-                spec->dropout, spec->dropout, spec->dropout, end, end,
-                spec->tied ? "true" : "false", spec->dtype == SYMO_F64 ? "float64" : "float32");
+                dropout.text, dropout.text, dropout.text, end, end, spec->tied ? "true" : "false",
+                spec->dtype == SYMO_F64 ? "float64" : "float32");
   return symo_text_finish(&text, context, out);
 }
 

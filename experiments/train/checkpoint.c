@@ -98,7 +98,7 @@ symo_status train_checkpoint_write(const train_spec *spec, const char *path, uin
   symo_status status = items != NULL ? list_texts(NULL, spec, model, step, &list)
                                      : symo_fail_memory(NULL, "checkpoint");
   if (status == SYMO_OK && !isnan(best->loss)) {
-    snprintf(list.loss, sizeof list.loss, "%.17g", best->loss);
+    snprintf(list.loss, sizeof list.loss, "%s", symo_decimal_of(best->loss).text);
     snprintf(list.best_step, sizeof list.best_step, "%llu", (unsigned long long)best->step);
     add_text(&list, "best_val_loss", list.loss);
     add_text(&list, "best_step", list.best_step);
@@ -117,7 +117,7 @@ symo_status train_best_write(symo_context *context, const train_spec *spec, cons
   symo_status status = items != NULL ? list_texts(context, spec, model, best->step, &list)
                                      : symo_fail_memory(context, "best weights");
   if (status == SYMO_OK) {
-    snprintf(list.loss, sizeof list.loss, "%.17g", best->loss);
+    snprintf(list.loss, sizeof list.loss, "%s", symo_decimal_of(best->loss).text);
     add_text(&list, "val_loss", list.loss);
     status = symo_checked_write(context, path, list.count, list.texts, num_items(model), items);
   }
