@@ -140,7 +140,7 @@ static symo_status solve_label(const solver *s, size_t label, symo_const_vector 
   const symo_plan *plan = s->h->plan;
   const plan_label *l = &plan->labels[label];
   arena scratch = {.base = coordinates + bytes};
-  size_t all = l->num_rows > 0 ? l->row[0] : 1, rows = symo_label_rows(l);
+  size_t all = symo_label_indices(l), rows = symo_label_rows(l);
   const int level = symo_label_level(s->h, label, s->damping);
   if (l->dropped && s->damping == 0) return SYMO_OK;
   symo_label_gather(plan, l, x, 0, all, coordinates, &scratch);
@@ -174,7 +174,7 @@ symo_status symo_hessian_solve(const symo_hessian *h, double damping, symo_const
   for (size_t i = 0; i < plan->num_labels; i++) {
     const plan_label *l = &plan->labels[i];
     size_t bytes = symo_padded(symo_label_rows(l) * l->m * item);
-    size_t gather = symo_gather_scratch(plan, l, l->num_rows > 0 ? l->row[0] : 1);
+    size_t gather = symo_gather_scratch(plan, l, symo_label_indices(l));
     size_t scatter = symo_scatter_scratch(plan, l);
     if (!l->dropped && l->m > m) m = l->m;
     coordinates = bytes > coordinates ? bytes : coordinates;

@@ -3,6 +3,7 @@
 
 #include <symo/hessian.h>
 
+#include "core/comm.h"
 #include "groups/plan/plan.h"
 
 struct symo_hessian {
@@ -50,6 +51,11 @@ static inline void *symo_hessian_member(const symo_hessian *h, size_t label, siz
   size_t m = h->plan->labels[label].m;
   return symo_at(h->plan->dtype, h->m[label], (ptrdiff_t)(member * m * m));
 }
+
+/* symo_reynolds of several processes that have the same matrix: each analyses some of its rows and
+ * traces some columns of every label, all get the bits that one process would. */
+symo_status symo_reynolds_among(const symo_plan *plan, const double *dense, const symo_comm *comm,
+                                symo_hessian **out);
 
 /* Makes the Hessian with the eigenvectors of h and the eigenvalues f(values).  f changes the `n`
  * eigenvalues of one M in place; tolerance is 10 m eps.  f may fail with a status. */

@@ -169,7 +169,7 @@ symo_status compare_lowrank_exact(compare_bench *b) {
   symo_gemm(SYMO_F64, -1, symo_mat_t(symo_mat_dense(b->lead_vectors, k, n)),
             symo_mat_dense(scaled, k, n), 1, symo_mat_dense(b->dense, n, n));
   symo_symmetrize(SYMO_F64, n, b->dense);
-  SYMO_TRY(symo_reynolds(b->run->setup.exact_plan, b->dense, &rest));
+  SYMO_TRY(compare_average(b, b->dense, &rest));
   SYMO_TRY(symo_lowrank_create(rest, k, b->lead_values, b->lead_vectors, &h));
   SYMO_TRY(symo_lowrank_abs(h, &absolute));
   row->seconds = cli_seconds() - start;

@@ -17,6 +17,7 @@ typedef struct compare_bench {
   double *solved;              /* [COMPARE_SOLVES, P]: (|H| + lambda I)^-1 v */
   double *lead_values;         /* of the leading eigenpairs of H, as many as h-lr has */
   double *lead_vectors;
+  int stopped; /* exit code of another process, which has failed; 0: none has */
 } compare_bench;
 
 enum { COMPARE_DIRECTIONS = 32 };
@@ -33,6 +34,12 @@ symo_status compare_family_rows(compare_bench *b);
 symo_status compare_identity_row(compare_bench *b);
 symo_status compare_competitor_rows(compare_bench *b);
 void compare_bench_free(compare_bench *b);
+
+/* Where a run is one of all processes: these, else NULL.  meet: before they exchange, a failure where one
+ * has failed since they last met, and b->stopped has its code.  average: symo_reynolds by all of them. */
+const symo_comm *compare_comm(const compare_bench *b);
+symo_status compare_meet(compare_bench *b);
+symo_status compare_average(compare_bench *b, const double *dense, symo_hessian **out);
 
 /* A new row like the one given, at the end of the run's, and a progress line with its name. */
 compare_row *compare_row_add(compare_bench *b, const compare_row *like);

@@ -49,7 +49,7 @@ static symo_status average_row(compare_bench *b, const compare_row *like, const 
   symo_hessian *hessian = NULL;
   compare_approx *a = NULL;
   double start = cli_seconds();
-  symo_status status = symo_reynolds(b->run->setup.exact_plan, dense, &hessian);
+  symo_status status = compare_average(b, dense, &hessian);
   if (status != SYMO_OK) return verdict(b, row, status);
   row->seconds = seconds + cli_seconds() - start;
   status = compare_approx_structured(b->ref.context, hessian, &a);
@@ -61,7 +61,7 @@ symo_status compare_star_row(compare_bench *b, double seconds) {
   compare_run *run = b->run;
   size_t n = run->setup.parameters;
   symo_hessian *average = NULL;
-  symo_status status = symo_reynolds(run->setup.exact_plan, run->star, &average);
+  symo_status status = compare_average(b, run->star, &average);
   if (status != SYMO_OK) return status;
   status = symo_hessian_dense(average, b->dense);
   symo_hessian_destroy(average);

@@ -10,6 +10,7 @@
 #include "core/text.h"
 #include "experiments/compare/lowrank.h"
 #include "experiments/compare/measure.h"
+#include "hessian/hessian.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -159,12 +160,29 @@ static symo_status operator_rows(compare_bench *b) {
   return status == SYMO_OK ? compare_products_rows(b, &a) : status;
 }
 
-/* Several processes take the directions of a Hessian together where all have the run, and everything
+/* Several processes take the directions of a Hessian together, and averages over the group; everything
  * else each by itself. */
-static symo_status exact_hessian(const compare_bench *b, const void *theta, double *out) {
+const symo_comm *compare_comm(const compare_bench *b) {
+  return b->want->owner == COMPARE_ALL ? cli_ranks(b->c) : NULL;
+}
+
+symo_status compare_meet(compare_bench *b) {
+  b->stopped = symo_comm_agree(compare_comm(b), CLI_DONE);
+  return b->stopped == CLI_DONE ? SYMO_OK : SYMO_E_MEMORY;
+}
+
+symo_status compare_average(compare_bench *b, const double *dense, symo_hessian **out) {
+  const symo_status status = compare_meet(b);
+  if (status != SYMO_OK) return status;
+  return symo_reynolds_among(b->run->setup.exact_plan, dense, compare_comm(b), out);
+}
+
+static symo_status exact_hessian(compare_bench *b, const void *theta, double *out) {
   const network_point *s = &b->run->setup;
-  if (b->want->owner == COMPARE_ALL) symo_net_set_comm(s->net, cli_ranks(b->c));
-  const symo_status status = symo_problem_hessian(b->ref.context, &s->problem, theta, out);
+  symo_status status = compare_meet(b);
+  if (status != SYMO_OK) return status;
+  symo_net_set_comm(s->net, compare_comm(b));
+  status = symo_problem_hessian(b->ref.context, &s->problem, theta, out);
   symo_net_set_comm(s->net, NULL);
   return status;
 }
@@ -211,12 +229,14 @@ fail:
 int compare_run_make(cli *c, const compare_spec *spec, const compare_want *want, compare_run *run) {
   *run = (compare_run){.spec = *spec};
   run->abs.metrics = run->raw[0].metrics = run->raw[1].metrics = compare_metrics_none();
-  int code = network_point_make(c, &spec->network, &run->setup);
-  if (code != CLI_DONE || !compare_run_is_ours(c, want->owner)) return code;
   compare_bench b = {.c = c, .want = want, .run = run, .ref = {.context = cli_context(c)}};
+  int code = symo_comm_agree(compare_comm(&b), network_point_make(c, &spec->network, &run->setup));
+  if (code != CLI_DONE || !compare_run_is_ours(c, want->owner)) return code;
   symo_status status = compute(&b);
   compare_bench_free(&b);
-  return status == SYMO_OK ? CLI_DONE : cli_fail_status(c, status);
+  if (b.stopped != CLI_DONE) return b.stopped;
+  return symo_comm_agree(compare_comm(&b),
+                         status == SYMO_OK ? CLI_DONE : cli_fail_status(c, status));
 }
 
 void compare_run_trim(compare_run *run) {

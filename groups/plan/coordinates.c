@@ -246,7 +246,7 @@ void symo_label_gather(const symo_plan *plan, const plan_label *label, symo_cons
 
 void symo_label_gather_tensor(const symo_plan *plan, const plan_label *label, size_t tensor,
                               symo_const_vector x, void *out, arena *scratch) {
-  const size_t rows = label->num_rows > 0 ? label->row[0] : 1;
+  const size_t rows = symo_label_indices(label);
   for (size_t p = 0; p < label->num_pieces; p++)
     if (label->pieces[p].tensor == tensor)
       gather_piece(plan, label, &label->pieces[p], x, 0, rows, out, scratch);
@@ -303,7 +303,7 @@ static void scatter_piece(const symo_plan *plan, const plan_label *label, const 
                           const void *x, symo_const_vector y, arena *scratch) {
   bool done[SYMO_MAX_ORDER];
   tagged to = apply_views(piece, start(plan, piece, y), done);
-  tagged from = coordinates_of(plan, label, piece, label->num_rows > 0 ? label->row[0] : 1, x);
+  tagged from = coordinates_of(plan, label, piece, symo_label_indices(label), x);
   expand(piece, from, to, done, false, scratch);
 }
 
@@ -336,7 +336,7 @@ static bool has_cross(const plan_piece *piece, int axis) {
 static void diagonal_piece(const symo_plan *plan, const plan_label *label, const plan_piece *piece,
                            const void *m, symo_const_vector y, arena *scratch) {
   static const bool none[SYMO_MAX_ORDER] = {false};
-  tagged from = coordinates_of(plan, label, piece, label->num_rows > 0 ? label->row[0] : 1, m);
+  tagged from = coordinates_of(plan, label, piece, symo_label_indices(label), m);
   ptrdiff_t stride = (ptrdiff_t)(label->m * label->m); /* of the families */
   tagged diagonal = {.x = {.dtype = plan->dtype}};
   size_t corner = piece->column * (label->m + 1);

@@ -206,7 +206,7 @@ void symo_label_gram(const symo_plan *plan, const plan_label *label, double alph
 /* ---- the other side ---- */
 
 size_t symo_stack_work(const symo_plan *plan, const plan_label *label, size_t count) {
-  size_t all = label->num_rows > 0 ? label->row[0] : 1;
+  size_t all = symo_label_indices(label);
   size_t numbers = count * symo_label_rows(label) * label->m;
   return symo_padded(numbers * symo_dtype_size(plan->dtype)) +
          symo_gather_scratch(plan, label, all);
@@ -228,7 +228,7 @@ void symo_stack_gram(const symo_plan *plan, const plan_label *label, size_t coun
     size_t bytes = symo_padded(all * label->m * symo_dtype_size(t));
     arena scratch = {.base = (char *)work + bytes};
     for (size_t i = 0; i < count; i++)
-      symo_label_gather(plan, label, x[i], 0, label->num_rows > 0 ? label->row[0] : 1,
+      symo_label_gather(plan, label, x[i], 0, symo_label_indices(label),
                         symo_at(t, work, (ptrdiff_t)(i * rows * label->m)), &scratch);
     if (scale != 1) symo_scal(t, all * label->m, scale, work);
     symo_syrk(t, alpha, symo_mat_t(symo_mat_dense(work, all, label->m)), 0, whole);
@@ -277,7 +277,7 @@ static size_t product_rows(const plan_label *label) {
 }
 
 size_t symo_apply_work(const symo_plan *plan, const plan_label *label) {
-  size_t rows = label->num_rows > 0 ? label->row[0] : 1;
+  size_t rows = symo_label_indices(label);
   size_t gather = symo_gather_scratch(plan, label, rows);
   size_t scatter = symo_scatter_scratch(plan, label);
   size_t part = product_rows(label) * label->m * symo_dtype_size(plan->dtype);
@@ -299,7 +299,7 @@ void symo_label_apply(const symo_plan *plan, const plan_label *label, const void
       }
     return;
   }
-  size_t m = label->m, all = label->num_rows > 0 ? label->row[0] : 1, item = symo_dtype_size(t);
+  size_t m = label->m, all = symo_label_indices(label), item = symo_dtype_size(t);
   size_t step = product_rows(label);
   char *px = work, *part = px + coordinate_bytes(plan, label);
   arena scratch = {.base = part + symo_padded(step * m * item)};

@@ -118,6 +118,10 @@ size_t symo_diagonal_scratch(const symo_plan *plan, const plan_label *label);
 /* Number of rows of X, and number of rows for one index of the first row axis. */
 size_t symo_label_rows(const plan_label *label);
 size_t symo_label_stride(const plan_label *label);
+/* Indices of the first row axis. */
+static inline size_t symo_label_indices(const plan_label *label) {
+  return label->num_rows > 0 ? label->row[0] : 1;
+}
 
 /* ---- Gram matrices and products (groups/plan/gram.c) ---- */
 

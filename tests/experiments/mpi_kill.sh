@@ -84,11 +84,10 @@ echo "killed $landed times, $writing while a checkpoint was written: $opened che
 
 # ---- failures of one process alone ----
 
-# alone RANK SHIM CODE TEXT: of two processes RANK has the failure.
+# alone RANK SHIM TEXT: of two processes RANK has the failure; of `command`, by default a training.
 if "${CC:-cc}" -std=c11 -O1 -fPIC -shared -DSHIM_PRELOADED -I"$SOURCE" -o libshim.so \
   "$SOURCE/tests/support/shim.c" -ldl 2>out; then
   alone() {
-    local command=("$MPI_SYMO" train classifier --net 64-20-10 --batch 50 --steps 30 --checkpoint-every 3 --threads 1 --out full)
     local shim=(env "SYMO_SHIM=$2" "SYMO_SHIM_MARK=$PWD/mark" "LD_PRELOAD=$PWD/libshim.so") one=() two=()
     if [ "$1" -eq 0 ]; then one=("${shim[@]}"); else two=("${shim[@]}"); fi
     rm -rf full mark
@@ -101,7 +100,11 @@ if "${CC:-cc}" -std=c11 -O1 -fPIC -shared -DSHIM_PRELOADED -I"$SOURCE" -o libshi
       complain "process $1, $2: the checkpoint: $(cat err)"
     [ -z "$(find full -name '.symo-*' 2>/dev/null)" ] || complain "process $1, $2: left $(find full -name '.symo-*')"
   }
+  command=("$MPI_SYMO" train classifier --net 64-20-10 --batch 50 --steps 30 --checkpoint-every 3 --threads 1 --out full)
   alone 0 sync:2:28 'No space left' # writes are MPI's as well: those mpi.sh has, by a limit
   alone 0 rename:3:28:always 'No space left'
+  # Between the Hessian and the averages, which all take together.
+  command=("$MPI_SYMO" compare --data digits --net 64-4-10 --examples 30 --no-plots --threads 1 --save-all --out full)
+  alone 0 rename:0:28:always 'No space left'
 fi
 [ $faults -eq 0 ] || { echo "$faults faults" >&2; exit 1; }
