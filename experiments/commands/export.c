@@ -84,6 +84,7 @@ static int run(cli *c) {
   gpt_weights weights = {0};
   if (dtype != NULL) how.dtype = strcmp(dtype, "f64") == 0 ? SYMO_F64 : SYMO_F32;
   symo_status status = gpt_weights_read(cli_context(c), cli_str(c, "checkpoint"), &how, &weights);
+  weights.spec.dropout = weights.dropout;
   if (status == SYMO_OK && weights.remark[0] != '\0') cli_note(c, "%s", weights.remark);
   if (status == SYMO_OK)
     status = gpt_weights_write(cli_context(c), cli_str(c, "out"), form, &weights.spec,

@@ -54,6 +54,7 @@ static symo_status take_activation(symo_context *context, const char *where, con
 static symo_status read_object(symo_context *context, const char *where, json_t *object,
                                gpt_config *out) {
   static const char *const names[] = {"activation", "activation_function"};
+  static const char *const rates[] = {"dropout", "resid_pdrop"};
   const json_t *heads = json_object_get(object, "n_head");
   const json_t *eps = json_object_get(object, "layer_norm_epsilon");
   char text[32];
@@ -67,6 +68,8 @@ static symo_status read_object(symo_context *context, const char *where, json_t 
   for (size_t i = 0; i < 2 && status == SYMO_OK; i++) {
     const char *name = json_string_value(json_object_get(object, names[i]));
     if (name != NULL) status = take_activation(context, where, name, out);
+    const double rate = json_number_value(json_object_get(object, rates[i]));
+    if (rate > 0 && rate < 1) out->dropout = rate;
   }
   if (status == SYMO_OK && eps != NULL && !(fabs(json_number_value(eps) - 1e-5) <= 1e-9))
     status =

@@ -7,6 +7,7 @@
 typedef struct gpt_config {
   size_t heads;
   int activation; /* a symo_activation */
+  double dropout; /* of the training; 0: not found */
 } gpt_config;
 
 /* From the metadata, else the config.json in the folder of the file, where there are any.

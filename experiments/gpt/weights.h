@@ -38,6 +38,7 @@ typedef struct gpt_weights {
   gpt_form form;
   size_t count;
   void *theta;      /* [count] of spec.dtype */
+  double dropout;   /* of the training, where the file says so, else 0; that of spec is 0 */
   char *tokenizer;  /* JSON; NULL: the file has none */
   char remark[160]; /* what was guessed; "": nothing */
 } gpt_weights;

@@ -162,7 +162,7 @@ static symo_status take_sizes(reader *r) {
       net != NULL ? symo_gpt_to_net(r->context, &spec, net) : symo_fail_memory(r->context, r->path);
   if (status != SYMO_OK && net != NULL)
     status = symo_fail_within(r->context, status, "%s", r->path);
-  r->out->spec = spec;
+  r->out->spec = spec, r->out->dropout = config.dropout;
 fail:
   symo_free(net);
   return status;

@@ -152,6 +152,11 @@ for line in '"model_type": "gpt2"' '"n_layer": 2' '"n_head": 2' '"n_embd": 16' '
   '"activation_function": "gelu"' '"layer_norm_epsilon": 1e-05' '"tie_word_embeddings": true'; do
   grep -qF "$line" hf/config.json || fail "no $line in config.json: $(cat hf/config.json)"
 done
+for form in nanogpt hf; do
+  works export --checkpoint w-adamw/checkpoint.safetensors --format $form --out $form/model.safetensors
+  works export --checkpoint $form/model.safetensors --format hf --out hf/model.safetensors
+  grep -qF '"resid_pdrop": 0.2,' hf/config.json || fail "dropout in config.json: $(grep pdrop hf/config.json)"
+done
 [ ! -e nanogpt/config.json ] || fail "nanoGPT has no config.json"
 
 # ---- the optimizer, the layout ----
