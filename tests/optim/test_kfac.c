@@ -1,5 +1,5 @@
 /* Steps of curvature kfac against dense matrices, over several steps; its other roads: statistics
- * of the caller's own, checkpoints, threads; and what is refused. */
+ * of the caller's own, checkpoints, threads. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,64 +11,11 @@
 #include "net/gpt.h"
 #include "optim/optim.h"
 #include "tests/experiments/gpt/test_gpt_support.h"
-#include "tests/net/test_net_support.h"
+#include "tests/optim/test_kfac_support.h"
 #include "tests/support/dense.h"
 #include "tests/support/stepping.h"
 
-/* A network, an optimizer for it, and parameters that move. */
-typedef struct trainee {
-  net_case c;
-  symo_layout *layout;
-  symo_method method;
-  symo_rule rules[4];
-  symo_optim_spec spec;
-  symo_optim *optim;
-  symo_optim_state *state;
-  void *theta; /* of the dtype */
-} trainee;
-
-static void set(symo_context *context, symo_method *m, const char *texts) {
-  char copy[256], *word, *rest = copy;
-  snprintf(copy, sizeof copy, "%s", texts);
-  while ((word = strtok_r(rest, " ", &rest)) != NULL) {
-    char *value = strchr(word, '=');
-    *value++ = 0;
-    cr_ok(context, symo_method_set(context, m, word, value));
-  }
-}
-
-static trainee open_net(const char *net, symo_dtype dtype, const char *preset, const char *settings,
-                        int threads) {
-  trainee t = {.layout = NULL};
-  symo_net_spec spec = symo_net_spec_default();
-  cr_ok(NULL, symo_net_parse(NULL, net, &spec));
-  spec.loss = SYMO_LOSS_CROSS_ENTROPY, spec.dtype = dtype;
-  t.c = net_case_create(&spec, 30, 0.5, 3);
-  symo_context *context = t.c.context;
-  cr_ok(context, symo_net_layout(context, &spec, NULL, &t.layout));
-  cr_ok(context, symo_method_preset(context, preset, &t.method));
-  set(context, &t.method, settings);
-  t.spec = symo_optim_spec_default();
-  cr_ok(context, symo_optim_preset_rules(context, &t.method, &t.spec.num_rules, t.rules));
-  t.spec.rules = t.rules;
-  t.spec.threads = threads;
-  t.spec.num_sites = t.c.problem.num_sites, t.spec.sites = t.c.problem.sites;
-  cr_ok(context, symo_optim_create(t.layout, &t.spec, &t.optim));
-  cr_ok(context, symo_optim_state_create(t.optim, &t.state));
-  t.theta = symo_calloc(t.c.size, sizeof(double));
-  memcpy(t.theta, t.c.packed, t.c.size * symo_dtype_size(dtype));
-  return t;
-}
-
-static void close_net(trainee *t) {
-  symo_free(t->theta);
-  symo_optim_state_destroy(t->state);
-  symo_optim_destroy(t->optim);
-  symo_layout_destroy(t->layout);
-  net_case_destroy(&t->c);
-}
-
-static symo_step_report step(trainee *t) {
+static symo_step_report step(kfac_trainee *t) {
   symo_step_report report;
   cr_ok(t->c.context, symo_optim_problem_step(t->state, &t->c.problem, t->theta, NULL, &report));
   cr_assert(report.accepted);
@@ -88,7 +35,7 @@ typedef struct reference_site {
 } reference_site;
 
 typedef struct reference {
-  const trainee *t;
+  const kfac_trainee *t;
   size_t steps, updates;
   reference_site sites[4];
   double *theta, *momentum;
@@ -102,7 +49,7 @@ static size_t place(const symo_factor_site *s, size_t m, size_t e) {
 /* Averages of what the problem says at theta: whole matrices, and moments in the bases there are.
  * */
 static void take_statistics(reference *r) {
-  const trainee *t = r->t;
+  const kfac_trainee *t = r->t;
   const symo_method *m = &t->method;
   symo_factor_sums sums[4];
   double arrays[4][3][MOST * MOST], loss;
@@ -208,7 +155,7 @@ static double *block_of(const symo_method *m, const reference_site *s) {
 }
 
 static void reference_step(reference *r) {
-  const trainee *t = r->t;
+  const kfac_trainee *t = r->t;
   const symo_method *m = &t->method;
   const size_t count = t->c.problem.num_sites;
   double *grad = net_vector(t->c.size), *d = net_vector(t->c.size), loss, all = 0;
@@ -269,8 +216,8 @@ static void check_report(const reference *r, const symo_step_report *report, sym
 /* A float64 network of the same parameters, whose statistics the reference takes. */
 static void check_reference_of(const char *net, const char *preset, const char *settings,
                                symo_dtype dtype) {
-  trainee t = open_net(net, dtype, preset, settings, 1), exact;
-  exact = open_net(net, SYMO_F64, preset, settings, 1);
+  kfac_trainee t = kfac_open(net, dtype, preset, settings, 1), exact;
+  exact = kfac_open(net, SYMO_F64, preset, settings, 1);
   reference r = {.t = &exact, .theta = net_vector(t.c.size), .momentum = net_vector(t.c.size)};
   for (size_t s = 0; s < exact.c.problem.num_sites; s++)
     r.sites[s].m = exact.c.problem.sites[s].inputs + 1,
@@ -292,7 +239,7 @@ static void check_reference_of(const char *net, const char *preset, const char *
   symo_free(exact.c.theta), symo_free(exact.c.packed), symo_free(exact.c.x), symo_free(exact.c.y);
   symo_net_destroy(exact.c.net), symo_rng_destroy(exact.c.rng);
   symo_context_destroy(exact.c.context);
-  close_net(&t);
+  kfac_close(&t);
 }
 
 static void check_reference(const char *preset, const char *settings, symo_dtype dtype) {
@@ -350,7 +297,7 @@ static const char quick[] = "statistics_every=2";
 /* Gradients and statistics of the caller's own: the same bits. */
 Test(optim_kfac, statistics_of_the_callers_own) {
   for (size_t p = 0; p < 3; p++) {
-    trainee a = open_net("4-5-3", SYMO_F64, presets[p], quick, 1);
+    kfac_trainee a = kfac_open("4-5-3", SYMO_F64, presets[p], quick, 1);
     double *theta = net_vector(a.c.size), *grad = net_vector(a.c.size), loss;
     void *params[16];
     const void *grads[16];
@@ -378,7 +325,7 @@ Test(optim_kfac, statistics_of_the_callers_own) {
              symo_optim_step(state, g, x, NULL));
     symo_optim_state_destroy(state);
     symo_free(theta), symo_free(grad);
-    close_net(&a);
+    kfac_close(&a);
   }
 }
 
@@ -387,7 +334,7 @@ Test(optim_kfac, checkpoints_and_threads) {
   cr_assert_eq(symo_set_threads(1), SYMO_OK); /* of BLAS, as the contract has it */
   for (size_t p = 0; p < 3; p++)
     for (int d = 0; d < 2; d++) {
-      trainee a = open_net("rnn:4x3-6-3", d == 0 ? SYMO_F64 : SYMO_F32, presets[p], quick, 1);
+      kfac_trainee a = kfac_open("rnn:4x3-6-3", d == 0 ? SYMO_F64 : SYMO_F32, presets[p], quick, 1);
       symo_optim *other = NULL;
       symo_optim_state *state = NULL, *threaded = NULL;
       symo_optim_spec spec = a.spec;
@@ -421,7 +368,7 @@ Test(optim_kfac, checkpoints_and_threads) {
       symo_optim_state_destroy(state), symo_optim_state_destroy(threaded);
       symo_optim_destroy(other);
       symo_free(theta), symo_free(third);
-      close_net(&a);
+      kfac_close(&a);
     }
 }
 
@@ -430,187 +377,24 @@ Test(optim_kfac, networks_of_all_kinds_go_down) {
   static const char *const nets[] = {"rnn:4x3-6-3", "conv:4x4x2-c3k3-p2-4", "5-res-ln-5-add-3"};
   for (size_t k = 0; k < 3; k++)
     for (size_t p = 0; p < 3; p++) {
-      trainee t = open_net(nets[k], SYMO_F32, presets[p], "sharing=reduce", 1);
+      kfac_trainee t = kfac_open(nets[k], SYMO_F32, presets[p], "sharing=reduce", 1);
       double before, after;
       cr_ok(t.c.context, t.c.problem.loss(t.c.problem.self, t.theta, &before));
       for (int i = 0; i < 30; i++) (void)step(&t);
       cr_ok(t.c.context, t.c.problem.loss(t.c.problem.self, t.theta, &after));
       cr_assert(after < before, "%s %s: %g, %g before", nets[k], presets[p], after, before);
-      close_net(&t);
+      kfac_close(&t);
     }
 }
 
 /* Roots that are good enough stay; their number is told. */
 Test(optim_kfac, roots_are_kept_where_they_are_good) {
-  trainee t =
-      open_net("4-5-3", SYMO_F64, "kfac",
-               "lr=1e-6 statistics_every=1 refresh_every=1 skip_tolerance=0.5 beta2=0.99", 1);
+  kfac_trainee t =
+      kfac_open("4-5-3", SYMO_F64, "kfac",
+                "lr=1e-6 statistics_every=1 refresh_every=1 skip_tolerance=0.5 beta2=0.99", 1);
   symo_step_report report = step(&t);
   cr_assert(report.refreshes == 2 && report.kept_roots == 0);
   report = step(&t);
   cr_assert(report.refreshes == 0 && report.kept_roots == 2);
-  close_net(&t);
-}
-
-/* ---- what is refused ---- */
-
-static void refused(symo_layout *layout, const symo_problem *p, const char *settings,
-                    const char *pattern, int max_order, const char *word) {
-  symo_rule rules[2] = {{.pattern = "*", .max_order = max_order}, {.pattern = "*", .max_order = 8}};
-  symo_optim_spec spec = symo_optim_spec_default();
-  symo_optim *optim = NULL;
-  symo_context *context = layout->context;
-  snprintf(rules[0].pattern, sizeof rules[0].pattern, "%s", pattern);
-  cr_ok(context, symo_method_preset(context, "kfac", &rules[0].method));
-  cr_ok(context, symo_method_preset(context, "sgd", &rules[1].method));
-  set(context, &rules[0].method, settings);
-  spec.rules = rules, spec.num_rules = 2;
-  if (p != NULL) spec.num_sites = p->num_sites, spec.sites = p->sites;
-  cr_fails(context, SYMO_E_UNSUPPORTED, word, symo_optim_create(layout, &spec, &optim));
-}
-
-Test(optim_kfac, plans_that_are_refused) {
-  static const char *const rows[][2] = {
-      {"beta2=1", "beta2 below 1"},
-      {"centered=true", "centered false"},
-      {"groups=identity", "groups layout"},
-      {"mean=false", "mean true"},
-      {"source=momentum", "source gradient"},
-      {"basis=adam", "basis example"},
-      {"solver=newton-schulz", "solver auto or eigh"},
-      {"rank=1.5", "whole number"},
-      {"rank_share=0.9", "set rank"},
-      {"rank=3 basis=example damping=constant refresh_every=1", "whole bases"},
-      {"rank=3", "refresh_every 1"},
-      {"alpha=1", "alpha 2"},
-      {"estimator=h-pd", "estimator"},
-      {"cut=0.1", "cut is of"},
-  };
-  trainee t = open_net("5-res-ln-5-add-3", SYMO_F64, "kfac", "", 1);
-  symo_problem other = t.c.problem;
-  double loss;
-  for (size_t k = 0; k < sizeof rows / sizeof *rows; k++)
-    refused(t.layout, &t.c.problem, rows[k][0], "w*", 8, rows[k][1]);
-  refused(t.layout, NULL, "", "*", 8, "names no sites");
-  refused(t.layout, &t.c.problem, "", "*", 8, "tensor ln1.gain belongs to no site");
-  refused(t.layout, &t.c.problem, "", "b*", 8, "a bias goes with its weight");
-  symo_method m;
-  cr_ok(t.c.context, symo_method_preset(t.c.context, "adamw", &m));
-  m.rank = 3;
-  symo_rule rule = {.pattern = "*", .max_order = 8, .method = m};
-  symo_optim_spec spec = symo_optim_spec_default();
-  symo_optim *optim = NULL;
-  spec.rules = &rule, spec.num_rules = 1;
-  cr_fails(t.c.context, SYMO_E_UNSUPPORTED, "of curvature kfac",
-           symo_optim_create(t.layout, &spec, &optim));
-  other.factors = NULL;
-  cr_fails(t.c.context, SYMO_E_UNSUPPORTED, "has not the layer statistics",
-           symo_optim_problem_step(t.state, &other, t.theta, &loss, NULL));
-  cr_assert(symo_optim_state_factors(NULL) == NULL);
-  close_net(&t);
-}
-
-/* Query, key and value are one matrix: all in one rule, or none; without biases they go too. */
-Test(optim_kfac, attention) {
-  symo_gpt_spec gpt = gpt_combination(0);
-  gpt.bias = true, gpt.dropout = 0, gpt.tied = true;
-  net_case c = gpt_case_create(&gpt, 6, 0.2, 5);
-  symo_layout *layout = NULL;
-  symo_rule rules[2] = {{.pattern = "h.*.weight", .min_order = 2, .max_order = 8},
-                        {.pattern = "*", .max_order = 8}};
-  symo_optim_spec spec = symo_optim_spec_default();
-  symo_optim *optim = NULL;
-  symo_optim_state *state = NULL;
-  double first, loss;
-  char *text = NULL;
-  cr_ok(c.context, symo_net_layout(c.context, &c.spec, NULL, &layout));
-  refused(layout, &c.problem, "", "h.0.attn.q.weight", 8, "several rules");
-  cr_ok(c.context, symo_method_preset(c.context, "kfac", &rules[0].method));
-  cr_ok(c.context, symo_method_preset(c.context, "adamw", &rules[1].method));
-  spec.rules = rules, spec.num_rules = 2;
-  spec.num_sites = c.problem.num_sites, spec.sites = c.problem.sites;
-  cr_ok(c.context, symo_optim_create(layout, &spec, &optim));
-  cr_ok(c.context, symo_optim_describe(optim, &text));
-  cr_assert(strstr(text, "h.0.attn.q.weight: inputs") != NULL, "%s", text);
-  cr_ok(c.context, symo_optim_state_create(optim, &state));
-  double *theta = net_vector(c.size);
-  memcpy(theta, c.packed, c.size * sizeof *theta);
-  cr_ok(c.context, symo_optim_problem_step(state, &c.problem, theta, &first, NULL));
-  for (int k = 0; k < 20; k++)
-    cr_ok(c.context, symo_optim_problem_step(state, &c.problem, theta, &loss, NULL));
-  cr_assert(loss < first, "%g, %g at first", loss, first);
-  symo_free(theta), symo_free(text);
-  symo_optim_state_destroy(state);
-  symo_optim_destroy(optim);
-  symo_layout_destroy(layout);
-  net_case_destroy(&c);
-}
-
-/* The inputs of a table are one token each: their factor is a diagonal.  A step is that of the operator of
- * the same statistics (symo/kfac.h). */
-static void check_table(const char *preset, symo_dtype dtype) {
-  symo_gpt_spec gpt = gpt_combination(0);
-  gpt.bias = true, gpt.dropout = 0, gpt.tied = false, gpt.dtype = dtype;
-  net_case c = gpt_case_create(&gpt, 6, 0.2, 5);
-  symo_layout *layout = NULL;
-  symo_rule rules[2] = {{.pattern = "wte.weight", .max_order = 8},
-                        {.pattern = "*", .max_order = 8}};
-  symo_optim_spec spec = symo_optim_spec_default();
-  symo_optim *optim = NULL;
-  symo_optim_state *state = NULL;
-  symo_kfac *kfac = NULL;
-  char *text = NULL;
-  const double lr = 0.01, eps = 0.05;
-  cr_ok(c.context, symo_net_layout(c.context, &c.spec, NULL, &layout));
-  cr_ok(c.context, symo_method_preset(c.context, preset, &rules[0].method));
-  set(c.context, &rules[0].method,
-      "lr=0.01 momentum=0 kl_clip=0 damping=constant eps=0.05 statistics_every=1 refresh_every=1");
-  cr_ok(c.context, symo_method_preset(c.context, "sgd", &rules[1].method));
-  spec.rules = rules, spec.num_rules = 2;
-  spec.num_sites = c.problem.num_sites, spec.sites = c.problem.sites;
-  cr_ok(c.context, symo_optim_create(layout, &spec, &optim));
-  cr_ok(c.context, symo_optim_describe(optim, &text));
-  cr_assert(strstr(text, "diagonal") != NULL, "%s", text);
-  cr_ok(c.context, symo_optim_state_create(optim, &state));
-  const symo_factor_request *request = symo_optim_state_factors(state);
-  cr_assert(request != NULL);
-  void *grad = symo_calloc(c.size, sizeof(double)), *theta = symo_calloc(c.size, sizeof(double));
-  double *g = net_vector(c.size), *d = net_vector(c.size), loss;
-  void *params[64];
-  const void *grads[64];
-  memcpy(theta, c.packed, c.size * symo_dtype_size(dtype));
-  cr_ok(c.context, c.problem.factors(c.problem.self, theta, &loss, grad, request));
-  size_t site = 0;
-  while (request->sums[site].inputs == NULL) site++;
-  const symo_factor_site *where = &c.problem.sites[site];
-  cr_assert(where->table && where->bias == SYMO_NONE);
-  cr_ok(c.context,
-        symo_kfac_create(c.context, c.size, c.problem.num_sites, c.problem.sites, &kfac));
-  cr_ok(c.context, symo_kfac_set(kfac, site, &request->sums[site]));
-  symo_test_unpack(dtype, grad, g, c.size);
-  cr_ok(c.context, symo_kfac_solve(kfac, SYMO_KFAC_EXACT, eps, g, d));
-  cr_ok(c.context, symo_layout_split(layout, dtype, theta, params));
-  cr_ok(c.context, symo_layout_split_const(layout, dtype, grad, grads));
-  cr_ok(c.context, symo_optim_step(state, symo_const_vector_of(dtype, grads),
-                                   symo_vector_of(dtype, params), NULL));
-  double off = 0, most = 0;
-  for (size_t i = 0; i < where->inputs * where->outputs; i++) {
-    const size_t at = where->weight + i;
-    const double moved = symo_get(dtype, c.packed, at) - symo_get(dtype, theta, at);
-    off = fmax(off, fabs(moved - lr * d[at])), most = fmax(most, lr * fabs(d[at]));
-  }
-  /* Parameters of size 1 are rounded in every step. */
-  cr_assert(most > 1e-4 && off <= symo_test_bound(dtype, 10, 1), "%s: off by %g of %g", preset, off,
-            most);
-  symo_free(grad), symo_free(theta), symo_free(g), symo_free(d), symo_free(text);
-  symo_kfac_destroy(kfac);
-  symo_optim_state_destroy(state);
-  symo_optim_destroy(optim);
-  symo_layout_destroy(layout);
-  net_case_destroy(&c);
-}
-
-Test(optim_kfac, tables_have_a_diagonal) {
-  check_table("kfac", SYMO_F64);
-  check_table("kfac", SYMO_F32);
+  kfac_close(&t);
 }

@@ -10,6 +10,7 @@
 #include "tests/experiments/gpt/test_gpt_support.h"
 #include "tests/net/test_net_support.h"
 #include "tests/support/dense.h"
+#include "tests/support/stepping.h"
 
 typedef struct run {
   symo_context *context;
@@ -23,15 +24,9 @@ static run open_run(const net_case *c, const char *preset, const char *settings)
   run r = {.context = c->context};
   symo_rule rules[4];
   symo_method method;
-  char copy[256], *word, *rest = copy;
   symo_optim_spec plan = symo_optim_spec_default();
   cr_ok(r.context, symo_method_preset(r.context, preset, &method));
-  snprintf(copy, sizeof copy, "%s", settings);
-  while ((word = strtok_r(rest, " ", &rest)) != NULL) {
-    char *value = strchr(word, '=');
-    *value++ = 0;
-    cr_ok(r.context, symo_method_set(r.context, &method, word, value));
-  }
+  symo_test_settings(r.context, &method, settings);
   cr_ok(r.context, symo_optim_preset_rules(r.context, &method, &plan.num_rules, rules));
   plan.rules = rules, plan.dtype = c->spec.dtype;
   plan.num_sites = c->problem.num_sites, plan.sites = c->problem.sites;

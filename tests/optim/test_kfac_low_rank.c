@@ -7,6 +7,7 @@
 #include "optim/optim.h"
 #include "tests/net/test_net_support.h"
 #include "tests/support/dense.h"
+#include "tests/support/stepping.h"
 
 #include <stdlib.h>
 
@@ -20,14 +21,8 @@ typedef struct run {
 
 static symo_method method_of(symo_context *context, const char *settings) {
   symo_method m;
-  char copy[256], *word, *rest = copy;
   cr_ok(context, symo_method_preset(context, "kfac-lowrank", &m));
-  snprintf(copy, sizeof copy, "%s", settings);
-  while ((word = strtok_r(rest, " ", &rest)) != NULL) {
-    char *value = strchr(word, '=');
-    *value++ = 0;
-    cr_ok(context, symo_method_set(context, &m, word, value));
-  }
+  symo_test_settings(context, &m, settings);
   return m;
 }
 

@@ -41,23 +41,13 @@ const curvature_setting curvatures_settings[CURVATURES_SETTINGS] = {
     {"beta2=0.9 correction=true basis=column", false, 1},
 };
 
-static void set(symo_context *context, symo_method *method, const char *texts) {
-  char copy[128], *word, *rest = copy;
-  snprintf(copy, sizeof copy, "%s", texts);
-  while ((word = strtok_r(rest, " ", &rest)) != NULL) {
-    char *value = strchr(word, '=');
-    *value++ = 0;
-    cr_ok(context, symo_method_set(context, method, word, value));
-  }
-}
-
 symo_method curvatures_method(symo_context *context, const symo_curvature *row, const char *texts) {
   symo_method method = symo_rig_method();
   method.curvature = row;
   method.solver = &symo_solver_auto;
   method.lr = 1;
   method.max_dim = 1024;
-  set(context, &method, texts);
+  symo_test_settings(context, &method, texts);
   return method;
 }
 

@@ -48,17 +48,21 @@ void symo_stepper_close(symo_test_stepper *s) {
   cr_no_leaks();
 }
 
-symo_method symo_stepper_method(symo_test_stepper *s, const char *preset, const char *settings) {
-  symo_method method;
+void symo_test_settings(symo_context *context, symo_method *method, const char *settings) {
   char text[512], *word, *rest = text;
-  cr_ok(s->w.context, symo_method_preset(s->w.context, preset, &method));
   snprintf(text, sizeof text, "%s", settings);
   while ((word = strtok_r(rest, " ", &rest)) != NULL) {
     char *value = strchr(word, '=');
     cr_assert(value != NULL, "%s", word);
     *value++ = 0;
-    cr_ok(s->w.context, symo_method_set(s->w.context, &method, word, value));
+    cr_ok(context, symo_method_set(context, method, word, value));
   }
+}
+
+symo_method symo_stepper_method(symo_test_stepper *s, const char *preset, const char *settings) {
+  symo_method method;
+  cr_ok(s->w.context, symo_method_preset(s->w.context, preset, &method));
+  symo_test_settings(s->w.context, &method, settings);
   return method;
 }
 

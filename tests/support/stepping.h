@@ -21,7 +21,8 @@ void symo_stepper_open(symo_test_stepper *s, const char *text, symo_dtype dtype,
 void symo_stepper_drop(symo_test_stepper *s);
 void symo_stepper_close(symo_test_stepper *s); /* the same, and looks for leaks */
 
-/* A preset with settings "key=value key=value" on top. */
+/* Settings "key=value key=value" on top of a method; a preset with them. */
+void symo_test_settings(symo_context *context, symo_method *method, const char *settings);
 symo_method symo_stepper_method(symo_test_stepper *s, const char *preset, const char *settings);
 
 /* One rule for all tensors. */
