@@ -72,6 +72,8 @@ static const symo_method base = {
 /* Across tensors label 0 would be one root over all of them: it is left out.  Within a tensor it is
  * one row, and a convolution of few channels needs it whitened like the others. */
 #define COUPLED "curvature=orbit; centered=true; "
+/* Attention heads by themselves: as good, and their roots are of the order of a head. */
+#define HEADS "; groups=alternate copies"
 #define SYMO STATELESS "; momentum=0.9; alpha=1.6; cut=0.012; solver=shaped"
 
 #define MUON                                                                                       \
@@ -96,9 +98,9 @@ static const symo_method base = {
 static const preset_row table[] = {
     {"symo",
      "root of the momentum's own orbit covariance, updates of rms lr: the one to start with",
-     "curvature=orbit-blocked; " SYMO, NULL},
+     "curvature=orbit-blocked; " SYMO HEADS, NULL},
     {"symo-bd", "another name of symo: block-diagonal, every tensor by itself",
-     "curvature=orbit-blocked; " SYMO, NULL},
+     "curvature=orbit-blocked; " SYMO HEADS, NULL},
     {"symo-coupled", "the same with the tensors of a hidden space in one covariance", COUPLED SYMO,
      NULL},
     {"symo-stateless", "symo with exponent 1 and momentum 0.95, as on the autoencoder",
