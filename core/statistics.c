@@ -12,6 +12,10 @@
 #include <gsl/gsl_sort.h>
 #include <gsl/gsl_statistics_double.h>
 
+#include <symo/types.h>
+
+#include "core/alloc.h"
+
 double symo_median(size_t n, double *values) {
   if (n == 0) return NAN; /* GSL returns 0 */
   gsl_sort(values, 1, n);
@@ -38,55 +42,39 @@ static bool one_x(size_t n, const double *x) {
   return true;
 }
 
-/* What GSL works with. */
-typedef struct fit {
-  gsl_multifit_robust_workspace *work;
-  gsl_matrix *rows, *covariance;
-  gsl_vector *values, *line;
-} fit;
-
-static bool fit_open(size_t n, fit *f) {
-  f->work = gsl_multifit_robust_alloc(gsl_multifit_robust_cauchy, n, 2);
-  f->rows = gsl_matrix_alloc(n, 2);
-  f->covariance = gsl_matrix_alloc(2, 2);
-  f->values = gsl_vector_alloc(n);
-  f->line = gsl_vector_alloc(2);
-  return f->work != NULL && f->rows != NULL && f->covariance != NULL && f->values != NULL &&
-         f->line != NULL;
-}
-
-/* Each of these takes NULL. */
-static void fit_close(fit *f) {
-  if (f->work != NULL) gsl_multifit_robust_free(f->work);
-  gsl_matrix_free(f->rows);
-  gsl_matrix_free(f->covariance);
-  gsl_vector_free(f->values);
-  gsl_vector_free(f->line);
-}
-
-static symo_status fit_run(fit *f, size_t n, const double *x, const double *y, symo_line *out) {
-  for (size_t i = 0; i < n; i++) {
-    gsl_matrix_set(f->rows, i, 0, 1);
-    gsl_matrix_set(f->rows, i, 1, x[i]);
-    gsl_vector_set(f->values, i, y[i]);
-  }
-  gsl_multifit_robust_maxiter(MOST_ROUNDS, f->work);
-  if (gsl_multifit_robust(f->rows, f->values, f->line, f->covariance, f->work) != GSL_SUCCESS)
+/* Matrices of GSL's own are lost where memory runs out in the middle of one (2.7): these are views. */
+static symo_status fit_run(gsl_multifit_robust_workspace *work, size_t n, double *numbers,
+                           const double *x, const double *y, symo_line *out) {
+  double covariance[4], line[2];
+  gsl_matrix_view rows = gsl_matrix_view_array(numbers, n, 2),
+                  square = gsl_matrix_view_array(covariance, 2, 2);
+  gsl_vector_const_view values = gsl_vector_const_view_array(y, n);
+  gsl_vector_view both = gsl_vector_view_array(line, 2);
+  for (size_t i = 0; i < n; i++) numbers[2 * i] = 1, numbers[2 * i + 1] = x[i];
+  gsl_multifit_robust_maxiter(MOST_ROUNDS, work);
+  if (gsl_multifit_robust(&rows.matrix, &values.vector, &both.vector, &square.matrix, work) !=
+      GSL_SUCCESS)
     return SYMO_NO_CONVERGENCE;
-  const symo_line line = {.slope = gsl_vector_get(f->line, 1),
-                          .intercept = gsl_vector_get(f->line, 0),
-                          .scatter = gsl_multifit_robust_statistics(f->work).sigma_mad};
-  if (!isfinite(line.slope) || !isfinite(line.intercept)) return SYMO_NO_CONVERGENCE;
-  *out = line;
+  if (!isfinite(line[0]) || !isfinite(line[1])) return SYMO_NO_CONVERGENCE;
+  *out = (symo_line){.slope = line[1],
+                     .intercept = line[0],
+                     .scatter = gsl_multifit_robust_statistics(work).sigma_mad};
   return SYMO_OK;
 }
 
 symo_status symo_line_fit(size_t n, const double *x, const double *y, symo_line *out) {
   if (n < 3 || one_x(n, x)) return SYMO_E_ARGUMENT;
   gsl_error_handler_t *handler = gsl_set_error_handler_off();
-  fit f;
-  symo_status status = fit_open(n, &f) ? fit_run(&f, n, x, y, out) : SYMO_E_MEMORY;
-  fit_close(&f);
+  symo_status status = SYMO_E_MEMORY;
+  size_t bytes;
+  double *numbers = symo_mul_size(n, 2 * sizeof *numbers, &bytes) ? symo_malloc(bytes) : NULL;
+  gsl_multifit_robust_workspace *work =
+      numbers != NULL ? gsl_multifit_robust_alloc(gsl_multifit_robust_cauchy, n, 2) : NULL;
+  if (work != NULL) {
+    status = fit_run(work, n, numbers, x, y, out);
+    gsl_multifit_robust_free(work);
+  }
+  symo_free(numbers);
   (void)gsl_set_error_handler(handler);
   return status;
 }

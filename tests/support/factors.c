@@ -96,11 +96,11 @@ static double compare(const symo_factor_sums *s, size_t m, size_t columns, const
   double off = 0, all = 0;
   for (size_t i = 0; i < m; i++)
     for (size_t j = 0; j < width; j++) {
-      double x = want[i * m + (diagonal ? i : j)] * scale;
-      if (columns > 0 && !diagonal) {
-        x = 0;
+      double x = 0;
+      if (tested)
         for (size_t k = 0; k < m; k++) x += want[i * m + k] * scale * number(s, tests, j * m + k);
-      }
+      else
+        x = want[i * m + (diagonal ? i : j)] * scale;
       if (columns == 0 && !diagonal && j > i) continue; /* lower triangles */
       const double y = number(s, got, tested ? j * m + i : i * width + j) / count;
       off += (x - y) * (x - y), all += x * x;
