@@ -4,6 +4,7 @@
 set -eu
 command -v gcov >/dev/null || { echo "gcov is not installed"; exit 77; }
 command -v python3 >/dev/null || { echo "python3 is not installed"; exit 77; }
+"$CC" --version | grep -qi clang && { echo "gcov counts for gcc alone"; exit 77; }
 mkdir -p "$WORK/tests" "$WORK/core" "$WORK/net/attention" "$WORK/cli" "$WORK/io" \
   "$WORK/experiments/examples"
 cd "$WORK"
