@@ -3,6 +3,7 @@
 # checkpoint is written: all processes end, with a line that says what to do; every checkpoint that is
 # there opens; and the run, taken up again until it ends, has the bytes of one that was never killed.
 # Then a file system that is full for the process that writes alone, at two moments of a checkpoint.
+# MEMORY="1000 1501 ..": and of `symo compare`, for which memory runs out after as many allocations, MPI's among them.
 # SEED makes other choices, OPTIMIZER another method than symo-pd, whose labels are apart from their tensors; MPI_SYMO as in mpi.sh.
 set -u
 faults=0
@@ -106,5 +107,6 @@ if "${CC:-cc}" -std=c11 -O1 -fPIC -shared -DSHIM_PRELOADED -I"$SOURCE" -o libshi
   # Between the Hessian and the averages, which all take together.
   command=("$MPI_SYMO" compare --data digits --net 64-4-10 --examples 30 --no-plots --threads 1 --save-all --out full)
   alone 0 rename:0:28:always 'No space left'
+  for after in ${MEMORY:-}; do alone $((after % 2)) "memory:$after:12" 'out of memory'; done
 fi
 [ $faults -eq 0 ] || { echo "$faults faults" >&2; exit 1; }
