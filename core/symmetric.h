@@ -5,10 +5,10 @@
 #include "core/pool.h"
 
 /* Products that are symmetric matrices, and products with these, in pieces that the threads of a
- * pool take one by one.  Pieces depend on the sizes alone and each is one call of BLAS, so results
- * do too: the bits are the same for any pool, and for none (NULL), where the pieces go one after
- * the other.  Small matrices are one piece.  Not to be called with a pool from inside a task of
- * one. */
+ * pool take one by one.  Pieces depend on the sizes alone and each is one call of BLAS, or of a
+ * kernel of our own for squares of few rows (core/square.inc), so results do too: the bits are the
+ * same for any pool, and for none (NULL), where the pieces go one after the other.  Small matrices
+ * are one piece.  Not to be called with a pool from inside a task of one. */
 
 /* Whether products of this order have more than one piece. */
 bool symo_symmetric_has_tiles(size_t n);

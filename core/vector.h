@@ -17,6 +17,8 @@
     !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) &&      \
     !defined(SYMO_ONE_TARGET)
 #define SYMO_VECTOR __attribute__((target_clones("avx512f", "avx2", "default")))
+/* One of them, where a function is written for it: its caller asks __builtin_cpu_supports. */
+#define SYMO_TARGET(name) __attribute__((target(name)))
 #else
 #define SYMO_VECTOR
 #endif

@@ -8,7 +8,8 @@
 #include "tests/support/testing.h"
 
 static const symo_dtype dtypes[] = {SYMO_F64, SYMO_F32};
-static const size_t sizes[] = {1, 2, 3, 5, 16, 17, 35, 130, 383, 384, 401, 590};
+static const size_t sizes[] = {1,  2,   3,   5,   16,  17,  32,  35,  48,
+                               64, 112, 128, 130, 144, 383, 384, 401, 590};
 enum { SIZES = sizeof sizes / sizeof *sizes, COLUMNS = 40, MOST = 590 };
 
 /* Numbers of either type, and the same in float64. */
