@@ -42,18 +42,19 @@ static bool one_x(size_t n, const double *x) {
   return true;
 }
 
-/* Matrices of GSL's own are lost where memory runs out in the middle of one (2.7): these are views. */
+/* GSL sees views of our memory: a matrix of its own would be lost if its numbers could not be had
+ * (GSL 2.7). */
 static symo_status fit_run(gsl_multifit_robust_workspace *work, size_t n, double *numbers,
                            const double *x, const double *y, symo_line *out) {
   double covariance[4], line[2];
   gsl_matrix_view rows = gsl_matrix_view_array(numbers, n, 2),
                   square = gsl_matrix_view_array(covariance, 2, 2);
   gsl_vector_const_view values = gsl_vector_const_view_array(y, n);
-  gsl_vector_view both = gsl_vector_view_array(line, 2);
+  gsl_vector_view coefficients = gsl_vector_view_array(line, 2);
   for (size_t i = 0; i < n; i++) numbers[2 * i] = 1, numbers[2 * i + 1] = x[i];
   gsl_multifit_robust_maxiter(MOST_ROUNDS, work);
-  if (gsl_multifit_robust(&rows.matrix, &values.vector, &both.vector, &square.matrix, work) !=
-      GSL_SUCCESS)
+  if (gsl_multifit_robust(&rows.matrix, &values.vector, &coefficients.vector, &square.matrix,
+                          work) != GSL_SUCCESS)
     return SYMO_NO_CONVERGENCE;
   if (!isfinite(line[0]) || !isfinite(line[1])) return SYMO_NO_CONVERGENCE;
   *out = (symo_line){.slope = line[1],

@@ -33,15 +33,6 @@ typedef struct job {
   bool square; /* X X' is P P, of few rows */
 } job;
 
-/* Squares of few rows by kernels of our own, where the compiler has vectors: BLAS rearranges both operands
- * before it multiplies them, and these are one, symmetric, and in a cache.  Of the time of a step of
- * symo on matrices whose Gram matrices have n rows, float32, one core of an AMD Zen 5: n = 16 .71, 32
- * .75, 64 .77, 96 .80, 128 .83 with AVX-512 (beside AVX2 kernels of OpenBLAS), .74, .82, .90, .94, .95 with
- * AVX2, .70, .79, .85 at 64 without either. */
-#if defined(__GNUC__)
-#define SYMO_SQUARES
-#endif
-
 #define SYMO_KERNELS "core/symmetric_kernels.inc"
 #include "core/real.h"
 
@@ -68,25 +59,17 @@ static void place_of(size_t index, size_t tiles, size_t *row, size_t *column) {
   *column = index;
 }
 
-static void take_square(const job *b) {
-#ifdef SYMO_SQUARES
-  if (b->dtype == SYMO_F32)
-    square_f32(b->y.rows, (float)b->alpha, b->x.p, b->y.p);
-  else
-    square_f64(b->y.rows, b->alpha, b->x.p, b->y.p);
-#else
-  (void)b;
-#endif
-}
-
-static bool is_of_few(size_t n) {
-#ifdef SYMO_SQUARES
-  return n <= FEW && n % MULTIPLE == 0;
-#else
-  (void)n;
-  return false;
-#endif
-}
+/* Products P P of few rows have kernels of their own.  BLAS copies both operands into another order
+ * before it multiplies; here they are one symmetric matrix, in the cache, and half of the product is
+ * wanted.
+ *
+ * Time of a whole step of symo over that with BLAS, float32, one core of an AMD Zen 5, by rows n of
+ * the matrices that are squared:
+ *     n                                    16   32   64   96  128
+ *     AVX-512, beside BLAS with AVX2      .71  .75  .77  .80  .83
+ *     AVX2, beside the same               .74  .82  .90  .94  .95
+ *     SSE2, beside BLAS with SSE3         .70  .79  .85 */
+static bool has_few_rows(size_t n) { return n <= FEW && n % MULTIPLE == 0; }
 
 /* Tile [i, j] of X X' into y, of which then what `f` says. */
 static void take_tile(void *arg, size_t index, int worker) {
@@ -99,7 +82,7 @@ static void take_tile(void *arg, size_t index, int worker) {
   const size_t i = row * b->side, j = column * b->side;
   const size_t rows = least(b->side, n - i), columns = least(b->side, n - j);
   if (b->square) {
-    take_square(b);
+    SYMO_BY_TYPE(t, square, n, b->alpha, b->x.p, b->y.p);
   } else if (b->x.p != NULL) {
     const symo_mat to = symo_mat_cols(t, symo_mat_rows(t, b->y, i, rows), j, columns);
     const symo_mat left = symo_mat_rows(t, b->x, i, rows);
@@ -146,7 +129,7 @@ void symo_symmetric_square(symo_pool *pool, symo_dtype dtype, const symo_affine 
                            symo_mat q, symo_mat s) {
   const settle now = settle_of(f, false);
   job b = {.dtype = dtype, .alpha = f->slope, .x = p, .y = q, .s = s, .f = &now};
-  b.square = is_of_few(p.rows);
+  b.square = has_few_rows(p.rows);
   run_tiles(pool, &b);
 }
 

@@ -35,10 +35,7 @@ symo_status compare_identity_row(compare_bench *b);
 symo_status compare_competitor_rows(compare_bench *b);
 void compare_bench_free(compare_bench *b);
 
-/* Where a run is one of all processes: these, else NULL.  meet: before they exchange, a failure where one
- * has failed since they last met, and b->stopped has its code.  average: symo_reynolds by all of them. */
-const symo_comm *compare_comm(const compare_bench *b);
-symo_status compare_meet(compare_bench *b);
+/* symo_reynolds, by all processes where the run is one of all. */
 symo_status compare_average(compare_bench *b, const double *dense, symo_hessian **out);
 
 /* A new row like the one given, at the end of the run's, and a progress line with its name. */

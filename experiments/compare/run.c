@@ -160,28 +160,30 @@ static symo_status operator_rows(compare_bench *b) {
   return status == SYMO_OK ? compare_products_rows(b, &a) : status;
 }
 
-/* Several processes take the directions of a Hessian together, and averages over the group; everything
- * else each by itself. */
-const symo_comm *compare_comm(const compare_bench *b) {
+/* Several processes take the directions of a Hessian together, and averages over the group;
+ * everything else each by itself.  NULL: the run has one process. */
+static const symo_comm *comm_of(const compare_bench *b) {
   return b->want->owner == COMPARE_ALL ? cli_ranks(b->c) : NULL;
 }
 
-symo_status compare_meet(compare_bench *b) {
-  b->stopped = symo_comm_agree(compare_comm(b), CLI_DONE);
+/* Before processes exchange: if one has failed since they last met, b->stopped is its exit code, and
+ * this fails in all. */
+static symo_status meet(compare_bench *b) {
+  b->stopped = symo_comm_agree(comm_of(b), CLI_DONE);
   return b->stopped == CLI_DONE ? SYMO_OK : SYMO_E_MEMORY;
 }
 
 symo_status compare_average(compare_bench *b, const double *dense, symo_hessian **out) {
-  const symo_status status = compare_meet(b);
+  const symo_status status = meet(b);
   if (status != SYMO_OK) return status;
-  return symo_reynolds_among(b->run->setup.exact_plan, dense, compare_comm(b), out);
+  return symo_reynolds_among(b->run->setup.exact_plan, dense, comm_of(b), out);
 }
 
 static symo_status exact_hessian(compare_bench *b, const void *theta, double *out) {
   const network_point *s = &b->run->setup;
-  symo_status status = compare_meet(b);
+  symo_status status = meet(b);
   if (status != SYMO_OK) return status;
-  symo_net_set_comm(s->net, compare_comm(b));
+  symo_net_set_comm(s->net, comm_of(b));
   status = symo_problem_hessian(b->ref.context, &s->problem, theta, out);
   symo_net_set_comm(s->net, NULL);
   return status;
@@ -230,13 +232,12 @@ int compare_run_make(cli *c, const compare_spec *spec, const compare_want *want,
   *run = (compare_run){.spec = *spec};
   run->abs.metrics = run->raw[0].metrics = run->raw[1].metrics = compare_metrics_none();
   compare_bench b = {.c = c, .want = want, .run = run, .ref = {.context = cli_context(c)}};
-  int code = symo_comm_agree(compare_comm(&b), network_point_make(c, &spec->network, &run->setup));
+  int code = symo_comm_agree(comm_of(&b), network_point_make(c, &spec->network, &run->setup));
   if (code != CLI_DONE || !compare_run_is_ours(c, want->owner)) return code;
   symo_status status = compute(&b);
   compare_bench_free(&b);
   if (b.stopped != CLI_DONE) return b.stopped;
-  return symo_comm_agree(compare_comm(&b),
-                         status == SYMO_OK ? CLI_DONE : cli_fail_status(c, status));
+  return symo_comm_agree(comm_of(&b), status == SYMO_OK ? CLI_DONE : cli_fail_status(c, status));
 }
 
 void compare_run_trim(compare_run *run) {

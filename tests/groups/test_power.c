@@ -16,20 +16,7 @@ static symo_status make(symo_context *context, const char *name, size_t copies, 
 /* K^h with all elements of K; takes over both. */
 static void check(symo_world *w, size_t copies, const symo_group *k, symo_claim of_k,
                   const char *tensors) {
-  symo_claim all = symo_closed_power(copies, &of_k);
-  size_t order = 1;
-  symo_group *group;
-  for (size_t a = 0; a < copies; a++) order *= of_k.count;
-  cr_assert_eq(all.count, order);
-  cr_ok(w->context, make(w->context, "power", copies, k, of_k.dim, &group));
-  symo_group_destroy((symo_group *)(uintptr_t)k);
-  symo_claim_free(&of_k);
-  symo_closed_check_copies(w, group, all, tensors);
-}
-
-static symo_claim elements(size_t d, size_t num, symo_closed_kind a, symo_closed_kind b,
-                           symo_closed_kind c) {
-  return symo_closed_group(d, num, (symo_closed_kind[]){a, b, c});
+  symo_closed_check_copies(w, "power", copies, k, of_k, tensors);
 }
 
 Test(power, of_permutations) {
@@ -38,7 +25,8 @@ Test(power, of_permutations) {
   for (size_t h = 1; h <= 3; h++)
     for (size_t k = 1; k <= 3; k++)
       if (h * k < 9)
-        check(&w, h, symo_group_find("permutation"), elements(k, 2, SYMO_SHIFT, SYMO_SWAP, 0),
+        check(&w, h, symo_group_find("permutation"),
+              symo_closed_elements(k, 2, SYMO_SHIFT, SYMO_SWAP, 0),
               h * k < 5 ? "h hi jh jhi hh i" : "h hi jh jhi i");
   symo_world_close(&w);
 }
@@ -47,11 +35,12 @@ Test(power, of_signed_permutations_and_of_the_identity) {
   symo_world w;
   symo_world_open(&w, 342);
   for (size_t h = 1; h <= 3; h++) {
-    check(&w, h, symo_group_find("signed-permutation"), elements(1, 1, SYMO_FLIP, 0, 0), "h hi i");
-    check(&w, h, symo_group_find("identity"), elements(2, 0, 0, 0, 0), "h hi jh");
+    check(&w, h, symo_group_find("signed-permutation"), symo_closed_elements(1, 1, SYMO_FLIP, 0, 0),
+          "h hi i");
+    check(&w, h, symo_group_find("identity"), symo_closed_elements(2, 0, 0, 0, 0), "h hi jh");
   }
   check(&w, 2, symo_group_find("signed-permutation"),
-        elements(2, 3, SYMO_SHIFT, SYMO_SWAP, SYMO_FLIP), "ih h");
+        symo_closed_elements(2, 3, SYMO_SHIFT, SYMO_SWAP, SYMO_FLIP), "ih h");
   symo_world_close(&w);
 }
 
@@ -66,7 +55,7 @@ Test(power, of_what_is_found_numerically_and_of_wreath_products) {
   spec.generators = (symo_generators){.dim = 4, .num_matrices = 2, .matrices = quaternions};
   cr_ok(w.context, symo_group_create(w.context, &spec, &q8));
   check(&w, 2, q8, symo_claim_closure(4, 2, quaternions), "h ih");
-  symo_claim swap = elements(2, 1, SYMO_SWAP, 0, 0);
+  symo_claim swap = symo_closed_elements(2, 1, SYMO_SWAP, 0, 0);
   symo_claim both = symo_closed_wreath(2, &swap);
   cr_ok(w.context, make(w.context, "wreath", 2, symo_group_find("permutation"), 2, &inner));
   check(&w, 2, inner, both, "h ih i");

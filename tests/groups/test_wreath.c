@@ -28,19 +28,7 @@ static symo_group *custom(symo_world *w, const symo_generators *generators) {
 /* K wr S_h with all elements of K; takes over both. */
 static void check(symo_world *w, size_t copies, const symo_group *k, symo_claim of_k,
                   const char *tensors) {
-  symo_claim all = symo_closed_wreath(copies, &of_k);
-  size_t order = 1;
-  for (size_t a = 1; a <= copies; a++) order *= of_k.count * a;
-  cr_assert_eq(all.count, order);
-  symo_group *group = wreath(w, copies, k, of_k.dim);
-  symo_group_destroy((symo_group *)(uintptr_t)k);
-  symo_claim_free(&of_k);
-  symo_closed_check_copies(w, group, all, tensors);
-}
-
-static symo_claim elements(size_t d, size_t num, symo_closed_kind a, symo_closed_kind b,
-                           symo_closed_kind c) {
-  return symo_closed_group(d, num, (symo_closed_kind[]){a, b, c});
+  symo_closed_check_copies(w, "wreath", copies, k, of_k, tensors);
 }
 
 static void check_row(symo_world *w, size_t copies, const char *k, symo_claim of_k,
@@ -54,7 +42,8 @@ Test(wreath, of_permutations) {
   for (size_t h = 1; h <= 3; h++)
     for (size_t k = 1; k <= 3; k++)
       if (h * k < 9)
-        check_row(&w, h, "permutation", elements(k, 2, SYMO_SHIFT, SYMO_SWAP, 0), "h hi jh jhi i");
+        check_row(&w, h, "permutation", symo_closed_elements(k, 2, SYMO_SHIFT, SYMO_SWAP, 0),
+                  "h hi jh jhi i");
   symo_world_close(&w);
 }
 
@@ -62,10 +51,11 @@ Test(wreath, of_signed_permutations_and_of_the_identity) {
   symo_world w;
   symo_world_open(&w, 322);
   for (size_t h = 1; h <= 3; h++) {
-    check_row(&w, h, "signed-permutation", elements(1, 1, SYMO_FLIP, 0, 0), "h hi i");
-    check_row(&w, h, "identity", elements(2, 0, 0, 0, 0), "h hi jh");
+    check_row(&w, h, "signed-permutation", symo_closed_elements(1, 1, SYMO_FLIP, 0, 0), "h hi i");
+    check_row(&w, h, "identity", symo_closed_elements(2, 0, 0, 0, 0), "h hi jh");
   }
-  check_row(&w, 2, "signed-permutation", elements(2, 3, SYMO_SHIFT, SYMO_SWAP, SYMO_FLIP), "ih h");
+  check_row(&w, 2, "signed-permutation",
+            symo_closed_elements(2, 3, SYMO_SHIFT, SYMO_SWAP, SYMO_FLIP), "ih h");
   symo_world_close(&w);
 }
 
@@ -77,7 +67,7 @@ Test(wreath, of_families) {
     static const double flips[8] = {-1, 0, 0, 1, 1, 0, 0, -1};
     check_row(&w, h, "sign-flip", symo_claim_closure(2, 2, flips), "h hi jh i");
     for (size_t d = 2; d <= 5; d++)
-      check_row(&w, h, "cyclic", elements(d, 1, SYMO_SHIFT, 0, 0), "h ih i");
+      check_row(&w, h, "cyclic", symo_closed_elements(d, 1, SYMO_SHIFT, 0, 0), "h ih i");
   }
   symo_world_close(&w);
 }
@@ -94,7 +84,7 @@ Test(wreath, of_what_has_no_closed_forms) {
   symo_generators pairs = {.dim = 4, .num_permutations = 1, .permutations = twice};
   symo_world w;
   symo_world_open(&w, 324);
-  check_row(&w, 2, "dihedral", elements(3, 2, SYMO_SHIFT, SYMO_REVERSAL, 0), "h ih i");
+  check_row(&w, 2, "dihedral", symo_closed_elements(3, 2, SYMO_SHIFT, SYMO_REVERSAL, 0), "h ih i");
   check(&w, 2, custom(&w, &turn), symo_claim_closure(2, 1, third), "h ih i");
   check(&w, 3, custom(&w, &turn), symo_claim_closure(2, 1, third), "h");
   check(&w, 2, custom(&w, &pairs), symo_claim_closure(4, 1, swaps), "h ih i");
@@ -105,7 +95,8 @@ Test(wreath, of_what_has_no_closed_forms) {
 Test(wreath, of_wreath_products) {
   symo_world w;
   symo_world_open(&w, 325);
-  symo_claim swap = elements(2, 1, SYMO_SWAP, 0, 0), flip = elements(1, 1, SYMO_FLIP, 0, 0);
+  symo_claim swap = symo_closed_elements(2, 1, SYMO_SWAP, 0, 0),
+             flip = symo_closed_elements(1, 1, SYMO_FLIP, 0, 0);
   symo_claim inner = symo_closed_wreath(2, &swap), other = symo_closed_wreath(2, &flip);
   check(&w, 2, wreath(&w, 2, symo_group_find("permutation"), 2), inner, "h ih i");
   check(&w, 2, wreath(&w, 2, symo_group_find("signed-permutation"), 1), other, "h i");
@@ -118,9 +109,9 @@ Test(wreath, of_wreath_products) {
 Test(wreath, two_axes_with_biases) {
   symo_world w;
   symo_world_open(&w, 326);
-  check_row(&w, 2, "permutation", elements(2, 1, SYMO_SWAP, 0, 0), "hh h ih");
-  check_row(&w, 2, "cyclic", elements(2, 1, SYMO_SHIFT, 0, 0), "hh h");
-  check_row(&w, 3, "identity", elements(1, 0, 0, 0, 0), "hh h");
+  check_row(&w, 2, "permutation", symo_closed_elements(2, 1, SYMO_SWAP, 0, 0), "hh h ih");
+  check_row(&w, 2, "cyclic", symo_closed_elements(2, 1, SYMO_SHIFT, 0, 0), "hh h");
+  check_row(&w, 3, "identity", symo_closed_elements(1, 0, 0, 0, 0), "hh h");
   symo_world_close(&w);
 }
 
@@ -128,7 +119,8 @@ Test(wreath, two_axes_with_biases) {
 Test(wreath, several_spaces) {
   symo_world w;
   symo_world_open(&w, 327);
-  symo_claim ring = elements(3, 1, SYMO_SHIFT, 0, 0), swap = elements(2, 1, SYMO_SWAP, 0, 0);
+  symo_claim ring = symo_closed_elements(3, 1, SYMO_SHIFT, 0, 0),
+             swap = symo_closed_elements(2, 1, SYMO_SWAP, 0, 0);
   symo_claim a = symo_closed_wreath(2, &ring), b = symo_closed_wreath(2, &swap);
   symo_group *g = wreath(&w, 2, symo_group_find("cyclic"), 3);
   symo_group *k = wreath(&w, 2, symo_group_find("permutation"), 2);

@@ -361,6 +361,11 @@ void symo_closed_matrix(symo_closed_kind kind, size_t d, double *out) {
   }
 }
 
+symo_claim symo_closed_elements(size_t d, size_t num, symo_closed_kind a, symo_closed_kind b,
+                                symo_closed_kind c) {
+  return symo_closed_group(d, num, (symo_closed_kind[]){a, b, c});
+}
+
 symo_claim symo_closed_group(size_t d, size_t num, const symo_closed_kind *kinds) {
   double *generators = malloc((num * d * d + 1) * sizeof *generators);
   for (size_t k = 0; k < num; k++) symo_closed_matrix(kinds[k], d, generators + k * d * d);
@@ -403,8 +408,20 @@ symo_claim symo_closed_power(size_t copies, const symo_claim *k) {
   return out;
 }
 
-void symo_closed_check_copies(symo_world *w, symo_group *group, symo_claim all,
-                              const char *tensors) {
+void symo_closed_check_copies(symo_world *w, const char *row, size_t copies, const symo_group *k,
+                              symo_claim of_k, const char *tensors) {
+  const bool exchanged = strcmp(row, "wreath") == 0;
+  symo_claim all = exchanged ? symo_closed_wreath(copies, &of_k) : symo_closed_power(copies, &of_k);
+  const symo_group_part part = {k, of_k.dim};
+  symo_group_spec spec = symo_group_spec_default(row);
+  symo_group *group = NULL;
+  size_t elements = 1;
+  for (size_t a = 1; a <= copies; a++) elements *= of_k.count * (exchanged ? a : 1);
+  cr_assert_eq(all.count, elements);
+  spec.copies = copies, spec.num_parts = 1, spec.parts = &part;
+  cr_ok(w->context, symo_group_create(w->context, &spec, &group));
+  symo_group_destroy((symo_group *)(uintptr_t)k);
+  symo_claim_free(&of_k);
   symo_closed_space spaces[] = {{"h", all.dim, group, &all},
                                 {"i", 2, symo_group_find("identity"), NULL},
                                 {"j", 3, symo_group_find("identity"), NULL}};

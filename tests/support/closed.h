@@ -40,12 +40,14 @@ void symo_closed_matrix(symo_closed_kind kind, size_t d, double *out);
 
 /* All elements of what `num` of them generate, and of K wr S_h and K^h from the elements of K. */
 symo_claim symo_closed_group(size_t d, size_t num, const symo_closed_kind *kinds);
+symo_claim symo_closed_elements(size_t d, size_t num, symo_closed_kind a, symo_closed_kind b,
+                                symo_closed_kind c); /* the same, up to three */
 symo_claim symo_closed_wreath(size_t copies, const symo_claim *k);
 symo_claim symo_closed_power(size_t copies, const symo_claim *k);
 
-/* All of these checks for a group of copies with all its elements, beside two spaces that stand
- * still; takes over both. */
-void symo_closed_check_copies(symo_world *w, symo_group *group, symo_claim all,
-                              const char *tensors);
+/* All of these checks for copies of a space under K, `row` being wreath or power, beside two spaces
+ * that stand still.  of_k: all elements of K; takes over both. */
+void symo_closed_check_copies(symo_world *w, const char *row, size_t copies, const symo_group *k,
+                              symo_claim of_k, const char *tensors);
 
 #endif
