@@ -10,14 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifdef SANITIZED
+#ifdef TEST_ADDRESS_SANITIZER
 #include <sanitizer/asan_interface.h>
 #endif
 
@@ -59,7 +52,7 @@ Test(alloc, blocks_are_aligned_and_whole) {
   cr_no_leaks();
 }
 
-#ifdef SANITIZED
+#ifdef TEST_ADDRESS_SANITIZER
 static bool is_found(size_t n, ptrdiff_t at) {
   unsigned char *block = symo_malloc(n);
   const bool found = __asan_address_is_poisoned(block + at);

@@ -47,7 +47,7 @@ Test(symo_power, what_is_not_positive_is_left_out) {
 
 /* Room for the fit itself, which is not taken by our allocator: here there is enough for the logarithms
  * (4 n numbers) and not for the fit (a multiple of that).  Address space of a sanitizer has no limit. */
-#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__linux__) && !defined(TEST_ADDRESS_SANITIZER)
 Test(symo_power, a_fit_that_gets_no_memory_says_so) {
   enum { MANY = 1 << 20 };
   symo_context *context = symo_test_context();

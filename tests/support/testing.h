@@ -9,6 +9,15 @@
 
 #include "core/alloc.h"
 
+/* gcc and clang say it in different ways. */
+#if defined(__SANITIZE_ADDRESS__)
+#define TEST_ADDRESS_SANITIZER
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define TEST_ADDRESS_SANITIZER
+#endif
+#endif
+
 /* The call gives SYMO_OK; else the message holds its status and the detail of the context. */
 #define cr_ok(context, call)                                                                       \
   do {                                                                                             \
